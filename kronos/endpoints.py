@@ -2,7 +2,7 @@
 theirs."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -11,9 +11,9 @@ from psycopg.types.json import Jsonb
 from kronos import endpoint_checks, errors, idempotency, payload_specs, payloads
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.endpoint_checks import Named
-from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint, VersionUse
+from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint, OnDisabled, VersionUse
 from kronos.payload_specs import SpecVerdict
-from kronos.sql import statement
+from kronos.sql import Statement, statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,12 @@ class EndpointCallers:
     callers: str | None
 
 
+class Switched:
+    """Whether there is an endpoint of the name to be enabled or disabled."""
+
+    is_there: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """When a failed delivery is tried again: sql/schema/endpoints.sql keeps it with the version."""
@@ -55,6 +61,16 @@ class RetryPolicy:
     max_delay_ms: int = 60_000
     max_retry_after_seconds: int = 3600  # of what a receiver asks for by Retry-After, so much is waited
     max_crashes: int = 3  # leases that may run out before the execution fails; 0: at most once
+    jitter: str = "partial"
+    delays_ms: list[int] | None = None
+    max_age_seconds: int | None = None
+    retryable_status_codes: list[int] | None = None
+    permanent_status_codes: list[int] = field(default_factory=list)
+    slow_down_status_codes: list[int] = field(default_factory=lambda: [429, 503])
+    retry_unknown: bool = True
+    disable_after_seconds: int | None = None
+    disable_after_attempts: int = 10
+    probe_seconds: int | None = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +89,7 @@ class NewEndpoint:
     use: VersionUse = "snapshot"
     secrets: tuple[str, ...] = ()
     signing_secrets: tuple[str, ...] = ()
+    on_disabled: OnDisabled = "WAIT"
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -82,6 +99,10 @@ _LIST = statement("endpoints.list_endpoints", ListedEndpoint)
 _MATCH = statement("endpoints.match_endpoint", MatchedEndpoint)
 _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
 _CALLERS = statement("endpoints.get_callers", EndpointCallers)
+_ENABLE = statement("endpoints.enable_endpoint", Switched)
+_DISABLE = statement("endpoints.disable_endpoint", Switched)
+_PLAIN = RetryPolicy()
+_ALWAYS = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 _MOST_LOOKS = 5  # at what it names, each after it was changed at the same time
 
 
@@ -241,6 +262,25 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
         )
 
 
+async def enable(view: WorkspaceView, name: str) -> Endpoint:
+    """Deliver to it again, whatever kept deliveries off; one that nothing keeps off stays as it is. Raises
+    EndpointNotFound."""
+    return await _switched(view, name, _ENABLE, {"name": name})
+
+
+async def disable(view: WorkspaceView, name: str, *, actor: str, note: str | None) -> Endpoint:
+    """Deliver nothing more to it until it is enabled by hand; one that a person has disabled before stays so, for the
+    reason of then. Raises EndpointNotFound."""
+    return await _switched(view, name, _DISABLE, {"name": name, "actor": actor, "note": note})
+
+
+async def _switched(view: WorkspaceView, name: str, switch: Statement[Switched], params: dict[str, object]) -> Endpoint:
+    _, endpoint = await view.write_then_read(switch, params, _GET, {"name": name})
+    if not endpoint:
+        raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
+    return endpoint[0]
+
+
 def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
     policy = new.retry_policy
     return {
@@ -253,20 +293,19 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "title": new.title,
         "type": new.type,
         "spec": Jsonb(new.spec),
-        "retry_policy": Jsonb(
-            {
-                "max_attempts": policy.max_attempts,
-                "backoff": policy.backoff,
-                "initial_delay_ms": policy.initial_delay_ms,
-                "max_delay_ms": policy.max_delay_ms,
-                "max_retry_after_seconds": policy.max_retry_after_seconds,
-                "max_crashes": policy.max_crashes,
-            }
-        ),
+        "retry_policy": Jsonb(_stored(policy)),
         "timeout_ms": new.timeout_ms,
         "max_attempts": policy.max_attempts,
-        "max_crashes": policy.max_crashes,
+        # Whether a lost attempt arrived is not known either.
+        "max_crashes": policy.max_crashes if policy.retry_unknown else 0,
         "max_in_flight": new.max_in_flight,
         "secrets": list(new.secrets),
         "signing_secrets": list(new.signing_secrets),
+        "on_disabled": new.on_disabled,
     }
+
+
+def _stored(policy: RetryPolicy) -> JsonObject:
+    """As sql/schema/endpoints.sql keeps it: what is as by default and is not in all releases is left out
+    (endpoint_details shows it), since a worker of the release before refuses a jitter in words."""
+    return {name: value for name, value in asdict(policy).items() if name in _ALWAYS or value != getattr(_PLAIN, name)}

@@ -69,6 +69,7 @@ class Standing:
     error: JsonObject | None
     waiting_seconds: float
     worker_sessions: int
+    endpoint_health: JsonObject | None  # where the endpoint was slowed down or disabled
 
     @property
     def ledger(self) -> Ledger | None:

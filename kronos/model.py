@@ -31,6 +31,7 @@ OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
 VersionUse = Literal["snapshot", "latest"]
 Role = Literal["instance_admin"]
+OnDisabled = Literal["WAIT", "SKIP"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ class Endpoint:
     signing_secrets: list[str]
     created_at: datetime
     updated_at: datetime
+    on_disabled: OnDisabled
+    health: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,8 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions,
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
-                kronos.dead_letters, kronos.operations, kronos.operation_details,
-                kronos.job_callbacks, kronos.callbacks
+                 kronos.dead_letters, kronos.operations, kronos.operation_details,
+                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents to kronos_api;
@@ -60,7 +60,7 @@ grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_la
 grant select, update on kronos.endpoint_gate to kronos_worker;
 grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
                 kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs,
-                kronos.secrets to kronos_worker;
+                kronos.secrets, kronos.endpoint_health to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
@@ -82,12 +82,16 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.zones_read(), kronos.secret_keys()
+                          kronos.zones_read(), kronos.secret_keys(),
+                          kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
-                          kronos.secret_keys() to kronos_worker;
+                          kronos.secret_keys(),
+                          kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
+                                               boolean[])
+   to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;

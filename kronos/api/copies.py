@@ -28,7 +28,7 @@ _HINTS = {
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",
 }
-_MOVES = ("next_run_at", "last_run_at", "retained_from", "jobs_left")
+_MOVES = ("next_run_at", "last_run_at", "retained_from", "jobs_left", "health")
 """Time alone moves them on while somebody edits."""
 
 
@@ -79,6 +79,8 @@ def _is_as_it_was(name: str, told: Json, present: Json) -> bool:
         return True
     if name not in _MOVES:
         return False
+    if name == "health":
+        return isinstance(told, dict)
     if name == "jobs_left":
         return isinstance(told, int)
     # What was to come has come, and what ran last has run again.

@@ -12,15 +12,17 @@ from kronos.api.fields import (
     JobName,
     SecretName,
     Template,
+    Text,
     Time,
     Title,
     Zone,
     few_headers,
     whole,
 )
-from kronos.model import VersionUse
+from kronos.model import OnDisabled, VersionUse
 
 _DAY_MS = 24 * 60 * 60 * 1000
+_Code = Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]
 
 
 class RetryPolicyBody(Body):
@@ -47,6 +49,71 @@ class RetryPolicyBody(Body):
         le=100,
         description="Attempts that may be lost with their worker; 0 delivers at most once.",
         examples=[3],
+    )
+    jitter: Literal["none", "partial", "full"] = Field(
+        default="partial",
+        description="How delays are spread: `partial`, up to a fifth longer (the longest up to a fifth shorter); "
+        "`full`, anything from 0 to the delay; `none`.",
+        examples=["full"],
+    )
+    delays_ms: Annotated[list[Annotated[int, Field(ge=0, le=_DAY_MS)]], Field(min_length=1, max_length=100)] | None = (
+        Field(
+            default=None,
+            description="The delays one by one, in place of `backoff`, `initial_delay_ms` and `max_delay_ms`; the last "
+            "is repeated.",
+            examples=[[1000, 30000, 600000]],
+        )
+    )
+    max_age_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=366 * 24 * 3600,
+        description="No attempt follows once so much time has passed since the execution was first due.",
+        examples=[86400],
+    )
+    retryable_status_codes: list[_Code] | None = Field(
+        default=None,
+        max_length=500,
+        description="Answers that are tried again, these alone; 408, 425, 429 and 500 to 599 by default.",
+        examples=[[408, 409, 425, 429, 500, 502, 503, 504]],
+    )
+    permanent_status_codes: list[_Code] = Field(
+        default_factory=list,
+        max_length=500,
+        description="Answers that are not tried again, such as one of those that are by default.",
+        examples=[[501]],
+    )
+    slow_down_status_codes: list[_Code] = Field(
+        default_factory=lambda: [429, 503],
+        max_length=500,
+        description="Answers after which nothing is delivered to the endpoint for as long as their Retry-After asks, "
+        "an hour at most, or for the first delay; then one delivery is tried first.",
+        examples=[[429, 503]],
+    )
+    retry_unknown: bool = Field(
+        default=True,
+        description="Whether an attempt is followed by another that was sent and whose answer is not known. With "
+        "false an execution is sent at most once as far as nobody knows what became of it.",
+        examples=[True],
+    )
+    disable_after_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=366 * 24 * 3600,
+        description="The endpoint is disabled once nothing but failures came of its deliveries for so long; null: "
+        "never.",
+        examples=[259200],
+    )
+    disable_after_attempts: int = Field(
+        default=10, ge=1, le=1_000_000, description="And of so many attempts at least.", examples=[10]
+    )
+    probe_seconds: int | None = Field(
+        default=300,
+        ge=1,
+        le=7 * 24 * 3600,
+        description="An endpoint that was disabled by this rule is tried with one delivery so often, and enabled by "
+        "the first success; null: only by hand.",
+        examples=[300],
     )
 
 
@@ -76,7 +143,7 @@ class HttpSpec(Body):
     timeout_ms: int = Field(
         default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000]
     )
-    expected_status_codes: list[Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]] = Field(
+    expected_status_codes: list[_Code] = Field(
         default_factory=list,
         max_length=100,
         description="What counts as success; 200 to 299 by default.",
@@ -206,6 +273,12 @@ class _EndpointFields(Body):
         description="Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced.",
         examples=[["webhook-key"]],
     )
+    on_disabled: OnDisabled = Field(
+        default="WAIT",
+        description="What becomes of its jobs' ticks while it is disabled: `WAIT`, their executions wait until it is "
+        "enabled; `SKIP`, they are SKIPPED.",
+        examples=["WAIT"],
+    )
 
 
 class HttpEndpointPut(_EndpointFields):
@@ -282,3 +355,11 @@ class EndpointTest(Body):
     """One delivery now."""
 
     input: Input = Field(default_factory=dict, description="As of a job.", examples=[{"id": 7}])
+
+
+class EndpointDisable(Body):
+    """Why nothing is to be delivered to an endpoint."""
+
+    note: Annotated[Text, Field(max_length=500)] | None = Field(
+        default=None, description="For people who wonder later.", examples=["moved to the new receiver"]
+    )

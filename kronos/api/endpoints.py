@@ -10,13 +10,29 @@ from kronos.api import named
 from kronos.api.call import Call, Draft, answer
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
+from kronos.api.dependencies import (
+    KEY,
+    CallerOf,
+    EndpointName,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    NewEndpointName,
+    View,
+)
 from kronos.api.document import answers, problems
-from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, EndpointRender, EndpointTest, HttpEndpointPut
+from kronos.api.endpoint_schemas import (
+    EndpointCreate,
+    EndpointDisable,
+    EndpointPut,
+    EndpointRender,
+    EndpointTest,
+    HttpEndpointPut,
+)
 from kronos.api.named import PutConditions
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import ChangeQuery, PageQuery
+from kronos.api.schemas import ChangeQuery, Nothing, PageQuery
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
 from kronos.model import Endpoint
 from kronos.payload_specs import SpecVerdict
@@ -26,6 +42,13 @@ router = APIRouter(
     prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
 )
 _COPY = kind_of(Endpoint, HttpEndpointPut)
+_SWITCH = (
+    errors.WorkspaceNotFound,
+    errors.EndpointNotFound,
+    errors.Forbidden,
+    errors.PayloadTooLarge,
+    errors.Unprocessable,
+)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
@@ -39,7 +62,7 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""
     new = await call.aside(lambda: new_endpoint(body.root.name, body.root, call.context.egress))
     endpoint, is_new = await endpoints.create(view, new, idempotency_key=key)
-    return named.made(call, endpoint.workspace, "endpoints", endpoint, is_new=is_new)
+    return _made(call, endpoint, is_new=is_new)
 
 
 @router.get("", responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
@@ -56,7 +79,8 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 )
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
-    return named.current(await endpoints.get(view, name), if_none_match)
+    endpoint = await endpoints.get(view, name)
+    return named.current(endpoint, if_none_match, is_moving=_has_history(endpoint))
 
 
 @router.get(
@@ -100,7 +124,7 @@ async def put_endpoint(
             must_exist=held.must_exist,
             force=query.force,
         )
-    return named.made(call, endpoint.workspace, "endpoints", endpoint) if is_new else named.current(endpoint)
+    return _made(call, endpoint) if is_new else named.current(endpoint, is_moving=_has_history(endpoint))
 
 
 @router.post(
@@ -144,6 +168,27 @@ async def try_endpoint(
     return answer(tried, status, Location=location, is_repeat=not is_new)
 
 
+@router.post("/{name}/enable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+async def enable_endpoint(
+    view: View, name: EndpointName, _: Annotated[Nothing, Body(default_factory=Nothing)]
+) -> Response:
+    """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer, a person."""
+    endpoint = await endpoints.enable(view, name)
+    return named.current(endpoint, is_moving=_has_history(endpoint))
+
+
+@router.post("/{name}/disable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+async def disable_endpoint(
+    view: View,
+    name: EndpointName,
+    caller: CallerOf,
+    body: Annotated[EndpointDisable, Body(default_factory=EndpointDisable)],
+) -> Response:
+    """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does."""
+    endpoint = await endpoints.disable(view, name, actor=caller.actor, note=body.note)
+    return named.current(endpoint, is_moving=_has_history(endpoint))
+
+
 @router.delete(
     "/{name}",
     status_code=204,
@@ -156,3 +201,12 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
     """Delete an endpoint that no live job uses."""
     await endpoints.delete(view, name, if_match=if_match)
     return Response(status_code=204)
+
+
+def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
+    return named.made(call, endpoint.workspace, "endpoints", endpoint, is_new=is_new, is_moving=_has_history(endpoint))
+
+
+def _has_history(endpoint: Endpoint) -> bool:
+    """Whether it has failed or was disabled at some time: then its health moves without a new version."""
+    return endpoint.health.get("since") is not None

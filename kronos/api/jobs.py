@@ -215,7 +215,7 @@ async def get_job_status(view: View, ref: JobRef) -> Response:
         last_run_at=job.last_run_at,
         overdue_seconds=round(standing.overdue_seconds, 3),
         waiting_seconds=round(standing.waiting_seconds, 3),
-        warnings=_why_waiting(standing) if standing.waiting_seconds > 0 else [],
+        warnings=[*_kept_off(standing, job), *(_why_waiting(standing) if standing.waiting_seconds > 0 else [])],
         pg_cron=job.pg_cron,
         last_24h=counts,
         ledger=standing.ledger,
@@ -246,6 +246,20 @@ def _why_waiting(standing: ledger.Standing) -> list[str]:
     if standing.waiting_seconds > WAITS_LONG.total_seconds():
         return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says what for"]
     return []
+
+
+def _kept_off(standing: ledger.Standing, job: Job) -> list[str]:
+    """That its endpoint is disabled, or slowed down at the moment, and why."""
+    health = standing.endpoint_health or {}
+    if health.get("state") not in ("DISABLED", "SLOWED"):
+        return []
+    reason = health.get("reason") or {}
+    until = health.get("until")
+    said = f"the endpoint {job.endpoint} is {health['state']} since {health['since']}: {reason.get('detail')}"
+    if health["state"] == "SLOWED":
+        return [f"{said}; nothing is delivered to it until {until}"]
+    tried = f"; it is tried again from {until} on" if until else ""
+    return [f"{said}{tried}; `kronos endpoint enable {job.endpoint}` enables it"]
 
 
 def _health(counts: dict[str, int], *, waits_long: bool) -> _Health:

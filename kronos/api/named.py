@@ -100,15 +100,20 @@ async def first(what: str, name: str, making: Awaitable[tuple[Row, bool]]) -> Ro
         raise errors.PreconditionFailed(detail) from None
 
 
-def current(row: Versioned, known: frozenset[int] | None = frozenset()) -> Response:
-    """200 and the row; 304 to a caller that knows its version."""
-    return unchanged(row.version) if is_known(row.version, known) else answer(row, ETag=etag(row.version))
+def current(row: Versioned, known: frozenset[int] | None = frozenset(), *, is_moving: bool = False) -> Response:
+    """200 and the row; 304 to a caller that knows its version. `is_moving`: it shows what changes without a new one."""
+    if not is_moving and is_known(row.version, known):
+        return unchanged(row.version)
+    return answer(row, ETag=etag(row.version, is_moving=is_moving))
 
 
-def made(call: Call, workspace: str, routes: str, row: Versioned, *, is_new: bool = True) -> Response:
+def made(
+    call: Call, workspace: str, routes: str, row: Versioned, *, is_new: bool = True, is_moving: bool = False
+) -> Response:
     """201 and the row; 200 where a call before, with the same idempotency key, made it."""
     location = call.path("workspaces", workspace, routes, row.name)
-    return answer(row, 201 if is_new else 200, Location=location, ETag=etag(row.version), is_repeat=not is_new)
+    tag = etag(row.version, is_moving=is_moving)
+    return answer(row, 201 if is_new else 200, Location=location, ETag=tag, is_repeat=not is_new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

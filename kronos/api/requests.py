@@ -14,6 +14,7 @@ from kronos.api.endpoint_schemas import (
     KafkaSpec,
     RedisStreamEndpointPut,
     RedisStreamSpec,
+    RetryPolicyBody,
 )
 from kronos.api.schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
@@ -145,6 +146,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         faults.append(
             Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Make it at least initial_delay_ms.")
         )
+    faults += _retry_faults(retry, is_http=body.type == "HTTP")
     _refuse(faults)
     return NewEndpoint(
         name=name,
@@ -153,6 +155,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         spec=spec.model_dump(),
         timeout_ms=spec.timeout_ms,
         retry_policy=RetryPolicy(**retry.model_dump()),
+        on_disabled=body.on_disabled,
         max_in_flight=body.max_in_flight,
         payload_spec=body.payload_spec,
         config=body.config,
@@ -160,6 +163,21 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         secrets=_secrets(body),
         signing_secrets=tuple(body.signing_secrets),
     )
+
+
+def _retry_faults(retry: RetryPolicyBody, *, is_http: bool) -> Iterator[Fault]:
+    """What of a retry policy does not go together."""
+    if twice := sorted({*(retry.retryable_status_codes or ())} & {*retry.permanent_status_codes}):
+        detail = f"{twice[0]} is in retryable_status_codes too"
+        yield Fault(
+            pointer="/retry_policy/permanent_status_codes", detail=detail, hint="Leave it out of one of the two."
+        )
+    for name in ("retryable_status_codes", "permanent_status_codes", "slow_down_status_codes"):
+        if not is_http and getattr(retry, name) and name in retry.model_fields_set:
+            if getattr(retry, name) == RetryPolicyBody.model_fields[name].get_default(call_default_factory=True):
+                continue  # as GET gives it
+            hint = "Leave it out: docs/transports.md says which errors of brokers are tried again."
+            yield Fault(pointer=f"/retry_policy/{name}", detail="only HTTP answers have status codes", hint=hint)
 
 
 _Check = tuple[str, Callable[[], object]]

@@ -18,6 +18,8 @@ _FIELDS = (
     "config",
     "use",
     "signing_secrets",
+    "on_disabled",
+    "health",
     "version",
     "endpoint_id",
     "created_at",
@@ -31,7 +33,14 @@ _RENDERED = (
     *("headers", "body", "secrets"),
 )
 _TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
-_COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "updated_at": "UPDATED"}
+_COLUMNS = {
+    "name": "NAME",
+    "type": "TYPE",
+    "to": "TO",
+    "version": "VERSION",
+    "state": "STATE",
+    "updated_at": "UPDATED",
+}
 
 
 @click.group()
@@ -57,6 +66,14 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
         ),
         click.option("--max-attempts", type=int, help="Attempts in all, the first among them."),
+        click.option(
+            "--retry",
+            type=JsonText(),
+            help="More of the retry policy (docs/retries.md): a JSON object, @FILE, or - for standard input.",
+        ),
+        click.option(
+            "--on-disabled", type=click.Choice(["WAIT", "SKIP"]), help="What becomes of ticks while it is disabled."
+        ),
         click.option("--timeout-ms", type=int, help="For the whole delivery, in milliseconds."),
         click.option(
             "--spec",
@@ -97,7 +114,14 @@ def ls(api: Api, limit: int) -> None:
     shown = (
         rows
         if api.as_json
-        else [{**row, "to": _shown(spec) if isinstance(spec := row.get("spec"), dict) else None} for row in rows]
+        else [
+            {
+                **row,
+                "to": _shown(spec) if isinstance(spec := row.get("spec"), dict) else None,
+                "state": health.get("state") if isinstance(health := row.get("health"), dict) else None,
+            }
+            for row in rows
+        ]
     )
     api.list(
         shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook"
@@ -150,6 +174,21 @@ def edit(api: Api, name: str, **options: Json) -> None:
 
 @command(endpoint)
 @click.argument("name")
+def enable(api: Api, name: str) -> None:
+    """Deliver to an endpoint again, whatever kept deliveries off."""
+    api.show(api.send("POST", "endpoints", name, "enable"), _FIELDS)
+
+
+@command(endpoint)
+@click.argument("name")
+@click.option("--note", help="Why, for people who wonder later.")
+def disable(api: Api, name: str, note: str | None) -> None:
+    """Deliver nothing to an endpoint until it is enabled."""
+    api.show(api.send("POST", "endpoints", name, "disable", body=given(note=note)), _FIELDS)
+
+
+@command(endpoint)
+@click.argument("name")
 def rm(api: Api, name: str) -> None:
     """Delete an endpoint that no live job uses."""
     api.send("DELETE", "endpoints", name)
@@ -196,7 +235,12 @@ def _changed(body: Json, options: Json) -> Json:
     spec = given(**{target: where}, method=options["method"], headers=headers, body_template=options["body"],
                  stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"])  # fmt: skip
     spec = {**(options["more"] or {}), **spec}
-    limits = given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"])
+    if not isinstance(options["retry"], dict | None):
+        raise click.BadParameter("it is no JSON object", param_hint="--retry")
+    limits = {
+        **(options["retry"] or {}),
+        **given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"]),
+    }
     changes = given(
         title=options["title"],
         retry_policy={**body.get("retry_policy", {}), **limits} or None,
@@ -204,6 +248,7 @@ def _changed(body: Json, options: Json) -> Json:
         payload_spec=options["payload_spec"] if options["payload_spec"] != "" else NULL,
         config=options["config"] if options["config"] != "" else NULL,
         use=options["use"],
+        on_disabled=options["on_disabled"],
         signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}

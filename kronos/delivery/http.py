@@ -357,8 +357,11 @@ class Sending:
     def _fail(self, error_type: ErrorType, message: str) -> None:
         duration = timedelta(seconds=time.monotonic() - self._started)
         outcome = failed(error_type, message, request=self._request, duration=duration)
+        is_sent = self._connection is not None and self._connection.is_sent
         if error_type == "worker_stopped":
             outcome = replace(outcome, is_cut_off=True, is_unsent=self._connection is None)
+        elif error_type in ("timeout", "internal", "bad_response") and is_sent:
+            outcome = replace(outcome, is_unknown=True)
         self._finish_closed(outcome)
 
     def _finish_closed(self, outcome: Outcome) -> None:

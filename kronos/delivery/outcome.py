@@ -65,9 +65,10 @@ class Outcome:
     """The end of one attempt.
 
     UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer, or the worker did.
-    `retryable` is whether sending again can help; `retry_after` what the receiver asked for, however long.
+    `retryable` is whether sending again can help, as long as the endpoint's policy does not say otherwise;
+    `retry_after` what the receiver asked for, however long; `status_code` what it answered, where that is no success.
     `request` and `response` are JSON as text. `is_cut_off` says that the worker stopped while it was under way,
-    `is_unsent` that nothing of it had been sent by then.
+    `is_unsent` that nothing of it had been sent by then, `is_unknown` that it was sent and no answer is known.
     """
 
     status: AttemptStatus
@@ -79,20 +80,24 @@ class Outcome:
     duration: timedelta
     is_cut_off: bool = False
     is_unsent: bool = False
+    is_unknown: bool = False
+    status_code: int | None = None
 
 
 def failed(
     error_type: ErrorType, message: str, *, request: str | None = None, duration: timedelta = timedelta()
 ) -> Outcome:
     """The outcome of an attempt that got no answer, or was never sent; the worker uses it for templates too."""
+    status = _STATUS_OF.get(error_type, "FAILED")
     return Outcome(
-        status=_STATUS_OF.get(error_type, "FAILED"),
+        status=status,
         retryable=error_type not in _PERMANENT,
         retry_after=None,
         request=request,
         response=None,
         error={"type": error_type, "message": storable_text(message, max_bytes=1024)},
         duration=duration,
+        is_unknown=status == "UNKNOWN",
     )
 
 
@@ -124,11 +129,12 @@ def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, dur
     return Outcome(
         status="FAILED",
         retryable=retryable,
-        retry_after=retry_after(head.headers) if retryable else None,
+        retry_after=retry_after(head.headers),
         request=request,
         response=_stored(answer, head),
         error={"type": "redirect" if is_redirect else "http_status", "message": message},
         duration=duration,
+        status_code=code,
     )
 
 

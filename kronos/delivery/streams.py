@@ -204,7 +204,8 @@ def _refuse_missing(kind: drivers.Optional) -> None:
 
 def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:
     """The message was sent, and nobody knows whether the broker keeps it."""
-    return replace(failed(kind, message, request=request, duration=_since(started)), status="UNKNOWN", retryable=True)
+    outcome = failed(kind, message, request=request, duration=_since(started))
+    return replace(outcome, status="UNKNOWN", retryable=True, is_unknown=True)
 
 
 def _since(started: float) -> timedelta:

@@ -39,7 +39,12 @@ def pause(facts: Facts) -> Judged:
     if facts.trigger != "CRON":
         return None, None
     code = facts.reason.get("code")
-    if (facts.run or {}).get("status") == "SKIPPED" and code in ("paused", "workspace_suspended", "skip_next"):
+    if (facts.run or {}).get("status") == "SKIPPED" and code in (
+        "paused",
+        "workspace_suspended",
+        "skip_next",
+        "endpoint_disabled",
+    ):
         detail = _as_recorded(facts.reason)
         step = Step(step="pause", holds=False, detail=detail, evidence=facts.reason)
         return step, Verdict(decision="SKIPPED", code=code, because=f"The tick was skipped: {detail}.")
@@ -99,6 +104,12 @@ def _halted_now(facts: Facts) -> tuple[str, str] | None:
         return (
             "workspace_suspended",
             f"the workspace {facts.workspace} is {facts.workspace_status} since {said(facts.suspended_at)}",
+        )
+    if facts.on_disabled == "SKIP" and facts.endpoint_health["state"] == "DISABLED":
+        return (
+            "endpoint_disabled",
+            f"endpoint {facts.endpoint} is disabled since {said(facts.endpoint_health['since'])}, and its ticks are "
+            "skipped meanwhile (on_disabled)",
         )
     if facts.is_to_be_skipped:
         return "skip_next", f"it is one of the next {facts.skip_next} ticks, which are to be skipped"

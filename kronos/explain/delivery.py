@@ -149,6 +149,7 @@ def waiting(facts: Facts) -> Judged:
         "in_flight": facts.in_flight,
         "max_in_flight": facts.max_in_flight,
         "worker_sessions": facts.worker_sessions,
+        "health": facts.endpoint_health,
     }
     code, detail = _what_it_waits_for(facts, run)
     step = Step(step="waiting", holds=False, detail=detail, evidence=evidence)
@@ -163,11 +164,24 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
             "workspace_suspended",
             f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered",
         )
+    health = facts.endpoint_health
+    reason = document(health.get("reason"))
+    if health["state"] == "DISABLED":
+        text = f"endpoint {facts.endpoint} is disabled since {said(health['since'])}: {_why_disabled(reason)}"
+        return "endpoint_disabled", f"{text}; {_until_enabled(facts, health)}"
+    if health["state"] == "SLOWED" and health["until"]:
+        return (
+            "endpoint_slowed",
+            f"endpoint {facts.endpoint} is slowed down until {said(health['until'])}: {reason.get('detail')}; then "
+            "one delivery is tried first",
+        )
     if facts.is_gate_paused:
         return (
             "endpoint_paused",
             f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}",
         )
+    if health["on_trial"] and (facts.in_flight or 0) > 0:
+        return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
     if facts.max_in_flight is not None and (facts.in_flight or 0) >= facts.max_in_flight:
         return (
             "endpoint_full",
@@ -190,3 +204,17 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         )
         return "queued", f"it is due for {seconds(waited)}; {text}"
     return "queued", "workers are connected, and one takes it as soon as it is free"
+
+
+def _why_disabled(reason: JsonObject) -> str:
+    text = str(reason.get("detail", "no reason was given"))
+    by, note = reason.get("actor"), reason.get("note")
+    return text + (f", by {by}" if by else "") + (f" ({note})" if note else "")
+
+
+def _until_enabled(facts: Facts, health: JsonObject) -> str:
+    by_hand = f"`kronos endpoint enable {facts.endpoint}` enables it"
+    if not health["on_trial"]:
+        return by_hand
+    when = f"from {said(health['until'])} on" if health["until"] else "now"
+    return f"the oldest execution that waits is tried {when}, and its success enables it; {by_hand} at once"

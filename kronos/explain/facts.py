@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-from kronos.model import JobStatus, Json, JsonObject, Overlap, Trigger, WorkspaceStatus
+from kronos.model import JobStatus, Json, JsonObject, OnDisabled, Overlap, Trigger, WorkspaceStatus
 
 Decision = Literal[
     "RAN",
@@ -87,6 +87,8 @@ class Facts:
     max_in_flight: int | None
     gate_paused_until: str | None
     is_gate_paused: bool
+    endpoint_health: JsonObject
+    on_disabled: OnDisabled
     worker_sessions: int
     pg_cron: JsonObject | None
     is_entry_right: bool | None

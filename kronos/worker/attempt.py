@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -30,6 +30,7 @@ from kronos.model import Json, JsonObject
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
+from kronos.worker.rules import Rules
 from kronos.worker.streaming import StreamTarget
 from kronos.worker.vault import Needs, Opened, needs
 
@@ -94,6 +95,7 @@ class HttpTarget:
     names_input_alone: bool = True
     """As most do: then nothing else is made for its deliveries."""
     needs_facts: bool = False
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def is_fixed(self) -> bool:
@@ -124,6 +126,7 @@ def target(version: EndpointVersion) -> Target:
                 type=kind,
                 spec=spec,
                 backoff=Backoff.parse(policy),
+                rules=Rules.parse(policy),
                 spec_bytes=len(version.spec) + len(version.config or ""),
                 needs=needs(version),
                 **_named(version, [spec.get(member) for member in TEMPLATES]),
@@ -135,6 +138,7 @@ def target(version: EndpointVersion) -> Target:
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
             backoff=Backoff.parse(policy),
+            rules=Rules.parse(policy),
             spec_bytes=len(version.spec) + len(version.config or ""),
             needs=needs(version),
             **_named(version, [spec.get(member) for member in TEMPLATES]),
@@ -280,7 +284,7 @@ def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
             outcome = leased.secrets.mask.outcome(outcome)
         result = None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception as error:
-        result = _result(leased, to, _unforeseen(leased, error))
+        result = _result(leased, to, replace(_unforeseen(leased, error), is_unknown=True))
     on_end(leased, result)
 
 
@@ -292,29 +296,30 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
         return Result(
             claim.execution_id, leased.token, "SUCCESS", False, 0, milliseconds, outcome.request, outcome.response, None
         )
-    backoff = Backoff() if isinstance(to, Unusable) else to.backoff
-    wait = (
-        backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM)
-        if outcome.retryable
-        else _NO_WAIT
-    )
+    backoff, rules = (Backoff(), Rules()) if isinstance(to, Unusable) else (to.backoff, to.rules)
+    is_retryable = rules.is_retryable(outcome)
+    asked = outcome.retry_after if is_retryable else None
+    wait = backoff.wait(claim.attempt_count, retry_after=asked, random=_RANDOM) if is_retryable else _NO_WAIT
     return Result(
         execution_id=claim.execution_id,
         claim_token=leased.token,
         status=outcome.status,
-        is_retryable=outcome.retryable,
+        is_retryable=is_retryable,
         retry_ms=-(-wait // _MILLISECOND),
         duration_ms=outcome.duration // _MILLISECOND,
         request=outcome.request,
-        response=_response(outcome, backoff),
+        response=_response(outcome, asked, backoff),
         error=_json(outcome.error),
         is_cut_off=outcome.is_cut_off,
+        slow_ms=-(-rules.slow_down(outcome, backoff) // _MILLISECOND),
+        is_gone=rules.is_gone(outcome),
+        max_age_ms=None if rules.longest_age is None else rules.longest_age // _MILLISECOND,
     )
 
 
-def _response(outcome: Outcome, backoff: Backoff) -> str | None:
+def _response(outcome: Outcome, asked: timedelta | None, backoff: Backoff) -> str | None:
     """What was answered, with how much of its Retry-After is granted."""
-    asked, granted = outcome.retry_after, backoff.granted(outcome.retry_after)
+    granted = backoff.granted(asked)
     if asked is None or granted is None or outcome.response is None:
         return outcome.response
     seconds = timedelta(seconds=1)

@@ -1,5 +1,6 @@
 """When a failed delivery is tried again, counted from the end of its attempt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -13,11 +14,13 @@ _MOST_DOUBLINGS = 40
 # Longer than any policy asks for, and far from what timedelta cannot hold.
 _MONTH_MS = 31 * 86_400_000
 _MOST_RETRY_AFTER_SECONDS = _MONTH_MS // 1000
+_JITTERS: dict[bool | str, float] = {True: 0.2, False: 0.0, "none": 0.0, "partial": 0.2, "full": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread.
+    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread; with
+    `is_full` each is anything up to it. `listed` waits stand in place of a shape, and the last of them is repeated.
 
     `longest_retry_after`: of what a receiver asks for, so much is waited.
     """
@@ -27,6 +30,8 @@ class Backoff:
     longest: timedelta = timedelta(seconds=60)
     jitter: float = 0.2
     longest_retry_after: timedelta = timedelta(hours=1)
+    is_full: bool = False
+    listed: tuple[timedelta, ...] = ()
 
     @classmethod
     def parse(cls, policy: JsonObject) -> Self:
@@ -39,8 +44,8 @@ class Backoff:
             _milliseconds(policy, "max_delay_ms", 60_000),
         )
         jitter = policy.get("jitter", 0.2)
-        if isinstance(jitter, bool):
-            jitter = 0.2 if jitter else 0.0
+        if isinstance(jitter, bool | str):
+            jitter = _JITTERS.get(jitter, jitter)
         if not isinstance(jitter, int | float) or not 0 <= jitter <= 1:
             raise ValueError(f"retry_policy.jitter {jitter!r} is not a number from 0 to 1")
         asked = policy.get("max_retry_after_seconds", 3600)
@@ -49,10 +54,15 @@ class Backoff:
                 f"retry_policy.max_retry_after_seconds {asked!r} is not a number of seconds up to "
                 f"{_MOST_RETRY_AFTER_SECONDS}"
             )
+        listed = _listed(policy)
+        if listed:
+            initial, longest = min(listed), max(listed)
         return cls(
             shape=shape,
             initial=min(initial, longest),
             longest=longest,
+            is_full=policy.get("jitter") == "full",
+            listed=listed,
             jitter=float(jitter),
             longest_retry_after=timedelta(seconds=asked),
         )
@@ -61,14 +71,22 @@ class Backoff:
         """How much of what the receiver asked for (Retry-After) is waited; None where it did not ask."""
         return None if asked is None else min(asked, self.longest_retry_after)
 
+    @property
+    def first(self) -> timedelta:
+        """The wait after a first attempt, without jitter."""
+        return self._plain(1)
+
     def wait(self, attempt_number: int, *, retry_after: timedelta | None, random: Random) -> timedelta:
         """How long to wait after the attempt of this number, 1 for the first.
 
-        Never shorter than `initial` nor longer than `longest`, except that what the receiver asked for (Retry-After) is
-        waited out as far as it is granted. The jitter lengthens a wait; one at its longest it shortens.
+        Never shorter than `initial`, unless the jitter is full, nor longer than `longest`, except that what the
+        receiver asked for (Retry-After) is waited out as far as it is granted. The jitter lengthens a wait; one at its
+        longest it shortens.
         """
         plain = self._plain(attempt_number)
-        if plain < self.longest:
+        if self.is_full:
+            least, most = timedelta(), plain
+        elif plain < self.longest:
             least, most = plain, min(plain * (1 + self.jitter), self.longest)
         else:
             least, most = max(self.initial, self.longest * (1 - self.jitter)), self.longest
@@ -79,6 +97,8 @@ class Backoff:
         return granted + (most - least) * random.random()
 
     def _plain(self, attempt_number: int) -> timedelta:
+        if self.listed:
+            return self.listed[min(attempt_number, len(self.listed)) - 1]
         match self.shape:
             case "fixed":
                 factor = 1
@@ -90,8 +110,20 @@ class Backoff:
         return min(timedelta(milliseconds=min(milliseconds, self.longest / timedelta(milliseconds=1))), self.longest)
 
 
+def _listed(policy: JsonObject) -> tuple[timedelta, ...]:
+    delays = policy.get("delays_ms")
+    if delays is None:
+        return ()
+    if not isinstance(delays, Sequence) or isinstance(delays, str) or not delays:
+        raise ValueError(f"retry_policy.delays_ms {delays!r} is no list of milliseconds")
+    return tuple(_checked(delay, "delays_ms") for delay in delays)
+
+
 def _milliseconds(policy: JsonObject, name: str, default: int) -> timedelta:
-    value = policy.get(name, default)
+    return _checked(policy.get(name, default), name)
+
+
+def _checked(value: object, name: str) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MONTH_MS:
         raise ValueError(f"retry_policy.{name} {value!r} is not a number of milliseconds")
     return timedelta(milliseconds=value)

@@ -99,7 +99,8 @@ class RunFacts(NamedTuple):
 
 class Result(NamedTuple):
     """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped
-    meanwhile."""
+    meanwhile. `slow_ms`: so long nothing is to be delivered to its endpoint. `is_gone`: the endpoint is, by its own
+    word. `max_age_ms`: an older execution is not tried again; None: however old."""
 
     execution_id: str
     claim_token: str
@@ -111,6 +112,9 @@ class Result(NamedTuple):
     response: str | None
     error: str | None
     is_cut_off: bool = False
+    slow_ms: int = 0
+    is_gone: bool = False
+    max_age_ms: int | None = None
 
 
 class Judged(NamedTuple):
@@ -253,7 +257,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             )
             results = [bare]
         except psycopg.errors.LockNotAvailable:
-            if waiting := await locked(link, [result.execution_id for result in results]):
+            if waiting := await locked(link, results):
                 free = [result for result in results if result.execution_id not in waiting]
                 return ended | (await finalize(link, free, worker_id=worker_id) if free else {})
         except psycopg.Error as error:
@@ -262,11 +266,15 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             await link.pause()
 
 
-async def locked(link: Link, execution_ids: Sequence[str]) -> set[str]:
+async def locked(link: Link, results: Sequence[Result]) -> set[str]:
     """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say
     it."""
+    params = {
+        "execution_ids": [result.execution_id for result in results],
+        "failed_ids": [result.execution_id for result in results if result.status != "SUCCESS"],
+    }
     try:
-        return {row.execution_id for row in await link.texts(_LOCKED, {"execution_ids": list(execution_ids)})}
+        return {row.execution_id for row in await link.texts(_LOCKED, params)}
     except psycopg.Error as error:
         _log.debug("asking for locks failed: %s", error)
         await link.pause()
@@ -302,9 +310,10 @@ async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict
 
 
 async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[str, Verdict]:
-    ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, are_cut_off = zip(
+    ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, *endings = zip(
         *results, strict=True
     )
+    are_cut_off, slow_ms, are_gone, max_ages = endings
     rows = await link.texts(
         _FINALIZE,
         {
@@ -318,6 +327,9 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
             "responses": Documents(responses),
             "errors": Documents(errors),
             "is_cut_off": literal(map(str, are_cut_off)),
+            "slow_ms": literal(map(str, slow_ms)),
+            "is_gone": literal(map(str, are_gone)),
+            "max_age_ms": literal("NULL" if age is None else str(age) for age in max_ages),
         },
         may_be_locked=True,
     )

@@ -109,7 +109,7 @@ class Finalizer:
             return
 
     async def _look_at_locked(self) -> None:
-        still = await claims.locked(self._link, [result.execution_id for _, result in self._locked])
+        still = await claims.locked(self._link, [result for _, result in self._locked])
         waiting = deque(each for each in self._locked if each[1].execution_id in still)
         self._results.extend(each for each in self._locked if each[1].execution_id not in still)
         self._locked = waiting

@@ -25,6 +25,7 @@ from kronos.delivery.template import TemplateError, render
 from kronos.model import Json, JsonObject
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim
+from kronos.worker.rules import Rules
 from kronos.worker.vault import Needs
 
 _MOST_CONNECT_SECONDS = 10.0
@@ -44,6 +45,7 @@ class StreamTarget:
     """As with HttpTarget."""
     needs_facts: bool = False
     needs: Needs | None = None
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def is_fixed(self) -> bool:

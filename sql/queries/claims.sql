@@ -46,6 +46,11 @@ with recursive known as materialized (
                             and live.endpoint_id < endpoint.before_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
+), kept_off as materialized (      -- slowed down or disabled: few
+    select gate.endpoint_id, gate.paused_until
+      from kronos.endpoint_health as health
+      join kronos.endpoint_gate as gate using (endpoint_id)
+     where health.state <> 'ACTIVE' and gate.paused_until > kronos.now()
 ), waiting as (
     select endpoint.endpoint_id, endpoint.workspace_id, endpoint.visible_at from endpoint
     union all
@@ -58,7 +63,8 @@ with recursive known as materialized (
                           order by live.visible_at
                           limit 1) as first
 )
-select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00')
+select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kept_off.paused_until,
+                                                         '1970-01-01 00:00:00+00')
                                      - kronos.now()) * 1000)::double precision as due_in_ms,
        greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
   from waiting
@@ -67,7 +73,9 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '19
                       where workspace.workspace_id = waiting.workspace_id
                       -- limit: one look into the index each, whatever the planner believes of the workspaces
                       limit 1) as workspace
+  left join kept_off on kept_off.endpoint_id = waiting.endpoint_id
  where workspace.status = 'ACTIVE'
+   and kept_off.paused_until is distinct from 'infinity'
    and not kronos.is_held();
 
 -- name: upkeep
@@ -79,10 +87,11 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
--- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember; nor of a
--- cancelled job whose executions are being ended (cancelled_jobs). The floor is a hint that skips the dead
--- beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest), what
--- is claimed is made of that one; its timeout and attempts stay as they were.
+-- only read, but for one on trial (trial_seconds): it gives one delivery at a time, each so long after the
+-- one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no gate
+-- has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs). The floor is a
+-- hint that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a
+-- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
                                     else '-infinity' end as floor
@@ -92,12 +101,14 @@ with wanted as materialized (
      where not kronos.is_held()
 ), limited as materialized (
     select gate.endpoint_id, wanted.floor, true as is_limited, gate.latest_version,
-           least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
+           least(wanted.quota, gate.max_in_flight - gate.in_flight,
+                 case when gate.trial_seconds is not null then 1 - gate.in_flight end) as room
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
        and workspace.status = 'ACTIVE'
-     where gate.max_in_flight is not null and gate.paused_until <= kronos.now()
+     where (gate.max_in_flight is not null or gate.trial_seconds is not null)
+       and gate.paused_until <= kronos.now()
        for update of gate skip locked
 ), gate as materialized (
     select endpoint_id, floor, is_limited, latest_version, room from limited
@@ -107,7 +118,8 @@ with wanted as materialized (
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
        and workspace.status = 'ACTIVE'
-     where gate.max_in_flight is null and gate.paused_until <= kronos.now()
+     where gate.max_in_flight is null and gate.trial_seconds is null
+       and gate.paused_until <= kronos.now()
 ), due as materialized (
     select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited, gate.latest_version
       from gate
@@ -138,7 +150,10 @@ with wanted as materialized (
               live.input, due.visible_at as due_at
 ), counted as (
     update kronos.endpoint_gate as gate
-       set in_flight = gate.in_flight + taken.executions
+       set in_flight = gate.in_flight + taken.executions,
+           paused_until = case when gate.trial_seconds > 0
+                               then kronos.now() + make_interval(secs => gate.trial_seconds)
+                               else gate.paused_until end
       from (select endpoint_id, count(*)::integer as executions
               from due
              where is_limited
@@ -183,9 +198,9 @@ select secret.workspace_id, secret.name, secret.version, secret.key_id, secret.n
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
 -- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
--- are left to finalize_executions, and so is a whole batch one of which the history has already (23505).
--- Returns what it has not ended. One statement: all of the others, or nothing. Locks executions in ascending
--- order: each is deleted where it is found.
+-- are left to finalize_executions, as are those of endpoints that are watched because they failed, and so is
+-- a whole batch one of which the history has already (23505). Returns what it has not ended. One statement:
+-- all of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
@@ -198,6 +213,10 @@ with result as materialized (
      where live.execution_id = result.execution_id
        and live.claim_token is not distinct from result.claim_token
        and not live.holds_slot
+       and (select health.is_watched
+              from kronos.endpoint_health as health
+             where health.endpoint_id = live.endpoint_id and health.is_watched
+             limit 1) is null
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
@@ -227,7 +246,8 @@ select execution_id from result where execution_id not in (select execution_id f
 -- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is
 -- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
 -- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
--- their worker (max_crashes).
+-- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
+-- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate.
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
 -- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
 -- was ended before (judge_unapplied says by whom).
@@ -239,39 +259,54 @@ with result as materialized (
                   %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
                   %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[],
                   %(errors)s::jsonb[],
-                  %(is_cut_off)s::boolean[])
-        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response,
-                   error, is_cut_off)
-     order by execution_id
+                  %(is_cut_off)s::boolean[], %(slow_ms)s::bigint[], %(is_gone)s::boolean[],
+                  %(max_age_ms)s::bigint[])
+        as result (id, token, status, is_retryable, retry_ms, duration_ms, request, response, new_error,
+                   is_cut_off, slow_ms, is_gone, max_age_ms)
+     order by id
 ), held as materialized (
-    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response,
-           result.error as new_error, result.is_cut_off,
-           case when result.status = 'SUCCESS' then 'SUCCESS'
-                when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
-                when result.is_cut_off and live.crashes >= live.max_crashes then 'FAILED'
-                when live.cancel_reason is not null then 'CANCELLED'
+    select live.*, result.*,
+           case when status = 'SUCCESS' then 'SUCCESS'
+                when not is_retryable or attempt_count >= max_attempts or is_too_old then 'FAILED'
+                when is_cut_off and crashes >= max_crashes then 'FAILED'
+                when cancel_reason is not null then 'CANCELLED'
                 else 'RETRY'
            end as verdict
       from result
-     cross join lateral (select * from kronos.execution_live as live
-                          where live.execution_id = result.execution_id
-                            and live.claim_token is not distinct from result.claim_token
+     cross join lateral (select live.*,
+                                kronos.now() > live.run_at + interval '1 ms' * (max_age_ms - retry_ms)
+                                    as is_too_old,
+                                status <> 'SUCCESS'
+                                or exists (select from kronos.endpoint_health as health
+                                            where health.endpoint_id = live.endpoint_id
+                                              and health.is_watched) as is_noted
+                           from kronos.execution_live as live
+                          where live.execution_id = result.id
+                            and live.claim_token is not distinct from result.token
                             for update) as live
 ), slot as materialized (
-    select taken.endpoint_id, taken.executions
-      from (select endpoint_id, count(*)::integer as executions
+    select taken.endpoint_id, taken.executions, taken.is_noted
+      from (select endpoint_id, count(*)::integer as executions, bool_or(is_noted) as is_noted
               from held
-             where holds_slot
+             where holds_slot or is_noted
              group by endpoint_id
              order by endpoint_id) as taken
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
+), noted as materialized (      -- these gates, it changes
+    select kronos.note_outcomes(array_agg(endpoint_id), array_agg(endpoint_version), array_agg(status),
+                                array_agg(new_error), array_agg(slow_ms), array_agg(is_gone),
+                                array_agg(holds_slot))
+      from held
+      join slot using (endpoint_id)
+     where slot.is_noted
+    having count(*) > 0
 ), released as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
       from slot
-     where gate.endpoint_id = slot.endpoint_id
+     where gate.endpoint_id = slot.endpoint_id and not is_noted
 ), ended as (
     delete from kronos.execution_live as live
      using held
@@ -282,12 +317,9 @@ with result as materialized (
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
                                        error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
-           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts
-                                                                           then 'attempts_exhausted'
-                                                                           when is_cut_off
-                                                                               then 'worker_stopped'
-                                                                           else 'not_retryable' end,
-                                                              'detail', new_error ->> 'message')
+           case verdict when 'FAILED'
+                        then kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
+                                                   is_too_old, is_cut_off, max_age_ms, new_error)
                         when 'CANCELLED' then cancel_reason
            end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
@@ -310,20 +342,24 @@ with result as materialized (
            request, response, new_error, endpoint_version
       from held
 )
-select execution_id, verdict from held;
+select execution_id, verdict from held where (select count(*) from noted) >= 0;
 
 -- name: list_locked
 -- Of these executions, those that another session has locked at this moment, or whose endpoint's gate, which
--- finalize_executions wants, is. Waits for nobody.
+-- finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited endpoints and of watched
+-- ones. Waits for nobody.
 with free as materialized (
-    select execution_id, endpoint_id, holds_slot
-      from kronos.execution_live
+    select execution_id, endpoint_id,
+           holds_slot or execution_id = any (%(failed_ids)s::uuid[])
+           or exists (select from kronos.endpoint_health as health
+                       where health.endpoint_id = live.endpoint_id and health.is_watched) as wants_gate
+      from kronos.execution_live as live
      where execution_id = any (%(execution_ids)s::uuid[])
        for update skip locked
 ), gate as materialized (
     select endpoint_id
       from kronos.endpoint_gate
-     where endpoint_id = any (array(select endpoint_id from free where holds_slot))
+     where endpoint_id = any (array(select endpoint_id from free where wants_gate))
        for update skip locked
 )
 select live.execution_id
@@ -332,7 +368,7 @@ select live.execution_id
    and not exists (select
                      from free
                     where free.execution_id = live.execution_id
-                      and (not free.holds_slot
+                      and (not free.wants_gate
                            or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
 
 -- name: judge_unapplied

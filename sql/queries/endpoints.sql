@@ -20,9 +20,9 @@ with named as materialized (
            kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
                                  %(payload_spec_version)s::integer) as payload_spec_id
 ), endpoint as (
-    insert into kronos.endpoints (workspace_id, name, title, type, config_id, payload_spec_id)
+    insert into kronos.endpoints (workspace_id, name, title, type, config_id, payload_spec_id, on_disabled)
     select kronos.current_workspace_id(), %(name)s, %(title)s, %(type)s, named.config_id,
-           named.payload_spec_id
+           named.payload_spec_id, %(on_disabled)s
       from named
      where (named.config_id is null) = (%(config)s::text is null)
        and (named.payload_spec_id is null) = (%(payload_spec)s::text is null)
@@ -59,7 +59,7 @@ with named as materialized (
 ), endpoint as (
     update kronos.endpoints
        set version = version + 1, title = %(title)s, updated_at = kronos.now(),
-           config_id = named.config_id, payload_spec_id = named.payload_spec_id
+           config_id = named.config_id, payload_spec_id = named.payload_spec_id, on_disabled = %(on_disabled)s
       from named
      where (named.config_id is null) = (%(config)s::text is null)
        and (named.payload_spec_id is null) = (%(payload_spec)s::text is null)
@@ -135,6 +135,18 @@ select kronos.callers_named((select endpoint_id
                               where workspace_id = kronos.current_workspace_id()
                                 and name = %(name)s
                                 and deleted_at is null), null) as callers;
+
+-- name: enable_endpoint
+-- One row: whether there is such an endpoint.
+select kronos.enable_endpoint(%(name)s) as is_there;
+
+-- name: disable_endpoint
+-- As enable_endpoint; for whom and with what note.
+select kronos.disable_endpoint(%(name)s,
+                               jsonb_strip_nulls(jsonb_build_object('code', 'by_hand',
+                                                                    'detail', 'it was disabled by hand',
+                                                                    'actor', %(actor)s::text,
+                                                                    'note', %(note)s::text))) as is_there;
 
 -- name: read_local_text
 -- An instant as a zone's clocks show it, as templates have it.

@@ -78,6 +78,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        case when gate.paused_until > kronos.now()
             then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
        coalesce(gate.paused_until > kronos.now(), false) as is_gate_paused,
+       kronos.shown_health(endpoint_health, gate) as endpoint_health, endpoint.on_disabled,
        (select count(*)::integer
           from pg_stat_activity as backend
          where backend.datname = current_database()
@@ -101,4 +102,5 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
                             end as facts) as pg_cron
   join kronos.workspaces as workspace on workspace.workspace_id = version.workspace_id
   join kronos.endpoints as endpoint on endpoint.endpoint_id = version.endpoint_id
-  left join kronos.endpoint_gate as gate on gate.endpoint_id = version.endpoint_id;
+  left join kronos.endpoint_gate as gate on gate.endpoint_id = version.endpoint_id
+  left join kronos.endpoint_health on endpoint_health.endpoint_id = version.endpoint_id;

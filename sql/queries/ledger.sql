@@ -23,7 +23,11 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        (select count(*)::integer
           from pg_stat_activity as backend
          where backend.datname = current_database()
-           and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions
+           and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
+       (select kronos.shown_health(health, gate)
+          from kronos.endpoint_health as health
+          join kronos.endpoint_gate as gate using (endpoint_id)
+         where health.endpoint_id = job.endpoint_id and health.state <> 'ACTIVE') as endpoint_health
   from kronos.job_rows(kronos.find_job(%(job)s)) as job
   left join lateral kronos.check_ledger(job.job_id, kronos.now() - interval '24 hours',
                                         kronos.now()) as ledger on true

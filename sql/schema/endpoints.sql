@@ -12,6 +12,7 @@ create table kronos.endpoints (
     title         text,                              -- its name for people
     payload_spec_id  uuid,                           -- what its jobs' inputs are validated against
     config_id     uuid,                              -- as its present version has it
+    on_disabled   text        not null default 'WAIT', -- what becomes of its jobs' ticks while it is disabled
     constraint endpoints_pkey              primary key (endpoint_id),
     constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
     constraint endpoints_workspace_id_fkey foreign key (workspace_id)
@@ -23,7 +24,8 @@ create table kronos.endpoints (
     constraint endpoints_payload_spec_fkey foreign key (workspace_id, payload_spec_id)
         references kronos.documents (workspace_id, document_id),
     constraint endpoints_config_fkey       foreign key (workspace_id, config_id)
-        references kronos.documents (workspace_id, document_id)
+        references kronos.documents (workspace_id, document_id),
+    constraint endpoints_on_disabled_known check (on_disabled in ('WAIT', 'SKIP'))
 );
 -- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
 create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;
@@ -77,9 +79,40 @@ create table kronos.endpoint_gate (
     max_in_flight  integer,
     paused_until   timestamptz not null default '-infinity',
     latest_version integer,                          -- use: latest. Every claim takes this version
+    -- it is tried by one delivery at a time, each so long after the one before; null: it is not on trial
+    trial_seconds  integer,
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_gate_never_negative   check (in_flight >= 0),
-    constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0)
+    constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0),
+    constraint endpoint_gate_trial_not_negative check (trial_seconds >= 0)
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,
+-- enable_endpoint and disable_endpoint. One that never fails has no row. Until when it is kept off stands in
+-- the gate, where claims read it.
+create table kronos.endpoint_health (
+    endpoint_id     uuid        not null,
+    workspace_id    uuid        not null,
+    state           text        not null default 'ACTIVE',
+    since           timestamptz not null default now(),      -- the state
+    reason          jsonb,
+    -- its next success changes this row: finalize_successes leaves it to finalize_executions
+    is_watched      boolean     not null default false,
+    failures        integer     not null default 0,          -- attempts in a row, of its present version
+    failing_since   timestamptz,                             -- the first of them
+    last_failure_at timestamptz,
+    last_success_at timestamptz,                             -- the last one that was watched
+    constraint endpoint_health_pkey           primary key (endpoint_id),
+    constraint endpoint_health_endpoint_fkey  foreign key (workspace_id, endpoint_id)
+        references kronos.endpoints (workspace_id, endpoint_id),
+    constraint endpoint_health_state_known    check (state in ('ACTIVE', 'SLOWED', 'DISABLED')),
+    constraint endpoint_health_reason_given   check ((state = 'ACTIVE') = (reason is null)),
+    constraint endpoint_health_streak_is_whole check ((failures > 0) = (failing_since is not null)),
+    constraint endpoint_health_streak_is_watched check (is_watched or failures = 0)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Serves finalize_successes and finalize_executions.
+create index endpoint_health_watched on kronos.endpoint_health (endpoint_id) where is_watched;
+-- Serves list_due_endpoints and account_ticks.
+create index endpoint_health_kept_off on kronos.endpoint_health (endpoint_id) where state <> 'ACTIVE';

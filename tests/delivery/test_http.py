@@ -136,7 +136,8 @@ async def test_retry_after_of_an_answer_is_passed_on() -> None:
     outcome = await deliver(answer(status="503 Busy", headers="Retry-After: 7\r\n"))
     assert outcome.retry_after == timedelta(seconds=7)
     outcome = await deliver(answer(status="400 Bad", headers="Retry-After: 7\r\n"))
-    assert outcome.retry_after is None
+    assert (outcome.retryable, outcome.status_code) == (False, 400)  # unless the endpoint's policy tries it again
+    assert outcome.retry_after == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize(

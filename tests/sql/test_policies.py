@@ -25,6 +25,7 @@ _TENANT_TABLES = [
     "attempt",
     "backfills",
     "secrets",
+    "endpoint_health",
 ]
 _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
@@ -63,6 +64,10 @@ def furnished(connection: Connection) -> EndpointRow:
     )
     make_backfill(connection, job_id)
     connection.execute("insert into kronos.secrets (workspace_id, name) values (%s, 'token')", [endpoint.workspace_id])
+    connection.execute(
+        "insert into kronos.endpoint_health (endpoint_id, workspace_id) values (%s, %s)",
+        [endpoint.endpoint_id, endpoint.workspace_id],
+    )
     return endpoint
 
 
@@ -240,6 +245,8 @@ _MAY = {
         "cron_timezone",
         "delete_endpoint",
         "delete_workspace",
+        "disable_endpoint",
+        "enable_endpoint",
         "find_api_key",
         "find_jobs",
         "find_workspace",
@@ -269,7 +276,14 @@ _MAY = {
         "weeks_noted_from",
         "zones_read",
     },
-    "kronos_worker": {"ring_if_silent", "run_facts", "run_internal_job_if_due", "secret_keys", "upkeep"},
+    "kronos_worker": {
+        "note_outcomes",
+        "ring_if_silent",
+        "run_facts",
+        "run_internal_job_if_due",
+        "secret_keys",
+        "upkeep",
+    },
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",

@@ -53,7 +53,7 @@ def claim(
 
 
 def finalize_params(
-    token: UUID, ids: Sequence[UUID], status: str, is_retryable: bool, retry: timedelta
+    token: UUID, ids: Sequence[UUID], status: str, is_retryable: bool, retry: timedelta, **said: Any
 ) -> dict[str, Any]:
     count = len(ids)
     error = None if status == "SUCCESS" else Jsonb({"type": "http_status", "message": "the endpoint answered 500"})
@@ -68,6 +68,10 @@ def finalize_params(
         "responses": [Jsonb({"status": 200})] * count,
         "errors": [error] * count,
         "is_cut_off": [False] * count,
+        "slow_ms": [0] * count,
+        "is_gone": [False] * count,
+        "max_age_ms": [None] * count,
+        **{name: [value] * count for name, value in said.items()},
     }
 
 
@@ -78,9 +82,10 @@ def finalize(
     status: str = "SUCCESS",
     *,
     retry: timedelta = timedelta(),
+    **said: Any,
 ) -> dict[UUID, str]:
     """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is
-    PERMANENT."""
+    PERMANENT; `said` are other parameters of finalize_executions, the same for each."""
     verdicts: dict[UUID, str] = {}
     left = list(ids)
     if status == "SUCCESS":
@@ -90,7 +95,9 @@ def finalize(
                 for row in run(connection, "finalize_successes", finalize_params(token, ids, status, False, retry))
             ]
         verdicts = dict.fromkeys(set(ids) - set(left), "SUCCESS")
-    params = finalize_params(token, left, status.replace("PERMANENT", "FAILED"), status != "PERMANENT", retry)
+    failed = status.replace("PERMANENT", "FAILED")
+    is_retryable = said.pop("is_retryable", status != "PERMANENT")
+    params = finalize_params(token, left, failed, is_retryable, retry, **said)
     verdicts |= dict(run(connection, "finalize_executions", params)) if left else {}
     if missing := [execution_id for execution_id in ids if execution_id not in verdicts]:
         params = finalize_params(token, missing, status, is_retryable=True, retry=retry)

@@ -20,6 +20,66 @@ policies = st.fixed_dictionaries(
     },
     optional={"jitter": st.floats(0, 1), "max_attempts": st.integers(1, 100)},
 )
+shaped = st.fixed_dictionaries(
+    {"jitter": st.sampled_from(["none", "partial", "full"])},
+    optional={
+        "backoff": st.sampled_from(["fixed", "linear", "exponential"]),
+        "initial_delay_ms": st.integers(0, _DAY),
+        "max_delay_ms": st.integers(0, _DAY),
+        "delays_ms": st.one_of(st.none(), st.lists(st.integers(0, _DAY), min_size=1, max_size=20)),
+    },
+)
+
+
+def reference(policy: dict[str, Any], attempt_number: int) -> int:
+    """The delay of a policy in milliseconds, without jitter: as docs/retries.md says it, in whole numbers."""
+    if policy.get("delays_ms"):
+        delays: list[int] = policy["delays_ms"]
+        return delays[attempt_number - 1] if attempt_number <= len(delays) else delays[-1]
+    first, longest = policy.get("initial_delay_ms", 1000), policy.get("max_delay_ms", 60_000)
+    delay = first
+    for number in range(2, attempt_number + 1):
+        delay = {"fixed": first, "linear": first * number}.get(policy.get("backoff", "exponential"), delay * 2)
+        if delay >= longest:
+            break
+    return int(min(delay, longest))
+
+
+@untimed
+@given(shaped, st.integers(1, 300), st.integers())
+def test_a_wait_is_the_references_delay_spread_as_the_jitter_says(
+    policy: dict[str, Any], attempt_number: int, seed: int
+) -> None:
+    delay = reference(policy, attempt_number)
+    wait = Backoff.parse(policy).wait(attempt_number, retry_after=None, random=Random(seed)) / timedelta(milliseconds=1)
+    listed = policy.get("delays_ms")
+    least = min(listed) if listed else min(policy.get("initial_delay_ms", 1000), policy.get("max_delay_ms", 60_000))
+    longest = max(listed) if listed else policy.get("max_delay_ms", 60_000)
+    bounds = {
+        "none": (delay, delay),
+        "full": (0, delay),
+        "partial": (max(least, delay * 0.8), longest) if delay == longest else (delay, min(delay * 1.2, longest)),
+    }
+    low, high = bounds[policy["jitter"]]
+    assert low - 0.001 <= wait <= high + 0.001  # a timedelta has microseconds
+
+
+def test_full_jitter_is_even_from_nothing_to_the_delay() -> None:
+    backoff = Backoff.parse({"backoff": "exponential", "initial_delay_ms": 1000, "jitter": "full"})
+    random = Random(7)
+    waits = [backoff.wait(4, retry_after=None, random=random) / timedelta(seconds=8) for _ in range(10_000)]
+    tenths = [sum(tenth <= wait * 10 < tenth + 1 for wait in waits) for tenth in range(10)]
+    assert sum(tenths) == 10_000
+    assert all(900 < tenth < 1100 for tenth in tenths)  # 1,000 with a deviation of 30
+
+
+@untimed
+@given(shaped, st.integers(1, 100), st.integers(0, 3600), st.integers())
+def test_with_any_jitter_what_the_receiver_asks_for_is_the_least(
+    policy: dict[str, Any], attempt_number: int, seconds: int, seed: int
+) -> None:
+    asked = timedelta(seconds=seconds)
+    assert Backoff.parse(policy).wait(attempt_number, retry_after=asked, random=Random(seed)) >= asked
 
 
 @untimed
@@ -99,6 +159,11 @@ def test_jitter_spreads_waits() -> None:
         {"jitter": 2},
         {"jitter": None},
         {"initial_delay_ms": True},
+        {"jitter": "wild"},
+        {"delays_ms": []},
+        {"delays_ms": "1000"},
+        {"delays_ms": [1000, -1]},
+        {"delays_ms": [True]},
         {"max_retry_after_seconds": -1},
         {"max_retry_after_seconds": 31 * 86_400 + 1},
         {"max_retry_after_seconds": "60"},

@@ -23,7 +23,9 @@ declare
 begin
     with job as materialized (
         select jobs as whole, pointer, endpoint.version as endpoint_version, made_of.max_attempts,
-               made_of.max_crashes, made_of.timeout_ms
+               made_of.max_crashes, made_of.timeout_ms,
+               case when endpoint.on_disabled = 'SKIP' then kronos.why_disabled(endpoint.endpoint_id) end
+                   as why_disabled
           from kronos.jobs
          cross join lateral kronos.pointer_of(jobs.job_id) as pointer
           join kronos.endpoints as endpoint using (endpoint_id)
@@ -43,11 +45,15 @@ begin
           from job
          cross join lateral (select *
                                from kronos.due_ticks(job.whole, job.pointer, p_now)
-                              where (job.whole).overlap = 'ALLOW'
+                              where (job.whole).overlap = 'ALLOW' and job.why_disabled is null
                               union all
                              select *
                                from kronos.admitted_ticks(job.whole, job.pointer, p_now)
-                              where (job.whole).overlap <> 'ALLOW') as tick
+                              where (job.whole).overlap <> 'ALLOW' and job.why_disabled is null
+                              union all
+                             select *
+                               from kronos.unwanted_ticks(job.whole, job.pointer, p_now, job.why_disabled)
+                              where job.why_disabled is not null) as tick
     ), wave as materialized (
         select wave.*, kronos.is_over(wave, p_now) as is_over,
                case when kronos.is_over(wave, p_now) then immediate

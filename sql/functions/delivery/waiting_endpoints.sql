@@ -31,7 +31,12 @@ as $$
     )
     select endpoint.endpoint_id, endpoint.visible_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
-                when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
+                when gate.paused_until > kronos.now()                 then
+                    coalesce((select 'it is ' || health.state
+                                from kronos.endpoint_health as health
+                               where health.endpoint_id = gate.endpoint_id and health.state <> 'ACTIVE'),
+                             'deliveries to it are paused')
+                when gate.trial_seconds is not null and gate.in_flight > 0 then 'it is tried by one delivery'
                 when gate.in_flight >= gate.max_in_flight
                     then format('its %s deliveries at once are under way', gate.max_in_flight)
            end

@@ -1,0 +1,32 @@
+-- disable_endpoint: nothing more is delivered to an endpoint of the transaction's workspace until it is
+-- enabled by hand, for p_reason (by whom, with what note). What is under way ends as it does. One that a
+-- person has disabled before stays so since then, for the reason of then.   Locks the gate's row.
+-- Returns: whether there is such an endpoint.
+create or replace function kronos.disable_endpoint(p_name text, p_reason jsonb) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_gate kronos.endpoint_gate;
+begin
+    select gate.* into v_gate
+      from kronos.endpoint_gate as gate
+     where gate.endpoint_id = (select endpoint.endpoint_id
+                                 from kronos.endpoints as endpoint
+                                where endpoint.workspace_id = kronos.current_workspace_id()
+                                  and endpoint.name = p_name
+                                  and endpoint.deleted_at is null)
+       for no key update;
+    if not found then
+        return false;
+    end if;
+    insert into kronos.endpoint_health as health (endpoint_id, workspace_id, state, since, reason)
+    values (v_gate.endpoint_id, v_gate.workspace_id, 'DISABLED', kronos.clock(), p_reason)
+        on conflict (endpoint_id) do update
+       set state = 'DISABLED', since = kronos.clock(), reason = p_reason, is_watched = health.failures > 0
+     where health.state <> 'DISABLED' or health.reason ->> 'code' <> 'by_hand';
+    update kronos.endpoint_gate
+       set paused_until = 'infinity', trial_seconds = null
+     where endpoint_id = v_gate.endpoint_id;
+    return true;
+end
+$$;

@@ -1,0 +1,17 @@
+-- disabling_rule: after how long, and after how many attempts, of nothing but failures an endpoint is
+-- disabled, as its present version says, and how often it is tried then.
+-- Returns: one row; seconds null: never; probe_seconds null: it is enabled by hand alone.
+create or replace function kronos.disabling_rule(p_endpoint_id uuid, out seconds integer,
+                                                 out attempts integer, out probe_seconds integer)
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select (policy ->> 'disable_after_seconds')::integer,
+           coalesce((policy ->> 'disable_after_attempts')::integer, 10),
+           case when policy ? 'probe_seconds' then (policy ->> 'probe_seconds')::integer else 300 end
+      from (select spec_of.retry_policy
+              from kronos.endpoints as endpoint
+              join kronos.endpoint_versions as made_of using (endpoint_id, version)
+              join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id
+               and spec_of.version = coalesce(made_of.spec_version, made_of.version)
+             where endpoint.endpoint_id = p_endpoint_id) as present (policy)
+$$;

@@ -1,0 +1,34 @@
+-- enable_endpoint: deliveries are made to an endpoint of the transaction's workspace again, whatever kept
+-- them off: its own word, its failures, a slow answer or a person. Its streak of failures begins anew. One
+-- that nothing kept off stays as it is.   Locks the gate's row.
+-- Returns: whether there is such an endpoint.
+create or replace function kronos.enable_endpoint(p_name text) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_gate kronos.endpoint_gate;
+begin
+    select gate.* into v_gate
+      from kronos.endpoint_gate as gate
+     where gate.endpoint_id = (select endpoint.endpoint_id
+                                 from kronos.endpoints as endpoint
+                                where endpoint.workspace_id = kronos.current_workspace_id()
+                                  and endpoint.name = p_name
+                                  and endpoint.deleted_at is null)
+       for no key update;
+    if not found then
+        return false;
+    end if;
+    update kronos.endpoint_health
+       set state = 'ACTIVE', since = case when state = 'ACTIVE' then since else kronos.clock() end,
+           reason = null, is_watched = false, failures = 0, failing_since = null
+     where endpoint_id = v_gate.endpoint_id;
+    if found then
+        update kronos.endpoint_gate
+           set paused_until = '-infinity', trial_seconds = null
+         where endpoint_id = v_gate.endpoint_id;
+        perform pg_notify('kronos_work', v_gate.endpoint_id::text);
+    end if;
+    return true;
+end
+$$;
