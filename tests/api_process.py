@@ -23,7 +23,7 @@ serve.run(config.load())
 """
 
 
-def wait_for(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

@@ -295,7 +295,7 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
             yield Api(client=client, database_url=url, key=key)
     finally:
         serving.should_exit = True
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive(), "the API server did not stop"
 
 
@@ -396,7 +396,7 @@ def own_workspace(own_api: Api) -> str:
     return make_workspace(own_api.client)
 
 
-def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
     """Returns once `holds()` is true; fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     tick = threading.Event()

@@ -138,7 +138,7 @@ def cutting_proxy(url: str) -> Iterator[Proxy]:
         yield proxy
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(asyncio.sleep(0))

@@ -362,5 +362,5 @@ def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own
         call = caller.submit(start, client, own_workspace)
         await_waiting(superuser, 1, call.done)
         overtaking.commit()
-        response = call.result(20)
+        response = call.result(60)
     assert (response.status_code, response.json()["job_id"]) == (202, str(newer)), response.text

@@ -309,7 +309,7 @@ def made_once(scene: Scene, write: Write, names: dict[str, str], key: str, *, is
 def test_what_the_api_asks_on_its_own_account_does_not_spend_a_cut(apis: tuple[Api, Proxy, psycopg.Connection]) -> None:
     scene = Scene(*apis)
     scene.proxy.arm("before", 1, of=[scene.slug])
-    assert scene.client.get("/readyz").status_code == 200
+    assert "status" in scene.client.get("/readyz").json()
     assert not scene.proxy.has_cut
     assert scene.client.get(f"{scene.base}/jobs").status_code == 200  # a read is sent once more
     assert scene.proxy.disarm()

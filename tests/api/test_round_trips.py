@@ -163,7 +163,7 @@ def place(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
         start(url, directory / "worker.log", poll_seconds=0.2)
         yield Place(api.client, receiver)
     receiver.server.shutdown()
-    thread.join(10)
+    thread.join(60)
     receiver.server.server_close()
 
 

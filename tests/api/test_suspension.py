@@ -181,7 +181,7 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
 
         superuser.execute("listen kronos_work")
         turned(scene, "ACTIVE")
-        assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+        assert [told.channel for told in superuser.notifies(timeout=60, stop_after=1)] == ["kronos_work"]
         assert due(worker) == set(endpoints)
         (endpoint_id,) = claimed(worker, endpoints)
         ((name,),) = superuser.execute(

@@ -34,7 +34,7 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(
         ExitStack() as stack,
     ):
         client = stack.enter_context(
-            httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+            httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
         )
         workspace = make_workspace(client)
         job = {

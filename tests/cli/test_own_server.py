@@ -207,7 +207,7 @@ def _rings_soon(cluster: Cluster, progress: list[str]) -> ringing.Ringing:
         await_condition(lambda: len(progress) > told, "migrate to wait")
         with psycopg.connect(cluster.superuser_url) as connection:
             connection.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
-        return waiting.result(30)
+        return waiting.result(60)
 
 
 def _explained(client: httpx.Client, workspace: str, job_id: str, minute: datetime) -> dict[str, Any]:

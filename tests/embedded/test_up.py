@@ -67,7 +67,7 @@ def test_a_signal_stops_all_of_it(up: Start, is_clear: Callable[[], bool], numbe
     running = up()
     running.await_ready()
     running.process.send_signal(number)
-    assert running.process.wait(30) == 0, running.said()
+    assert running.process.wait(60) == 0, running.said()
     assert is_clear()
     assert not (running.home / "run.json").exists()
     assert "database system is shut down" in (running.home / "log" / "postgres.log").read_text()
@@ -189,7 +189,7 @@ def test_a_home_of_an_earlier_release_gets_its_logins(up: Start, home: Path) -> 
     first = up()
     first.await_ready()
     first.process.terminate()
-    assert first.process.wait(30) == 0
+    assert first.process.wait(60) == 0
     known = json.loads((home / "cluster.json").read_text())
     (home / "cluster.json").write_text(json.dumps({name: known[name] for name in ("port", "superuser_password")}))
     again = up()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(holds: Callable[[], object], message: str | Callable[[], str], *, seconds: float = 20) -> None:
+def eventually(holds: Callable[[], object], message: str | Callable[[], str], *, seconds: float = 60) -> None:
     """Returns once `holds()` is true. Fails with `message` after `seconds`: a function says what is true then."""
     deadline = time.monotonic() + seconds
     while not holds():

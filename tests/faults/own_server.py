@@ -41,7 +41,7 @@ def await_mid_minute(connection: Connection) -> datetime:
     await_condition(
         lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 45"),
         "mid-minute",
-        seconds=40,
+        seconds=100,
     )
     minute: datetime = value(connection, "select date_trunc('minute', clock_timestamp())")
     return minute

@@ -137,11 +137,11 @@ def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
             else:
                 end = threads.submit(claimed.end, how)
                 assert await_waiting(claimed.superuser, 2, end.done)
-        assert cancellation.result(20) == 200
+        assert cancellation.result(60) == 200
         if how == "expire":
             expire(claimed.worker)
         else:
-            end.result(20)
+            end.result(60)
 
     assert_ended(claimed, how)
 
@@ -156,7 +156,7 @@ def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed
             claimed.end(how)
             cancellation = threads.submit(claimed.cancel)
             assert await_waiting(claimed.superuser, 1, cancellation.done)
-        assert cancellation.result(20) == 200
+        assert cancellation.result(60) == 200
 
     assert_ended(claimed, how)
 
@@ -172,7 +172,7 @@ def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(
             token, (execution,) = claim(worker, endpoint_of(su, scene))
             cancellation = threads.submit(scene.delete, job)
             assert await_waiting(su, 1, cancellation.done)
-        assert cancellation.result(20).status_code == 200
+        assert cancellation.result(60).status_code == 200
         assert finalize(worker, token, [execution], "FAILED") == {execution: "CANCELLED"}
 
 
@@ -198,7 +198,7 @@ def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
         second = threads.submit(acts[1])
         assert await_waiting(su, 2, second.done)
         holder.commit()
-        answers = [first.result(20), second.result(20)]
+        answers = [first.result(60), second.result(60)]
 
     retried, cancelled = answers if by_hand_first else reversed(answers)
     assert cancelled.status_code == 200
@@ -225,7 +225,7 @@ def test_of_two_retries_by_hand_of_a_one_shot_one_retries(
         retries = [threads.submit(scene.client.post, path) for _ in range(2)]
         assert await_waiting(su, 2)
         holder.commit()
-        answers = sorted(retry.result(20).status_code for retry in retries)
+        answers = sorted(retry.result(60).status_code for retry in retries)
     assert answers == [200, 409]
     assert scene.client.get(f"{scene.jobs}/{made['job_id']}").json()["status"] == "ACTIVE"
 

@@ -71,7 +71,7 @@ def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
         yield found[1], key_file.read_text().strip()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 @dataclass
@@ -139,7 +139,7 @@ async def session_of(url: str, key: str) -> AsyncIterator[aiohttp.ClientSession]
 
 def make_canaries(url: str, key: str) -> tuple[str, dict[str, datetime]]:
     """The path of a new workspace's jobs, and each canary's id with its first tick."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         jobs = f"/v1/workspaces/{make_workspace(client)}/jobs"
         made = [client.post(jobs, json=JOB | {"name": f"canary-{n:02}"}).json() for n in range(CANARIES)]
     return jobs, {str(canary["job_id"]): datetime.fromisoformat(canary["next_run_at"]) for canary in made}

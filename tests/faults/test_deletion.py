@@ -198,7 +198,7 @@ def both(
             other = threads.submit(second)
             await_waiting(su, 2, other.done)
             assert not one.done()
-        return one.result(20), other.result(20)
+        return one.result(60), other.result(60)
 
 
 def told(answer: httpx.Response) -> tuple[int, str]:
@@ -302,14 +302,14 @@ def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
                 deletion = threads.submit(DELETIONS["endpoint"].do, scene, "")
                 assert await_waiting(su, 1, deletion.done)
                 assert advance(su) == 0
-            assert deletion.result(20).status_code == 204
+            assert deletion.result(60).status_code == 204
             assert advance(su) == 0
         else:
             with holder.transaction():
                 assert advance(holder) == 1
                 deletion = threads.submit(DELETIONS["endpoint"].do, scene, "")
                 assert await_waiting(su, 1, deletion.done)
-            assert told(deletion.result(20)) == (409, "endpoint_in_use")
+            assert told(deletion.result(60)) == (409, "endpoint_in_use")
     status = scene.client.get(f"{base(scene)}/backfills/{backfill}").json()
     assert (status["status"], (status["status_reason"] or {}).get("code")) == (
         ("FAILED", "endpoint_deleted") if deletion_is_first else ("RUNNING", None)
@@ -352,7 +352,7 @@ def test_a_run_by_hand_that_was_made_before_its_job_was_cancelled_keeps_the_endp
             cancel = threads.submit(scene.delete, job)
             assert await_waiting(su, 2, cancel.done)
             assert told(DELETIONS["endpoint"].do(scene, "")) == (409, "endpoint_in_use")
-        assert (run.result(20).status_code, cancel.result(20).status_code) == (202, 200)
+        assert (run.result(60).status_code, cancel.result(60).status_code) == (202, 200)
     assert DELETIONS["endpoint"].do(scene, "").status_code == 204
     (execution,) = scene.client.get(f"{scene.jobs}/{job}/executions").json()["data"]
     assert (execution["status"], execution["status_reason"]["code"]) == ("CANCELLED", "job_cancelled")

@@ -94,7 +94,7 @@ def test_a_firing_that_waits_for_its_own_row_holds_no_other(
         holder.execute("set lock_timeout = '2s'")
         holder.execute("select from kronos.jobs where job_id = %s for update", [free])  # not locked by those that wait
         holder.commit()
-        assert ring.result(20) == 2
+        assert ring.result(60) == 2
     assert [len(live(superuser, job_id)) for job_id in (own, free)] == [1, 1]
 
 

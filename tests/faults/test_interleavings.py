@@ -75,7 +75,7 @@ class Held:
                 other: Future[Outcome] = threads.submit(self.change, second)
                 await_waiting(self.superuser, 2, other.done)
                 assert not one.done()
-            return one.result(20), other.result(20)
+            return one.result(60), other.result(60)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_a_delete_by_name_meets_the_version_that_is_live_then(
             await_condition(lambda: len(waiting(su)) == 1, "the PATCH to wait")
             delete = threads.submit(held.change, "delete")
             await_condition(lambda: len(waiting(su)) == 2, "the DELETE to wait")
-        assert (patch.result(20), delete.result(20)) == (PATCHED, (200, "RETIRED") if by_name else (409, ""))
+        assert (patch.result(60), delete.result(60)) == (PATCHED, (200, "RETIRED") if by_name else (409, ""))
 
     assert versions(Held(scene=scene, superuser=su, url=held.url, job=job)) == (
         ["RETIRED", "RETIRED"] if by_name else ["ACTIVE", "RETIRED"]
@@ -258,7 +258,7 @@ def test_of_twenty_patches_at_once_one_wins(if_match: int | None, held: Held) ->
                 for minute in range(20)
             ]
             await_waiting(held.superuser, 10)  # as many as the API has connections
-        answers = [patch.result(20) for patch in patches]
+        answers = [patch.result(60) for patch in patches]
 
     codes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
     assert codes == {(200, None): 1, (409, "job_not_updatable"): 19}

@@ -242,7 +242,7 @@ def assert_log_agrees(up: Up, workspace: str, log: Receiver, accepted: dict[int,
 def recovers_from_its_own_death(killed: Up, up: Callable[..., Up], workspace: str, log: Receiver) -> None:
     """What was true before is true after kill -9 of the supervisor and a new start, and the next job is delivered."""
     killed.process.kill()
-    killed.process.wait(10)
+    killed.process.wait(60)
 
     running = up(**SETTINGS)
     running.await_ready()

@@ -110,7 +110,7 @@ def test_of_sixteen_at_once_as_many_run_as_may(
         at_once = [threads.submit(scene.trigger, job) for _ in range(16)]
         assert await_waiting(su, 8)
         holder.commit()
-        answers(scene, *(one.result(20) for one in at_once))
+        answers(scene, *(one.result(60) for one in at_once))
     assert statuses(scene, job) == left
 
 
@@ -127,8 +127,8 @@ def test_a_run_by_hand_meets_the_version_that_is_live_when_it_gets_its_turn(
         trigger = threads.submit(scene.trigger, "nightly" if by_name else job)
         assert await_waiting(su, 2)
         holder.commit()
-        assert patch.result(20).status_code == 200
-        answer = trigger.result(20)
+        assert patch.result(60).status_code == 200
+        answer = trigger.result(60)
     if by_name:
         (made,) = answers(scene, answer)
         assert (made["input"], made["job_id"]) == ({"version": 2}, patch.result().json()["job_id"])

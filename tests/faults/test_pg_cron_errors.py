@@ -207,7 +207,7 @@ def test_a_backend_terminated_in_the_middle_changes_nothing(
             assert await_waiting(su, 1, under_way.done), under_way.result().text
             (backend,) = waiting(su)
             su.execute("select pg_terminate_backend(%s, 5000)", [backend])
-            answer = under_way.result(20)
+            answer = under_way.result(60)
             holder.execute("select pg_advisory_unlock(1)")
 
     problem = problem_of(answer)

@@ -158,7 +158,7 @@ def round_of(instance: Instance, what: str, edge: timedelta) -> list[Late]:
         await_condition(
             lambda: values(connection, sql, [jobs, tick]) == [len(jobs)],
             f"the ticks of {tick} after {what}",
-            seconds=30,
+            seconds=60,
         )
         query = """
             select job_id, status, cause, tick_count, created_at from kronos.executions where job_id = any (%s)

@@ -249,7 +249,7 @@ class Jobs(RuleBasedStateMachine):
         """Both, in two threads. Without a fault neither fails: no deadlock, no XX000."""
         self.world.counts["two at once"] += 1
         with ThreadPoolExecutor(2) as threads, armed(self.world.superuser, fault):
-            codes = [future.result(30) for future in (threads.submit(one), threads.submit(other))]
+            codes = [future.result(60) for future in (threads.submit(one), threads.submit(other))]
         assert fault is not None or max(codes) < 500, codes
 
     # PostgreSQL's own work

@@ -170,7 +170,7 @@ class _Killer:
     async def _kill(self) -> None:
         place = self._dice.randrange(3)
         self.workers[place].tell(signal.SIGKILL)
-        self.workers[place].process.wait(10)
+        self.workers[place].process.wait(60)
         self.workers[place] = self._start()
         self.killed["worker"] += 1
 

@@ -81,7 +81,7 @@ def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
             await_waiting(su, 1, first.done)
             second = threads.submit(change, scene, url, order[1], job, status)
             await_waiting(su, 1 if first.done() else 2, second.done)
-        codes = list(zip(order, (first.result(30), second.result(30)), strict=True))
+        codes = list(zip(order, (first.result(60), second.result(60)), strict=True))
 
     assert [(which, code) for which, code in codes if code not in ANSWERS.get(which, (200,))] == []
     assert scene.client.get(f"/v1/workspaces/{scene.workspace}").json()["status"] == status

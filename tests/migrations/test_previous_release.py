@@ -99,7 +99,7 @@ def running(previous: Path, database_url: str, command: str, ready: str, lines: 
         yield await_found(lines, ready)
     finally:
         child.terminate()
-        child.wait(30)
+        child.wait(60)
         reader.join()
         child.stderr.close()
 
@@ -145,7 +145,7 @@ def test_its_api_and_worker_do_their_work(
     with (
         running(previous, database_url, "serve", r"listening on (\S+)", lines) as api,
         running(previous, database_url, "worker", "worker .* started", lines),
-        httpx.Client(base_url=api[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
+        httpx.Client(base_url=api[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client,
     ):
         work(client, superuser, receiver)
     assert [line for line in lines if re.search(r"Traceback|ERROR", line)] == []

@@ -86,7 +86,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         await_condition(
             lambda: len(internal_runs(superuser, seen.minute)) == 3,
             "pg_cron to have fired the internal jobs",
-            seconds=50,
+            seconds=100,
         )
         yield seen
         superuser.execute(

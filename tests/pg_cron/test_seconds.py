@@ -42,7 +42,7 @@ async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connect
         )
         assert job.pg_cron is not None
         assert job.pg_cron["schedule"] == "2 seconds"
-        await_condition(lambda: len(live(superuser, job.job_id)) >= 4, "four ticks", seconds=30)
+        await_condition(lambda: len(live(superuser, job.job_id)) >= 4, "four ticks")
         rows = live(superuser, job.job_id)
         await changes.cancel(view, str(job.job_id))
     ticks = [row["scheduled_at"] for row in rows]

@@ -126,7 +126,7 @@ def test_pg_cron_fires_what_next_tick_names(clock: SteppedClock, cluster: Cluste
             await_condition(
                 lambda: ticks <= fired_at(superuser, at),  # noqa: B023
                 f"{len(ticks)} entries to be fired at {at}",
-                seconds=50,
+                seconds=100,
             )
         fired = {(row["n"], row["at"]) for row in records(superuser, _FIRED)}
     alike = {n for n, cron in enumerate(crons, 1) if not read(cron).has_days_of_its_own}

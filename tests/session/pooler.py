@@ -69,4 +69,4 @@ def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str,
         yield make_conninfo(url, host="127.0.0.1", port=port, user=user, password=password)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

@@ -65,6 +65,6 @@ def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(20)
+        process.wait(60)
         log.close()
         shutil.rmtree(place)

@@ -86,13 +86,13 @@ def called_while_it_dies(api: Api, superuser: Connection, method: str, body: obj
     with ThreadPoolExecutor(1) as asked:
 
         def ask() -> httpx.Response:
-            assert started.wait(20)
+            assert started.wait(60)
             return api.client.request(method, "/v1/workspaces", json=body)
 
         call = asked.submit(ask)
         with stopped_in(superuser, api.database_url, call, started):
             pass
-        return call.result(20)
+        return call.result(60)
 
 
 def test_a_read_whose_connection_dies_under_it_is_sent_once_more(own_api: Api, superuser: Connection) -> None:
@@ -203,11 +203,11 @@ def serving(url: str, key: str) -> Iterator[httpx.Client]:
         found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
         threading.Thread(target=process.stderr.read, daemon=True).start()
         try:
-            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 yield client
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(

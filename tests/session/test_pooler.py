@@ -68,7 +68,7 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
         try:
             assert serving.stderr is not None
             found = next(found for line in serving.stderr if (found := re.search(r"listening on (http://\S+)", line)))
-            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 for _ in range(12):  # more than prepares a statement
                     assert client.get(f"/v1/workspaces/{slug}/jobs").json() == {"data": [], "next_cursor": None}
                 assert client.get(f"/v1/workspaces/{slug}/jobs/{stranger}/next-runs").status_code == 404
@@ -81,7 +81,6 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
                 await_condition(
                     lambda: status_of(superuser, execution_id) in ("RETRYING", "FAILED"),
                     "the worker to try, woken",
-                    seconds=30,
                 )
             acting = (
                 "select bool_and(usename = %s) from pg_stat_activity"
@@ -92,7 +91,7 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
             for process in (serving, working):
                 process.terminate()
             for process in (serving, working):
-                process.communicate(timeout=30)
+                process.communicate(timeout=60)
         assert (serving.returncode, working.returncode) == (0, 0)
 
 

@@ -260,9 +260,9 @@ def test_new_executions_wake_the_workers_and_nothing_else_does(
     make_backfill(superuser, job_id, ticks=3)
     for _ in range(3):
         value(superuser, "select kronos.advance_backfills(1000)")
-    assert [told.channel for told in other.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+    assert [told.channel for told in other.notifies(timeout=60, stop_after=1)] == ["kronos_work"]
     superuser.execute("notify kronos_work, 'last'")
-    assert [told.payload for told in other.notifies(timeout=20, stop_after=1)] == ["last"]
+    assert [told.payload for told in other.notifies(timeout=60, stop_after=1)] == ["last"]
 
 
 def test_an_execution_that_fails_stays_its_backfills_no_matter_who_ends_it(

@@ -288,7 +288,7 @@ def test_four_sessions_at_once_make_each_tick_once_and_keep_to_max_active(
     def push() -> int:
         made = 0
         with psycopg.connect(database_url, autocommit=True) as connection:
-            begin.wait(20)
+            begin.wait(60)
             while not is_over.is_set():
                 made += value(connection, "select coalesce(kronos.advance_backfills(1000), 0)")
         return made
@@ -301,11 +301,11 @@ def test_four_sessions_at_once_make_each_tick_once_and_keep_to_max_active(
     with ThreadPoolExecutor(4) as sessions:
         pushing = [sessions.submit(push) for _ in range(4)]
         try:
-            begin.wait(20)
+            begin.wait(60)
             await_condition(finished, "the backfill to be completed")
         finally:
             is_over.set()
-        made = [each.result(20) for each in pushing]
+        made = [each.result(60) for each in pushing]
     assert (ticks_of(superuser, backfill_id), sum(made)) == (minutes(60), 60)
     assert 0 < max(most) <= 5
 
@@ -321,7 +321,7 @@ def test_two_backfills_of_overlapping_windows_make_each_tick_once(superuser: Con
 
     def push(nth: int) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            begin.wait(20)
+            begin.wait(60)
             while any(backfill(connection, each)["progress"]["undecided"] for each in backfills):
                 advance(connection, backfills[nth % 2], limit=7)
 

@@ -323,7 +323,7 @@ def test_what_was_taken_between_an_operations_look_and_its_lock_is_somebody_else
             )
             holder.execute("update again set failed_at = now(); insert into kronos.dead_letters table again")
             holder.commit()
-            assert step.result(20) == 2
+            assert step.result(60) == 2
     assert records(superuser, "select status, done, failed from kronos.operations") == [
         {"status": "COMPLETED", "done": 2, "failed": 0}
     ]
@@ -344,7 +344,7 @@ def test_no_operation_is_made_in_a_workspace_that_is_being_deleted(superuser: Co
         await_lock(superuser, making)
         deleting.commit()
         with pytest.raises(psycopg.Error, match="deleted at the same time") as caught:
-            made.result(20)
+            made.result(60)
     assert caught.value.sqlstate == "KR013"
     assert values(superuser, "select operation_id from kronos.operations") == []
 

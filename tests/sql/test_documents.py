@@ -73,7 +73,7 @@ def test_a_configs_change_takes_gates_in_the_order_of_their_ids(superuser: Conne
         await_lock(superuser, changing)
         finalizing.execute(lock + " nowait", [others])
         finalizing.commit()
-        change.result(20)
+        change.result(60)
         changing.commit()
     assert set(values(superuser, "select latest_version from kronos.endpoint_gate")) == {2}
 
@@ -97,4 +97,4 @@ def test_an_endpoint_that_is_to_name_a_payload_spec_lets_its_config_be_changed_f
         await_lock(superuser, naming)
         changing.execute(sql.texts()["documents.replace_document"], _CONFIG)
         changing.commit()
-        assert locked.result(20).fetchall() == []  # it was checked with another version of the config
+        assert locked.result(60).fetchall() == []  # it was checked with another version of the config

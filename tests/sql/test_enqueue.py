@@ -152,10 +152,10 @@ def test_workers_are_woken_when_it_commits_and_not_before(
         with app.connection.transaction():
             app.enqueue(app.endpoint)
             assert list(worker.notifies(timeout=0)) == []
-        (told,) = worker.notifies(timeout=10, stop_after=1)
+        (told,) = worker.notifies(timeout=60, stop_after=1)
         assert told.payload == str(app.endpoint_id)
         app.enqueue_many({"endpoint": app.endpoint, "run_at": FUTURE.isoformat()})
-        (told,) = worker.notifies(timeout=10, stop_after=1)
+        (told,) = worker.notifies(timeout=60, stop_after=1)
         assert told.payload == ""
 
 

@@ -137,7 +137,7 @@ def test_concurrent_rings_make_exactly_the_distinct_ticks(
 
     def ring(worker: int) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            begin.wait(20)
+            begin.wait(60)
             for nth in range(15):
                 job_id = job_ids[(worker + nth) % 3]
                 back = start + ((worker * 7 + nth * 11) % 60) * MINUTE
@@ -324,7 +324,7 @@ def test_a_ring_waits_for_its_own_jobs_lock_and_then_sees_what_was_done(
         ring = thread.submit(fire, ringing, job_id)
         await_lock(superuser, ringing)
         other.commit()
-        assert ring.result(20) == 0
+        assert ring.result(60) == 0
     assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
 
 
@@ -343,7 +343,7 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
             [job_id],
         )
         other.commit()
-        assert ring.result(20) == 1
+        assert ring.result(60) == 1
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [due]
 
 
@@ -356,7 +356,7 @@ def test_a_ring_wakes_the_workers_once_and_only_for_something(
     assert fire(superuser, rung) == 3
     assert fire(superuser, rung) == 0
     superuser.execute("notify kronos_work, 'the last'")
-    heard = [notification.payload for notification in other.notifies(timeout=20, stop_after=2)]
+    heard = [notification.payload for notification in other.notifies(timeout=60, stop_after=2)]
     assert heard == ["", "the last"]
 
 
@@ -371,7 +371,7 @@ def test_a_ring_that_only_records_what_was_missed_wakes_nobody(
     assert fire(superuser, job_id) == 0
     assert [row["status"] for row in done(superuser, job_id)] == ["MISSED"]
     superuser.execute("notify kronos_work, 'the last'")
-    assert [notification.payload for notification in other.notifies(timeout=20, stop_after=1)] == ["the last"]
+    assert [notification.payload for notification in other.notifies(timeout=60, stop_after=1)] == ["the last"]
 
 
 def test_a_ring_touches_no_job_that_is_not_due(superuser: Connection, tick: datetime) -> None:

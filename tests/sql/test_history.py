@@ -449,7 +449,7 @@ def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, o
 
     def read() -> None:
         with psycopg.connect(old_url, autocommit=True) as connection:
-            begin.wait(30)
+            begin.wait(60)
             try:
                 with connection.transaction(force_rollback=True):
                     for name, params in asked:
@@ -460,7 +460,7 @@ def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, o
     threads = [threading.Thread(target=read) for _ in range(10)]
     for thread in threads:
         thread.start()
-    begin.wait(30)
+    begin.wait(60)
     with psycopg.connect(old_url, autocommit=True) as connection:
         while any(thread.is_alive() for thread in threads):
             assert _ring(connection, old.job_id)[0] == 1

@@ -143,7 +143,7 @@ def test_a_requeued_execution_wakes_the_workers(superuser: Connection, database_
     with psycopg.connect(database_url, autocommit=True) as worker:
         worker.execute("listen kronos_work")
         ring(superuser, "lease-keeper")
-        assert [notification.payload for notification in worker.notifies(timeout=20, stop_after=1)] == [""]
+        assert [notification.payload for notification in worker.notifies(timeout=60, stop_after=1)] == [""]
 
 
 @pytest.mark.parametrize("name", ["reaper", "lease-keeper"])

@@ -154,7 +154,7 @@ def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_notified(
 
         superuser.execute(_REASK, ["Europe/Berlin"])
 
-        assert [notice.channel for notice in worker.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+        assert [notice.channel for notice in worker.notifies(timeout=60, stop_after=1)] == ["kronos_work"]
     assert value(superuser, "select visible_at < now() from kronos.execution_live where job_id = %s", [job_id])
 
 

@@ -209,7 +209,7 @@ def test_an_endpoint_that_is_being_deleted_takes_none_and_one_that_has_some_is_n
             thread.start()
             await_lock(watching, making)
         deleting.commit()
-        thread.join(20)
+        thread.join(60)
     assert made == [[None]]
     other = add_endpoint(superuser, endpoint.workspace_id)
     make(superuser, other)

@@ -136,7 +136,7 @@ def test_no_matter_who_ends_a_run_the_next_one_goes(
     second = one.one_tick()
     one.connection.execute("listen kronos_work")
     ends(one, token, execution_id)
-    assert [told.channel for told in one.connection.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+    assert [told.channel for told in one.connection.notifies(timeout=60, stop_after=1)] == ["kronos_work"]
     one.connection.execute("unlisten *")
     assert one.claim()[1] == [second["execution_id"]]
 

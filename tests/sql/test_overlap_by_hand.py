@@ -135,7 +135,7 @@ def test_two_hands_cannot_make_two_runs_to_be_delivered(
             await_lock(superuser, other)
             assert not second.done()
         with pytest.raises(psycopg.errors.UniqueViolation) as refused:
-            second.result(20)
+            second.result(60)
     assert refused.value.diag.constraint_name == "execution_live_one_at_a_time"
     assert value(superuser, "select count(*) from kronos.execution_live where job_id = %s", [one.job_id]) == 1
     superuser.execute("alter table kronos.execution_live disable trigger execution_live_waits_for_something")

@@ -141,7 +141,7 @@ def test_who_writes_an_older_pointer_waits_for_who_raises_the_floor(scene: Scene
             writing = threads.submit(wait_and_write)
             await_lock(scene.one, scene.other, kind="advisory")
             assert scene.floor() > scene.old
-        writing.result(20)
+        writing.result(60)
     assert scene.floor() <= scene.old
     assert below_floor(scene.one) == []
     assert value(scene.one, "select kronos.catch_up(clock_timestamp())") > 0

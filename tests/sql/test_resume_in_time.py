@@ -111,7 +111,7 @@ def test_the_workers_are_notified(superuser: Connection, paused: Callable[..., u
     paused()
     superuser.execute("listen kronos_work")
     resume(superuser, tick)
-    assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+    assert [told.channel for told in superuser.notifies(timeout=60, stop_after=1)] == ["kronos_work"]
 
 
 @pytest.mark.parametrize("broken", ["alarm", "entry"])

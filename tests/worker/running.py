@@ -50,7 +50,7 @@ class Worker:
         (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
-    async def ends(self, *, seconds: float = 15) -> int:
+    async def ends(self, *, seconds: float = 60) -> int:
         """Its exit code, once it has ended."""
         await until(lambda: self.process.poll() is not None, "the worker to end", seconds=seconds)
         return self.process.returncode
@@ -74,7 +74,7 @@ def workers() -> Iterator[Callable[..., Worker]]:
         for worker in started:
             worker.process.kill()
         for worker in started:
-            worker.process.wait(10)
+            worker.process.wait(60)
 
 
 def seem_rung(superuser: psycopg.Connection) -> None:
@@ -89,7 +89,7 @@ def keep_from_ringing(superuser: psycopg.Connection) -> None:
     superuser.execute("select pg_advisory_lock(hashtext('kronos.ring_if_silent'))")
 
 
-async def until(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+async def until(holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
     """Returns once `holds()` is true; fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():

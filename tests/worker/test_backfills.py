@@ -24,7 +24,6 @@ async def test_a_backfill_is_delivered_in_the_order_of_its_ticks_without_waiting
             await until(
                 lambda: backfill(superuser, backfill_id)["status"] == "COMPLETED",
                 "the backfill to be completed",
-                seconds=30,
             )
     assert ticks_of(superuser, backfill_id) == minutes(20)
     assert [request.headers["kronos-scheduled-at"][:16] for request in receiver.requests] == [

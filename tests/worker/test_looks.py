@@ -208,7 +208,7 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
         with superuser.transaction():
             superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
             superuser.execute("select kronos.resume_workspace()")
-        (told,) = listener.notifies(timeout=20, stop_after=1)
+        (told,) = listener.notifies(timeout=60, stop_after=1)
     wake.now()
     await loop._look()
     assert not loop._rotation, "a look that is not full reads what came since the last full one"

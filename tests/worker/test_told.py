@@ -169,7 +169,7 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
         )
         cron, _ = await jobs.create(view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *"))
         await changes.trigger(view, str(cron.job_id), input=None, idempotency_key=None)
-    told = [each.payload for each in superuser.notifies(timeout=20, stop_after=3)]
+    told = [each.payload for each in superuser.notifies(timeout=60, stop_after=3)]
     assert told == [str(endpoint.endpoint_id), "", str(endpoint.endpoint_id)]
 
 
@@ -207,5 +207,5 @@ async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
         )
         answered = await asyncio.gather(*creations, return_exceptions=True)
         assert [isinstance(each, errors.Conflict) for each in answered] == [False, True]
-    told = [each.payload for each in superuser.notifies(timeout=20, stop_after=2)]
+    told = [each.payload for each in superuser.notifies(timeout=60, stop_after=2)]
     assert told == [str(endpoint.endpoint_id)] * 2
