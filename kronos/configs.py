@@ -13,7 +13,7 @@ from kronos.model import Document, JsonObject
 
 MAX_VALUES_BYTES = 64 * 1024
 _MOST_LOOKS = 5
-_MOST_TOLD = 20
+_MOST_SHOWN = 20
 
 
 def require_small(values: JsonObject) -> None:
@@ -74,8 +74,8 @@ def _refuse_missing(config: str, values: JsonObject, users: Sequence[User]) -> N
                 detail = f"the endpoint {user.name} names {{{{{name}}}}} at {pointer}"
                 hint = "Keep the value, or change the endpoint first: a | default: needs none."
                 faults.append(Fault(pointer="/values", detail=detail, hint=hint))
-        if len(faults) >= _MOST_TOLD:
+        if len(faults) >= _MOST_SHOWN:
             break
     if faults:
-        told = f"the config {config!r} would lack values that templates name: {faults[0].detail}"
-        raise errors.Conflict(told, code="templates_need_value", faults=tuple(faults[:_MOST_TOLD]))
+        summary = f"the config {config!r} would lack values that templates name: {faults[0].detail}"
+        raise errors.Conflict(summary, code="templates_need_value", faults=tuple(faults[:_MOST_SHOWN]))

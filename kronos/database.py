@@ -288,11 +288,11 @@ class Pool(AsyncConnectionPool[Connection]):
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
         self.gatherer = Gatherer()
-        self._told = session.conninfo(url, application_name="kronos-api")
+        self._dsn = session.conninfo(url, application_name="kronos-api")
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None
         super().__init__(
-            self._told,
+            self._dsn,
             connection_class=_telling(self._fails),
             open=False,
             min_size=min(2, size),
@@ -342,12 +342,12 @@ class Pool(AsyncConnectionPool[Connection]):
                         await connection.close()  # the next may lead to a server that lives, or takes writes
                     raise
         except PoolTimeout as error:
-            raise writes.told(self._none()) from error
+            raise writes.explained(self._none()) from error
         except PoolClosed as error:
-            raise writes.told(errors.DatabaseUnavailable("this process is about to end")) from error
+            raise writes.explained(errors.DatabaseUnavailable("this process is about to end")) from error
         except psycopg.Error as error:
             writes.fail(error)
-            raise writes.told(errors.from_database(error)) from error
+            raise writes.explained(errors.from_database(error)) from error
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
         """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""
@@ -381,7 +381,7 @@ class Pool(AsyncConnectionPool[Connection]):
     async def _prove(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(_PROOF_SECONDS):
-                await session.prove(connection, api_session(), dsn=self._told)
+                await session.prove(connection, api_session(), dsn=self._dsn)
                 await revisions.check(connection)
         except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
             self._fails(error)
@@ -393,9 +393,7 @@ class Pool(AsyncConnectionPool[Connection]):
     def _fails(self, error: BaseException) -> None:
         """Said once, and again when the cause is another."""
         trouble = (
-            error
-            if isinstance(error, errors.SessionRefused)
-            else errors.Unconnected(unreachable.why(error, self._told))
+            error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._dsn))
         )
         if self.trouble is None or self.trouble.said != trouble.said:
             _log.warning("no connection to PostgreSQL: %s", trouble.said)

@@ -1,7 +1,7 @@
 """An endpoint tried out: what would be sent for an input, and one delivery now.
 
 The delivery is an execution that a worker makes, as all are: so it goes through the same transport, guard and network,
-with secrets that only workers read, and its history has it. It is tried once. Whoever asked waits for its answer with
+with secrets that only workers read, and its history has it. It is tried once. The caller waits for its answer with
 no transaction open, and what no worker takes in time is cancelled, not delivered later.
 """
 

@@ -165,7 +165,7 @@ class _Graph:
             detail = f"{self.patterns} patterns stand in the schema, at most {MAX_PATTERNS} are taken"
             _refuse(self._pointer, detail, "Join some of them, with |.")
         if (keyword := _foreign(self._root, is_root=True)) is not None:
-            detail = f"{keyword} is not supported within a schema: a part has one meaning, whoever refers to it"
+            detail = f"{keyword} is not supported within a schema: a part has one meaning, no matter who refers to it"
             _refuse(self._pointer, detail, "Use $ref with a pointer to a part of this schema, such as #/$defs/address.")
         # A child is one level further down, and so deep is no input: what recurs is counted level by level.
         # Some levels after the other, so that each is a few steps away from those that are known.

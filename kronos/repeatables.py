@@ -66,7 +66,7 @@ class _Found:
 
     oid: int
     name: str
-    told: str
+    described: str
     row: str
     is_ours: bool
 
@@ -74,7 +74,8 @@ class _Found:
 def _found(driver: Driver, query: str) -> list[_Found]:
     found = driver.execute(query.encode())
     return [
-        _Found(int(str(oid)), str(name), str(told), str(row), bool(is_ours)) for oid, name, told, row, is_ours in found
+        _Found(int(str(oid)), str(name), str(described), str(row), bool(is_ours))
+        for oid, name, described, row, is_ours in found
     ]
 
 
@@ -109,8 +110,8 @@ class Upgrade:
                 [(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours]
             )
             found = self.driver.execute(catalog.DEPENDANTS, {"oids": [each.oid for each in kept]})
-            told = {each.oid: each.told for each in kept}
-            self.users = [f"{user} uses {told[int(str(oid))]}" for oid, user in found]
+            described = {each.oid: each.described for each in kept}
+            self.users = [f"{user} uses {described[int(str(oid))]}" for oid, user in found]
 
     def pending(self, *, is_schema_changed: bool) -> tuple[list[str], list[str], bool]:
         """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
@@ -160,7 +161,7 @@ class Upgrade:
         them.
         """
         if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
-            tables = sorted({each.told for each in _found(self.driver, catalog.TRIGGERS)})
+            tables = sorted({each.described for each in _found(self.driver, catalog.TRIGGERS)})
             if tables:
                 self.driver.execute(f"lock table {', '.join(tables)} in share row exclusive mode".encode())
         reads = [(str(reader), str(read)) for reader, read in self.driver.execute(catalog.VIEWS_OF_VIEWS)]
@@ -191,14 +192,14 @@ class Upgrade:
         for trigger in triggers:
             calls_one_as_before = int(trigger.row.split()[-1]) in as_before
             if written.get(trigger.oid) == trigger.row and not calls_one_as_before:
-                # `told` is a regclass's own text.
+                # `described` is a regclass's own text.
                 self.driver.execute(
                     f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on "
-                    f"{trigger.told}".encode()
+                    f"{trigger.described}".encode()
                 )
-        self._comment([(each.told, told) for each, told in self._told_functions(paths)])
+        self._comment([(each.described, described) for each, described in self._described_functions(paths)])
 
-    def _told_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
+    def _described_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
         """(function, digest of its file, its owner, and what PostgreSQL made of it) of those that have a file."""
         made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(catalog.MADE_FUNCTIONS)}
         return [
@@ -213,12 +214,16 @@ class Upgrade:
             "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = "
             "'kronos'::regnamespace"
         ).fetchall()
-        return {each.oid: each.name for each, told in self._told_functions(paths) if (each.oid, told) in comments}
+        return {
+            each.oid: each.name
+            for each, described in self._described_functions(paths)
+            if (each.oid, described) in comments
+        }
 
     def _comment(self, comments: Sequence[tuple[str, str]]) -> None:
         """Comments on functions and views, in one round trip. What is commented on is PostgreSQL's own text for it."""
         self._as("")
-        text = "".join(f"comment on {what} is '{told}';\n" for what, told in comments)
+        text = "".join(f"comment on {what} is '{described}';\n" for what, described in comments)
         if text:
             self.driver.execute(text.encode())
 
@@ -240,10 +245,10 @@ class Upgrade:
                     late.append(name)
             stale = self._stale()
             waiting = [name for name in paths if name in late or name in stale]
-        self._comment([(f'view kronos."{name}"', told) for name, told in self._told_views()])
+        self._comment([(f'view kronos."{name}"', described) for name, described in self._described_views()])
         self._as("kronos_owner")
 
-    def _told_views(self) -> list[tuple[str, str]]:
+    def _described_views(self) -> list[tuple[str, str]]:
         """(view, digest of its file and of what PostgreSQL made of it) of those that have a file."""
         made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(catalog.MADE_VIEWS)]
         paths = _view_files()
@@ -256,12 +261,12 @@ class Upgrade:
             "select relname::text, obj_description(oid, 'pg_class') from pg_class"
             " where relnamespace = 'kronos'::regnamespace and relkind = 'v'"
         ).fetchall()
-        as_before = {name for name, told in self._told_views() if (name, told) in comments}
+        as_before = {name for name, described in self._described_views() if (name, described) in comments}
         return (set(_view_files()) - as_before) | self._stale()
 
     def _stale(self) -> set[str]:
         """Views of ours, among others, that stand on what was set aside."""
-        return {told.removeprefix("view kronos.") for _, told in self._dependants()}
+        return {described.removeprefix("view kronos.") for _, described in self._dependants()}
 
     def _replace(self, owner: str, path: Path, old: Sequence[_Found]) -> None:
         try:
@@ -285,9 +290,9 @@ class Upgrade:
 
     def _set_aside(self, found: Sequence[_Found]) -> None:
         for each in found:
-            kind = "view" if each.told.startswith("view ") else "function"
-            self.driver.execute(f"alter {each.told} rename to aside_{each.oid}".encode())
-            self._aside[each.oid] = _Found(each.oid, f"aside_{each.oid}", each.told, kind, each.is_ours)
+            kind = "view" if each.described.startswith("view ") else "function"
+            self.driver.execute(f"alter {each.described} rename to aside_{each.oid}".encode())
+            self._aside[each.oid] = _Found(each.oid, f"aside_{each.oid}", each.described, kind, each.is_ours)
 
     def _drop_what_is_aside(self) -> None:
         self._as("")
@@ -301,8 +306,8 @@ class Upgrade:
         kept = self._drop(drops)
         if kept:
             users = [
-                f"{told} uses {self._aside[oid].told}"
-                for oid, told in self._dependants()
+                f"{described} uses {self._aside[oid].described}"
+                for oid, described in self._dependants()
                 if oid in {each.oid for each in kept}
             ]
             raise in_use(users)
@@ -326,7 +331,7 @@ class Upgrade:
     def _dependants(self) -> list[tuple[int, str]]:
         """(what was set aside, what depends on it and was not)."""
         found = self.driver.execute(catalog.DEPENDANTS, {"oids": list(self._aside)})
-        return [(int(str(oid)), str(told)) for oid, told in found]
+        return [(int(str(oid)), str(described)) for oid, described in found]
 
     def _grant_again(self) -> None:
         there = {(each[0], each[1]) for each in self.driver.execute(catalog.COLUMNS_OF_VIEWS)}

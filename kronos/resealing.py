@@ -65,7 +65,7 @@ class OtherKey:
     named: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         """The secrets, in words."""
         more = f" and {self.secrets - len(self.named)} more" if self.secrets > len(self.named) else ""
         return f"{', '.join(self.named)}{more}"

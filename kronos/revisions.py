@@ -17,7 +17,7 @@ select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 
        from '^revision (.*)$'), ''),
        current_database()::text
 """
-_told = set[str]()
+_reported = set[str]()
 
 
 def scripts() -> Path:
@@ -48,8 +48,8 @@ async def check(connection: AsyncConnection[Any]) -> None:
     revision, database = (str(found[0]), str(found[1])) if found is not None else ("", "?")
     if revision < needed():
         raise errors.SessionRefused(older(revision, database))
-    if revision > needed() and revision not in _told:
-        _told.add(revision)
+    if revision > needed() and revision not in _reported:
+        _reported.add(revision)
         _log.warning(newer(revision))
 
 

@@ -213,12 +213,12 @@ async def read_all(
 
 def _refused(fault: JsonObject | None) -> errors.Unprocessable:
     """Why PostgreSQL refuses it. Raises KronosError where that is no refusal of a schedule."""
-    told = fault or {}
+    reported = fault or {}
     refused = errors.schedule_refused(
-        told.get("sqlstate", ""), told.get("message", ""), told.get("hint"), told.get("column")
+        reported.get("sqlstate", ""), reported.get("message", ""), reported.get("hint"), reported.get("column")
     )
     if refused is None:
-        raise errors.KronosError(f"unforeseen answer about a schedule: {told}")
+        raise errors.KronosError(f"unforeseen answer about a schedule: {reported}")
     return refused
 
 

@@ -155,10 +155,12 @@ async def delete(view: WorkspaceView, *, if_match: Collection[int] | None = None
     if deletion.is_deleted:
         return replace(workspace, status="DELETED")
     counts = {"jobs": deletion.jobs, "executions": deletion.executions, "backfills": deletion.backfills}
-    told = [f"{count} {_UNFINISHED[what]}" for what, count in counts.items() if count]
-    if not told:
+    remaining = [f"{count} {_UNFINISHED[what]}" for what, count in counts.items() if count]
+    if not remaining:
         raise _not_found(view)
-    raise errors.Conflict(f"workspace {workspace.slug} still has {', '.join(told)}: cancel them or let them end first")
+    raise errors.Conflict(
+        f"workspace {workspace.slug} still has {', '.join(remaining)}: cancel them or let them end first"
+    )
 
 
 def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:

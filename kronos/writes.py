@@ -40,7 +40,7 @@ class Writes:
         if errors.is_undone(error):
             self.is_sent = False
 
-    def told(self, error: errors.KronosError) -> errors.KronosError:
+    def explained(self, error: errors.KronosError) -> errors.KronosError:
         """The error as it is reported to the caller: it says that nothing was changed only where that is certain."""
         if not isinstance(error, errors.Unavailable):
             return error

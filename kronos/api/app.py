@@ -98,8 +98,8 @@ class Application(FastAPI):
                 if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
-            told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
-            made["components"]["schemas"] |= definitions["$defs"] | told.pop("$defs") | {"Problem": told}
+            problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
+            made["components"]["schemas"] |= definitions["$defs"] | problem.pop("$defs") | {"Problem": problem}
             self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
@@ -174,8 +174,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status >= 500:
         # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
         unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
-        told = error if unforeseen else None
-        _log.error("%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=told)
+        traced = error if unforeseen else None
+        _log.error(
+            "%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=traced
+        )
     return problems.problem(error, request.scope)
 
 

@@ -52,10 +52,10 @@ def bounded(rows: Sequence[Listed], *, of: bytes, place: Callable[[Listed], Plac
 
 def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:
     """What a cursor is valid for."""
-    told = "\0".join(
+    parts = "\0".join(
         [name, workspace, *(f"{key}={value!r}" for key, value in sorted(filters.items()) if value is not None)]
     )
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()[:8]
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()[:8]
 
 
 def decoded(cursor: str | None, of: bytes) -> Place | None:

@@ -159,8 +159,8 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
     always = [errors.KronosError, errors.DatabaseUnavailable, *([] if method == "get" else [errors.OutcomeUnknown])]
     if operation["security"]:
         always += [errors.InvalidRequest, errors.Unauthorized]
-    for status, told in problems(*always).items():
-        _add(responses, str(status), told)
+    for status, response in problems(*always).items():
+        _add(responses, str(status), response)
     for status, text in _OF_THE_SERVER.items():
         _add(responses, status, {"description": text, "headers": headers_of(int(status)), "content": _PROBLEM})
     if "requestBody" in operation:
@@ -169,12 +169,12 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _add(responses: JsonObject, status: str, told: JsonObject) -> None:
+def _add(responses: JsonObject, status: str, response: JsonObject) -> None:
     """An answer besides those that there are, of the same status perhaps."""
     if status not in responses:
-        responses[status] = told
-    elif told["description"] not in responses[status]["description"]:
-        responses[status]["description"] += f" {told['description']}"
+        responses[status] = response
+    elif response["description"] not in responses[status]["description"]:
+        responses[status]["description"] += f" {response['description']}"
 
 
 def _complete_body(body: JsonObject) -> None:

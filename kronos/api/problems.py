@@ -69,8 +69,8 @@ def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
 
 def how_to_find_out(scope: Scope) -> str:
     """What a caller does who must know whether a write was done; empty where no operation was reached."""
-    told: Callable[[Scope], str] | None = scope.get("kronos.how_to_find_out")
-    return told(scope) if told is not None else ""
+    explain: Callable[[Scope], str] | None = scope.get("kronos.how_to_find_out")
+    return explain(scope) if explain is not None else ""
 
 
 def _what_was_changed(scope: Scope) -> str:

@@ -29,7 +29,7 @@ _LINGER_SECONDS, _MAX_LINGER_BYTES = 2.0, 4 * 1024 * 1024
 _MAX_DRAINED_BYTES = 2 * 1024 * 1024
 # A caller that reads less than this in a row of write_seconds is not reading.
 _MIN_READ_BYTES = 64 * 1024
-_MAX_TOLD_PATH = 200
+_MAX_SHOWN_PATH = 200
 
 # idle: nothing came since the last answer; head: a request has begun to come; serving: it is whole, its answer is not;
 # draining: it was answered, its body still comes; lingering: refused, and read until the caller has seen why.
@@ -358,7 +358,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_in_head:
             headers = list(self.headers)
             if self._is_url_whole:
-                path = self.url.partition(b"?")[0][:_MAX_TOLD_PATH].decode("ascii", "replace")
+                path = self.url.partition(b"?")[0][:_MAX_SHOWN_PATH].decode("ascii", "replace")
                 method = self.parser.get_method().decode("ascii")
         return {
             "type": "http",

@@ -117,8 +117,8 @@ def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None) -> F
     """What is said of a name that is none of the model's."""
     known = sorted(_fields(model)) if model else []
     near = get_close_matches(str(location[-1])[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
-    told = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."
-    hint = f"Did you mean {near[0]}?" if near else told
+    choice = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."
+    hint = f"Did you mean {near[0]}?" if near else choice
     return Fault(pointer=_pointer(location), detail="there is no such field", hint=hint)
 
 

@@ -175,7 +175,7 @@ async def _run(home: Home, instance: Running, *, key: str) -> None:
             receiver_url = await _listen(runner, home)
             _greet(console, instance, receiver_url)
             await _set_up_patiently(demo, receiver_url, console)
-            await _until_told_to_stop(demo if console.is_terminal else None)
+            await _until_stopped(demo if console.is_terminal else None)
         finally:
             await runner.cleanup()
 
@@ -190,7 +190,7 @@ async def _set_up_patiently(demo: Demo, receiver_url: str, console: Console) -> 
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _until_told_to_stop(counting: Demo | None) -> None:
+async def _until_stopped(counting: Demo | None) -> None:
     """Returns at SIGTERM or SIGINT; `counting` shows its live line meanwhile, and leaves the terminal as it was."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -237,11 +237,11 @@ def examine(url: str, *, fix: bool, progress: Progress, keys: KeySource = NO_KEY
             fix="correct KRONOS_DATABASE_URL, or what stands in the way there",
         )
     except psycopg.Error as error:
-        told = errors.from_database(error)
+        known = errors.from_database(error)
         yield Finding(
             check="database",
             ok=False,
-            detail=told.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
+            detail=known.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
             meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
             fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
         )

@@ -143,11 +143,11 @@ def orphans(found: list[Orphan]) -> Finding:
     """Entries whose role is gone."""
     roles = sorted({each.username for each in found})
     listed = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
-    told = f"{len(found)} entries of cron.job are of roles that are gone: {some(roles)}"
+    text = f"{len(found)} entries of cron.job are of roles that are gone: {some(roles)}"
     return Finding(
         check="entry owners",
         ok=not found,
-        detail=told if found else "every entry's role is there",
+        detail=text if found else "every entry's role is there",
         meaning="pg_cron's launcher ends each second, so no job fires",
         # words for a person, not run
         fix=f"as a superuser: delete from cron.job where username in ({listed});",  # noqa: S608
@@ -156,11 +156,11 @@ def orphans(found: list[Orphan]) -> Finding:
 
 def privileges(found: list[MissingPrivilege]) -> Finding:
     """What each role can do, and none may."""
-    told = [f"{each.role} {each.fault}" for each in found]
+    texts = [f"{each.role} {each.fault}" for each in found]
     return Finding(
         check="privileges",
         ok=not found,
-        detail=some(told) if found else "each role can do what it must, and none is past row level security",
+        detail=some(texts) if found else "each role can do what it must, and none is past row level security",
         meaning="alarms, requests or deliveries fail, or workspaces are not kept apart",
         fix=f"{MIGRATE}, a superuser's where a role is past row level security",
     )
@@ -168,11 +168,11 @@ def privileges(found: list[MissingPrivilege]) -> Finding:
 
 def drift(found: list[EntryDifference]) -> Finding:
     """Jobs against entries."""
-    told = [f"{each.jobname}: {each.difference}" for each in found]
+    texts = [f"{each.jobname}: {each.difference}" for each in found]
     return Finding(
         check="drift",
         ok=not found,
-        detail=f"{many(found)} differences: {some(told)}" if found else "cron.job is the set of ACTIVE CRON jobs",
+        detail=f"{many(found)} differences: {some(texts)}" if found else "cron.job is the set of ACTIVE CRON jobs",
         meaning="a job is not rung for, or an alarm rings for no job",
         fix=_FIX,
     )
@@ -180,11 +180,11 @@ def drift(found: list[EntryDifference]) -> Finding:
 
 def faults(found: list[FaultyJob]) -> Finding:
     """Jobs whose ticks cannot be accounted for."""
-    told = [f"{each.workspace}/{each.name or each.job_id}: {each.message} ({each.sqlstate})" for each in found]
+    texts = [f"{each.workspace}/{each.name or each.job_id}: {each.message} ({each.sqlstate})" for each in found]
     return Finding(
         check="malformed jobs",
         ok=not found,
-        detail=f"{many(found)}: {some(told)}" if found else "every job's ticks could be accounted for",
+        detail=f"{many(found)}: {some(texts)}" if found else "every job's ticks could be accounted for",
         meaning="these jobs do not run; the others do",
         fix="PATCH the job's cron, or cancel it and create it again",
     )
@@ -192,11 +192,11 @@ def faults(found: list[FaultyJob]) -> Finding:
 
 def left_behind(found: list[LeftBehind]) -> Finding:
     """What deleted workspaces and endpoints left unfinished."""
-    told = [f"{each.kind} {each.id} of {each.workspace}, whose {each.deleted} was deleted" for each in found]
+    texts = [f"{each.kind} {each.id} of {each.workspace}, whose {each.deleted} was deleted" for each in found]
     return Finding(
         check="deletions",
         ok=not found,
-        detail=f"{many(found)}: {some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
+        detail=f"{many(found)}: {some(texts)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
         meaning="rows were written by hand or restored in part: these never end by themselves, and cannot be reached "
         "over the API",
         fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
@@ -208,11 +208,11 @@ def left_behind(found: list[LeftBehind]) -> Finding:
 
 def overdue(found: list[OverdueJob]) -> Finding:
     """Ticks that are due for too long."""
-    told = [f"{each.workspace}/{each.name or each.job_id} since {each.overdue_seconds:.0f} s" for each in found]
+    texts = [f"{each.workspace}/{each.name or each.job_id} since {each.overdue_seconds:.0f} s" for each in found]
     return Finding(
         check="overdue jobs",
         ok=not found,
-        detail=f"{many(found)}: {some(told)}" if found else "no tick has waited for longer than catch-up leaves any",
+        detail=f"{many(found)}: {some(texts)}" if found else "no tick has waited for longer than catch-up leaves any",
         meaning="neither alarms nor catch-up accounted for these ticks",
         fix="select kronos.catch_up(kronos.clock()); as kronos_owner, and see launcher, heartbeat and malformed jobs",
     )
@@ -220,11 +220,11 @@ def overdue(found: list[OverdueJob]) -> Finding:
 
 def zones(found: list[StaleZone]) -> Finding:
     """Time zones' clock changes."""
-    told = [f"{each.timezone} ({f'read {each.read_at:%Y-%m-%d}' if each.read_at else 'never read'})" for each in found]
+    texts = [f"{each.timezone} ({f'read {each.read_at:%Y-%m-%d}' if each.read_at else 'never read'})" for each in found]
     return Finding(
         check="time zones",
         ok=not found,
-        detail=some(told) if found else "every zone in use was read within two days",
+        detail=some(texts) if found else "every zone in use was read within two days",
         meaning="alarms of jobs in these zones may miss a change of clocks, and their ticks wait for catch-up",
         fix=_FIX,
     )
@@ -233,14 +233,14 @@ def zones(found: list[StaleZone]) -> Finding:
 def zone_data(server: str | None, client: str | None, differing: list[str], *, today: date) -> Finding:
     """Whose time zone data says what, and how old PostgreSQL's is. An old one is reported and no failure: most of its
     rules hold."""
-    told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is shown to superusers alone (tzdata.zi, line 1)"
-    told += f", this machine's {client}" if client else ", this machine's names no version"
+    text = f"PostgreSQL's is {server}" if server else "PostgreSQL's is shown to superusers alone (tzdata.zi, line 1)"
+    text += f", this machine's {client}" if client else ", this machine's names no version"
     if server is not None and tzdata.is_old(server, today):
-        told += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs"
+        text += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs"
     return Finding(
         check="time zone data",
         ok=not differing,
-        detail=f"{told}; other distances from UTC here in {some(differing)}" if differing else told,
+        detail=f"{text}; other distances from UTC here in {some(differing)}" if differing else text,
         meaning="jobs of these zones run at other times than clients here believe: one side's files are older, or in "
         "PostgreSQL's memory",
         fix="update the package tzdata on both machines, then restart PostgreSQL: it keeps zones that its own "
@@ -294,11 +294,11 @@ def unnoted_partitions(found: list[Partition]) -> Finding:
 
 def foreign_partitions(found: list[ForeignPartition]) -> Finding:
     """Partitions that retention cannot drop."""
-    told = [f"{each.partition} ({each.owner}'s)" for each in found]
+    texts = [f"{each.partition} ({each.owner}'s)" for each in found]
     return Finding(
         check="partition owners",
         ok=not found,
-        detail=f"not kronos_owner's: {some(told)}" if found else "each partition is kronos_owner's",
+        detail=f"not kronos_owner's: {some(texts)}" if found else "each partition is kronos_owner's",
         meaning="another role made or restored them; retention passes over them, and they are never dropped",
         fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
@@ -336,14 +336,14 @@ def retention(found: RetentionState) -> Iterator[Finding]:
 
 def growth(found: list[BloatedTable]) -> Finding:
     """Tables that are larger than what they hold."""
-    told = [
+    texts = [
         f"{each.name}: {each.dead_rows} dead rows, {each.live_rows} live, {each.bytes // 1_000_000} MB"
         for each in found
     ]
     return Finding(
         check="growth",
         ok=not found,
-        detail=some(told) if found else "no table holds more dead rows than live ones",
+        detail=some(texts) if found else "no table holds more dead rows than live ones",
         meaning="statements read what is dead: autovacuum is off or behind, or an old transaction keeps dead rows "
         "from being removed",
         fix="end the oldest transaction of pg_stat_activity (order by xact_start), look at pg_replication_slots; then "
@@ -354,14 +354,14 @@ def growth(found: list[BloatedTable]) -> Finding:
 def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
     """The last 24 hours of every job."""
     unaccounted, surplus = sum(each.unaccounted or 0 for each in wrong), sum(each.surplus or 0 for each in wrong)
-    told = f"{expected} ticks of {checked} jobs in 24 h"
+    text = f"{expected} ticks of {checked} jobs in 24 h"
     if not wrong:
-        return Finding(check="ledger", ok=True, detail=f"{told}, each accounted for exactly once")
-    told = f"{told}: {unaccounted} not accounted for, {surplus} accounted for without being one"
+        return Finding(check="ledger", ok=True, detail=f"{text}, each accounted for exactly once")
+    text = f"{text}: {unaccounted} not accounted for, {surplus} accounted for without being one"
     return Finding(
         check="ledger",
         ok=False,
-        detail=f"{told}; {some([_told(each) for each in wrong])}",
+        detail=f"{text}; {some([_described(each) for each in wrong])}",
         meaning="rows were deleted or written by hand, or a job is malformed: what became of these ticks cannot be "
         "known",
         fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a "
@@ -369,7 +369,7 @@ def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
     )
 
 
-def _told(each: JobLedger) -> str:
+def _described(each: JobLedger) -> str:
     name = f"{each.workspace}/{each.name or each.job_id}"
     if each.error is not None:
         return f"{name}: {each.error['message']}"
@@ -387,10 +387,10 @@ def _ago(seconds: float) -> str:
     return f"{seconds:.0f} s ago"
 
 
-def some(told: list[str]) -> str:
+def some(texts: list[str]) -> str:
     """The first few, and how many more."""
-    more = f", and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    return ", ".join(told[:_SHOWN]) + more
+    more = f", and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more
 
 
 def many(found: list[Row]) -> str:

@@ -76,12 +76,14 @@ def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -
     is_refused = login is not None and login.verdict == "refused" and pg_cron.silent_seconds > ringing.HEARD_SECONDS
     has_failed = pg_cron.alarm_failure is not None
     if not has_failed and not is_refused and not (login is not None and login.verdict == "refused" and ended == failed):
-        told = (
+        failed_alarms = (
             f"{failed} of the newest {ended} in pg_cron's log failed, the last of these with {message!r}"
             if failed
             else ""
         )
-        return Finding(check="alarms", ok=True, detail=told or f"none of the newest {ended} in pg_cron's log failed")
+        return Finding(
+            check="alarms", ok=True, detail=failed_alarms or f"none of the newest {ended} in pg_cron's log failed"
+        )
     why = f": {login.why}" if login is not None and login.verdict != "accepted" else ""
     is_ours = has_failed and pg_cron.alarm_failure not in _NOT_STARTED
     return Finding(
@@ -100,7 +102,7 @@ def objects(found: list[Change]) -> Finding:
     """What is not as the newest upgrade left it. What others made beside it is theirs, but for policies and triggers on
     our tables."""
     items = [
-        _told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))
+        _described(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))
     ]
     is_lost = any(each.differs == ["gone"] and each.object.startswith("table ") for each in found)
     return Finding(
@@ -115,7 +117,7 @@ def objects(found: list[Change]) -> Finding:
     )
 
 
-def _told(change: Change) -> str:
+def _described(change: Change) -> str:
     if change.differs == ["gone"]:
         return f"{change.object} is gone"
     if change.differs == ["new"]:

@@ -25,7 +25,8 @@ def secrets(connection: session.Connection, source: KeySource) -> Finding:
             check=_CHECK,
             ok=False,
             detail="; ".join(
-                f"{other.secrets} under the key {other.key_id}, which is not at hand: {other.told}" for other in unknown
+                f"{other.secrets} under the key {other.key_id}, which is not at hand: {other.described}"
+                for other in unknown
             ),
             meaning="where the workers lack it as well, deliveries that need these secrets fail",
             fix=resealing.fault([other.key_id for other in unknown], keys),
@@ -34,7 +35,9 @@ def secrets(connection: session.Connection, source: KeySource) -> Finding:
         return Finding(
             check=_CHECK,
             ok=False,
-            detail="; ".join(f"{other.secrets} under the old key {other.key_id}: {other.told}" for other in others),
+            detail="; ".join(
+                f"{other.secrets} under the old key {other.key_id}: {other.described}" for other in others
+            ),
             meaning="the old key cannot be taken away yet",
             fix="run `kronos secrets rotate`",
         )

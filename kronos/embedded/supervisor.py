@@ -37,7 +37,7 @@ _HOPELESS_STARTS = 5
 _IDLE_SECONDS = 1.0
 _LOOK_AT_LOGS_SECONDS = 20.0
 _SAY_AGAIN_SECONDS = 60.0
-# A stopped postmaster takes no connection and reaps no backend. Whoever stopped it to look at it has so long.
+# A stopped postmaster takes no connection and reaps no backend. A person who stopped it to look at it has so long.
 _STOPPED_SECONDS = 10.0
 # Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
 _SHUTDOWN_MARGIN_SECONDS = 5.0
@@ -80,7 +80,7 @@ class Supervisor:
         self._key_source = named if named.is_set else KeySource(file=self._home.encryption_key_file, command=None)
         self._stopped_seconds = 0.0
         self._logs_are_due_at = 0.0
-        self._is_told = True  # whether run.json says what is true
+        self._is_written = True  # whether run.json says what is true
         self._said_at: dict[str, float] = {}
         self._environment: dict[str, str] = {}
         self._cluster_port = 0  # where the children look for it
@@ -143,14 +143,14 @@ class Supervisor:
 
     def _await_ready(self, wakeups: Wakeups) -> None:
         begun = time.monotonic()
-        is_told = False
+        is_reported = False
         while not wakeups.is_stop_requested:
             readiness = network.readiness(self._url)
             if readiness.is_ready:
                 return
-            if time.monotonic() - begun > _PATIENT_SECONDS and not is_told:
+            if time.monotonic() - begun > _PATIENT_SECONDS and not is_reported:
                 self._note(f"the API is not ready yet: {readiness.answer}")
-                is_told = True
+                is_reported = True
             if self._api.restarts.failures >= _HOPELESS_STARTS or time.monotonic() - begun > _READY_WITHIN_SECONDS:
                 raise EmbeddedError(f"the API does not become ready: {readiness.answer}\n{self._api.end_of_log()}")
             self._look_after_children()
@@ -162,8 +162,8 @@ class Supervisor:
         happens."""
         self._revive_cluster(wakeups)
         self._look_after_children()
-        if not self._is_told:
-            self._is_told = self._try(self._write_run_json)
+        if not self._is_written:
+            self._is_written = self._try(self._write_run_json)
         if time.monotonic() >= self._logs_are_due_at:
             self._logs_are_due_at = time.monotonic() + _LOOK_AT_LOGS_SECONDS
             for log in (self._home.log / "postgres.log", *(self._log_of(child.name) for child in self._services())):
@@ -233,7 +233,7 @@ class Supervisor:
         self._cluster_port = self._cluster.port
         for child in self._services():
             child.ask_to_stop()
-        self._is_told = False
+        self._is_written = False
 
     def _look_at_pg_cron(self) -> None:
         frozen_for = self._freeze.look(silent_seconds(self._cluster.superuser_url))

@@ -111,8 +111,8 @@ def test_a_write_whose_connection_dies_under_it_is_not(own_api: Api, superuser: 
 def test_what_a_lost_connection_leaves_open_is_said_once_and_to_a_caller_as_far_as_it_is_known() -> None:
     lost = errors.from_database(psycopg.OperationalError("server closed the connection unexpectedly"))
     assert lost.said.count("may have been done") == 1
-    assert Writes().told(lost).detail.endswith("; nothing was changed")
-    unknown = Writes(is_sent=True).told(lost)
+    assert Writes().explained(lost).detail.endswith("; nothing was changed")
+    unknown = Writes(is_sent=True).explained(lost)
     assert (unknown.code, unknown.detail.count("may have been done")) == ("outcome_unknown", 1)
 
 

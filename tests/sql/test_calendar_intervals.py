@@ -3,7 +3,6 @@ Python."""
 
 import calendar
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
@@ -12,10 +11,10 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from calendar_interval import SCHEDULE, Interval
 from cron_texts import read
 from sql_factory import Connection, records, value, values
 
-_SCHEDULE = "kronos.read_schedule(null, %(every)s, null, %(zone)s, %(gap)s, %(overlap)s, %(anchor)s)"
 _CHAIN = """
 create function pg_temp.chain(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz)
     returns timestamptz[]
@@ -45,19 +44,6 @@ ZONES = [
     *["Pacific/Apia", "Asia/Kathmandu", "America/Havana", "Africa/Casablanca"],
 ]
 MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    every: str
-    anchor: str
-    zone: str = "Europe/Berlin"
-    gap: str = "SHIFT"
-    overlap: str = "FIRST"
-
-    def params(self, **more: object) -> dict[str, object]:
-        names = ("every", "anchor", "zone", "gap", "overlap")
-        return {name: getattr(self, name) for name in names} | more
 
 
 def readings(interval: Interval) -> Iterator[datetime]:
@@ -153,13 +139,13 @@ def test_the_ticks_of_a_hundred_years_are_those_of_the_calendar(
             begin = datetime(2090 if interval.every in ("1d", "2d") else 1999, 1, 1, tzinfo=UTC)
             expected = [tick for tick in oracle(interval, end) if tick > begin]
             found = value(
-                shared, f"select pg_temp.chain({_SCHEDULE}, %(begin)s, %(end)s)", interval.params(begin=begin, end=end)
+                shared, f"select pg_temp.chain({SCHEDULE}, %(begin)s, %(end)s)", interval.params(begin=begin, end=end)
             )
             assert found == expected, interval
             shifts = [-MICROSECOND, MICROSECOND, timedelta(days=-random.randrange(9))]
             afters = [random.choice(expected) + shift for shift in shifts]
             query = (
-                f"select kronos.next_tick({_SCHEDULE}, after.at) from unnest(%(afters)s) with ordinality as after "
+                f"select kronos.next_tick({SCHEDULE}, after.at) from unnest(%(afters)s) with ordinality as after "
                 "(at, n) "
                 "order by n"
             )
@@ -233,7 +219,7 @@ def test_a_calendar_interval_ticks_at_its_local_time(
     count = expected.count(",") + 1
     found = values(
         shared,
-        f"select kronos.next_ticks({_SCHEDULE}, %(after)s, %(count)s)",
+        f"select kronos.next_ticks({SCHEDULE}, %(after)s, %(count)s)",
         interval.params(after=f"{after}Z", count=count),
     )
     assert ", ".join(f"{tick.astimezone(UTC):%Y-%m-%d %H:%M}" for tick in found) == expected
@@ -248,7 +234,7 @@ def test_the_next_tick_is_not_walked_to(shared: Connection, interval: Interval) 
         with psycopg.connect(
             shared.info.dsn, password=shared.info.password or None, options="-c track_functions=pl"
         ) as connection:
-            connection.execute(f"select kronos.next_tick({_SCHEDULE}, %(after)s)", interval.params(after=after))
+            connection.execute(f"select kronos.next_tick({SCHEDULE}, %(after)s)", interval.params(after=after))
             return int(value(connection, "select sum(calls) from pg_stat_xact_user_functions"))
 
     assert calls("2999-06-15 12:00Z") <= calls("1970-02-15 12:00Z") + 4
@@ -280,7 +266,7 @@ def test_the_next_tick_is_not_walked_to(shared: Connection, interval: Interval) 
     ],
 )
 def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words: str) -> None:
-    assert value(shared, f"select kronos.describe_schedule({_SCHEDULE})", Interval(every, anchor).params()) == words
+    assert value(shared, f"select kronos.describe_schedule({SCHEDULE})", Interval(every, anchor).params()) == words
 
 
 @pytest.mark.parametrize(
@@ -311,7 +297,7 @@ def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words:
     ],
 )
 def test_what_may_surprise_is_named(shared: Connection, interval: Interval, expected: list[str]) -> None:
-    query = f"select kronos.lint_schedule(null, {_SCHEDULE}, '2026-03-01Z', null)"
+    query = f"select kronos.lint_schedule(null, {SCHEDULE}, '2026-03-01Z', null)"
     assert value(shared, query, interval.params()) == expected
 
 
@@ -336,7 +322,7 @@ def test_what_may_surprise_is_named(shared: Connection, interval: Interval, expe
 def test_its_alarm_names_the_days_that_it_can_come_to(
     cron_superuser: Connection, interval: Interval, expected: str
 ) -> None:
-    assert value(cron_superuser, f"select kronos.alarm(null, {_SCHEDULE})", interval.params()) == expected
+    assert value(cron_superuser, f"select kronos.alarm(null, {SCHEDULE})", interval.params()) == expected
     with cron_superuser.transaction(force_rollback=True):
         assert value(cron_superuser, "select cron.schedule('x', %s, 'select') > 0", [expected])
 
@@ -349,7 +335,7 @@ def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection,
         for interval in cases(zone):
             params = interval.params(begin=now, end=now + timedelta(days=729))
             alarm, ticks = shared.execute(
-                f"select kronos.alarm(null, {_SCHEDULE}), pg_temp.chain({_SCHEDULE}, %(begin)s, %(end)s)", params
+                f"select kronos.alarm(null, {SCHEDULE}), pg_temp.chain({SCHEDULE}, %(begin)s, %(end)s)", params
             ).fetchone() or ("", [])
             rings = read(alarm)
             assert [tick for tick in ticks if not rings.has_minute(tick.astimezone(UTC))] == [], (interval, alarm)
@@ -362,19 +348,19 @@ def test_ticks_are_counted_as_they_are_asked_for(shared: Connection, zone: str) 
         for interval in cases(zone):
             begin, end = datetime(2009, 5, 1, tzinfo=UTC), datetime(2012, 5, 1, tzinfo=UTC)
             params = interval.params(begin=begin, end=end)
-            ticks = value(shared, f"select pg_temp.chain({_SCHEDULE}, %(begin)s, %(end)s)", params)
+            ticks = value(shared, f"select pg_temp.chain({SCHEDULE}, %(begin)s, %(end)s)", params)
             counted = records(
                 shared,
                 f"""
                 select counted.*
-                  from (select {_SCHEDULE} as schedule) as given,
+                  from (select {SCHEDULE} as schedule) as given,
                        kronos.count_ticks(given.schedule, kronos.next_tick(given.schedule, %(begin)s),
                                           %(end)s::timestamptz - interval '1 us') as counted
                 """,
                 params,
             )
             following = value(
-                shared, f"select kronos.next_tick({_SCHEDULE}, %(end)s::timestamptz - interval '1 us')", params
+                shared, f"select kronos.next_tick({SCHEDULE}, %(end)s::timestamptz - interval '1 us')", params
             )
             last = ticks[-1] if ticks else None
             assert counted == [{"ticks": len(ticks), "last_tick": last, "following_tick": following}], interval
@@ -382,101 +368,5 @@ def test_ticks_are_counted_as_they_are_asked_for(shared: Connection, zone: str) 
 
 def test_no_span_holds_more_ticks_than_catch_up_reckons_with(shared: Connection) -> None:
     for every, span, most in (("1d", 31, 33), ("2d", 31, 18), ("2w", 31, 5), ("1mo", 31, 2), ("1d", 100_000, 10_000)):
-        query = f"select kronos.ticks_at_most({_SCHEDULE}, make_interval(days => %(span)s))"
+        query = f"select kronos.ticks_at_most({SCHEDULE}, make_interval(days => %(span)s))"
         assert value(shared, query, Interval(every, "2026-12-07T09:00").params(span=span)) in (most - 1, most), every
-
-
-def refusal(connection: Connection, every: str, **given: object) -> tuple[str, str, str | None]:
-    """What is said, what to write instead, and which field it is about."""
-    with pytest.raises(psycopg.Error) as caught:
-        connection.execute(f"select {_SCHEDULE}", Interval(every, "2026-12-07T09:00").params(**given))
-    assert caught.value.sqlstate == "KR005"
-    told = caught.value.diag
-    return told.message_primary or "", told.message_hint or "", told.column_name
-
-
-@pytest.mark.parametrize(
-    ("every", "message", "hint"),
-    [
-        ("36h", "hours, minutes and seconds are real time", "give the anchor an offset"),
-        ("1d12h", "hours, minutes and seconds are real time", "give the anchor an offset"),
-        ("90m", "hours, minutes and seconds are real time", "whole days, weeks, months or years"),
-        ("1mo12h", "hours, minutes and seconds are real time", "write whole years and months, as in 1y6mo"),
-        ("1mo2w", "has months and days", "weeks and days, as in 2w"),
-        ("1y1d", "has months and days", "weeks and days, as in 2w"),
-        ("0d", "not between one day and 366 days", "1d for every day"),
-        ("0mo", "not between one day", "1d for every day"),
-        ("367d", "not between one day", "months or years, as in 2y"),
-        ("121mo", "one month and ten years", "10y at most"),
-        ("11y", "one month and ten years", "10y at most"),
-        ("1M", "is not an interval", "write 1m"),
-        ("1MO", "is not an interval", "write 1mo"),
-        ("1 mo", "is not an interval", "write 1mo"),
-        ("2d1w", "is not an interval", "largest first"),
-        ("1month", "is not an interval", "write 1mo"),
-        ("2 Years", "is not an interval", "write 2y"),
-        ("", "is not an interval", "numbers with a unit"),
-        ("9" * 49 + "d", "not between one day", "months or years"),
-        ("9" * 60 + "d", "is not an interval", "numbers with a unit"),
-    ],
-)
-def test_what_no_wall_clock_counts_is_refused_with_a_better_one(
-    shared: Connection, every: str, message: str, hint: str
-) -> None:
-    told, better, column = refusal(shared, every)
-    assert (message in told, hint in better, column) == (True, True, None), (told, better)
-
-
-def test_an_anchor_of_a_wall_clock_is_a_whole_minute_and_has_no_offset(shared: Connection) -> None:
-    told, hint, column = refusal(shared, "2w", anchor="2026-12-07T09:00:30")
-    assert ("whole minute" in told, hint, column) == (True, "write 2026-12-07T09:00:00", "anchor")
-    told, hint, column = refusal(shared, "2w", anchor="infinity")
-    assert (hint, column) == ("write a local time, such as 2026-12-01T09:00:00", "anchor")
-    with pytest.raises(psycopg.Error) as caught:
-        shared.execute(
-            "select kronos.read_schedule(null, '1mo', '2026-12-07T08:00Z', 'Europe/Berlin', 'SHIFT', 'FIRST')"
-        )
-    assert (caught.value.sqlstate, caught.value.diag.column_name) == ("KR005", "anchor")
-    assert "2026-12-07T09:00:00, which is that instant in Europe/Berlin" in (caught.value.diag.message_hint or "")
-
-
-def test_months_without_an_anchor_are_counted_from_the_zones_present_minute(shared: Connection) -> None:
-    query = """
-        select (kronos.read_schedule(null, '1mo', null, 'Asia/Kolkata', 'SHIFT', 'FIRST')).anchor_local
-               = date_trunc('minute', now() at time zone 'Asia/Kolkata')
-    """
-    assert value(shared, query) is True
-
-
-@pytest.mark.parametrize(
-    ("field", "fault"),
-    [
-        ("every_days = 0", "every_days 0, every_months null, anchor 2026-12-07 09:00:00"),
-        ("every_days = null", "every_days null, every_months null, anchor 2026-12-07 09:00:00"),
-        ("every_months = 1", "every_days 14, every_months 1, anchor 2026-12-07 09:00:00"),
-    ],
-)
-def test_a_malformed_one_is_reported(shared: Connection, field: str, fault: str) -> None:
-    name, wrong = field.split(" = ")
-    query = f"select kronos.schedule_fault(jsonb_populate_record({_SCHEDULE}, jsonb_build_object('{name}', {wrong})))"
-    assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval cannot be: {fault}"
-
-
-@pytest.mark.parametrize(
-    "columns", ["row.every_days = -5", "row.every_days = 0", "row.every_days = null, row.every_months = -3"]
-)
-def test_one_that_goes_back_is_refused_as_it_is_read(shared: Connection, columns: str) -> None:
-    """By hand: a next tick that is not later than the one before would be looked for without end, by every ring."""
-    assignments = "; ".join(each.replace(" = ", " := ") for each in columns.split(", "))
-    shared.execute(
-        f"""
-        create or replace function pg_temp.next_of_a_broken_one() returns timestamptz language plpgsql as $$
-        declare
-            row kronos.schedule := kronos.read_schedule(null, '2w', null, 'UTC', 'SHIFT', 'FIRST', '2026-12-07T09:00');
-        begin
-            {assignments};
-            return kronos.next_tick(row, '2027-03-01T00:00Z');
-        end $$"""
-    )
-    with pytest.raises(psycopg.DataError):
-        shared.execute("select pg_temp.next_of_a_broken_one()")

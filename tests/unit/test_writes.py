@@ -17,12 +17,12 @@ def test_what_is_lost_before_a_write_was_sent_is_reported_as_not_done(sent: tupl
     writes = Writes()
     writes.send(*sent)
 
-    told = writes.told(LOST)
+    told = writes.explained(LOST)
 
     assert isinstance(told, errors.ConnectionLost)
     assert (told.code, told.sqlstate) == ("database_unavailable", "57P01")
     assert told.detail == "the connection to PostgreSQL was lost; nothing was changed"
-    assert writes.told(BUSY) is BUSY
+    assert writes.explained(BUSY) is BUSY
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
@@ -37,7 +37,7 @@ def test_what_fails_after_a_write_was_sent_is_reported_as_unknown_once(
     if is_committed:
         writes.end()
 
-    told = writes.told(error)
+    told = writes.explained(error)
 
     assert (told.code, told.detail) == (
         "outcome_unknown",
@@ -50,4 +50,4 @@ def test_what_the_caller_can_mend_is_reported_as_it_is() -> None:
     writes.send(WRITE)
     conflict = errors.Conflict("taken")
 
-    assert writes.told(conflict) is conflict
+    assert writes.explained(conflict) is conflict

@@ -1,7 +1,7 @@
 -- account_upto: accounts for all ticks of ACTIVE jobs up to p_upto. One call of account_each takes 10,000
 -- ticks of a job at most, and of a job whose runs are counted no more than max_runs leaves room for: so it is
 -- called until nothing is due, or nothing moves any more, five times at most where that takes longer than a
--- second. Whoever ends or changes a job looks at what is left: ticks that nobody has accounted for would be
+-- second. What ends or changes a job looks at what is left: ticks that nobody has accounted for would be
 -- nobody's after it.
 -- The caller holds the rows' locks.
 -- Returns: left_job_ids: those with ticks that are due still though nothing is wrong with their rows: there

@@ -1,4 +1,5 @@
--- note_dead_letters: what FAILED is a dead letter from then on, in the same transaction, whoever ended it.
+-- note_dead_letters: what FAILED is a dead letter from then on, in the same transaction, no matter what
+-- ended it.
 -- Kronos's own jobs are none: they run again by themselves. Nor is a test of an endpoint: who asked for it
 -- has its answer, and nobody wants it sent again. Where nothing failed there is nothing to do.
 create or replace function kronos.note_dead_letters() returns trigger

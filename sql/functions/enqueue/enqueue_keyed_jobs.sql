@@ -16,7 +16,7 @@ begin
       from kronos.keyed_items(p_jobs) as item;
     if v_faults = 0 then
         perform kronos.make_one_shot_jobs(v_new) where v_new is not null;
-        -- whoever was first with a key at the same time is seen now
+        -- the one that was first with a key at the same time is seen now
         select count(*) filter (where item.fault = 'KR021'), jsonb_object_agg(item.place, item.made_id)
           into v_faults, v_ids
           from kronos.keyed_items(p_jobs) as item;

@@ -1,5 +1,5 @@
 -- enter_granted_workspace: the workspace of the role that logged in (session_user, which no statement of its
--- own changes). The transaction works for it from here on; whoever calls this ends that.
+-- own changes). The transaction works for it from here on; its caller ends that.
 -- Returns: its slug.
 -- Raises: 42501 where the role has none; KR023 where the workspace takes nothing that runs.
 create or replace function kronos.enter_granted_workspace() returns text

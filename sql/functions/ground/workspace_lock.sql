@@ -1,6 +1,6 @@
--- workspace_lock: the advisory lock of a workspace. Whoever changes a job or registers one holds it shared,
--- whoever suspends or resumes the workspace alone: so its status cannot turn while an entry is written
--- because of it. Whoever sets its ages holds it alone, too. Always before the jobs' rows; who holds a row
+-- workspace_lock: the advisory lock of a workspace. What changes a job or registers one holds it shared,
+-- what suspends or resumes the workspace alone: so its status cannot turn while an entry is written
+-- because of it. What sets its ages holds it alone, too. Always before the jobs' rows; who holds a row
 -- already may only try. An advisory lock and not the workspace's row: a row lock in every create is a write
 -- each, and a multixact wherever two meet.
 -- Returns: its key.

@@ -2,7 +2,7 @@
 -- or a dump, nor lets them wait: making it locks nothing of anybody's, attaching it takes SHARE UPDATE
 -- EXCLUSIVE on the table, with which reading and writing go together; and the default partition, which
 -- PostgreSQL locks ACCESS EXCLUSIVE for the moment in which it makes sure that no row of the range is there,
--- is only taken if it is free right now. Whoever has read it in an open transaction holds it: then nothing is
+-- is only taken if it is free right now. A transaction that has read it holds it: then nothing is
 -- made, weeks before it is needed. Rows of the range that are in the default partition already stay there:
 -- the partition begins on the day after the newest of them.
 -- Returns: whether it was made.   Raises: 55P03 where a lock is not to be had within 20 ms.

@@ -25,7 +25,7 @@ begin
     if not v_looks_at_all and v_floor.lowest_at > v_bound - c_least then
         return;
     end if;
-    -- Whoever sees the past as it was at its beginning cannot know what is there now.
+    -- A transaction that sees the past as it was at its beginning cannot know what is there now.
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or not pg_try_advisory_xact_lock(hashtext('kronos.pointers_floor')) then
         return;
