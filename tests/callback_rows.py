@@ -50,10 +50,12 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
     )
 
 
-def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
-    """As a worker ends nearly all of them, in one batch."""
+def succeed(
+    connection: Connection, *execution_ids: uuid.UUID, response: object = None, statement: str | None = None
+) -> None:
+    """As a worker ends nearly all of them, in one batch; of another release by its own statement."""
     connection.execute(
-        sql.texts()["claims.finalize_successes"],
+        (statement or sql.texts()["claims.finalize_successes"]).encode(),
         {
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),
@@ -64,11 +66,13 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
     )
 
 
-def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False) -> None:
-    """As a worker ends what failed."""
+def fail(
+    connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False, statement: str | None = None
+) -> None:
+    """As a worker ends what failed; of another release by its own statement."""
     each = len(execution_ids)
     connection.execute(
-        sql.texts()["claims.finalize_executions"],
+        (statement or sql.texts()["claims.finalize_executions"]).encode(),
         {
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),

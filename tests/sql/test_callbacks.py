@@ -411,3 +411,22 @@ def test_what_a_job_names_goes_with_its_row(calling: Calling) -> None:
     job_id = calling.job(on_success=calling.to_hook)
     calling.connection.execute("delete from kronos.jobs where job_id = %s", [job_id])
     assert records(calling.connection, "select * from kronos.job_callbacks") == []
+
+
+def test_a_link_goes_with_its_callback_by_row_or_by_partition(calling: Calling) -> None:
+    job_id = calling.job(on_success=calling.to_hook)
+    kept, gone = run(calling.connection, job_id), run(calling.connection, job_id)
+    succeed(calling.connection, kept, gone)
+    (callback,) = callbacks_of(calling.connection, gone)
+    claim(calling.connection, callback["execution_id"])
+    succeed(calling.connection, callback["execution_id"])
+    calling.connection.execute(
+        "update kronos.execution_done set completed_at = now() - interval '400 days' where execution_id = %s",
+        [callback["execution_id"]],
+    )
+    bounds = ["00000000-0000-0000-0000-000000000000", *["ffffffff-ffff-ffff-ffff-ffffffffffff"] * 2]
+    calling.connection.execute("select kronos.sweep_executions(%s, %s, 100, 100000, %s, false)", bounds)
+    assert (len(callbacks_of(calling.connection, kept)), callbacks_of(calling.connection, gone)) == (1, [])
+    calling.connection.execute("update kronos.callbacks set execution_id = kronos.uuid7('2001-01-01 00:00:00+00')")
+    calling.connection.execute("select kronos.retain_notes(100)")
+    assert callbacks_of(calling.connection, kept) == []
