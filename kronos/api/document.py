@@ -56,6 +56,7 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "PayloadSpecPut": {"schema": {"type": "object", "required": ["id"]}},
     "EndpointRender": {"input": {"id": 7}},
     "EndpointTest": {"input": {"id": 7}},
+    "EndpointDisable": {"note": "moving to the new receiver"},
     "JobCreate": {
         "endpoint": "weekly-report",
         "trigger": "CRON",

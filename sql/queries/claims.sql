@@ -46,11 +46,6 @@ with recursive known as materialized (
                             and live.endpoint_id < endpoint.before_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
-), kept_off as materialized (      -- slowed down or disabled: few
-    select gate.endpoint_id, gate.paused_until
-      from kronos.endpoint_health as health
-      join kronos.endpoint_gate as gate using (endpoint_id)
-     where health.state <> 'ACTIVE' and gate.paused_until > kronos.now()
 ), waiting as (
     select endpoint.endpoint_id, endpoint.workspace_id, endpoint.visible_at from endpoint
     union all
@@ -73,7 +68,11 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
                       where workspace.workspace_id = waiting.workspace_id
                       -- limit: one look into the index each, whatever the planner believes of the workspaces
                       limit 1) as workspace
-  left join kept_off on kept_off.endpoint_id = waiting.endpoint_id
+  left join lateral (select gate.paused_until      -- slowed down or disabled
+                       from kronos.endpoint_health as health
+                       join kronos.endpoint_gate as gate on gate.endpoint_id = health.endpoint_id
+                      where health.endpoint_id = waiting.endpoint_id and health.state <> 'ACTIVE'
+                      limit 1) as kept_off on true
  where workspace.status = 'ACTIVE'
    and kept_off.paused_until is distinct from 'infinity'
    and not kronos.is_held();

@@ -23,6 +23,8 @@ METHODS = {
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/endpoints/{name}/render": {"post"},
     "/v1/workspaces/{w}/endpoints/{name}/test": {"post"},
+    "/v1/workspaces/{w}/endpoints/{name}/enable": {"post"},
+    "/v1/workspaces/{w}/endpoints/{name}/disable": {"post"},
     "/v1/workspaces/{w}/configs": {"get", "post"},
     "/v1/workspaces/{w}/configs/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/payload-specs": {"get", "post"},
@@ -221,6 +223,8 @@ def test_every_parameter_is_described_by_more_than_its_type(document: dict[str, 
 OPTIONAL = {
     "render_endpoint",
     "try_endpoint",
+    "enable_endpoint",
+    "disable_endpoint",
     "pause_job",
     "resume_job",
     "trigger_job",
@@ -255,6 +259,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
     }
     assert {name for name, body in bodies.items() if body is None} <= {
         "resume_job",
+        "enable_endpoint",
         "cancel_execution",
         "retry_execution",
         "cancel_backfill",
@@ -266,6 +271,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/endpoints", bodies["create_endpoint"], 201),
         ("PUT", f"{base}/endpoints/weekly-report", bodies["put_endpoint"], 200),
         ("POST", f"{base}/endpoints/weekly-report/render", bodies["render_endpoint"], 200),
+        ("POST", f"{base}/endpoints/weekly-report/disable", bodies["disable_endpoint"], 200),
         ("POST", f"{base}/configs", bodies["create_config"], 201),
         ("PUT", f"{base}/configs/production", bodies["put_config"], 200),
         ("POST", f"{base}/payload-specs", bodies["create_payload_spec"], 201),

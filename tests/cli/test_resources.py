@@ -56,6 +56,21 @@ def test_an_endpoint_of_a_broker_is_made_and_edited(
     assert (refused.exit_code, "no JSON object" in refused.output) == (2, True)
 
 
+def test_an_endpoint_is_disabled_and_enabled_and_its_policy_is_edited(kronos: Kronos) -> None:
+    policy = '{"jitter": "full", "delays_ms": [1000]}'
+    kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--retry", policy, "--on-disabled", "SKIP")
+    disabled: Any = answered(kronos("endpoint", "disable", "hook", "--note", "moving", "--json"))
+    assert (disabled["health"]["state"], disabled["health"]["reason"]["note"]) == ("DISABLED", "moving")
+    assert (disabled["on_disabled"], disabled["retry_policy"]["delays_ms"]) == ("SKIP", [1000])
+    assert "DISABLED" in kronos("endpoint", "ls").stdout
+    enabled: Any = answered(kronos("endpoint", "enable", "hook", "--json"))
+    assert enabled["health"]["state"] == "HEALTHY"
+    edited: Any = answered(kronos("endpoint", "edit", "hook", "--retry", '{"jitter": "none"}', "--json"))
+    assert (edited["retry_policy"]["jitter"], edited["retry_policy"]["delays_ms"]) == ("none", [1000])
+    refused = kronos("endpoint", "edit", "hook", "--retry", "[1]")
+    assert (refused.exit_code, "no JSON object" in refused.output) == (2, True)
+
+
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
                   '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title",

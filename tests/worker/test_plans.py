@@ -71,7 +71,7 @@ def test_a_finalize_reads_primary_keys_only(busy: Busy) -> None:
     token, ids = claim(worker, *endpoints, quota=10)
     params = finalize_params(token, ids, "FAILED", is_retryable=True, retry=timedelta(seconds=1))
     nodes = _plan(worker, "finalize_executions", params)
-    assert _reads_by_index(nodes) <= {"execution_live_pkey", "endpoint_gate_pkey"}
+    assert _reads_by_index(nodes) <= {"execution_live_pkey", "endpoint_gate_pkey", "endpoint_health_watched"}
     assert nodes[0]["Actual Rows"] == 100
 
 
@@ -81,14 +81,19 @@ def test_successes_end_by_primary_keys_only(busy: Busy) -> None:
     nodes = _plan(
         worker, "finalize_successes", finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta())
     )
-    assert _reads_by_index(nodes) == {"execution_live_pkey"}
+    assert _reads_by_index(nodes) == {"execution_live_pkey", "endpoint_health_watched"}  # which is empty
     assert nodes[0]["Actual Rows"] == 50  # those of limited endpoints are left
 
 
 def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     _, worker = busy
     nodes = _plan(worker, "list_due_endpoints", FULL_LOOK)
-    assert _reads_by_index(nodes) == {"execution_live_ready", "workspaces_pkey"}
+    looked_into = _reads_by_index(nodes)
+    assert looked_into - {"endpoint_gate_pkey"} == {
+        "execution_live_ready",
+        "workspaces_pkey",
+        "endpoint_health_kept_off",
+    }
     assert nodes[0]["Actual Rows"] == 10
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 500
 

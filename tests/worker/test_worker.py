@@ -4,14 +4,14 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from delivery.servers import Receiver, Talk, answer, huge_body, once, silent
-from factory import add_endpoint, add_executions, attempts_of, in_flight, is_idle, status_of
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, is_idle, status_of
 from worker.running import Worker, until
 
 BEFORE_A_POLL = 55  # seconds, where the worker polls once in 60
@@ -144,6 +144,77 @@ async def test_retry_after_is_waited_out(superuser: psycopg.Connection, start: C
     row = superuser.execute("select max(started_at) - min(completed_at) from kronos.attempt").fetchone()
     assert row is not None
     assert timedelta(seconds=2) <= row[0] < timedelta(seconds=8)
+
+
+@pytest.mark.parametrize("is_date", [False, True], ids=["seconds", "date"])
+async def test_a_slow_answer_keeps_every_other_execution_of_its_endpoint_off(
+    superuser: psycopg.Connection, start: Callable[..., Worker], is_date: bool
+) -> None:
+    asked = (
+        "Date: Sat, 28 Nov 2026 12:00:00 GMT\r\nRetry-After: Sat, 28 Nov 2026 12:10:00 GMT"
+        if is_date
+        else "Retry-After: 600"
+    )
+    async with (
+        Receiver(answer(status="503 Busy", headers=f"{asked}\r\n"), keep=True) as receiver,
+        Receiver(answer(), keep=True) as free,
+    ):
+        endpoint = add_endpoint(superuser, url=receiver.url, max_in_flight=1)
+        neighbour = add_endpoint(superuser, url=free.url)
+        add_executions(superuser, endpoint, 5)
+        start()
+        await until(lambda: _health(superuser, endpoint)["state"] == "SLOWED", "the endpoint to be slowed down")
+        add_executions(superuser, neighbour, 20, is_told=True)
+        await until(lambda: len(free.requests) == 20, "the neighbour's deliveries")
+    assert len(receiver.requests) == 1
+    health = _health(superuser, endpoint)
+    off = datetime.fromisoformat(health["until"]) - datetime.fromisoformat(health["since"])
+    assert off == timedelta(minutes=10)
+
+
+async def test_410_disables_the_endpoint_and_what_waits_goes_on_once_it_is_enabled(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    async def gone_first(talk: Talk) -> None:
+        await answer(status="410 Gone" if len(receiver.requests) == 1 else "200 OK")(talk)
+
+    async with Receiver(gone_first, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, max_in_flight=1)
+        first, *others = add_executions(superuser, endpoint, 3)
+        start()
+        await until(lambda: _health(superuser, endpoint)["state"] == "DISABLED", "the endpoint to be disabled")
+        assert (status_of(superuser, first), [status_of(superuser, each) for each in others]) == (
+            "FAILED",
+            ["QUEUED"] * 2,
+        )
+        superuser.execute(
+            "select set_config('kronos.workspace_id', workspace_id::text, false), kronos.enable_endpoint(name)"
+            "  from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id]
+        )  # fmt: skip
+        await until(lambda: is_idle(superuser), "the others")
+    assert [status_of(superuser, each) for each in others] == ["SUCCESS"] * 2
+
+
+async def test_what_was_sent_and_not_answered_is_sent_once_where_the_policy_says_so(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    async with Receiver(silent, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=200, retry_policy={"retry_unknown": False})
+        (execution_id,) = add_executions(superuser, endpoint)
+        start()
+        await until(lambda: is_idle(superuser), "the end")
+    assert (len(receiver.requests), attempts_of(superuser, execution_id)) == (1, ["TIMED_OUT"])
+    reason = "select status_reason ->> 'code' from kronos.execution_done where execution_id = %s"
+    assert superuser.execute(reason, [execution_id]).fetchone() == ("outcome_unknown",)
+
+
+def _health(superuser: psycopg.Connection, endpoint: EndpointRow) -> dict[str, Any]:
+    row = superuser.execute(
+        "select health from kronos.endpoint_details where endpoint_id = %s", [endpoint.endpoint_id]
+    ).fetchone()
+    assert row is not None
+    health: dict[str, Any] = row[0]
+    return health
 
 
 @pytest.mark.parametrize(
