@@ -89,7 +89,7 @@ def logs(api: Api, execution_id: str) -> None:
 @command(execution)
 @click.argument("execution_id")
 def cancel(api: Api, execution_id: str) -> None:
-    """Cancel an execution that has not begun."""
+    """Cancel an execution that has not ended. A request under way is ended: its connection is closed."""
     api.show(api.send("POST", "executions", execution_id, "cancel"), _FIELDS)
 
 

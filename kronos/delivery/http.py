@@ -22,7 +22,7 @@ from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.failures import name_of
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
-from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
+from kronos.delivery.outcome import ErrorType, Outcome, aborted, answered, described, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.signing import Signer
@@ -31,6 +31,7 @@ from kronos.delivery.trust import Trust
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
+_CANCELLED = "the delivery was cancelled"
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 
 
@@ -312,7 +313,7 @@ class Sending:
         self._fail(*self._error_of(error))
 
     def stop(self, why: ErrorType) -> None:
-        """Time is over, or the worker stops.
+        """Time is over, the execution was cancelled, or the worker stops.
 
         Where a status line was read, it counts: the receiver has said what it made of the delivery.
         """
@@ -338,6 +339,12 @@ class Sending:
         await asyncio.sleep(0)
 
     def _why(self, why: ErrorType) -> str:
+        if why == "cancelled":
+            if self._connection is None:
+                return f"{_CANCELLED} before anything of it was sent"
+            if not self._connection.is_sent:
+                return f"{_CANCELLED} while it was being sent; its connection was closed before the end of the request"
+            return f"{_CANCELLED} and its connection closed; whether it arrived is not known"
         if why != "timeout":
             return _WORKER_STOPPED
         if self._connection is None:
@@ -356,6 +363,10 @@ class Sending:
 
     def _fail(self, error_type: ErrorType, message: str) -> None:
         duration = timedelta(seconds=time.monotonic() - self._started)
+        if error_type == "cancelled":
+            is_sent = self._connection is not None and self._connection.is_sent
+            self._finish_closed(aborted(message, is_sent=is_sent, request=self._request, duration=duration))
+            return
         outcome = failed(error_type, message, request=self._request, duration=duration)
         if error_type == "worker_stopped":
             outcome = replace(outcome, is_cut_off=True, is_unsent=self._connection is None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import TypedDict
+from typing import Literal, Protocol, TypedDict
 
 import orjson
 
@@ -54,7 +54,15 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@dataclass(slots=True)  # not frozen: one is made for each claim
+class Sending(Protocol):
+    """A delivery under way."""
+
+    def stop(self, why: Literal["cancelled"]) -> None:
+        """End it; it still has its outcome."""
+        ...
+
+
+@dataclass(slots=True, eq=False)  # not frozen: one is made for each claim
 class Leased:
     """A claim with its fence and the boot time at which its lease has certainly not yet ended; `secrets` are what its
     delivery needs, None where it needs none."""
@@ -65,6 +73,12 @@ class Leased:
     facts: RunFacts | None = None
     """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
     secrets: Opened | None = None
+    sending: Sending | None = None
+    """Once it is under way."""
+    began_at: float = 0.0
+    """The boot time before which it was not claimed."""
+    is_aborted: bool = False
+    """It was cancelled meanwhile: what has not been sent is not."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -191,6 +205,13 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, s
     _ended(leased, to, on_end, outcome)
 
 
+def abort(leased: Leased) -> None:
+    """End a delivery whose execution was cancelled, or is another's by now. Its end comes as any other does."""
+    leased.is_aborted = True
+    if leased.sending is not None:
+        leased.sending.stop("cancelled")
+
+
 def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
     if to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
         task = asyncio.create_task(_begin_message_in_turn(leased, to, streams, on_end))
@@ -203,7 +224,7 @@ def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: O
 async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
     try:
         message = await asyncio.get_running_loop().run_in_executor(_RENDERER, _message, leased, to, streams)
-        if not streams.is_cut_off and leased.covers_delivery:
+        if not streams.is_cut_off and not leased.is_aborted and leased.covers_delivery:
             _send_message(leased, to, streams, message, on_end)
             return
     except Exception as error:
@@ -221,14 +242,14 @@ def _send_message(
 ) -> None:
     destination, message = made
     seconds = leased.claim.timeout_ms / 1000
-    streams.send(destination, message, seconds=seconds, on_end=partial(_ended, leased, to, on_end))
+    leased.sending = streams.send(destination, message, seconds=seconds, on_end=partial(_ended, leased, to, on_end))
 
 
 async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
     try:
         rendered = await asyncio.get_running_loop().run_in_executor(_RENDERER, _rendered_in_turn, leased, to, transport)
         # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
-        if rendered is not None and leased.covers_delivery:
+        if rendered is not None and not leased.is_aborted and leased.covers_delivery:
             _send(leased, to, transport, rendered, on_end)
             return
     except Exception as error:
@@ -240,7 +261,7 @@ async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTranspor
 def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _Rendered, on_end: OnEnd) -> None:
     claim = leased.claim
     envelope, body = rendered
-    transport.send(
+    leased.sending = transport.send(
         envelope,
         execution_id=claim.execution_id,
         job_id=claim.job_id,
@@ -355,7 +376,9 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
 
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
-    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased, to, transport)
+    if transport.is_cut_off or leased.is_aborted or not leased.covers_delivery:
+        return None
+    return _rendered(leased, to, transport)
 
 
 def _read(text: str) -> Json:

@@ -150,6 +150,17 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
        holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
   from claimed;
 
+-- name: list_unwanted
+-- Of claims whose deliveries are under way, those that need not go on: the execution was cancelled, or the
+-- token does not hold it any more (a newer run has replaced it, the lease had run out).
+select held.execution_id, held.claim_token
+  from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[]) as held (execution_id, claim_token)
+ where not exists (select
+                     from kronos.execution_live as live
+                    where live.execution_id = held.execution_id
+                      and live.claim_token is not distinct from held.claim_token
+                      and live.cancel_reason is null);
+
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
@@ -247,6 +258,8 @@ with result as materialized (
     select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response,
            result.error as new_error, result.is_cut_off,
            case when result.status = 'SUCCESS' then 'SUCCESS'
+                when live.cancel_reason is not null
+                     and (result.is_cut_off or result.error ->> 'type' = 'cancelled') then 'CANCELLED'
                 when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
                 when result.is_cut_off and live.crashes >= live.max_crashes then 'FAILED'
                 when live.cancel_reason is not null then 'CANCELLED'

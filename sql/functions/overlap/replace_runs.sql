@@ -1,6 +1,7 @@
 -- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take
 -- their place (REPLACE): they are CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot
--- is given back, and its worker's result comes too late (attempt_late). Passes over what another session has
+-- is given back, and its worker, which ends the request as soon as it hears of it (ask_for_aborts), has a
+-- result that comes too late (attempt_late). Passes over what another session has
 -- locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
 -- ended by release_next, a fraction of a second later.
 -- Locked first and then read again: a claim that was committed between a statement's snapshot and its locks
@@ -16,6 +17,7 @@ declare
     v_from    constant bigint := kronos.runs_from(p_overlap_key);
     v_old     uuid[];
     v_gates   uuid[];
+    v_running uuid[];
 begin
     v_old := array(select execution_id
                      from kronos.execution_live
@@ -64,10 +66,15 @@ begin
                endpoint_version
           from replaced
          where claim_token is not null
+    ), ended as (
+        delete from kronos.execution_live as live
+         using replaced
+         where live.execution_id = replaced.execution_id
     )
-    delete from kronos.execution_live as live
-     using replaced
-     where live.execution_id = replaced.execution_id;
+    select array_agg(execution_id order by execution_id) into v_running
+      from replaced
+     where claim_token is not null;
+    perform kronos.ask_for_aborts(v_running) where v_running is not null;
     return not exists (select from kronos.execution_live
                         where overlap_key = p_overlap_key and overlap_nth >= v_from);
 end
