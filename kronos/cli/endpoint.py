@@ -58,6 +58,8 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
         ),
         click.option("--max-attempts", type=int, help="Attempts in all, the first among them."),
         click.option("--timeout-ms", type=int, help="For the whole delivery, in milliseconds."),
+        click.option("--connect-timeout-ms", type=int, help="Of it, for a new connection."),
+        click.option("--idle-timeout-ms", type=int, help="HTTP: of it, without a byte of the answer."),
         click.option(
             "--spec",
             "more",
@@ -194,7 +196,9 @@ def _changed(body: Json, options: Json) -> Json:
         where = [server.strip() for server in where.split(",")]
     target = {"REDIS_STREAM": "redis_url", "KAFKA": "bootstrap_servers"}.get(str(body.get("type")), "url")
     spec = given(**{target: where}, method=options["method"], headers=headers, body_template=options["body"],
-                 stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"])  # fmt: skip
+                 stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"],
+                 connect_timeout_ms=options["connect_timeout_ms"],
+                 idle_timeout_ms=options["idle_timeout_ms"])  # fmt: skip
     spec = {**(options["more"] or {}), **spec}
     limits = given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"])
     changes = given(

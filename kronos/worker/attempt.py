@@ -20,7 +20,7 @@ import orjson
 from kronos.delivery.destinations import Destination, Message
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
-from kronos.delivery.http import HttpTransport
+from kronos.delivery.http import NO_LIMITS, HttpTransport, Limits
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
@@ -108,6 +108,7 @@ class HttpTarget:
     names_input_alone: bool = True
     """As most do: then nothing else is made for its deliveries."""
     needs_facts: bool = False
+    limits: Limits = NO_LIMITS
 
     @property
     def is_fixed(self) -> bool:
@@ -148,6 +149,7 @@ def target(version: EndpointVersion) -> Target:
             headers={name: _text(value, f"headers.{name}") for name, value in (spec.get("headers") or {}).items()},
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
+            limits=_limits(spec),
             backoff=Backoff.parse(policy),
             spec_bytes=len(version.spec) + len(version.config or ""),
             needs=needs(version),
@@ -155,6 +157,15 @@ def target(version: EndpointVersion) -> Target:
         )
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
+
+
+def _limits(spec: JsonObject) -> Limits:
+    """Those that a spec sets; most set none."""
+    connect, idle = (
+        None if spec.get(name) is None else float(spec[name]) / 1000
+        for name in ("connect_timeout_ms", "idle_timeout_ms")
+    )
+    return Limits(connect_seconds=connect, idle_seconds=idle)
 
 
 class _Named(TypedDict):
@@ -271,6 +282,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
         seconds=claim.timeout_ms / 1000,
         expected=to.expected_status_codes,
         keys=() if leased.secrets is None else leased.secrets.signers,
+        limits=to.limits,
         on_end=partial(_ended, leased, to, on_end),
     )
 

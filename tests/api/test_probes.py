@@ -76,7 +76,16 @@ class Place:
 
 
 ONE = "/v1/workspaces/{w}/jobs/{j}"
-SPEC = ("url", "method", "headers", "body_template", "timeout_ms", "expected_status_codes")
+SPEC = (
+    "url",
+    "method",
+    "headers",
+    "body_template",
+    "timeout_ms",
+    "expected_status_codes",
+    "connect_timeout_ms",
+    "idle_timeout_ms",
+)
 RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 PREVIEW = ("cron", "every", "anchor", "timezone", "after", "count", "dst_gap", "dst_overlap")
 PLACES = {

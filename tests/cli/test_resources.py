@@ -87,12 +87,26 @@ def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
                   "--json")  # fmt: skip
     before = answered(made)
     after = answered(
-        kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json")
+        kronos(
+            "endpoint",
+            "edit",
+            "hook",
+            "--to",
+            "https://example.com/b",
+            "--timeout-ms",
+            "5000",
+            "--connect-timeout-ms",
+            "700",
+            "--idle-timeout-ms",
+            "900",
+            "--json",
+        )
     )
     assert isinstance(before, dict)
     assert isinstance(after, dict)
     assert (before["version"], after["version"]) == (1, 2)
-    assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000}
+    assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000,
+                             "connect_timeout_ms": 700, "idle_timeout_ms": 900}  # fmt: skip
     assert after["retry_policy"] == before["retry_policy"]
     assert after["retry_policy"]["max_retry_after_seconds"] == 60
     assert {name for name in before if before[name] != after[name]} == {"spec", "version", "updated_at"}
