@@ -58,7 +58,7 @@ JobChanges: TypeAlias = Mapping[str, object]
 """The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may
 be empty."""
 
-CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS)
+CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS, "deadline_seconds")
 
 SETTLE = statement("jobs.settle_ticks", Settled)
 _SETTLE_VERSION = statement("jobs.settle_version", Settled)
@@ -72,7 +72,7 @@ _log = logging.getLogger("kronos.api")
 _CANCEL_SECONDS = 3.0
 """So long the request that cancels a job with very many executions ends them, some thousands a tenth of a second;
 workers and the reaper go on."""
-_NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
+_NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs", "deadline_seconds")
 _LIVE = ("ACTIVE", "PAUSED")
 MOST_OVERTAKINGS = 25
 

@@ -79,6 +79,7 @@ class NewJob(CronTerms):
     tags: list[str] = field(default_factory=list)
     idempotency_key: str | None = None
     run_at: datetime | None = None
+    deadline_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +303,7 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 def is_its_execution(new: NewJob) -> bool:
     """A one-shot that has nothing which its execution lacks: such a job is one row
     (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
-    said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at))
+    said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at), new.deadline_seconds)
     return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
 
 
@@ -325,6 +326,7 @@ def asked_of(
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
         "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
+        "deadline_seconds": new.deadline_seconds,
     }
     if read is not None:
         record |= _schedule(new, read, has_tick=has_tick)

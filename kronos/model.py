@@ -134,6 +134,7 @@ class Job:
     created_at: datetime
     retired_at: datetime | None
     execution: JsonObject | None
+    deadline_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

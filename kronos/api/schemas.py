@@ -140,6 +140,7 @@ class CatchUp(Body):
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
+_Deadline = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
 
 
 class JobCreate(Body):
@@ -212,6 +213,12 @@ class JobCreate(Body):
     idempotency_key: IdempotencyKey | None = Field(
         default=None, description="Same key, same job.", examples=["order-17"]
     )
+    deadline_seconds: _Deadline | None = Field(
+        default=None,
+        description="An execution that was not delivered within so long of its tick, its run_at or its creation is "
+        "EXPIRED, and not sent any more.",
+        examples=[900],
+    )
 
 
 class JobBatch(Body):
@@ -276,6 +283,9 @@ class JobPatch(Body):
     )
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
+    deadline_seconds: _Deadline | None = Field(
+        default=None, description="Of the executions to come; null: none.", examples=[900]
+    )
 
 
 class Nothing(Body):

@@ -80,7 +80,7 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
 -- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember; nor of a
--- cancelled job whose executions are being ended (cancelled_jobs). The floor is a hint that skips the dead
+-- cancelled job whose executions are being ended (cancelled_jobs); nor what is past its deadline. The floor is a hint that skips the dead
 -- beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest), what
 -- is claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
@@ -115,6 +115,7 @@ with wanted as materialized (
                            from kronos.execution_live as live
                           where live.endpoint_id = gate.endpoint_id and live.claim_token is null
                             and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
+                            and (live.deadline_at is null or live.deadline_at > kronos.now())
                             and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
                           limit greatest(gate.room, 0)

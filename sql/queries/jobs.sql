@@ -20,7 +20,7 @@ with given as materialized (
                   timezone text, schedule text, alarm text, description text, read_at timestamptz,
                   tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
                   max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
-                  catch_up_policy text, catch_up_window_seconds integer)
+                  catch_up_policy text, catch_up_window_seconds integer, deadline_seconds integer)
 ), endpoint as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -47,12 +47,12 @@ with given as materialized (
                              anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
                              catch_up_policy, catch_up_window_seconds,
-                             idempotency_key, request_sha256)
+                             idempotency_key, request_sha256, deadline_seconds)
     select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
            alarm, description, every, (read).anchor, (read).anchor_local,
            starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
            catch_up_window_seconds,
-           idempotency_key, request_sha256
+           idempotency_key, request_sha256, deadline_seconds
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -77,7 +77,7 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
                           'active', true) as pg_cron,
        job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
-       job.created_at, job.retired_at, null::jsonb as execution
+       job.created_at, job.retired_at, null::jsonb as execution, job.deadline_seconds
   from job
   join endpoint using (endpoint_id)
   left join fresh on fresh.job_id = job.job_id;
@@ -128,6 +128,7 @@ select made.job_id, null::text as name, null::text as title, made.slug as worksp
                           'tick_count', 1, 'input', made.input, 'output', null, 'error', null,
                           'worker_id', null,
                           'created_at', kronos.iso_inlined(made.created_at)) as execution,
+       null::integer as deadline_seconds,
        made.nth as _nth
   from made
  where made.job_id is not null
@@ -145,7 +146,7 @@ with given as materialized (
       from jsonb_to_recordset(%(jobs)s)
         as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
                   run_at timestamptz, run_at_local timestamp, timezone text,
-                  dst_gap text, idempotency_key text, request_sha256 bytea)
+                  dst_gap text, idempotency_key text, request_sha256 bytea, deadline_seconds integer)
 ), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -163,10 +164,10 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
                              input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
-                             request_sha256)
+                             request_sha256, deadline_seconds)
     select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
            given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
-           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256
+           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256, given.deadline_seconds
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
@@ -176,12 +177,13 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input)
+                                       max_attempts, max_crashes, timeout_ms, input, deadline_at)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
            greatest(job.run_at, kronos.now()), endpoint.max_attempts, endpoint.max_crashes,
-           endpoint.timeout_ms, job.input
+           endpoint.timeout_ms, job.input,
+           coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds)
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -209,7 +211,8 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
                           'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
                           'tick_count', 1, 'input', queued.input,
                           'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution
+                          kronos.iso_inlined(queued.created_at)) as execution,
+       job.deadline_seconds
   from job
   join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
@@ -472,7 +475,9 @@ with old as materialized (
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
                 else old.ends_at end as next_ends_at,
            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                else old.max_runs end as next_max_runs
+                else old.max_runs end as next_max_runs,
+           case when 'deadline_seconds' = any (%(changed)s::text[]) then %(deadline_seconds)s::integer
+                else old.deadline_seconds end as next_deadline_seconds
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -496,7 +501,7 @@ with old as materialized (
                              title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
                              max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-                             catch_up_window_seconds, ticks_from, skip_next, resume_at)
+                             catch_up_window_seconds, ticks_from, skip_next, resume_at, deadline_seconds)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
            fresh.status_reason,
@@ -511,7 +516,7 @@ with old as materialized (
            coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
            coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at, fresh.next_deadline_seconds
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
@@ -632,7 +637,7 @@ with given as materialized (
       from jsonb_to_recordset(%(runs)s)
         as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
-    select job_id, name, workspace_id, endpoint_id, input
+    select job_id, name, workspace_id, endpoint_id, input, deadline_seconds
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
        and workspace_id = kronos.current_workspace_id()
@@ -653,11 +658,11 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input)
+                                       timeout_ms, input, deadline_at)
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
-           coalesce(given.input, job.input)
+           coalesce(given.input, job.input), kronos.now() + make_interval(secs => job.deadline_seconds)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)

@@ -50,6 +50,8 @@ create table kronos.jobs (
     -- what run_at was computed from: a local time of the zone
     run_at_local             timestamp,
     title                    text,                              -- its name for people
+    -- an execution that was not delivered within so long of its time is not delivered any more
+    deadline_seconds         integer,
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),

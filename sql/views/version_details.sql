@@ -25,7 +25,7 @@ create or replace view kronos.version_details with (security_invoker = true) as
                (select shown.execution
                   from kronos.one_shots_shown(array[job.job_id], array[job.created_at]) as shown
                  limit 1)
-           end as execution, job.title
+           end as execution, job.title, job.deadline_seconds
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id

@@ -69,13 +69,14 @@ begin
     end if;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, overlap_key)
+                                       timeout_ms, input, overlap_key, deadline_at)
     values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL',
             kronos.now(), kronos.now(),
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts,
             v_made_of.max_crashes, v_made_of.timeout_ms,
             coalesce(p_input, v_job.input),
-            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
+            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end,
+            kronos.now() + make_interval(secs => v_job.deadline_seconds));
     if p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;
