@@ -52,7 +52,7 @@ class HttpDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class TimeLimits:
     """Of a delivery's time, beside the one of the whole: for a new connection (name, address, TCP, TLS), and without a
     byte of the answer, or of the request that the receiver takes. None: no limit."""
 
@@ -60,7 +60,7 @@ class Limits:
     idle_seconds: float | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = TimeLimits()
 
 
 class HttpTransport:
@@ -168,7 +168,7 @@ class HttpTransport:
         expected: Sequence[int],
         on_end: Callable[[Outcome], object],
         keys: Sequence[Signer] = (),
-        limits: Limits = NO_LIMITS,
+        limits: TimeLimits = NO_LIMITS,
     ) -> "Sending | None":
         """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
 
@@ -262,7 +262,7 @@ class Sending:
         seconds: float,
         expected: Sequence[int],
         on_end: Callable[[Outcome], object],
-        limits: Limits = NO_LIMITS,
+        limits: TimeLimits = NO_LIMITS,
     ) -> None:
         self._transport = transport
         self._connections = connections

@@ -37,7 +37,7 @@ _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether 
 _CANCELLED = "the delivery was cancelled"
 
 
-class Sending:
+class MessageSending:
     """One delivery under way."""
 
     __slots__ = ("task", "why")
@@ -75,7 +75,7 @@ class Streams:
         self._resolver = resolver
         self._ca_file = ca_file
         self._trust: Trust | None = None
-        self._under_way: set[Sending] = set()
+        self._under_way: set[MessageSending] = set()
         self._redis: RedisTransport | None = None
         self._kafka: KafkaTransport | None = None
         self.is_cut_off = False
@@ -106,7 +106,7 @@ class Streams:
 
     def send(
         self, to: Destination, message: Message, *, seconds: float, on_end: Callable[[Outcome], object]
-    ) -> Sending | None:
+    ) -> MessageSending | None:
         """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. Raises nothing.
 
         None: `on_end` had it at once, and nothing was sent.
@@ -132,7 +132,7 @@ class Streams:
         if self.is_cut_off:
             on_end(cut_off("worker_stopped"))
             return None
-        sending = Sending(asyncio.create_task(self._deliver(to, message, seconds, progress)))
+        sending = MessageSending(asyncio.create_task(self._deliver(to, message, seconds, progress)))
         self._under_way.add(sending)
         sending.task.add_done_callback(ended)
         return sending

@@ -20,7 +20,7 @@ import orjson
 from kronos.delivery.destinations import Destination, Message
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
-from kronos.delivery.http import NO_LIMITS, HttpTransport, Limits
+from kronos.delivery.http import NO_LIMITS, HttpTransport, TimeLimits
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
@@ -54,7 +54,7 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Sending(Protocol):
+class Stoppable(Protocol):
     """A delivery under way."""
 
     def stop(self, why: Literal["cancelled"]) -> None:
@@ -73,7 +73,7 @@ class Leased:
     facts: RunFacts | None = None
     """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
     secrets: Opened | None = None
-    sending: Sending | None = None
+    sending: Stoppable | None = None
     """Once it is under way."""
     began_at: float = 0.0
     """The boot time before which it was not claimed."""
@@ -108,7 +108,7 @@ class HttpTarget:
     names_input_alone: bool = True
     """As most do: then nothing else is made for its deliveries."""
     needs_facts: bool = False
-    limits: Limits = NO_LIMITS
+    limits: TimeLimits = NO_LIMITS
 
     @property
     def is_fixed(self) -> bool:
@@ -159,13 +159,13 @@ def target(version: EndpointVersion) -> Target:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 
-def _limits(spec: JsonObject) -> Limits:
+def _limits(spec: JsonObject) -> TimeLimits:
     """Those that a spec sets; most set none."""
     connect, idle = (
         None if spec.get(name) is None else float(spec[name]) / 1000
         for name in ("connect_timeout_ms", "idle_timeout_ms")
     )
-    return Limits(connect_seconds=connect, idle_seconds=idle)
+    return TimeLimits(connect_seconds=connect, idle_seconds=idle)
 
 
 class _Named(TypedDict):

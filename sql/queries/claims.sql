@@ -80,9 +80,9 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
 -- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember; nor of a
--- cancelled job whose executions are being ended (cancelled_jobs); nor what is past its deadline. The floor is a hint that skips the dead
--- beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest), what
--- is claimed is made of that one; its timeout and attempts stay as they were.
+-- cancelled job whose executions are being ended (cancelled_jobs); nor what is past its deadline. The floor
+-- is a hint that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a
+-- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
                                     else '-infinity' end as floor

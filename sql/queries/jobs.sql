@@ -165,24 +165,22 @@ with given as materialized (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
                              input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
                              request_sha256, deadline_seconds)
-    select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
-           given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
-           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256, given.deadline_seconds
+    select job_id, job_id, workspace_id, given.name, title, endpoint_id, trigger, input, tags, run_at,
+           run_at_local, timezone, dst_gap, idempotency_key, request_sha256, deadline_seconds
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
                     do update set idempotency_key = excluded.idempotency_key
     returning *
-), queued as (
+), run as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
                                        max_attempts, max_crashes, timeout_ms, input, deadline_at)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
-           greatest(job.run_at, kronos.now()), endpoint.max_attempts, endpoint.max_crashes,
-           endpoint.timeout_ms, job.input,
+           greatest(job.run_at, kronos.now()), max_attempts, max_crashes, timeout_ms, job.input,
            coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds)
       from job
       join endpoint using (endpoint_id)
@@ -200,24 +198,24 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        null::jsonb as pg_cron,
        job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
        0 as priority, job.tags, job.created_at, job.retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
+       jsonb_build_object('execution_id', run.execution_id, 'job_id', job.job_id, 'job_name', job.name,
                           'workspace', endpoint.slug, 'endpoint', endpoint.name,
-                          'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING'
+                          'endpoint_type', endpoint.type, 'cause', run.cause,
+                          'status', case when run.visible_at > kronos.now() then 'PENDING'
                                          else 'QUEUED' end,
                           'status_reason', null,
-                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
-                          kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
-                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
-                          'tick_count', 1, 'input', queued.input,
+                          'scheduled_at', kronos.iso_inlined(run.scheduled_at), 'run_at',
+                          kronos.iso_inlined(run.run_at), 'started_at', null, 'completed_at', null,
+                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', run.max_attempts,
+                          'tick_count', 1, 'input', run.input,
                           'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution,
+                          kronos.iso_inlined(run.created_at)) as execution,
        job.deadline_seconds
   from job
   join endpoint using (endpoint_id)
-  left join queued on queued.job_id = job.job_id
- where not %(wake)s or queued.execution_id is null
-    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text
+  left join run on run.job_id = job.job_id
+ where not %(wake)s or run.execution_id is null
+    or pg_notify('kronos_work', case when run.visible_at <= kronos.now() then run.endpoint_id::text
                                      else '' end) is not null;
 
 -- name: insert_bare_one_shots

@@ -11,7 +11,7 @@ import pytest
 
 from delivery.sending import LOCAL, delivery, error_type, response
 from delivery.servers import OK, Receiver, Talk, answer, full_backlog, once, silent
-from kronos.delivery.http import HttpTransport, Limits, Sending
+from kronos.delivery.http import HttpTransport, TimeLimits, Sending
 from kronos.delivery.outcome import Outcome
 from kronos.worker.attempt import HttpTarget, target
 from kronos.worker.claims import EndpointVersion
@@ -24,7 +24,7 @@ async def _begun(
     transport: HttpTransport,
     url: str,
     ended: "asyncio.Future[Outcome]",
-    limits: Limits,
+    limits: TimeLimits,
     body: bytes = b"{}",
     seconds: float = 600,
 ) -> Sending:
@@ -45,7 +45,7 @@ async def _begun(
     return sending
 
 
-async def _outcome(url: str, limits: Limits) -> Outcome:
+async def _outcome(url: str, limits: TimeLimits) -> Outcome:
     async with HttpTransport(LOCAL) as transport:
         ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         await _begun(transport, url, ended, limits)
@@ -57,7 +57,7 @@ async def test_a_connection_that_is_not_there_in_its_time_is_timed_out_and_the_r
 ) -> None:
     with full_backlog() as (_, port):
         sockets.clear()
-        outcome = await _outcome(f"http://127.0.0.1:{port}/", Limits(connect_seconds=0.05))
+        outcome = await _outcome(f"http://127.0.0.1:{port}/", TimeLimits(connect_seconds=0.05))
     assert outcome.status == "TIMED_OUT"
     assert outcome.error == {"type": "timeout", "message": "no connection to the endpoint within 0.05 s"}
     assert outcome.duration < timedelta(seconds=300)
@@ -68,7 +68,7 @@ async def test_a_receiver_from_which_nothing_comes_is_timed_out_and_its_connecti
     sockets: list[socket.socket],
 ) -> None:
     async with Receiver(silent) as receiver:
-        outcome = await _outcome(receiver.url, Limits(idle_seconds=0.05))
+        outcome = await _outcome(receiver.url, TimeLimits(idle_seconds=0.05))
         assert [opened.fileno() for opened in sockets] == [-1]
     assert outcome.status == "TIMED_OUT"
     assert outcome.error == {"type": "timeout", "message": "no byte from the endpoint for 0.05 s"}
@@ -77,7 +77,7 @@ async def test_a_receiver_from_which_nothing_comes_is_timed_out_and_its_connecti
 async def test_an_answer_that_stops_after_its_status_line_is_judged_by_it() -> None:
     begun = once(OK + b"Content-Length: 1000\r\n\r\nok", then_wait=True)
     async with Receiver(begun) as receiver:
-        outcome = await _outcome(receiver.url, Limits(idle_seconds=0.2))
+        outcome = await _outcome(receiver.url, TimeLimits(idle_seconds=0.2))
     assert (outcome.status, response(outcome)["truncated"]) == ("SUCCESS", True)
 
 
@@ -91,7 +91,7 @@ async def test_each_byte_gives_the_next_its_whole_time_within_the_time_of_the_wh
 
     async with Receiver(stepwise) as receiver, HttpTransport(LOCAL) as transport:
         ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        sending = await _begun(transport, receiver.url, ended, Limits(idle_seconds=100))
+        sending = await _begun(transport, receiver.url, ended, TimeLimits(idle_seconds=100))
         began = sending._started
         assert sending.deadline == began + 100
         await until(lambda: len(receiver.requests) == 1, "the request")
@@ -122,13 +122,13 @@ async def test_bytes_that_the_receiver_takes_count_too() -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server, HttpTransport(LOCAL) as transport:
         first: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        await _begun(transport, url, first, Limits())
+        await _begun(transport, url, first, TimeLimits())
         assert (await first).status == "SUCCESS"
         ((kept,),) = transport._connections._idle.values()
         assert kept._transport is not None
         kept._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        sending = await _begun(transport, url, ended, Limits(idle_seconds=100), b"x" * 1024 * 1024, 1e9)
+        sending = await _begun(transport, url, ended, TimeLimits(idle_seconds=100), b"x" * 1024 * 1024, 1e9)
         assert sending._connection is kept
         assert not kept.is_sent
         now = time.monotonic() + 100
@@ -146,7 +146,7 @@ async def test_bytes_that_the_receiver_takes_count_too() -> None:
 
 async def test_a_kept_connection_has_no_time_to_be_made_in_and_waits_as_the_next_delivery_says() -> None:
     async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
-        for limits in (Limits(idle_seconds=60), Limits(connect_seconds=0.000001), Limits()):
+        for limits in (TimeLimits(idle_seconds=60), TimeLimits(connect_seconds=0.000001), TimeLimits()):
             ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
             await _begun(transport, receiver.url, ended, limits)
             outcome = await ended
@@ -157,13 +157,13 @@ async def test_a_kept_connection_has_no_time_to_be_made_in_and_waits_as_the_next
 @pytest.mark.parametrize(
     ("spec", "limits"),
     [
-        ({}, Limits()),
-        ({"connect_timeout_ms": None, "idle_timeout_ms": None}, Limits()),
-        ({"connect_timeout_ms": 1500}, Limits(connect_seconds=1.5)),
-        ({"connect_timeout_ms": 1, "idle_timeout_ms": 900_000}, Limits(connect_seconds=0.001, idle_seconds=900)),
+        ({}, TimeLimits()),
+        ({"connect_timeout_ms": None, "idle_timeout_ms": None}, TimeLimits()),
+        ({"connect_timeout_ms": 1500}, TimeLimits(connect_seconds=1.5)),
+        ({"connect_timeout_ms": 1, "idle_timeout_ms": 900_000}, TimeLimits(connect_seconds=0.001, idle_seconds=900)),
     ],
 )
-async def test_a_spec_says_them_in_milliseconds(spec: dict[str, Any], limits: Limits) -> None:
+async def test_a_spec_says_them_in_milliseconds(spec: dict[str, Any], limits: TimeLimits) -> None:
     version = EndpointVersion("e", 1, "HTTP", json.dumps({"url": "http://x/", **spec}), "{}", "w", [], [])
     made = target(version)
     assert isinstance(made, HttpTarget)

@@ -1,7 +1,8 @@
 -- make_one_shot_jobs: IMMEDIATE and DELAYED jobs of the transaction's workspace that are more than their
--- executions (a name, title, tag, key or deadline), and their executions, as the statement insert_one_shot_jobs makes
--- them. p_jobs: an array of objects with job_id, endpoint, input, run_at, name, title, tags,
--- idempotency_key, request_sha256 and deadline_seconds, no two of which have one key or name. Their endpoints' rows are locked, shared.
+-- executions (a name, title, tag, key or deadline), and their executions, as the statement
+-- insert_one_shot_jobs makes them. p_jobs: an array of objects with job_id, endpoint, input, run_at, name,
+-- title, tags, idempotency_key, request_sha256 and deadline_seconds, no two of which have one key or name.
+-- Their endpoints' rows are locked, shared.
 -- As the caller: row level security holds.
 -- Returns: how many are there now: those that their keys made before, too. None: no such endpoint.
 -- Raises: 23505 where a name is taken.

@@ -1,7 +1,8 @@
--- expire_deadlines: ends executions whose deadline has come while they waited, for their first delivery or the
--- next try, up to p_limit: they are EXPIRED. One that a worker is at work on may end: it is looked at again
--- only where it is due again. Whether its workspace is suspended or its endpoint full makes no difference; on
--- an instance that is held nothing happens. Those without a deadline are not in the index that is read.
+-- expire_deadlines: ends executions whose deadline has come while they waited, for their first delivery or
+-- the next try, up to p_limit: they are EXPIRED. One that a worker is at work on may end: it is looked at
+-- again only where it is due again. Whether its workspace is suspended or its endpoint full makes no
+-- difference; on an instance that is held nothing happens. Those without a deadline are not in the index that
+-- is read.
 -- Waits for nobody. Returns: how many.
 create or replace function kronos.expire_deadlines(p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -5,8 +5,7 @@ create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key', 'deadline_seconds'];
+    c_known constant text[] := '{endpoint,input,run_at,name,title,tags,idempotency_key,deadline_seconds}';
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -16,8 +15,7 @@ begin
     end if;
     field := (select min(key) from jsonb_object_keys(p_job) as key where key <> all (c_known));
     if field is not null then
-        fault := 'there is no such field';
-        hint := format('known are %s', array_to_string(c_known, ', '));
+        fault := 'there is no such field'; hint := format('known are %s', array_to_string(c_known, ', '));
         return;
     end if;
     select each.field, each.fault, each.hint into field, fault, hint
@@ -43,11 +41,7 @@ begin
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
             (8, 'deadline_seconds', 'a deadline is a whole number of seconds from 1 to 2678400',
-             coalesce(jsonb_typeof(p_job -> 'deadline_seconds'), 'null') <> 'null'
-             and case when jsonb_typeof(p_job -> 'deadline_seconds') = 'number'
-                       and p_job ->> 'deadline_seconds' ~ '^\d{1,7}$'
-                      then (p_job ->> 'deadline_seconds')::integer not between 1 and 2678400
-                      else true end,
+             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400),
              'write it like 3600, or leave it out: it is delivered however late')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
