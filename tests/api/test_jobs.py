@@ -18,6 +18,7 @@ JOB_FIELDS = {
     "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron",
     "idempotency_key",
     "run_at", "run_at_local", "input", "priority", "tags", "created_at", "retired_at", "execution",
+    "deadline_seconds",
 }  # fmt: skip
 EXECUTION_FIELDS = {
     "execution_id", "job_id", "workspace", "endpoint", "endpoint_type", "cause", "status", "status_reason",
@@ -50,6 +51,7 @@ def test_a_cron_job_is_made_with_its_entry(
         "priority": 0,
         "input": {"id": 7, "text": "ünïcode 🙂"},
         "tags": ["a", "b"],
+        "deadline_seconds": 900,
     }
 
     response = api.post(f"/v1/workspaces/{workspace}/jobs", json=body)
