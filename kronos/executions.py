@@ -169,8 +169,8 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def retry(
     view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice, idempotency_key: str | None = None
 ) -> tuple[Execution, bool]:
-    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one
-    that it had; and whether this call did.
+    """Make a failed, cancelled or expired execution due again, under its own id, with its endpoint's latest version or
+    the one that it had; and whether this call did.
 
     Raises ExecutionNotFound, Conflict (execution_not_retryable), Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """

@@ -57,7 +57,7 @@ async def retry_execution(
     body: Annotated[ExecutionRetry, Body(default_factory=ExecutionRetry)],
     key: IdempotencyKey = None,
 ) -> Response:
-    """Make a failed or cancelled execution due again, under its own id."""
+    """Make a failed, cancelled or expired execution due again, under its own id."""
     execution, is_new = await executions.retry(
         view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key
     )

@@ -66,7 +66,7 @@ select %(execution_id)s::uuid as execution_id
  where kronos.cancel_execution(%(execution_id)s);
 
 -- name: retry_execution
--- One row: null where a failed or cancelled execution is due again, under its own id; else why it is not.
+-- One row: null where a failed, cancelled or expired execution is due again, under its own id; else why not.
 with retried as materialized (
     select kronos.retry_execution(%(execution_id)s, %(endpoint_version)s) as refusal
 ), kept as (

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from backfill_rows import advance, endpoint_and_job, make_backfill
 from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, end_leases
 from sql.test_hold import hold
+from sql.test_local_one_shots import RIGHT, one_shot
 from sql_factory import Connection, buffers, done, fire, live, make_cron_job, once, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
 
@@ -219,3 +221,21 @@ def test_sql_judges_a_deadline_as_the_api_does(superuser: Connection, given: dic
     assert value(superuser, judged, [Jsonb({"endpoint": "a", **given})]) == "deadline_seconds"
     for sound in ({}, {"deadline_seconds": None}, {"deadline_seconds": 1}, {"deadline_seconds": 2_678_400}):
         assert value(superuser, judged, [Jsonb({"endpoint": "a", **sound})]) is None
+
+
+def test_a_backfills_runs_have_the_jobs_deadline_from_when_they_are_made(superuser: Connection) -> None:
+    _, job_id = endpoint_and_job(superuser, deadline_seconds=300)
+    made = make_backfill(superuser, job_id, ticks=3)
+    with superuser.transaction():
+        assert advance(superuser, made) == 3
+        until = value(superuser, "select kronos.now() + interval '300 s'")
+    assert {run["deadline_at"] for run in live(superuser, job_id)} == {until}
+
+
+def test_a_one_shot_at_a_local_time_keeps_its_distance_when_the_zones_rules_change(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = one_shot(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set deadline_at = scheduled_at + interval '10 minutes'")
+    superuser.execute("select kronos.reask_local_one_shots('Europe/Berlin')")
+    (run,) = live(superuser, job_id)
+    assert (run["scheduled_at"], run["deadline_at"]) == (RIGHT, RIGHT + timedelta(minutes=10))

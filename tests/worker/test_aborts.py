@@ -215,3 +215,17 @@ def test_as_many_as_are_cancelled_are_told(superuser: psycopg.Connection, count:
     superuser.execute("select kronos.ask_for_aborts(%s)", ids)
     told = [each for notify in superuser.notifies(timeout=0) for each in notify.payload.split(",")]
     assert sorted(told) == sorted(map(str, ids[0]))
+
+
+async def test_what_is_past_its_deadline_reaches_no_receiver(superuser: psycopg.Connection, start: Start) -> None:
+    async with Receiver(answer(), keep=True) as receiver:
+        late, in_time = add_executions(superuser, add_endpoint(superuser, url=receiver.url), 2)
+        superuser.execute(
+            "update kronos.execution_live set deadline_at = now() + case when execution_id = %s"
+            " then interval '0 s' else interval '1 hour' end",
+            [late],
+        )
+        start()
+        await until(lambda: not value(superuser, "select exists (select from kronos.execution_live)"), "both to end")
+    assert [status_of(superuser, each) for each in (late, in_time)] == ["EXPIRED", "SUCCESS"]
+    assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(in_time)]
