@@ -160,16 +160,18 @@ def _because(document: Json, name: str) -> str:
 
 
 async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """Cancel an execution that waits; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict
+    """Cancel an execution. One that waits is CANCELLED; one that a worker is at work on is still RUNNING, until that
+    has ended its request; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict
     (execution_not_cancellable)."""
     cancelled, execution = await view.write_then_read(
         _CANCEL, {"execution_id": execution_id}, GET, {"execution_id": execution_id}
     )
     if not execution:
         raise _not_found(view, execution_id)
-    if not cancelled and execution[0].status != "CANCELLED":
+    status = execution[0].status
+    if status != "CANCELLED" and not (cancelled and status == "RUNNING"):
         raise errors.Conflict(
-            f"execution {execution_id} is {execution[0].status}: only one that waits can be cancelled",
+            f"execution {execution_id} is {status}: only one that has not ended can be cancelled",
             code="execution_not_cancellable",
         )
     return execution[0]
@@ -178,8 +180,8 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def retry(
     view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice, idempotency_key: str | None = None
 ) -> tuple[Execution, bool]:
-    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one
-    that it had; and whether this call did.
+    """Make a failed, cancelled or expired execution due again, under its own id, with its endpoint's latest version or
+    the one that it had; and whether this call did.
 
     Raises ExecutionNotFound, Conflict (execution_not_retryable), Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """

@@ -306,7 +306,10 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 def is_its_execution(new: NewJob) -> bool:
     """A one-shot that has nothing which its execution lacks: such a job is one row
     (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
-    said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at), new.on_success, new.on_failure)
+    said = (
+        new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at), new.on_success, new.on_failure,
+        new.deadline_seconds,
+    )  # fmt: skip
     return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
 
 

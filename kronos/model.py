@@ -99,6 +99,7 @@ class JobTerms:
     tags: list[str] = field(default_factory=list)
     on_success: JsonObject | None = None
     on_failure: JsonObject | None = None
+    deadline_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ class Job:
     execution: JsonObject | None
     on_success: JsonObject | None
     on_failure: JsonObject | None
+    deadline_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

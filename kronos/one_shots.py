@@ -63,7 +63,7 @@ _ONE_SHOT: JsonObject = {
     "catch_up": {"policy": "LATEST", "window_seconds": 3600}, "skip_next": 0, "resume_at": None,
     "next_run_at": None, "last_run_at": None, "pg_cron": None, "idempotency_key": None, "run_at": None,
     "run_at_local": None, "input": None, "priority": 0, "tags": [], "created_at": None, "retired_at": None,
-    "execution": None, "on_success": None, "on_failure": None,
+    "execution": None, "on_success": None, "on_failure": None, "deadline_seconds": None,
 }  # fmt: skip
 _EXECUTION: JsonObject = {
     "execution_id": None, "job_id": None, "job_name": None, "workspace": None, "endpoint": None,

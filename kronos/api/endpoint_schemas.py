@@ -23,6 +23,7 @@ from kronos.model import OnDisabled, VersionUse
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Code = Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]
+_Limit = Annotated[int, Field(ge=1, le=900_000)]
 
 
 class RetryPolicyBody(Body):
@@ -148,6 +149,17 @@ class HttpSpec(Body):
         max_length=100,
         description="What counts as success; 200 to 299 by default.",
         examples=[[200, 202]],
+    )
+    connect_timeout_ms: _Limit | None = Field(
+        default=None,
+        description="Of timeout_ms, for a new connection: name, address, TCP and TLS. Null: no limit of its own.",
+        examples=[5000],
+    )
+    idle_timeout_ms: _Limit | None = Field(
+        default=None,
+        description="Of timeout_ms, without a byte of the answer, or of the request that the receiver takes. Null: no "
+        "limit of its own.",
+        examples=[10000],
     )
 
 

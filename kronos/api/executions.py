@@ -40,12 +40,14 @@ async def get_execution(view: View, execution_id: ExecutionId) -> Response:
     return answer(await executions.get(view, execution_id))
 
 
-@router.post("/{e}/cancel", responses=answers({200: Execution}) | problems(*_CHANGE))
+@router.post("/{e}/cancel", responses=answers({200: Execution, 202: Execution}) | problems(*_CHANGE))
 async def cancel_execution(
     view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Cancel an execution that waits."""
-    return answer(await executions.cancel(view, execution_id))
+    """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its request, and
+    the attempt says what is known of it. What was answered before counts."""
+    execution = await executions.cancel(view, execution_id)
+    return answer(execution, 200 if execution.status == "CANCELLED" else 202)
 
 
 @router.post("/{e}/retry", responses=answers({200: Execution}, "Idempotent-Replayed") | problems(*_CHANGE))
@@ -55,7 +57,7 @@ async def retry_execution(
     body: Annotated[ExecutionRetry, Body(default_factory=ExecutionRetry)],
     key: IdempotencyKey = None,
 ) -> Response:
-    """Make a failed or cancelled execution due again, under its own id."""
+    """Make a failed, cancelled or expired execution due again, under its own id."""
     execution, is_new = await executions.retry(
         view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key
     )

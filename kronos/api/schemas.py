@@ -140,6 +140,7 @@ class CatchUp(Body):
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
+_Deadline = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
 
 
 class Callback(Body):
@@ -244,6 +245,12 @@ class JobCreate(Body):
         description="What a run that failed for good sets off, and with `statuses` one that was cancelled.",
         examples=[{"endpoint": "on-call"}],
     )
+    deadline_seconds: _Deadline | None = Field(
+        default=None,
+        description="An execution that was not delivered within so long of its tick, its run_at or its creation is "
+        "EXPIRED, and not sent any more.",
+        examples=[900],
+    )
 
 
 class JobBatch(Body):
@@ -315,6 +322,9 @@ class JobPatch(Body):
         default=None,
         description="What a run that failed for good sets off; null: nothing.",
         examples=[{"endpoint": "on-call"}],
+    )
+    deadline_seconds: _Deadline | None = Field(
+        default=None, description="Of the executions to come; null: none.", examples=[900]
     )
 
 

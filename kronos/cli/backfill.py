@@ -61,5 +61,5 @@ def get(api: Api, backfill_id: str) -> None:
 @command(backfill)
 @click.argument("backfill_id")
 def cancel(api: Api, backfill_id: str) -> None:
-    """Stop a backfill: what waits is cancelled, what runs ends."""
+    """Stop a backfill: what waits is cancelled, what runs is ended."""
     api.show(api.send("POST", "backfills", backfill_id, "cancel"), FIELDS)

@@ -75,6 +75,8 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             "--on-disabled", type=click.Choice(["WAIT", "SKIP"]), help="What becomes of ticks while it is disabled."
         ),
         click.option("--timeout-ms", type=int, help="For the whole delivery, in milliseconds."),
+        click.option("--connect-timeout-ms", type=int, help="Of it, for a new connection."),
+        click.option("--idle-timeout-ms", type=int, help="HTTP: of it, without a byte of the answer."),
         click.option(
             "--spec",
             "more",
@@ -233,7 +235,9 @@ def _changed(body: Json, options: Json) -> Json:
         where = [server.strip() for server in where.split(",")]
     target = {"REDIS_STREAM": "redis_url", "KAFKA": "bootstrap_servers"}.get(str(body.get("type")), "url")
     spec = given(**{target: where}, method=options["method"], headers=headers, body_template=options["body"],
-                 stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"])  # fmt: skip
+                 stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"],
+                 connect_timeout_ms=options["connect_timeout_ms"],
+                 idle_timeout_ms=options["idle_timeout_ms"])  # fmt: skip
     spec = {**(options["more"] or {}), **spec}
     if not isinstance(options["retry"], dict | None):
         raise click.BadParameter("it is no JSON object", param_hint="--retry")

@@ -91,7 +91,7 @@ def logs(api: Api, execution_id: str) -> None:
 @command(execution)
 @click.argument("execution_id")
 def cancel(api: Api, execution_id: str) -> None:
-    """Cancel an execution that has not begun."""
+    """Cancel an execution that has not ended. A request under way is ended: its connection is closed."""
     api.show(api.send("POST", "executions", execution_id, "cancel"), _FIELDS)
 
 
@@ -104,6 +104,6 @@ def cancel(api: Api, execution_id: str) -> None:
 )
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key is the same retry.")
 def retry(api: Api, execution_id: str, endpoint_version: str | None, idempotency_key: str | None) -> None:
-    """Make a failed or cancelled execution due again. It keeps its id."""
+    """Make a failed, cancelled or expired execution due again. It keeps its id."""
     body = given(endpoint_version=endpoint_version) or None
     api.show(api.send("POST", "executions", execution_id, "retry", body=body, key=idempotency_key), _FIELDS)

@@ -48,6 +48,7 @@ _FIELDS = (
     "execution",
     "on_success",
     "on_failure",
+    "deadline_seconds",
 )
 _COLUMNS = {
     "name": "NAME",
@@ -100,6 +101,9 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
         ),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
+        click.option(
+            "--deadline-seconds", type=int, help="What was not delivered so long after its time is not sent any more."
+        ),
         click.option("--ends-at", help="No tick from then on."),
         click.option("--starts-at", help="No tick before."),
         click.option(

@@ -3,6 +3,7 @@
 import asyncio
 import select
 import ssl
+import time
 from typing import Protocol, cast
 
 from kronos.delivery.answer import AnswerParser, NotHttp
@@ -38,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._answer: AnswerParser | None = None
         self._exchange: Exchange | None = None
         self.idle_since = 0.0
+        self.moved_at: float | None = None  # when something last came, where a delivery wants to know it
 
     # what the event loop calls
 
@@ -57,10 +59,14 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """All of it was handed to the operating system."""
         self._is_draining = False
+        if self.moved_at is not None:
+            self.moved_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
         answer = self._answer
+        if self.moved_at is not None:
+            self.moved_at = time.monotonic()
         if answer is None:
             self._is_lost = (
                 True  # now, and not only when the event loop has closed it: else a delivery takes it in between
@@ -112,6 +118,11 @@ class Connection(asyncio.Protocol):
         return not self._is_draining and (
             self._raw is None or self._raw.is_closing() or self._raw.get_write_buffer_size() == 0
         )
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Of the request, in this process, as far as the event loop says."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     @property
     def is_reusable(self) -> bool:

@@ -22,7 +22,7 @@ from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.failures import name_of
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
-from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
+from kronos.delivery.outcome import ErrorType, Outcome, aborted, answered, described, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.signing import Signer
@@ -31,6 +31,7 @@ from kronos.delivery.trust import Trust
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
+_CANCELLED = "the delivery was cancelled"
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 
 
@@ -48,6 +49,18 @@ class HttpDelivery:
     body: bytes = field(repr=False)
     timeout: timedelta
     expected_status_codes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """Of a delivery's time, beside the one of the whole: for a new connection (name, address, TCP, TLS), and without a
+    byte of the answer, or of the request that the receiver takes. None: no limit."""
+
+    connect_seconds: float | None = None
+    idle_seconds: float | None = None
+
+
+NO_LIMITS = TimeLimits()
 
 
 class HttpTransport:
@@ -155,6 +168,7 @@ class HttpTransport:
         expected: Sequence[int],
         on_end: Callable[[Outcome], object],
         keys: Sequence[Signer] = (),
+        limits: TimeLimits = NO_LIMITS,
     ) -> "Sending | None":
         """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
 
@@ -182,7 +196,9 @@ class HttpTransport:
             body=body,
             keys=keys,
         )
-        sending = Sending(self, self._connections, envelope.origin, execution_id, request, seconds, expected, on_end)
+        sending = Sending(
+            self, self._connections, envelope.origin, execution_id, request, seconds, expected, on_end, limits
+        )
         self._under_way.add(sending)
         if self._timer is None or sending.deadline < self._timer_at:
             self._wake_at(sending.deadline)
@@ -209,7 +225,7 @@ class HttpTransport:
         self._timer = None
         now = time.monotonic()
         for sending in [one for one in self._under_way if one.deadline <= now]:
-            sending.stop("timeout")
+            sending.late(now)
         if (first := min((one.deadline for one in self._under_way if one.deadline > now), default=None)) is not None:
             self._wake_at(first)
 
@@ -223,6 +239,7 @@ class Sending:
         "_execution_id",
         "_expected",
         "_is_kept",
+        "_limits",
         "_on_end",
         "_opening",
         "_origin",
@@ -231,6 +248,7 @@ class Sending:
         "_started",
         "_stopped",
         "_transport",
+        "_unsent_bytes",
         "deadline",
     )
 
@@ -244,6 +262,7 @@ class Sending:
         seconds: float,
         expected: Sequence[int],
         on_end: Callable[[Outcome], object],
+        limits: TimeLimits = NO_LIMITS,
     ) -> None:
         self._transport = transport
         self._connections = connections
@@ -254,7 +273,11 @@ class Sending:
         self._expected = expected
         self._on_end = on_end
         self._started = time.monotonic()
-        self.deadline = self._started + seconds
+        self.deadline = self._started + seconds  # or, with an idle limit, when to look at it
+        self._limits = limits
+        self._unsent_bytes: int | None = None  # as they were at the last look
+        if limits.idle_seconds is not None:
+            self.deadline = min(self.deadline, self._started + limits.idle_seconds)
         self._connection: Connection | None = None
         self._is_kept = False
         self._opening: asyncio.Task[None] | None = None
@@ -270,6 +293,8 @@ class Sending:
             self._opening.add_done_callback(self._opening_ended)
             return
         self._connection, self._is_kept = kept, True
+        if self._limits.idle_seconds is not None:
+            kept.moved_at = time.monotonic()
         try:
             kept.send(request, self)
         except Exception as error:
@@ -280,13 +305,21 @@ class Sending:
             await self._connections.trust.look_again()
             self._connection = self._connections.take_kept(self._origin)
             self._is_kept = self._connection is not None
-        connection = self._connection or await self._connections.open(self._origin)
+        limit = self._limits.connect_seconds
+        try:
+            async with asyncio.timeout(limit):
+                connection = self._connection or await self._connections.open(self._origin)
+        except TimeoutError:
+            self._fail("timeout", f"no connection to the endpoint within {limit:g} s")
+            return
         if self._stopped is not None:  # somebody below took the cancellation for an answer
             connection.abort()
             self._fail(self._stopped, self._why(self._stopped))
             return
         self._opening = None
         self._connection = connection
+        if self._limits.idle_seconds is not None:
+            connection.moved_at = time.monotonic()
         connection.send(request, self)
 
     def _opening_ended(self, task: asyncio.Task[None]) -> None:
@@ -311,8 +344,28 @@ class Sending:
             self._connections.closed_on_use(self._origin)
         self._fail(*self._error_of(error))
 
-    def stop(self, why: ErrorType) -> None:
-        """Time is over, or the worker stops.
+    def late(self, now: float) -> None:
+        """Its deadline has come: it ends, or, where only its idle limit was looked at, has the next one."""
+        ends_at = self._started + self._seconds
+        limit = self._limits.idle_seconds
+        if limit is None or now >= ends_at:
+            self.stop("timeout")
+            return
+        moved_at = now if self._connection is None else self._moved_at(self._connection, now)
+        if moved_at + limit <= now:
+            self.stop("timeout", f"no byte from the endpoint for {limit:g} s")
+        else:
+            self.deadline = min(ends_at, moved_at + limit)
+
+    def _moved_at(self, connection: Connection, now: float) -> float:
+        """When a byte last came from the receiver, or was taken by it."""
+        unsent = 0 if connection.is_sent else connection.unsent_bytes
+        if unsent and unsent != self._unsent_bytes:
+            self._unsent_bytes, connection.moved_at = unsent, now
+        return connection.moved_at or now
+
+    def stop(self, why: ErrorType, message: str | None = None) -> None:
+        """Time is over, the execution was cancelled, or the worker stops.
 
         Where a status line was read, it counts: the receiver has said what it made of the delivery.
         """
@@ -323,7 +376,7 @@ class Sending:
             return
         if (connection := self._connection) is None:
             return  # it ended in the same round of the event loop
-        message = self._why(why)
+        message = message or self._why(why)
         if (answer := connection.interrupt()) is not None:
             self._finish_closed(self._judged(answer))
         else:
@@ -338,6 +391,12 @@ class Sending:
         await asyncio.sleep(0)
 
     def _why(self, why: ErrorType) -> str:
+        if why == "cancelled":
+            if self._connection is None:
+                return f"{_CANCELLED} before anything of it was sent"
+            if not self._connection.is_sent:
+                return f"{_CANCELLED} while it was being sent; its connection was closed before the end of the request"
+            return f"{_CANCELLED} and its connection closed; whether it arrived is not known"
         if why != "timeout":
             return _WORKER_STOPPED
         if self._connection is None:
@@ -356,6 +415,10 @@ class Sending:
 
     def _fail(self, error_type: ErrorType, message: str) -> None:
         duration = timedelta(seconds=time.monotonic() - self._started)
+        if error_type == "cancelled":
+            is_sent = self._connection is not None and self._connection.is_sent
+            self._finish_closed(aborted(message, is_sent=is_sent, request=self._request, duration=duration))
+            return
         outcome = failed(error_type, message, request=self._request, duration=duration)
         is_sent = self._connection is not None and self._connection.is_sent
         if error_type == "worker_stopped":

@@ -36,6 +36,7 @@ ErrorType = Literal[
     "secret",
     "worker_stopped",
     "internal",
+    "cancelled",
 ]
 # What the author of the endpoint has to change: sending the same again cannot help.
 _PERMANENT: frozenset[ErrorType] = frozenset(
@@ -45,6 +46,7 @@ _STATUS_OF: dict[ErrorType, AttemptStatus] = {
     "timeout": "TIMED_OUT",
     "closed_without_answer": "UNKNOWN",
     "worker_stopped": "UNKNOWN",
+    "cancelled": "UNKNOWN",
 }
 
 MOST_ASKED = timedelta(seconds=10**10)
@@ -99,6 +101,16 @@ def failed(
         duration=duration,
         is_unknown=status == "UNKNOWN",
     )
+
+
+def aborted(message: str, *, is_sent: bool, request: str, duration: timedelta) -> Outcome:
+    """The outcome of an attempt that was ended because its execution was cancelled, or replaced by a newer run.
+
+    FAILED where the receiver cannot have the whole of it, else UNKNOWN.
+    """
+    outcome = failed("cancelled", message, request=request, duration=duration)
+    outcome.status = "UNKNOWN" if is_sent else "FAILED"
+    return outcome
 
 
 def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, duration: timedelta) -> Outcome:

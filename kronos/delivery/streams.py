@@ -22,7 +22,7 @@ from kronos.delivery.destinations import (
     described,
 )
 from kronos.delivery.egress import EgressPolicy, Resolver
-from kronos.delivery.outcome import ErrorType, Outcome, failed
+from kronos.delivery.outcome import ErrorType, Outcome, aborted, failed
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.trust import Trust
@@ -34,6 +34,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
+_CANCELLED = "the delivery was cancelled"
+
+
+class MessageSending:
+    """One delivery under way."""
+
+    __slots__ = ("task", "why")
+
+    def __init__(self, task: asyncio.Task[Outcome]) -> None:
+        self.task = task
+        self.why: ErrorType | None = None
+
+    def stop(self, why: ErrorType) -> None:
+        """End it: its execution was cancelled, or the worker stops. It still has its outcome.
+
+        What an entry's connection holds goes with it. A record that was handed to the cluster's client may still go
+        out: its connection is others' as well.
+        """
+        if self.why is None:
+            self.why = why
+            self.task.cancel()
 
 
 class Progress:
@@ -54,7 +75,7 @@ class Streams:
         self._resolver = resolver
         self._ca_file = ca_file
         self._trust: Trust | None = None
-        self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._under_way: set[MessageSending] = set()
         self._redis: RedisTransport | None = None
         self._kafka: KafkaTransport | None = None
         self.is_cut_off = False
@@ -65,7 +86,7 @@ class Streams:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        under_way = list(self._under_way)
+        under_way = [sending.task for sending in self._under_way]
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
@@ -80,32 +101,41 @@ class Streams:
         """End every delivery under way, and send none that is begun later: the worker stops. Each still has its
         outcome."""
         self.is_cut_off = True
-        for task in list(self._under_way):
-            task.cancel()
+        for sending in list(self._under_way):
+            sending.stop("worker_stopped")
 
-    def send(self, to: Destination, message: Message, *, seconds: float, on_end: Callable[[Outcome], object]) -> None:
-        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. Raises nothing."""
+    def send(
+        self, to: Destination, message: Message, *, seconds: float, on_end: Callable[[Outcome], object]
+    ) -> MessageSending | None:
+        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. Raises nothing.
+
+        None: `on_end` had it at once, and nothing was sent.
+        """
         started, progress = time.monotonic(), Progress()
 
-        def cut_off() -> Outcome:
+        def cut_off(why: ErrorType) -> Outcome:
             request = described(to, message)
+            if why == "cancelled":
+                text = _cancelled(to, progress)
+                return aborted(text, is_sent=progress.is_sent, request=request, duration=_since(started))
             outcome = failed("worker_stopped", _WORKER_STOPPED, request=request, duration=_since(started))
             return replace(outcome, is_cut_off=True, is_unsent=not progress.is_sent)
 
         def ended(task: asyncio.Task[Outcome]) -> None:
             """Not within the task: one that is cancelled before its first step never runs."""
-            self._under_way.discard(task)
+            self._under_way.discard(sending)
             if not task.cancelled():
                 on_end(task.result())
-            elif self.is_cut_off:  # else the event loop ends
-                on_end(cut_off())
+            elif sending.why is not None:  # else the event loop ends
+                on_end(cut_off(sending.why))
 
         if self.is_cut_off:
-            on_end(cut_off())
-            return
-        task = asyncio.create_task(self._deliver(to, message, seconds, progress))
-        self._under_way.add(task)
-        task.add_done_callback(ended)
+            on_end(cut_off("worker_stopped"))
+            return None
+        sending = MessageSending(asyncio.create_task(self._deliver(to, message, seconds, progress)))
+        self._under_way.add(sending)
+        sending.task.add_done_callback(ended)
+        return sending
 
     async def deliver(self, to: Destination, message: Message, *, seconds: float) -> Outcome:
         """`send`, awaited. Where it is cancelled, nothing of it is left when it returns."""
@@ -200,6 +230,17 @@ def _refuse_missing(kind: drivers.Optional) -> None:
     if drivers.is_missing(kind):
         why = f"this worker has no driver for endpoints of type {kind}; install it: {drivers.how_to_install(kind)}"
         raise BrokerError("driver", why)
+
+
+def _cancelled(to: Destination, progress: Progress) -> str:
+    if not progress.is_sent:
+        return f"{_CANCELLED} before anything of it was sent"
+    if isinstance(to, KafkaTopic):
+        return (
+            f"{_CANCELLED}; its record had been handed to the client and may still go out: whether it is kept is "
+            "not known"
+        )
+    return f"{_CANCELLED} and its connection closed; whether the entry is kept is not known"
 
 
 def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:

@@ -139,12 +139,14 @@ def overlap(facts: Facts) -> Judged:
 def missed(facts: Facts) -> Judged:
     """Whether the tick was accounted for too late to be delivered."""
     run = facts.run
-    if run is None or facts.tick is None:
+    if run is None:
         return None, None
     if run["status"] == "EXPIRED":
         detail = str(facts.reason.get("detail", "it expired"))
         step = Step(step="missed", holds=False, detail=detail, evidence=facts.reason)
         return step, Verdict(decision="MISSED", code="expired", because=f"The execution expired: {detail}.")
+    if facts.tick is None:
+        return None, None
     late = (_made_at(run) - facts.tick).total_seconds()
     if run["status"] != "MISSED":
         if run["cause"] != "CATCH_UP":

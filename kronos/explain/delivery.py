@@ -88,6 +88,9 @@ def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
             )
             return Verdict(decision="WAITING", code="delivery_lost_retrying", because=because)
         attempt = f"attempt {run['attempt_count']} of {run['max_attempts']}, by {run['worker_id']}"
+        if run.get("cancel_reason") is not None:
+            because = f"It was cancelled while it was running ({attempt}): its worker ends the request."
+            return Verdict(decision="RUNNING", code="cancelling", because=because)
         because = f"It is running: {attempt}, whose lease ends at {said(lease_until)}."
         return Verdict(decision="RUNNING", code="running", because=because)
     due_at = instant(run["due_at"])
@@ -152,6 +155,9 @@ def waiting(facts: Facts) -> Judged:
         "health": facts.endpoint_health,
     }
     code, detail = _what_it_waits_for(facts, run)
+    if (deadline_at := run.get("deadline_at")) is not None:
+        evidence["deadline_at"] = deadline_at
+        detail += f"; where it is not delivered before {said(deadline_at)}, its deadline, it expires"
     step = Step(step="waiting", holds=False, detail=detail, evidence=evidence)
     return step, Verdict(decision="WAITING", code=code, because=f"The execution waits: {detail}.")
 

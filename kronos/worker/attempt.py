@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import TypedDict
+from typing import Literal, Protocol, TypedDict
 
 import orjson
 
 from kronos.delivery.destinations import Destination, Message
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
-from kronos.delivery.http import HttpTransport
+from kronos.delivery.http import NO_LIMITS, HttpTransport, TimeLimits
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
@@ -55,7 +55,15 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@dataclass(slots=True)  # not frozen: one is made for each claim
+class Stoppable(Protocol):
+    """A delivery under way."""
+
+    def stop(self, why: Literal["cancelled"]) -> None:
+        """End it; it still has its outcome."""
+        ...
+
+
+@dataclass(slots=True, eq=False)  # not frozen: one is made for each claim
 class Leased:
     """A claim with its fence and the boot time at which its lease has certainly not yet ended; `secrets` are what its
     delivery needs, None where it needs none."""
@@ -66,6 +74,12 @@ class Leased:
     facts: RunFacts | None = None
     """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
     secrets: Opened | None = None
+    sending: Stoppable | None = None
+    """Once it is under way."""
+    began_at: float = 0.0
+    """The boot time before which it was not claimed."""
+    is_aborted: bool = False
+    """It was cancelled meanwhile: what has not been sent is not."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -96,6 +110,7 @@ class HttpTarget:
     """As most do: then nothing else is made for its deliveries."""
     needs_facts: bool = False
     rules: Rules = field(default_factory=Rules)
+    limits: TimeLimits = NO_LIMITS
 
     @property
     def is_fixed(self) -> bool:
@@ -137,6 +152,7 @@ def target(version: EndpointVersion) -> Target:
             headers={name: _text(value, f"headers.{name}") for name, value in (spec.get("headers") or {}).items()},
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
+            limits=_limits(spec),
             backoff=Backoff.parse(policy),
             rules=Rules.parse(policy),
             spec_bytes=len(version.spec) + len(version.config or ""),
@@ -145,6 +161,15 @@ def target(version: EndpointVersion) -> Target:
         )
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
+
+
+def _limits(spec: JsonObject) -> TimeLimits:
+    """Those that a spec sets; most set none."""
+    connect, idle = (
+        None if spec.get(name) is None else float(spec[name]) / 1000
+        for name in ("connect_timeout_ms", "idle_timeout_ms")
+    )
+    return TimeLimits(connect_seconds=connect, idle_seconds=idle)
 
 
 class _Named(TypedDict):
@@ -195,6 +220,13 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, s
     _ended(leased, to, on_end, outcome)
 
 
+def abort(leased: Leased) -> None:
+    """End a delivery whose execution was cancelled, or is another's by now. Its end comes as any other does."""
+    leased.is_aborted = True
+    if leased.sending is not None:
+        leased.sending.stop("cancelled")
+
+
 def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
     if to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
         task = asyncio.create_task(_begin_message_in_turn(leased, to, streams, on_end))
@@ -207,7 +239,7 @@ def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: O
 async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
     try:
         message = await asyncio.get_running_loop().run_in_executor(_RENDERER, _message, leased, to, streams)
-        if not streams.is_cut_off and leased.covers_delivery:
+        if not streams.is_cut_off and not leased.is_aborted and leased.covers_delivery:
             _send_message(leased, to, streams, message, on_end)
             return
     except Exception as error:
@@ -225,14 +257,14 @@ def _send_message(
 ) -> None:
     destination, message = made
     seconds = leased.claim.timeout_ms / 1000
-    streams.send(destination, message, seconds=seconds, on_end=partial(_ended, leased, to, on_end))
+    leased.sending = streams.send(destination, message, seconds=seconds, on_end=partial(_ended, leased, to, on_end))
 
 
 async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
     try:
         rendered = await asyncio.get_running_loop().run_in_executor(_RENDERER, _rendered_in_turn, leased, to, transport)
         # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
-        if rendered is not None and leased.covers_delivery:
+        if rendered is not None and not leased.is_aborted and leased.covers_delivery:
             _send(leased, to, transport, rendered, on_end)
             return
     except Exception as error:
@@ -244,7 +276,7 @@ async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTranspor
 def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _Rendered, on_end: OnEnd) -> None:
     claim = leased.claim
     envelope, body = rendered
-    transport.send(
+    leased.sending = transport.send(
         envelope,
         execution_id=claim.execution_id,
         job_id=claim.job_id,
@@ -254,6 +286,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
         seconds=claim.timeout_ms / 1000,
         expected=to.expected_status_codes,
         keys=() if leased.secrets is None else leased.secrets.signers,
+        limits=to.limits,
         on_end=partial(_ended, leased, to, on_end),
     )
 
@@ -360,7 +393,9 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
 
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
-    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased, to, transport)
+    if transport.is_cut_off or leased.is_aborted or not leased.covers_delivery:
+        return None
+    return _rendered(leased, to, transport)
 
 
 def _read(text: str) -> Json:

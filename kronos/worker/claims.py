@@ -136,6 +136,13 @@ class Locked(NamedTuple):
     execution_id: str
 
 
+class Held(NamedTuple):
+    """An execution that a worker is delivering, and the token that it has it under."""
+
+    execution_id: str
+    claim_token: str
+
+
 class Wanted(NamedTuple):
     """How many executions of an endpoint to claim, and from which time on its index is worth reading."""
 
@@ -147,6 +154,7 @@ class Wanted(NamedTuple):
 _DUE = statement("claims.list_due_endpoints", DueEndpoint)
 _UPKEEP = statement("claims.upkeep", Upkeep)
 _CLAIM = statement("claims.claim_executions", Claim)
+_UNWANTED = statement("claims.list_unwanted", Held)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
 _FACTS = statement("claims.get_run_facts", RunFacts)
@@ -204,6 +212,13 @@ async def claim(
 async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[Claim]:
     """What the claim of this token took, whose answer was lost. Raises psycopg.Error."""
     return await link.texts(_RECOVER, {"claim_token": UUID(token), "endpoint_ids": [one.endpoint_id for one in wanted]})
+
+
+async def unwanted(link: Link, held: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these executions, with the tokens of their claims, those that were cancelled or that the token does not hold
+    any more. Raises psycopg.Error."""
+    params = {"execution_ids": [each[0] for each in held], "claim_tokens": [each[1] for each in held]}
+    return {(row.execution_id, row.claim_token) for row in await link.texts(_UNWANTED, params)}
 
 
 async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list[EndpointVersion]:

@@ -38,7 +38,7 @@ class Finalizer:
         self._filled = asyncio.Event()
         self._is_closing = False
         self._look_at = 0.0
-        self.under_way = 0  # attempts that will bring a result
+        self.under_way: set[Leased] = set()  # attempts that will bring a result
 
     def put(self, leased: Leased, result: Result) -> None:
         """An attempt has ended."""

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from kronos.worker.aborts import Aborts
 from kronos.worker.link import Link
 from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
@@ -19,6 +20,8 @@ _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace notifies of.
 _OLD_WORK = "old"
 _ZONES = "kronos_zones"
+# What ask_for_aborts tells: executions that were cancelled, or replaced, while a worker had them.
+_ABORTS = "kronos_aborts"
 # What store_secret and delete_secret tell: whose secret it is.
 _SECRETS = "kronos_secrets"
 
@@ -26,10 +29,13 @@ _SECRETS = "kronos_secrets"
 class Listener:
     """One connection that only listens; while it is gone, polling finds the work."""
 
-    def __init__(self, link: Link, wake: Wake, watchdog: Watchdog, vault: Vault | None = None) -> None:
+    def __init__(
+        self, link: Link, wake: Wake, watchdog: Watchdog, vault: Vault | None = None, aborts: Aborts | None = None
+    ) -> None:
         self._link = link
         self._wake = wake
         self._vault = vault or Vault()
+        self._aborts = aborts
         self._watchdog = watchdog
         self._has_heard = False
         self._are_zones_new = False
@@ -53,6 +59,7 @@ class Listener:
         await connection.execute("listen kronos_work")
         await connection.execute("listen kronos_zones")
         await connection.execute("listen kronos_secrets")
+        await connection.execute("listen kronos_aborts")
         self._vault.forget()  # of what was changed while nobody listened
         # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         self._watchdog.distrust()
@@ -76,6 +83,10 @@ class Listener:
         self._has_heard = True
         if notify.channel == _SECRETS:
             self._vault.forget(_id_of(notify.payload))
+            return
+        if notify.channel == _ABORTS:
+            if self._aborts is not None:
+                self._aborts.told(notify.payload.split(","))
             return
         if notify.channel == _ZONES:
             self._are_zones_new = True

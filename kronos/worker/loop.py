@@ -15,6 +15,7 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
 from kronos.worker import claims
+from kronos.worker.aborts import Aborts
 from kronos.worker.attempt import Leased, Target, Unusable, begin, boot_time, target
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
@@ -39,6 +40,8 @@ _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
 _ROOM_SECONDS = 0.003
+# A worker that is to stop, and waits for its deliveries, looks so often for those that were cancelled.
+_DRAINING_SECONDS = 1.0
 # Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
 # is some thousands; what users made large is read again for each claim.
 _TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
@@ -77,12 +80,13 @@ class Loop:
         self._room_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
         self._owes_look = self._owes_turn = False
-        self._is_stopping = False
+        self._is_stopping = self._has_ended = False
         self._full_look_at = 0.0
         self._looked_fully_at = 0.0
         self._upkeep_at = 0.0
         self._is_backfilling = False
         self.finalizer = Finalizer(finalizing, worker_id, self._ended)
+        self.aborts = Aborts(claiming, self.finalizer.under_way, wake.poke)
 
     def stop(self) -> None:
         """Claim nothing more; `run` ends when what it is doing is done."""
@@ -95,7 +99,10 @@ class Loop:
 
     async def run(self) -> None:
         """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
+        self.aborts.watch()
         while not self._is_stopping:
+            if self.aborts.are_due:
+                await self.aborts.end()
             has_room = self._has_room and self._free > 0
             is_look_due = has_room and self._wake.is_due
             is_owed = (is_look_due and self._owes_look) or (self._owes_turn and bool(self._rotation))
@@ -113,6 +120,7 @@ class Loop:
                 await self._claim()
             else:
                 await self._wake.wait(for_look=has_room)
+        self._has_ended = True
 
     async def drain(self, within: timedelta) -> int:
         """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many
@@ -121,12 +129,22 @@ class Loop:
         self._tell_drained()
         with suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()):
-                await self._drained.wait()
-        left = self.finalizer.under_way
+                await self._drained_or_cancelled(self._drained)
+        self.aborts.close()
+        left = len(self.finalizer.under_way)
         self._transport.cut_off()
         self._streams.cut_off()
         await self._drained.wait()
         return left
+
+    async def _drained_or_cancelled(self, drained: asyncio.Event) -> None:
+        """Until nothing is under way. Nobody listens any more, so what is cancelled meanwhile is asked for."""
+        while not drained.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAINING_SECONDS):
+                    await drained.wait()
+            if not drained.is_set() and self._has_ended:
+                await self.aborts.end_among(list(self.finalizer.under_way))
 
     def _tell_drained(self) -> None:
         if self._drained is not None and not self.finalizer.under_way:
@@ -209,7 +227,7 @@ class Loop:
         self._undelivered += len(got)
         self._has_room = False
         self._slot_freed()
-        held = [Leased(claim, token, sent_at + self._lease_seconds(claim)) for claim in got]
+        held = [Leased(claim, token, sent_at + self._lease_seconds(claim), began_at=sent_at) for claim in got]
         targets = await self._targets_of(got)
         await self._note_facts(held, targets)
         secrets = await self._secrets_of(targets)
@@ -288,13 +306,13 @@ class Loop:
             self.finalizer.give_back(leased)
             self._slot_freed()
             return
-        self.finalizer.under_way += 1
+        self.finalizer.under_way.add(leased)
         to = to or Unusable(why="this version of the endpoint does not exist")
         begin(leased, to, self._transport, self._attempted, self._streams)
 
     def _attempted(self, leased: Leased, result: Result | None) -> None:
         self._undelivered -= 1
-        self.finalizer.under_way -= 1
+        self.finalizer.under_way.discard(leased)
         if result is not None:
             self.finalizer.put(leased, result)
         else:

@@ -77,7 +77,7 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
         work = asyncio.create_task(
             _work(
                 loop,
-                Listener(listening, wake, Watchdog(internal), vault),
+                Listener(listening, wake, Watchdog(internal), vault, loop.aborts),
                 stops,
                 timedelta(seconds=settings.shutdown_seconds),
             )

@@ -88,8 +88,9 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
 -- only read, but for one on trial (trial_seconds): it gives one delivery at a time, each so long after the
 -- one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no gate
--- has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs). The floor is a
--- hint that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a
+-- has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is past
+-- its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
+-- seconds. Where the gate names a
 -- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
@@ -126,6 +127,7 @@ with wanted as materialized (
                            from kronos.execution_live as live
                           where live.endpoint_id = gate.endpoint_id and live.claim_token is null
                             and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
+                            and (live.deadline_at is null or live.deadline_at > kronos.now())
                             and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
                           limit greatest(gate.room, 0)
@@ -163,6 +165,17 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
        holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
   from claimed;
+
+-- name: list_unwanted
+-- Of claims whose deliveries are under way, those that need not go on: the execution was cancelled, or the
+-- token does not hold it any more (a newer run has replaced it, the lease had run out).
+select held.execution_id, held.claim_token
+  from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[]) as held (execution_id, claim_token)
+ where not exists (select
+                     from kronos.execution_live as live
+                    where live.execution_id = held.execution_id
+                      and live.claim_token is not distinct from held.claim_token
+                      and live.cancel_reason is null);
 
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
@@ -266,6 +279,8 @@ with result as materialized (
 ), held as materialized (
     select live.*, result.*,
            case when status = 'SUCCESS' then 'SUCCESS'
+                when cancel_reason is not null
+                     and (is_cut_off or new_error ->> 'type' = 'cancelled') then 'CANCELLED'
                 when not is_retryable or attempt_count >= max_attempts or is_too_old then 'FAILED'
                 when is_cut_off and crashes >= max_crashes then 'FAILED'
                 when cancel_reason is not null then 'CANCELLED'

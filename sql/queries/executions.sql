@@ -64,26 +64,12 @@ select attempt_number, status, started_at, completed_at, duration_ms, null::json
  order by attempt_number;
 
 -- name: cancel_execution
--- No row: it is not waiting: running, finished or not there.
-with waiting as (
-    delete from kronos.execution_live as live
-     where execution_id = %(execution_id)s
-       and workspace_id = kronos.current_workspace_id()
-       and claim_token is null
-    returning live as whole, error
-)
-insert into kronos.execution_done
-select done.*
-  from waiting
- cross join lateral kronos.archived(
-           waiting.whole, 'CANCELLED',
-           jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), null, waiting.error
-       ) as done
-    on conflict (execution_id) do nothing      -- as finalize_executions: then there is nothing to cancel
-returning execution_id;
+-- No row: it has ended, or is not there. One that a worker is at work on is still RUNNING after it.
+select %(execution_id)s::uuid as execution_id
+ where kronos.cancel_execution(%(execution_id)s);
 
 -- name: retry_execution
--- One row: null where a failed or cancelled execution is due again, under its own id; else why it is not.
+-- One row: null where a failed, cancelled or expired execution is due again, under its own id; else why not.
 with retried as materialized (
     select kronos.retry_execution(%(execution_id)s, %(endpoint_version)s) as refusal
 ), kept as (

@@ -128,15 +128,15 @@ with given as materialized (
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
                     do update set idempotency_key = excluded.idempotency_key
     returning *
-), queued as (
+), run as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input)
+                                       max_attempts, max_crashes, timeout_ms, input, deadline_at)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
-           greatest(job.run_at, kronos.now()), endpoint.max_attempts, endpoint.max_crashes,
-           endpoint.timeout_ms, job.input
+           greatest(job.run_at, kronos.now()), max_attempts, max_crashes, timeout_ms, job.input,
+           coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds)
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -149,16 +149,16 @@ select {Job of job with
                            job.catch_up_window_seconds) as catch_up,
         null::timestamptz as next_run_at, null::jsonb as pg_cron,
         kronos.iso_local(job.run_at_local) as run_at_local, 0 as priority,
-        kronos.queued_shown(queued.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,
-                            endpoint.type, queued.visible_at, queued.run_at, queued.max_attempts,
-                            queued.input, queued.created_at) as execution,
+        kronos.queued_shown(run.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,
+                            endpoint.type, run.visible_at, run.run_at, run.max_attempts,
+                            run.input, run.created_at) as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
   from job
   join endpoint using (endpoint_id)
-  left join queued on queued.job_id = job.job_id
- where not %(wake)s or queued.execution_id is null
-    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text
+  left join run on run.job_id = job.job_id
+ where not %(wake)s or run.execution_id is null
+    or pg_notify('kronos_work', case when run.visible_at <= kronos.now() then run.endpoint_id::text
                                      else '' end) is not null;
 
 -- name: insert_bare_one_shots
@@ -319,7 +319,7 @@ with given as materialized (
       from jsonb_to_recordset(%(runs)s)
         as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
-    select job_id, name, workspace_id, endpoint_id, input
+    select job_id, name, workspace_id, endpoint_id, input, deadline_seconds
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
        and workspace_id = kronos.current_workspace_id()
@@ -340,11 +340,11 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input)
+                                       timeout_ms, input, deadline_at)
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
-           coalesce(given.input, job.input)
+           coalesce(given.input, job.input), kronos.now() + make_interval(secs => job.deadline_seconds)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)

@@ -33,6 +33,7 @@ create table kronos.execution_live (
     cancel_reason     jsonb,
     -- the order in which runs come to their keys: a key's later ones have higher numbers
     overlap_nth       bigint,
+    deadline_at       timestamptz,                       -- nobody may claim at this time or later
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
@@ -56,6 +57,9 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
     where claim_token is null;
 -- Serves expire_leases.
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
+-- Serves expire_deadlines. What has no deadline is not in it.
+create index execution_live_deadline on kronos.execution_live (deadline_at)
+    where deadline_at is not null and claim_token is null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at) with (fillfactor = 45);
 -- Serves find_one_shots: an endpoint's one-shots without a row in jobs, IMMEDIATE or not, newest last.

@@ -50,6 +50,8 @@ create table kronos.jobs (
     -- what run_at was computed from: a local time of the zone
     run_at_local             timestamp,
     title                    text,                              -- its name for people
+    -- an execution that was not delivered within so long of its time is not delivered any more
+    deadline_seconds         integer,
     -- what its runs set off: as it was written, with the id of the endpoint or the job that it names
     on_success               jsonb,
     on_failure               jsonb,

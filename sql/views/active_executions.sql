@@ -9,7 +9,11 @@ create or replace view kronos.active_executions with (security_invoker = true) a
                 when live.visible_at > kronos.now()          then 'PENDING'
                 else 'QUEUED'
            end as status,
-           case when live.visible_at = 'infinity' then
+           case when live.cancel_reason is not null then
+               jsonb_build_object('code', 'cancelling',
+                                  'detail', 'it was cancelled; the worker that has it ends its request',
+                                  'reason', live.cancel_reason)
+                when live.visible_at = 'infinity' then
                jsonb_strip_nulls(jsonb_build_object('code', 'overlap_waiting',
                                                     'detail',
                                                     'waits until another execution of its job has ended',

@@ -11,7 +11,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            detail.overlap, detail.catch_up, detail.skip_next, detail.resume_at, detail.next_run_at,
            detail.last_run_at, detail.pg_cron, detail.idempotency_key, detail.run_at, detail.run_at_local,
            detail.input, detail.priority, detail.tags, detail.created_at, detail.retired_at, detail.execution,
-           detail.title, detail.on_success, detail.on_failure
+           detail.title, detail.on_success, detail.on_failure, detail.deadline_seconds
       from kronos.version_details as detail
      union all
     select run.execution_id, run.workspace_id, run.execution_id, null::text, workspace.slug, endpoint.name,
@@ -25,7 +25,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            '{}'::text[], run.created_at, run.completed_at,
            (select shown.execution
               from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown
-             limit 1), null::text, null::jsonb, null::jsonb
+             limit 1), null::text, null::jsonb, null::jsonb, null::integer
       from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at,
             live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at
               from kronos.execution_live as live

@@ -205,6 +205,9 @@ CASES = {
     "endpoint: method": spec("/spec/method", method="BREW"),
     "endpoint: timeout 0": spec("/spec/timeout_ms", timeout_ms=0),
     "endpoint: timeout of 16 minutes": spec("/spec/timeout_ms", timeout_ms=900_001),
+    "endpoint: connection in no time": spec("/spec/connect_timeout_ms", connect_timeout_ms=0),
+    "endpoint: idle for 16 minutes": spec("/spec/idle_timeout_ms", idle_timeout_ms=900_001),
+    "endpoint: idle in seconds": spec("/spec/idle_timeout_ms", idle_timeout_ms="10s"),
     "endpoint: status 99": spec("/spec/expected_status_codes/0", expected_status_codes=[99]),
     "endpoint: unknown field of spec": spec("/spec/uri", uri="https://example.com"),
     # workspaces

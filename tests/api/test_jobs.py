@@ -19,6 +19,7 @@ JOB_FIELDS = {
     "idempotency_key",
     "run_at", "run_at_local", "input", "priority", "tags", "created_at", "retired_at", "execution",
     "on_success", "on_failure",
+    "deadline_seconds",
 }  # fmt: skip
 EXECUTION_FIELDS = {
     "execution_id", "job_id", "workspace", "endpoint", "endpoint_type", "cause", "status", "status_reason",
@@ -51,6 +52,7 @@ def test_a_cron_job_is_made_with_its_entry(
         "priority": 0,
         "input": {"id": 7, "text": "ünïcode 🙂"},
         "tags": ["a", "b"],
+        "deadline_seconds": 900,
     }
 
     response = api.post(f"/v1/workspaces/{workspace}/jobs", json=body)

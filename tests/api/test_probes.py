@@ -13,7 +13,7 @@ from api_answers import counts
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 DELAYED = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}
 HTTP = {"type": "HTTP", "spec": {"url": "https://example.com/"}}
-OF_EVERY_JOB = ("endpoint", "trigger", "name", "input", "tags", "priority", "idempotency_key")
+OF_EVERY_JOB = ("endpoint", "trigger", "name", "input", "tags", "priority", "idempotency_key", "deadline_seconds")
 OF_A_VERSION = (
     "cron",
     "timezone",
@@ -76,7 +76,16 @@ class Place:
 
 
 ONE = "/v1/workspaces/{w}/jobs/{j}"
-SPEC = ("url", "method", "headers", "body_template", "timeout_ms", "expected_status_codes")
+SPEC = (
+    "url",
+    "method",
+    "headers",
+    "body_template",
+    "timeout_ms",
+    "expected_status_codes",
+    "connect_timeout_ms",
+    "idle_timeout_ms",
+)
 RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 PREVIEW = ("cron", "every", "anchor", "timezone", "after", "count", "dst_gap", "dst_overlap")
 PLACES = {
@@ -88,7 +97,10 @@ PLACES = {
         path="/v1/workspaces/{w}/jobs", body=CRON, fields=("policy", "window_seconds"), inside="catch_up"
     ),
     "patch": Place(
-        method="PATCH", path=ONE, body={"tags": ["a"]}, fields=(*OF_A_VERSION, "endpoint", "name", "input", "tags")
+        method="PATCH",
+        path=ONE,
+        body={"tags": ["a"]},
+        fields=(*OF_A_VERSION, "endpoint", "name", "input", "tags", "deadline_seconds"),
     ),
     "endpoint": Place(
         method="PUT",

@@ -22,6 +22,8 @@ ENDPOINT: dict[str, Any] = {
         "body_template": {"id": "{{input.id}}"},
         "timeout_ms": 5000,
         "expected_status_codes": [200, 202],
+        "connect_timeout_ms": 1000,
+        "idle_timeout_ms": None,
     },
     "retry_policy": {
         "max_attempts": 3,

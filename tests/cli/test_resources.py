@@ -78,12 +78,26 @@ def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
                   "--json")  # fmt: skip
     before = answered(made)
     after = answered(
-        kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json")
+        kronos(
+            "endpoint",
+            "edit",
+            "hook",
+            "--to",
+            "https://example.com/b",
+            "--timeout-ms",
+            "5000",
+            "--connect-timeout-ms",
+            "700",
+            "--idle-timeout-ms",
+            "900",
+            "--json",
+        )
     )
     assert isinstance(before, dict)
     assert isinstance(after, dict)
     assert (before["version"], after["version"]) == (1, 2)
-    assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000}
+    assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000,
+                             "connect_timeout_ms": 700, "idle_timeout_ms": 900}  # fmt: skip
     assert after["retry_policy"] == before["retry_policy"]
     assert after["retry_policy"]["max_retry_after_seconds"] == 60
     assert {name for name in before if before[name] != after[name]} == {"spec", "version", "updated_at"}
@@ -101,17 +115,20 @@ def test_a_header_without_a_colon_is_refused_before_anything_is_sent(kronos: Kro
 def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     made = kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1", "--tz", "Asia/Kolkata",
     "--input", '{"a": 1}',
-                  "--tag", "x", "--catch-up", "all", "--overlap", "skip", "--json")  # fmt: skip
+                  "--tag", "x", "--catch-up", "all", "--overlap", "skip", "--deadline-seconds", "90",
+                  "--json")  # fmt: skip
     job = answered(made)
     assert isinstance(job, dict)
     assert (job["trigger"], job["catch_up"]["policy"], job["overlap"], job["tags"]) == ("CRON", "ALL", "SKIP", ["x"])
+    assert job["deadline_seconds"] == 90
+    assert shown(kronos("job", "edit", "report", "--deadline-seconds", "60"))["deadline_seconds"] == "60"
     assert shown(kronos("job", "edit", "report", "--cron", "30 9 * * 1"))["description"] == "At 09:30 on Monday"
     assert shown(kronos("job", "pause", "report", "--note", "audit"))["status"] == "PAUSED"
     assert shown(kronos("job", "resume", "report"))["status"] == "ACTIVE"
     assert shown(kronos("job", "skip-next", "report", "2"))["skip_next"] == "2"
     assert shown(kronos("job", "skip-next", "report", "0"))["skip_next"] == "0"
     assert "T09:30:00+05:30" in kronos("job", "next-runs", "report", "-n", "2").stdout
-    assert len(kronos("job", "versions", "report").stdout.splitlines()) == 3
+    assert len(kronos("job", "versions", "report").stdout.splitlines()) == 4
     assert shown(kronos("job", "status", "report"))["health"] == "IDLE"
     assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run"))["ticks"] == "1"
     assert "report" in kronos("job", "ls", "--trigger", "cron", "--search", "rep").stdout

@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +30,10 @@ from delivery.servers import (
 from kronos.delivery.answer import AnswerParser
 from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
-from kronos.delivery.http import HttpTransport
+from kronos.delivery.http import HttpTransport, Sending
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.signing import Signer, signer
+from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -310,32 +311,98 @@ async def unanswering() -> AsyncIterator[str]:
         connection.close()
 
 
-async def test_a_thousand_timeouts_leave_no_socket_no_task_no_timer_and_no_memory(
-    unanswering: str, sockets: list[socket.socket]
-) -> None:
-    def all_at_once(count: int) -> Awaitable[list[Outcome]]:
-        return asyncio.gather(
-            *(transport.deliver(delivery(unanswering, timeout=timedelta(seconds=0.05))) for _ in range(count))
-        )
+async def _aborted(transport: HttpTransport, url: str, *, is_begun: bool) -> Outcome:
+    """The outcome of a delivery that was ended at once, or once its request was sent."""
+    ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    one = delivery(url)
+    sending = transport.send(
+        transport.envelope(one.method, one.url, one.headers),
+        execution_id=str(one.execution_id),
+        job_id=str(one.job_id),
+        attempt_number=one.attempt_number,
+        scheduled_at=one.scheduled_at,
+        body=one.body,
+        seconds=600,
+        expected=(),
+        on_end=ended.set_result,
+    )
+    assert sending is not None
+    if is_begun:
+        await until(lambda: sending._connection is not None, "the request")
+    sending.stop("cancelled")
+    sending.stop("timeout")  # which changes nothing
+    return await ended
 
+
+async def _ends(transport: HttpTransport, url: str, kind: str) -> list[Outcome]:
+    """A hundred at once."""
+    if kind == "timeouts":
+        late = delivery(url, timeout=timedelta(seconds=0.05))
+        return await asyncio.gather(*(transport.deliver(late) for _ in range(100)))
+    return await asyncio.gather(*(_aborted(transport, url, is_begun=nth % 2 == 0) for nth in range(100)))
+
+
+@pytest.mark.parametrize("kind", ["timeouts", "aborts"])
+async def test_a_thousand_timeouts_or_aborts_leave_no_socket_no_task_no_timer_and_no_memory(
+    unanswering: str, sockets: list[socket.socket], kind: str
+) -> None:
     async with HttpTransport(LOCAL) as transport:
-        await all_at_once(100)
+        await _ends(transport, unanswering, kind)
         tasks = len(asyncio.all_tasks())
         sockets.clear()
         tracemalloc.start()
         try:
             before, _ = tracemalloc.get_traced_memory()
-            outcomes = [outcome.status for _ in range(10) for outcome in await all_at_once(100)]
+            outcomes = [outcome.status for _ in range(10) for outcome in await _ends(transport, unanswering, kind)]
             assert {opened.fileno() for opened in sockets} == {-1}
             assert len(asyncio.all_tasks()) == tasks
+            if transport._timer is not None:  # of deliveries that ended before their time
+                transport._timer.cancel()
+                transport._end_late_ones()
             assert (transport._under_way, transport._timer, transport._connections._idle) == (set(), None, {})
             sockets.clear()
             gc.collect()
             left = tracemalloc.get_traced_memory()[0] - before
         finally:
             tracemalloc.stop()
-    assert outcomes == ["TIMED_OUT"] * 1000
+    wanted = ["TIMED_OUT"] * 1000 if kind == "timeouts" else ["UNKNOWN", "FAILED"] * 500
+    assert outcomes == wanted
     assert left < 1_000_000
+
+
+def _has_head(sending: Sending) -> bool:
+    connection = sending._connection
+    return connection is not None and connection._answer is not None and connection._answer.head is not None
+
+
+async def test_what_is_cancelled_once_it_was_answered_is_judged_by_its_answer() -> None:
+    head = asyncio.Event()
+
+    async def dripped(talk: Talk) -> None:
+        await talk.send(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\nno")
+        head.set()
+        await talk.is_gone()
+
+    async with Receiver(dripped) as receiver, HttpTransport(LOCAL) as transport:
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        one = delivery(receiver.url)
+        sending = transport.send(
+            transport.envelope(one.method, one.url, one.headers),
+            execution_id="e",
+            job_id="j",
+            attempt_number=1,
+            scheduled_at=one.scheduled_at,
+            body=b"{}",
+            seconds=600,
+            expected=(),
+            on_end=ended.set_result,
+        )
+        assert sending is not None
+        await head.wait()
+        await until(lambda: _has_head(sending), "the status line")
+        sending.stop("cancelled")
+        outcome = await ended
+    assert (outcome.status, error_type(outcome), response(outcome)["status"]) == ("FAILED", "http_status", 503)
 
 
 async def test_each_delivery_ends_at_its_own_time_whenever_it_began(unanswering: str) -> None:

@@ -211,6 +211,36 @@ async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left(cluster: 
     await until(lambda: len(asyncio.all_tasks()) <= tasks, "every task to end")
 
 
+async def test_after_a_thousand_aborts_nothing_is_left_and_what_was_handed_over_may_still_go_out(
+    cluster: MockCluster,
+) -> None:
+    tasks = len(asyncio.all_tasks())
+    async with Streams(LOCAL) as streams:
+        where = on(cluster)
+        await streams.deliver(where, RECORD, seconds=SECONDS)
+        before = len(os.listdir("/proc/self/fd"))
+        cluster.slow(1, 60_000)
+
+        async def once(rounds: int) -> Outcome:
+            ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            sending = streams.send(where, RECORD, seconds=SECONDS, on_end=ended.set_result)
+            assert sending is not None
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            sending.stop("cancelled")
+            return await ended
+
+        at_once, handed_over = await once(0), await once(20)
+        for _ in range(10):
+            outcomes = await asyncio.gather(*(once(nth) for nth in range(100)))
+            assert {error_type(outcome) for outcome in outcomes} == {"cancelled"}
+        assert len(os.listdir("/proc/self/fd")) <= before + 6  # three brokers, and both ends are in this process
+    await until(lambda: len(asyncio.all_tasks()) <= tasks, "every task to end")
+    assert (at_once.status, handed_over.status) == ("FAILED", "UNKNOWN")
+    assert isinstance(handed_over.error, dict)
+    assert "may still go out" in handed_over.error["message"]
+
+
 async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:
     ended: list[Outcome] = []
     async with Streams(LOCAL) as streams:

@@ -326,6 +326,30 @@ async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left() -> None
         )
 
 
+async def test_after_a_thousand_aborts_no_socket_and_no_task_is_left_and_each_says_what_is_known() -> None:
+    async with Scripted(b"") as server, Streams(LOCAL) as streams:
+        where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
+
+        async def once(*, is_begun: bool) -> tuple[str, str | None]:
+            ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            sending = streams.send(where, Message(pairs=FIELDS), seconds=SECONDS, on_end=ended.set_result)
+            assert sending is not None
+            if is_begun:
+                await until(lambda: b"XADD" in server.received, "an entry")
+            sending.stop("cancelled")
+            outcome = await ended
+            return outcome.status, error_type(outcome)
+
+        assert await once(is_begun=True) == ("UNKNOWN", "cancelled")
+        before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+        for _ in range(10):
+            ends = await asyncio.gather(*(once(is_begun=nth % 2 == 0) for nth in range(100)))
+            assert set(ends) <= {("UNKNOWN", "cancelled"), ("FAILED", "cancelled")}
+        await until(
+            lambda: (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) <= before, "everything to be closed"
+        )
+
+
 async def test_the_workers_end_is_an_outcome_and_leaves_nothing_open() -> None:
     ended: list[Outcome] = []
     async with Scripted(b"") as server, Streams(LOCAL) as streams:

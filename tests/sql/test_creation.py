@@ -32,6 +32,7 @@ _NOTHING: dict[str, Any] = {
 _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_catch_up_bounded": {"catch_up_window_seconds": 2678401},
     "jobs_catch_up_known": {"catch_up_policy": "FIRST"},
+    "jobs_deadline_bounded": {"deadline_seconds": 0},
     "jobs_delayed_has_run_at": {"run_at": datetime(2030, 1, 1, tzinfo=UTC)},
     "jobs_dst_gap_known": {"dst_gap": "JUMP"},
     "jobs_dst_overlap_known": {"dst_overlap": "LAST"},

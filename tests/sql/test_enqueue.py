@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from conftest import await_condition
 from enqueueing import App, count, granted_app, job
 from factory import add_endpoint
-from sql_factory import Connection, value, values
+from sql_factory import Connection, records, value, values
 
 FUTURE = datetime(2098, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -343,3 +343,21 @@ def test_an_endpoint_that_is_given_a_payload_spec_meanwhile_takes_nothing_from_s
     assert (error.sqlstate, error.diag.column_name, "payload spec" in str(error)) == ("KR016", "endpoint", True)
     assert error.diag.message_hint
     assert count(shared, app) == 0
+
+
+def test_a_deadline_makes_a_job_with_a_row_that_counts_from_its_time(app: App, shared: Connection) -> None:
+    one = app.enqueue(app.endpoint, {"a": 1}, deadline_seconds=60)
+    many = app.enqueue_many({"endpoint": app.endpoint, "deadline_seconds": 90, "run_at": "2098-01-02T03:04:05Z"},
+                            {"endpoint": app.endpoint})  # fmt: skip
+    found = [job(shared, job_id)["deadline_seconds"] for job_id in (one, *many)]
+    assert found == [60, 90, None]
+    after = values(
+        shared,
+        "select extract(epoch from deadline_at - scheduled_at)::integer from kronos.execution_live"
+        " where job_id = any(%s) order by 1",
+        [[one, *many]],
+    )
+    assert after == [60, 90, None]
+    with pytest.raises(psycopg.Error, match="deadline_seconds: a deadline is a whole number of seconds") as refused:
+        app.enqueue(app.endpoint, deadline_seconds=0)
+    assert refused.value.sqlstate == "KR025"

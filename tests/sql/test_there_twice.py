@@ -71,7 +71,7 @@ def cancelled_over_the_api(su: Connection, worker: psycopg.Connection, token: uu
     with su.transaction():
         workspace = value(su, "select workspace_id from kronos.execution_live")
         su.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace)])
-        assert su.execute(sql.texts()["executions.cancel_execution"], {"execution_id": run}).fetchall() == []
+        assert su.execute(sql.texts()["executions.cancel_execution"], {"execution_id": run}).fetchall() == [(run,)]
 
 
 @pytest.mark.parametrize(

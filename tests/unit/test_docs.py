@@ -114,10 +114,7 @@ def test_the_charts_have_each_state() -> None:
     text = (ROOT / "docs" / "how-it-works.md").read_text()
     charts = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     states = [set(re.findall(r"^    (?:\[\*\]|[A-Z]+) --> ([A-Z]+)", chart, re.MULTILINE)) for chart in charts]
-    assert states == [
-        set(get_args(JobStatus)),
-        set(get_args(ExecutionStatus)) - {"EXPIRED"},
-    ]  # which nothing makes in this release
+    assert states == [set(get_args(JobStatus)), set(get_args(ExecutionStatus))]
 
 
 def test_the_glossary_has_each_word_once_and_in_order() -> None:

@@ -202,6 +202,13 @@ _BROUGHT: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
     "failed": ({"status": "FAILED"}, "FAILED", "FAILED", ["FAILED"]),
     "cancelled": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
     "cancelled, failed": ({"status": "FAILED", "is_retryable": True}, "CANCELLED", "CANCELLED", ["FAILED"]),
+    "cancelled, aborted for good": (
+        {"status": "UNKNOWN", "error": '{"type": "cancelled", "message": "it was"}'},
+        "CANCELLED",
+        "CANCELLED",
+        ["UNKNOWN"],
+    ),
+    "cancelled, refused for good": ({"status": "FAILED"}, "FAILED", "FAILED", ["FAILED"]),
     "in the history": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
     "unstorable": ({"response": '{"body": "\\u0000"}'}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
     "limited, unstorable": ({"response": '"\ud800"'}, "SUCCESS", "SUCCESS", ["SUCCESS"]),

@@ -101,6 +101,18 @@ async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered
     assert (rendered, receiver.requests) == ([], [])
 
 
+async def test_what_is_cancelled_while_it_waits_for_its_turn_is_given_back_unsent() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        with renderer_at_work() as is_free:
+            unwanted = leased(seconds=60)
+            under_way = asyncio.create_task(attempt(unwanted, target(receiver), transport))
+            await asyncio.sleep(0)
+            attempts.abort(unwanted)
+            is_free.set()
+            assert await under_way is None
+    assert receiver.requests == []
+
+
 @pytest.mark.parametrize(
     "text",
     ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}'],

@@ -41,6 +41,7 @@ begin
                (job.pointer).last_run_at,
                (job.pointer).next_tick_at as pointer_at,
                (job.whole).max_runs - (job.pointer).runs as runs_left,
+               make_interval(secs => (job.whole).deadline_seconds) as deadline,
                kronos.tick_id((job.whole).job_id, tick.scheduled_at) as execution_id, tick.*
           from job
          cross join lateral (select *
@@ -89,10 +90,10 @@ begin
     ), delivered as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                           timeout_ms, input, overlap_key)
+                                           timeout_ms, input, overlap_key, deadline_at)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
                starts_at, case when is_held then 'infinity' else starts_at end, max_attempts, max_crashes,
-               timeout_ms, input, overlap_key
+               timeout_ms, input, overlap_key, scheduled_at + deadline
           from placed
          where kind = 'DELIVER'
            and not exists (select from finished where finished.execution_id = placed.execution_id)

@@ -24,13 +24,14 @@ begin
     end if;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, overlap_key)
+                                       timeout_ms, input, overlap_key, deadline_at)
     values (p_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, p_made_of.version, 'MANUAL',
             kronos.now(), kronos.now(),
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, p_made_of.max_attempts,
             p_made_of.max_crashes, p_made_of.timeout_ms,
             coalesce(p_input, p_job.input),
-            case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end);
+            case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end,
+            kronos.now() + make_interval(secs => p_job.deadline_seconds));
     return v_verdict;
 end
 $$;

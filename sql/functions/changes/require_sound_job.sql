@@ -13,6 +13,7 @@ declare
     v_broken constant text := case
         when not new.catch_up_window_seconds between 0 and 2678400 then 'jobs_catch_up_bounded'
         when not new.catch_up_policy in ('SKIP', 'LATEST', 'ALL') then 'jobs_catch_up_known'
+        when not new.deadline_seconds between 1 and 2678400 then 'jobs_deadline_bounded'
         when not ((new.trigger = 'DELAYED') = (new.run_at is not null)
                   and (new.run_at_local is null or new.trigger = 'DELAYED'))
             then 'jobs_delayed_has_run_at'
@@ -55,7 +56,7 @@ create or replace trigger jobs_stay_sound
     before insert or update of job_id, first_version_id, version, previous_version_id, replaced_by_id,
         name, title, trigger, cron, every, anchor, anchor_local, timezone, schedule, alarm, description,
         run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
-        catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at
+        catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at, deadline_seconds
     on kronos.jobs
     for each row execute function kronos.require_sound_job();
 alter table kronos.jobs enable always trigger jobs_stay_sound;

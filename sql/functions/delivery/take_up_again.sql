@@ -1,8 +1,8 @@
--- take_up_again: a failed or cancelled execution of a workspace is due again, under its own
+-- take_up_again: a failed, cancelled or expired execution of a workspace is due again, under its own
 -- id, so that its receiver sees the same idempotency key; its attempts go on counting, up to as many more as
 -- the version of its endpoint allows that it goes to: the latest, or with p_endpoint_version 'same' the one
 -- that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is
--- there (release_next). A one-shot that was COMPLETED is ACTIVE again.
+-- there (release_next). A one-shot that was COMPLETED is ACTIVE again. A deadline counts anew, from now.
 -- The row of the job's newest version is locked first, as by a session that cancels it: so no run is made of
 -- a job that is being cancelled.
 -- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
@@ -58,7 +58,7 @@ begin
     end if;
     -- Locked: a backfill may be making it due again (redrive).
     select * into v_failed from kronos.execution_done where execution_id = p_execution_id for update;
-    if not found or v_failed.status not in ('FAILED', 'CANCELLED') then
+    if not found or v_failed.status not in ('FAILED', 'CANCELLED', 'EXPIRED') then
         return 'not_failed';
     end if;
     select made_of.version, made_of.max_attempts, made_of.max_crashes,
@@ -80,7 +80,7 @@ begin
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
                                        max_attempts, max_crashes, timeout_ms, started_at, input, error,
-                                       overlap_key, backfill_id)
+                                       overlap_key, backfill_id, deadline_at)
     values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id,
             v_made_of.version, v_failed.cause,
             v_failed.scheduled_at, v_failed.run_at, v_failed.created_at,
@@ -88,7 +88,8 @@ begin
             v_failed.attempt_count,
             least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts),
             v_made_of.max_crashes, v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,
-            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id)
+            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id,
+            kronos.now() + make_interval(secs => v_newest.deadline_seconds))
         -- it was in the queue as well (a restored copy): there it is due
         on conflict (execution_id) do nothing;
     perform pg_notify('kronos_work', '');

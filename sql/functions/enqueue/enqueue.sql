@@ -11,12 +11,13 @@ create or replace function kronos.enqueue(endpoint text, input jsonb default '{}
                                           run_at timestamptz default null, name text default null,
                                           title text default null, tags text[] default null,
                                           idempotency_key text default null,
-                                          on_success jsonb default null, on_failure jsonb default null)
+                                          on_success jsonb default null, on_failure jsonb default null,
+                                          deadline_seconds integer default null)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
 begin
-    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure) = 0
+    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure, deadline_seconds) = 0
     and endpoint is not null and kronos.is_plain_input(input) then
         return (kronos.enqueue_plain_jobs(array[endpoint], array[input], false))[1];
     end if;
@@ -25,6 +26,6 @@ begin
                 || jsonb_strip_nulls(jsonb_build_object(
                        'run_at', kronos.instant_text(run_at), 'name', name, 'title', title, 'tags', tags,
                        'idempotency_key', idempotency_key, 'on_success', on_success,
-                       'on_failure', on_failure))), false))[1];
+                       'on_failure', on_failure, 'deadline_seconds', deadline_seconds))), false))[1];
 end
 $$;

@@ -6,7 +6,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key', 'on_success', 'on_failure'];
+                                     'idempotency_key', 'on_success', 'on_failure', 'deadline_seconds'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -16,8 +16,7 @@ begin
     end if;
     field := (select min(key) from jsonb_object_keys(p_job) as key where key <> all (c_known));
     if field is not null then
-        fault := 'there is no such field';
-        hint := format('known are %s', array_to_string(c_known, ', '));
+        fault := 'there is no such field'; hint := format('known are %s', array_to_string(c_known, ', '));
         return;
     end if;
     select each.field, each.fault, each.hint into field, fault, hint
@@ -41,7 +40,10 @@ begin
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
              not kronos.is_text(p_job -> 'run_at',
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
-             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30')
+             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
+            (8, 'deadline_seconds', 'a deadline is a whole number of seconds from 1 to 2678400',
+             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400),
+             'write it like 3600, or leave it out: it is delivered however late')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

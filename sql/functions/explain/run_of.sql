@@ -22,7 +22,9 @@ begin
                                   'attempt_count', run.attempt_count, 'max_attempts', run.max_attempts,
                                   'tick_count', run.tick_count,
                                   'worker_id', run.worker_id, 'error', run.error,
-                                  'caused_by', link.caused_by, 'callbacks', link.callbacks)
+                                  'caused_by', link.caused_by, 'callbacks', link.callbacks,
+                                  'deadline_at', kronos.iso(run.deadline_at),
+                                  'cancel_reason', run.cancel_reason)
           from (select live.execution_id, live.cause,
                        case when live.claim_token is not null                  then 'RUNNING'
                             when live.attempt_count > 0                        then 'RETRYING'
@@ -35,13 +37,15 @@ begin
                        live.visible_at = 'infinity' as is_held, live.created_at,
                        live.started_at, null::timestamptz as completed_at,
                        case when live.claim_token is not null then live.visible_at end as lease_until,
-                       live.attempt_count, live.max_attempts, 1 as tick_count, live.worker_id, live.error
+                       live.attempt_count, live.max_attempts, 1 as tick_count, live.worker_id, live.error,
+                       live.deadline_at, live.cancel_reason
                   from kronos.execution_live as live
                  where live.execution_id = any (v_ids)
                 union all
                 select done.execution_id, done.cause, done.status, done.status_reason, done.scheduled_at,
                        done.run_at, null, false, done.created_at, done.started_at, done.completed_at, null,
-                       done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error
+                       done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error,
+                       null, null
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)) as run
           join kronos.links_of(v_ids) as link using (execution_id)

@@ -1,11 +1,12 @@
 -- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take
 -- their place (REPLACE): they are CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot
--- is given back, and its worker's result comes too late (attempt_late). Passes over what another session has
--- locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
--- ended by release_next, a fraction of a second later.
--- Locked first and then read again: a claim that was committed between a statement's snapshot and its locks
--- is in the execution's row, and would not be in the gate's count that the same statement goes by. The caller
--- holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
+-- is given back, and its worker, which ends the request as soon as it hears of it (ask_for_aborts), has a
+-- result that comes too late (attempt_late). Passes over what another session has locked, execution or gate:
+-- it is called with other locks held, so it must not wait. What is left then is ended by release_next, a
+-- fraction of a second later. Locked first and then read again: a claim that was committed between a
+-- statement's snapshot and its locks is in the execution's row, and would not be in the gate's count that the
+-- same statement goes by. The caller holds the row lock of the job's newest version.   Returns: whether
+-- nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -21,6 +22,8 @@ begin
                      from kronos.execution_live
                     where overlap_key = p_overlap_key and overlap_nth >= v_from and created_at < p_before
                       for update skip locked);
+    perform kronos.ask_for_aborts(array(select execution_id from kronos.execution_live
+                                         where execution_id = any (v_old) and claim_token is not null));
     v_gates := array(select endpoint_id
                        from kronos.endpoint_gate
                       where endpoint_id in (select endpoint_id
@@ -37,8 +40,7 @@ begin
         update kronos.endpoint_gate as gate
            set in_flight = gate.in_flight - slot.executions
           from (select endpoint_id, count(*)::integer as executions
-                  from replaced
-                 where holds_slot
+                  from replaced where holds_slot
                  group by endpoint_id) as slot
          where gate.endpoint_id = slot.endpoint_id
     ), archived as (
@@ -47,8 +49,8 @@ begin
           from replaced
          cross join lateral kronos.archived(
                    replaced.whole, 'CANCELLED',
-                   jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), null, replaced.error,
-                   ended_at
+                   jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail),
+                   null, replaced.error, ended_at
                ) as done
             -- a run that its history has already (a pointer set back, a restored copy)
             on conflict (execution_id) do nothing
@@ -65,8 +67,7 @@ begin
           from replaced
          where claim_token is not null
     )
-    delete from kronos.execution_live as live
-     using replaced
+    delete from kronos.execution_live as live using replaced
      where live.execution_id = replaced.execution_id;
     return not exists (select from kronos.execution_live
                         where overlap_key = p_overlap_key and overlap_nth >= v_from);

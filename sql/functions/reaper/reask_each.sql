@@ -35,7 +35,8 @@ begin
            for update of execution skip locked
     ), execution as (
         update kronos.execution_live as execution
-           set scheduled_at = held.at, run_at = held.at, visible_at = held.at
+           set scheduled_at = held.at, run_at = held.at, visible_at = held.at,
+               deadline_at = held.at + (execution.deadline_at - execution.scheduled_at)
           from held
          where execution.execution_id = held.execution_id
         returning execution.job_id

@@ -1,10 +1,11 @@
 -- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out,
--- runs that wait for one that has ended, backfills, operations, runs of chains (run_chained), executions of
--- cancelled jobs (cancel_all) and jobs that have still to follow their workspace (turn_all), for 50 ms each.
--- p_limit bounds each of the others. Workers that have room call it a few times a second. They look at the
--- leases that ended within the last three seconds, and every few seconds at all of them; of the runs that
--- wait they look at a part each time (release_held). So it costs the same whatever was delivered and however
--- many wait. keep_leases looks at all of both, each minute.
+-- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, backfills,
+-- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all) and jobs that have
+-- still to follow their workspace (turn_all), for 50 ms each. p_limit bounds each of the others. Workers that
+-- have room call it a few times a second. They look at the leases that ended within the last three seconds,
+-- and every few seconds at all of them; of the runs that wait they look at a part each time (release_held).
+-- So it costs the same whatever was delivered and however many wait. keep_leases looks at all of both, each
+-- minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
 -- chain is due, no cancelled job has executions left and no job has a workspace to follow; else the next call
 -- is worth making soon.
@@ -17,6 +18,7 @@ begin
     select expired.requeued, expired.failed into requeued, failed
       from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity'
                                               else kronos.now() - interval '3 seconds' end) as expired;
+    perform kronos.expire_deadlines(p_limit);
     released := kronos.release_held(p_limit, p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
     if kronos.advance_operations(p_limit) is not null then

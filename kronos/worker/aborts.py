@@ -1,0 +1,87 @@
+"""Ends deliveries under way that are not wanted any more: their executions were cancelled, or are not this worker's."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence, Set
+
+import psycopg
+
+from kronos.worker import claims
+from kronos.worker.attempt import Leased, abort, boot_time
+from kronos.worker.link import Link
+
+_log = logging.getLogger("kronos.worker")
+# A cancellation is told of at once (kronos_aborts). This is for one that nobody heard, and for a claim that ended
+# without a word: what has been under way for so long is asked for so often.
+_LOOK_SECONDS = 3.0
+# What is told is true of a row, or of none: a delivery is only ended where PostgreSQL says so. Anybody may tell.
+_MOST_TOLD = 10_000
+
+
+class Aborts:
+    """What was said of cancellations, and the next look at those that nobody said."""
+
+    def __init__(self, link: Link, under_way: Set[Leased], poke: Callable[[], None]) -> None:
+        self._link = link
+        self._under_way = under_way
+        self._poke = poke
+        self._told: set[str] = set()
+        self._is_look_due = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def told(self, execution_ids: Iterable[str]) -> None:
+        """Someone says that these were cancelled."""
+        if not self._under_way:
+            return
+        if len(self._told) < _MOST_TOLD:
+            self._told.update(execution_ids)
+        else:
+            self._is_look_due = True
+        self._poke()
+
+    @property
+    def are_due(self) -> bool:
+        """Whether `end` has something to ask."""
+        return bool(self._told) or self._is_look_due
+
+    def watch(self) -> None:
+        """Look by itself, every few seconds, until `close`."""
+        self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self.watch()
+        if self._under_way:
+            self._is_look_due = True
+            self._poke()
+
+    async def end(self) -> None:
+        """End those under way that PostgreSQL does not know as theirs, or knows as cancelled."""
+        told, self._told = self._told, set()
+        is_look, self._is_look_due = self._is_look_due, False
+        latest = boot_time() - _LOOK_SECONDS
+        wanted = [
+            leased
+            for leased in self._under_way
+            if leased.claim.execution_id in told or (is_look and leased.began_at <= latest)
+        ]
+        if wanted:
+            await self.end_among(wanted)
+
+    async def end_among(self, wanted: Sequence[Leased]) -> None:
+        """As `end`, of these."""
+        try:
+            unwanted = await claims.unwanted(self._link, [(each.claim.execution_id, each.token) for each in wanted])
+        except psycopg.Error as error:
+            _log.debug("asking for cancelled executions failed: %s", error)
+            self._is_look_due = True
+            await self._link.pause()
+            return
+        for leased in wanted:
+            if (leased.claim.execution_id, leased.token) in unwanted and leased in self._under_way:
+                _log.info("execution %s: its delivery is ended, nobody wants it any more", leased.claim.execution_id)
+                abort(leased)
