@@ -5,7 +5,8 @@ as $$
 begin
     execute format('grant usage on schema kronos to %I', p_role);
     execute format('grant execute on function '
-                   'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text, jsonb, jsonb, integer), '
+                   'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text, jsonb, jsonb,'
+                   ' integer), '
                    'kronos.enqueue_many(jsonb) to %I', p_role);
 end
 $$;
