@@ -325,3 +325,19 @@ def test_what_nobody_knows_and_must_not_be_repeated_says_so_in_its_dead_letter(
         " where execution_id = %s", [execution]
     ).fetchone()  # fmt: skip
     assert row == ("outcome_unknown",)
+
+
+def test_what_a_dead_worker_held_is_not_due_again_where_it_is_too_old(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    clock = Clock(superuser)
+    old, young = add_endpoint(superuser, retry_policy={"max_age_seconds": 60}), add_endpoint(superuser)
+    (execution,) = add_executions(superuser, old)
+    add_executions(superuser, young)
+    claim(worker, old, young)
+    clock.step(timedelta(seconds=61))
+    assert expire(worker) == (1, 1)
+    row = superuser.execute(
+        "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution]
+    )
+    assert row.fetchone() == ("max_age_exceeded",)

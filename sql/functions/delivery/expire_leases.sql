@@ -1,10 +1,11 @@
 -- expire_leases: ends the attempts whose lease has run out since p_since, up to p_limit: each becomes LOST,
 -- and its execution is due again at once, or FAILED where attempts or crashes are used up (max_crashes 0: at
--- most once), or CANCELLED where it was cancelled meanwhile, whatever is used up. The only evidence is the
--- row's own lease and the database's clock. The token goes with the lease, so a worker that comes back late
--- is fenced. p_since: without it each look reads the leases of all deliveries that were made while another
--- session reads in an old snapshot, 7,650 buffers after 100,000. Waits for nobody but a gate's short lock;
--- lock order: executions, gates, execution_done, attempt.
+-- most once) or it is older than its endpoint's max_age_seconds, or CANCELLED where it was cancelled
+-- meanwhile, whatever is used up. The only evidence is the row's own lease and the database's clock. The
+-- token goes with the lease, so a worker that comes back late is fenced. p_since: without it each look reads
+-- the leases of all deliveries that were made while another session reads in an old snapshot, 7,650 buffers
+-- after 100,000. Waits for nobody but a gate's short lock; lock order: executions, gates, execution_done,
+-- attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
                                                 out failed integer)
@@ -29,8 +30,10 @@ begin
     with dead as materialized (
         select live.*, live as whole, live.crashes >= live.max_crashes
                        or live.attempt_count >= live.max_attempts
-                       or live.cancel_reason is not null as is_over,
-               live.cancel_reason is not null as is_cancelled,
+                       or live.cancel_reason is not null
+                       or kronos.is_too_old(live) as is_over,
+               -- if it is over
+               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
                jsonb_build_object('type', 'lease_expired', 'message',
                    format('worker %s did not report within its lease; whether the delivery arrived is not '
                           'known', live.worker_id)) as reason
@@ -68,9 +71,12 @@ begin
         select done.*
           from dead
          cross join lateral kronos.archived(
-                   dead.whole, case when is_cancelled then 'CANCELLED' else 'FAILED' end,
-                   case when is_cancelled then cancel_reason
-                        else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end,
+                   dead.whole,
+                   case when cancel_reason is not null then 'CANCELLED' else 'FAILED' end,
+                   case when cancel_reason is not null then cancel_reason
+                        else jsonb_build_object('code', case when is_early then 'max_age_exceeded'
+                                                             else 'lease_expired' end,
+                                                'detail', reason ->> 'message') end,
                    null, reason
                ) as done
          where is_over
