@@ -4,7 +4,7 @@ neither."""
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -77,7 +77,8 @@ class Asked:
 
     view: WorkspaceView
     new: NewJob
-    job_id: UUID
+    job_id: UUID | None
+    """Of one that is its execution PostgreSQL's."""
     run_at: datetime | None
     input: bytes
     """As JSON."""
@@ -163,7 +164,7 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     job = await payload_specs.made_validated(
         view, new.endpoint, new.input, lambda validated: _made(view, asked, new, validated)
     )
-    if job.job_id != asked.job_id and (known := await _known(view, new)) is not None:
+    if asked.job_id not in (None, job.job_id) and (known := await _known(view, new)) is not None:
         return known, False
     return job, True
 
@@ -197,10 +198,8 @@ async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
 
     What has a key or a name may wait for a transaction that has it too, so it goes apart from what waits for nobody.
     """
-    apart = frozenset(
-        (what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None
-    )
-
+    said = (("key", new.idempotency_key), ("name", new.name))
+    apart = frozenset([each for each in said if each[1] is not None])
     insert = _insert(new)
 
     async def make(all_asked: Sequence[Asked]) -> list[Job | None]:
@@ -224,7 +223,7 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
         else:
             made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
     return [
-        made.get(nth) or made.get(each.job_id) or made.get(each.new.idempotency_key or "")
+        made.get(nth if each.job_id is None else each.job_id) or made.get(each.new.idempotency_key or "")
         for nth, each in enumerate(asked, 1)
     ]
 
@@ -244,9 +243,9 @@ def _insert(new: NewJob) -> Statement[Job | PlacedOneShot]:
 def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, object]:
     if is_its_execution(new):
         return {
-            "endpoints": _array(each.new.endpoint for each in asked),
-            "inputs": _array(each.input.decode() for each in asked),
-            "run_at": _array(each.run_at.isoformat() if each.run_at is not None else None for each in asked),
+            "endpoints": _array([each.new.endpoint for each in asked]),
+            "inputs": _array([each.input.decode() for each in asked]),
+            "run_at": _array([None if each.run_at is None else each.run_at.isoformat() for each in asked]),
             "wake": wake.is_wanted,
         }
     params: dict[str, object] = {
@@ -256,9 +255,9 @@ def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, obje
     return params if new.trigger == "CRON" else params | {"wake": wake.is_wanted}
 
 
-def _array(texts: Iterable[str | None]) -> str:
+def _array(texts: Sequence[str | None]) -> str:
     """An array as PostgreSQL reads it, of any texts: psycopg writes a list element by element."""
-    return f"{{{','.join('null' if text is None else _quoted(text) for text in texts)}}}"
+    return f"{{{','.join(['null' if text is None else _quoted(text) for text in texts])}}}"
 
 
 def _quoted(text: str) -> str:
@@ -306,11 +305,18 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 def is_its_execution(new: NewJob) -> bool:
     """A one-shot that has nothing which its execution lacks: such a job is one row
     (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
-    said = (
-        new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at), new.on_success, new.on_failure,
-        new.deadline_seconds,
-    )  # fmt: skip
-    return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
+    return (
+        new.trigger != "CRON"
+        and new.name is None
+        and new.title is None
+        and not new.tags
+        and new.idempotency_key is None
+        and new.on_success is None
+        and new.on_failure is None
+        and new.deadline_seconds is None
+        and new.dst_gap == "SHIFT"
+        and schedules.local_time(new.run_at) is None
+    )
 
 
 def asked_of(
@@ -318,9 +324,10 @@ def asked_of(
 ) -> Asked:
     """The job as a statement takes it, under a new id. `read`: a CRON job's schedule; `has_tick`: its next tick is
     within the job's window."""
-    job_id, input = uuid4(), orjson.dumps(new.input)
+    input = orjson.dumps(new.input)
     if is_its_execution(new):
-        return Asked(view=view, new=new, job_id=job_id, run_at=run_at, input=input, record={}, size=len(input))
+        return Asked(view=view, new=new, job_id=None, run_at=run_at, input=input, record={}, size=len(input))
+    job_id = uuid4()
     record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
     record |= {
         **{name: getattr(new, name) for name in JOB_TERMS},
