@@ -15,7 +15,7 @@ _log = logging.getLogger("kronos.worker")
 # without a word: what has been under way for so long is asked for so often.
 _LOOK_SECONDS = 3.0
 # What is told is true of a row, or of none: a delivery is only ended where PostgreSQL says so. Anybody may tell.
-_MOST_TOLD = 10_000
+_MOST_TOLD, _ID_CHARACTERS = 10_000, 36
 
 
 class Aborts:
@@ -30,11 +30,10 @@ class Aborts:
         self._timer: asyncio.TimerHandle | None = None
 
     def told(self, execution_ids: Iterable[str]) -> None:
-        """Someone says that these were cancelled."""
-        if not self._under_way:
-            return
+        """Someone says that these were cancelled. A claim whose answer is on its way may have one of them: it is looked
+        for once its delivery has begun."""
         if len(self._told) < _MOST_TOLD:
-            self._told.update(execution_ids)
+            self._told.update(each for each in execution_ids if len(each) == _ID_CHARACTERS)
         else:
             self._is_look_due = True
         self._poke()
@@ -78,7 +77,7 @@ class Aborts:
             unwanted = await claims.unwanted(self._link, [(each.claim.execution_id, each.token) for each in wanted])
         except psycopg.Error as error:
             _log.debug("asking for cancelled executions failed: %s", error)
-            self._is_look_due = True
+            self._told.update(each.claim.execution_id for each in wanted)
             await self._link.pause()
             return
         for leased in wanted:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -199,12 +199,16 @@ async def test_told_of_more_than_is_kept_it_looks_at_all_of_them(link: Link) -> 
     poked: list[None] = []
     under_way: set[Leased] = set()
     aborts = Aborts(link, under_way, lambda: poked.append(None))
-    aborts.told(["nobody's"])
-    assert (aborts.are_due, poked) == (False, [])  # nothing is under way: it is another worker's
-    under_way.add(Leased.__new__(Leased))
-    aborts.told(str(nth) for nth in range(20_000))
-    aborts.told(["one more"])
-    assert (aborts.are_due, aborts._is_look_due, len(poked)) == (True, True, 2)
+    aborts.told(["nonsense", ""])
+    assert not aborts.are_due
+    aborts.told([str(uuid4())])
+    assert aborts.are_due  # its claim may be on its way
+    await aborts.end()
+    assert not aborts.are_due  # it was another worker's
+    aborts.told(str(uuid4()) for _ in range(10_000))
+    assert not aborts._is_look_due
+    aborts.told([str(uuid4())])
+    assert (aborts._is_look_due, len(poked)) == (True, 4)
 
 
 @pytest.mark.parametrize("count", [1, 200, 201, 450])
