@@ -24,7 +24,8 @@ begin
                             'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
-                            'document_versions', 'sql_grants', 'secrets']) as relation
+                            'document_versions', 'sql_grants', 'secrets',
+                            'workspace_gate']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -32,7 +33,7 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                            'operations', 'secrets']) as relation
+                            'operations', 'secrets', 'workspace_gate']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api
@@ -55,7 +56,8 @@ begin
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late',
-                            'heartbeats', 'document_versions', 'cancelled_jobs', 'secrets']) as relation
+                            'heartbeats', 'document_versions', 'cancelled_jobs', 'secrets',
+                            'workspace_gate']) as relation
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'

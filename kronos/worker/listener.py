@@ -18,6 +18,8 @@ _log = logging.getLogger("kronos.worker")
 _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace notifies of.
 _OLD_WORK = "old"
+# What limit_workspace and tell_limits notify of.
+_LIMITS = "limits"
 _ZONES = "kronos_zones"
 # What store_secret and delete_secret tell: whose secret it is.
 _SECRETS = "kronos_secrets"
@@ -79,6 +81,7 @@ class Listener:
             return
         if notify.channel == _ZONES:
             self._are_zones_new = True
+        self._wake.are_limits_new |= notify.payload == _LIMITS
         self._wake.now(_id_of(notify.payload), is_old=notify.payload == _OLD_WORK)
 
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
