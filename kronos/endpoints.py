@@ -51,6 +51,15 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How many deliveries may begin, `burst` of them at once after a quiet time."""
+
+    count: int
+    per_seconds: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
     """What a caller says of an endpoint."""
 
@@ -66,6 +75,7 @@ class NewEndpoint:
     use: VersionUse = "snapshot"
     secrets: tuple[str, ...] = ()
     signing_secrets: tuple[str, ...] = ()
+    rate: Rate | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -255,4 +265,7 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "max_in_flight": new.max_in_flight,
         "secrets": list(new.secrets),
         "signing_secrets": list(new.signing_secrets),
+        "rate_count": new.rate.count if new.rate else None,
+        "rate_seconds": new.rate.per_seconds if new.rate else None,
+        "rate_burst": new.rate.burst if new.rate else None,
     }

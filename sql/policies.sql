@@ -33,7 +33,7 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                            'operations', 'secrets', 'workspace_gate']) as relation
+                            'operations', 'secrets']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api
@@ -44,14 +44,14 @@ begin
         -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
         -- sees them all and makes them.
         select 'of_the_api', relation, 'to kronos_api using (true)'
-          from unnest(array['workspaces', 'turns']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
          union all
         select 'of_workspace', relation,
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
                    '''kronos.workspace_id'', true), '''')::uuid)
                                                     or (select current_setting('
                    '''kronos.instance_admin'', true)) = ''on'')'
-          from unnest(array['workspaces', 'turns']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',

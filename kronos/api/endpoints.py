@@ -58,9 +58,9 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
     endpoint = await endpoints.get(view, name)
-    if is_known(endpoint.version, if_none_match):
+    if is_known(endpoint.version, if_none_match) and endpoint.usage is None:
         return unchanged(endpoint.version)
-    return answer(endpoint, ETag=etag(endpoint.version))
+    return answer(endpoint, ETag=_tag(endpoint))
 
 
 @router.get(
@@ -103,7 +103,7 @@ async def put_endpoint(
     endpoint, is_new = await endpoints.replace(
         view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist, force=query.force
     )
-    return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
+    return _made(call, endpoint) if is_new else answer(endpoint, ETag=_tag(endpoint))
 
 
 @router.post(
@@ -163,9 +163,11 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
 
 def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
     location = call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name)
-    return answer(
-        endpoint, 201 if is_new else 200, Location=location, ETag=etag(endpoint.version), is_repeat=not is_new
-    )
+    return answer(endpoint, 201 if is_new else 200, Location=location, ETag=_tag(endpoint), is_repeat=not is_new)
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return etag(endpoint.version, is_moving=endpoint.usage is not None)
 
 
 async def _first(view: WorkspaceView, new: NewEndpoint) -> Endpoint:

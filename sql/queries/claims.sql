@@ -81,8 +81,8 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- exact counter, and one that is locked is being served by another claimer (open_gates); unlimited endpoints'
 -- gates are only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember;
 -- nor of a cancelled job whose executions are being ended (cancelled_jobs). The floor is a hint that skips
--- the dead beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest),
--- what is claimed is made of that one; its timeout and attempts stay as they were.
+-- the dead beginning of the index; '-infinity' every few seconds. Where the gate names a version (use:
+-- latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor

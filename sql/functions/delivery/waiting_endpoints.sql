@@ -1,6 +1,6 @@
 -- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the
 -- first p_endpoints with anything to claim, and what it waits for: null, a worker; else its workspace or its
--- own gate.
+-- own gate, or a limit of one of them.
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim
 -- (list_due_endpoints measures it), so it costs the same however much waits and however much there was.
 -- p_from: what was due before is not looked at.
@@ -32,8 +32,19 @@ as $$
     select endpoint.endpoint_id, endpoint.visible_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
                 when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
-                when gate.in_flight >= gate.max_in_flight
-                    then format('its %s deliveries at once are under way', gate.max_in_flight)
+                when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
+                    then (select case state.closed_by
+                                      when 'endpoint_full'
+                                          then format('its %s deliveries at once are under way',
+                                                      state.max_in_flight)
+                                      when 'workspace_full'
+                                          then format('the %s deliveries at once of its workspace are under way',
+                                                      state.max_concurrency)
+                                      when 'rate_limited'
+                                          then format('it takes %s in %s s', state.rate_count,
+                                                      state.rate_seconds)
+                                 end
+                            from kronos.gate_state(endpoint.endpoint_id) as state)
            end
       from endpoint
       join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id
