@@ -56,9 +56,10 @@ update kronos.workspaces
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
           kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
-          (select gate.in_flight
-             from kronos.workspace_gate as gate
-            where gate.workspace_id = workspaces.workspace_id) as in_flight;
+          case when max_concurrency is not null      -- its gate comes after this
+               then coalesce((select gate.in_flight
+                                from kronos.workspace_gate as gate
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
 
 -- name: rename_workspace
 -- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
@@ -76,9 +77,10 @@ update kronos.workspaces
    and status <> 'DELETED'
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
           kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
-          (select gate.in_flight
-             from kronos.workspace_gate as gate
-            where gate.workspace_id = workspaces.workspace_id) as in_flight;
+          case when max_concurrency is not null      -- its gate comes after this
+               then coalesce((select gate.in_flight
+                                from kronos.workspace_gate as gate
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
 
 -- name: match_workspace
 -- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in

@@ -124,5 +124,5 @@ def test_explain_says_which_limit_an_execution_waits_for_with_its_numbers(
         " where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
     )
     assert limited.connection.execute(waiting, [job_id]).fetchall() == [
-        ("the 2 deliveries at once of its workspace are under way",)
+        ("its workspace's 2 deliveries at once are under way",)
     ]

@@ -1,12 +1,18 @@
 -- count_in_workspaces: what endpoints' gates count, their workspaces' gates count as well, where there are
 -- any: in the same transaction, no matter who claims, ends, gives back or expires. The workspaces in
--- ascending order, after the gates. Once a statement, which nearly always has nothing to count.
+-- ascending order, after the gates. For each gate that was changed, so that a statement that changes none pays nothing
+-- (one for each statement cost a batch of ten retries 6 %); the first of them counts for all.
 create or replace function kronos.count_in_workspaces() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-    if not exists (select from after) then
+    if new.endpoint_id <> (select changed.endpoint_id
+                             from after as changed
+                             join before on before.endpoint_id = changed.endpoint_id
+                            where changed.in_flight <> before.in_flight
+                            order by changed.endpoint_id
+                            limit 1) then
         return null;
     end if;
     with change as materialized (
@@ -14,7 +20,6 @@ begin
           from after
           join before on before.endpoint_id = after.endpoint_id
          group by after.workspace_id
-        having sum(after.in_flight - before.in_flight) <> 0
          order by after.workspace_id
     ), locked as materialized (
         select change.workspace_id, change.executions
@@ -33,4 +38,5 @@ end
 $$;
 create or replace trigger endpoint_gate_counts_in_workspaces
     after update on kronos.endpoint_gate referencing old table as before new table as after
-    for each statement execute function kronos.count_in_workspaces();
+    for each row when (old.in_flight <> new.in_flight)
+    execute function kronos.count_in_workspaces();

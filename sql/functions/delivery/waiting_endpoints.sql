@@ -38,7 +38,7 @@ as $$
                                           then format('its %s deliveries at once are under way',
                                                       state.max_in_flight)
                                       when 'workspace_full'
-                                          then format('the %s deliveries at once of its workspace are under way',
+                                          then format('its workspace''s %s deliveries at once are under way',
                                                       state.max_concurrency)
                                       when 'rate_limited'
                                           then format('it takes %s in %s s', state.rate_count,
