@@ -2,9 +2,10 @@
 
 import random
 import threading
+import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
@@ -15,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clock import Clock
+from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in_flight
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
 from sql_factory import value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+from worker.running import Worker, until
 
 _NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)  # what tests make is due then
 
@@ -264,6 +267,26 @@ def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
     other.rollback()
     assert (run(worker, "list_locked", asked), len(claim(worker, limited)[1])) == ([], 3)
     finalize(worker, token, running)
+
+
+async def test_a_worker_delivers_at_the_rate_and_at_once_when_it_is_changed(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    """With a token a day, and then one in 25 ms: nothing of it waits for the poll."""
+    async with Receiver(answer(), keep=True) as receiver:
+        endpoint, free = add_endpoint(superuser, url=receiver.url), add_endpoint(superuser, url=receiver.url)
+        _set_rate(superuser, endpoint, 1, 86_400, 1)
+        add_executions(superuser, endpoint, 22)
+        await start(poll_seconds=60).started()
+        of_it = "select count(*) from kronos.execution_live where endpoint_id = %s"
+        await until(lambda: value(superuser, of_it, [endpoint.endpoint_id]) == 21, "the only token")
+        add_executions(superuser, free, 30, is_told=True)
+        await until(lambda: value(superuser, of_it, [free.endpoint_id]) == 0, "what has no limit")
+        assert value(superuser, of_it, [endpoint.endpoint_id]) == 21
+        began = time.monotonic()
+        _set_rate(superuser, endpoint, 40, 1, 1)
+        await until(lambda: value(superuser, of_it, [endpoint.endpoint_id]) == 0, "the rest, at the new rate")
+        assert time.monotonic() - began >= 0.5, "20 tokens take half a second"
 
 
 def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspace(

@@ -1,7 +1,7 @@
 -- count_in_workspaces: what endpoints' gates count, their workspaces' gates count as well, where there are
 -- any: in the same transaction, no matter who claims, ends, gives back or expires. The workspaces in
--- ascending order, after the gates. For each gate that was changed, so that a statement that changes none pays nothing
--- (one for each statement cost a batch of ten retries 6 %); the first of them counts for all.
+-- ascending order, after the gates. For each gate that was changed, so that a statement that changes none
+-- pays nothing (one for each statement cost a batch of ten retries 6 %); the first of them counts for all.
 create or replace function kronos.count_in_workspaces() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
