@@ -74,6 +74,15 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How many deliveries may begin, `burst` of them at once after a quiet time."""
+
+    count: int
+    per_seconds: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
     """What a caller says of an endpoint."""
 
@@ -90,6 +99,7 @@ class NewEndpoint:
     secrets: tuple[str, ...] = ()
     signing_secrets: tuple[str, ...] = ()
     on_disabled: OnDisabled = "WAIT"
+    rate: Rate | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -302,6 +312,9 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "secrets": list(new.secrets),
         "signing_secrets": list(new.signing_secrets),
         "on_disabled": new.on_disabled,
+        "rate_count": new.rate.count if new.rate else None,
+        "rate_seconds": new.rate.per_seconds if new.rate else None,
+        "rate_burst": new.rate.burst if new.rate else None,
     }
 
 

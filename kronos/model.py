@@ -37,7 +37,7 @@ OnDisabled = Literal["WAIT", "SKIP"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last suspension or
-    resumption."""
+    resumption. `in_flight` of `max_concurrency` deliveries are under way; both None where none are counted."""
 
     workspace_id: UUID
     slug: str
@@ -47,11 +47,14 @@ class Workspace:
     created_at: datetime
     suspended_at: datetime | None
     jobs_left: int
+    max_concurrency: int | None
+    in_flight: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where deliveries go, at its present version."""
+    """Where deliveries go, at its present version. `usage` of its limits, and its workspace's, is as of now; None where
+    there are none."""
 
     endpoint_id: UUID
     workspace: str
@@ -70,6 +73,8 @@ class Endpoint:
     updated_at: datetime
     on_disabled: OnDisabled
     health: JsonObject
+    limits: JsonObject
+    usage: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from kronos import errors
@@ -27,6 +27,12 @@ _AGAIN_SECONDS = 0.02
 _TRIES = 50
 """How many steps in a row may find nothing to do before it ends: another session holds what is left."""
 _UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
+
+
+class Limit(NamedTuple):
+    """How many of a workspace's deliveries may be under way at once; None: any number."""
+
+    max_concurrency: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +80,10 @@ _TURN_FURTHER = statement("workspaces.turn_further", Following)
 _DELETE = statement("workspaces.delete_workspace", WorkspaceDeletion)
 
 
-async def create(view: InstanceView, *, slug: str, name: str) -> Workspace:
+async def create(view: InstanceView, *, slug: str, name: str, max_concurrency: int | None = None) -> Workspace:
     """A new workspace. Raises Conflict when the slug is taken."""
-    if (workspace := await view.one_or_none(_INSERT, {"slug": slug, "name": name})) is None:
+    params = {"slug": slug, "name": name, "max_concurrency": max_concurrency}
+    if (workspace := await view.one_or_none(_INSERT, params)) is None:
         raise errors.Conflict(
             f"the slug {slug!r} is taken",
             faults=(
@@ -102,22 +109,29 @@ async def update(
     *,
     name: str | None,
     status: Literal["ACTIVE", "SUSPENDED"] | None,
+    limit: Limit | None = None,
     if_match: Collection[int] | None = None,
 ) -> Workspace:
-    """Rename, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts
+    """Rename, limit, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts
     (`jobs_left`).
 
     Raises WorkspaceNotFound, Forbidden, PreconditionFailed, DatabaseUnavailable: nothing was changed.
     """
     _refuse_system(view)
-    params = {"workspace": view.workspace, "name": name, "if_match": _listed(if_match)}
+    params = {
+        "workspace": view.workspace,
+        "name": name,
+        "is_limited": limit is not None,
+        "max_concurrency": limit.max_concurrency if limit is not None else None,
+        "if_match": _listed(if_match),
+    }
     if status is None:
         updated, found = await view.write_then_read(_UPDATE, params, _GET, params)
         if not updated and found and if_match is not None and found[0].version not in if_match:
             raise errors.PreconditionFailed(
                 f"the workspace is at version {found[0].version}, which If-Match does not name"
             )
-        return _present(view, updated)
+        return _present(view, found if updated else [])
     turn = _SUSPEND if status == "SUSPENDED" else _RESUME
     _, _, updated = await view.prepare_write_read(_MATCH, turn, _RENAME, params)
     workspace = _present(view, updated)

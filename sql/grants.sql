@@ -43,7 +43,7 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
-                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health
+                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents to kronos_api;
@@ -58,6 +58,8 @@ grant select (secret_id, workspace_id, name, version, key_id, signs, public_key,
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
+-- locked by a claim (open_gates); count_in_workspaces counts in it
+grant select, update on kronos.workspace_gate to kronos_worker;
 grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
                 kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs,
                 kronos.secrets, kronos.endpoint_health to kronos_worker;

@@ -25,7 +25,7 @@ begin
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
-                             'job_callbacks', 'callbacks', 'endpoint_health']) as relation
+                             'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -45,20 +45,20 @@ begin
         -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
         -- sees them all and makes them.
         select 'of_the_api', relation, 'to kronos_api using (true)'
-          from unnest(array['workspaces', 'turns']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
          union all
         select 'of_workspace', relation,
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
                    '''kronos.workspace_id'', true), '''')::uuid)
                                                     or (select current_setting('
                    '''kronos.instance_admin'', true)) = ''on'')'
-          from unnest(array['workspaces', 'turns']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'document_versions', 'cancelled_jobs', 'secrets',
-                            'endpoint_health']) as relation
+                            'endpoint_health', 'workspace_gate']) as relation
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'

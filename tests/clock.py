@@ -49,3 +49,13 @@ class Clock:
         """To this instant; from there it goes on."""
         ((true,),) = self._owner.execute("select pg_catalog.clock_timestamp()").fetchall()
         self.step(at - true - self.by)
+
+    def stand(self, at: datetime) -> None:
+        """Still, at this instant, until the next step; what columns that are left out take goes on."""
+        for name, (volatility, _) in _FUNCTIONS.items():
+            self._owner.execute(
+                f"""
+                create or replace function kronos.{name}() returns timestamptz language sql {volatility} parallel safe
+                return timestamptz '{at.isoformat()}'
+                """.encode()
+            )

@@ -28,7 +28,7 @@ _HINTS = {
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",
 }
-_MOVES = ("next_run_at", "last_run_at", "retained_from", "jobs_left", "health")
+_MOVES = ("next_run_at", "last_run_at", "retained_from", "jobs_left", "health", "in_flight", "usage")
 """Time alone moves them on while somebody edits."""
 
 
@@ -83,6 +83,8 @@ def _is_as_it_was(name: str, told: Json, present: Json) -> bool:
         return isinstance(told, dict)
     if name == "jobs_left":
         return isinstance(told, int)
+    if name in ("in_flight", "usage"):
+        return told is None or isinstance(told, int if name == "in_flight" else dict)
     # What was to come has come, and what ran last has run again.
     before, now = _instant(told), _instant(present)
     if name == "next_run_at":

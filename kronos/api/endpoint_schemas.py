@@ -245,6 +245,32 @@ class KafkaSpec(Body):
     )
 
 
+class RateBody(Body):
+    """How many deliveries may begin, retries among them: a token bucket, exact over all workers."""
+
+    count: int = Field(ge=1, le=1_000_000, description="So many in per_seconds, evenly spaced.", examples=[100])
+    per_seconds: int = Field(default=1, ge=1, le=86_400, description="A second by default.", examples=[60])
+    burst: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="So many at once after a quiet time, beyond which no span of time has more than its share; what "
+        "comes in 50 ms by default, and at least 1.",
+        examples=[10],
+    )
+
+
+class LimitsBody(Body):
+    """What deliveries are held to. What waits is delivered as soon as there is room, and takes no attempt meanwhile."""
+
+    max_in_flight: int | None = Field(
+        default=None, ge=1, le=100_000, description="The same as the endpoint's max_in_flight.", examples=[10]
+    )
+    rate: RateBody | None = Field(
+        default=None, description="How many may begin in a time; null: no limit.", examples=[{"count": 100}]
+    )
+
+
 class _EndpointFields(Body):
     """What endpoints of all types have."""
 
@@ -290,6 +316,11 @@ class _EndpointFields(Body):
         description="What becomes of its jobs' ticks while it is disabled: `WAIT`, their executions wait until it is "
         "enabled; `SKIP`, they are SKIPPED.",
         examples=["WAIT"],
+    )
+    limits: LimitsBody = Field(
+        default_factory=lambda: LimitsBody(),
+        description="What deliveries are held to.",
+        examples=[{"rate": {"count": 100, "per_seconds": 60}}],
     )
 
 

@@ -80,7 +80,7 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
     endpoint = await endpoints.get(view, name)
-    return named.current(endpoint, if_none_match, is_moving=_has_history(endpoint))
+    return named.current(endpoint, if_none_match, is_moving=_is_moving(endpoint))
 
 
 @router.get(
@@ -124,7 +124,7 @@ async def put_endpoint(
             must_exist=held.must_exist,
             force=query.force,
         )
-    return _made(call, endpoint) if is_new else named.current(endpoint, is_moving=_has_history(endpoint))
+    return _made(call, endpoint) if is_new else named.current(endpoint, is_moving=_is_moving(endpoint))
 
 
 @router.post(
@@ -174,7 +174,7 @@ async def enable_endpoint(
 ) -> Response:
     """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer, a person."""
     endpoint = await endpoints.enable(view, name)
-    return named.current(endpoint, is_moving=_has_history(endpoint))
+    return named.current(endpoint, is_moving=_is_moving(endpoint))
 
 
 @router.post("/{name}/disable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
@@ -186,7 +186,7 @@ async def disable_endpoint(
 ) -> Response:
     """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does."""
     endpoint = await endpoints.disable(view, name, actor=caller.actor, note=body.note)
-    return named.current(endpoint, is_moving=_has_history(endpoint))
+    return named.current(endpoint, is_moving=_is_moving(endpoint))
 
 
 @router.delete(
@@ -204,9 +204,10 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
 
 
 def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
-    return named.made(call, endpoint.workspace, "endpoints", endpoint, is_new=is_new, is_moving=_has_history(endpoint))
+    return named.made(call, endpoint.workspace, "endpoints", endpoint, is_new=is_new, is_moving=_is_moving(endpoint))
 
 
-def _has_history(endpoint: Endpoint) -> bool:
-    """Whether it has failed or was disabled at some time: then its health moves without a new version."""
-    return endpoint.health.get("since") is not None
+def _is_moving(endpoint: Endpoint) -> bool:
+    """Whether it shows what changes without a new version: its health, once it has failed or was disabled, and how far
+    its limits are used."""
+    return endpoint.health.get("since") is not None or endpoint.usage is not None

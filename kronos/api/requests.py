@@ -1,5 +1,6 @@
 """Requests as operations take them: what several fields say together, and what only settings can judge."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -12,6 +13,7 @@ from kronos.api.endpoint_schemas import (
     HttpSpec,
     KafkaEndpointPut,
     KafkaSpec,
+    RateBody,
     RedisStreamEndpointPut,
     RedisStreamSpec,
     RetryPolicyBody,
@@ -22,7 +24,7 @@ from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
-from kronos.endpoints import NewEndpoint, RetryPolicy
+from kronos.endpoints import NewEndpoint, Rate, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import TERMS, NewJob
 from kronos.model import JsonObject
@@ -34,6 +36,9 @@ _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
 _MOST_SECRETS = 32
+# What comes in this time is the burst of a rate of which none is given: deliveries are evenly spaced, and those of a
+# fast rate are claimed several at once.
+_BURST_SECONDS = 0.05
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 _CALLBACKS = ("on_success", "on_failure")
 
@@ -141,6 +146,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
             faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
     if not faults:
         faults += _secret_faults(body)
+    faults += _limit_faults(body)
     if retry.max_delay_ms < retry.initial_delay_ms:
         detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
         faults.append(
@@ -156,12 +162,13 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         timeout_ms=spec.timeout_ms,
         retry_policy=RetryPolicy(**retry.model_dump()),
         on_disabled=body.on_disabled,
-        max_in_flight=body.max_in_flight,
+        max_in_flight=body.limits.max_in_flight if body.max_in_flight is None else body.max_in_flight,
         payload_spec=body.payload_spec,
         config=body.config,
         use=body.use,
         secrets=_secrets(body),
         signing_secrets=tuple(body.signing_secrets),
+        rate=_rate(body.limits.rate),
     )
 
 
@@ -178,6 +185,24 @@ def _retry_faults(retry: RetryPolicyBody, *, is_http: bool) -> Iterator[Fault]:
                 continue  # as GET gives it
             hint = "Leave it out: docs/transports.md says which errors of brokers are tried again."
             yield Fault(pointer=f"/retry_policy/{name}", detail="only HTTP answers have status codes", hint=hint)
+
+
+def _rate(body: RateBody | None) -> Rate | None:
+    if body is None:
+        return None
+    burst = body.burst or max(1, math.ceil(body.count * _BURST_SECONDS / body.per_seconds))
+    return Rate(count=body.count, per_seconds=body.per_seconds, burst=burst)
+
+
+def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
+    """A limit that is said twice is said once."""
+    both = "max_in_flight" in body.model_fields_set and "max_in_flight" in body.limits.model_fields_set
+    if both and body.max_in_flight != body.limits.max_in_flight:
+        yield Fault(
+            pointer="/limits/max_in_flight",
+            detail=f"{body.limits.max_in_flight} is another limit than max_in_flight, {body.max_in_flight}",
+            hint="They are the same limit: leave one of them out.",
+        )
 
 
 _Check = tuple[str, Callable[[], object]]

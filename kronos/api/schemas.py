@@ -54,14 +54,28 @@ class WorkspaceCreate(Body):
     name: Annotated[Text, Field(max_length=200)] | None = Field(
         default=None, description="Its name for people; the slug by default.", examples=["Acme"]
     )
+    max_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Deliveries under way at once, exactly; null: no limit.",
+        examples=[50],
+    )
 
 
 class WorkspacePatch(Body):
-    """The changes to a workspace: `name`, `status` or both. What GET gives may be sent back whole, edited."""
+    """The changes to a workspace: one field at least. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(
         default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"]
+    )
+    max_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Deliveries under way at once, exactly; null: no limit.",
+        examples=[50],
     )
 
 

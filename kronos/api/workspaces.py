@@ -29,7 +29,9 @@ _COPY = kind_of(Workspace, WorkspacePatch)
 )
 async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate) -> Response:
     """Make a workspace."""
-    workspace = await workspaces.create(instance, slug=body.slug, name=body.name or body.slug)
+    workspace = await workspaces.create(
+        instance, slug=body.slug, name=body.name or body.slug, max_concurrency=body.max_concurrency
+    )
     return answer(workspace, 201, Location=call.path("workspaces", workspace.slug), ETag=etag(workspace.version))
 
 
@@ -45,7 +47,7 @@ async def list_workspaces(instance: Instance, query: Annotated[PageQuery, Query(
 async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One workspace."""
     workspace = await workspaces.get(view)
-    if is_known(workspace.version, if_none_match) and not workspace.jobs_left:
+    if is_known(workspace.version, if_none_match) and not _is_moving(workspace):
         return unchanged(workspace.version)
     return answer(workspace, ETag=_tag(workspace))
 
@@ -63,7 +65,7 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
     ),
 )
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
-    """Rename, suspend or resume a workspace. While `jobs_left` is not 0, some of its jobs have still to follow."""
+    """Rename, limit, suspend or resume a workspace. While `jobs_left` is not 0, some jobs have still to follow."""
     document = draft.document
     if _COPY.given(document):
         present = await workspaces.get(view)
@@ -72,12 +74,15 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
         if not document:
             return answer(present, ETag=_tag(present))
     body = await draft.judged(document)
-    if body.name is None and body.status is None:
-        fault = errors.Fault(pointer="", detail="the body changes nothing", hint="Give name, status or both.")
+    is_limited = "max_concurrency" in body.model_fields_set
+    if body.name is None and body.status is None and not is_limited:
+        hint = "Give name, status or max_concurrency."
+        fault = errors.Fault(pointer="", detail="the body changes nothing", hint=hint)
         raise errors.Unprocessable(fault.detail, faults=(fault,))
     if body.status is not None:
         call.take(workspaces.TURN_SECONDS)
-    workspace = await workspaces.update(view, name=body.name, status=body.status, if_match=if_match)
+    limit = workspaces.Limit(body.max_concurrency) if is_limited else None
+    workspace = await workspaces.update(view, name=body.name, status=body.status, limit=limit, if_match=if_match)
     return answer(workspace, ETag=_tag(workspace))
 
 
@@ -92,4 +97,8 @@ async def delete_workspace(view: View, if_match: IfMatch = None) -> Response:
 
 
 def _tag(workspace: Workspace) -> str:
-    return etag(workspace.version, is_moving=workspace.jobs_left > 0)
+    return etag(workspace.version, is_moving=_is_moving(workspace))
+
+
+def _is_moving(workspace: Workspace) -> bool:
+    return workspace.jobs_left > 0 or workspace.in_flight is not None

@@ -1,5 +1,6 @@
 """`kronos endpoint …`: where deliveries go, over the API."""
 
+import re
 import sys
 
 import click
@@ -24,6 +25,8 @@ _FIELDS = (
     "endpoint_id",
     "created_at",
     "updated_at",
+    "limits",
+    "usage",
 )
 _TYPES = ("HTTP", "REDIS_STREAM", "KAFKA")
 _RENDERED = (
@@ -43,6 +46,22 @@ _COLUMNS = {
 }
 
 
+class _Rate(click.ParamType[Json]):
+    """Deliveries in a time: COUNT, COUNT/SECONDS or COUNT/SECONDS/BURST."""
+
+    name = "rate"
+
+    def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
+        """The rate as the API takes it. Fails in a sentence where it is none."""
+        if not isinstance(value, str):
+            return value
+        if value == "":
+            return NULL
+        if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{1,9}){0,2}", value):
+            self.fail(f"{value!r} is no rate: write it like 100/60, which is 100 a minute", param, ctx)
+        return dict(zip(("count", "per_seconds", "burst"), map(int, value.split("/")), strict=False))
+
+
 @click.group()
 def endpoint() -> None:
     """Endpoints: where deliveries go, over HTTP or to brokers."""
@@ -59,6 +78,12 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             help="A secret that signs deliveries; again for more, the newest first. '' for none.",
         ),
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
+        click.option(
+            "--rate",
+            type=_Rate(),
+            metavar="COUNT[/SECONDS[/BURST]]",
+            help="Deliveries that may begin: 100/60 is 100 a minute; '' for no limit.",
+        ),
         click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
         click.option("--config", help="The config whose values its templates hold, by name; '': none."),
         click.option("--use", type=click.Choice(["snapshot", "latest"]), help="Which version executions are made of."),
@@ -254,8 +279,17 @@ def _changed(body: Json, options: Json) -> Json:
         use=options["use"],
         on_disabled=options["on_disabled"],
         signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
+        limits=_limits(body.get("limits"), options["rate"]),
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
+
+
+def _limits(present: Json, rate: Json) -> Json:
+    """As they were, with the rate that was given. max_in_flight is the endpoint's own field."""
+    limits = {name: value for name, value in (present or {}).items() if name != "max_in_flight"}
+    if rate is not None:
+        limits["rate"] = None if rate is NULL else rate
+    return limits or None
 
 
 def _shown(spec: Json) -> str | None:

@@ -6,9 +6,10 @@ import click
 
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
-from kronos.cli.command import Api, command, given
+from kronos.cli.command import NULL, Api, command, given
 
-_FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left")
+_FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
+           "max_concurrency", "in_flight")  # fmt: skip
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
@@ -34,9 +35,10 @@ def get(api: Api, slug: str) -> None:
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 @click.option("--name", help="Its name for people.  [default: the slug]")
-def create(api: Api, slug: str, name: str | None) -> None:
+@click.option("--max-concurrency", type=int, help="Deliveries under way at once.  [default: no limit]")
+def create(api: Api, slug: str, name: str | None, max_concurrency: int | None) -> None:
     """Make the workspace SLUG, its name in URLs."""
-    api.show(api.send("POST", body=given(slug=slug, name=name)), _FIELDS)
+    api.show(api.send("POST", body=given(slug=slug, name=name, max_concurrency=max_concurrency)), _FIELDS)
 
 
 @command(workspace, in_workspace=False)
@@ -47,9 +49,11 @@ def create(api: Api, slug: str, name: str | None) -> None:
     type=click.Choice(["ACTIVE", "SUSPENDED"], case_sensitive=False),
     help="SUSPENDED: none of its jobs runs.",
 )
-def edit(api: Api, slug: str, name: str | None, status: str | None) -> None:
-    """Rename, suspend or resume a workspace."""
-    api.show(api.send("PATCH", slug, body=given(name=name, status=status)), _FIELDS)
+@click.option("--max-concurrency", type=int, help="Deliveries under way at once; 0: no limit.")
+def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurrency: int | None) -> None:
+    """Rename, limit, suspend or resume a workspace."""
+    limit = NULL if max_concurrency == 0 else max_concurrency
+    api.show(api.send("PATCH", slug, body=given(name=name, status=status, max_concurrency=limit)), _FIELDS)
 
 
 @command(workspace, in_workspace=False)

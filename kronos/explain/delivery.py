@@ -153,6 +153,7 @@ def waiting(facts: Facts) -> Judged:
         "max_in_flight": facts.max_in_flight,
         "worker_sessions": facts.worker_sessions,
         "health": facts.endpoint_health,
+        "limits": facts.limits,
     }
     code, detail = _what_it_waits_for(facts, run)
     if (deadline_at := run.get("deadline_at")) is not None:
@@ -188,12 +189,9 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         )
     if health["on_trial"] and (facts.in_flight or 0) > 0:
         return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
-    if facts.max_in_flight is not None and (facts.in_flight or 0) >= facts.max_in_flight:
-        return (
-            "endpoint_full",
-            f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are "
-            "under way",
-        )
+    due_at = instant(run["due_at"])
+    if (due_at is None or due_at <= facts.now) and (limited := _what_limits(facts)) is not None:
+        return limited
     if run["status"] == "RETRYING":
         error = facts.run_error
         code = "delivery_lost_retrying" if error.get("type") == "lease_expired" else "delivery_retrying"
@@ -201,7 +199,6 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         return code, f"{text}; the next is due at {said(run['due_at'])}"
     if facts.worker_sessions == 0:
         return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
-    due_at = instant(run["due_at"])
     waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     if waited > _WAITS_LONG_SECONDS:
         text = (
@@ -224,3 +221,29 @@ def _until_enabled(facts: Facts, health: JsonObject) -> str:
         return by_hand
     when = f"from {said(health['until'])} on" if health["until"] else "now"
     return f"the oldest execution that waits is tried {when}, and its success enables it; {by_hand} at once"
+
+
+def _what_limits(facts: Facts) -> tuple[str, str] | None:
+    """What keeps what is due from being claimed, with its numbers and the next chance."""
+    limits = facts.limits or {}
+    match limits.get("closed_by"):
+        case "workspace_full":
+            return (
+                "workspace_full",
+                f"the workspace {facts.workspace} may have {limits['max_concurrency']} deliveries under way at once, "
+                f"and has {limits['workspace_in_flight']}; the next begins as one of them ends",
+            )
+        case "endpoint_full":
+            return (
+                "endpoint_full",
+                f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are "
+                "under way; the next begins as one of them ends",
+            )
+        case "rate_limited":
+            return (
+                "rate_limited",
+                f"endpoint {facts.endpoint} takes {limits['rate_count']} deliveries in {limits['rate_seconds']} s; "
+                f"the next may begin at {said(limits['next_token_at'])}",
+            )
+        case _:
+            return None

@@ -96,6 +96,7 @@ class Facts:
     pg_cron_silent_seconds: float
     is_held: bool
     pg_cron_failure: str | None
+    limits: JsonObject | None
 
     @property
     def due_at(self) -> datetime | None:

@@ -60,6 +60,16 @@ class Claim(NamedTuple):
     holds_slot: bool
     input: str
     due_at: datetime
+    opens_in_ms: float | None = None  # of a row without an execution: see Closed
+
+
+class Closed(NamedTuple):
+    """A limited endpoint that gave all that it could: more is claimed of it in `opens_in_ms`, when its next token
+    comes, or, where that is None, once a slot of it, or of its workspace, is given back."""
+
+    endpoint_id: str
+    workspace_id: str
+    opens_in_ms: float | None
 
 
 class EndpointVersion(NamedTuple):
@@ -190,12 +200,13 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
 
 async def claim(
     link: Link, wanted: Sequence[Wanted], *, token: str, worker_id: str, shortest_lease: timedelta
-) -> list[Claim]:
-    """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`.
+) -> tuple[list[Claim], list[Closed]]:
+    """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`;
+    and which endpoints their limits kept from giving more.
 
     Waits for nobody. Raises psycopg.Error: what was claimed is then found by `recover`.
     """
-    return await link.texts(
+    rows = await link.texts(
         _CLAIM,
         {
             "endpoint_ids": [one.endpoint_id for one in wanted],
@@ -207,6 +218,10 @@ async def claim(
             "shortest_lease_ms": _milliseconds(shortest_lease),
         },
     )
+    taken = len(rows)
+    while taken and not rows[taken - 1].execution_id:  # they come last, where there are any
+        taken -= 1
+    return rows[:taken], [Closed(row.endpoint_id, row.workspace_id, row.opens_in_ms) for row in rows[taken:]]
 
 
 async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[Claim]:

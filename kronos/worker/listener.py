@@ -19,6 +19,8 @@ _log = logging.getLogger("kronos.worker")
 _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace notifies of.
 _OLD_WORK = "old"
+# What limit_workspace and tell_limits notify of.
+_LIMITS = "limits"
 _ZONES = "kronos_zones"
 # What ask_for_aborts tells: executions that were cancelled, or replaced, while a worker had them.
 _ABORTS = "kronos_aborts"
@@ -90,6 +92,7 @@ class Listener:
             return
         if notify.channel == _ZONES:
             self._are_zones_new = True
+        self._wake.are_limits_new |= notify.payload == _LIMITS
         self._wake.now(_id_of(notify.payload), is_old=notify.payload == _OLD_WORK)
 
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:

@@ -103,6 +103,10 @@ class Loop:
         while not self._is_stopping:
             if self.aborts.are_due:
                 await self.aborts.end()
+            if self._wake.are_limits_new:
+                self._wake.are_limits_new = False
+                self._rotation.open_all()
+            self._rotation.open_due()
             has_room = self._has_room and self._free > 0
             is_look_due = has_room and self._wake.is_due
             is_owed = (is_look_due and self._owes_look) or (self._owes_turn and bool(self._rotation))
@@ -119,7 +123,7 @@ class Loop:
                 self._owes_turn = False
                 await self._claim()
             else:
-                await self._wake.wait(for_look=has_room)
+                await self._wake.wait(for_look=has_room, until=self._rotation.opens_at)
         self._has_ended = True
 
     async def drain(self, within: timedelta) -> int:
@@ -214,10 +218,10 @@ class Loop:
         # than we think.
         sent_at = boot_time()
         try:
-            got = await claims.claim(
+            got, closed = await claims.claim(
                 self._link, wanted, token=token, worker_id=self._worker_id, shortest_lease=self._shortest_lease
             )
-            self._rotation.claimed(wanted, got)
+            self._rotation.claimed(wanted, got, closed)
         except psycopg.Error as error:
             _log.debug("a claim's outcome is not known: %s", error)
             self._rotation.failed(wanted)
@@ -323,7 +327,9 @@ class Loop:
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
-        if limited := [leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot]:
+        if limited := {
+            leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
+        }:
             self._rotation.offer_again(limited)
             self._wake.poke()
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]

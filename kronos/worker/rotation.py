@@ -1,11 +1,14 @@
 """The rotation of endpoints that have something to claim: fair, and never idle while one of them has work."""
 
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
-from kronos.worker.claims import EVERYTHING, Claim, DueEndpoint, Wanted
+from kronos.worker.claims import EVERYTHING, Claim, Closed, DueEndpoint, Wanted
 
 # A claimer that names every endpoint locks every limited gate and starves the others.
 _MOST_IN_ONE_CLAIM = 64
@@ -16,6 +19,17 @@ _BEHIND = timedelta(seconds=1)
 SETTLED = timedelta(minutes=2)
 # So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
 _FLOORS_OF_A_LOOK = 64
+# A slot that another worker gives back is that worker's to fill. Where it stops instead, or its lease runs out, nobody
+# says so: an endpoint that is full is tried again after this.
+_FULL_SECONDS = 1.0
+
+
+class _Closing(NamedTuple):
+    """An endpoint that its limit closes until `opens_at` (monotonic). `workspace_id`: it is full, and a slot opens it
+    before that."""
+
+    opens_at: float
+    workspace_id: str | None
 
 
 class Rotation:
@@ -25,6 +39,10 @@ class Rotation:
         self._turn: OrderedDict[str, None] = OrderedDict()
         # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
         self._short: set[str] = set()
+        # Endpoints that their limits close, and the first of the times at which one opens. Who waited longer for a slot
+        # comes first.
+        self._closed: OrderedDict[str, _Closing] = OrderedDict()
+        self._opens_at = math.inf
         # From where on a claim reads an endpoint's index; who was claimed of last comes last.
         self._floors: OrderedDict[str, datetime] = OrderedDict()
         # Endpoints whose work had waited for longer than SETTLED at the full look.
@@ -38,20 +56,59 @@ class Rotation:
         turn."""
         self._short.clear()
         for endpoint_id in endpoints:
-            self._turn.setdefault(endpoint_id)
+            if endpoint_id not in self._closed:
+                self._turn.setdefault(endpoint_id)
 
     def offer_first(self, endpoints: Iterable[str]) -> None:
         """Someone says that these have something to claim: it is their turn."""
         for endpoint_id in endpoints:
-            self._turn[endpoint_id] = None
-            self._turn.move_to_end(endpoint_id, last=False)
+            if endpoint_id not in self._closed:
+                self._turn[endpoint_id] = None
+                self._turn.move_to_end(endpoint_id, last=False)
 
-    def offer_again(self, endpoints: Iterable[str]) -> None:
-        """A run of each of these limited endpoints has ended: where one had come up short, it has room now."""
-        for endpoint_id in endpoints:
-            if endpoint_id in self._short:
+    def offer_again(self, ended: Mapping[str, str]) -> None:
+        """A run of each of these limited endpoints (endpoint -> workspace) has ended: where one had come up short, or
+        it or its workspace was full, there is room now."""
+        for endpoint_id in ended:
+            if endpoint_id in self._short and endpoint_id not in self._closed:
                 self._short.discard(endpoint_id)
                 self._turn.setdefault(endpoint_id)
+        if self._closed:
+            workspaces = set(ended.values())
+            self._open([one for one, closing in self._closed.items() if closing.workspace_id in workspaces])
+
+    def _close(self, closed: Iterable[Closed], taken: Mapping[str, object]) -> None:
+        """Until a token comes, or a slot is given back, nobody asks them. Those of which nothing was taken come first
+        then."""
+        now = time.monotonic()
+        for one in sorted(closed, key=lambda one: one.endpoint_id in taken):
+            is_full = one.opens_in_ms is None
+            seconds = _FULL_SECONDS if one.opens_in_ms is None else one.opens_in_ms / 1000
+            self._turn.pop(one.endpoint_id, None)
+            self._closed[one.endpoint_id] = _Closing(now + seconds, one.workspace_id if is_full else None)
+            self._opens_at = min(self._opens_at, now + seconds)
+
+    def open_all(self) -> None:
+        """A limit was changed: all are asked again."""
+        self._open(list(self._closed))
+
+    def open_due(self) -> None:
+        """Those whose time has come have their turn."""
+        now = time.monotonic()
+        if now >= self._opens_at:
+            self._open([one for one, closing in self._closed.items() if closing.opens_at <= now])
+
+    @property
+    def opens_at(self) -> float:
+        """When the first of those that are closed opens; infinite where none is. Monotonic."""
+        return self._opens_at
+
+    def _open(self, endpoints: Iterable[str]) -> None:
+        for endpoint_id in endpoints:
+            del self._closed[endpoint_id]
+            self._short.discard(endpoint_id)
+            self._turn.setdefault(endpoint_id)
+        self._opens_at = min((closing.opens_at for closing in self._closed.values()), default=math.inf)
 
     def look_fully(self, found: Iterable[DueEndpoint]) -> None:
         """A look has read everything: the next claims read their indexes from the beginning, so that no floor can
@@ -89,8 +146,9 @@ class Rotation:
             wanted.append(Wanted(endpoint_id=endpoint_id, quota=quota, floor=self._floors.get(endpoint_id, EVERYTHING)))
         return wanted
 
-    def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim]) -> None:
-        """What a claim took: who gave less than was asked for leaves it until the next look."""
+    def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim], closed: Sequence[Closed] = ()) -> None:
+        """What a claim took: who gave less than was asked for leaves it until the next look; who is closed by a limit,
+        until it opens."""
         taken: dict[str, list[datetime]] = {}
         for claim in claims:
             taken.setdefault(claim.endpoint_id, []).append(claim.due_at)
@@ -98,6 +156,8 @@ class Rotation:
             self._floors[endpoint_id] = max(max(due_at) - _BEHIND, self._floors.get(endpoint_id, EVERYTHING))
             self._floors.move_to_end(endpoint_id)
         self._drop_short(wanted, {endpoint_id: len(due_at) for endpoint_id, due_at in taken.items()})
+        if closed:
+            self._close(closed, taken)
 
     def failed(self, wanted: Sequence[Wanted]) -> None:
         """The claim had no answer: nothing is known of these endpoints."""

@@ -26,6 +26,7 @@ class Wake:
         self._poll_at = math.inf  # as the last look found it: one time, however many looks there were
         self._not_before = 0.0
         self.is_full_wanted = False  # what has come to wait may have been due for long
+        self.are_limits_new = False  # one was changed: what it closed may be open
         self._told: set[str] = set()
         self._changed = asyncio.Event()
 
@@ -86,12 +87,12 @@ class Wake:
         self._poll_at = at + next_due
         self._not_before = at + min((at - started) * _REST_PER_LOOK, _LONGEST_REST_SECONDS)
 
-    async def wait(self, *, for_look: bool) -> None:
-        """Until something changes, or, with `for_look`, until it is time to look."""
+    async def wait(self, *, for_look: bool, until: float = math.inf) -> None:
+        """Until something changes, or, with `for_look`, until it is time to look, or `until` (monotonic)."""
         self._changed.clear()
         if for_look and self.is_due:
             return
-        seconds = self._next_at - time.monotonic() if for_look else None
+        seconds = min(self._next_at, until) - time.monotonic() if for_look else None
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

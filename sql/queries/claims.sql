@@ -85,13 +85,14 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- name: claim_executions
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
--- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
--- only read, but for one on trial (trial_seconds): it gives one delivery at a time, each so long after the
--- one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no gate
--- has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is past
--- its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
--- seconds. Where the gate names a
--- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
+-- exact counter, and one that is locked is being served by another claimer (open_gates); unlimited endpoints'
+-- gates are only read. One on trial (trial_seconds) is limited to one delivery at a time, each so long after
+-- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
+-- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
+-- past its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
+-- seconds. Where the gate names a version (use: latest), what is claimed is made of that one; its timeout and
+-- attempts stay as they were.
+-- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
                                     else '-infinity' end as floor
@@ -99,29 +100,32 @@ with wanted as materialized (
           endpoint_id, quota, floor
       )
      where not kronos.is_held()
-), limited as materialized (
-    select gate.endpoint_id, wanted.floor, true as is_limited, gate.latest_version,
-           least(wanted.quota, gate.max_in_flight - gate.in_flight,
-                 case when gate.trial_seconds is not null then 1 - gate.in_flight end) as room
+), open as materialized (
+    select gate.endpoint_id, wanted.floor, gate.latest_version, wanted.quota,
+           coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency,
+                    gate.trial_seconds) is not null as is_limited
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
        and workspace.status = 'ACTIVE'
-     where (gate.max_in_flight is not null or gate.trial_seconds is not null)
-       and gate.paused_until <= kronos.now()
-       for update of gate skip locked
+     where gate.paused_until <= kronos.now()
+), limited as materialized (      -- nothing is called where there are none
+    select room.*
+      from (select array_agg(endpoint_id) as ids, array_agg(quota) as quotas, array_agg(floor) as floors
+              from open
+             where is_limited
+            having count(*) > 0) as asked
+     cross join lateral kronos.open_gates(asked.ids, asked.quotas, asked.floors) as room
 ), gate as materialized (
-    select endpoint_id, floor, is_limited, latest_version, room from limited
+    select endpoint_id, floor, latest_version, quota as room, false as is_counted
+      from open
+     where not is_limited
     union all
-    select gate.endpoint_id, wanted.floor, false, gate.latest_version, wanted.quota
-      from wanted
-      join kronos.endpoint_gate as gate using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
-       and workspace.status = 'ACTIVE'
-     where gate.max_in_flight is null and gate.trial_seconds is null
-       and gate.paused_until <= kronos.now()
+    select endpoint_id, open.floor, open.latest_version, limited.room, limited.is_counted
+      from limited
+      join open using (endpoint_id)
 ), due as materialized (
-    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited, gate.latest_version
+    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_counted, gate.latest_version
       from gate
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
@@ -130,7 +134,7 @@ with wanted as materialized (
                             and (live.deadline_at is null or live.deadline_at > kronos.now())
                             and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
-                          limit greatest(gate.room, 0)
+                          limit gate.room
                             for update skip locked) as picked
 ), claimed as (
     update kronos.execution_live as live
@@ -138,7 +142,7 @@ with wanted as materialized (
            worker_id     = %(worker_id)s,
            claimed_at    = kronos.now(),
            started_at    = coalesce(live.started_at, kronos.now()),
-           holds_slot    = due.is_limited,
+           holds_slot    = due.is_counted,
            endpoint_version = greatest(due.latest_version, live.endpoint_version),
            attempt_count = live.attempt_count + 1,
            visible_at    = kronos.now() + make_interval(
@@ -149,22 +153,25 @@ with wanted as materialized (
     returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version,
               live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
               live.input, due.visible_at as due_at
-), counted as (
-    update kronos.endpoint_gate as gate
-       set in_flight = gate.in_flight + taken.executions,
-           paused_until = case when gate.trial_seconds > 0
-                               then kronos.now() + make_interval(secs => gate.trial_seconds)
-                               else gate.paused_until end
-      from (select endpoint_id, count(*)::integer as executions
-              from due
-             where is_limited
-             group by endpoint_id) as taken
-     where gate.endpoint_id = taken.endpoint_id
+), taken as materialized (
+    select limited.*, (select count(*)::integer from due where due.endpoint_id = limited.endpoint_id) as taken
+      from limited
+), short as materialized (
+    select counted.*
+      from (select array_agg(endpoint_id) as ids, array_agg(taken) as taken, array_agg(room) as rooms,
+                   array_agg(is_counted) as are_counted, array_agg(bound) as bounds
+              from taken
+            having count(*) > 0) as done
+     cross join lateral kronos.count_claimed(done.ids, done.taken, done.rooms, done.are_counted,
+                                             done.bounds) as counted
 )
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
-       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
-  from claimed;
+       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at, null as opens_in_ms
+  from claimed
+ union all
+select null, workspace_id, null, endpoint_id, null, null, null, null, null, null, null, null, opens_in_ms
+  from short;
 
 -- name: list_unwanted
 -- Of claims whose deliveries are under way, those that need not go on: the execution was cancelled, or the
@@ -180,7 +187,8 @@ select held.execution_id, held.claim_token
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
-       kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at
+       kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at,
+       null::double precision as opens_in_ms
   from kronos.execution_live
  where claim_token = %(claim_token)s
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
@@ -359,11 +367,11 @@ with result as materialized (
 select execution_id, verdict from held where (select count(*) from noted) >= 0;
 
 -- name: list_locked
--- Of these executions, those that another session has locked at this moment, or whose endpoint's gate, which
--- finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited endpoints and of watched
--- ones. Waits for nobody.
+-- Of these executions, those that another session has locked at this moment, or whose endpoint's or
+-- workspace's gate, which finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited
+-- endpoints and of watched ones. Waits for nobody.
 with free as materialized (
-    select execution_id, endpoint_id,
+    select execution_id, workspace_id, endpoint_id, holds_slot,
            holds_slot or execution_id = any (%(failed_ids)s::uuid[])
            or exists (select from kronos.endpoint_health as health
                        where health.endpoint_id = live.endpoint_id and health.is_watched) as wants_gate
@@ -375,6 +383,11 @@ with free as materialized (
       from kronos.endpoint_gate
      where endpoint_id = any (array(select endpoint_id from free where wants_gate))
        for update skip locked
+), tenant as materialized (
+    select workspace_id
+      from kronos.workspace_gate
+     where workspace_id = any (array(select workspace_id from free where holds_slot))
+       for update skip locked
 )
 select live.execution_id
   from kronos.execution_live as live
@@ -383,7 +396,11 @@ select live.execution_id
                      from free
                     where free.execution_id = live.execution_id
                       and (not free.wants_gate
-                           or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
+                           or exists (select from gate where gate.endpoint_id = free.endpoint_id))
+                      and (not free.holds_slot
+                           or not exists (select from kronos.workspace_gate as counted
+                                           where counted.workspace_id = free.workspace_id)
+                           or exists (select from tenant where tenant.workspace_id = free.workspace_id)));
 
 -- name: judge_unapplied
 -- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or

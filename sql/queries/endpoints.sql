@@ -36,8 +36,10 @@ with named as materialized (
            %(max_crashes)s, config_id, %(config_version)s::integer, %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
-    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version)
-    select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end
+    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version, rate_count,
+                                      rate_seconds, rate_burst)
+    select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end,
+           %(rate_count)s, %(rate_seconds)s, %(rate_burst)s
       from endpoint
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -81,7 +83,13 @@ with named as materialized (
 ), gate as (
     update kronos.endpoint_gate as gate
        set max_in_flight = %(max_in_flight)s,
-           latest_version = case when %(use)s = 'latest' then endpoint.version end
+           latest_version = case when %(use)s = 'latest' then endpoint.version end,
+           -- what came at the rate before stays
+           rate_tokens = case when %(rate_count)s::integer is not null
+                              then kronos.refilled(gate.rate_tokens, gate.rate_at, gate.rate_count,
+                                                   gate.rate_seconds, gate.rate_burst, kronos.clock()) end,
+           rate_at = kronos.clock(), rate_count = %(rate_count)s, rate_seconds = %(rate_seconds)s,
+           rate_burst = %(rate_burst)s
       from endpoint
      where gate.endpoint_id = endpoint.endpoint_id
 )

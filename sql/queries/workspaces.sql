@@ -10,20 +10,27 @@ select set_config('kronos.instance_admin', 'on', true) as instance_admin;
 
 -- name: insert_workspace
 -- No row: the slug is taken.
-insert into kronos.workspaces (slug, name)
-values (%(slug)s, %(name)s)
+insert into kronos.workspaces (slug, name, max_concurrency)
+values (%(slug)s, %(name)s, %(max_concurrency)s)
     on conflict (slug) where status <> 'DELETED' do nothing
-returning workspace_id, slug, name, status, version, created_at, suspended_at, 0 as jobs_left;
+returning workspace_id, slug, name, status, version, created_at, suspended_at, 0 as jobs_left,
+          max_concurrency, case when max_concurrency is not null then 0 end as in_flight;
 
 -- name: get_workspace
 select workspace_id, slug, name, status, version, created_at, suspended_at,
-       kronos.jobs_left(workspace_id) as jobs_left
+       kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
+       (select gate.in_flight
+          from kronos.workspace_gate as gate
+         where gate.workspace_id = workspaces.workspace_id) as in_flight
   from kronos.workspaces
  where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found);
 
 -- name: list_workspaces
 select workspace_id, slug, name, status, version, created_at, suspended_at,
-       kronos.jobs_left(workspace_id) as jobs_left
+       kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
+       (select gate.in_flight
+          from kronos.workspace_gate as gate
+         where gate.workspace_id = workspaces.workspace_id) as in_flight
   from kronos.workspaces
  where status <> 'DELETED'
    and (created_at, workspace_id)
@@ -35,28 +42,45 @@ select workspace_id, slug, name, status, version, created_at, suspended_at,
  limit %(limit)s;
 
 -- name: update_workspace
--- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is.
+-- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is;
+-- the limit is written where %(is_limited)s.
 update kronos.workspaces
-   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1
-                                                                       else 0 end
+   set name = coalesce(%(name)s::text, name),
+       max_concurrency = case when %(is_limited)s then %(max_concurrency)s::integer else max_concurrency end,
+       version = version + case when %(name)s::text <> name
+                                  or (%(is_limited)s and max_concurrency
+                                                         is distinct from %(max_concurrency)s::integer) then 1
+                                else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
-          kronos.jobs_left(workspace_id) as jobs_left;
+          kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
+          case when max_concurrency is not null      -- its gate comes after this
+               then coalesce((select gate.in_flight
+                                from kronos.workspace_gate as gate
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
 
 -- name: rename_workspace
 -- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
 -- where that has made it, which is where this transaction has written the row before. Null leaves the name as
--- it is.
+-- it is; the limit is written where %(is_limited)s.
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name),
-       version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1
+       max_concurrency = case when %(is_limited)s then %(max_concurrency)s::integer else max_concurrency end,
+       version = version + case when (%(name)s::text <> name
+                                      or (%(is_limited)s and max_concurrency
+                                                             is distinct from %(max_concurrency)s::integer))
+                                 and xmin <> pg_current_xact_id()::xid then 1
                                 else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
-          kronos.jobs_left(workspace_id) as jobs_left;
+          kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
+          case when max_concurrency is not null      -- its gate comes after this
+               then coalesce((select gate.in_flight
+                                from kronos.workspace_gate as gate
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
 
 -- name: match_workspace
 -- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in

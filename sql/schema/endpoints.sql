@@ -70,8 +70,8 @@ create table kronos.endpoint_versions (
 create index endpoint_versions_with_secrets on kronos.endpoint_versions (workspace_id)
     where secrets <> '{}';
 
--- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact
--- in-flight counter.
+-- One row per endpoint that workers deliver to: pause, and, only where a limit is set, here or on its
+-- workspace, mutex, exact in-flight counter and the bucket of its rate.
 create table kronos.endpoint_gate (
     endpoint_id    uuid        not null,
     workspace_id   uuid        not null,
@@ -81,12 +81,24 @@ create table kronos.endpoint_gate (
     latest_version integer,                          -- use: latest. Every claim takes this version
     -- it is tried by one delivery at a time, each so long after the one before; null: it is not on trial
     trial_seconds  integer,
+    -- rate_count deliveries may begin every rate_seconds, and after a quiet time rate_burst at once
+    rate_count     integer,
+    rate_seconds   integer,
+    rate_burst     integer,
+    -- how many might have begun at rate_at (kronos.refilled); null: rate_burst
+    rate_tokens    double precision,
+    rate_at        timestamptz,
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_gate_never_negative   check (in_flight >= 0),
     constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0),
-    constraint endpoint_gate_trial_not_negative check (trial_seconds >= 0)
+    constraint endpoint_gate_trial_not_negative check (trial_seconds >= 0),
+    constraint endpoint_gate_rate_is_whole    check ((rate_count is null) = (rate_seconds is null)
+                                                 and (rate_count is null) = (rate_burst is null)),
+    constraint endpoint_gate_rate_bounded     check (rate_count between 1 and 1000000
+                                                 and rate_seconds between 1 and 86400
+                                                 and rate_burst between 1 and 1000000)
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,

@@ -8,13 +8,25 @@ create table kronos.workspaces (
     suspended_at  timestamptz,
     deleted_at    timestamptz,
     version       integer     not null default 1,    -- counts the changes, for If-Match
+    max_concurrency integer,                         -- deliveries under way at once; null: no limit
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),
     constraint workspaces_suspended_is_told check (status <> 'SUSPENDED' or suspended_at is not null),
-    constraint workspaces_deleted_is_told   check ((status = 'DELETED') = (deleted_at is not null))
+    constraint workspaces_deleted_is_told   check ((status = 'DELETED') = (deleted_at is not null)),
+    constraint workspaces_limit_bounded     check (max_concurrency between 1 and 100000)
 );
 -- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';
 -- Serves list_workspaces.
 create index workspaces_newest on kronos.workspaces (created_at desc, workspace_id desc);
+
+-- A row only where a workspace has a max_concurrency (limit_workspace): the mutex of its claims, and the sum
+-- of in_flight of its endpoints' gates (count_in_workspaces).
+create table kronos.workspace_gate (
+    workspace_id  uuid     not null,
+    in_flight     integer  not null default 0,
+    constraint workspace_gate_pkey           primary key (workspace_id),
+    constraint workspace_gate_workspace_fkey foreign key (workspace_id)
+        references kronos.workspaces (workspace_id)
+) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -11,7 +11,14 @@ create or replace view kronos.endpoint_details with (security_invoker = true) as
            endpoint.created_at, endpoint.updated_at, endpoint.title, payload_spec.name as payload_spec,
            config.name as config,
            case when gate.latest_version is null then 'snapshot' else 'latest' end as use,
-           made_of.signing_secrets, endpoint.on_disabled, kronos.shown_health(health, gate) as health
+           made_of.signing_secrets, endpoint.on_disabled, kronos.shown_health(health, gate) as health,
+           jsonb_build_object('max_in_flight', gate.max_in_flight,
+                              'rate', case when gate.rate_count is not null
+                                           then jsonb_build_object('count', gate.rate_count,
+                                                                   'per_seconds', gate.rate_seconds,
+                                                                   'burst', gate.rate_burst) end) as limits,
+           case when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
+                then kronos.endpoint_usage(endpoint.endpoint_id) end as usage
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id

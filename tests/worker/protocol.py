@@ -49,7 +49,8 @@ def claim(
     """The token and what was claimed under it, in the order of due times."""
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)
-    return params["claim_token"], [row[0] for row in sorted(rows, key=lambda row: row[-1])]
+    taken = [row for row in rows if row[0] is not None]
+    return params["claim_token"], [row[0] for row in sorted(taken, key=lambda row: row[-2])]
 
 
 def finalize_params(

@@ -108,7 +108,7 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     (due,) = await claims.due_endpoints(link, floors={}, since=None)
     assert due.due_in_ms <= 0
     wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], str(uuid4())
-    claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
+    claimed, _ = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
     assert {UUID(one.execution_id) for one in claimed} == set(ids)
     assert {UUID(one.execution_id) for one in await claims.recover(link, wanted, token=token)} == set(ids)
     rotation = Rotation()

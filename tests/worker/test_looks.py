@@ -37,9 +37,9 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
     rotation.offer([limited])
     rotation.claimed(rotation.next(5), [])
     assert not rotation
-    rotation.offer_again([other])
+    rotation.offer_again({other: other})
     assert not rotation
-    rotation.offer_again([limited])
+    rotation.offer_again({limited: limited})
     assert [one.endpoint_id for one in rotation.next(5)] == [limited]
 
 

@@ -1,6 +1,6 @@
 -- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the
 -- first p_endpoints with anything to claim, and what it waits for: null, a worker; else its workspace or its
--- own gate.
+-- own gate, or a limit of one of them.
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim
 -- (list_due_endpoints measures it), so it costs the same however much waits and however much there was.
 -- p_from: what was due before is not looked at.
@@ -37,8 +37,19 @@ as $$
                                where health.endpoint_id = gate.endpoint_id and health.state <> 'ACTIVE'),
                              'deliveries to it are paused')
                 when gate.trial_seconds is not null and gate.in_flight > 0 then 'it is tried by one delivery'
-                when gate.in_flight >= gate.max_in_flight
-                    then format('its %s deliveries at once are under way', gate.max_in_flight)
+                when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
+                    then (select case state.closed_by
+                                      when 'endpoint_full'
+                                          then format('its %s deliveries at once are under way',
+                                                      state.max_in_flight)
+                                      when 'workspace_full'
+                                          then format('its workspace''s %s deliveries at once are under way',
+                                                      state.max_concurrency)
+                                      when 'rate_limited'
+                                          then format('it takes %s in %s s', state.rate_count,
+                                                      state.rate_seconds)
+                                 end
+                            from kronos.gate_state(endpoint.endpoint_id) as state)
            end
       from endpoint
       join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id

@@ -27,6 +27,7 @@ begin
         delete from kronos.history_weeks where workspace_id = any (v_doomed);
         delete from kronos.workspace_retention where workspace_id = any (v_doomed);
         delete from kronos.endpoint_health where workspace_id = any (v_doomed);
+        delete from kronos.workspace_gate where workspace_id = any (v_doomed);
         delete from kronos.endpoint_gate where workspace_id = any (v_doomed);
         delete from kronos.endpoint_versions where workspace_id = any (v_doomed);
         delete from kronos.endpoints where workspace_id = any (v_doomed);

@@ -1,0 +1,14 @@
+-- tell_limits: workers look at once at what a limit had kept from them, where it was changed.
+create or replace function kronos.tell_limits() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_notify('kronos_work', 'limits');
+    return null;
+end
+$$;
+create or replace trigger endpoint_gate_tells_limits
+    after update of max_in_flight, rate_count, rate_seconds, rate_burst on kronos.endpoint_gate
+    for each row when ((old.max_in_flight, old.rate_count, old.rate_seconds, old.rate_burst)
+                       is distinct from (new.max_in_flight, new.rate_count, new.rate_seconds, new.rate_burst))
+    execute function kronos.tell_limits();

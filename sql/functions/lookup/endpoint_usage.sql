@@ -1,0 +1,17 @@
+-- endpoint_usage: how far an endpoint's limits are used, as the API shows it. waiting: executions that are
+-- due, counted up to 1,000.
+create or replace function kronos.endpoint_usage(p_endpoint_id uuid) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object('in_flight', state.in_flight, 'tokens', state.tokens,
+                              'next_token_at', kronos.iso(state.next_token_at),
+                              'closed_by', state.closed_by,
+                              'waiting', (select count(*)
+                                            from (select
+                                                    from kronos.execution_live as live
+                                                   where live.endpoint_id = p_endpoint_id
+                                                     and live.claim_token is null
+                                                     and live.visible_at <= kronos.now()
+                                                   limit 1000) as due))
+      from kronos.gate_state(p_endpoint_id) as state
+$$;

@@ -1,0 +1,128 @@
+"""Limits over the API: what may be set, what it is held to, how far it is used, and what explain says."""
+
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from explain_scene import Scene
+
+HTTP = {"type": "HTTP", "spec": {"url": "https://example.com/hook"}}
+RATE = {"count": 100, "per_seconds": 60}
+
+
+def test_an_endpoints_limits_are_set_shown_changed_and_taken_away(api: httpx.Client, workspace: str) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints/limited"
+    made = api.put(path, json=HTTP | {"limits": {"rate": RATE, "max_in_flight": 3}})
+    assert (made.status_code, made.json()["max_in_flight"]) == (201, 3)
+    assert made.json()["limits"] == {"max_in_flight": 3, "rate": RATE | {"burst": 1}}
+    assert made.json()["usage"] == {
+        "in_flight": 0, "tokens": 1, "next_token_at": None, "closed_by": None, "waiting": 0,
+    }  # fmt: skip
+    assert made.headers["etag"] == '"1+"', "its usage changes without a version"
+    assert api.get(path, headers={"If-None-Match": '"1"'}).status_code == 200
+    copied = api.put(path, json=api.get(path).json() | {"usage": {"in_flight": 9}})
+    assert (copied.status_code, copied.json()["limits"]) == (200, made.json()["limits"])
+    fast = api.put(path, json=HTTP | {"limits": {"rate": {"count": 1000}}})
+    assert fast.json()["limits"] == {"max_in_flight": None, "rate": {"count": 1000, "per_seconds": 1, "burst": 50}}
+    free = api.put(path, json=HTTP)
+    assert (free.json()["limits"], free.json()["usage"]) == ({"max_in_flight": None, "rate": None}, None)
+    assert api.get(path, headers={"If-None-Match": free.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("limits", "pointer"),
+    [
+        ({"rate": {}}, "/limits/rate/count"),
+        ({"rate": {"count": 0}}, "/limits/rate/count"),
+        ({"rate": {"count": 1_000_001}}, "/limits/rate/count"),
+        ({"rate": {"count": 1, "per_seconds": 86_401}}, "/limits/rate/per_seconds"),
+        ({"rate": {"count": 1, "burst": 0}}, "/limits/rate/burst"),
+        ({"rate": {"count": 1, "every": 1}}, "/limits/rate/every"),
+        ({"max_in_flight": 0}, "/limits/max_in_flight"),
+        ({"max_in_flight": 5}, "/limits/max_in_flight"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(api: httpx.Client, workspace: str, limits: object, pointer: str) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints/wrong"
+    refused = api.put(path, json=HTTP | {"max_in_flight": 4, "limits": limits})
+    assert (refused.status_code, [fault["pointer"] for fault in refused.json()["errors"]]) == (422, [pointer])
+    assert refused.json()["errors"][0]["hint"]
+    assert api.get(path).status_code == 404
+
+
+def test_a_workspaces_limit_is_set_shown_and_taken_away(api: httpx.Client, workspace: str) -> None:
+    path = f"/v1/workspaces/{workspace}"
+    limited = api.patch(path, json={"max_concurrency": 50})
+    assert (limited.status_code, limited.json()["max_concurrency"], limited.json()["in_flight"]) == (200, 50, 0)
+    assert (limited.json()["version"], limited.headers["etag"]) == (2, '"2+"')
+    assert api.patch(path, json={"max_concurrency": 50}).json()["version"] == 2
+    assert api.patch(path, json={"name": "Acme"}).json()["max_concurrency"] == 50
+    (listed,) = [row for row in api.get("/v1/workspaces?limit=200").json()["data"] if row["slug"] == workspace]
+    assert (listed["max_concurrency"], listed["in_flight"]) == (50, 0)
+    both = api.patch(path, json={"max_concurrency": 40, "status": "SUSPENDED"}).json()
+    assert (both["max_concurrency"], both["status"], both["version"]) == (40, "SUSPENDED", 4)
+    free = api.patch(path, json=api.get(path).json() | {"max_concurrency": None, "status": "ACTIVE"}).json()
+    assert (free["max_concurrency"], free["in_flight"], free["status"]) == (None, None, "ACTIVE")
+    for wrong in (0, 100_001, "5"):
+        refused = api.patch(path, json={"max_concurrency": wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/max_concurrency")
+
+
+def test_a_workspace_may_begin_with_a_limit(api: httpx.Client, workspace: str) -> None:
+    slug = f"{workspace}-limited"
+    made = api.post("/v1/workspaces", json={"slug": slug, "max_concurrency": 7})
+    assert (made.status_code, made.json()["max_concurrency"], made.json()["in_flight"]) == (201, 7, 0)
+    assert api.get(f"/v1/workspaces/{slug}").json() == made.json()
+
+
+@pytest.fixture
+def limited(scene: Scene) -> Iterator[Scene]:
+    """Its limits are gone afterwards."""
+    yield scene
+    scene.connection.execute(
+        "update kronos.endpoint_gate set max_in_flight = null, in_flight = 0, rate_count = null, rate_seconds = null,"
+        " rate_burst = null, rate_tokens = null, rate_at = null"
+    )
+    scene.connection.execute("update kronos.workspaces set max_concurrency = null where max_concurrency is not null")
+
+
+def test_explain_says_which_limit_an_execution_waits_for_with_its_numbers(
+    limited: Scene, shared_superuser: psycopg.Connection
+) -> None:
+    job_id, tick = limited.due()
+    of_it = "where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
+
+    def said() -> tuple[str, str]:
+        told = limited.explain(job_id, tick)
+        assert told["decision"] == "WAITING"
+        return told["code"], told["because"]
+
+    limited.connection.execute(
+        "update kronos.endpoint_gate set rate_count = 10, rate_seconds = 3600, rate_burst = 1, rate_tokens = 0,"
+        f" rate_at = '2090-01-01 00:00:00+00' {of_it}",
+        [job_id],
+    )
+    code, because = said()
+    assert (code, "takes 10 deliveries in 3600 s; the next may begin at 20" in because) == ("rate_limited", True)
+    limited.connection.execute(f"update kronos.endpoint_gate set max_in_flight = 2, in_flight = 2 {of_it}", [job_id])
+    code, because = said()
+    assert (code, "takes 2 deliveries at once, and 2 are under way; the next" in because) == ("endpoint_full", True)
+    limited.connection.execute(
+        "update kronos.workspaces set max_concurrency = 2"
+        " where workspace_id = (select workspace_id from kronos.jobs where job_id = %s)",
+        [job_id],
+    )
+    code, because = said()
+    assert (code, "may have 2 deliveries under way at once, and has 2; the next" in because) == (
+        "workspace_full",
+        True,
+    )
+    waiting = (
+        "select waits_for from kronos.waiting_endpoints(kronos.now(), 10000)"
+        " where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
+    )
+    assert limited.connection.execute(waiting, [job_id]).fetchall() == [
+        ("its workspace's 2 deliveries at once are under way",)
+    ]
