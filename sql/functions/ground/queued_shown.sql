@@ -17,5 +17,6 @@ as $$
                               'run_at', kronos.iso_inlined(p_run_at), 'started_at', null,
                               'completed_at', null, 'duration_ms', null, 'attempt_count', 0,
                               'max_attempts', p_max_attempts, 'tick_count', 1, 'input', p_input,
-                              'output', null, 'error', null, 'worker_id', null, 'created_at', kronos.iso_inlined(p_created_at))
+                              'output', null, 'error', null, 'worker_id', null,
+                              'created_at', kronos.iso_inlined(p_created_at))
 $$;
