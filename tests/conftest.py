@@ -263,6 +263,7 @@ def _settings(url: str, key_file: Path) -> config.Settings:
         egress_allow="127.0.0.0/8",
         log_level="WARNING",
         database_pool_size=10,
+        request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine answers late, not never
     )
 
 
@@ -292,7 +293,7 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
     key = key_file.read_text().strip()
     try:
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=90
         ) as client:
             yield Api(client=client, database_url=url, key=key)
     finally:
