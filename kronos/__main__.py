@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from kronos.loading import loading
+
 _COMMANDS = {
     "up": "kronos.cli.up:up",
     "serve": "kronos.cli.processes:serve",
@@ -67,7 +69,8 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        command = getattr(import_module(module), attribute)
+        with loading():
+            command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{_COMMANDS[cmd_name]} is no command")
         return command

@@ -9,6 +9,7 @@ from kronos import errors, resealing, session
 from kronos.cli import environment
 from kronos.config import Settings
 from kronos.encryption import Keyring, KeySource
+from kronos.loading import loading
 
 _log = logging.getLogger("kronos")
 _NOT_MIGRATED = (
@@ -23,7 +24,8 @@ _NOT_MIGRATED = (
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
     """One API process against KRONOS_DATABASE_URL."""
-    from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
+    with loading():
+        from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
 
     settings = environment.settings(host=host, port=port)
     keys = environment.encryption_keys(KeySource.of(settings))
@@ -35,7 +37,8 @@ def serve(host: str | None, port: int | None) -> None:
 @click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 100]")
 def worker(concurrency: int | None) -> None:
     """One worker process against KRONOS_DATABASE_URL."""
-    from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
+    with loading():
+        from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
     settings = environment.settings(worker_concurrency=concurrency)
     keys = environment.encryption_keys(KeySource.of(settings))
