@@ -71,6 +71,7 @@ async def deliver(where: KafkaTopic, *, seconds: float = SECONDS, policy: Egress
 
 
 def told(outcome: Outcome) -> tuple[str, str | None, bool]:
+    assert outcome.is_unknown == (outcome.status == "UNKNOWN")  # what retry_unknown asks
     return outcome.status, error_type(outcome), outcome.retryable
 
 

@@ -61,6 +61,7 @@ async def deliver(
 
 
 def told(outcome: Outcome) -> tuple[str, str | None, bool]:
+    assert outcome.is_unknown == (outcome.status == "UNKNOWN")  # what retry_unknown asks
     return outcome.status, error_type(outcome), outcome.retryable
 
 
