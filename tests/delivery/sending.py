@@ -48,6 +48,7 @@ def error_type(outcome: Outcome) -> str | None:
 
 def told(outcome: Outcome) -> tuple[str, str | None, bool]:
     """How it ended, by which type of error, and whether it is tried again."""
+    assert outcome.is_unknown == (outcome.status == "UNKNOWN")  # what retry_unknown asks
     return outcome.status, error_type(outcome), outcome.retryable
 
 

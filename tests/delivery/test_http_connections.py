@@ -51,6 +51,7 @@ async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_cl
 ) -> None:
     outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
+    assert outcome.is_unknown  # the request was sent whole
     assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
     assert [opened.fileno() for opened in sockets] == [-1]
 
@@ -161,6 +162,7 @@ async def test_cancelled_delivery_closes_its_socket_and_stays_cancelled(sockets:
 async def test_close_after_the_request_is_unknown_not_failed(method: str) -> None:
     outcome = await deliver(closing, method=method)
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("UNKNOWN", "closed_without_answer", True)
+    assert outcome.is_unknown
 
 
 async def test_close_within_the_answers_header_is_unknown() -> None:
@@ -178,6 +180,7 @@ async def test_close_before_the_body_is_sent_is_failed(sockets: list[socket.sock
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "closed_while_sending", True)
+    assert not outcome.is_unknown
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
