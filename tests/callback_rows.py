@@ -50,12 +50,10 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
     )
 
 
-def succeed(
-    connection: Connection, *execution_ids: uuid.UUID, response: object = None, statement: str | None = None
-) -> None:
-    """As a worker ends nearly all of them, in one batch; of another release by its own statement."""
+def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
+    """As a worker ends nearly all of them, in one batch."""
     connection.execute(
-        (statement or sql.texts()["claims.finalize_successes"]).encode(),
+        sql.texts()["claims.finalize_successes"],
         {
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),
@@ -66,23 +64,28 @@ def succeed(
     )
 
 
-def fail(
-    connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False, statement: str | None = None
+def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False) -> None:
+    """As a worker ends what failed."""
+    end(connection, sql.texts()["claims.finalize_executions"], "FAILED", *execution_ids, is_retryable=is_retryable)
+
+
+def end(
+    connection: Connection, statement: str, status: str, *execution_ids: uuid.UUID, is_retryable: bool = False
 ) -> None:
-    """As a worker ends what failed; of another release by its own statement."""
-    each = len(execution_ids)
+    """By the statement that ends whatever became of an attempt."""
+    each, error = len(execution_ids), Jsonb({"type": "http_status", "message": "it said 500"})
     connection.execute(
-        (statement or sql.texts()["claims.finalize_executions"]).encode(),
+        statement.encode(),
         {
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),
-            "statuses": ["FAILED"] * each,
+            "statuses": [status] * each,
             "is_retryable": [is_retryable] * each,
             "retry_ms": [0] * each,
             "duration_ms": [1] * each,
             "requests": [Jsonb({})] * each,
             "responses": [None] * each,
-            "errors": [Jsonb({"type": "http_status", "message": "it said 500"})] * each,
+            "errors": [error if status == "FAILED" else None] * each,
             "is_cut_off": [False] * each,
         },
     )

@@ -24,7 +24,7 @@ import httpx
 import psycopg
 import pytest
 
-from callback_rows import callbacks_of, fail, make_job, run, succeed, to_endpoint
+from callback_rows import callbacks_of, end, make_job, run, to_endpoint
 from conftest import ROOT, await_condition
 from factory import add_endpoint
 from kronos import keys
@@ -85,12 +85,12 @@ def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path
 
 def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) -> None:
     """The callbacks are a trigger's, whoever writes what it follows."""
-    texts = dict(_BLOCK.findall((previous / "sql/queries/claims.sql").read_text()))
+    statement = dict(_BLOCK.findall((previous / "sql/queries/claims.sql").read_text()))["finalize_executions"]
     endpoint = add_endpoint(superuser)
     hook = to_endpoint(superuser, endpoint)
     runs = [run(superuser, make_job(superuser, endpoint, on_success=hook, on_failure=hook)) for _ in range(2)]
-    succeed(superuser, runs[0], statement=texts["finalize_successes"])
-    fail(superuser, runs[1], statement=texts["finalize_executions"])
+    for status, execution_id in zip(("SUCCESS", "FAILED"), runs, strict=True):
+        end(superuser, statement, status, execution_id)
     assert [[made["event"] for made in callbacks_of(superuser, each)] for each in runs] == [
         ["on_success"],
         ["on_failure"],
