@@ -202,6 +202,7 @@ class Drain:
             "endpoint_ids": [self._endpoint],
             "quotas": [batch],
             "floors": [floor],
+            "ranks": [floor],
             "claim_token": token,
             "worker_id": "worker-of-the-benchmark-1234",
             "margin_ms": 5000,

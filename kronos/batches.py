@@ -296,7 +296,15 @@ async def _insert(batch: _Batch) -> None:
         statements += _statement(batch, jobs.INSERT_ONE_SHOT_JOBS, others, wake=wake.is_wanted)
         ids = [job["job_id"] for _, params in statements for job in params["jobs"].obj]  # type: ignore[attr-defined]
         if bare:
-            records = [{"endpoint": each.new.endpoint, "input": each.new.input, "run_at": each.run_at} for each in bare]
+            records = [
+                {
+                    "endpoint": each.new.endpoint,
+                    "input": each.new.input,
+                    "run_at": each.run_at,
+                    "priority": each.new.priority,
+                }
+                for each in bare
+            ]
             params = {"jobs": jobs.written(records), "wake": wake.is_wanted, "is_whole": batch.is_atomic}
             statements.append((_INSERT_BARE, params))
         if batch.is_atomic and ids:
@@ -362,6 +370,7 @@ def _document(item: _Item, made: _BareOneShot, batch: _Batch) -> JsonObject:
     job["endpoint"] = execution["endpoint"] = new.endpoint
     job["endpoint_type"] = execution["endpoint_type"] = made.endpoint_type
     job["input"] = execution["input"] = input
+    job["priority"] = new.priority
     job["trigger"] = new.trigger
     job["run_at"] = None if made.run_at == made.created_at else made.run_at
     job["created_at"] = made.created_at

@@ -79,6 +79,7 @@ class NewJob(CronTerms):
     tags: list[str] = field(default_factory=list)
     idempotency_key: str | None = None
     run_at: datetime | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +316,8 @@ def asked_of(
     record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
     if is_its_execution(new):
         record |= {"run_at": run_at}
+        if new.priority:
+            record["priority"] = new.priority
         return Asked(
             view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input)
         )
@@ -325,6 +328,7 @@ def asked_of(
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
         "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
+        "priority": new.priority,
     }
     if read is not None:
         record |= _schedule(new, read, has_tick=has_tick)

@@ -235,6 +235,7 @@ class Backfill:
     progress: JsonObject
     created_at: datetime
     completed_at: datetime | None
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
                           kronos.steps_under_way(integer),
-                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean, smallint), kronos.delete_workspace(),
                           kronos.delete_endpoint(text), kronos.delete_document(text, text),
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),

@@ -40,7 +40,7 @@ def new_job(body: JobCreate, key: str | None) -> NewJob:
     """The job that a request with this idempotency key asks for. Raises Unprocessable."""
     if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # as most are of a batch
         return NewJob(endpoint=body.endpoint, trigger=body.trigger, input=body.input, idempotency_key=key)
-    _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
+    _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at)])
     given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
     if body.catch_up is not None:
         given |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
@@ -103,7 +103,11 @@ def new_backfill(body: BackfillCreate) -> NewBackfill:
             ]
         )
     return NewBackfill(
-        from_at=body.from_, to_at=body.to, max_active=body.max_active, include=tuple(dict.fromkeys(body.include))
+        from_at=body.from_,
+        to_at=body.to,
+        max_active=body.max_active,
+        include=tuple(dict.fromkeys(body.include)),
+        priority=body.priority,
     )
 
 
@@ -294,12 +298,6 @@ def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iter
             detail="ends_at is not after starts_at",
             hint="Write a time after starts_at, or leave it out.",
         )
-
-
-def _later_faults(body: JobCreate) -> Iterator[Fault]:
-    """What is in the contract, and not in this release."""
-    if body.priority != 0:
-        yield Fault(pointer="/priority", detail="priorities are not in this release", hint="Use 0, or leave it out.")
 
 
 def _refuse(faults: list[Fault]) -> None:

@@ -140,6 +140,7 @@ class CatchUp(Body):
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
+_Priority = Annotated[int, Field(ge=-10, le=10)]
 
 
 class JobCreate(Body):
@@ -200,7 +201,6 @@ class JobCreate(Body):
         description="CRON: ticks that were missed.",
         examples=[{"policy": "LATEST", "window_seconds": 3600}],
     )
-    priority: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
     run_at: TimeOrLocal | None = Field(
         default=None,
         description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
@@ -211,6 +211,12 @@ class JobCreate(Body):
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
     idempotency_key: IdempotencyKey | None = Field(
         default=None, description="Same key, same job.", examples=["order-17"]
+    )
+    priority: _Priority = Field(
+        default=0,
+        description="Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of "
+        "waiting.",
+        examples=[5],
     )
 
 
@@ -276,6 +282,9 @@ class JobPatch(Body):
     )
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
+    priority: _Priority = Field(
+        default=0, description="Of its executions from now on; those that wait keep theirs.", examples=[5]
+    )
 
 
 class Nothing(Body):
@@ -302,6 +311,7 @@ class JobTrigger(Body):
     """One run beside the schedule."""
 
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
+    priority: _Priority | None = Field(default=None, description="In place of the job's own.", examples=[5])
 
 
 class ExecutionRetry(Body):
@@ -370,6 +380,9 @@ class BackfillCreate(Body):
         examples=[["FAILED"]],
     )
     validate_only: bool = Field(default=False, description="Only count the ticks: nothing is written.", examples=[True])
+    priority: _Priority | None = Field(
+        default=None, description="Of its executions, in place of the job's own.", examples=[-5]
+    )
 
 
 class SchedulePreview(Body):

@@ -4,7 +4,9 @@
 -- a fifth of that more, and spares a claim in vain for each that is suspended. An endpoint in
 -- %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on
 -- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
--- in an old snapshot no vacuum removes them: 20,000 for one look.
+-- in an old snapshot no vacuum removes them: 20,000 for one look. An endpoint's first entry has no priority
+-- where none of its executions has one; else first_due looks into each of its queues. One with work of both
+-- kinds may come twice.
 with recursive known as materialized (
     select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor
                                    else '-infinity' end as floor
@@ -23,40 +25,53 @@ with recursive known as materialized (
             select '00000000-0000-0000-0000-000000000000'::uuid) as bounds (after_id)
      cross join since
 ), endpoint as (
-    select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at
+    select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at, first.priority
       from gap
-     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at, live.priority
                            from kronos.execution_live as live
                           where live.claim_token is null
                             and live.visible_at < 'infinity'
                             and live.visible_at >= gap.since
                             and live.endpoint_id > gap.after_id and live.endpoint_id < gap.before_id
-                          order by live.endpoint_id, live.visible_at
+                          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                           limit 1) as first
     union all
     select endpoint.before_id, endpoint.since, following.endpoint_id, following.workspace_id,
-           following.visible_at
+           following.visible_at, following.priority
       from endpoint
-     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at, live.priority
                            from kronos.execution_live as live
                           where live.claim_token is null
                             and live.visible_at < 'infinity'
                             and live.visible_at >= endpoint.since
                             and live.endpoint_id > endpoint.endpoint_id
                             and live.endpoint_id < endpoint.before_id
-                          order by live.endpoint_id, live.visible_at
+                          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                           limit 1) as following
 ), waiting as (
-    select endpoint.endpoint_id, endpoint.workspace_id, endpoint.visible_at from endpoint
+    select endpoint.endpoint_id, endpoint.workspace_id,
+           case when endpoint.priority is null then endpoint.visible_at
+                else kronos.first_due(endpoint.endpoint_id, endpoint.since) end as visible_at
+      from endpoint
     union all
     select known.endpoint_id, first.workspace_id, first.visible_at
       from known
      cross join lateral (select live.workspace_id, live.visible_at
                            from kronos.execution_live as live
                           where live.endpoint_id = known.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) = 11
                             and live.visible_at < 'infinity' and live.visible_at >= known.floor
                           order by live.visible_at
                           limit 1) as first
+    union all
+    select known.endpoint_id, ranked.workspace_id, kronos.first_due(known.endpoint_id, known.floor)
+      from known
+     cross join lateral (select live.workspace_id
+                           from kronos.execution_live as live
+                          where live.endpoint_id = known.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) < 11
+                            and live.visible_at < 'infinity' and live.visible_at >= known.floor
+                          limit 1) as ranked
 )
 select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00')
                                      - kronos.now()) * 1000)::double precision as due_in_ms,
@@ -81,17 +96,19 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
 -- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember; nor of a
 -- cancelled job whose executions are being ended (cancelled_jobs). The floor is a hint that skips the dead
--- beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest), what
--- is claimed is made of that one; its timeout and attempts stay as they were.
+-- beginning of the index; '-infinity' every few seconds. Of an endpoint with executions of several priorities
+-- claim_shares says how many of each are taken; of others, nearly all, the queue of priority 0 (11) is all
+-- there is. Where the gate names a version (use: latest), what is claimed is made of that one; its timeout
+-- and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
-                                    else '-infinity' end as floor
-      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (
-          endpoint_id, quota, floor
-      )
+                                    else '-infinity' end as floor,
+           case when rank > '0001-01-01 00:00:00+00' then rank else '-infinity' end as rank
+      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[],
+                  %(ranks)s::timestamptz[]) as wanted (endpoint_id, quota, floor, rank)
      where not kronos.is_held()
 ), limited as materialized (
-    select gate.endpoint_id, wanted.floor, true as is_limited, gate.latest_version,
+    select gate.endpoint_id, wanted.floor, wanted.rank, true as is_limited, gate.latest_version,
            least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
@@ -100,24 +117,37 @@ with wanted as materialized (
      where gate.max_in_flight is not null and gate.paused_until <= kronos.now()
        for update of gate skip locked
 ), gate as materialized (
-    select endpoint_id, floor, is_limited, latest_version, room from limited
+    select endpoint_id, floor, rank, is_limited, latest_version, room from limited
     union all
-    select gate.endpoint_id, wanted.floor, false, gate.latest_version, wanted.quota
+    select gate.endpoint_id, wanted.floor, wanted.rank, false, gate.latest_version, wanted.quota
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
        and workspace.status = 'ACTIVE'
      where gate.max_in_flight is null and gate.paused_until <= kronos.now()
-), due as materialized (
-    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited, gate.latest_version
+), queue as materialized (
+    select gate.*, coalesce(share.queue, 11) as queue, coalesce(share.due_from, gate.floor) as due_from,
+           case when share.queue is null then greatest(room, 0) else share.executions end as quota
       from gate
+      left join lateral (select *
+                           from kronos.claim_shares(gate.endpoint_id, gate.floor, gate.rank, gate.room)
+                          where (select true
+                                   from kronos.execution_live as live
+                                  where live.endpoint_id = gate.endpoint_id and live.claim_token is null
+                                    and kronos.queue_of(live.priority) < 11
+                                  limit 1)
+                         offset 0) as share on true
+), due as materialized (
+    select picked.execution_id, picked.visible_at, queue.endpoint_id, queue.is_limited, queue.latest_version
+      from queue
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.endpoint_id = gate.endpoint_id and live.claim_token is null
-                            and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
+                          where live.endpoint_id = queue.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) = queue.queue
+                            and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
                             and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
-                          limit greatest(gate.room, 0)
+                          limit queue.quota
                             for update skip locked) as picked
 ), claimed as (
     update kronos.execution_live as live
@@ -135,7 +165,7 @@ with wanted as materialized (
      where live.execution_id = due.execution_id
     returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version,
               live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
-              live.input, due.visible_at as due_at
+              live.input, due.visible_at as due_at, live.priority
 ), counted as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight + taken.executions
@@ -147,13 +177,14 @@ with wanted as materialized (
 )
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
-       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
+       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at, priority
   from claimed;
 
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
-       kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at
+       kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at,
+       priority
   from kronos.execution_live
  where claim_token = %(claim_token)s
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
@@ -201,17 +232,18 @@ with result as materialized (
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, result.duration_ms, result.request, result.response,
+              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
+              result.response,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), archived as (      -- kronos.archived, spelt out, and the only attempt with it
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request)
+                                       attempt_token, attempt_ms, attempt_request, priority)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
            backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end
+           case when is_only then request end, priority
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -280,7 +312,7 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
-                                       error, backfill_id)
+                                       error, backfill_id, priority)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
            case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts
                                                                            then 'attempts_exhausted'
@@ -292,7 +324,7 @@ with result as materialized (
            end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
            case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
-           backfill_id
+           backfill_id, priority
       from held
      where verdict <> 'RETRY'
         on conflict (execution_id) do nothing

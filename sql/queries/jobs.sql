@@ -20,7 +20,7 @@ with given as materialized (
                   timezone text, schedule text, alarm text, description text, read_at timestamptz,
                   tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
                   max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
-                  catch_up_policy text, catch_up_window_seconds integer)
+                  catch_up_policy text, catch_up_window_seconds integer, priority smallint)
 ), endpoint as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -47,12 +47,12 @@ with given as materialized (
                              anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
                              catch_up_policy, catch_up_window_seconds,
-                             idempotency_key, request_sha256)
+                             idempotency_key, request_sha256, priority)
     select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
            alarm, description, every, (read).anchor, (read).anchor_local,
            starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
            catch_up_window_seconds,
-           idempotency_key, request_sha256
+           idempotency_key, request_sha256, priority
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -76,7 +76,7 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
                                         then kronos.register_pg_cron(job.job_id) end,
                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
                           'active', true) as pg_cron,
-       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
+       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, job.priority, job.tags,
        job.created_at, job.retired_at, null::jsonb as execution
   from job
   join endpoint using (endpoint_id)
@@ -89,10 +89,12 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
 with given as materialized (
     select array_agg(job.endpoint order by job.nth) as endpoints,
            array_agg(job.input order by job.nth) as inputs,
-           array_agg(job.run_at order by job.nth) as run_at
+           array_agg(job.run_at order by job.nth) as run_at,
+           array_agg(job.priority order by job.nth) as priorities
       from rows
-      from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz)) with ordinality
-        as job (endpoint, input, run_at, nth)
+      from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz,
+                                             priority smallint)) with ordinality
+        as job (endpoint, input, run_at, priority, nth)
 ), made as materialized (
     select one_shot.*, workspace.slug,
            case when one_shot.run_at <> one_shot.created_at then one_shot.run_at end as wanted_at
@@ -103,7 +105,7 @@ with given as materialized (
      cross join given
      cross join lateral kronos.make_one_shots(case when workspace.entered is not null
                                                    then given.endpoints end, given.inputs, given.run_at,
-                                              false) as one_shot
+                                              false, given.priorities) as one_shot
 )
 select made.job_id, null::text as name, null::text as title, made.slug as workspace, made.endpoint,
        made.endpoint_type, case when made.wanted_at is null then 'IMMEDIATE' else 'DELAYED' end as trigger,
@@ -115,7 +117,7 @@ select made.job_id, null::text as name, null::text as title, made.slug as worksp
        jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next,
        null::timestamptz as resume_at, null::timestamptz as next_run_at, null::timestamptz as last_run_at,
        null::jsonb as pg_cron, null::text as idempotency_key,
-       made.wanted_at as run_at, null::text as run_at_local, made.input, 0 as priority, '{}'::text[] as tags,
+       made.wanted_at as run_at, null::text as run_at_local, made.input, made.priority, '{}'::text[] as tags,
        made.created_at, null::timestamptz as retired_at,
        jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'job_name', null,
                           'workspace', made.slug, 'endpoint', made.endpoint,
@@ -145,7 +147,7 @@ with given as materialized (
       from jsonb_to_recordset(%(jobs)s)
         as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
                   run_at timestamptz, run_at_local timestamp, timezone text,
-                  dst_gap text, idempotency_key text, request_sha256 bytea)
+                  dst_gap text, idempotency_key text, request_sha256 bytea, priority smallint)
 ), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -163,10 +165,11 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
                              input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
-                             request_sha256)
+                             request_sha256, priority)
     select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
            given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
-           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256
+           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256,
+           given.priority
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
@@ -176,12 +179,12 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input)
+                                       max_attempts, max_crashes, timeout_ms, input, priority)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
            greatest(job.run_at, kronos.now()), endpoint.max_attempts, endpoint.max_crashes,
-           endpoint.timeout_ms, job.input
+           endpoint.timeout_ms, job.input, nullif(job.priority, 0)
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -197,24 +200,24 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at,
        null::jsonb as pg_cron,
        job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
-       0 as priority, job.tags, job.created_at, job.retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
+       job.priority, job.tags, job.created_at, job.retired_at,
+       jsonb_build_object('execution_id', run.execution_id, 'job_id', job.job_id, 'job_name', job.name,
                           'workspace', endpoint.slug, 'endpoint', endpoint.name,
-                          'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING'
+                          'endpoint_type', endpoint.type, 'cause', run.cause,
+                          'status', case when run.visible_at > kronos.now() then 'PENDING'
                                          else 'QUEUED' end,
                           'status_reason', null,
-                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
-                          kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
-                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
-                          'tick_count', 1, 'input', queued.input,
+                          'scheduled_at', kronos.iso_inlined(run.scheduled_at), 'run_at',
+                          kronos.iso_inlined(run.run_at), 'started_at', null, 'completed_at', null,
+                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', run.max_attempts,
+                          'tick_count', 1, 'input', run.input,
                           'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution
+                          kronos.iso_inlined(run.created_at)) as execution
   from job
   join endpoint using (endpoint_id)
-  left join queued on queued.job_id = job.job_id
- where not %(wake)s or queued.execution_id is null
-    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text
+  left join queued as run using (job_id)
+ where not %(wake)s or run.execution_id is null
+    or pg_notify('kronos_work', case when run.visible_at <= kronos.now() then run.endpoint_id::text
                                      else '' end) is not null;
 
 -- name: insert_bare_one_shots
@@ -222,11 +225,13 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at
   from (select array_agg(job.endpoint order by job.nth) as endpoints,
                array_agg(job.input order by job.nth) as inputs,
-               array_agg(job.run_at order by job.nth) as run_at
-          from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz))
-               with ordinality as job (endpoint, input, run_at, nth)) as given
+               array_agg(job.run_at order by job.nth) as run_at,
+               array_agg(job.priority order by job.nth) as priorities
+          from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz,
+                                                           priority smallint))
+               with ordinality as job (endpoint, input, run_at, priority, nth)) as given
  cross join lateral kronos.make_one_shots(given.endpoints, given.inputs, given.run_at,
-                                          %(is_whole)s) as made
+                                          %(is_whole)s, given.priorities) as made
  where made.job_id is not null
    and (not %(wake)s or pg_notify(
             'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
@@ -496,7 +501,7 @@ with old as materialized (
                              title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
                              max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-                             catch_up_window_seconds, ticks_from, skip_next, resume_at)
+                             catch_up_window_seconds, ticks_from, skip_next, resume_at, priority)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
            fresh.status_reason,
@@ -511,7 +516,8 @@ with old as materialized (
            coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
            coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at,
+           coalesce(%(priority)s::smallint, fresh.priority)
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
@@ -612,7 +618,8 @@ returning job_id, 0 as entries;
 with triggered as materialized (
     select job_id
       from kronos.trigger_job(case when set_config('kronos.validated', %(validated)s::text, true) is not null
-                                   then %(job)s end, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
+                                   then %(job)s end, %(execution_id)s, %(input)s, %(wake)s,
+                                     %(priority)s::smallint) as made (job_id)
      where job_id is not null
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -630,9 +637,10 @@ select job_id, 0 as entries from triggered;
 with given as materialized (
     select *, kronos.find_job(job) as job_id
       from jsonb_to_recordset(%(runs)s)
-        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
+        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea,
+                  priority smallint)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
-    select job_id, name, workspace_id, endpoint_id, input
+    select job_id, name, workspace_id, endpoint_id, input, priority
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
        and workspace_id = kronos.current_workspace_id()
@@ -653,11 +661,11 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input)
+                                       timeout_ms, input, priority)
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
-           coalesce(given.input, job.input)
+           coalesce(given.input, job.input), nullif(coalesce(given.priority, job.priority), 0)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)

@@ -50,6 +50,7 @@ create table kronos.jobs (
     -- what run_at was computed from: a local time of the zone
     run_at_local             timestamp,
     title                    text,                              -- its name for people
+    priority                 smallint    not null default 0,    -- of its executions
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),

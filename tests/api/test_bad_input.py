@@ -98,7 +98,10 @@ CASES = {
     "job: idempotency key header with spaces": job(
         "/Idempotency-Key", NOW, headers={"Idempotency-Key": "a b"}, status=400, code="invalid_request"
     ),
-    "job: priority": job("/priority", NOW | {"priority": 5}),
+    "job: priority too high": job("/priority", NOW | {"priority": 11}),
+    "job: priority too low": job("/priority", NOW | {"priority": -11}),
+    "job: priority is a text": job("/priority", NOW | {"priority": "high"}),
+    "job: priority is a fraction": job("/priority", NOW | {"priority": 0.5}),
     "job: overlap of another system": job("/overlap", CRON | {"overlap": "Forbid"}),
     # triggers and their fields
     "cron job: no expression": job("/cron", {"endpoint": "sink", "trigger": "CRON"}),

@@ -36,6 +36,7 @@ def claim_params(
         "endpoint_ids": [endpoint.endpoint_id for endpoint in endpoints],
         "quotas": [quota] * len(endpoints),
         "floors": [floor] * len(endpoints),
+        "ranks": [floor] * len(endpoints),
         "claim_token": token or uuid.uuid4(),
         "worker_id": "test:1:abcdef",
         "margin_ms": 5000,
@@ -49,7 +50,7 @@ def claim(
     """The token and what was claimed under it, in the order of due times."""
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)
-    return params["claim_token"], [row[0] for row in sorted(rows, key=lambda row: row[-1])]
+    return params["claim_token"], [row[0] for row in sorted(rows, key=lambda row: row[-2])]
 
 
 def finalize_params(

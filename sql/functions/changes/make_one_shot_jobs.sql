@@ -1,7 +1,8 @@
 -- make_one_shot_jobs: IMMEDIATE and DELAYED jobs of the transaction's workspace that are more than their
 -- executions (a name, title, tag or key), and their executions, as the statement insert_one_shot_jobs makes
--- them. p_jobs: an array of objects with job_id, endpoint, input, run_at, name, title, tags, idempotency_key
--- and request_sha256, no two of which have one key or name. Their endpoints' rows are locked, shared.
+-- them. p_jobs: an array of objects with job_id, endpoint, input, run_at, name, title, tags, idempotency_key,
+-- request_sha256 and priority, no two of which have one key or name. Their endpoints' rows are locked,
+-- shared.
 -- As the caller: row level security holds.
 -- Returns: how many are there now: those that their keys made before, too. None: no such endpoint.
 -- Raises: 23505 where a name is taken.
@@ -15,7 +16,7 @@ begin
         select *
           from jsonb_to_recordset(p_jobs)
             as given (job_id uuid, endpoint text, input jsonb, run_at timestamptz, name text, title text,
-                      tags text[], idempotency_key text, request_sha256 bytea)
+                      tags text[], idempotency_key text, request_sha256 bytea, priority smallint)
     ), endpoint as materialized (
         select found.endpoint_id, found.workspace_id, found.name, found.version, made_of.max_attempts,
                made_of.max_crashes, made_of.timeout_ms
@@ -26,11 +27,11 @@ begin
            and found.deleted_at is null
     ), job as (
         insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
-                                 input, tags, run_at, idempotency_key, request_sha256)
+                                 input, tags, run_at, idempotency_key, request_sha256, priority)
         select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title,
                endpoint.endpoint_id, case when given.run_at is null then 'IMMEDIATE' else 'DELAYED' end,
                given.input, coalesce(given.tags, '{}'), given.run_at, given.idempotency_key,
-               given.request_sha256
+               given.request_sha256, coalesce(given.priority, 0)
           from given
           join endpoint on endpoint.name = given.endpoint
          order by given.name, given.idempotency_key
@@ -40,11 +41,12 @@ begin
     ), queued as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
                                            endpoint_version, cause, scheduled_at, run_at, visible_at,
-                                           max_attempts, max_crashes, timeout_ms, input)
+                                           max_attempts, max_crashes, timeout_ms, input, priority)
         select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id,
                endpoint.endpoint_id, endpoint.version, 'API', coalesce(job.run_at, kronos.now()),
                coalesce(job.run_at, kronos.now()), greatest(job.run_at, kronos.now()),
-               endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
+               endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input,
+               nullif(job.priority, 0)
           from job
           join endpoint using (endpoint_id)
          where job.job_id in (select given.job_id from given)

@@ -1,10 +1,12 @@
 -- trigger_job: one run of a CRON job now, beside its schedule: the pointer does not move. Under an overlap
 -- policy it asks to be let in, with the job's row locked; one that is not let in is there too, as SKIPPED.
--- Without one it shares the row's lock, so that a job which is being cancelled gets no run.
+-- Without one it shares the row's lock, so that a job which is being cancelled gets no run. p_priority: null
+-- is the job's.
 -- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
 -- that is ACTIVE or PAUSED, or the workspace is suspended.
 -- Raises: KR016 where it has an input of its own that was not validated against the endpoint's payload spec.
-create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean)
+create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean,
+                                              p_priority smallint default null)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -69,13 +71,14 @@ begin
     end if;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, overlap_key)
+                                       timeout_ms, input, overlap_key, priority)
     values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL',
             kronos.now(), kronos.now(),
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts,
             v_made_of.max_crashes, v_made_of.timeout_ms,
             coalesce(p_input, v_job.input),
-            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
+            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end,
+            nullif(coalesce(p_priority, v_job.priority), 0));
     if p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;

@@ -11,32 +11,36 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
     with recursive endpoint as (
-        (select live.endpoint_id, live.visible_at, 1 as nth
+        (select live.endpoint_id, live.visible_at, live.priority, 1 as nth
            from kronos.execution_live as live
           where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
-          order by live.endpoint_id, live.visible_at
+          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
           limit 1)
         union all
-        select following.endpoint_id, following.visible_at, endpoint.nth + 1
+        select following.endpoint_id, following.visible_at, following.priority, endpoint.nth + 1
           from endpoint
-         cross join lateral (select live.endpoint_id, live.visible_at
+         cross join lateral (select live.endpoint_id, live.visible_at, live.priority
                                from kronos.execution_live as live
                               where live.claim_token is null
                                 and live.visible_at < 'infinity'
                                 and live.visible_at >= p_from
                                  and live.endpoint_id > endpoint.endpoint_id
-                              order by live.endpoint_id, live.visible_at
+                              order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                               limit 1) as following
          where endpoint.nth < p_endpoints
     )
-    select endpoint.endpoint_id, endpoint.visible_at,
+    select endpoint.endpoint_id, first.due_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
                 when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
                 when gate.in_flight >= gate.max_in_flight
                     then format('its %s deliveries at once are under way', gate.max_in_flight)
            end
       from endpoint
+     cross join lateral (select case when endpoint.priority is null then endpoint.visible_at
+                                     else kronos.first_due(endpoint.endpoint_id, p_from)
+                                end as due_at
+                         offset 0) as first
       join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
-     where endpoint.visible_at < p_before
+     where first.due_at < p_before
 $$;

@@ -9,19 +9,19 @@
 create or replace function kronos.enqueue(endpoint text, input jsonb default '{}',
                                           run_at timestamptz default null, name text default null,
                                           title text default null, tags text[] default null,
-                                          idempotency_key text default null)
+                                          idempotency_key text default null, priority integer default 0)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
 begin
-    if num_nonnulls(run_at, name, title, tags, idempotency_key) = 0 and endpoint is not null
-    and kronos.is_plain_input(input) then
+    if num_nonnulls(run_at, name, title, tags, idempotency_key, nullif(priority, 0)) = 0
+    and endpoint is not null and kronos.is_plain_input(input) then
         return (kronos.enqueue_plain_jobs(array[endpoint], array[input], false))[1];
     end if;
     return (kronos.enqueue_odd_jobs(jsonb_build_array(
                 jsonb_build_object('endpoint', endpoint, 'input', input)
                 || jsonb_strip_nulls(jsonb_build_object(
                        'run_at', kronos.instant_text(run_at), 'name', name, 'title', title, 'tags', tags,
-                       'idempotency_key', idempotency_key))), false))[1];
+                       'idempotency_key', idempotency_key, 'priority', nullif(priority, 0)))), false))[1];
 end
 $$;

@@ -5,8 +5,7 @@ create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key'];
+    c_known constant text[] := '{endpoint,input,run_at,name,title,tags,idempotency_key,priority}';
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -41,7 +40,9 @@ begin
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
              not kronos.is_text(p_job -> 'run_at',
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
-             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30')
+             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
+            (8, 'priority', 'a priority is a whole number from -10 to 10',
+             coalesce(p_job -> 'priority', '0')::text !~ '^(null|-?\d|-?10)$', 'write it like 5')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

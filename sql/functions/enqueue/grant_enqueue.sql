@@ -5,7 +5,7 @@ as $$
 begin
     execute format('grant usage on schema kronos to %I', p_role);
     execute format('grant execute on function '
-                   'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text), '
+                   'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text, integer), '
                    'kronos.enqueue_many(jsonb) to %I', p_role);
 end
 $$;
