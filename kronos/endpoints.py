@@ -66,6 +66,7 @@ class NewEndpoint:
     use: VersionUse = "snapshot"
     secrets: tuple[str, ...] = ()
     signing_secrets: tuple[str, ...] = ()
+    group: str | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -253,6 +254,7 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "max_attempts": policy.max_attempts,
         "max_crashes": policy.max_crashes,
         "max_in_flight": new.max_in_flight,
+        "group": new.group,
         "secrets": list(new.secrets),
         "signing_secrets": list(new.signing_secrets),
     }

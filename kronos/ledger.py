@@ -69,6 +69,7 @@ class Standing:
     error: JsonObject | None
     waiting_seconds: float
     worker_sessions: int
+    unserved_group: str | None
 
     @property
     def ledger(self) -> Ledger | None:

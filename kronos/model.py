@@ -67,6 +67,7 @@ class Endpoint:
     signing_secrets: list[str]
     created_at: datetime
     updated_at: datetime
+    group: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def _columns(named: re.Match[str]) -> str:
     columns = [each.name for each in fields(getattr(model, named["row"]))]
     for other in filter(None, (named["others"] or "").split(", ")):
         columns.remove(other)
-    return ", ".join(columns)
+    return ", ".join('"group"' if each == "group" else each for each in columns)  # a word of SQL's own
 
 
 statements: list[Statement[object]] = []

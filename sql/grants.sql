@@ -81,11 +81,12 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.zones_read(), kronos.secret_keys()
+                          kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
+                          kronos.has_worker_groups(),
                           kronos.secret_keys() to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.

@@ -9,3 +9,8 @@ drop index kronos.execution_live_ready;
 create index execution_live_ready on kronos.execution_live (
     endpoint_id, (case when priority is null then 11 else priority end), visible_at
 ) where claim_token is null;
+
+alter table kronos.endpoint_gate add column worker_group text,
+    add constraint endpoint_gate_group_shape
+        check (worker_group ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and worker_group <> 'default');
+create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;

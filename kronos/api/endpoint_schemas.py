@@ -14,6 +14,7 @@ from kronos.api.fields import (
     Template,
     Time,
     Title,
+    WorkerGroup,
     Zone,
     few_headers,
     whole,
@@ -205,6 +206,12 @@ class _EndpointFields(Body):
         max_length=4,
         description="Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced.",
         examples=[["webhook-key"]],
+    )
+    group: WorkerGroup | None = Field(
+        default=None,
+        description="The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve "
+        "no group.",
+        examples=["private-net"],
     )
 
 

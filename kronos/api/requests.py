@@ -153,6 +153,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         use=body.use,
         secrets=_secrets(body),
         signing_secrets=tuple(body.signing_secrets),
+        group=body.group,
     )
 
 

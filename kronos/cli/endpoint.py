@@ -18,6 +18,7 @@ _FIELDS = (
     "config",
     "use",
     "signing_secrets",
+    "group",
     "version",
     "endpoint_id",
     "created_at",
@@ -49,6 +50,7 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             metavar="NAME",
             help="A secret that signs deliveries; again for more, the newest first. '' for none.",
         ),
+        click.option("--group", help="The group of workers that deliver to it, by name; '': none."),
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
         click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
         click.option("--config", help="The config whose values its templates hold, by name; '': none."),
@@ -204,6 +206,7 @@ def _changed(body: Json, options: Json) -> Json:
         payload_spec=options["payload_spec"] if options["payload_spec"] != "" else NULL,
         config=options["config"] if options["config"] != "" else NULL,
         use=options["use"],
+        group=options["group"] if options["group"] != "" else NULL,
         signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}

@@ -94,6 +94,8 @@ class Facts:
     pg_cron_silent_seconds: float
     is_held: bool
     pg_cron_failure: str | None
+    worker_group: str | None
+    is_group_served: bool
 
     @property
     def due_at(self) -> datetime | None:

@@ -6,7 +6,7 @@
 -- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
 -- in an old snapshot no vacuum removes them: 20,000 for one look. An endpoint's first entry has no priority
 -- where none of its executions has one; else first_due looks into each of its queues. One with work of both
--- kinds may come twice.
+-- kinds may come twice. Where groups of workers are used, a gate is only there for those that it lets in.
 with recursive known as materialized (
     select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor
                                    else '-infinity' end as floor
@@ -83,7 +83,9 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '19
                       -- limit: one look into the index each, whatever the planner believes of the workspaces
                       limit 1) as workspace
  where workspace.status = 'ACTIVE'
-   and not kronos.is_held();
+   and not kronos.is_held()
+   and (not (select kronos.has_worker_groups())
+        or exists (select from kronos.endpoint_gate as gate where gate.endpoint_id = waiting.endpoint_id));
 
 -- name: upkeep
 -- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any

@@ -36,8 +36,9 @@ with named as materialized (
            %(max_crashes)s, config_id, %(config_version)s::integer, %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
-    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version)
-    select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end
+    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version, worker_group)
+    select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end,
+           %(group)s
       from endpoint
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -81,7 +82,8 @@ with named as materialized (
 ), gate as (
     update kronos.endpoint_gate as gate
        set max_in_flight = %(max_in_flight)s,
-           latest_version = case when %(use)s = 'latest' then endpoint.version end
+           latest_version = case when %(use)s = 'latest' then endpoint.version end,
+           worker_group = %(group)s
       from endpoint
      where gate.endpoint_id = endpoint.endpoint_id
 )

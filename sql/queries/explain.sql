@@ -85,7 +85,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        pg_cron.facts as pg_cron,
        kronos.is_job_entry_right(version.job_id, version.alarm, pg_cron.facts -> 'entry') as is_entry_right,
        version.alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
-       health.alarm_failure as pg_cron_failure
+       health.alarm_failure as pg_cron_failure, gate.worker_group,
+       kronos.is_group_served(gate.worker_group) as is_group_served
   from asked
  cross join version
  cross join run

@@ -23,7 +23,12 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        (select count(*)::integer
           from pg_stat_activity as backend
          where backend.datname = current_database()
-           and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions
+           and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
+       (select gate.worker_group
+          from kronos.endpoint_gate as gate
+         where gate.endpoint_id = job.endpoint_id
+           and gate.worker_group is not null
+           and not kronos.is_group_served(gate.worker_group)) as unserved_group
   from kronos.job_rows(kronos.find_job(%(job)s)) as job
   left join lateral kronos.check_ledger(job.job_id, kronos.now() - interval '24 hours',
                                         kronos.now()) as ledger on true

@@ -77,9 +77,14 @@ create table kronos.endpoint_gate (
     max_in_flight  integer,
     paused_until   timestamptz not null default '-infinity',
     latest_version integer,                          -- use: latest. Every claim takes this version
+    worker_group   text,                             -- whose workers deliver; null: those that serve no group
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_gate_never_negative   check (in_flight >= 0),
-    constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0)
+    constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0),
+    constraint endpoint_gate_group_shape
+        check (worker_group ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and worker_group <> 'default')
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Serves has_worker_groups.
+create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;

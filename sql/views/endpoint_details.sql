@@ -5,7 +5,7 @@ create or replace view kronos.endpoint_details with (security_invoker = true) as
            endpoint.created_at, endpoint.updated_at, endpoint.title, payload_spec.name as payload_spec,
            config.name as config,
            case when gate.latest_version is null then 'snapshot' else 'latest' end as use,
-           made_of.signing_secrets
+           made_of.signing_secrets, gate.worker_group as "group"
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id

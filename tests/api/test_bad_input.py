@@ -186,6 +186,8 @@ CASES = {
     "endpoint: unknown type": endpoint("/type", {"name": "e", "type": "SMTP", "spec": {}}),
     "endpoint: config": endpoint("/config", HTTP | {"config": "c"}),
     "endpoint: max_in_flight 0": endpoint("/max_in_flight", HTTP | {"max_in_flight": 0}),
+    "endpoint: the group of those that name none": endpoint("/group", HTTP | {"group": "default"}),
+    "endpoint: group out of its pattern": endpoint("/group", HTTP | {"group": "Private net"}),
     "endpoint: max_attempts 0": endpoint("/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 0}}),
     "endpoint: max_attempts 101": endpoint(
         "/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 101}}

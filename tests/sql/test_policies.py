@@ -244,6 +244,7 @@ _MAY = {
         "find_jobs",
         "find_workspace",
         "get_retention",
+        "is_group_served",
         "is_job_entry_right",
         "match_retention",
         "pg_cron_entries_of",
@@ -269,7 +270,14 @@ _MAY = {
         "weeks_noted_from",
         "zones_read",
     },
-    "kronos_worker": {"ring_if_silent", "run_facts", "run_internal_job_if_due", "secret_keys", "upkeep"},
+    "kronos_worker": {
+        "has_worker_groups",
+        "ring_if_silent",
+        "run_facts",
+        "run_internal_job_if_due",
+        "secret_keys",
+        "upkeep",
+    },
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",

@@ -6,7 +6,7 @@
 -- p_from: what was due before is not looked at.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer,
                                                     p_from timestamptz default '-infinity')
-returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
+returns table (endpoint_id uuid, due_at timestamptz, waits_for text, unserved_group text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
@@ -34,7 +34,11 @@ as $$
                 when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
                 when gate.in_flight >= gate.max_in_flight
                     then format('its %s deliveries at once are under way', gate.max_in_flight)
-           end
+                when not kronos.is_group_served(gate.worker_group) and gate.worker_group is not null
+                    then format('no worker serves its group %s', gate.worker_group)
+           end,
+           case when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
+                then gate.worker_group end
       from endpoint
      cross join lateral (select case when endpoint.priority is null then endpoint.visible_at
                                      else kronos.first_due(endpoint.endpoint_id, p_from)
