@@ -183,7 +183,7 @@ class Drain:
             self._host.statements["claim_executions"], self._claim(size, self._floor, token), binary=True
         ).fetchall()
         at_claim = self._cpu()
-        ids, self._floor = [row[0] for row in claimed], max(row[-1] for row in claimed)
+        ids, self._floor = [row[0] for row in claimed], max(row[11] for row in claimed)
         self._worker.execute(self._host.finalize, _results(ids, token), binary=True).fetchall()
         client, at_end = time.thread_time() - client, self._cpu()
         (left,) = self._one("select count(*) from kronos.execution_live where claim_token = %s", [token])
@@ -202,6 +202,7 @@ class Drain:
             "endpoint_ids": [self._endpoint],
             "quotas": [batch],
             "floors": [floor],
+            "ranks": [floor],
             "claim_token": token,
             "worker_id": "worker-of-the-benchmark-1234",
             "margin_ms": 5000,

@@ -15,12 +15,14 @@ MOST_TICKS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBackfill:
-    """The window [from_at, to_at), how many executions of it may be unfinished at once, and which ticks are taken."""
+    """The window [from_at, to_at), how many executions of it may be unfinished at once, which ticks are taken, and the
+    priority that they have; None: the job's."""
 
     from_at: datetime
     to_at: datetime
     max_active: int
     include: tuple[TickOutcome, ...]
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempoten
             "include": list(new.include),
             "first_at": counted.first_at,
             "ticks": counted.ticks,
+            "priority": new.priority,
             **idempotency.params(key),
         }
         _, started, present = await view.prepare_write_read(changes.SETTLE, _INSERT, _GET, params)

@@ -299,7 +299,15 @@ async def _insert(batch: _Batch) -> None:
         statements += _statement(batch, jobs.INSERT_ONE_SHOT_JOBS, others, wake=wake.is_wanted)
         ids = [job["job_id"] for _, params in statements for job in params["jobs"].obj]  # type: ignore[attr-defined]
         if bare:
-            records = [{"endpoint": each.new.endpoint, "input": each.new.input, "run_at": each.run_at} for each in bare]
+            records = [
+                {
+                    "endpoint": each.new.endpoint,
+                    "input": each.new.input,
+                    "run_at": each.run_at,
+                    "priority": each.new.priority,
+                }
+                for each in bare
+            ]
             params = {"jobs": jobs.written(records), "wake": wake.is_wanted, "is_whole": batch.is_atomic}
             statements.append((_INSERT_BARE, params))
         if batch.is_atomic and ids:
@@ -315,7 +323,12 @@ async def _insert(batch: _Batch) -> None:
             new = bare[row.nth - 1].new
             input = orjson.Fragment(orjson.dumps(new.input))  # written once, and shown twice
             bare[row.nth - 1].answer = one_shots.document(
-                row, workspace=batch.workspace, endpoint=new.endpoint, trigger=new.trigger, input=input
+                row,
+                workspace=batch.workspace,
+                endpoint=new.endpoint,
+                trigger=new.trigger,
+                input=input,
+                priority=new.priority,
             )
 
 

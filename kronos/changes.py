@@ -236,17 +236,32 @@ async def _cancel_further(view: WorkspaceView, job_id: UUID) -> None:
 
 
 async def trigger(
-    view: WorkspaceView, job: str, *, input: JsonObject | None, idempotency_key: str | None = None
+    view: WorkspaceView,
+    job: str,
+    *,
+    input: JsonObject | None,
+    priority: int | None = None,
+    idempotency_key: str | None = None,
 ) -> tuple[Execution, bool]:
     """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or
-    skip it.
+    skip it. Without an input or a priority of its own it has the job's.
 
     Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
-    key = idempotency.key("trigger", idempotency_key, job, input)
+    asked = (job, input) if priority is None else (job, input, priority)
+    key = idempotency.key("trigger", idempotency_key, *asked)
+    own = _Own(input=input, priority=priority)
     return await idempotency.once(
-        view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made)
+        view, key, lambda: _trigger(view, job, own, key), lambda made: executions.get(view, made)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Own:
+    """What a run has in place of its job's; None: the job's."""
+
+    input: JsonObject | None
+    priority: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,24 +273,24 @@ class _Run:
     record: JsonObject
 
 
-async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key: idempotency.Key | None) -> Execution:
+async def _trigger(view: WorkspaceView, job: str, own: _Own, key: idempotency.Key | None) -> Execution:
     execution_id = _uuid7()
-    if (made := await _triggered_with_others(view, execution_id, job, input, key)) is not None:
+    if (made := await _triggered_with_others(view, execution_id, job, own, key)) is not None:
         return made
     against: str | None = None
     for _ in range(payload_specs.MOST_LOOKS):
         try:
-            return await _triggered(view, execution_id, job, input, key, against)
+            return await _triggered(view, execution_id, job, own, key, against)
         except errors.Unvalidated:
-            against = await payload_specs.look(view, (await jobs.get(view, job)).endpoint, input or {})
-    return await _triggered(view, execution_id, job, input, key, against)
+            against = await payload_specs.look(view, (await jobs.get(view, job)).endpoint, own.input or {})
+    return await _triggered(view, execution_id, job, own, key, against)
 
 
 async def _triggered(
     view: WorkspaceView,
     execution_id: UUID,
     job: str,
-    input: JsonObject | None,
+    own: _Own,
     key: idempotency.Key | None,
     validated: str | None,
 ) -> Execution:
@@ -283,7 +298,8 @@ async def _triggered(
         "job": job,
         "validated": validated or "",
         "execution_id": execution_id,
-        "input": Jsonb(input) if input is not None else None,
+        "input": Jsonb(own.input) if own.input is not None else None,
+        "priority": own.priority,
         **idempotency.params(key),
     }
     with jobs.Waking() as wake:
@@ -304,18 +320,19 @@ async def _triggered(
 
 
 async def _triggered_with_others(
-    view: WorkspaceView, execution_id: UUID, job: str, input: JsonObject | None, key: idempotency.Key | None
+    view: WorkspaceView, execution_id: UUID, job: str, own: _Own, key: idempotency.Key | None
 ) -> Execution | None:
     """The run, made in one statement with those that wait at the same time; None where that did not make it, as of a
     job whose runs may not overlap. What has a key may wait for a transaction that has it too, so it goes apart from
     what waits for nobody."""
-    written = orjson.dumps(input) if input is not None else None
+    written = orjson.dumps(own.input) if own.input is not None else None
     record: JsonObject = {
         "job": job,
         "execution_id": execution_id,
         "input": orjson.Fragment(written) if written is not None else None,
         "idempotency_key": key.text if key else None,
         "request_sha256": idempotency.hex_of(key.request_sha256) if key else None,
+        "priority": own.priority,
     }
 
     async def make(runs: Sequence[_Run]) -> list[Execution | None]:

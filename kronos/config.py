@@ -24,6 +24,9 @@ _OF_THE_COMMAND_LINE = {
 }
 
 
+_GROUP = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
+
 class SettingsInvalid(Exception):
     """A KRONOS_* variable is missing or has a value that cannot be. The message names each and never quotes a
     secret."""
@@ -94,6 +97,10 @@ class Settings(BaseSettings):
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
     """Deliveries under way at once in one worker process. They wait for receivers, so it may be many times the
     cores."""
+
+    worker_groups: Annotated[str, Field(pattern=rf"^({_GROUP}(,{_GROUP})*)?$")] = ""
+    """The groups of endpoints that a worker delivers to, separated by commas; `default` is those that name none. None:
+    only those that name none."""
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     """Shortest lease of a claim, in seconds. A claim's lease is this, or the endpoint's timeout and 5 s where that is

@@ -100,6 +100,7 @@ class NewEndpoint:
     signing_secrets: tuple[str, ...] = ()
     on_disabled: OnDisabled = "WAIT"
     rate: Rate | None = None
+    group: str | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -309,6 +310,7 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         # Whether a lost attempt arrived is not known either.
         "max_crashes": policy.max_crashes if policy.retry_unknown else 0,
         "max_in_flight": new.max_in_flight,
+        "group": new.group,
         "secrets": list(new.secrets),
         "signing_secrets": list(new.signing_secrets),
         "on_disabled": new.on_disabled,

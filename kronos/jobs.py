@@ -230,7 +230,14 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
 
 def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
     return Job(
-        **one_shots.document(row, workspace=row.workspace, endpoint=new.endpoint, trigger=new.trigger, input=new.input)
+        **one_shots.document(
+            row,
+            workspace=row.workspace,
+            endpoint=new.endpoint,
+            trigger=new.trigger,
+            input=new.input,
+            priority=new.priority,
+        )
     )
 
 
@@ -245,6 +252,7 @@ def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, obje
         return {
             "endpoints": _array([each.new.endpoint for each in asked]),
             "inputs": _array([each.input.decode() for each in asked]),
+            "priorities": _priorities(asked),
             "run_at": _array([None if each.run_at is None else each.run_at.isoformat() for each in asked]),
             "wake": wake.is_wanted,
         }
@@ -253,6 +261,13 @@ def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, obje
         "endpoints": list({each.new.endpoint for each in asked}),
     }
     return params if new.trigger == "CRON" else params | {"wake": wake.is_wanted}
+
+
+def _priorities(asked: Sequence[Asked]) -> str | None:
+    """None where all have 0, as most do."""
+    if not any(each.new.priority for each in asked):
+        return None
+    return _array([str(each.new.priority) for each in asked])
 
 
 def _array(texts: Sequence[str | None]) -> str:

@@ -70,6 +70,7 @@ class Standing:
     waiting_seconds: float
     worker_sessions: int
     endpoint_health: JsonObject | None  # where the endpoint was slowed down or disabled
+    unserved_group: str | None
 
     @property
     def ledger(self) -> Ledger | None:

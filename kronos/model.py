@@ -75,6 +75,7 @@ class Endpoint:
     health: JsonObject
     limits: JsonObject
     usage: JsonObject | None
+    group: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,7 @@ class JobTerms:
     on_success: JsonObject | None = None
     on_failure: JsonObject | None = None
     deadline_seconds: int | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +279,7 @@ class Backfill:
     progress: JsonObject
     created_at: datetime
     completed_at: datetime | None
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,9 @@ class PlacedOneShot(OneShot):
     workspace: str
 
 
-def document(made: OneShot, *, workspace: str, endpoint: str, trigger: Trigger, input: Json) -> JsonObject:
+def document(
+    made: OneShot, *, workspace: str, endpoint: str, trigger: Trigger, input: Json, priority: int
+) -> JsonObject:
     """A new one, as a job is shown: the fields of kronos.model.Job, in their order."""
     created_at = _written(made.created_at)
     at = created_at if made.run_at == made.created_at else _written(made.run_at)
@@ -39,6 +41,7 @@ def document(made: OneShot, *, workspace: str, endpoint: str, trigger: Trigger, 
     job["endpoint_type"] = execution["endpoint_type"] = made.endpoint_type
     job["input"] = execution["input"] = input
     job["trigger"] = trigger
+    job["priority"] = priority
     job["run_at"] = None if made.run_at == made.created_at else made.run_at
     job["created_at"] = made.created_at
     job["execution"] = execution

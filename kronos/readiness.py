@@ -26,6 +26,7 @@ class Readiness:
     worker_sessions: int
     waiting_endpoints: int
     waiting_seconds: float | None
+    unserved_groups: list[str]
     revision: str | None = None
 
 
@@ -90,6 +91,11 @@ def why_degraded(found: Readiness) -> list[str]:
         items.append(revisions.older(found.revision, "of this instance"))
     if found.worker_sessions == 0:
         items.append("no worker is connected: nothing is delivered until `kronos worker` runs")
+    items += [
+        f"due executions wait for workers of the group {group}, and none is connected: start `kronos worker --group "
+        f"{group}`, or let their endpoints name another group"
+        for group in found.unserved_groups
+    ]
     if found.waiting_seconds is not None:
         items.append(
             f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for "

@@ -81,7 +81,7 @@ def _columns(named: re.Match[str]) -> str:
         given = dict(_given(named["given"] or ""))
         if unknown := given.keys() - columns:
             raise ValueError(f"{named['row']} has no {', '.join(sorted(unknown))}")
-        return ", ".join(f"{given[name]} as {name}" if name in given else f"{of}{name}" for name in columns)
+        return ", ".join(f"{given[name]} as {name}" if name in given else f"{of}{_quoted(name)}" for name in columns)
     types = {name: _TYPES[_plain(hint)] for name, hint in get_type_hints(row).items() if name in columns}
     if named["how"] == "as record":
         return ", ".join(f"{name} {types[name]}" for name in columns)
@@ -89,6 +89,11 @@ def _columns(named: re.Match[str]) -> str:
         f"case when '{name}' = any (%(changed)s::text[]) then %({name})s::{types[name]} else {of}{name} end"
         for name in columns
     )
+
+
+def _quoted(name: str) -> str:
+    """A column's name where it is a word of SQL's own, too."""
+    return f'"{name}"' if name == "group" else name
 
 
 def _given(text: str) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,8 @@ class Status:
     counted up to 10,000.
 
     alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker
-    for more than a minute, waiting_seconds: the longest of these.
+    for more than a minute, waiting_seconds: the longest of these; unserved_groups: those that no worker serves, and
+    whose executions wait for as long.
     """
 
     postgresql_version: str
@@ -48,6 +49,7 @@ class Status:
     alarm_failure: str | None
     waiting_endpoints: int
     waiting_seconds: float | None
+    unserved_groups: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         worker_sessions=found.worker_sessions,
         waiting_endpoints=found.waiting_endpoints,
         waiting_seconds=found.waiting_seconds,
+        unserved_groups=found.unserved_groups,
     )
     if (reason := why_not_ready(readiness)) is not None:
         items.append(reason)

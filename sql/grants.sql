@@ -73,7 +73,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
                           kronos.steps_under_way(integer),
-                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean, smallint), kronos.delete_workspace(),
                           kronos.delete_endpoint(text), kronos.delete_document(text, text),
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
@@ -84,12 +84,13 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.zones_read(), kronos.secret_keys(),
+                          kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
+                          kronos.has_worker_groups(),
                           kronos.secret_keys(),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])

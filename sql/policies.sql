@@ -55,10 +55,18 @@ begin
           from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
-          from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
+          from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'document_versions', 'cancelled_jobs', 'secrets',
                             'endpoint_health', 'workspace_gate']) as relation
+         union all
+        -- A worker sees the gates of the endpoints that it serves: of the groups in kronos.worker_groups, or,
+        -- where it names none as a worker of the release before, of those that name none. So it claims no
+        -- other's.
+        select 'of_the_fleet', 'endpoint_gate',
+               'to kronos_worker using (coalesce(worker_group, ''default'') = any ((select string_to_array('
+                   'coalesce(nullif(current_setting(''kronos.worker_groups'', true), ''''), ''default''), '
+                   ''',''))::text[])) with check (true)'
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'

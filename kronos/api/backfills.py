@@ -46,6 +46,7 @@ class BackfillShown(BaseModel):
     progress: dict[str, int]
     created_at: datetime
     completed_at: datetime | None
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

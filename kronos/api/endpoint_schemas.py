@@ -15,6 +15,7 @@ from kronos.api.fields import (
     Text,
     Time,
     Title,
+    WorkerGroup,
     Zone,
     few_headers,
     whole,
@@ -321,6 +322,12 @@ class _EndpointFields(Body):
         default_factory=lambda: LimitsBody(),
         description="What deliveries are held to.",
         examples=[{"rate": {"count": 100, "per_seconds": 60}}],
+    )
+    group: WorkerGroup | None = Field(
+        default=None,
+        description="The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve "
+        "no group.",
+        examples=["private-net"],
     )
 
 

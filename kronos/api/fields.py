@@ -30,6 +30,8 @@ UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECA
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
 SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+# of workers; `default` are those that serve none
+WORKER_GROUP = r"(?!default$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 SECRET_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # noqa: S105  # a pattern
@@ -144,6 +146,14 @@ def _endpoint_name(text: str) -> str:
         "title may be any text."
     )
     return _named(text, ENDPOINT_NAME, hint)
+
+
+def _worker_group(text: str) -> str:
+    hint = (
+        "Use 1 to 63 small letters, digits and '-', with a letter or digit at both ends, such as private-net. Leave it "
+        "out for the workers that serve no group: these are called default."
+    )
+    return _named(text, WORKER_GROUP, hint)
 
 
 def _secret_name(text: str) -> str:
@@ -295,6 +305,7 @@ TimeOrLocal = Annotated[
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(JOB_NAME)]
+WorkerGroup = Annotated[str, AfterValidator(_worker_group), _pattern(WORKER_GROUP)]
 SecretName = Annotated[str, AfterValidator(_secret_name), _pattern(SECRET_NAME)]
 SecretValue = Annotated[
     str, Field(min_length=MIN_VALUE_CHARACTERS, max_length=MAX_VALUE_BYTES), AfterValidator(_secret_value)

@@ -174,7 +174,7 @@ async def trigger_job(
     key: IdempotencyKey = None,
 ) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
-    execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=key)
+    execution, is_new = await changes.trigger(view, ref, input=body.input, priority=body.priority, idempotency_key=key)
     location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
@@ -243,6 +243,11 @@ def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) 
 def _why_waiting(standing: ledger.Standing) -> list[str]:
     if standing.worker_sessions == 0:
         return ["no worker is connected: nothing is delivered until one is"]
+    if standing.unserved_group is not None:
+        return [
+            f"no worker serves the group {standing.unserved_group}, which its endpoint names: nothing of it is "
+            "delivered until one does"
+        ]
     if standing.waiting_seconds > WAITS_LONG.total_seconds():
         return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says what for"]
     return []

@@ -47,14 +47,7 @@ def new_job(body: JobCreate, key: str | None) -> NewJob:
     """The job that a request with this idempotency key asks for. Raises Unprocessable."""
     if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # as most are of a batch
         return NewJob(endpoint=body.endpoint, trigger=body.trigger, input=body.input, idempotency_key=key)
-    _refuse(
-        [
-            *_trigger_faults(body),
-            *_window_faults(body.starts_at, body.ends_at),
-            *_later_faults(body),
-            *_callback_faults(body),
-        ]
-    )
+    _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_callback_faults(body)])
     given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
     given |= {name: _callback(getattr(body, name)) for name in _CALLBACKS}
     if body.catch_up is not None:
@@ -119,7 +112,11 @@ def new_backfill(body: BackfillCreate) -> NewBackfill:
             ]
         )
     return NewBackfill(
-        from_at=body.from_, to_at=body.to, max_active=body.max_active, include=tuple(dict.fromkeys(body.include))
+        from_at=body.from_,
+        to_at=body.to,
+        max_active=body.max_active,
+        include=tuple(dict.fromkeys(body.include)),
+        priority=body.priority,
     )
 
 
@@ -169,6 +166,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         secrets=_secrets(body),
         signing_secrets=tuple(body.signing_secrets),
         rate=_rate(body.limits.rate),
+        group=body.group,
     )
 
 
@@ -366,12 +364,6 @@ def _callback_faults(body: JobCreate | JobPatch) -> Iterator[Fault]:
         elif callback.input is not None and callback.job is None:
             hint = "Leave it out: an endpoint gets what happened."
             yield Fault(pointer=f"/{name}/input", detail="input goes with job", hint=hint)
-
-
-def _later_faults(body: JobCreate) -> Iterator[Fault]:
-    """What is in the contract, and not in this release."""
-    if body.priority != 0:
-        yield Fault(pointer="/priority", detail="priorities are not in this release", hint="Use 0, or leave it out.")
 
 
 def _refuse(faults: list[Fault]) -> None:

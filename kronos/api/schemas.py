@@ -155,6 +155,7 @@ _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
 _Deadline = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
+_Priority = Annotated[int, Field(ge=-10, le=10)]
 
 
 class Callback(Body):
@@ -237,7 +238,6 @@ class JobCreate(Body):
         description="CRON: ticks that were missed.",
         examples=[{"policy": "LATEST", "window_seconds": 3600}],
     )
-    priority: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
     run_at: TimeOrLocal | None = Field(
         default=None,
         description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
@@ -264,6 +264,12 @@ class JobCreate(Body):
         description="An execution that was not delivered within so long of its tick, its run_at or its creation is "
         "EXPIRED, and not sent any more.",
         examples=[900],
+    )
+    priority: _Priority = Field(
+        default=0,
+        description="Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of "
+        "waiting.",
+        examples=[5],
     )
 
 
@@ -340,6 +346,9 @@ class JobPatch(Body):
     deadline_seconds: _Deadline | None = Field(
         default=None, description="Of the executions to come; null: none.", examples=[900]
     )
+    priority: _Priority = Field(
+        default=0, description="Of its executions from now on; those that wait keep theirs.", examples=[5]
+    )
 
 
 class Nothing(Body):
@@ -366,6 +375,7 @@ class JobTrigger(Body):
     """One run beside the schedule."""
 
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
+    priority: _Priority | None = Field(default=None, description="In place of the job's own.", examples=[5])
 
 
 class ExecutionRetry(Body):
@@ -434,6 +444,9 @@ class BackfillCreate(Body):
         examples=[["FAILED"]],
     )
     validate_only: bool = Field(default=False, description="Only count the ticks: nothing is written.", examples=[True])
+    priority: _Priority | None = Field(
+        default=None, description="Of its executions, in place of the job's own.", examples=[-5]
+    )
 
 
 class SchedulePreview(Body):

@@ -18,6 +18,7 @@ FIELDS = (
     "created",
     "left_out",
     "max_active",
+    "priority",
     "progress",
     "created_at",
     "completed_at",

@@ -21,6 +21,7 @@ _FIELDS = (
     "signing_secrets",
     "on_disabled",
     "health",
+    "group",
     "version",
     "endpoint_id",
     "created_at",
@@ -77,6 +78,7 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             metavar="NAME",
             help="A secret that signs deliveries; again for more, the newest first. '' for none.",
         ),
+        click.option("--group", help="The group of workers that deliver to it, by name; '': none."),
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
         click.option(
             "--rate",
@@ -278,6 +280,7 @@ def _changed(body: Json, options: Json) -> Json:
         config=options["config"] if options["config"] != "" else NULL,
         use=options["use"],
         on_disabled=options["on_disabled"],
+        group=options["group"] if options["group"] != "" else NULL,
         signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
         limits=_limits(body.get("limits"), options["rate"]),
     )

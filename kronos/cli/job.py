@@ -44,6 +44,7 @@ _FIELDS = (
     "last_run_at",
     "pg_cron",
     "input",
+    "priority",
     "tags",
     "execution",
     "on_success",
@@ -90,6 +91,7 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
             type=JsonText(),
             help='What a run that succeeded sets off, such as \'{"job": "load"}\'; null: nothing.',
         ),
+        click.option("--priority", type=int, help="From -10 to 10; the higher ones go first."),
         click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
         click.option(
             "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."
@@ -232,12 +234,12 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @click.option(
     "--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input."
 )
+@click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
-def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> None:
+def trigger(api: Api, job: str, input_: Json, priority: int | None, idempotency_key: str | None) -> None:
     """Run a CRON job once, now, beside its schedule."""
-    made = api.send(
-        "POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key, fields=("execution_id", "status")
-    )
+    body = given(input=input_, priority=priority)
+    made = api.send("POST", "jobs", job, "trigger", body=body, key=idempotency_key, fields=("execution_id", "status"))
     api.say(
         f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}",
         made,
@@ -255,6 +257,7 @@ def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> No
     help="Which ticks, by what had become of them; again for more.  [default: all but FAILED]",
 )
 @click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
+@click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
 def backfill(

@@ -35,12 +35,20 @@ def serve(host: str | None, port: int | None) -> None:
 
 @click.command()
 @click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 100]")
-def worker(concurrency: int | None) -> None:
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="Deliver to the endpoints that name this group; again for more; `default`: to those that name none.  "
+    "[KRONOS_WORKER_GROUPS, default: those that name none]",
+)
+def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
     """One worker process against KRONOS_DATABASE_URL."""
     with loading():
         from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
-    settings = environment.settings(worker_concurrency=concurrency)
+    settings = environment.settings(worker_concurrency=concurrency, worker_groups=",".join(groups) or None)
     keys = environment.encryption_keys(KeySource.of(settings))
     _prove(settings, "kronos_worker", keys)
     main.run(settings, keys)

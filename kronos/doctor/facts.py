@@ -76,6 +76,7 @@ class Waiting:
     endpoint: str
     seconds: float
     waits_for: str | None
+    unserved_group: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

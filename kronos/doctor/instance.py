@@ -156,12 +156,16 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         meaning="executions are made, and no worker delivers them",
         fix="start `kronos worker`; if one runs, see its log: is its KRONOS_DATABASE_URL this database?",
     )
-    late = [each for each in waiting if each.waits_for is None]
-    items = [f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s" for each in late]
+    late = [each for each in waiting if each.waits_for is None or each.unserved_group is not None]
+    items = [
+        f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s"
+        + (f" ({each.waits_for})" if each.waits_for is not None else "")
+        for each in late
+    ]
     others = [
         f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}"
         for each in waiting
-        if each.waits_for is not None
+        if each.waits_for is not None and each.unserved_group is None
     ]
     limit = readiness.WAITS_LONG.total_seconds()
     waits = (
@@ -176,5 +180,5 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         meaning="deliveries are late: no worker runs, or those that do are busy, stuck, or of a release that this "
         "database does not know",
         fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; restart a worker that holds sessions and delivers "
-        "nothing",
+        "nothing; for a group that no worker serves start `kronos worker --group NAME`",
     )

@@ -154,6 +154,7 @@ def waiting(facts: Facts) -> Judged:
         "worker_sessions": facts.worker_sessions,
         "health": facts.endpoint_health,
         "limits": facts.limits,
+        "group": facts.worker_group,
     }
     code, detail = _what_it_waits_for(facts, run)
     if (deadline_at := run.get("deadline_at")) is not None:
@@ -199,6 +200,10 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         return code, f"{text}; the next is due at {said(run['due_at'])}"
     if facts.worker_sessions == 0:
         return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
+    if not facts.is_group_served:
+        of = f"the group {facts.worker_group}" if facts.worker_group else "endpoints that name no group"
+        option = facts.worker_group or "default"
+        return "no_worker_in_group", f"no connected worker serves {of}; start one with `kronos worker --group {option}`"
     waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     if waited > _WAITS_LONG_SECONDS:
         text = (

@@ -97,6 +97,8 @@ class Facts:
     is_held: bool
     pg_cron_failure: str | None
     limits: JsonObject | None
+    worker_group: str | None
+    is_group_served: bool
 
     @property
     def due_at(self) -> datetime | None:

@@ -60,6 +60,7 @@ class Claim(NamedTuple):
     holds_slot: bool
     input: str
     due_at: datetime
+    priority: int | None = None  # 0
     opens_in_ms: float | None = None  # of a row without an execution: see Closed
 
 
@@ -154,11 +155,12 @@ class Held(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """How many executions of an endpoint to claim, and from which time on its index is worth reading."""
+    """How many executions of an endpoint to claim, and from which time and which rank on its index is worth reading."""
 
     endpoint_id: str
     quota: int
     floor: datetime
+    rank: datetime = EVERYTHING
 
 
 _DUE = statement("claims.list_due_endpoints", DueEndpoint)
@@ -212,6 +214,7 @@ async def claim(
             "endpoint_ids": [one.endpoint_id for one in wanted],
             "quotas": [one.quota for one in wanted],
             "floors": [one.floor for one in wanted],
+            "ranks": [one.rank for one in wanted],
             "claim_token": UUID(token),
             "worker_id": worker_id,
             "margin_ms": _milliseconds(MARGIN),

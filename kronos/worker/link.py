@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
@@ -58,6 +58,14 @@ def worker_session(statement_timeout: timedelta) -> SessionTerms:
     )
 
 
+# What the policy of endpoint_gate goes by, and what is_group_served looks for.
+_SERVE_GROUPS = """
+select set_config('kronos.worker_groups', %s, false),
+       (select count(pg_advisory_lock_shared(hashtext('kronos.worker_group'), hashtext(served.name)))
+          from unnest(%s::text[]) as served (name))
+"""
+
+
 class Outage:
     """Says once that PostgreSQL cannot be used and once that it can again, for all links of a process."""
 
@@ -96,6 +104,7 @@ class Link:
         *,
         statement_timeout: timedelta = timedelta(seconds=5),
         listens: bool = False,
+        groups: Sequence[str] = (),
     ) -> None:
         self._conninfo = conninfo(database_url, application_name=f"kronos-worker-{name}")
         self._connect_seconds = connect_seconds(database_url)
@@ -104,6 +113,7 @@ class Link:
         # The statement ends by itself before this; what does not answer then is not there any more.
         self._answer_seconds = statement_timeout.total_seconds() + 1
         self._name = name
+        self._groups = list(groups)
         self._outage = outage
         self._connection: AsyncConnection[TupleRow] | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
@@ -192,8 +202,9 @@ class Link:
         while self._connection is None or self._connection.closed:
             try:
                 connection = await self._connect()
-            except KronosError as error:
-                self._outage.begins(self._name, error.said)
+                await self._serve_groups(connection)
+            except (KronosError, psycopg.Error) as error:
+                self._outage.begins(self._name, error.said if isinstance(error, KronosError) else _said(error))
                 await self.pause()
                 continue
             # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own
@@ -218,6 +229,21 @@ class Link:
             seconds=self._connect_seconds,
             also=revisions.check,
         )
+
+    async def _serve_groups(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Say in this session whose endpoints it delivers to, and show it to others as long as it lives. Raises
+        psycopg.Error; the connection is closed then."""
+        if not self._groups:
+            return
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                await connection.execute(_SERVE_GROUPS, [",".join(self._groups), self._groups])
+        except (TimeoutError, psycopg.Error) as error:
+            with suppress(psycopg.Error):  # it is not needed any more, whatever ended it
+                await connection.close()
+            if isinstance(error, TimeoutError):
+                raise psycopg.OperationalError("no answer in time") from error
+            raise
 
     async def pause(self) -> None:
         """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as

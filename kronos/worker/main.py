@@ -54,7 +54,9 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
     worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     url, outage = settings.database_url.get_secret_value(), Outage()
     wake, vault = Wake(settings.poll_seconds), Vault(KeySource.of(settings), keys)
-    claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
+    groups = settings.worker_groups.split(",") if settings.worker_groups else ()
+    claiming = Link(url, "claim", outage, groups=groups)
+    finalizing = Link(url, "finalize", outage, groups=groups)
     listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
     egress = EgressPolicy.parse(settings.egress_allow)
@@ -73,7 +75,8 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
             wake=wake,
             vault=vault,
         )
-        _log.info("worker %s started: up to %d deliveries at once", worker_id, settings.worker_concurrency)
+        of = f", of the groups {', '.join(groups)}" if groups else ""
+        _log.info("worker %s started: up to %d deliveries at once%s", worker_id, settings.worker_concurrency, of)
         work = asyncio.create_task(
             _work(
                 loop,

@@ -17,6 +17,9 @@ _BEHIND = timedelta(seconds=1)
 # A tick on time is made within kronos.grace() after it is due, by a transaction of up to 30 s: what has been due for
 # longer was there at the full look.
 SETTLED = timedelta(minutes=2)
+# What a step of priority is worth (sql/functions/ground/rank_of.sql).
+_STEP = timedelta(minutes=1)
+_HIGHEST = 10
 # So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
 _FLOORS_OF_A_LOOK = 64
 # A slot that another worker gives back is that worker's to fill. Where it stops instead, or its lease runs out, nobody
@@ -32,6 +35,22 @@ class _Closing(NamedTuple):
     workspace_id: str | None
 
 
+class Floor(NamedTuple):
+    """What a claim took of an endpoint: all that was due before `due_at` and ranked before `rank`, which are one where
+    nothing has a priority."""
+
+    due_at: datetime
+    rank: datetime
+
+    @property
+    def of_all(self) -> datetime:
+        """When what is left to be claimed was due at the earliest, but for what has a negative priority."""
+        return min(self)
+
+
+_EVERYTHING = Floor(EVERYTHING, EVERYTHING)
+
+
 class Rotation:
     """Endpoints in turn; all of it a hint, which the next look at the database corrects."""
 
@@ -44,7 +63,7 @@ class Rotation:
         self._closed: OrderedDict[str, _Closing] = OrderedDict()
         self._opens_at = math.inf
         # From where on a claim reads an endpoint's index; who was claimed of last comes last.
-        self._floors: OrderedDict[str, datetime] = OrderedDict()
+        self._floors: OrderedDict[str, Floor] = OrderedDict()
         # Endpoints whose work had waited for longer than SETTLED at the full look.
         self._behind: set[str] = set()
 
@@ -116,7 +135,7 @@ class Rotation:
         self._floors.clear()
         self._floors.update(
             {
-                due.endpoint_id: due.due_at - _BEHIND
+                due.endpoint_id: Floor(due.due_at - _BEHIND, due.due_at - _BEHIND + _HIGHEST * _STEP)
                 for due in found
                 if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)
             }
@@ -128,7 +147,7 @@ class Rotation:
         """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed
         of last."""
         return {
-            endpoint_id: self._floors[endpoint_id]
+            endpoint_id: self._floors[endpoint_id].of_all
             for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
         }
 
@@ -143,19 +162,24 @@ class Rotation:
             endpoint_id, _ = self._turn.popitem(last=False)
             self._turn[endpoint_id] = None
             quota = share + (1 if place < rest else 0)
-            wanted.append(Wanted(endpoint_id=endpoint_id, quota=quota, floor=self._floors.get(endpoint_id, EVERYTHING)))
+            due_at, rank = self._floors.get(endpoint_id, _EVERYTHING)
+            wanted.append(Wanted(endpoint_id=endpoint_id, quota=quota, floor=due_at, rank=rank))
         return wanted
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim], closed: Sequence[Closed] = ()) -> None:
         """What a claim took: who gave less than was asked for leaves it until the next look; who is closed by a limit,
         until it opens."""
-        taken: dict[str, list[datetime]] = {}
+        taken: dict[str, list[Claim]] = {}
         for claim in claims:
-            taken.setdefault(claim.endpoint_id, []).append(claim.due_at)
-        for endpoint_id, due_at in taken.items():
-            self._floors[endpoint_id] = max(max(due_at) - _BEHIND, self._floors.get(endpoint_id, EVERYTHING))
+            taken.setdefault(claim.endpoint_id, []).append(claim)
+        for endpoint_id, of_it in taken.items():
+            due_at = max(claim.due_at for claim in of_it)
+            rank = max(claim.due_at - _STEP * (claim.priority or 0) for claim in of_it)
+            before = self._floors.get(endpoint_id, _EVERYTHING)
+            if due_at - _BEHIND > before.due_at or rank - _BEHIND > before.rank:
+                self._floors[endpoint_id] = Floor(due_at - _BEHIND, rank - _BEHIND)
             self._floors.move_to_end(endpoint_id)
-        self._drop_short(wanted, {endpoint_id: len(due_at) for endpoint_id, due_at in taken.items()})
+        self._drop_short(wanted, {endpoint_id: len(of_it) for endpoint_id, of_it in taken.items()})
         if closed:
             self._close(closed, taken)
 

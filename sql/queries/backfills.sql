@@ -21,9 +21,9 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
 -- workspace is suspended.
 with made as (
     insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at,
-                                  max_active, include, next_at, ticks)
+                                  max_active, include, next_at, ticks, priority)
     select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s,
-           %(max_active)s, %(include)s, %(first_at)s, %(ticks)s
+           %(max_active)s, %(include)s, %(first_at)s, %(ticks)s, %(priority)s::smallint
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = kronos.settled_job_id()

@@ -4,7 +4,9 @@
 -- a fifth of that more, and spares a claim in vain for each that is suspended. An endpoint in
 -- %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on
 -- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
--- in an old snapshot no vacuum removes them: 20,000 for one look.
+-- in an old snapshot no vacuum removes them: 20,000 for one look. An endpoint's first entry has no priority
+-- where none of its executions has one; else first_due looks into each of its queues. One with work of both
+-- kinds may come twice. Where groups of workers are used, a gate is only there for those that it lets in.
 with recursive known as materialized (
     select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor
                                    else '-infinity' end as floor
@@ -23,40 +25,53 @@ with recursive known as materialized (
             select '00000000-0000-0000-0000-000000000000'::uuid) as bounds (after_id)
      cross join since
 ), endpoint as (
-    select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at
+    select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at, first.priority
       from gap
-     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at, live.priority
                            from kronos.execution_live as live
                           where live.claim_token is null
                             and live.visible_at < 'infinity'
                             and live.visible_at >= gap.since
                             and live.endpoint_id > gap.after_id and live.endpoint_id < gap.before_id
-                          order by live.endpoint_id, live.visible_at
+                          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                           limit 1) as first
     union all
     select endpoint.before_id, endpoint.since, following.endpoint_id, following.workspace_id,
-           following.visible_at
+           following.visible_at, following.priority
       from endpoint
-     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at, live.priority
                            from kronos.execution_live as live
                           where live.claim_token is null
                             and live.visible_at < 'infinity'
                             and live.visible_at >= endpoint.since
                             and live.endpoint_id > endpoint.endpoint_id
                             and live.endpoint_id < endpoint.before_id
-                          order by live.endpoint_id, live.visible_at
+                          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                           limit 1) as following
 ), waiting as (
-    select endpoint.endpoint_id, endpoint.workspace_id, endpoint.visible_at from endpoint
+    select endpoint.endpoint_id, endpoint.workspace_id,
+           case when endpoint.priority is null then endpoint.visible_at
+                else kronos.first_due(endpoint.endpoint_id, endpoint.since) end as visible_at
+      from endpoint
     union all
     select known.endpoint_id, first.workspace_id, first.visible_at
       from known
      cross join lateral (select live.workspace_id, live.visible_at
                            from kronos.execution_live as live
                           where live.endpoint_id = known.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) = 11
                             and live.visible_at < 'infinity' and live.visible_at >= known.floor
                           order by live.visible_at
                           limit 1) as first
+    union all
+    select known.endpoint_id, ranked.workspace_id, kronos.first_due(known.endpoint_id, known.floor)
+      from known
+     cross join lateral (select live.workspace_id
+                           from kronos.execution_live as live
+                          where live.endpoint_id = known.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) < 11
+                            and live.visible_at < 'infinity' and live.visible_at >= known.floor
+                          limit 1) as ranked
 )
 select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kept_off.paused_until,
                                                          '1970-01-01 00:00:00+00')
@@ -75,7 +90,9 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
                       limit 1) as kept_off on true
  where workspace.status = 'ACTIVE'
    and kept_off.paused_until is distinct from 'infinity'
-   and not kronos.is_held();
+   and not kronos.is_held()
+   and (not (select kronos.has_worker_groups())
+        or exists (select from kronos.endpoint_gate as gate where gate.endpoint_id = waiting.endpoint_id));
 
 -- name: upkeep
 -- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any
@@ -90,18 +107,19 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
 -- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
 -- past its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
--- seconds. Where the gate names a version (use: latest), what is claimed is made of that one; its timeout and
--- attempts stay as they were.
+-- seconds. Of an endpoint with executions of several priorities claim_shares says how many of each are taken;
+-- of others, nearly all, the queue of priority 0 (11) is all there is. Where the gate names a version (use:
+-- latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
-                                    else '-infinity' end as floor
-      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (
-          endpoint_id, quota, floor
-      )
+                                    else '-infinity' end as floor,
+           case when rank > '0001-01-01 00:00:00+00' then rank else '-infinity' end as rank
+      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[],
+                  %(ranks)s::timestamptz[]) as wanted (endpoint_id, quota, floor, rank)
      where not kronos.is_held()
 ), open as materialized (
-    select gate.endpoint_id, wanted.floor, gate.latest_version, wanted.quota,
+    select gate.endpoint_id, wanted.floor, wanted.rank, gate.latest_version, wanted.quota,
            coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency,
                     gate.trial_seconds) is not null as is_limited
       from wanted
@@ -117,24 +135,37 @@ with wanted as materialized (
             having count(*) > 0) as asked
      cross join lateral kronos.open_gates(asked.ids, asked.quotas, asked.floors) as room
 ), gate as materialized (
-    select endpoint_id, floor, latest_version, quota as room, false as is_counted
+    select endpoint_id, floor, rank, latest_version, quota as room, false as is_counted
       from open
      where not is_limited
     union all
-    select endpoint_id, open.floor, open.latest_version, limited.room, limited.is_counted
+    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, limited.is_counted
       from limited
       join open using (endpoint_id)
-), due as materialized (
-    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_counted, gate.latest_version
+), queue as materialized (
+    select gate.*, coalesce(share.queue, 11) as queue, coalesce(share.due_from, gate.floor) as due_from,
+           case when share.queue is null then greatest(room, 0) else share.executions end as quota
       from gate
+      left join lateral (select *
+                           from kronos.claim_shares(gate.endpoint_id, gate.floor, gate.rank, gate.room)
+                          where (select true
+                                   from kronos.execution_live as live
+                                  where live.endpoint_id = gate.endpoint_id and live.claim_token is null
+                                    and kronos.queue_of(live.priority) < 11
+                                  limit 1)
+                         offset 0) as share on true
+), due as materialized (
+    select picked.execution_id, picked.visible_at, queue.endpoint_id, queue.is_counted, queue.latest_version
+      from queue
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.endpoint_id = gate.endpoint_id and live.claim_token is null
-                            and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
+                          where live.endpoint_id = queue.endpoint_id and live.claim_token is null
+                            and kronos.queue_of(live.priority) = queue.queue
+                            and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
                             and (live.deadline_at is null or live.deadline_at > kronos.now())
                             and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
-                          limit gate.room
+                          limit queue.quota
                             for update skip locked) as picked
 ), claimed as (
     update kronos.execution_live as live
@@ -152,7 +183,7 @@ with wanted as materialized (
      where live.execution_id = due.execution_id
     returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version,
               live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
-              live.input, due.visible_at as due_at
+              live.input, due.visible_at as due_at, live.priority
 ), taken as materialized (
     select limited.*, (select count(*)::integer from due where due.endpoint_id = limited.endpoint_id) as taken
       from limited
@@ -167,10 +198,12 @@ with wanted as materialized (
 )
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
-       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at, null as opens_in_ms
+       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at, priority,
+       null as opens_in_ms
   from claimed
  union all
-select null, workspace_id, null, endpoint_id, null, null, null, null, null, null, null, null, opens_in_ms
+select null, workspace_id, null, endpoint_id, null, null, null, null, null, null, null, null, null,
+       opens_in_ms
   from short;
 
 -- name: list_unwanted
@@ -188,7 +221,7 @@ select held.execution_id, held.claim_token
 -- After a claim whose answer was lost: what that very claim took.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at,
-       null::double precision as opens_in_ms
+       priority, null::double precision as opens_in_ms
   from kronos.execution_live
  where claim_token = %(claim_token)s
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
@@ -240,17 +273,18 @@ with result as materialized (
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, result.duration_ms, result.request, result.response,
+              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
+              result.response,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), archived as (      -- kronos.archived, spelt out, and the only attempt with it
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request)
+                                       attempt_token, attempt_ms, attempt_request, priority)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
            backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end
+           case when is_only then request end, priority
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -337,7 +371,7 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
-                                       error, backfill_id)
+                                       error, backfill_id, priority)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
            case verdict when 'FAILED'
                         then kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
@@ -346,7 +380,7 @@ with result as materialized (
            end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
            case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
-           backfill_id
+           backfill_id, priority
       from held
      where verdict <> 'RETRY'
         on conflict (execution_id) do nothing

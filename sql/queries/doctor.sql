@@ -140,7 +140,7 @@ select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
 select workspace.slug as workspace, endpoint.name as endpoint,
        extract(epoch from kronos.now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision
            as seconds,
-       waiting.waits_for
+       waiting.waits_for, waiting.unserved_group
   from kronos.waiting_endpoints(kronos.now() - %(longer_than)s::interval, 10000) as waiting
   join kronos.endpoints as endpoint using (endpoint_id)
   join kronos.workspaces as workspace using (workspace_id)

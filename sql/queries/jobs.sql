@@ -65,7 +65,7 @@ select {Job of job with
                                          then kronos.register_pg_cron(job.job_id) end,
                            'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
                            'active', true) as pg_cron,
-        null::text as run_at_local, 0 as priority, null::jsonb as execution,
+        null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
   from job
@@ -74,7 +74,7 @@ select {Job of job with
 
 -- name: insert_one_shots
 -- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the nth has the nth of
--- %(endpoints)s, %(inputs)s and %(run_at)s. How it enters the workspace is insert_cron_jobs' way. One row for
+-- %(endpoints)s, %(inputs)s and %(run_at)s, and of %(priorities)s, where they are not null. How it enters the workspace is insert_cron_jobs' way. One row for
 -- each that is made: what its answer is made of (kronos/one_shots.py), and no more. No row: no such endpoint,
 -- or the workspace is suspended.
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at,
@@ -85,7 +85,8 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
         offset 0) as workspace
  cross join lateral kronos.make_one_shots(case when workspace.entered is not null
                                                then %(endpoints)s::text[] end,
-                                          %(inputs)s::jsonb[], %(run_at)s::timestamptz[], false) as made
+                                          %(inputs)s::jsonb[], %(run_at)s::timestamptz[], false,
+                                          %(priorities)s::smallint[]) as made
  where made.job_id is not null
    and (not %(wake)s or pg_notify(
             'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
@@ -131,12 +132,13 @@ with given as materialized (
 ), run as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input, deadline_at)
+                                       max_attempts, max_crashes, timeout_ms, input, deadline_at, priority)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
            greatest(job.run_at, kronos.now()), max_attempts, max_crashes, timeout_ms, job.input,
-           coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds)
+           coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds),
+           nullif(job.priority, 0)
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -148,7 +150,7 @@ select {Job of job with
         jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
                            job.catch_up_window_seconds) as catch_up,
         null::timestamptz as next_run_at, null::jsonb as pg_cron,
-        kronos.iso_local(job.run_at_local) as run_at_local, 0 as priority,
+        kronos.iso_local(job.run_at_local) as run_at_local,
         kronos.queued_shown(run.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,
                             endpoint.type, run.visible_at, run.run_at, run.max_attempts,
                             run.input, run.created_at) as execution,
@@ -166,11 +168,13 @@ select {Job of job with
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at
   from (select array_agg(job.endpoint order by job.nth) as endpoints,
                array_agg(job.input order by job.nth) as inputs,
-               array_agg(job.run_at order by job.nth) as run_at
-          from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz))
-               with ordinality as job (endpoint, input, run_at, nth)) as given
+               array_agg(job.run_at order by job.nth) as run_at,
+               array_agg(job.priority order by job.nth) as priorities
+          from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz,
+                                                           priority smallint))
+               with ordinality as job (endpoint, input, run_at, priority, nth)) as given
  cross join lateral kronos.make_one_shots(given.endpoints, given.inputs, given.run_at,
-                                          %(is_whole)s) as made
+                                          %(is_whole)s, given.priorities) as made
  where made.job_id is not null
    and (not %(wake)s or pg_notify(
             'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
@@ -299,7 +303,8 @@ select next.job_id, (select count(jobid) from registered)::integer as entries fr
 with triggered as materialized (
     select job_id
       from kronos.trigger_job(case when set_config('kronos.validated', %(validated)s::text, true) is not null
-                                   then %(job)s end, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
+                                   then %(job)s end, %(execution_id)s, %(input)s, %(wake)s,
+                                     %(priority)s::smallint) as made (job_id)
      where job_id is not null
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -317,9 +322,10 @@ select job_id, 0 as entries from triggered;
 with given as materialized (
     select *, kronos.find_job(job) as job_id
       from jsonb_to_recordset(%(runs)s)
-        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
+        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea,
+                  priority smallint)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
-    select job_id, name, workspace_id, endpoint_id, input, deadline_seconds
+    select job_id, name, workspace_id, endpoint_id, input, deadline_seconds, priority
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
        and workspace_id = kronos.current_workspace_id()
@@ -340,11 +346,12 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, deadline_at)
+                                       timeout_ms, input, deadline_at, priority)
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
-           coalesce(given.input, job.input), kronos.now() + make_interval(secs => job.deadline_seconds)
+           coalesce(given.input, job.input), kronos.now() + make_interval(secs => job.deadline_seconds),
+           nullif(coalesce(given.priority, job.priority), 0)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)

@@ -27,7 +27,12 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        (select kronos.shown_health(health, gate)
           from kronos.endpoint_health as health
           join kronos.endpoint_gate as gate using (endpoint_id)
-         where health.endpoint_id = job.endpoint_id and health.state <> 'ACTIVE') as endpoint_health
+         where health.endpoint_id = job.endpoint_id and health.state <> 'ACTIVE') as endpoint_health,
+       (select gate.worker_group
+          from kronos.endpoint_gate as gate
+         where gate.endpoint_id = job.endpoint_id
+           and gate.worker_group is not null
+           and not kronos.is_group_served(gate.worker_group)) as unserved_group
   from kronos.job_rows(kronos.find_job(%(job)s)) as job
   left join lateral kronos.check_ledger(job.job_id, kronos.now() - interval '24 hours',
                                         kronos.now()) as ledger on true

@@ -2,7 +2,7 @@
 -- is_read_only: a standby, which refuses each write.
 select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds,
        current_setting('transaction_read_only') = 'on' as is_read_only, health.alarm_failure,
-       queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds,
+       queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds, queue.unserved_groups,
        coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
                           from '^revision (.*)$'), '') as revision
   from kronos.pg_cron_health() as health

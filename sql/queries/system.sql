@@ -8,7 +8,7 @@ select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_job
        has_launcher, overdue_jobs, overdue_seconds, worker_sessions, cron_timezone, match_dom_and_dow,
        zones_changed_at,
        kronos.is_held() as is_held, current_setting('transaction_read_only') = 'on' as is_read_only,
-       alarm_failure, waiting_endpoints, waiting_seconds
+       alarm_failure, waiting_endpoints, waiting_seconds, unserved_groups
   from kronos.system_status();
 
 -- name: list_steps

@@ -22,6 +22,7 @@ create table kronos.backfills (
     include           text[]      not null default '{MISSED,SKIPPED,CANCELLED}',
     -- runs that had FAILED and are due again, under their own ids (backfill_redriven)
     redriven          integer     not null default 0,
+    priority          smallint,                          -- of its executions; null: the job's
     constraint backfills_pkey             primary key (backfill_id),
     constraint backfills_in_workspace_key unique (workspace_id, backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id)
@@ -33,7 +34,8 @@ create table kronos.backfills (
     constraint backfills_window_not_empty check (to_at > from_at),
     constraint backfills_active_bounded   check (max_active between 1 and 1000),
     constraint backfills_include_known
-        check (include <@ '{MISSED,SKIPPED,CANCELLED,FAILED}' and cardinality(include) > 0)
+        check (include <@ '{MISSED,SKIPPED,CANCELLED,FAILED}' and cardinality(include) > 0),
+    constraint backfills_priority_bounded check (priority between -10 and 10)
 ) with (fillfactor = 50);
 -- Serves advance_backfills, and the end of a job.
 create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';

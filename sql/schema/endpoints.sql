@@ -88,6 +88,7 @@ create table kronos.endpoint_gate (
     -- how many might have begun at rate_at (kronos.refilled); null: rate_burst
     rate_tokens    double precision,
     rate_at        timestamptz,
+    worker_group   text,                             -- whose workers deliver; null: those that serve no group
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
@@ -98,8 +99,12 @@ create table kronos.endpoint_gate (
                                                  and (rate_count is null) = (rate_burst is null)),
     constraint endpoint_gate_rate_bounded     check (rate_count between 1 and 1000000
                                                  and rate_seconds between 1 and 86400
-                                                 and rate_burst between 1 and 1000000)
+                                                 and rate_burst between 1 and 1000000),
+    constraint endpoint_gate_group_shape
+        check (worker_group ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and worker_group <> 'default')
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Serves has_worker_groups.
+create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;
 
 -- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,
 -- enable_endpoint and disable_endpoint. One that never fails has no row. Until when it is kept off stands in

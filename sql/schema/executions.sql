@@ -34,6 +34,8 @@ create table kronos.execution_live (
     -- the order in which runs come to their keys: a key's later ones have higher numbers
     overlap_nth       bigint,
     deadline_at       timestamptz,                       -- nobody may claim at this time or later
+    -- null: 0, which costs no byte then (decision 0064)
+    priority          smallint,
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
@@ -47,14 +49,17 @@ create table kronos.execution_live (
         check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
     -- the session that gives it back ends it
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
-    constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
+    constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null)),
+    constraint execution_live_priority_known  check (priority between -10 and 10 and priority <> 0)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
         autovacuum_analyze_threshold = 5000);
--- Serves claim_executions and list_due_endpoints.
-create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at)
-    where claim_token is null;
+-- Serves claim_executions and list_due_endpoints. Each priority of an endpoint is a queue of its own, in the
+-- order of time; that of priority 0 is the last, 11.
+create index execution_live_ready on kronos.execution_live (
+    endpoint_id, (case when priority is null then 11 else priority end), visible_at
+) where claim_token is null;
 -- Serves expire_leases.
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves expire_deadlines. What has no deadline is not in it.
@@ -107,6 +112,7 @@ create table kronos.execution_done (
     attempt_token     uuid,
     attempt_ms        integer,
     attempt_request   jsonb,
+    priority          smallint,                          -- null: 0
     constraint execution_done_pkey         primary key (execution_id),
     constraint execution_done_cause_known
         check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),

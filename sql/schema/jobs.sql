@@ -52,6 +52,7 @@ create table kronos.jobs (
     title                    text,                              -- its name for people
     -- an execution that was not delivered within so long of its time is not delivered any more
     deadline_seconds         integer,
+    priority                 smallint    not null default 0,    -- of its executions
     -- what its runs set off: as it was written, with the id of the endpoint or the job that it names
     on_success               jsonb,
     on_failure               jsonb,

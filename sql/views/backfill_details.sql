@@ -11,9 +11,11 @@ create or replace view kronos.backfill_details with (security_invoker = true) as
                               'waiting', unfinished.waiting, 'running', unfinished.running,
                               'succeeded', finished.succeeded, 'failed', finished.failed,
                               'cancelled', finished.cancelled, 'skipped', finished.skipped) as progress,
-           backfill.created_at, backfill.completed_at
+           backfill.created_at, backfill.completed_at,
+           coalesce(backfill.priority, job.priority)::integer as priority
       from kronos.backfills as backfill
       join kronos.workspaces as workspace using (workspace_id)
+      join kronos.jobs as job on job.job_id = backfill.job_id
      cross join lateral (select count(*) filter (where live.claim_token is null) as waiting,
                                 count(*) filter (where live.claim_token is not null) as running
                            from kronos.execution_live as live

@@ -18,7 +18,8 @@ create or replace view kronos.endpoint_details with (security_invoker = true) as
                                                                    'per_seconds', gate.rate_seconds,
                                                                    'burst', gate.rate_burst) end) as limits,
            case when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
-                then kronos.endpoint_usage(endpoint.endpoint_id) end as usage
+                then kronos.endpoint_usage(endpoint.endpoint_id) end as usage,
+           gate.worker_group as "group"
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id

@@ -21,19 +21,21 @@ create or replace view kronos.job_details with (security_invoker = true) as
            null::timestamptz, null::timestamptz, null::integer, 'SHIFT', 'FIRST', 0, 'ALLOW',
            jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600), 0, null::timestamptz,
            null::timestamptz, run.started_at, null::jsonb, null::text,
-           case when run.scheduled_at <> run.created_at then run.scheduled_at end, null::text, run.input, 0,
+           case when run.scheduled_at <> run.created_at then run.scheduled_at end, null::text, run.input,
+           coalesce(run.priority, 0)::integer,
            '{}'::text[], run.created_at, run.completed_at,
            (select shown.execution
               from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown
              limit 1), null::text, null::jsonb, null::jsonb, null::integer
       from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at,
-            live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at
+            live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at,
+            live.priority
               from kronos.execution_live as live
              -- not =: the planner takes an index of all such rows for small
              where live.job_id is not distinct from live.execution_id
              union all
             select done.execution_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at,
-                   done.created_at, done.started_at, done.completed_at
+                   done.created_at, done.started_at, done.completed_at, done.priority
               from kronos.execution_done as done
              where done.job_id is not distinct from done.execution_id) as run
       join kronos.endpoints as endpoint using (endpoint_id)

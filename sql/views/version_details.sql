@@ -20,7 +20,7 @@ create or replace view kronos.version_details with (security_invoker = true) as
            case when job.status = 'ACTIVE' and job.trigger = 'CRON'
                 then kronos.pg_cron_entry(job.job_id) end as pg_cron,
            job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
-           0 as priority, job.tags, job.created_at, job.retired_at,
+           job.priority::integer as priority, job.tags, job.created_at, job.retired_at,
            case when job.trigger <> 'CRON' then
                (select shown.execution
                   from kronos.one_shots_shown(array[job.job_id], array[job.created_at]) as shown

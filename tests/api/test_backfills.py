@@ -105,6 +105,7 @@ def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(
         },
         "created_at": None,
         "completed_at": None,
+        "priority": 0,
     }
     assert response.headers["location"] == f"/v1/workspaces/{workspace}/backfills/{made['backfill_id']}"
     assert api.get(response.headers["location"]).json() == made
@@ -124,7 +125,9 @@ def test_the_answer_has_the_fields_that_the_document_tells(
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     assert list(started(api, workspace)) == list(schemas["Backfill"]["properties"])
     assert list(start(api, workspace, validate_only=True).json()) == list(schemas["BackfillCount"]["properties"])
-    assert set(schemas["BackfillCreate"]["properties"]) == {"from", "to", "max_active", "include", "validate_only"}
+    assert set(schemas["BackfillCreate"]["properties"]) == {
+        "from", "to", "max_active", "include", "validate_only", "priority",
+    }  # fmt: skip
 
 
 def test_ticks_of_another_backfill_are_left_out_until_it_is_cancelled(
@@ -275,7 +278,7 @@ IN_A_DAY = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"
         (WINDOW | {"max_active": "10"}, "/max_active", "10"),
         (WINDOW | {"form": WINDOW["from"]}, "/form", "from"),
         (WINDOW | {"from_": WINDOW["from"]}, "/from_", "from"),
-        (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, include, max_active, to, validate_only"),
+        (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, include, max_active, priority, to, validate_only"),
     ],
 )
 def test_a_bad_window_is_refused_and_nothing_is_written(

@@ -98,7 +98,10 @@ CASES = {
     "job: idempotency key header with spaces": job(
         "/Idempotency-Key", NOW, headers={"Idempotency-Key": "a b"}, status=400, code="invalid_request"
     ),
-    "job: priority": job("/priority", NOW | {"priority": 5}),
+    "job: priority too high": job("/priority", NOW | {"priority": 11}),
+    "job: priority too low": job("/priority", NOW | {"priority": -11}),
+    "job: priority is a text": job("/priority", NOW | {"priority": "high"}),
+    "job: priority is a fraction": job("/priority", NOW | {"priority": 0.5}),
     "job: overlap of another system": job("/overlap", CRON | {"overlap": "Forbid"}),
     # triggers and their fields
     "cron job: no expression": job("/cron", {"endpoint": "sink", "trigger": "CRON"}),
@@ -183,6 +186,8 @@ CASES = {
     "endpoint: unknown type": endpoint("/type", {"name": "e", "type": "SMTP", "spec": {}}),
     "endpoint: config": endpoint("/config", HTTP | {"config": "c"}),
     "endpoint: max_in_flight 0": endpoint("/max_in_flight", HTTP | {"max_in_flight": 0}),
+    "endpoint: the group of those that name none": endpoint("/group", HTTP | {"group": "default"}),
+    "endpoint: group out of its pattern": endpoint("/group", HTTP | {"group": "Private net"}),
     "endpoint: max_attempts 0": endpoint("/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 0}}),
     "endpoint: max_attempts 101": endpoint(
         "/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 101}}

@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from api_answers import problem_of
@@ -213,6 +214,22 @@ def test_a_one_shot_is_explained_too(scene: Scene) -> None:
     assert scene.told(delayed) == ("WILL_RUN", "in_the_future")
     immediate = scene.make(trigger="IMMEDIATE")
     assert scene.told(immediate) == ("WAITING", "no_worker")
+
+
+def test_a_group_that_no_worker_serves_is_named(scene: Scene) -> None:
+    path = f"/v1/workspaces/{scene.base.split('/')[3]}/endpoints"
+    present = scene.client.get(f"{path}/sink").json()
+    changed = scene.client.put(f"{path}/sink", json={**present, "group": "gpu"})
+    assert (changed.status_code, changed.json()["group"]) == (200, "gpu")
+    job_id = scene.make(trigger="IMMEDIATE")
+    with psycopg.connect(scene.connection.info.dsn, password=scene.connection.info.password, autocommit=True) as other:
+        other.execute("set application_name = 'kronos-worker-claim'")
+        assert scene.told(job_id) == ("WAITING", "no_worker_in_group")
+        assert "kronos worker --group gpu" in scene.explain(job_id)["because"]
+        status = scene.client.get(f"{scene.base}/{job_id}/status").json()
+        assert "no worker serves the group gpu" in " ".join(status["warnings"])
+        other.execute("select pg_advisory_lock_shared(hashtext('kronos.worker_group'), hashtext('gpu'))")
+        assert scene.told(job_id) == ("WAITING", "queued")
 
 
 def test_without_an_instant_it_is_about_now(scene: Scene) -> None:

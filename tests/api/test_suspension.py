@@ -201,6 +201,7 @@ def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid
         "endpoint_ids": endpoints,
         "quotas": [10] * len(endpoints),
         "floors": ["-infinity"] * len(endpoints),
+        "ranks": ["-infinity"] * len(endpoints),
         "claim_token": uuid.uuid4(),
         "worker_id": "w",
         "margin_ms": 5000,

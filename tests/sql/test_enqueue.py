@@ -361,3 +361,19 @@ def test_a_deadline_makes_a_job_with_a_row_that_counts_from_its_time(app: App, s
     with pytest.raises(psycopg.Error, match="deadline_seconds: a deadline is a whole number of seconds") as refused:
         app.enqueue(app.endpoint, deadline_seconds=0)
     assert refused.value.sqlstate == "KR025"
+
+
+@pytest.mark.parametrize("more", [{}, {"name": "first"}])
+def test_a_job_has_the_priority_that_it_is_enqueued_with(shared: Connection, app: App, more: dict[str, str]) -> None:
+    ids = [app.enqueue(app.endpoint, **more, priority=7)]
+    other = {"name": "second"} if more else {}
+    ids += app.enqueue_many({"endpoint": app.endpoint, "priority": -7} | other, {"endpoint": app.endpoint})
+    found = [values(shared, "select priority from kronos.execution_live where job_id = %s", [each]) for each in ids]
+    assert found == [[7], [-7], [None]]
+
+
+@pytest.mark.parametrize("wrong", [11, -11, 1.5, "5"])
+def test_a_priority_that_is_none_is_refused(app: App, wrong: object) -> None:
+    with pytest.raises(psycopg.Error, match="a priority is a whole number from -10 to 10") as refused:
+        app.enqueue_many({"endpoint": app.endpoint, "priority": wrong})
+    assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "priority")

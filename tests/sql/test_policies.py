@@ -251,6 +251,7 @@ _MAY = {
         "find_jobs",
         "find_workspace",
         "get_retention",
+        "is_group_served",
         "is_job_entry_right",
         "match_retention",
         "pg_cron_entries_of",
@@ -278,6 +279,7 @@ _MAY = {
     },
     "kronos_worker": {
         "note_outcomes",
+        "has_worker_groups",
         "ring_if_silent",
         "run_facts",
         "run_internal_job_if_due",

@@ -17,7 +17,7 @@ _CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a re
 
 
 def test_each_field_of_a_request_is_one_of_a_new_job() -> None:
-    assert set(JobCreate.model_fields) - {"priority", "catch_up"} | _CATCH_UP == set(NewJob.__dataclass_fields__)
+    assert set(JobCreate.model_fields) - {"catch_up"} | _CATCH_UP == set(NewJob.__dataclass_fields__)
 
 
 def test_each_field_of_a_patch_can_be_changed() -> None:

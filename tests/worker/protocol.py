@@ -36,6 +36,7 @@ def claim_params(
         "endpoint_ids": [endpoint.endpoint_id for endpoint in endpoints],
         "quotas": [quota] * len(endpoints),
         "floors": [floor] * len(endpoints),
+        "ranks": [floor] * len(endpoints),
         "claim_token": token or uuid.uuid4(),
         "worker_id": "test:1:abcdef",
         "margin_ms": 5000,

@@ -44,7 +44,9 @@ def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
 ) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=limit)
     (execution_id,) = add_executions(superuser, endpoint, input={"order": 1})
-    superuser.execute("update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03'")
+    superuser.execute(
+        "update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03', priority = 3"
+    )
     with as_worker(database_url) as worker:
         token, claimed = claim(worker, endpoint)
         expected = _kept(superuser, _LIVE, execution_id=execution_id, status="SUCCESS")

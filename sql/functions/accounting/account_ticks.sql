@@ -36,6 +36,7 @@ begin
            and pointer.next_tick_at <= p_now
     ), tick as materialized (
         select (job.whole).job_id, (job.whole).workspace_id, (job.whole).endpoint_id, (job.whole).input,
+               nullif((job.whole).priority, 0) as priority,
                case when (job.whole).overlap <> 'ALLOW' then (job.whole).first_version_id end as overlap_key,
                job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms,
                (job.pointer).last_run_at,
@@ -90,10 +91,11 @@ begin
     ), delivered as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                           timeout_ms, input, overlap_key, deadline_at)
+                                           timeout_ms, input, overlap_key, deadline_at,
+                                           priority)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
                starts_at, case when is_held then 'infinity' else starts_at end, max_attempts, max_crashes,
-               timeout_ms, input, overlap_key, scheduled_at + deadline
+               timeout_ms, input, overlap_key, scheduled_at + deadline, priority
           from placed
          where kind = 'DELIVER'
            and not exists (select from finished where finished.execution_id = placed.execution_id)

@@ -14,6 +14,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_most_attempts constant integer := 32767;      -- what the rows hold
+    v_priority constant smallint := nullif(coalesce(p_backfill.priority, p_job.priority), 0);
     v_terms kronos.endpoint_versions;
     -- of a tick long past its own deadline has passed: it counts from now
     v_deadline_at constant timestamptz := kronos.now() + make_interval(secs => p_job.deadline_seconds);
@@ -40,13 +41,13 @@ begin
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
                                            max_attempts, max_crashes, timeout_ms, started_at, input, error,
-                                           overlap_key, backfill_id, deadline_at)
+                                           overlap_key, backfill_id, deadline_at, priority)
         select failed.execution_id, failed.workspace_id, failed.job_id, p_job.endpoint_id, v_terms.version,
                failed.cause, failed.scheduled_at, failed.run_at, failed.created_at, to_run.due_at,
                failed.attempt_count,
                least(failed.attempt_count::integer + v_terms.max_attempts, c_most_attempts),
                v_terms.max_crashes, v_terms.timeout_ms, failed.started_at, p_job.input, failed.error,
-               p_overlap_key, p_backfill.backfill_id, v_deadline_at
+               p_overlap_key, p_backfill.backfill_id, v_deadline_at, v_priority
           from failed
           join to_run on to_run.failed_id = failed.execution_id
             on conflict (execution_id) do nothing
@@ -61,10 +62,11 @@ begin
     ), made as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                           timeout_ms, input, overlap_key, backfill_id, deadline_at)
+                                           timeout_ms, input, overlap_key, backfill_id, deadline_at,
+                                           priority)
         select execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, v_terms.version, 'BACKFILL',
                tick, due_at, due_at, v_terms.max_attempts, v_terms.max_crashes, v_terms.timeout_ms,
-               p_job.input, p_overlap_key, p_backfill.backfill_id, v_deadline_at
+               p_job.input, p_overlap_key, p_backfill.backfill_id, v_deadline_at, v_priority
           from to_run
          where failed_id is null
            and not exists (select from finished where finished.execution_id = to_run.execution_id)

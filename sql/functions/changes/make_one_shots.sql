@@ -1,7 +1,8 @@
 -- make_one_shots: IMMEDIATE and DELAYED jobs of the transaction's workspace, as many as there are endpoints'
--- names, each of which is its execution and nothing else: one row. The nth has the nth endpoint, input and
--- time; a time that is null is now. Ids begin with the time of creation. Where p_is_whole, all are made or
--- none; else an endpoint that is not there lacks its own jobs alone.
+-- names, each of which is its execution and nothing else: one row. The nth has the nth endpoint, input, time
+-- and priority; a time that is null is now, and a priority, or all of them, 0. Ids begin with the time of
+-- creation. Where p_is_whole, all are made or none; else an endpoint that is not there lacks its own jobs
+-- alone.
 -- The endpoints are locked, ids ascending, as a foreign key locks them: so none is being deleted
 -- (delete_endpoint), and their present versions are read after that.
 -- An endpoint with a payload spec is as one that is not there, unless the inputs were validated
@@ -10,9 +11,10 @@
 -- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; where
 -- p_is_whole, KR016 for an input that was not validated, KR012 for an endpoint that is not there.
 create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[],
-                                                 p_is_whole boolean)
+                                                 p_is_whole boolean, p_priorities smallint[] default null)
 returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text,
-               max_attempts smallint, input jsonb, created_at timestamptz, run_at timestamptz)
+               max_attempts smallint, input jsonb, created_at timestamptz, run_at timestamptz,
+               priority integer)
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -23,8 +25,9 @@ declare
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
     if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints),
-                                                                        cardinality(p_endpoints)) then
-        raise exception 'as many inputs and times as endpoints are wanted' using
+                                                                        cardinality(p_endpoints))
+    or cardinality(p_priorities) <> cardinality(p_endpoints) then
+        raise exception 'as many inputs, times and priorities as endpoints are wanted' using
             errcode = 'invalid_parameter_value';
     end if;
     select array(select endpoint.endpoint_id
@@ -67,12 +70,13 @@ begin
              where found.endpoint_id = any (v_endpoints)
         -- of an instant that is the time of creation itself the job is a microsecond younger: it is DELAYED
         ), wanted as materialized (
-            select item.nth, item.endpoint, item.input, found.*, coalesce(item.run_at, made.at) as run_at,
+            select item.nth, item.endpoint, item.input, nullif(item.priority, 0) as priority, found.*,
+                   coalesce(item.run_at, made.at) as run_at,
                    greatest(item.run_at, kronos.now()) as visible_at,
                    made.at as created_at,
                    (v_id_begins || substring(gen_random_uuid()::text from 16))::uuid as execution_id
-              from unnest(p_endpoints, p_inputs, p_run_at) with ordinality as item (endpoint, input, run_at,
-                                                                                    nth)
+              from unnest(p_endpoints, p_inputs, p_run_at, p_priorities) with ordinality
+                as item (endpoint, input, run_at, priority, nth)
              cross join lateral (select case when item.run_at = kronos.now()
                                              then kronos.now() + interval '1 microsecond'
                                              else kronos.now() end as at) as made
@@ -80,16 +84,17 @@ begin
         ), queued as (
             insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
                                                endpoint_version, cause, scheduled_at, run_at, created_at,
-                                               visible_at, max_attempts, max_crashes, timeout_ms, input)
+                                               visible_at, max_attempts, max_crashes, timeout_ms, input,
+                                               priority)
             select wanted.execution_id, v_workspace_id, wanted.execution_id, wanted.endpoint_id,
                    wanted.version, 'API', wanted.run_at, wanted.run_at, wanted.created_at, wanted.visible_at,
-                   wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input
+                   wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input, wanted.priority
               from wanted
              where wanted.endpoint_id is not null
         )
         select wanted.nth, case when wanted.endpoint_id is not null then wanted.execution_id end,
                wanted.endpoint_id, wanted.endpoint, wanted.type, wanted.max_attempts, wanted.input,
-               wanted.created_at, wanted.run_at
+               wanted.created_at, wanted.run_at, coalesce(wanted.priority, 0)::integer
           from wanted;
 end
 $$;

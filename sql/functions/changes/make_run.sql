@@ -1,9 +1,10 @@
 -- make_run: a run of a CRON job beside its schedule: due at once, held back by another, or SKIPPED, as the
 -- job's overlap policy has it. The caller holds the job's row: shared, or, under an overlap policy, for
--- itself. p_made_of: the present version of the job's endpoint.
+-- itself. p_made_of: the present version of the job's endpoint. p_priority: in place of the job's own.
 -- Returns: RUN, HOLD or SKIP.
 create or replace function kronos.make_run(p_job kronos.jobs, p_made_of kronos.endpoint_versions,
-                                           p_execution_id uuid, p_input jsonb)
+                                           p_execution_id uuid, p_input jsonb,
+                                           p_priority smallint default null)
 returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -24,14 +25,16 @@ begin
     end if;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, overlap_key, deadline_at)
+                                       timeout_ms, input, overlap_key, deadline_at,
+                                       priority)
     values (p_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, p_made_of.version, 'MANUAL',
             kronos.now(), kronos.now(),
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, p_made_of.max_attempts,
             p_made_of.max_crashes, p_made_of.timeout_ms,
             coalesce(p_input, p_job.input),
             case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end,
-            kronos.now() + make_interval(secs => p_job.deadline_seconds));
+            kronos.now() + make_interval(secs => p_job.deadline_seconds),
+            nullif(coalesce(p_priority, p_job.priority), 0));
     return v_verdict;
 end
 $$;

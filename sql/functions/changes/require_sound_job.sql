@@ -37,6 +37,7 @@ declare
                   and (new.trigger = 'CRON') = (new.schedule is distinct from null)
                   and (new.trigger = 'CRON') = (new.alarm is not null)
                   and (new.trigger = 'CRON') = (new.description is not null)) then 'jobs_schedule_is_whole'
+        when not new.priority between -10 and 10 then 'jobs_priority_bounded'
         when not new.skip_next between 0 and 10000 then 'jobs_skip_next_bounded'
         when not new.status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED') then 'jobs_status_known'
         when not (char_length(new.title) between 1 and 200 and new.title !~ '[\u0001-\u001f\u007f-\u009f]')
@@ -56,7 +57,8 @@ create or replace trigger jobs_stay_sound
     before insert or update of job_id, first_version_id, version, previous_version_id, replaced_by_id,
         name, title, trigger, cron, every, anchor, anchor_local, timezone, schedule, alarm, description,
         run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
-        catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at, deadline_seconds
+        catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at, deadline_seconds,
+        priority
     on kronos.jobs
     for each row execute function kronos.require_sound_job();
 alter table kronos.jobs enable always trigger jobs_stay_sound;

@@ -12,14 +12,7 @@ as $$
           from unnest(p_places, p_endpoint_ids, p_floors, p_workspace_ids, p_rooms, p_shared)
             as asked (place, endpoint_id, floor, workspace_id, room, shared)
          cross join lateral (select count(*)::integer as executions
-                               from (select
-                                       from kronos.execution_live as live
-                                      where live.endpoint_id = asked.endpoint_id
-                                        and live.claim_token is null
-                                        and live.visible_at <= kronos.now()
-                                        and live.visible_at >= asked.floor
-                                      order by live.visible_at
-                                      limit asked.room) as first) as due
+                               from kronos.first_due_of(asked.endpoint_id, asked.floor, asked.room)) as due
     ), turn as materialized (
         select waiting.place, waiting.shared,
                row_number() over (partition by waiting.workspace_id order by nth, waiting.place) as number

@@ -6,30 +6,30 @@
 -- p_from: what was due before is not looked at.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer,
                                                     p_from timestamptz default '-infinity')
-returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
+returns table (endpoint_id uuid, due_at timestamptz, waits_for text, unserved_group text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
     with recursive endpoint as (
-        (select live.endpoint_id, live.visible_at, 1 as nth
+        (select live.endpoint_id, live.visible_at, live.priority, 1 as nth
            from kronos.execution_live as live
           where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
-          order by live.endpoint_id, live.visible_at
+          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
           limit 1)
         union all
-        select following.endpoint_id, following.visible_at, endpoint.nth + 1
+        select following.endpoint_id, following.visible_at, following.priority, endpoint.nth + 1
           from endpoint
-         cross join lateral (select live.endpoint_id, live.visible_at
+         cross join lateral (select live.endpoint_id, live.visible_at, live.priority
                                from kronos.execution_live as live
                               where live.claim_token is null
                                 and live.visible_at < 'infinity'
                                 and live.visible_at >= p_from
                                  and live.endpoint_id > endpoint.endpoint_id
-                              order by live.endpoint_id, live.visible_at
+                              order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                               limit 1) as following
          where endpoint.nth < p_endpoints
     )
-    select endpoint.endpoint_id, endpoint.visible_at,
+    select endpoint.endpoint_id, first.due_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
                 when gate.paused_until > kronos.now()                 then
                     coalesce((select 'it is ' || health.state
@@ -50,9 +50,17 @@ as $$
                                                       state.rate_seconds)
                                  end
                             from kronos.gate_state(endpoint.endpoint_id) as state)
-           end
+                when not kronos.is_group_served(gate.worker_group) and gate.worker_group is not null
+                    then format('no worker serves its group %s', gate.worker_group)
+           end,
+           case when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
+                then gate.worker_group end
       from endpoint
+     cross join lateral (select case when endpoint.priority is null then endpoint.visible_at
+                                     else kronos.first_due(endpoint.endpoint_id, p_from)
+                                end as due_at
+                         offset 0) as first
       join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
-     where endpoint.visible_at < p_before
+     where first.due_at < p_before
 $$;

@@ -12,12 +12,13 @@ create or replace function kronos.enqueue(endpoint text, input jsonb default '{}
                                           title text default null, tags text[] default null,
                                           idempotency_key text default null,
                                           on_success jsonb default null, on_failure jsonb default null,
-                                          deadline_seconds integer default null)
+                                          deadline_seconds integer default null, priority integer default 0)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
 begin
-    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure, deadline_seconds) = 0
+    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure, deadline_seconds,
+                    nullif(priority, 0)) = 0
     and endpoint is not null and kronos.is_plain_input(input) then
         return (kronos.enqueue_plain_jobs(array[endpoint], array[input], false))[1];
     end if;
@@ -26,6 +27,7 @@ begin
                 || jsonb_strip_nulls(jsonb_build_object(
                        'run_at', kronos.instant_text(run_at), 'name', name, 'title', title, 'tags', tags,
                        'idempotency_key', idempotency_key, 'on_success', on_success,
-                       'on_failure', on_failure, 'deadline_seconds', deadline_seconds))), false))[1];
+                       'on_failure', on_failure, 'deadline_seconds', deadline_seconds,
+                       'priority', nullif(priority, 0)))), false))[1];
 end
 $$;

@@ -6,7 +6,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key', 'on_success', 'on_failure', 'deadline_seconds'];
+                                     'idempotency_key', 'on_success', 'on_failure', 'deadline_seconds',
+                                     'priority'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -43,7 +44,9 @@ begin
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
             (8, 'deadline_seconds', 'a deadline is a whole number of seconds from 1 to 2678400',
              not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400),
-             'write it like 3600, or leave it out: it is delivered however late')
+             'write it like 3600, or leave it out: it is delivered however late'),
+            (9, 'priority', 'a priority is a whole number from -10 to 10',
+             coalesce(p_job -> 'priority', '0')::text !~ '^(null|-?\d|-?10)$', 'write it like 5')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

@@ -21,17 +21,20 @@ begin
                                                     'request_sha256', item.request))
                filter (where item.is_keyed)
       into v_bare, v_keyed
-      from (select each.nth, each.job, each.job - '{endpoint,input,run_at}'::text[] <> '{}' as is_keyed,
+      from (select each.nth, each.job,
+                   each.job - '{endpoint,input,run_at,priority}'::text[] <> '{}' as is_keyed,
                    '\x' || encode(sha256(convert_to((each.job - 'idempotency_key')::text, 'UTF8')),
                                   'hex') as request
               from kronos.plain_members(p_jobs) as each) as item;
     select v_ids || coalesce(jsonb_object_agg(v_bare[made.nth], made.job_id), '{}') into v_ids
       from (select array_agg(each.job ->> 'endpoint' order by each.nth) as endpoints,
                    array_agg(each.job -> 'input' order by each.nth) as inputs,
-                   array_agg((each.job ->> 'run_at')::timestamptz order by each.nth) as run_at
+                   array_agg((each.job ->> 'run_at')::timestamptz order by each.nth) as run_at,
+                   array_agg((each.job ->> 'priority')::smallint order by each.nth) as priorities
               from kronos.plain_members(p_jobs) as each
              where each.nth = any (v_bare)) as bare
-     cross join lateral kronos.make_one_shots(bare.endpoints, bare.inputs, bare.run_at, true) as made
+     cross join lateral kronos.make_one_shots(bare.endpoints, bare.inputs, bare.run_at, true,
+                                              bare.priorities) as made
      where v_bare is not null;
     if v_keyed is not null then
         v_ids := v_ids || kronos.enqueue_keyed_jobs(v_keyed, p_is_many);

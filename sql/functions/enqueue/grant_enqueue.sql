@@ -6,7 +6,7 @@ begin
     execute format('grant usage on schema kronos to %I', p_role);
     execute format('grant execute on function '
                    'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text, jsonb, jsonb,'
-                   ' integer), '
+                   ' integer, integer), '
                    'kronos.enqueue_many(jsonb) to %I', p_role);
 end
 $$;

@@ -23,7 +23,7 @@ begin
     if to_regrole(quote_ident(p_role)) is not null then
         execute format('revoke execute on function '
                        'kronos.enqueue(text, jsonb, timestamptz, text, text, text[], text, jsonb, jsonb,'
-                       ' integer), '
+                       ' integer, integer), '
                        'kronos.enqueue_many(jsonb) from %I', p_role);
         if not exists (select from pg_class as class, aclexplode(class.relacl) as granted
                         where class.relnamespace = 'kronos'::regnamespace

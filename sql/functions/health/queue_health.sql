@@ -5,20 +5,24 @@
 -- The first thousand endpoints with anything to claim are looked at, 6 buffers each: where nobody claims,
 -- theirs wait as well, and who asks has no key.
 -- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than
--- p_longer_than; waiting_seconds: the longest of these, null where there is none.
+-- p_longer_than; waiting_seconds: the longest of these, null where there is none. unserved_groups: of
+-- workers, that endpoints name whose executions have waited for so long, and that no connected worker serves.
 create or replace function kronos.queue_health(p_longer_than interval, out worker_sessions integer,
                                                out waiting_endpoints integer,
-                                               out waiting_seconds double precision)
+                                               out waiting_seconds double precision,
+                                               out unserved_groups text[])
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select (select count(*)::integer
               from pg_stat_activity as backend
              where backend.datname = current_database()
                and starts_with(backend.application_name, 'kronos-worker-')),
-           count(*)::integer,
+           (count(*) filter (where waiting.waits_for is null))::integer,
            extract(epoch from kronos.now()
-                   - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00')))::double precision
+                   - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00'))
+                         filter (where waiting.waits_for is null))::double precision,
+           coalesce(array_agg(distinct waiting.unserved_group order by waiting.unserved_group)
+                        filter (where waiting.unserved_group is not null), '{}')
       from kronos.waiting_endpoints(kronos.now() - p_longer_than, 1000,
                                     (select max(beat.waiting_from) from kronos.heartbeats as beat)) as waiting
-     where waiting.waits_for is null
 $$;

@@ -6,7 +6,8 @@ create or replace function kronos.system_status(
     out internal_jobs integer, out internal_entries integer, out has_launcher boolean,
     out overdue_jobs integer, out overdue_seconds double precision, out worker_sessions integer,
     out cron_timezone text, out match_dom_and_dow text, out zones_changed_at timestamptz,
-    out alarm_failure text, out waiting_endpoints integer, out waiting_seconds double precision
+    out alarm_failure text, out waiting_endpoints integer, out waiting_seconds double precision,
+    out unserved_groups text[]
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -32,7 +33,8 @@ begin
                and pointer.next_tick_at < kronos.clock() - kronos.grace() - interval '60 seconds'
              order by pointer.next_tick_at
              limit 10000) as due;
-    select queue.waiting_endpoints, queue.waiting_seconds into waiting_endpoints, waiting_seconds
+    select queue.waiting_endpoints, queue.waiting_seconds, queue.unserved_groups
+      into waiting_endpoints, waiting_seconds, unserved_groups
       from kronos.queue_health('60 seconds') as queue;
     if pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
         cron_timezone := current_setting('cron.timezone', true);

@@ -7,11 +7,6 @@ as $$
                               'next_token_at', kronos.iso(state.next_token_at),
                               'closed_by', state.closed_by,
                               'waiting', (select count(*)
-                                            from (select
-                                                    from kronos.execution_live as live
-                                                   where live.endpoint_id = p_endpoint_id
-                                                     and live.claim_token is null
-                                                     and live.visible_at <= kronos.now()
-                                                   limit 1000) as due))
+                                            from kronos.first_due_of(p_endpoint_id, '-infinity', 1000)))
       from kronos.gate_state(p_endpoint_id) as state
 $$;

@@ -24,8 +24,8 @@ begin
                jsonb_build_object('policy', job.catch_up_policy,
                                   'window_seconds', job.catch_up_window_seconds), job.skip_next,
                job.resume_at, null::timestamptz, job.last_run_at, null::jsonb, job.idempotency_key,
-               job.run_at, null::text, job.input, 0, job.tags, job.created_at, job.retired_at, job.title,
-               job.on_success, job.on_failure, job.deadline_seconds
+               job.run_at, null::text, job.input, job.priority::integer, job.tags, job.created_at,
+               job.retired_at, job.title, job.on_success, job.on_failure, job.deadline_seconds
           from kronos.one_shot_rows(p_job_ids) as job
           join kronos.endpoints as endpoint on endpoint.endpoint_id = job.endpoint_id
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id;

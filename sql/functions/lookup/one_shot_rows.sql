@@ -25,12 +25,13 @@ begin
             for v_run in
                 select live.execution_id, live.job_id, live.workspace_id, live.endpoint_id,
                        live.input, live.scheduled_at, live.created_at, null::timestamptz as started_at,
-                       null::timestamptz as completed_at
+                       null::timestamptz as completed_at, live.priority
                   from kronos.execution_live as live
                  where live.execution_id = any (v_ids)
                  union all
                 select done.execution_id, done.job_id, done.workspace_id, done.endpoint_id, done.input,
-                       done.scheduled_at, done.created_at, done.started_at, done.completed_at
+                       done.scheduled_at, done.created_at, done.started_at, done.completed_at,
+                       done.priority
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)
             loop
@@ -59,6 +60,7 @@ begin
                 v_job.ticks_from := v_run.created_at;
                 v_job.ticks_until := v_run.completed_at;
                 v_job.skip_next := 0;
+                v_job.priority := coalesce(v_run.priority, 0);
                 return next v_job;
             end loop;
             raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';

@@ -1,0 +1,31 @@
+-- first_due_of: what an endpoint has due, up to p_most of it, of any priority: of each queue the first (as
+-- first_due). p_from: what was due before has been taken, but for what its priority puts behind others:
+-- twenty minutes are the widest distance of two ranks (rank_of).
+create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer)
+returns table (visible_at timestamptz)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+begin
+    return query
+        select first.visible_at
+          from (select known.queue,
+                       case when exists (select
+                                           from kronos.execution_live as live
+                                          where live.endpoint_id = p_endpoint_id and live.claim_token is null
+                                            and kronos.queue_of(live.priority) < 11)
+                            then p_from - interval '20 minutes'
+                            else p_from
+                       end as due_from
+                  from unnest('{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'::integer[])
+                           as known (queue)) as queue
+         cross join lateral (select live.visible_at
+                               from kronos.execution_live as live
+                              where live.endpoint_id = p_endpoint_id and live.claim_token is null
+                                and kronos.queue_of(live.priority) = queue.queue
+                                and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
+                              order by live.visible_at
+                              limit p_most) as first
+         limit p_most;
+end
+$$;
