@@ -35,7 +35,7 @@ class _Closing(NamedTuple):
     workspace_id: str | None
 
 
-class Floor(NamedTuple):
+class ReadFrom(NamedTuple):
     """What a claim took of an endpoint: all that was due before `due_at` and ranked before `rank`, which are one where
     nothing has a priority."""
 
@@ -48,7 +48,7 @@ class Floor(NamedTuple):
         return min(self)
 
 
-_EVERYTHING = Floor(EVERYTHING, EVERYTHING)
+_EVERYTHING = ReadFrom(EVERYTHING, EVERYTHING)
 
 
 class Rotation:
@@ -63,7 +63,7 @@ class Rotation:
         self._closed: OrderedDict[str, _Closing] = OrderedDict()
         self._opens_at = math.inf
         # From where on a claim reads an endpoint's index; who was claimed of last comes last.
-        self._floors: OrderedDict[str, Floor] = OrderedDict()
+        self._floors: OrderedDict[str, ReadFrom] = OrderedDict()
         # Endpoints whose work had waited for longer than SETTLED at the full look.
         self._behind: set[str] = set()
 
@@ -135,7 +135,7 @@ class Rotation:
         self._floors.clear()
         self._floors.update(
             {
-                due.endpoint_id: Floor(due.due_at - _BEHIND, due.due_at - _BEHIND + _HIGHEST * _STEP)
+                due.endpoint_id: ReadFrom(due.due_at - _BEHIND, due.due_at - _BEHIND + _HIGHEST * _STEP)
                 for due in found
                 if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)
             }
@@ -177,7 +177,7 @@ class Rotation:
             rank = max(claim.due_at - _STEP * (claim.priority or 0) for claim in of_it)
             before = self._floors.get(endpoint_id, _EVERYTHING)
             if due_at - _BEHIND > before.due_at or rank - _BEHIND > before.rank:
-                self._floors[endpoint_id] = Floor(due_at - _BEHIND, rank - _BEHIND)
+                self._floors[endpoint_id] = ReadFrom(due_at - _BEHIND, rank - _BEHIND)
             self._floors.move_to_end(endpoint_id)
         self._drop_short(wanted, {endpoint_id: len(of_it) for endpoint_id, of_it in taken.items()})
         if closed:
