@@ -14,7 +14,7 @@ from sql_factory import Connection
 
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "_told", set())
+    monkeypatch.setattr(revisions, "_reported", set())
 
 
 def test_the_newest_revision_is_known_without_alembic() -> None:
