@@ -87,6 +87,9 @@ def end(
             "responses": [None] * each,
             "errors": [error if status == "FAILED" else None] * each,
             "is_cut_off": [False] * each,
+            "slow_ms": [0] * each,
+            "is_gone": [False] * each,
+            "max_age_ms": [None] * each,
         },
     )
 
