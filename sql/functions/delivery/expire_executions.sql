@@ -1,5 +1,5 @@
--- expire_executions: ends executions that wait and whose deadline has passed: they are EXPIRED. The caller has
--- locked them.   Returns: how many.
+-- expire_executions: ends executions that wait and whose deadline has passed: they are EXPIRED.
+-- The caller holds them.   Returns: how many.
 create or replace function kronos.expire_executions(p_execution_ids uuid[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
