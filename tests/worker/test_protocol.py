@@ -275,6 +275,9 @@ def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(
         "is_gone": [False] * 2,
         "max_age_ms": [None] * 2,
         "duration_ms": [1] * 2,
+        "slow_ms": [0] * 2,
+        "is_gone": [False] * 2,
+        "max_age_ms": [None] * 2,
         **nul,
     }
     with pytest.raises(psycopg.DataError):
