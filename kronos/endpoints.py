@@ -45,6 +45,7 @@ class EndpointCallers:
     callers: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
     """Whether there is an endpoint of the name to be enabled or disabled."""
 

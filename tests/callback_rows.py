@@ -51,8 +51,8 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
 
 
 def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
-    """As a worker ends nearly all of them, in one batch."""
-    connection.execute(
+    """As a worker ends nearly all of them, in one batch; and those of an endpoint that had failed, in the other."""
+    left = connection.execute(
         sql.texts()["claims.finalize_successes"],
         {
             "execution_ids": list(execution_ids),
@@ -61,18 +61,27 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
             "requests": [Jsonb({})] * len(execution_ids),
             "responses": [Jsonb(response)] * len(execution_ids),
         },
-    )
+    ).fetchall()
+    if left:
+        end(connection, sql.texts()["claims.finalize_executions"], "SUCCESS", *(row[0] for row in left))
 
 
-def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False) -> None:
+def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False, **said: object) -> None:
     """As a worker ends what failed."""
-    end(connection, sql.texts()["claims.finalize_executions"], "FAILED", *execution_ids, is_retryable=is_retryable)
+    statement = sql.texts()["claims.finalize_executions"]
+    end(connection, statement, "FAILED", *execution_ids, is_retryable=is_retryable, **said)
 
 
 def end(
-    connection: Connection, statement: str, status: str, *execution_ids: uuid.UUID, is_retryable: bool = False
+    connection: Connection,
+    statement: str,
+    status: str,
+    *execution_ids: uuid.UUID,
+    is_retryable: bool = False,
+    **said: object,
 ) -> None:
-    """By the statement that ends whatever became of an attempt."""
+    """By the statement that ends whatever became of an attempt; `said` are other parameters of it, the same for
+    each."""
     each, error = len(execution_ids), Jsonb({"type": "http_status", "message": "it said 500"})
     connection.execute(
         statement.encode(),
@@ -87,6 +96,10 @@ def end(
             "responses": [None] * each,
             "errors": [error if status == "FAILED" else None] * each,
             "is_cut_off": [False] * each,
+            "slow_ms": [0] * each,
+            "is_gone": [False] * each,
+            "max_age_ms": [None] * each,
+            **{name: [given] * each for name, given in said.items()},
         },
     )
 

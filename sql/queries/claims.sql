@@ -8,8 +8,7 @@
 -- where none of its executions has one; else first_due looks into each of its queues. One with work of both
 -- kinds may come twice. Where groups of workers are used, a gate is only there for those that it lets in.
 with recursive known as materialized (
-    select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor
-                                   else '-infinity' end as floor
+    select known.endpoint_id, kronos.floor_of(known.floor) as floor
       from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
 ), since as materialized (
     select case when %(since_seconds)s::double precision is null then '-infinity'
@@ -112,9 +111,7 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
-    select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
-                                    else '-infinity' end as floor,
-           case when rank > '0001-01-01 00:00:00+00' then rank else '-infinity' end as rank
+    select endpoint_id, quota, kronos.floor_of(floor) as floor, kronos.floor_of(rank) as rank
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[],
                   %(ranks)s::timestamptz[]) as wanted (endpoint_id, quota, floor, rank)
      where not kronos.is_held()
@@ -150,8 +147,8 @@ with wanted as materialized (
                            from kronos.claim_shares(gate.endpoint_id, gate.floor, gate.rank, gate.room)
                           where (select true
                                    from kronos.execution_live as live
-                                  where live.endpoint_id = gate.endpoint_id and live.claim_token is null
-                                    and kronos.queue_of(live.priority) < 11
+                                  where live.endpoint_id = gate.endpoint_id and claim_token is null
+                                    and kronos.queue_of(priority) < 11
                                   limit 1)
                          offset 0) as share on true
 ), due as materialized (
@@ -159,11 +156,11 @@ with wanted as materialized (
       from queue
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.endpoint_id = queue.endpoint_id and live.claim_token is null
-                            and kronos.queue_of(live.priority) = queue.queue
+                          where live.endpoint_id = queue.endpoint_id and claim_token is null
+                            and kronos.queue_of(priority) = queue.queue
                             and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
-                            and (live.deadline_at is null or live.deadline_at > kronos.now())
-                            and live.job_id not in (select job_id from kronos.cancelled_jobs)
+                            and coalesce(deadline_at, 'infinity') > kronos.now()
+                            and job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
                           limit queue.quota
                             for update skip locked) as picked
@@ -172,29 +169,26 @@ with wanted as materialized (
        set claim_token   = %(claim_token)s,
            worker_id     = %(worker_id)s,
            claimed_at    = kronos.now(),
-           started_at    = coalesce(live.started_at, kronos.now()),
+           started_at    = coalesce(started_at, kronos.now()),
            holds_slot    = due.is_counted,
            endpoint_version = greatest(due.latest_version, live.endpoint_version),
-           attempt_count = live.attempt_count + 1,
+           attempt_count = attempt_count + 1,
            visible_at    = kronos.now() + make_interval(
-               secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
+               secs => greatest(timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
            )
       from due
      where live.execution_id = due.execution_id
-    returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version,
-              live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
-              live.input, due.visible_at as due_at, live.priority
-), taken as materialized (
-    select limited.*, (select count(*)::integer from due where due.endpoint_id = limited.endpoint_id) as taken
-      from limited
+    returning live.execution_id, workspace_id, job_id, live.endpoint_id, endpoint_version, attempt_count,
+              max_attempts, scheduled_at, timeout_ms, holds_slot, input, due.visible_at as due_at, priority
 ), short as materialized (
     select counted.*
-      from (select array_agg(endpoint_id) as ids, array_agg(taken) as taken, array_agg(room) as rooms,
-                   array_agg(is_counted) as are_counted, array_agg(bound) as bounds
-              from taken
+      from (select array_agg(endpoint_id) as ids, array_agg(room) as rooms, array_agg(bound) as bounds,
+                   array_agg(is_counted) as are_counted,
+                   array_agg((select count(*) from due
+                               where due.endpoint_id = limited.endpoint_id)::integer) as taken
+              from limited
             having count(*) > 0) as done
-     cross join lateral kronos.count_claimed(done.ids, done.taken, done.rooms, done.are_counted,
-                                             done.bounds) as counted
+     cross join lateral kronos.count_claimed(ids, taken, rooms, are_counted, bounds) as counted
 )
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms,

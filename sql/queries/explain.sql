@@ -87,8 +87,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        kronos.is_job_entry_right(version.job_id, version.alarm, pg_cron.facts -> 'entry') as is_entry_right,
        version.alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
        health.alarm_failure as pg_cron_failure,
-       (select to_jsonb(state) || jsonb_build_object('next_token_at', kronos.iso(state.next_token_at))
-          from kronos.gate_state(version.endpoint_id) as state) as limits,
+       (select to_jsonb(limited) || jsonb_build_object('next_token_at', kronos.iso(limited.next_token_at))
+          from kronos.gate_state(version.endpoint_id) as limited) as limits,
        gate.worker_group, kronos.is_group_served(gate.worker_group) as is_group_served
   from asked
  cross join version

@@ -74,9 +74,9 @@ select {Job of job with
 
 -- name: insert_one_shots
 -- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the nth has the nth of
--- %(endpoints)s, %(inputs)s and %(run_at)s, and of %(priorities)s, where they are not null. How it enters the workspace is insert_cron_jobs' way. One row for
--- each that is made: what its answer is made of (kronos/one_shots.py), and no more. No row: no such endpoint,
--- or the workspace is suspended.
+-- %(endpoints)s, %(inputs)s and %(run_at)s, and of %(priorities)s, where they are not null. How it enters the
+-- workspace is insert_cron_jobs' way. One row for each that is made: what its answer is made of
+-- (kronos/one_shots.py), and no more. No row: no such endpoint, or the workspace is suspended.
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at,
        workspace.slug as workspace
   from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered

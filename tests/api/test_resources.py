@@ -32,6 +32,16 @@ ENDPOINT: dict[str, Any] = {
         "max_delay_ms": 1000,
         "max_retry_after_seconds": 86_400,
         "max_crashes": 0,
+        "jitter": "none",
+        "delays_ms": [10, 1000],
+        "max_age_seconds": 3600,
+        "retryable_status_codes": [409, 503],
+        "permanent_status_codes": [501],
+        "slow_down_status_codes": [],
+        "retry_unknown": False,
+        "disable_after_seconds": 86_400,
+        "disable_after_attempts": 20,
+        "probe_seconds": None,
     },
     "max_in_flight": 7,
 }
@@ -134,6 +144,16 @@ def test_an_endpoint_has_the_documented_defaults(api: httpx.Client, workspace: s
         "max_delay_ms": 60000,
         "max_retry_after_seconds": 3600,
         "max_crashes": 3,
+        "jitter": "partial",
+        "delays_ms": None,
+        "max_age_seconds": None,
+        "retryable_status_codes": None,
+        "permanent_status_codes": [],
+        "slow_down_status_codes": [429, 503],
+        "retry_unknown": True,
+        "disable_after_seconds": None,
+        "disable_after_attempts": 10,
+        "probe_seconds": 300,
     }
     assert endpoint["max_in_flight"] is None
 

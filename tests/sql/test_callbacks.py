@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from callback_rows import callbacks_of, claim, fail, make_job, run, run_chained, succeed, to_endpoint
+from callback_rows import callbacks_of, claim, end, fail, make_job, run, run_chained, succeed, to_endpoint
 from factory import EndpointRow, add_endpoint, add_workspace, status_of
+from kronos import sql
 from sql_factory import Connection, acting_as, records, value, values
 
 _EVENTS = ("on_success", "on_failure")
+_CANCELLED = Jsonb({"code": "cancelled", "detail": "by hand"})
 
 
 def expire(connection: Connection, execution_id: uuid.UUID) -> None:
@@ -33,8 +35,59 @@ def cancel(connection: Connection, execution_id: uuid.UUID) -> None:
         " where execution_id = %s",
         [execution_id],
     )
-    reason = Jsonb({"code": "cancelled", "detail": "by hand"})
-    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, reason])
+    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
+
+
+def succeed_alone(connection: Connection, execution_id: uuid.UUID) -> None:
+    """By the statement that ends what is of a limited or a watched endpoint."""
+    end(connection, sql.texts()["claims.finalize_executions"], "SUCCESS", execution_id)
+
+
+def grow_too_old(connection: Connection, execution_id: uuid.UUID) -> None:
+    """It would be tried again, but is too old by then."""
+    connection.execute("update kronos.execution_live set max_attempts = 9 where execution_id = %s", [execution_id])
+    fail(connection, execution_id, is_retryable=True, retry_ms=5000, max_age_ms=1000)
+
+
+def pass_deadline(connection: Connection, execution_id: uuid.UUID) -> None:
+    """It waits for its second attempt, and its deadline comes."""
+    connection.execute("update kronos.execution_live set max_attempts = 9 where execution_id = %s", [execution_id])
+    fail(connection, execution_id, is_retryable=True, retry_ms=5000)
+    connection.execute(
+        "update kronos.execution_live set deadline_at = kronos.now() where execution_id = %s", [execution_id]
+    )
+    assert value(connection, "select kronos.expire_deadlines(10)") == 1
+
+
+def tear(connection: Connection, execution_id: uuid.UUID) -> None:
+    """It is cancelled under way, and its worker ends the request."""
+    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
+    fail(connection, execution_id, errors=Jsonb({"type": "cancelled", "message": "it was cancelled"}))
+
+
+def die_cancelled(connection: Connection, execution_id: uuid.UUID) -> None:
+    """It is cancelled under way, and its worker dies."""
+    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
+    expire(connection, execution_id)
+
+
+def give_back_cancelled(connection: Connection, execution_id: uuid.UUID) -> None:
+    """It is cancelled when its worker has it and has not begun."""
+    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
+    connection.execute(
+        sql.texts()["claims.release_executions"],
+        {"execution_ids": [execution_id], "claim_tokens": values(connection, "select claim_token"
+                                                                 " from kronos.execution_live")},
+    )  # fmt: skip
+
+
+def replace(connection: Connection, execution_id: uuid.UUID) -> None:
+    """A newer run of its job takes its place."""
+    key = value(
+        connection, "update kronos.execution_live set overlap_key = job_id where execution_id = %s"
+        " returning overlap_key", [execution_id]
+    )  # fmt: skip
+    connection.execute("select kronos.replace_runs(%s, 'infinity')", [key])
 
 
 @dataclass
@@ -69,16 +122,23 @@ def calling(superuser: Connection) -> Calling:
 
 _ENDS: dict[str, tuple[Callable[[Connection, uuid.UUID], None], str, str]] = {
     "a batch of successes": (succeed, "on_success", "SUCCESS"),
+    "a success by itself": (succeed_alone, "on_success", "SUCCESS"),
     "a failure": (fail, "on_failure", "FAILED"),
+    "its age": (grow_too_old, "on_failure", "FAILED"),
+    "its deadline": (pass_deadline, "on_failure", "EXPIRED"),
     "a lease that ran out": (expire, "on_failure", "FAILED"),
     "a cancellation": (cancel, "on_failure", "CANCELLED"),
+    "a request torn from the wire": (tear, "on_failure", "CANCELLED"),
+    "a cancellation and a dead worker": (die_cancelled, "on_failure", "CANCELLED"),
+    "a cancellation before it was begun": (give_back_cancelled, "on_failure", "CANCELLED"),
+    "a newer run": (replace, "on_failure", "CANCELLED"),
 }
 
 
 @pytest.mark.parametrize("end", _ENDS)
 def test_the_end_of_a_run_is_delivered_once_whoever_ends_it(calling: Calling, end: str) -> None:
     ending, event, status = _ENDS[end]
-    every = calling.to_hook | {"statuses": ["FAILED", "CANCELLED"]}
+    every = calling.to_hook | {"statuses": ["FAILED", "EXPIRED", "CANCELLED"]}
     job_id = calling.job(name="report", on_success=calling.to_hook, on_failure=every)
     execution_id = run(calling.connection, job_id)
     ending(calling.connection, execution_id)

@@ -270,3 +270,14 @@ def test_nobody_elses_executions_are_touched(superuser: Connection, endpoint: En
         assert value(superuser, "select done from kronos.cancel_further(%s)", [job_id]) == 0
     end_all(superuser)
     assert [left(superuser, each) for each in (job_id, theirs, mine)] == [0, 3, 3]
+
+
+def test_what_a_cancelled_job_has_left_is_cancelled_and_does_not_expire(
+    superuser: psycopg.Connection, job_id: uuid.UUID
+) -> None:
+    add_runs(superuser, job_id, 3)
+    superuser.execute("update kronos.execution_live set deadline_at = kronos.now()")
+    cancel_in_steps(superuser, job_id)
+    assert value(superuser, "select kronos.expire_deadlines(10)") == 0
+    end_all(superuser)
+    assert cancelled(superuser, job_id) == 3

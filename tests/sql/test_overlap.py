@@ -9,7 +9,7 @@ import pytest
 
 from factory import add_endpoint, attempts_of, in_flight
 from kronos import sql
-from overlap_runs import MINUTE, Ticking, upkeep, waiting, waits
+from overlap_runs import MINUTE, POLICIES, Ticking, upkeep, waiting, waits
 from sql_factory import Connection, account, acting_as, done, job, live, value, values
 from worker.protocol import FULL_LOOK, expire, run
 
@@ -55,6 +55,29 @@ def test_skip_runs_the_tick_after_the_end(ticking: Callable[..., Ticking]) -> No
     one.end(token, live(one.connection, one.job_id)[0]["execution_id"])
     one.tick(2)
     assert one.statuses() == ["SUCCESS", "SKIPPED", "SKIPPED", "QUEUED", "SKIPPED"]
+
+
+@pytest.mark.parametrize("overlap", POLICIES)
+def test_a_run_that_waited_past_its_deadline_is_in_no_ticks_way(ticking: Callable[..., Ticking], overlap: str) -> None:
+    one = ticking(overlap, deadline_seconds=60)
+    one.tick(4)
+    assert one.statuses() == ["EXPIRED", "EXPIRED", "EXPIRED", "QUEUED"]
+    (there,) = live(one.connection, one.job_id)
+    assert (there["scheduled_at"], there["visible_at"]) == (one.now, one.now)
+
+
+def test_what_waits_for_a_run_that_expires_goes_and_the_tick_waits_for_it(ticking: Callable[..., Ticking]) -> None:
+    one = ticking("QUEUE", deadline_seconds=90)
+    *_, third, fourth = one.tick(4)
+    assert one.statuses() == ["EXPIRED", "EXPIRED", "QUEUED", "QUEUED"]
+    assert (third["status_reason"], fourth["status_reason"]["code"]) == (None, "overlap_waiting")
+
+
+def test_a_run_under_way_past_its_deadline_is_in_the_next_ticks_way(ticking: Callable[..., Ticking]) -> None:
+    one = ticking("SKIP", deadline_seconds=86_400)
+    one.run_one()
+    one.connection.execute("update kronos.execution_live set deadline_at = scheduled_at")
+    assert (one.one_tick()["status"], one.statuses()) == ("SKIPPED", ["RUNNING", "SKIPPED"])
 
 
 def test_queue_lets_one_wait_and_skips_the_rest(ticking: Callable[..., Ticking]) -> None:

@@ -1,6 +1,7 @@
 """Every statement that Python runs is prepared and planned as the role that runs it; its columns are its dataclass's
 fields."""
 
+import dataclasses
 import datetime
 import importlib
 import pkgutil
@@ -116,6 +117,7 @@ def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(
     hints = typing.get_type_hints(statement.row)
     fields = [(name, as_postgres_says(hint)) for name, hint in hints.items()]
     assert [name for name, _ in columns] == [name for name, _ in fields]
+    assert issubclass(statement.row, tuple) or dataclasses.is_dataclass(statement.row), "its columns make no row of it"
     # The worker takes ids and JSON as PostgreSQL writes them, in tuples.
     python = _PYTHON | (dict.fromkeys(("uuid", "jsonb"), str) if issubclass(statement.row, tuple) else {})
     assert [(name, python[type_name]) for name, type_name in columns] == fields

@@ -51,7 +51,7 @@ def claim(
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)
     taken = [row for row in rows if row[0] is not None]
-    return params["claim_token"], [row[0] for row in sorted(taken, key=lambda row: row[-2])]
+    return params["claim_token"], [row[0] for row in sorted(taken, key=lambda row: row[-3])]
 
 
 def finalize_params(

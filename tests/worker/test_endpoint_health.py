@@ -163,8 +163,8 @@ def test_few_failures_far_apart_disable_nothing(superuser: psycopg.Connection, w
     assert state(superuser, endpoint) == ("FAILING", False, 2)
 
 
-@pytest.mark.parametrize("kind", ["worker_stopped", "internal", "driver"])
-def test_what_the_worker_is_to_blame_for_is_no_failure_of_the_endpoint(
+@pytest.mark.parametrize("kind", ["worker_stopped", "internal", "driver", "cancelled"])
+def test_what_the_worker_or_a_cancellation_is_to_blame_for_is_no_failure_of_the_endpoint(
     superuser: psycopg.Connection, worker: psycopg.Connection, kind: str
 ) -> None:
     endpoint = add_endpoint(superuser)

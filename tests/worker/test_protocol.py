@@ -271,7 +271,13 @@ def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(
         "is_retryable": [False] * 2,
         "retry_ms": [0] * 2,
         "is_cut_off": [False] * 2,
+        "slow_ms": [None] * 2,
+        "is_gone": [False] * 2,
+        "max_age_ms": [None] * 2,
         "duration_ms": [1] * 2,
+        "slow_ms": [0] * 2,
+        "is_gone": [False] * 2,
+        "max_age_ms": [None] * 2,
         **nul,
     }
     with pytest.raises(psycopg.DataError):
@@ -290,6 +296,7 @@ _UNSOUND = {  # constraint -> a change of a claimed execution's row, or of its r
         update kronos.execution_live
            set cancel_reason = '{}', claim_token = null, worker_id = null, claimed_at = null, holds_slot = false
     """,
+    "execution_live_priority_known": "update kronos.execution_live set priority = 11",
     "execution_live_overlap_is_whole": "update kronos.execution_live set overlap_nth = 1",
     "execution_done_cause_known": "update kronos.execution_done set cause = 'WHIM'",
     "execution_done_status_known": "update kronos.execution_done set status = 'WHIM', status_reason = '{}'",

@@ -1,7 +1,8 @@
 -- note_outcomes: what the outcomes of attempts mean for their endpoints: the slots that they held are free
 -- (p_hold_slots), and those of one endpoint together change its health. The worker's own errors count for
--- nothing, and failures of older versions of an endpoint neither: what was mended by a new version is not
--- held against it. A success of any version counts. An endpoint with both is as one that succeeded.
+-- nothing, nor does what was cancelled under way; and failures of older versions of an endpoint neither: what
+-- was mended by a new version is not held against it. A success of any version counts. An endpoint with both
+-- is as one that succeeded.
 -- The caller holds the locks of the gates.   Returns: how many endpoints there were.
 create or replace function kronos.note_outcomes(p_endpoint_ids uuid[], p_versions integer[],
                                                 p_statuses text[], p_errors jsonb[], p_slow_ms bigint[],
@@ -22,7 +23,8 @@ begin
                count(*) filter (where outcome.holds_slot)::integer as slots
           from (select told.*, told.status <> 'SUCCESS' and told.version >= endpoint.version
                                and coalesce(told.error ->> 'type', '')
-                                   not in ('worker_stopped', 'internal', 'driver') as is_failure
+                                   not in ('worker_stopped', 'internal', 'driver', 'cancelled')
+                                   as is_failure
                   from unnest(p_endpoint_ids, p_versions, p_statuses, p_errors, p_slow_ms, p_are_gone,
                               p_hold_slots)
                            as told (endpoint_id, version, status, error, slow_ms, is_gone, holds_slot)

@@ -37,6 +37,8 @@ as $$
                                where health.endpoint_id = gate.endpoint_id and health.state <> 'ACTIVE'),
                              'deliveries to it are paused')
                 when gate.trial_seconds is not null and gate.in_flight > 0 then 'it is tried by one delivery'
+                when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
+                    then format('no worker serves its group %s', gate.worker_group)
                 when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
                     then (select case state.closed_by
                                       when 'endpoint_full'
@@ -50,8 +52,6 @@ as $$
                                                       state.rate_seconds)
                                  end
                             from kronos.gate_state(endpoint.endpoint_id) as state)
-                when not kronos.is_group_served(gate.worker_group) and gate.worker_group is not null
-                    then format('no worker serves its group %s', gate.worker_group)
            end,
            case when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
                 then gate.worker_group end

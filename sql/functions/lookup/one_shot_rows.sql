@@ -60,7 +60,7 @@ begin
                 v_job.ticks_from := v_run.created_at;
                 v_job.ticks_until := v_run.completed_at;
                 v_job.skip_next := 0;
-                v_job.priority := coalesce(v_run.priority, 0);
+                v_job.priority := coalesce(v_run.priority, 0::smallint);
                 return next v_job;
             end loop;
             raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';

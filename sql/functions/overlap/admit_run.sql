@@ -10,6 +10,8 @@
 -- anybody's to deliver. Lost is one whose worker let its lease run out, or stopped while it was under way: it
 -- is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
 -- beyond its lease.
+-- Of a job that has a deadline, a run that waits and is past its own ends first, as EXPIRED: nothing will be
+-- delivered of it, so it stands in nobody's way, and nothing replaces it.
 -- Asked once a run. The caller holds the row lock of the job's newest version: each session that adds to a
 -- key, or lets something of it go (release_next), holds it. It asks in statements of its own, so that each
 -- sees what was committed before the lock was granted.
@@ -26,7 +28,18 @@ begin
     if p_job.overlap = 'ALLOW' then
         verdict := 'RUN';
         return;
-    elsif p_job.overlap = 'REPLACE' then
+    end if;
+    if p_job.deadline_seconds is not null and not kronos.is_held() then
+        perform kronos.expire_executions(array(
+            select execution_id
+              from kronos.execution_live
+             where overlap_key = p_job.first_version_id
+               and overlap_nth >= kronos.runs_from(p_job.first_version_id)
+               and claim_token is null
+               and deadline_at <= p_now
+               for update skip locked));
+    end if;
+    if p_job.overlap = 'REPLACE' then
         verdict := case when kronos.replace_runs(p_job.first_version_id, 'infinity') then 'RUN'
                         else 'HOLD' end;
         return;

@@ -1,0 +1,34 @@
+-- expire_executions: ends executions that wait and whose deadline has passed: they are EXPIRED.
+-- The caller holds them.   Returns: how many.
+create or replace function kronos.expire_executions(p_execution_ids uuid[]) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+declare
+    v_expired integer;
+begin
+    with ended as (
+        delete from kronos.execution_live as live
+         where live.execution_id = any (p_execution_ids)
+        returning live as whole, live.error, live.deadline_at, live.attempt_count
+    ), archived as (
+        insert into kronos.execution_done
+        select done.*
+          from ended
+         cross join lateral kronos.archived(
+                   ended.whole, 'EXPIRED',
+                   jsonb_build_object('code', 'deadline_passed',
+                                      'deadline_at', kronos.iso(ended.deadline_at),
+                                      'detail', case when ended.attempt_count = 0
+                                                     then 'it was not delivered before its deadline'
+                                                     else format('none of its attempts, %s by then, had '
+                                                                 'succeeded before its deadline',
+                                                                 ended.attempt_count) end),
+                   null, ended.error
+               ) as done
+            on conflict (execution_id) do nothing      -- as finalize_executions
+    )
+    select count(*) into v_expired from ended;
+    return v_expired;
+end
+$$;
