@@ -2,16 +2,12 @@
 migrator at a time."""
 
 import time
+from contextlib import ExitStack
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, pool
-from sqlalchemy.exc import DBAPIError
 
-from kronos import errors, repeatables, session, sql
-from kronos.revisions import scripts
+from kronos import errors, repeatables, revisions, session, sql
+from kronos.loading import loading
 
 _PG_CRON_IS_MISSING = (
     "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
@@ -37,19 +33,9 @@ _READ_ONLY = (
 _IN_THE_WAY = ("40P01", "55P03")
 
 
-def _alembic(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts()))
-    config.attributes["connection"] = connection
-    return config
-
-
 def head() -> str:
     """The newest revision that this release knows."""
-    revision = ScriptDirectory.from_config(_alembic()).get_current_head()
-    if revision is None:
-        raise RuntimeError(f"no migrations in {scripts()}")
-    return revision
+    return revisions.known()[-1]
 
 
 def migrate(admin_url: str, *, to: str = "head") -> None:
@@ -80,37 +66,42 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
 
 
 def _upgrade(admin_url: str, to: str) -> None:
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: session.connect(admin_url, session.wanted(None), autocommit=False),
-        poolclass=pool.NullPool,
-    )
-    with engine.begin() as connection:
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError(f"expected psycopg's connection, got {type(driver).__name__}")
-        driver.execute("select pg_advisory_xact_lock(hashtext('kronos.migrate.transaction'))")
-        driver.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'".encode())
-        driver.execute((sql.root() / "cluster.sql").read_text(encoding="utf-8").encode())
-        driver.execute("set local role kronos_owner")
-        upgrade = repeatables.Upgrade(driver)
-        at = current_of(driver)
+    with session.connect(admin_url, session.wanted(None), autocommit=False) as driver, ExitStack() as stack:
+        # The session's, not the transaction's: what was begun is rolled back where alembic is needed.
+        driver.execute("select pg_advisory_lock(hashtext('kronos.migrate.transaction'))")
+        driver.commit()
+        at = _begin(driver)
         require(to, at)
-        upgrade.begin(is_schema_changed=at != head())
-        try:
-            command.upgrade(_alembic(connection), to)
-        except (psycopg.Error, DBAPIError) as error:
-            raise _by_the_driver(error, upgrade.users) from error
+        run = None
+        if at != head():
+            driver.rollback()
+            with loading():
+                from kronos import schema_steps  # here, so that a start at a database of this release has no alembic
+            run = stack.enter_context(schema_steps.runner(driver))
+            _begin(driver)
+        upgrade = repeatables.Upgrade(driver)
+        upgrade.begin(is_schema_changed=run is not None)
+        if run is not None:
+            try:
+                run(to)
+            except psycopg.Error as error:
+                raise _in_use(error, upgrade.users) from error
         upgrade.finish()
 
 
-def _by_the_driver(error: psycopg.Error | DBAPIError, users: list[str]) -> BaseException:
-    """The driver's own error, where SQLAlchemy wrapped it; a sentence where others' views are in the migration's
-    way."""
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    if users and isinstance(driver, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist)):
+def _begin(driver: repeatables.Driver) -> str | None:
+    """Roles and schema, and from here on who owns them; the revision the database is at."""
+    driver.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'".encode())
+    driver.execute((sql.root() / "cluster.sql").read_text(encoding="utf-8").encode())
+    driver.execute("set local role kronos_owner")
+    return current_of(driver)
+
+
+def _in_use(error: psycopg.Error, users: list[str]) -> Exception:
+    """The error itself, or a sentence where others' views are in the migration's way."""
+    if users and isinstance(error, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist)):
         return repeatables.in_use(users)
-    return driver or error
+    return error
 
 
 def _upgrade_patiently(admin_url: str, to: str) -> None:
@@ -127,13 +118,16 @@ def _upgrade_patiently(admin_url: str, to: str) -> None:
 
 def steps(at: str | None) -> list[tuple[str, str]]:
     """(revision, what it does) from revision `at` to this release's, in order."""
-    found = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", at or "base")
-    return [(each.revision, (each.doc or "").strip()) for each in reversed(list(found))]
+    if at == head():
+        return []
+    with loading():
+        from kronos import schema_steps
+    return schema_steps.after(at)
 
 
 def require(to: str, at: str | None) -> None:
     """Raises MigrationFailed where this release cannot bring a database at revision `at` to `to`, with what can."""
-    newest, known = head(), [revision for revision, _ in steps(None)]
+    newest, known = head(), revisions.known()
     if to not in ("head", newest):
         if to not in known:
             raise errors.MigrationFailed(

@@ -102,7 +102,7 @@ def _files(connection: Driver, ground: _Ground, at: str | None) -> list[str]:
     if ground.missing_roles or at is None:
         return ["make all functions, views, policies and grants, and the internal jobs with their entries"]
     upgrade = repeatables.Upgrade(connection)
-    functions, views, is_all_applied = upgrade.pending(is_schema_changed=bool(migrations.steps(at)))
+    functions, views, is_all_applied = upgrade.pending(is_schema_changed=at != migrations.head())
     steps = [f"replace {_some(kind, names)}" for kind, names in (("function", functions), ("view", views)) if names]
     if not is_all_applied:
         steps += [f"put right: {each}" for each in _differences(connection)]

@@ -26,10 +26,16 @@ def scripts() -> Path:
     return bundled if bundled.is_dir() else Path(__file__).parents[1] / "alembic"
 
 
+def known() -> list[str]:
+    """The revisions of this release, in order, by the names of their files: alembic, which has it from what is in them,
+    takes long to load."""
+    return sorted(path.name.partition("_")[0] for path in (scripts() / "versions").glob("[0-9]*_*.py"))
+
+
 @cache
 def needed() -> str:
     """The newest revision of this release: what its statements and functions are made for."""
-    return max(path.name.partition("_")[0] for path in (scripts() / "versions").glob("[0-9]*_*.py"))
+    return known()[-1]
 
 
 async def check(connection: AsyncConnection[Any]) -> None:

@@ -205,7 +205,7 @@ def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
         'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
     )
-    monkeypatch.setattr(migrations, "scripts", lambda: root)
+    monkeypatch.setattr(revisions, "scripts", lambda: root)
     return "9999"
 
 

@@ -1,6 +1,7 @@
 """`kronos migrate`: one transaction, one migrator at a time, and a failure that says what to do and changes nothing."""
 
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import kronos
 from conftest import url_of
 from kronos import doctor, errors, migrations, repeatables, ringing, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
+from migrations.releases import next_release
 from servers import Server
 from sql_factory import Connection, make_cron_job, records, value, values
 
@@ -137,6 +140,22 @@ def test_a_changed_file_is_applied_again_and_an_unchanged_one_is_not(
     monkeypatch.setattr(sql, "root", lambda: root)
     migrations.migrate(database_url)
     assert value(superuser, own_setting) is None
+
+
+def test_at_its_revision_a_database_gets_a_changed_function_without_alembic(
+    superuser: Connection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each `kronos up` migrates, and alembic takes longer to load than all else of it."""
+    monkeypatch.setitem(sys.modules, "kronos.schema_steps", None)  # to import it fails from here on
+    monkeypatch.delattr(kronos, "schema_steps", raising=False)
+    with pytest.raises(ImportError):
+        migrations.steps(None)
+    release = next_release(tmp_path, monkeypatch)
+    release.edit("functions/ground/tick_id.sql", "\n$$;", "\n-- of the next release\n$$;")
+    migrations.migrate(database_url)
+    body = "select prosrc from pg_proc where oid = 'kronos.tick_id(uuid, timestamptz)'::regprocedure"
+    assert "-- of the next release" in str(value(superuser, body))
+    assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
 
 
 def test_a_function_that_says_something_else_is_put_right(superuser: Connection, database_url: str) -> None:

@@ -5,7 +5,7 @@ import logging
 import psycopg
 import pytest
 
-from kronos import database, errors, migrations, readiness, revisions
+from kronos import database, errors, migrations, readiness, revisions, schema_steps
 from kronos.readiness import SILENT_AFTER
 from kronos.worker import watchdog
 from kronos.worker.link import Link, Outage
@@ -17,8 +17,9 @@ def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revisions, "_reported", set())
 
 
-def test_the_newest_revision_is_known_without_alembic() -> None:
-    assert revisions.needed() == migrations.head()
+def test_the_revisions_are_known_without_alembic() -> None:
+    assert revisions.known() == [revision for revision, _ in schema_steps.after(None)]
+    assert revisions.needed() == migrations.head() == schema_steps.head()
 
 
 @pytest.mark.parametrize(

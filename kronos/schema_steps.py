@@ -1,0 +1,52 @@
+"""The schema's migrations, run by alembic, which takes longer to import than all else of `kronos up`: imported where
+the database is not at this release's revision."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg.rows import TupleRow
+from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy.exc import DBAPIError
+
+from kronos import revisions
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(revisions.scripts()))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def runner(driver: psycopg.Connection[TupleRow]) -> Iterator[Callable[[str], None]]:
+    """What brings the schema to a revision, over a connection that is in no transaction; it raises psycopg.Error.
+
+    All that is done over the connection meanwhile is one transaction, committed at the end; then it is closed.
+    """
+    # SQLAlchemy's first questions end in a rollback, so it comes before whatever belongs to the transaction.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=pool.NullPool)
+    with engine.begin() as connection:
+
+        def run(to: str) -> None:
+            try:
+                command.upgrade(_alembic(connection), to)
+            except DBAPIError as error:
+                raise error.orig or error from error
+
+        yield run
+
+
+def head() -> str | None:
+    """The newest revision, by the order that the files themselves name."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def after(at: str | None) -> list[tuple[str, str]]:
+    """(revision, what it does) from revision `at` to this release's, in order."""
+    found = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", at or "base")
+    return [(each.revision, (each.doc or "").strip()) for each in reversed(list(found))]
