@@ -75,7 +75,7 @@ with recursive known as materialized (
 select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kept_off.paused_until,
                                                          '1970-01-01 00:00:00+00')
                                      - kronos.now()) * 1000)::double precision as due_in_ms,
-       greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
+       greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at, waiting.workspace_id
   from waiting
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace

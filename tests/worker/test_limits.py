@@ -20,6 +20,7 @@ from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in_flight
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
+from kronos.worker.shares import Shares
 from sql_factory import value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
@@ -294,12 +295,12 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr("kronos.worker.rotation.time.monotonic", lambda: now[0])
-    rotation = Rotation()
+    rotation = Rotation(Shares(100))
     rated, full, sibling, free = (str(uuid.uuid4()) for _ in range(4))
     everyone = [rated, full, sibling, free]
 
     def close() -> None:
-        rotation.offer(everyone)
+        rotation.offer(dict.fromkeys(everyone, "a"))
         wanted = rotation.next(8)
         closed = [Closed(rated, "a", 250.0), Closed(full, "b", None), Closed(sibling, "b", None)]
         rotation.claimed(wanted, [], closed)
@@ -308,7 +309,7 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
         return [one.endpoint_id for one in rotation.next(100)]
 
     close()
-    rotation.offer(everyone)
+    rotation.offer(dict.fromkeys(everyone, "a"))
     rotation.offer_first([rated, full])
     assert (turn(), rotation.opens_at) == ([free], 1000.25)
     now[0] += 0.25
@@ -327,12 +328,12 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
 
 
 def test_of_those_that_wait_for_a_slot_the_one_that_got_none_is_first() -> None:
-    rotation = Rotation()
+    rotation = Rotation(Shares(100))
     first, second = (str(uuid.uuid4()) for _ in range(2))
-    rotation.offer([first, second])
+    rotation.offer(dict.fromkeys([first, second], "a"))
     turns = []
     for _ in range(4):
-        wanted = rotation.next(2)
+        wanted = rotation.next(3)  # two, and one that stays free
         turns.append(wanted[0].endpoint_id)
         closed = [Closed(one.endpoint_id, "a", None) for one in wanted]
         rotation.claimed(wanted, [_claimed(wanted[0].endpoint_id)], closed)
