@@ -51,8 +51,8 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
 
 
 def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
-    """As a worker ends nearly all of them, in one batch."""
-    connection.execute(
+    """As a worker ends nearly all of them, in one batch; those of endpoints that failed before by themselves."""
+    left = connection.execute(
         sql.texts()["claims.finalize_successes"],
         {
             "execution_ids": list(execution_ids),
@@ -61,7 +61,8 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
             "requests": [Jsonb({})] * len(execution_ids),
             "responses": [Jsonb(response)] * len(execution_ids),
         },
-    )
+    ).fetchall()
+    end(connection, sql.texts()["claims.finalize_executions"], "SUCCESS", *(row[0] for row in left))
 
 
 def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False) -> None:
