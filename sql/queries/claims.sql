@@ -316,19 +316,18 @@ with result as materialized (
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
-), noted as materialized (      -- these gates, it changes
+), noted as materialized (      -- all gates are its own then
     select kronos.note_outcomes(array_agg(endpoint_id), array_agg(endpoint_version), array_agg(status),
                                 array_agg(new_error), array_agg(slow_ms), array_agg(is_gone),
                                 array_agg(holds_slot))
       from held
       join slot using (endpoint_id)
-     where slot.is_noted
-    having count(*) > 0
-), released as (
+    having bool_or(slot.is_noted)
+), released as (      -- which nothing else reads: a statement that changes something runs, and asks for noted
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
       from slot
-     where gate.endpoint_id = slot.endpoint_id and not is_noted
+     where gate.endpoint_id = slot.endpoint_id and (table noted) is null
 ), ended as (
     delete from kronos.execution_live as live
      using held
@@ -364,7 +363,7 @@ with result as materialized (
            request, response, new_error, endpoint_version
       from held
 )
-select execution_id, verdict from held where (select count(*) from noted) >= 0;
+select execution_id, verdict from held;
 
 -- name: list_locked
 -- Of these executions, those that another session has locked at this moment, or whose endpoint's or
