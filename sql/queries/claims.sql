@@ -295,7 +295,9 @@ select execution_id from result where execution_id not in (select execution_id f
 -- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
 -- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
 -- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
--- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate.
+-- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one is
+-- noted it gives back all slots of the batch (released runs in any case, as what changes something does, and
+-- asks for noted).
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
 -- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
 -- was ended before (judge_unapplied says by whom).
@@ -344,19 +346,18 @@ with result as materialized (
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
-), noted as materialized (      -- these gates, it changes
+), noted as materialized (
     select kronos.note_outcomes(array_agg(endpoint_id), array_agg(endpoint_version), array_agg(status),
                                 array_agg(new_error), array_agg(slow_ms), array_agg(is_gone),
                                 array_agg(holds_slot))
       from held
       join slot using (endpoint_id)
-     where slot.is_noted
-    having count(*) > 0
+    having bool_or(slot.is_noted)
 ), released as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
       from slot
-     where gate.endpoint_id = slot.endpoint_id and not is_noted
+     where gate.endpoint_id = slot.endpoint_id and (table noted) is null
 ), ended as (
     delete from kronos.execution_live as live
      using held
@@ -392,7 +393,7 @@ with result as materialized (
            request, response, new_error, endpoint_version
       from held
 )
-select execution_id, verdict from held where (select count(*) from noted) >= 0;
+select execution_id, verdict from held;
 
 -- name: list_locked
 -- Of these executions, those that another session has locked at this moment, or whose endpoint's or

@@ -21,7 +21,7 @@ from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
-from sql_factory import value, values
+from sql_factory import await_lock, value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
 
@@ -247,6 +247,49 @@ def _end(
                 expire(connection)
             case status:
                 finalize(connection, token, [execution_id], status)
+
+
+def test_batches_of_failures_over_several_workspaces_take_their_gates_in_one_order(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    """Their endpoints' order is another than their workspaces'."""
+    low, high = sorted([add_workspace(superuser), add_workspace(superuser)])
+    for workspace_id in (low, high):
+        _limit(superuser, workspace_id, 10)
+    batches: list[list[EndpointRow]] = [[], []]
+    for batch, order in zip(batches, ((low, high), (high, low)), strict=True):
+        batch.append(add_endpoint(superuser, order[0]))
+        while len(batch) < 2:
+            made = add_endpoint(superuser, order[1])
+            batch += [made] * (made.endpoint_id > batch[0].endpoint_id)
+    for endpoint in (*batches[0], *batches[1]):
+        add_executions(superuser, endpoint)
+    failures: list[BaseException] = []
+
+    def end(connection: psycopg.Connection, token: UUID, ids: list[UUID]) -> None:
+        try:
+            finalize(connection, token, ids, "FAILED")
+        except psycopg.Error as error:
+            failures.append(error)
+
+    with (
+        psycopg.connect(database_url) as holder,
+        as_worker(database_url) as first,
+        as_worker(database_url) as second,
+    ):
+        claims = [claim(first, *batch) for batch in batches]
+        assert [len(ids) for _, ids in claims] == [2, 2]
+        holder.execute("select from kronos.workspace_gate where workspace_id = %s for update", [low])
+        threads = []
+        for connection, (token, ids) in zip((first, second), claims, strict=True):
+            threads.append(threading.Thread(target=end, args=[connection, token, ids]))
+            threads[-1].start()
+            await_lock(superuser, connection)
+        holder.rollback()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert [_counted(superuser, one) for one in (low, high)] == [0, 0]
 
 
 def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
