@@ -22,6 +22,9 @@ _FLOORS_OF_A_LOOK = 64
 # A slot that another worker gives back is that worker's to fill. Where it stops instead, or its lease runs out, nobody
 # says so: an endpoint that is full is tried again after this.
 _FULL_SECONDS = 1.0
+# Whatever was said of the next token: a limit that was changed while nobody listened, and a clock that was set forward,
+# open an endpoint as well.
+_LONGEST_CLOSED_SECONDS = 60.0
 
 
 class _Closing(NamedTuple):
@@ -84,6 +87,7 @@ class Rotation:
         for one in sorted(closed, key=lambda one: one.endpoint_id in taken):
             is_full = one.opens_in_ms is None
             seconds = _FULL_SECONDS if one.opens_in_ms is None else one.opens_in_ms / 1000
+            seconds = min(seconds, _LONGEST_CLOSED_SECONDS)
             self._turn.pop(one.endpoint_id, None)
             self._closed[one.endpoint_id] = _Closing(now + seconds, one.workspace_id if is_full else None)
             self._opens_at = min(self._opens_at, now + seconds)

@@ -1,8 +1,10 @@
 -- note_outcomes: what the outcomes of attempts mean for their endpoints: the slots that they held are free
 -- (p_hold_slots), and those of one endpoint together change its health. The worker's own errors count for
--- nothing, and failures of older versions of an endpoint neither: what was mended by a new version is not
--- held against it. A success of any version counts. An endpoint with both is as one that succeeded.
--- The caller holds the locks of the gates.   Returns: how many endpoints there were.
+-- nothing, nor what was cancelled under way, nor failures of older versions of an endpoint: what was mended
+-- by a new version is not held against it. A success of any version counts. An endpoint with both is as one
+-- that succeeded.
+-- The caller holds the locks of the gates. Those of their workspaces are locked before the first changes, in
+-- ascending order: two batches would wait for each other.   Returns: how many endpoints there were.
 create or replace function kronos.note_outcomes(p_endpoint_ids uuid[], p_versions integer[],
                                                 p_statuses text[], p_errors jsonb[], p_slow_ms bigint[],
                                                 p_are_gone boolean[], p_hold_slots boolean[])
@@ -13,6 +15,15 @@ declare
     v_told  record;
     v_count integer := 0;
 begin
+    perform
+       from kronos.workspace_gate as tenant
+      where tenant.workspace_id in (select gate.workspace_id
+                                      from unnest(p_endpoint_ids, p_hold_slots)
+                                               as told (endpoint_id, holds_slot)
+                                      join kronos.endpoint_gate as gate using (endpoint_id)
+                                     where told.holds_slot)
+      order by tenant.workspace_id
+        for update;
     for v_told in
         select outcome.endpoint_id, count(*) filter (where outcome.status = 'SUCCESS')::integer as successes,
                count(*) filter (where outcome.is_failure)::integer as failures,
@@ -22,7 +33,7 @@ begin
                count(*) filter (where outcome.holds_slot)::integer as slots
           from (select told.*, told.status <> 'SUCCESS' and told.version >= endpoint.version
                                and coalesce(told.error ->> 'type', '')
-                                   not in ('worker_stopped', 'internal', 'driver') as is_failure
+                                   not in ('worker_stopped', 'internal', 'driver', 'cancelled') as is_failure
                   from unnest(p_endpoint_ids, p_versions, p_statuses, p_errors, p_slow_ms, p_are_gone,
                               p_hold_slots)
                            as told (endpoint_id, version, status, error, slow_ms, is_gone, holds_slot)
