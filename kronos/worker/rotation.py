@@ -28,6 +28,9 @@ _FLOORS_OF_A_LOOK = 64
 _FULL_SECONDS = 1.0
 # Who announces work names the endpoint alone; of those that were claimed of last, its workspace is known.
 _MOST_KNOWN = 4096
+# Whatever was said of the next token: a limit that was changed while nobody listened, and a clock that was set forward,
+# open an endpoint as well.
+_LONGEST_CLOSED_SECONDS = 60.0
 
 
 class _Closing(NamedTuple):
@@ -139,6 +142,7 @@ class Rotation:
         for one in sorted(closed, key=lambda one: one.endpoint_id in taken):
             is_full = one.opens_in_ms is None
             seconds = _FULL_SECONDS if one.opens_in_ms is None else one.opens_in_ms / 1000
+            seconds = min(seconds, _LONGEST_CLOSED_SECONDS)
             self._take_out(one.endpoint_id)
             self._closed[one.endpoint_id] = _Closing(now + seconds, one.workspace_id if is_full else None)
             self._opens_at = min(self._opens_at, now + seconds)

@@ -301,8 +301,8 @@ select execution_id from result where execution_id not in (select execution_id f
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
 -- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
 -- was ended before (judge_unapplied says by whom).
--- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the
--- planner takes the index of all leases for each row.
+-- Lock order: executions ascending, then gates ascending, then workspaces' gates ascending. "is not distinct
+-- from" on purpose: with "=" the planner takes the index of all leases for each row.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
@@ -337,8 +337,9 @@ with result as materialized (
                             and live.claim_token is not distinct from result.token
                             for update) as live
 ), slot as materialized (
-    select taken.endpoint_id, taken.executions, taken.is_noted
-      from (select endpoint_id, count(*)::integer as executions, bool_or(is_noted) as is_noted
+    select taken.*
+      from (select endpoint_id, count(*)::integer as executions,
+                   bool_or(bool_or(is_noted)) over () as is_noted      -- by one of the two that change gates
               from held
              where holds_slot or is_noted
              group by endpoint_id

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
@@ -313,6 +314,62 @@ def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
     finalize(worker, token, running)
 
 
+def test_what_ends_in_two_workspaces_takes_their_gates_in_one_order(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection, database_url: str
+) -> None:
+    """Failures, whose endpoints' health is written one by one: two such batches would wait for each other."""
+    first, last = sorted([add_workspace(superuser), add_workspace(superuser)])
+    endpoints = [add_endpoint(superuser, last), add_endpoint(superuser, first)]
+    while endpoints[0].endpoint_id > endpoints[1].endpoint_id:
+        endpoints = [add_endpoint(superuser, last), add_endpoint(superuser, first)]
+    for endpoint in endpoints:
+        _limit(superuser, endpoint.workspace_id, 5)
+        add_executions(superuser, endpoint, 1)
+    token, claimed = claim(worker, *endpoints)
+    other.execute("select from kronos.workspace_gate where workspace_id = %s for update", [first])
+    with ThreadPoolExecutor() as beside:
+        ending = beside.submit(finalize, worker, token, claimed, "FAILED")
+        await_lock(superuser, worker)
+        free = values(superuser, "select workspace_id from kronos.workspace_gate for update skip locked")
+        other.rollback()
+        assert set(ending.result().values()) == {"RETRY"}
+    assert free == [last]
+    assert [_counted(superuser, one) for one in (first, last)] == [0, 0]
+
+
+def test_who_gave_all_that_is_due_is_not_closed_where_slots_are_left(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    workspace_id = add_workspace(superuser)
+    endpoints = [add_endpoint(superuser, workspace_id, max_in_flight=5) for _ in range(2)]
+    for endpoint in endpoints:
+        add_executions(superuser, endpoint, 1)
+    _limit(superuser, workspace_id, 4)
+    assert _closed(worker, *endpoints) == {}
+    assert _counted(superuser, workspace_id) == 2
+
+
+async def test_a_limit_that_was_changed_while_nobody_listened_holds_once_the_worker_listens_again(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    async with Receiver(answer(), keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url)
+        _set_rate(superuser, endpoint, 1, 86_400, 1)
+        add_executions(superuser, endpoint, 2)
+        await start(poll_seconds=60).started()
+        left = "select count(*) from kronos.execution_live"
+        await until(lambda: value(superuser, left) == 1, "the only token")
+        await until(lambda: value(superuser, "select rate_tokens < 1 from kronos.endpoint_gate"), "the claim")
+        with superuser.transaction():
+            superuser.execute("set local session_replication_role = replica")  # nobody is notified
+            _set_rate(superuser, endpoint, 1000, 1, 10)
+        superuser.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'kronos-worker-listen' and datname = current_database()"
+        )
+        await until(lambda: value(superuser, left) == 0, "the rest, at the new rate", seconds=40)
+
+
 async def test_a_worker_delivers_at_the_rate_and_at_once_when_it_is_changed(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
@@ -351,6 +408,9 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
     def turn() -> list[str]:
         return [one.endpoint_id for one in rotation.next(100)]
 
+    rotation.claimed([], [], [Closed(rated, "a", 86_400_000.0)])
+    assert rotation.opens_at == 1060.0, "no longer, for a limit may be another by then"
+    rotation.open_all()
     close()
     rotation.offer(dict.fromkeys(everyone, "a"))
     rotation.offer_first([rated, full])
