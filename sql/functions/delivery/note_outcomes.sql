@@ -15,15 +15,17 @@ declare
     v_told  record;
     v_count integer := 0;
 begin
-    perform
-       from kronos.workspace_gate as tenant
-      where tenant.workspace_id in (select gate.workspace_id
-                                      from unnest(p_endpoint_ids, p_hold_slots)
-                                               as told (endpoint_id, holds_slot)
-                                      join kronos.endpoint_gate as gate using (endpoint_id)
-                                     where told.holds_slot)
-      order by tenant.workspace_id
-        for update;
+    if true = any (p_hold_slots) then
+        perform
+           from kronos.workspace_gate as tenant
+          where tenant.workspace_id in (select gate.workspace_id
+                                          from unnest(p_endpoint_ids, p_hold_slots)
+                                                   as told (endpoint_id, holds_slot)
+                                          join kronos.endpoint_gate as gate using (endpoint_id)
+                                         where told.holds_slot)
+          order by tenant.workspace_id
+            for update;
+    end if;
     for v_told in
         select outcome.endpoint_id, count(*) filter (where outcome.status = 'SUCCESS')::integer as successes,
                count(*) filter (where outcome.is_failure)::integer as failures,
