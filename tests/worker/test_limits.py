@@ -337,6 +337,33 @@ def test_what_ends_in_two_workspaces_takes_their_gates_in_one_order(
     assert [_counted(superuser, one) for one in (first, last)] == [0, 0]
 
 
+def test_an_endpoint_on_trial_gives_one_delivery_whatever_limits_it_has_beside(
+    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
+) -> None:
+    """Four claimers at once: one of its executions is under way, and of its workspace as many as may be."""
+    clock, workspace_id = Clock(superuser), add_workspace(superuser)
+    tried, sibling = add_endpoint(superuser, workspace_id, max_in_flight=5), add_endpoint(superuser, workspace_id)
+    add_executions(superuser, tried, 10)
+    add_executions(superuser, sibling, 10)
+    _limit(superuser, workspace_id, 3)
+    _set_rate(superuser, tried, 1000, 1, 100)
+    token, (slowed,) = claim(worker, tried, quota=1)
+    finalize(worker, token, [slowed], "FAILED", slow_ms=30_000)
+    clock.step(timedelta(seconds=31))
+
+    def take(_: int) -> list[tuple[UUID, list[UUID]]]:
+        with as_worker(database_url) as connection:
+            return [claim(connection, sibling, tried, quota=2) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as claimers:
+        taken = [each for all_of_one in claimers.map(take, range(4)) for each in all_of_one]
+    assert (in_flight(superuser, tried), _counted(superuser, workspace_id)) == (1, 3)
+    for token, ids in taken:
+        finalize(worker, token, ids)
+    assert (in_flight(superuser, tried), _counted(superuser, workspace_id)) == (0, 0)
+    assert len(claim(worker, tried, quota=10)[1]) == 3
+
+
 def test_who_gave_all_that_is_due_is_not_closed_where_slots_are_left(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
