@@ -1,5 +1,5 @@
 -- expire_deadlines: ends executions whose deadline has come while they waited, for their first delivery or
--- the next try, up to p_limit: they are EXPIRED (expire_executions). One that a worker is at work on may end:
+-- the next try, up to p_limit: they are EXPIRED (expire_each). One that a worker is at work on may end:
 -- it is looked at again only where it is due again. Whether its workspace is suspended or its endpoint full
 -- makes no difference; on an instance that is held nothing happens, and of a cancelled job whose executions
 -- are being ended (cancelled_jobs) none expires. Those without a deadline are not in the index that is read.
@@ -20,7 +20,7 @@ begin
     if not found or kronos.is_held() then
         return 0;
     end if;
-    return kronos.expire_executions(array(
+    return kronos.expire_each(array(
         select live.execution_id
           from kronos.execution_live as live
          where live.deadline_at is not null
