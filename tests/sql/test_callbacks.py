@@ -318,6 +318,7 @@ def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, datab
         other.execute("select from kronos.jobs where job_id = %s for update", [second])
         run_chained(calling.connection)
         assert callbacks_of(calling.connection, execution_id)[0]["status"] is None
+        other.rollback()  # its lock is gone with the answer; a session that is closed ends when its server sees it
     calling.connection.execute("update kronos.callbacks set due_at = kronos.now()")
     run_chained(calling.connection)
     assert callbacks_of(calling.connection, execution_id)[0]["status"] == "QUEUED"

@@ -6,7 +6,8 @@ create or replace function kronos.callback_absence(p_workspace_id uuid, p_event 
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p_event || '.endpoint',
-           format('no endpoint %L in this workspace', left(p_given ->> 'endpoint', 64)), 'create it first, or name one that is there'
+           format('no endpoint %L in this workspace', left(p_given ->> 'endpoint', 64)),
+           'create it first, or name one that is there'
      where p_given ? 'endpoint'
        and not exists (select
                          from kronos.endpoints
