@@ -19,8 +19,8 @@ FULL_LOOK: dict[str, Any] = {"endpoint_ids": [], "floors": [], "since_seconds": 
 
 
 def as_worker(database_url: str) -> psycopg.Connection:
-    """A connection as a worker's."""
-    connection = session.connect(database_url, worker_session(timedelta(seconds=5)))
+    """A connection as a worker's, which a busy machine may make late: a worker's own would give up after 3 s."""
+    connection = session.connect(database_url, worker_session(timedelta(seconds=5)), connect_timeout=60)
     connection.prepare_threshold = 0
     return connection
 

@@ -59,6 +59,11 @@ class Worker:
         self.process.send_signal(number)
 
 
+def seconds_without_a_core(pid: int) -> float:
+    """How long a process's first thread could run and did not: the machine's time, and not its own."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 @contextmanager
 def workers() -> Iterator[Callable[..., Worker]]:
     """Starts workers; none of them outlives the block."""

@@ -29,7 +29,7 @@ REAPERS = {
 
 @pytest.fixture
 async def watchdog(database_url: str) -> AsyncIterator[Watchdog]:
-    tasks = Link(database_url, "internal", Outage())
+    tasks = Link(database_url, "internal", Outage(), statement_timeout=timedelta(minutes=5))
     made = Watchdog(tasks)
     yield made
     await made.close()
@@ -195,7 +195,7 @@ async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_dat
     superuser.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-listen'"
     )
-    await until(lambda: is_accounted_for(superuser, later), "the ring after the outage", seconds=10)
+    await until(lambda: is_accounted_for(superuser, later), "the ring after the outage")
 
 
 def _is_at_rest_under_beats(superuser: Connection) -> bool:
@@ -224,18 +224,22 @@ async def test_an_internal_task_in_trouble_takes_no_tick_with_it(
     await until(
         lambda: is_accounted_for(superuser, before) and is_accounted_for(superuser, missed),
         "the first ring",
-        seconds=15,
     )
-    await until(lambda: _reaper_has_begun(superuser, worker), "the reaper", seconds=30)
+    await until(lambda: _reaper_has_begun(superuser, worker), "the reaper")
     after = due_job(superuser)
-    await until(lambda: is_accounted_for(superuser, after), "the next ring", seconds=10)
+    await until(lambda: is_accounted_for(superuser, after), "the next ring")
 
     assert worker.process.poll() is None
     ids = [before, missed, after]
     assert values(
         superuser, "select count(*) from kronos.executions where job_id = any (%s) group by job_id", [ids]
     ) == [1, 1, 1]
-    await until(lambda: done(superuser, internal_id(superuser, "lease-keeper")), "the other task", seconds=10)
+    if what == "sleeps beyond the timeout":
+        reaped = done(superuser, internal_id(superuser, "reaper"))
+        ends = [row["completed_at"] for row in reaped if row["status"] == "FAILED"]
+        rung = values(superuser, "select created_at from kronos.executions where job_id = any (%s)", [ids])
+        assert all(at < end for at in rung for end in ends), "a ring waited for the reaper"
+    await until(lambda: done(superuser, internal_id(superuser, "lease-keeper")), "the other task")
     assert "PostgreSQL cannot be used" not in worker.log
 
 
@@ -260,5 +264,5 @@ async def test_tasks_are_broken_off_with_the_worker(superuser: Connection, link:
     await until(
         lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper"
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await watchdog.close()

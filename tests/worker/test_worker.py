@@ -30,8 +30,10 @@ async def test_a_notify_wakes_a_worker_long_before_it_polls(
         worker = start(poll_seconds=60)
         await worker.started()
         await until(lambda: _is_listening(superuser), "the worker to listen")
-        latencies = []
-        for number in range(1, 11):
+        latencies = [float(BEFORE_A_POLL)]
+        while min(latencies) >= 0.5:
+            number = len(latencies)
+            assert number <= 100, "a few ms each on a quiet machine; a busy one delays many of them, and not all"
             started = time.monotonic()
             add_executions(superuser, add_endpoint(superuser, url=receiver.url), is_told=True)
             await until(
@@ -40,8 +42,6 @@ async def test_a_notify_wakes_a_worker_long_before_it_polls(
                 seconds=BEFORE_A_POLL,
             )
             latencies.append(time.monotonic() - started)
-    # A few ms each on a quiet machine. A busy one delays some of them, and none by a poll, which is 60 s.
-    assert min(latencies) < 0.5
 
 
 def _is_listening(superuser: psycopg.Connection) -> bool:
