@@ -1,6 +1,6 @@
 -- first_due_of: what an endpoint has due, up to p_most of it, of any priority, as a claim takes it: of each
--- queue the first (as first_due). p_from: what was due before has been taken, but for what its priority puts behind others:
--- twenty minutes are the widest distance of two ranks (rank_of).
+-- queue the first (as first_due). p_from: what was due before has been taken, but for what its priority puts
+-- behind others: twenty minutes are the widest distance of two ranks (rank_of).
 create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer)
 returns table (visible_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
