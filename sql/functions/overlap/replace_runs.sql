@@ -22,6 +22,10 @@ begin
                      from kronos.execution_live
                     where overlap_key = p_overlap_key and overlap_nth >= v_from and created_at < p_before
                       for update skip locked);
+    if v_old = '{}' then
+        return not exists (select from kronos.execution_live
+                            where overlap_key = p_overlap_key and overlap_nth >= v_from);
+    end if;
     perform kronos.ask_for_aborts(array(select execution_id from kronos.execution_live
                                          where execution_id = any (v_old) and claim_token is not null));
     v_gates := kronos.lock_gates(array(select endpoint_id from kronos.execution_live
