@@ -189,6 +189,13 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         )
     if health["on_trial"] and (facts.in_flight or 0) > 0:
         return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
+    if key := document(run.get("key_full")):
+        return (
+            "key_full",
+            f"endpoint {facts.endpoint} takes {key['max_concurrency_per_key']} deliveries at once whose concurrency "
+            f"key is {key['concurrency_key']!r}, and {key['running']} are under way; {key['before']} wait before it, "
+            "and the next begins as one of them ends",
+        )
     due_at = instant(run["due_at"])
     if (due_at is None or due_at <= facts.now) and (limited := _what_limits(facts)) is not None:
         return limited

@@ -89,9 +89,9 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- gates are only read. One on trial (trial_seconds) is limited to one delivery at a time, each so long after
 -- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
 -- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
--- past its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
--- seconds. Where the gate names a version (use: latest), what is claimed is made of that one; its timeout and
--- attempts stay as they were.
+-- past its deadline. Of those with a concurrency_key pick_keyed says what may be taken. The floor is a hint
+-- that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a version
+-- (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
@@ -103,7 +103,7 @@ with wanted as materialized (
 ), open as materialized (
     select gate.endpoint_id, wanted.floor, gate.latest_version, wanted.quota,
            coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency,
-                    gate.trial_seconds) is not null as is_limited
+                    gate.trial_seconds, key_max) is not null as is_limited, key_max
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
@@ -117,15 +117,16 @@ with wanted as materialized (
             having count(*) > 0) as asked
      cross join lateral kronos.open_gates(asked.ids, asked.quotas, asked.floors) as room
 ), gate as materialized (
-    select endpoint_id, floor, latest_version, quota as room, false as is_counted
+    select endpoint_id, floor, latest_version, quota as room, false as is_counted, key_max
       from open
      where not is_limited
     union all
-    select endpoint_id, open.floor, open.latest_version, limited.room, limited.is_counted
+    select endpoint_id, open.floor, open.latest_version, limited.room, limited.is_counted, key_max
       from limited
       join open using (endpoint_id)
 ), due as materialized (
-    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_counted, gate.latest_version
+    select picked.execution_id, picked.visible_at, gate.endpoint_id, null as key, gate.is_counted,
+           gate.latest_version
       from gate
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
@@ -136,6 +137,12 @@ with wanted as materialized (
                           order by live.visible_at
                           limit gate.room
                             for update skip locked) as picked
+     where key_max is null
+     union all
+    select picked.*, is_counted, latest_version
+      from gate
+     cross join lateral kronos.pick_keyed(endpoint_id, room) as picked
+     where key_max > 0
 ), claimed as (
     update kronos.execution_live as live
        set claim_token   = %(claim_token)s,
@@ -144,6 +151,7 @@ with wanted as materialized (
            started_at    = coalesce(live.started_at, kronos.now()),
            holds_slot    = due.is_counted,
            endpoint_version = greatest(due.latest_version, live.endpoint_version),
+           concurrency_key = key,
            attempt_count = live.attempt_count + 1,
            visible_at    = kronos.now() + make_interval(
                secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
@@ -154,7 +162,8 @@ with wanted as materialized (
               live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
               live.input, due.visible_at as due_at
 ), taken as materialized (
-    select limited.*, (select count(*)::integer from due where due.endpoint_id = limited.endpoint_id) as taken
+    select limited.*, (select count(*)::integer from claimed
+                        where claimed.endpoint_id = limited.endpoint_id) as taken
       from limited
 ), short as materialized (
     select counted.*

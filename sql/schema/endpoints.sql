@@ -88,6 +88,11 @@ create table kronos.endpoint_gate (
     -- how many might have begun at rate_at (kronos.refilled); null: rate_burst
     rate_tokens    double precision,
     rate_at        timestamptz,
+    -- of what has the same key no more than key_max is under way at once; key_parts is the template, read
+    -- (kronos.concurrency_key)
+    key_template   text,
+    key_parts      jsonb,
+    key_max        integer,
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
@@ -98,7 +103,10 @@ create table kronos.endpoint_gate (
                                                  and (rate_count is null) = (rate_burst is null)),
     constraint endpoint_gate_rate_bounded     check (rate_count between 1 and 1000000
                                                  and rate_seconds between 1 and 86400
-                                                 and rate_burst between 1 and 1000000)
+                                                 and rate_burst between 1 and 1000000),
+    constraint endpoint_gate_key_is_whole     check ((key_template is null) = (key_parts is null)
+                                                 and (key_template is null) = (key_max is null)),
+    constraint endpoint_gate_key_bounded      check (key_max between 1 and 1000)
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,

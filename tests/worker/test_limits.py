@@ -262,7 +262,7 @@ def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
     other.execute("select from kronos.workspace_gate where workspace_id = %s for update", [workspace_id])
     _, ids = claim(worker, limited, free)
     assert len(ids) == 2
-    asked = {"execution_ids": [*running, *ids]}
+    asked = {"execution_ids": [*running, *ids], "failed_ids": []}
     assert [row[0] for row in run(worker, "list_locked", asked)] == running
     other.rollback()
     assert (run(worker, "list_locked", asked), len(claim(worker, limited)[1])) == ([], 3)
