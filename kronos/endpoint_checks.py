@@ -3,6 +3,7 @@ the paths into them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from uuid import UUID
 
 from kronos import errors, payloads
@@ -82,12 +83,15 @@ async def unknown_secrets(view: WorkspaceView, names: Collection[str]) -> set[st
     return {each.name for each in await view.rows(_ABSENT_SECRETS, {"names": list(names)})}
 
 
-async def require_sound(view: WorkspaceView, spec: JsonObject, of: Named) -> None:
-    """Whether everything that the templates of an endpoint's spec name can be there. Raises Unprocessable, with the
-    pointer of each that cannot."""
+async def require_sound(
+    view: WorkspaceView, spec: JsonObject, of: Named, *, concurrency_key: str | None = None
+) -> None:
+    """Whether everything that the templates of an endpoint name, those of its spec and its concurrency_key, can be
+    there. Raises Unprocessable, with the pointer of each that cannot."""
     faults: list[Fault] = []
     secrets: dict[str, str] = {}
-    for pointer, name in names_in(spec):
+    in_key = (("/limits/concurrency_key", name) for _, name in template.named(concurrency_key))
+    for pointer, name in chain(names_in(spec), in_key):
         if name.root == "secret":
             secrets.setdefault(name.rest, pointer)
         elif fault := _fault(pointer, name, of):

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from kronos import endpoint_checks, errors, idempotency, payload_specs, payloads
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.endpoint_checks import Named
-from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint, OnDisabled, VersionUse
+from kronos.model import Endpoint, EndpointType, Json, JsonObject, ListedEndpoint, OnDisabled, VersionUse
 from kronos.payload_specs import SpecVerdict
 from kronos.sql import Statement, statement
 
@@ -85,6 +85,16 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLimit:
+    """Of what `template` makes the same text of the input, so many are delivered at once; `parts` is the template as
+    PostgreSQL fills it."""
+
+    template: str
+    parts: list[Json]
+    max_concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
     """What a caller says of an endpoint."""
 
@@ -103,6 +113,7 @@ class NewEndpoint:
     on_disabled: OnDisabled = "WAIT"
     rate: Rate | None = None
     group: str | None = None
+    key_limit: KeyLimit | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -243,7 +254,8 @@ async def check(view: WorkspaceView, new: NewEndpoint) -> SpecVerdict:
 async def _checked(view: WorkspaceView, new: NewEndpoint) -> Named:
     """What it names. Raises Unprocessable where that is not there, or its templates name what cannot be."""
     named = await endpoint_checks.named(view, config=new.config, payload_spec=new.payload_spec)
-    await endpoint_checks.require_sound(view, new.spec, named)
+    key = new.key_limit.template if new.key_limit else None
+    await endpoint_checks.require_sound(view, new.spec, named, concurrency_key=key)
     return named
 
 
@@ -327,6 +339,9 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "rate_count": new.rate.count if new.rate else None,
         "rate_seconds": new.rate.per_seconds if new.rate else None,
         "rate_burst": new.rate.burst if new.rate else None,
+        "key_template": new.key_limit.template if new.key_limit else None,
+        "key_parts": Jsonb(new.key_limit.parts) if new.key_limit else None,
+        "key_max": new.key_limit.max_concurrency if new.key_limit else None,
     }
 
 

@@ -270,6 +270,20 @@ class LimitsBody(Body):
     rate: RateBody | None = Field(
         default=None, description="How many may begin in a time; null: no limit.", examples=[{"count": 100}]
     )
+    concurrency_key: Annotated[Text, Field(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="A template over the input: of what comes to the same text, max_concurrency_per_key may be under "
+        "way at once. Inputs without the value have the same key. Null: no limit.",
+        examples=["{{input.customer}}"],
+    )
+    max_concurrency_per_key: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000,
+        description="Deliveries of one concurrency_key under way at once, exactly; 1 where a concurrency_key is given "
+        "without it.",
+        examples=[2],
+    )
 
 
 class _EndpointFields(Body):
@@ -321,7 +335,7 @@ class _EndpointFields(Body):
     limits: LimitsBody = Field(
         default_factory=lambda: LimitsBody(),
         description="What deliveries are held to.",
-        examples=[{"rate": {"count": 100, "per_seconds": 60}}],
+        examples=[{"rate": {"count": 100, "per_seconds": 60}, "concurrency_key": "{{input.customer}}"}],
     )
     group: WorkerGroup | None = Field(
         default=None,

@@ -13,6 +13,7 @@ from kronos.api.endpoint_schemas import (
     HttpSpec,
     KafkaEndpointPut,
     KafkaSpec,
+    LimitsBody,
     RateBody,
     RedisStreamEndpointPut,
     RedisStreamSpec,
@@ -24,7 +25,7 @@ from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
-from kronos.endpoints import NewEndpoint, Rate, RetryPolicy
+from kronos.endpoints import KeyLimit, NewEndpoint, Rate, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import TERMS, NewJob
 from kronos.model import JsonObject
@@ -167,6 +168,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         signing_secrets=tuple(body.signing_secrets),
         rate=_rate(body.limits.rate),
         group=body.group,
+        key_limit=_key_limit(body.limits),
     )
 
 
@@ -192,8 +194,27 @@ def _rate(body: RateBody | None) -> Rate | None:
     return Rate(count=body.count, per_seconds=body.per_seconds, burst=burst)
 
 
+def _key_limit(body: LimitsBody) -> KeyLimit | None:
+    if body.concurrency_key is None:
+        return None
+    parts = template.key_parts(body.concurrency_key)
+    return KeyLimit(template=body.concurrency_key, parts=parts, max_concurrency=body.max_concurrency_per_key or 1)
+
+
 def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
-    """A limit that is said twice is said once."""
+    """A limit that is said twice is said once, and one of a key has a key, of the input."""
+    limits = body.limits
+    if limits.concurrency_key is not None:
+        try:
+            template.key_parts(limits.concurrency_key)
+        except Refused as refused:
+            yield Fault(pointer="/limits/concurrency_key", detail=refused.message, hint=refused.hint)
+    elif limits.max_concurrency_per_key is not None:
+        yield Fault(
+            pointer="/limits/max_concurrency_per_key",
+            detail="it bounds what has the same concurrency_key, and there is none",
+            hint='Give one: "concurrency_key": "{{input.customer}}".',
+        )
     both = "max_in_flight" in body.model_fields_set and "max_in_flight" in body.limits.model_fields_set
     if both and body.max_in_flight != body.limits.max_in_flight:
         yield Fault(

@@ -86,6 +86,12 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             metavar="COUNT[/SECONDS[/BURST]]",
             help="Deliveries that may begin: 100/60 is 100 a minute; '' for no limit.",
         ),
+        click.option(
+            "--concurrency-key",
+            metavar="TEMPLATE",
+            help="Over the input, as {{input.customer}}: what has the same is held to --max-per-key; '': no limit.",
+        ),
+        click.option("--max-per-key", type=int, help="Deliveries of one concurrency key under way at once."),
         click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
         click.option("--config", help="The config whose values its templates hold, by name; '': none."),
         click.option("--use", type=click.Choice(["snapshot", "latest"]), help="Which version executions are made of."),
@@ -282,16 +288,22 @@ def _changed(body: Json, options: Json) -> Json:
         on_disabled=options["on_disabled"],
         group=options["group"] if options["group"] != "" else NULL,
         signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
-        limits=_limits(body.get("limits"), options["rate"]),
+        limits=_limits(body.get("limits"), options),
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
 
 
-def _limits(present: Json, rate: Json) -> Json:
-    """As they were, with the rate that was given. max_in_flight is the endpoint's own field."""
+def _limits(present: Json, options: Json) -> Json:
+    """As they were, with what was given. max_in_flight is the endpoint's own field."""
     limits = {name: value for name, value in (present or {}).items() if name != "max_in_flight"}
-    if rate is not None:
+    if (rate := options["rate"]) is not None:
         limits["rate"] = None if rate is NULL else rate
+    if (key := options["concurrency_key"]) == "":
+        limits |= {"concurrency_key": None, "max_concurrency_per_key": None}
+    elif key is not None:
+        limits["concurrency_key"] = key
+    if (most := options["max_per_key"]) is not None:
+        limits["max_concurrency_per_key"] = most
     return limits or None
 
 

@@ -128,6 +128,25 @@ def names(template: Json, root: str) -> set[str]:
     return {name.rest for _, name in named(template) if name.root == root}
 
 
+def key_parts(text: str) -> list[Json]:
+    """A concurrency_key as PostgreSQL fills it (kronos.concurrency_key): texts, and paths into the input with their
+    defaults. Raises TemplateError, also where it names anything else, or nothing."""
+    parts: list[Json] = []
+    for piece in _parse(text):
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        if piece.root != "input" or not piece.rest:
+            hint = "A key is made of values of the input alone: {{input.customer}}."
+            raise TemplateError(f"{{{{{piece}}}}} is no value of the input", hint=hint)
+        default = None if piece.default is None else json.loads(piece.default)
+        shown = default if default is None or isinstance(default, str) else json_bytes(default).decode()
+        parts.append({"path": list(piece.parts[1:]), "default": shown})
+    if all(isinstance(part, str) for part in parts):
+        raise TemplateError("the key names no value of the input", hint='Name one: "{{input.customer}}".')
+    return parts
+
+
 def check(template: Json) -> None:
     """Whether a body template's syntax and roots are right, wherever strings stand in it. Raises TemplateError."""
     _walk(template, None, 0)

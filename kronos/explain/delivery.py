@@ -172,24 +172,15 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
             "workspace_suspended",
             f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered",
         )
-    health = facts.endpoint_health
-    reason = document(health.get("reason"))
-    if health["state"] == "DISABLED":
-        text = f"endpoint {facts.endpoint} is disabled since {said(health['since'])}: {_why_disabled(reason)}"
-        return "endpoint_disabled", f"{text}; {_until_enabled(facts, health)}"
-    if health["state"] == "SLOWED" and health["until"]:
+    if (off := _what_keeps_it_off(facts)) is not None:
+        return off
+    if key := document(run.get("key_full")):
         return (
-            "endpoint_slowed",
-            f"endpoint {facts.endpoint} is slowed down until {said(health['until'])}: {reason.get('detail')}; then "
-            "one delivery is tried first",
+            "key_full",
+            f"endpoint {facts.endpoint} takes {key['max_concurrency_per_key']} deliveries at once whose concurrency "
+            f"key is {key['concurrency_key']!r}, and {key['running']} are under way; {key['before']} wait before it, "
+            "and the next begins as one of them ends",
         )
-    if facts.is_gate_paused:
-        return (
-            "endpoint_paused",
-            f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}",
-        )
-    if health["on_trial"] and (facts.in_flight or 0) > 0:
-        return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
     due_at = instant(run["due_at"])
     if (due_at is None or due_at <= facts.now) and (limited := _what_limits(facts)) is not None:
         return limited
@@ -212,6 +203,29 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         )
         return "queued", f"it is due for {seconds(waited)}; {text}"
     return "queued", "workers are connected, and one takes it as soon as it is free"
+
+
+def _what_keeps_it_off(facts: Facts) -> tuple[str, str] | None:
+    """Why nothing, or one delivery at a time, goes to the endpoint."""
+    health = facts.endpoint_health
+    reason = document(health.get("reason"))
+    if health["state"] == "DISABLED":
+        text = f"endpoint {facts.endpoint} is disabled since {said(health['since'])}: {_why_disabled(reason)}"
+        return "endpoint_disabled", f"{text}; {_until_enabled(facts, health)}"
+    if health["state"] == "SLOWED" and health["until"]:
+        return (
+            "endpoint_slowed",
+            f"endpoint {facts.endpoint} is slowed down until {said(health['until'])}: {reason.get('detail')}; then "
+            "one delivery is tried first",
+        )
+    if facts.is_gate_paused:
+        return (
+            "endpoint_paused",
+            f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}",
+        )
+    if health["on_trial"] and (facts.in_flight or 0) > 0:
+        return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
+    return None
 
 
 def _why_disabled(reason: JsonObject) -> str:

@@ -105,10 +105,11 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- gates are only read. One on trial (trial_seconds) is limited to one delivery at a time, each so long after
 -- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
 -- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
--- past its deadline. The floor is a hint that skips the dead beginning of the index; '-infinity' every few
--- seconds. Of an endpoint with executions of several priorities claim_shares says how many of each are taken;
--- of others, nearly all, the queue of priority 0 (11) is all there is. Where the gate names a version (use:
--- latest), what is claimed is made of that one; its timeout and attempts stay as they were.
+-- past its deadline. Of those with a concurrency_key pick_keyed says what may be taken. The floor is a hint
+-- that skips the dead beginning of the index; '-infinity' every few seconds. Of an endpoint with executions
+-- of several priorities claim_shares says how many of each are taken; of others, nearly all, the queue of
+-- priority 0 (11) is all there is. Where the gate names a version (use: latest), what is claimed is made of
+-- that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, kronos.floor_of(floor) as floor, kronos.floor_of(rank) as rank
@@ -117,13 +118,13 @@ with wanted as materialized (
      where not kronos.is_held()
 ), open as materialized (
     select gate.endpoint_id, wanted.floor, wanted.rank, gate.latest_version, wanted.quota,
-           coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency,
-                    gate.trial_seconds) is not null as is_limited
+           coalesce(max_in_flight, rate_count, max_concurrency, trial_seconds, key_max) is not null
+               as is_limited,
+           key_max
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
-       and workspace.status = 'ACTIVE'
-     where gate.paused_until <= kronos.now()
+      join kronos.workspaces as workspace using (workspace_id)
+     where gate.paused_until <= kronos.now() and workspace.status = 'ACTIVE'
 ), limited as materialized (      -- nothing is called where there are none
     select room.*
       from (select array_agg(endpoint_id) as ids, array_agg(quota) as quotas, array_agg(floor) as floors
@@ -132,11 +133,11 @@ with wanted as materialized (
             having count(*) > 0) as asked
      cross join lateral kronos.open_gates(asked.ids, asked.quotas, asked.floors) as room
 ), gate as materialized (
-    select endpoint_id, floor, rank, latest_version, quota as room, false as is_counted
+    select endpoint_id, floor, rank, latest_version, quota as room, false as is_counted, key_max
       from open
      where not is_limited
     union all
-    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, limited.is_counted
+    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, limited.is_counted, key_max
       from limited
       join open using (endpoint_id)
 ), queue as materialized (
@@ -151,8 +152,9 @@ with wanted as materialized (
                                     and kronos.queue_of(priority) < 11
                                   limit 1)
                          offset 0) as share on true
+     where key_max is null
 ), due as materialized (
-    select picked.execution_id, picked.visible_at, queue.endpoint_id, queue.is_counted, queue.latest_version
+    select picked.execution_id, visible_at, queue.endpoint_id, null as key, is_counted, latest_version
       from queue
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
@@ -164,6 +166,11 @@ with wanted as materialized (
                           order by live.visible_at
                           limit queue.quota
                             for update skip locked) as picked
+     union all
+    select picked.*, is_counted, latest_version
+      from gate
+     cross join lateral kronos.pick_keyed(endpoint_id, room) as picked
+     where key_max > 0
 ), claimed as (
     update kronos.execution_live as live
        set claim_token   = %(claim_token)s,
@@ -172,6 +179,7 @@ with wanted as materialized (
            started_at    = coalesce(started_at, kronos.now()),
            holds_slot    = due.is_counted,
            endpoint_version = greatest(due.latest_version, live.endpoint_version),
+           concurrency_key = key,
            attempt_count = attempt_count + 1,
            visible_at    = kronos.now() + make_interval(
                secs => greatest(timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
@@ -179,7 +187,9 @@ with wanted as materialized (
       from due
      where live.execution_id = due.execution_id
     returning live.execution_id, workspace_id, job_id, live.endpoint_id, endpoint_version, attempt_count,
-              max_attempts, scheduled_at, timeout_ms, holds_slot, input, due.visible_at as due_at, priority
+              max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input,
+              greatest(due.visible_at, '1970-01-01 00:00:00+00') as due_at, priority,
+              null::double precision as opens_in_ms
 ), short as materialized (
     select counted.*
       from (select array_agg(endpoint_id) as ids, array_agg(room) as rooms, array_agg(bound) as bounds,
@@ -190,11 +200,7 @@ with wanted as materialized (
             having count(*) > 0) as done
      cross join lateral kronos.count_claimed(ids, taken, rooms, are_counted, bounds) as counted
 )
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
-       kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
-       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at, priority,
-       null as opens_in_ms
-  from claimed
+select * from claimed
  union all
 select null, workspace_id, null, endpoint_id, null, null, null, null, null, null, null, null, null,
        opens_in_ms

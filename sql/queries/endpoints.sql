@@ -37,9 +37,11 @@ with named as materialized (
       from endpoint
 ), gate as (
     insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version, rate_count,
-                                      rate_seconds, rate_burst, worker_group)
+                                      rate_seconds, rate_burst, worker_group, key_template, key_parts,
+                                      key_max)
     select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end,
-           %(rate_count)s, %(rate_seconds)s, %(rate_burst)s, %(group)s
+           %(rate_count)s, %(rate_seconds)s, %(rate_burst)s, %(group)s, %(key_template)s, %(key_parts)s,
+           %(key_max)s
       from endpoint
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -90,7 +92,8 @@ with named as materialized (
                                                    gate.rate_seconds, gate.rate_burst, kronos.clock()) end,
            rate_at = kronos.clock(), rate_count = %(rate_count)s, rate_seconds = %(rate_seconds)s,
            rate_burst = %(rate_burst)s,
-           worker_group = %(group)s
+           worker_group = %(group)s,
+           key_template = %(key_template)s, key_parts = %(key_parts)s, key_max = %(key_max)s
       from endpoint
      where gate.endpoint_id = endpoint.endpoint_id
 )

@@ -89,6 +89,11 @@ create table kronos.endpoint_gate (
     rate_tokens    double precision,
     rate_at        timestamptz,
     worker_group   text,                             -- whose workers deliver; null: those that serve no group
+    -- of what has the same key no more than key_max is under way at once; key_parts is the template, read
+    -- (kronos.concurrency_key)
+    key_template   text,
+    key_parts      jsonb,
+    key_max        integer,
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
@@ -101,7 +106,10 @@ create table kronos.endpoint_gate (
                                                  and rate_seconds between 1 and 86400
                                                  and rate_burst between 1 and 1000000),
     constraint endpoint_gate_group_shape
-        check (worker_group ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and worker_group <> 'default')
+        check (worker_group ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and worker_group <> 'default'),
+    constraint endpoint_gate_key_is_whole     check ((key_template is null) = (key_parts is null)
+                                                 and (key_template is null) = (key_max is null)),
+    constraint endpoint_gate_key_bounded      check (key_max between 1 and 1000)
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 -- Serves has_worker_groups.
 create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;

@@ -36,6 +36,10 @@ create table kronos.execution_live (
     deadline_at       timestamptz,                       -- nobody may claim at this time or later
     -- null: 0, which costs no byte then (decision 0064)
     priority          smallint,
+    -- of the endpoint's template, as it was when this was claimed or parked; null before
+    concurrency_key   text collate "C",
+    -- its key is full: it was due then, and is again once visible_at is set back to this (release_parked)
+    parked_at         timestamptz,
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
@@ -50,7 +54,9 @@ create table kronos.execution_live (
     -- the session that gives it back ends it
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null)),
-    constraint execution_live_priority_known  check (priority between -10 and 10 and priority <> 0)
+    constraint execution_live_priority_known  check (priority between -10 and 10 and priority <> 0),
+    constraint execution_live_parked_waits check (parked_at is null or (concurrency_key is not null
+                                                                    and claim_token is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
@@ -82,6 +88,13 @@ create index execution_live_held on kronos.execution_live (overlap_key, overlap_
 create sequence kronos.overlap_nth;
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
+-- Serves pick_keyed and release_parked: how many of a key are under way, and how many are due.
+create index execution_live_keyed
+    on kronos.execution_live (endpoint_id, concurrency_key, claim_token, visible_at)
+    where concurrency_key is not null and parked_at is null;
+-- Serves release_parked and release_all_parked: what waits for room under its key, in its order.
+create index execution_live_parked on kronos.execution_live (endpoint_id, concurrency_key, parked_at)
+    where parked_at is not null;
 
 -- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an
 -- id prunes to one partition.

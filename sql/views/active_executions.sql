@@ -6,6 +6,7 @@ create or replace view kronos.active_executions with (security_invoker = true) a
            case when live.claim_token is not null     then 'RUNNING'
                 when live.visible_at = 'infinity'     then 'QUEUED'
                 when live.attempt_count > 0           then 'RETRYING'
+                when live.parked_at is not null       then 'QUEUED'
                 when live.visible_at > kronos.now()          then 'PENDING'
                 else 'QUEUED'
            end as status,
@@ -22,8 +23,13 @@ create or replace view kronos.active_executions with (security_invoker = true) a
                                                                  where other.overlap_key = live.overlap_key
                                                                    and other.visible_at < 'infinity'
                                                                  limit 1)))
+                when live.parked_at is not null then
+               jsonb_build_object('code', 'key_full',
+                                  'detail', 'waits until another with its concurrency key has ended',
+                                  'concurrency_key', live.concurrency_key)
            end as status_reason, live.scheduled_at,
-           case when live.claim_token is null and live.visible_at < 'infinity' then live.visible_at
+           case when live.claim_token is null and live.visible_at < 'infinity'
+                then coalesce(live.parked_at, live.visible_at)
                 else live.run_at end as run_at, live.started_at, null::timestamptz as completed_at,
            null::bigint as duration_ms, live.attempt_count, live.max_attempts, 1 as tick_count, live.input,
            null::jsonb as output, live.error, live.worker_id, live.created_at, job.name as job_name

@@ -16,8 +16,11 @@ create or replace view kronos.endpoint_details with (security_invoker = true) as
                               'rate', case when gate.rate_count is not null
                                            then jsonb_build_object('count', gate.rate_count,
                                                                    'per_seconds', gate.rate_seconds,
-                                                                   'burst', gate.rate_burst) end) as limits,
-           case when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
+                                                                   'burst', gate.rate_burst) end,
+                              'concurrency_key', gate.key_template,
+                              'max_concurrency_per_key', gate.key_max) as limits,
+           case when coalesce(gate.max_in_flight, gate.rate_count, gate.key_max,
+                              workspace.max_concurrency) is not null
                 then kronos.endpoint_usage(endpoint.endpoint_id) end as usage,
            gate.worker_group as "group"
       from kronos.endpoints as endpoint

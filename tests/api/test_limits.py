@@ -10,24 +10,28 @@ from explain_scene import Scene
 
 HTTP = {"type": "HTTP", "spec": {"url": "https://example.com/hook"}}
 RATE = {"count": 100, "per_seconds": 60}
+NO_KEY = {"concurrency_key": None, "max_concurrency_per_key": None}
 
 
 def test_an_endpoints_limits_are_set_shown_changed_and_taken_away(api: httpx.Client, workspace: str) -> None:
     path = f"/v1/workspaces/{workspace}/endpoints/limited"
     made = api.put(path, json=HTTP | {"limits": {"rate": RATE, "max_in_flight": 3}})
     assert (made.status_code, made.json()["max_in_flight"]) == (201, 3)
-    assert made.json()["limits"] == {"max_in_flight": 3, "rate": RATE | {"burst": 1}}
+    assert made.json()["limits"] == NO_KEY | {"max_in_flight": 3, "rate": RATE | {"burst": 1}}
     assert made.json()["usage"] == {
         "in_flight": 0, "tokens": 1, "next_token_at": None, "closed_by": None, "waiting": 0,
+        "waiting_for_key": 0,
     }  # fmt: skip
     assert made.headers["etag"] == '"1+"', "its usage changes without a version"
     assert api.get(path, headers={"If-None-Match": '"1"'}).status_code == 200
     copied = api.put(path, json=api.get(path).json() | {"usage": {"in_flight": 9}})
     assert (copied.status_code, copied.json()["limits"]) == (200, made.json()["limits"])
     fast = api.put(path, json=HTTP | {"limits": {"rate": {"count": 1000}}})
-    assert fast.json()["limits"] == {"max_in_flight": None, "rate": {"count": 1000, "per_seconds": 1, "burst": 50}}
+    assert fast.json()["limits"] == NO_KEY | {
+        "max_in_flight": None, "rate": {"count": 1000, "per_seconds": 1, "burst": 50},
+    }  # fmt: skip
     free = api.put(path, json=HTTP)
-    assert (free.json()["limits"], free.json()["usage"]) == ({"max_in_flight": None, "rate": None}, None)
+    assert (free.json()["limits"], free.json()["usage"]) == (NO_KEY | {"max_in_flight": None, "rate": None}, None)
     assert api.get(path, headers={"If-None-Match": free.headers["etag"]}).status_code == 304
 
 
@@ -40,6 +44,13 @@ def test_an_endpoints_limits_are_set_shown_changed_and_taken_away(api: httpx.Cli
         ({"rate": {"count": 1, "per_seconds": 86_401}}, "/limits/rate/per_seconds"),
         ({"rate": {"count": 1, "burst": 0}}, "/limits/rate/burst"),
         ({"rate": {"count": 1, "every": 1}}, "/limits/rate/every"),
+        ({"concurrency_key": "{{config.x}}"}, "/limits/concurrency_key"),
+        ({"concurrency_key": "customer"}, "/limits/concurrency_key"),
+        ({"concurrency_key": "{{input}}"}, "/limits/concurrency_key"),
+        ({"concurrency_key": "{{input.customer"}, "/limits/concurrency_key"),
+        ({"concurrency_key": "{{input.x}}" * 19}, "/limits/concurrency_key"),
+        ({"concurrency_key": "{{input.x}}", "max_concurrency_per_key": 1001}, "/limits/max_concurrency_per_key"),
+        ({"max_concurrency_per_key": 2}, "/limits/max_concurrency_per_key"),
         ({"max_in_flight": 0}, "/limits/max_in_flight"),
         ({"max_in_flight": 5}, "/limits/max_in_flight"),
     ],
@@ -66,6 +77,33 @@ def test_an_edited_copy_that_changes_one_of_the_two_spellings_is_refused_in_json
     copy = api.put(path, json=HTTP).json()
     refused = api.put(path, json=copy | {"max_in_flight": said, "limits": {"max_in_flight": other, "rate": None}})
     assert (refused.status_code, refused.json()["errors"][0]["detail"]) == (422, told)
+
+
+def test_a_limit_per_key_is_set_shown_changed_and_taken_away(api: httpx.Client, workspace: str) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints/keyed"
+    made = api.put(path, json=HTTP | {"limits": {"concurrency_key": "{{input.customer}}"}})
+    assert made.status_code == 201
+    assert made.json()["limits"] == {
+        "max_in_flight": None, "rate": None, "concurrency_key": "{{input.customer}}", "max_concurrency_per_key": 1,
+    }  # fmt: skip
+    assert (made.json()["usage"]["in_flight"], made.json()["usage"]["waiting_for_key"]) == (0, 0)
+    copied = api.put(path, json=api.get(path).json())
+    assert (copied.status_code, copied.json()["limits"]) == (200, made.json()["limits"])
+    key = {"concurrency_key": '{{input.region | default: "eu"}}-{{input.customer}}', "max_concurrency_per_key": 5}
+    changed = api.put(path, json=HTTP | {"limits": key}).json()["limits"]
+    assert changed == {"max_in_flight": None, "rate": None} | key
+    assert api.put(path, json=HTTP).json()["limits"] == NO_KEY | {"max_in_flight": None, "rate": None}
+
+
+def test_a_key_that_no_valid_input_has_is_refused(api: httpx.Client, workspace: str) -> None:
+    root = f"/v1/workspaces/{workspace}"
+    schema = {"type": "object", "properties": {"customer": {"type": "string"}}, "additionalProperties": False}
+    assert api.post(f"{root}/payload-specs", json={"name": "orders", "schema": schema}).status_code == 201
+    body = HTTP | {"payload_spec": "orders", "limits": {"concurrency_key": "{{input.client}}"}}
+    refused = api.put(f"{root}/endpoints/keyed", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/limits/concurrency_key")
+    body["limits"] = {"concurrency_key": "{{input.customer}}"}
+    assert api.put(f"{root}/endpoints/keyed", json=body).status_code == 201
 
 
 def test_a_workspaces_limit_is_set_shown_and_taken_away(api: httpx.Client, workspace: str) -> None:
@@ -142,3 +180,25 @@ def test_explain_says_which_limit_an_execution_waits_for_with_its_numbers(
     assert limited.connection.execute(waiting, [job_id]).fetchall() == [
         ("its workspace's 2 deliveries at once are under way",)
     ]
+
+
+def test_explain_says_that_a_concurrency_key_is_full_with_its_numbers(scene: Scene) -> None:
+    job_id, tick = scene.due()
+    of_it = "where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
+    limit = (
+        """update kronos.endpoint_gate set key_template = '{{input.a}}', key_parts = '[{"path": ["a"]}]', key_max = 2"""
+    )
+    scene.connection.execute(f"{limit} {of_it}", [job_id])
+    scene.connection.execute(
+        "update kronos.execution_live set concurrency_key = 'acme', parked_at = visible_at,"
+        " visible_at = '9999-12-31 00:00:00+00' where job_id = %s",
+        [job_id],
+    )
+    told = scene.explain(job_id, tick)
+    assert (told["decision"], told["code"]) == ("WAITING", "key_full")
+    assert "takes 2 deliveries at once whose concurrency key is 'acme', and 0 are under way; 0 wait" in told["because"]
+    scene.connection.execute(
+        f"update kronos.endpoint_gate set key_template = null, key_parts = null, key_max = null {of_it}", [job_id]
+    )
+    scene.connection.execute("select kronos.release_all_parked(true)")
+    assert scene.explain(job_id, tick)["code"] != "key_full"

@@ -86,6 +86,20 @@ def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:
     assert "the endpoint hook is DISABLED since" in kronos("job", "status", "report").stdout
 
 
+def test_an_endpoints_limit_per_key_is_edited(kronos: Kronos) -> None:
+    kronos("endpoint", "create", "keyed", "--to", "http://127.0.0.1:1/", "--rate", "5")
+    edit = ("endpoint", "edit", "keyed")
+    one: Any = answered(kronos(*edit, "--concurrency-key", "{{input.customer}}", "--json"))
+    assert one["limits"]["max_concurrency_per_key"] == 1
+    two: Any = answered(kronos(*edit, "--max-per-key", "2", "--json"))
+    assert two["limits"] == {
+        "max_in_flight": None, "rate": {"count": 5, "per_seconds": 1, "burst": 1},
+        "concurrency_key": "{{input.customer}}", "max_concurrency_per_key": 2,
+    }  # fmt: skip
+    none: Any = answered(kronos(*edit, "--concurrency-key", "", "--json"))
+    assert none["limits"] == two["limits"] | {"concurrency_key": None, "max_concurrency_per_key": None}
+
+
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
                   '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title",

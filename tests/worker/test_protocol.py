@@ -295,6 +295,7 @@ _UNSOUND = {  # constraint -> a change of a claimed execution's row, or of its r
     """,
     "execution_live_priority_known": "update kronos.execution_live set priority = 11",
     "execution_live_overlap_is_whole": "update kronos.execution_live set overlap_nth = 1",
+    "execution_live_parked_waits": "update kronos.execution_live set parked_at = visible_at",
     "execution_done_cause_known": "update kronos.execution_done set cause = 'WHIM'",
     "execution_done_status_known": "update kronos.execution_done set status = 'WHIM', status_reason = '{}'",
     "execution_done_reason_given": "update kronos.execution_done set status = 'MISSED'",

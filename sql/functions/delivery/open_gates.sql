@@ -16,7 +16,7 @@ begin
     with gate as materialized (
         select wanted.place, wanted.quota, wanted.floor, gate.endpoint_id, gate.workspace_id,
                gate.max_in_flight, gate.in_flight, gate.rate_count, gate.rate_seconds, gate.rate_burst,
-               gate.rate_tokens, gate.rate_at, gate.trial_seconds, workspace.max_concurrency
+               gate.rate_tokens, gate.rate_at, gate.trial_seconds, gate.key_max, workspace.max_concurrency
           from unnest(p_endpoint_ids, p_quotas, p_floors)
                with ordinality as wanted (endpoint_id, quota, floor, place)
           join kronos.endpoint_gate as gate on gate.endpoint_id = wanted.endpoint_id
@@ -58,7 +58,7 @@ begin
                                               asked.rooms, asked.shared) as turn
     )
     select mine.endpoint_id, coalesce(given.room, mine.most),
-           coalesce(mine.max_in_flight, mine.trial_seconds, mine.max_concurrency) is not null,
+           coalesce(mine.max_in_flight, mine.trial_seconds, mine.max_concurrency, mine.key_max) is not null,
            case when given.room < given.waiting or (given.room = 0 and mine.shared <= 0) then 'workspace'
                 when mine.most = mine.quota or given.waiting < mine.most then null
                 when mine.tokens <= mine.most then 'rate'

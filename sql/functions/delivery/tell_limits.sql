@@ -8,7 +8,10 @@ begin
 end
 $$;
 create or replace trigger endpoint_gate_tells_limits
-    after update of max_in_flight, rate_count, rate_seconds, rate_burst on kronos.endpoint_gate
-    for each row when ((old.max_in_flight, old.rate_count, old.rate_seconds, old.rate_burst)
-                       is distinct from (new.max_in_flight, new.rate_count, new.rate_seconds, new.rate_burst))
+    after update of max_in_flight, rate_count, rate_seconds, rate_burst, key_template, key_max
+    on kronos.endpoint_gate
+    for each row when ((old.max_in_flight, old.rate_count, old.rate_seconds, old.rate_burst,
+                        old.key_template, old.key_max)
+                       is distinct from (new.max_in_flight, new.rate_count, new.rate_seconds, new.rate_burst,
+                                                 new.key_template, new.key_max))
     execute function kronos.tell_limits();

@@ -18,6 +18,7 @@ begin
            and (p_status is null or p_status = case when live.claim_token is not null then 'RUNNING'
                                                     when live.visible_at = 'infinity' then 'QUEUED'
                                                     when live.attempt_count > 0       then 'RETRYING'
+                                                    when live.parked_at is not null   then 'QUEUED'
                                                     when live.visible_at > kronos.now()      then 'PENDING'
                                                     else 'QUEUED'
                                                end)

@@ -1,5 +1,5 @@
 -- endpoint_usage: how far an endpoint's limits are used, as the API shows it. waiting: executions that are
--- due, counted up to 1,000.
+-- due, counted up to 1,000; waiting_for_key: those that wait for others of their concurrency key, likewise.
 create or replace function kronos.endpoint_usage(p_endpoint_id uuid) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -7,6 +7,12 @@ as $$
                               'next_token_at', kronos.iso(state.next_token_at),
                               'closed_by', state.closed_by,
                               'waiting', (select count(*)
-                                            from kronos.first_due_of(p_endpoint_id, '-infinity', 1000)))
+                                            from kronos.first_due_of(p_endpoint_id, '-infinity', 1000)),
+                              'waiting_for_key', (select count(*)
+                                                    from (select
+                                                            from kronos.execution_live as live
+                                                           where live.endpoint_id = p_endpoint_id
+                                                             and live.parked_at is not null
+                                                           limit 1000) as parked))
       from kronos.gate_state(p_endpoint_id) as state
 $$;

@@ -8,7 +8,7 @@ returns table (in_flight integer, max_in_flight integer, rate_count integer, rat
                max_concurrency integer, closed_by text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case when coalesce(gate.max_in_flight, workspace.max_concurrency) is not null
+    select case when coalesce(gate.max_in_flight, gate.key_max, workspace.max_concurrency) is not null
                 then gate.in_flight end,
            gate.max_in_flight, gate.rate_count, gate.rate_seconds, floor(bucket.tokens + 1e-6)::integer,
            case when bucket.tokens + 1e-6 < 1

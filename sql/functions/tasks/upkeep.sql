@@ -1,5 +1,6 @@
 -- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out,
--- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, backfills,
+-- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, or for room
+-- under their concurrency key (release_all_parked), backfills,
 -- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all) and jobs that have
 -- still to follow their workspace (turn_all), for 50 ms each. p_limit bounds each of the others. Workers that
 -- have room call it a few times a second. They look at the leases, deadlines and chained runs whose time came
@@ -22,7 +23,7 @@ begin
     select expired.requeued, expired.failed into requeued, failed
       from kronos.expire_leases(p_limit, v_since) as expired;
     perform kronos.expire_deadlines(p_limit, v_since);
-    released := kronos.release_held(p_limit, p_all_waiting);
+    released := kronos.release_held(p_limit, p_all_waiting) + kronos.release_all_parked(p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
     if kronos.advance_operations(p_limit) is not null then
         backfilled := coalesce(backfilled, 0);

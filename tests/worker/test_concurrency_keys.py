@@ -1,0 +1,316 @@
+"""concurrency_key: of what has the same key, so many are under way at once; what waits for one stands in nobody's
+way."""
+
+import random
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from delivery.servers import Receiver, answer
+from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
+from kronos.delivery import template
+from sql_factory import value, values
+from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+from worker.running import Worker, until
+
+_KEY = "{{input.customer}}"
+
+
+def _limit(connection: psycopg.Connection, endpoint: EndpointRow, most: int | None, key: str = _KEY) -> None:
+    limits = [None] * 3 if most is None else [key, Jsonb(template.key_parts(key)), most]
+    connection.execute(
+        "update kronos.endpoint_gate set key_template = %s, key_parts = %s, key_max = %s where endpoint_id = %s",
+        [*limits, endpoint.endpoint_id],
+    )
+
+
+def _add(connection: psycopg.Connection, endpoint: EndpointRow, count: int, customer: Any, **more: Any) -> list[UUID]:
+    return add_executions(connection, endpoint, count, input={"customer": customer, "region": "eu"}, **more)
+
+
+def _parked(connection: psycopg.Connection, endpoint: EndpointRow) -> list[UUID]:
+    return values(
+        connection,
+        "select execution_id from kronos.execution_live where endpoint_id = %s and parked_at is not null"
+        " order by parked_at",
+        [endpoint.endpoint_id],
+    )
+
+
+def test_of_a_key_no_more_are_claimed_than_may_be_and_the_others_pass_them(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint, free = add_endpoint(superuser), add_endpoint(superuser)
+    _limit(superuser, endpoint, 2)
+    first = _add(superuser, endpoint, 5, "a", due_in_seconds=-60)
+    second = _add(superuser, endpoint, 3, "b", due_in_seconds=-30)
+    others = add_executions(superuser, free, 2)
+    token, ids = claim(worker, endpoint, free)
+    assert set(ids) == {*first[:2], *second[:2], *others}
+    assert (_parked(superuser, endpoint), in_flight(superuser, endpoint)) == ([*first[2:], second[2]], 4)
+    finalize(worker, token, [first[0]])
+    assert _parked(superuser, endpoint) == [*first[3:], second[2]], "the oldest of the key is let go"
+    again, ids = claim(worker, endpoint)
+    assert ids == [first[2]]
+    finalize(worker, again, ids, "PERMANENT")
+    finalize(worker, token, [first[1], *second[:2]])
+    assert _parked(superuser, endpoint) == []
+    assert set(claim(worker, endpoint)[1]) == {*first[3:], second[2]}
+
+
+def test_whatever_ends_or_gives_back_an_execution_lets_the_next_of_its_key_go(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    waiting = _add(superuser, endpoint, 6, "a")
+    token, ids = claim(worker, endpoint)
+    assert ids == waiting[:1]
+    finalize(worker, token, ids, "FAILED", retry=timedelta(hours=1))
+    token, ids = claim(worker, endpoint)
+    assert ids == waiting[1:2], "one that waits for its retry holds no place"
+    release(worker, token, ids)
+    token, ids = claim(worker, endpoint)
+    assert ids == waiting[1:2], "what was given back unsent is first again"
+    end_leases(superuser, ids)
+    assert expire(worker) == (1, 0)
+    token, ids = claim(worker, endpoint)
+    assert len(ids) == 1
+    superuser.execute('select kronos.cancel_executions(%s, \'{"code": "by_hand"}\')', [ids])
+    assert claim(worker, endpoint)[1] == [], "it is under way until its worker says so"
+    release(worker, token, ids)
+    _, ids = claim(worker, endpoint)
+    assert len(ids) == 1
+    assert in_flight(superuser, endpoint) == 1
+
+
+def test_a_run_that_is_replaced_gives_its_place_to_the_next(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    waiting = _add(superuser, endpoint, 2, "a")
+    key = uuid.uuid4()
+    superuser.execute(
+        "update kronos.execution_live set overlap_key = %s, overlap_nth = 1 where execution_id = %s", [key, waiting[0]]
+    )
+    assert claim(worker, endpoint)[1] == waiting[:1]
+    superuser.execute("select kronos.replace_runs(%s, 'infinity')", [key])
+    assert claim(worker, endpoint)[1] == waiting[1:]
+
+
+def test_what_waits_for_its_key_expires_is_cancelled_and_is_shown_as_queued(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    running, late, unwanted, last = _add(superuser, endpoint, 4, "a")
+    superuser.execute(
+        "update kronos.execution_live set deadline_at = kronos.now() + interval '1 hour' where execution_id = %s",
+        [late],
+    )
+    token, ids = claim(worker, endpoint)
+    assert (ids, _parked(superuser, endpoint)) == ([running], [late, unwanted, last])
+    assert superuser.execute(
+        "select status, status_reason ->> 'code', status_reason ->> 'concurrency_key', run_at <= now()"
+        " from kronos.active_executions where execution_id = %s",
+        [last],
+    ).fetchall() == [("QUEUED", "key_full", "a", True)]
+    superuser.execute(
+        "update kronos.execution_live set deadline_at = kronos.now() - interval '1 s' where execution_id = %s", [late]
+    )
+    expire(worker)
+    assert status_of(superuser, late) == "EXPIRED"
+    superuser.execute('select kronos.cancel_executions(%s, \'{"code": "by_hand"}\')', [[unwanted]])
+    assert status_of(superuser, unwanted) == "CANCELLED"
+    finalize(worker, token, ids)
+    assert claim(worker, endpoint)[1] == [last]
+
+
+def test_what_a_limit_held_back_goes_when_the_limit_is_raised_changed_or_taken_away(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    """It follows the template of now, and what is under way counts under the key that it was claimed with."""
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    _add(superuser, endpoint, 8, "a")
+    _add(superuser, endpoint, 2, "b")
+    assert (len(claim(worker, endpoint)[1]), len(_parked(superuser, endpoint))) == (2, 8)
+    _limit(superuser, endpoint, 3)
+    expire(worker)
+    assert (len(claim(worker, endpoint)[1]), len(_parked(superuser, endpoint))) == (3, 5)
+    _limit(superuser, endpoint, 2, "{{input.region}}")
+    expire(worker)
+    assert _parked(superuser, endpoint) == []
+    assert (len(claim(worker, endpoint)[1]), len(_parked(superuser, endpoint))) == (2, 3)
+    assert Counter(
+        values(superuser, "select concurrency_key from kronos.execution_live where claim_token is not null")
+    ) == {"a": 3, "b": 2, "eu": 2}
+    _limit(superuser, endpoint, None)
+    expire(worker)
+    token, ids = claim(worker, endpoint)
+    assert (len(ids), in_flight(superuser, endpoint)) == (3, 7)
+    finalize(worker, token, ids)
+    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 3
+
+
+def test_ten_thousand_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 2)
+    _add(superuser, endpoint, 10_000, "full", due_in_seconds=-60)
+    claims = 0
+    while len(_parked(superuser, endpoint)) < 9_998:
+        claim(worker, endpoint, quota=5)
+        claims += 1
+    assert claims <= 12, "each claim parks a thousand of them"
+    superuser.execute("vacuum (analyze) kronos.execution_live")
+    for nth in range(20):
+        _add(superuser, endpoint, 1, f"free{nth}")
+    claim(worker, endpoint, quota=2)
+    explained = run(
+        worker, "claim_executions", claim_params([endpoint], 5), "explain (analyze, buffers, timing off, format json) "
+    )
+    plan = explained[0][0][0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400
+    assert _running(superuser, endpoint).total() == 9
+    last = values(superuser, "select execution_id from kronos.execution_live where concurrency_key = 'full' limit 1")
+    ended = "delete from kronos.execution_live where execution_id = %s"
+    ((plan,),) = superuser.execute(f"explain (analyze, buffers, timing off, format json) {ended}", [last[0]]).fetchall()
+    assert plan[0]["Plan"]["Shared Hit Blocks"] < 100
+
+
+def _running(connection: psycopg.Connection, endpoint: EndpointRow) -> Counter[str]:
+    return Counter(
+        values(
+            connection,
+            "select concurrency_key from kronos.execution_live where endpoint_id = %s and claim_token is not null",
+            [endpoint.endpoint_id],
+        )
+    )
+
+
+def test_the_sweep_goes_round_all_keys_and_costs_nothing_where_none_is_full(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    for nth in range(70):
+        _add(superuser, endpoint, 2, f"k{nth:02}", due_in_seconds=nth - 200)
+    assert len(claim(worker, endpoint, quota=200)[1]) == 70
+    superuser.execute("update kronos.endpoint_gate set key_max = 2 where endpoint_id = %s", [endpoint.endpoint_id])
+    released: list[int] = []
+    while _parked(superuser, endpoint):
+        released.append(value(superuser, "select kronos.release_all_parked(false)"))
+    assert (sum(released), max(released) <= 32) == (70, True)
+    assert len(claim(worker, endpoint, quota=200)[1]) == 70
+
+
+def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, database_url: str) -> None:
+    """Six claimers of two endpoints, one of which is limited in other ways too: they end what they took, well or badly,
+    give it back, or are never heard of again. Of no key are more under way than may be, and all is delivered without
+    the sweep."""
+    workspace_id = add_workspace(superuser)
+    endpoints = [
+        add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100),
+        add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100, max_in_flight=4),
+    ]
+    for endpoint in endpoints:
+        _limit(superuser, endpoint, 2)
+        for customer in ("a", "b", 7):
+            _add(superuser, endpoint, 40, customer)
+    failures: list[BaseException] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        try:
+            with as_worker(database_url) as connection, psycopg.connect(database_url, autocommit=True) as undertaker:
+                left = "select exists (select from kronos.execution_live)"
+                while not failures and connection.execute(left).fetchone() == (True,):
+                    chance.shuffle(wanted := list(endpoints))
+                    token, ids = claim(connection, *wanted, quota=3)
+                    _end(connection, undertaker, chance, token, ids)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=[seed]) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    peaks: Counter[str] = Counter()
+    while any(thread.is_alive() for thread in threads):
+        for endpoint in endpoints:
+            peaks |= _running(superuser, endpoint)
+    assert failures == []
+    assert set(peaks) == {"a", "b", "7"}
+    assert max(peaks.values()) == 2
+    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 240
+    assert [in_flight(superuser, one) for one in endpoints] == [0, 0]
+
+
+def _end(
+    connection: psycopg.Connection,
+    undertaker: psycopg.Connection,
+    chance: random.Random,
+    token: UUID,
+    ids: Sequence[UUID],
+) -> None:
+    for execution_id in ids:
+        match chance.choices(["SUCCESS", "FAILED", "RELEASE", "CRASH"], [6, 1, 1, 1])[0]:
+            case "RELEASE":
+                release(connection, token, [execution_id])
+            case "CRASH":
+                end_leases(undertaker, [execution_id])
+                undertaker.execute("select kronos.expire_leases(1000, '-infinity')")
+            case status:
+                finalize(connection, token, [execution_id], status)
+
+
+async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_its_poll(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    async with Receiver(answer(), keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url)
+        _limit(superuser, endpoint, 1)
+        for customer in ("a", "b", None):
+            _add(superuser, endpoint, 15, customer)
+        await start(poll_seconds=60).started()
+        await until(lambda: value(superuser, "select count(*) from kronos.execution_live") == 0, "all of them")
+
+
+@pytest.mark.parametrize(
+    ("template_text", "input", "key"),
+    [
+        ("{{input.customer}}", {"customer": "a"}, "a"),
+        ("{{input.customer}}", {"customer": 7}, "7"),
+        ("{{input.customer}}", {"customer": None}, ""),
+        ("{{input.customer}}", [], ""),
+        ("{{input.items.1.id}}-{{ input.x | default: 5 }}", {"items": [{}, {"id": "é"}]}, "é-5"),
+        ("{{input.customer}}", {"customer": "x" * 256}, "x" * 256),
+        (
+            "{{input.customer}}",
+            {"customer": "x" * 257},
+            "sha256:",
+        ),
+    ],
+)
+def test_a_key_is_the_text_that_its_template_comes_to(
+    superuser: psycopg.Connection, template_text: str, input: Any, key: str
+) -> None:
+    found = value(
+        superuser,
+        "select kronos.concurrency_key(%s, %s)",
+        [Jsonb(template.key_parts(template_text)), Jsonb(input)],
+    )
+    if key.startswith("sha256:"):
+        assert (found[:7], len(found)) == ("sha256:", 71)
+    else:
+        assert found == key
