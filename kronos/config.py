@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     second."""
 
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
-    """Deliveries under way at once in one worker process. They wait for receivers, so it may be many times the
-    cores."""
+    """Deliveries of one workspace under way at once in one worker process; of all together a tenth more. They wait for
+    receivers, so it may be many times the cores."""
 
     worker_groups: Annotated[str, Field(pattern=rf"^({_GROUP}(,{_GROUP})*)?$")] = ""
     """The groups of endpoints that a worker delivers to, separated by commas; `default` is those that name none. None:

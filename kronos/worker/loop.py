@@ -166,8 +166,9 @@ class Loop:
     def _slot_freed(self) -> None:
         """Wake the loop when half of all slots are free, or when some have been free for long enough. What is kept for
         others counts only once the worker is stuck."""
-        free = self._free
-        if (self._has_room and not self._is_withheld) or free <= 0:
+        if self._has_room and not self._is_withheld:
+            return
+        if (free := self._free) <= 0:
             return
         beyond = free - self._shares.reserve
         is_quick = beyond > 0 or self._is_stuck

@@ -76,7 +76,12 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
             vault=vault,
         )
         of = f", of the groups {', '.join(groups)}" if groups else ""
-        _log.info("worker %s started: up to %d deliveries at once%s", worker_id, settings.worker_concurrency, of)
+        _log.info(
+            "worker %s started: up to %d deliveries of a workspace at once%s",
+            worker_id,
+            settings.worker_concurrency,
+            of,
+        )
         work = asyncio.create_task(
             _work(
                 loop,

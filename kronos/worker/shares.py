@@ -45,13 +45,19 @@ class Shares:
 
     def has_room(self, workspace_id: str, free: int) -> bool:
         """Whether it may have one of `free` slots."""
-        held = self.of(workspace_id)
-        return free > 0 and (held == 0 or (free + held) * self.concurrency // self.slots > held)
+        return self._alone(self.of(workspace_id), free) > 0
+
+    def _alone(self, held: int, free: int) -> int:
+        """How many more one has that is alone in turn."""
+        level = (free + held) * self.concurrency // self.slots
+        return level - held if level > held else int(held == 0 < free)
 
     def share_out(self, workspaces: Sequence[str], free: int) -> list[int]:
         """How many of `free` slots each of these may have, in its turn. None is left out that has nothing under way, as
         long as there are slots."""
         held = [self.of(workspace_id) for workspace_id in workspaces]
+        if len(held) == 1:  # mostly
+            return [self._alone(held[0], free)]
         filled, level, given = self._level(held, free)
         quotas = [0] * len(held)
         for place in filled:

@@ -1,9 +1,14 @@
 """What a worker costs that has nothing to do, however many workspaces and endpoints there are."""
 
+from typing import Any
+
 import psycopg
 
 from factory import add_endpoint
+from kronos.worker.link import Link, Outage
+from kronos.worker.wake import Wake
 from worker.protocol import FULL_LOOK, as_worker, run
+from worker.test_looks import _loop
 from worker.test_plans import _plan
 
 _MANY = """
@@ -27,6 +32,34 @@ def _pages(database_url: str, name: str, params: dict[str, object]) -> int:
             run(worker, name, params)
         top = _plan(worker, name, params)[0]
     return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
+
+
+class _Recording(Link):
+    """Remembers which statements were run."""
+
+    def __init__(self, database_url: str) -> None:
+        super().__init__(database_url, "test", Outage())
+        self.names: list[str] = []
+
+    async def texts(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
+        self.names.append(statement.name)
+        return await super().texts(statement, params, may_be_locked=may_be_locked)
+
+    async def rows(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
+        self.names.append(statement.name)
+        return await super().rows(statement, params, may_be_locked=may_be_locked)
+
+
+async def test_an_idle_workers_look_is_two_statements_with_ten_thousand_workspaces(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    superuser.execute(_MANY)
+    link, wake = _Recording(database_url), Wake(poll_seconds=60)
+    loop = _loop(link, wake)
+    await loop._look()
+    assert link.names == ["claims.upkeep", "claims.list_due_endpoints"]
+    assert not loop._rotation
+    await link.close()
 
 
 def test_a_look_and_the_upkeep_cost_the_same_with_ten_thousand_idle_workspaces(
