@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
 from kronos.delivery import template
-from sql_factory import value, values
+from sql_factory import buffers, value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
 
@@ -162,17 +162,17 @@ def test_what_a_limit_held_back_goes_when_the_limit_is_raised_changed_or_taken_a
     assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 3
 
 
-def test_ten_thousand_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
+def test_thousands_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
     endpoint = add_endpoint(superuser)
     _limit(superuser, endpoint, 2)
-    _add(superuser, endpoint, 10_000, "full", due_in_seconds=-60)
+    _add(superuser, endpoint, 3_000, "full", due_in_seconds=-60)
     claims = 0
-    while len(_parked(superuser, endpoint)) < 9_998:
+    while len(_parked(superuser, endpoint)) < 2_998:
         claim(worker, endpoint, quota=5)
         claims += 1
-    assert claims <= 12, "each claim parks a thousand of them"
+    assert claims <= 4, "each claim parks a thousand of them"
     superuser.execute("vacuum (analyze) kronos.execution_live")
     for nth in range(20):
         _add(superuser, endpoint, 1, f"free{nth}")
@@ -183,10 +183,11 @@ def test_ten_thousand_that_wait_for_their_key_are_not_read_by_the_claim_of_anoth
     plan = explained[0][0][0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400
     assert _running(superuser, endpoint).total() == 9
-    last = values(superuser, "select execution_id from kronos.execution_live where concurrency_key = 'full' limit 1")
-    ended = "delete from kronos.execution_live where execution_id = %s"
-    ((plan,),) = superuser.execute(f"explain (analyze, buffers, timing off, format json) {ended}", [last[0]]).fetchall()
-    assert plan[0]["Plan"]["Shared Hit Blocks"] < 100
+    let_go = f"select kronos.release_parked('{endpoint.endpoint_id}', 'full')"
+    assert value(superuser, let_go) == 0, "and its statements are planned"
+    superuser.execute("update kronos.endpoint_gate set key_max = 3 where endpoint_id = %s", [endpoint.endpoint_id])
+    assert buffers(superuser, let_go) < 150
+    assert len(_parked(superuser, endpoint)) == 2_997
 
 
 def _running(connection: psycopg.Connection, endpoint: EndpointRow) -> Counter[str]:
