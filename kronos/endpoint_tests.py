@@ -243,20 +243,11 @@ async def _awaited(view: WorkspaceView, execution_id: UUID, seconds: float) -> T
     until, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
     while (execution := await executions.get(view, execution_id)).completed_at is None:
         if time.monotonic() >= until:
-            return await _given_up(view, execution)
+            return TriedDelivery(execution=await executions.cancel_waiting(view, execution_id), attempt=None)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
     attempts = await executions.attempts(view, execution_id, limit=1, after=0)
     return TriedDelivery(execution=execution, attempt=attempts[0] if attempts else None)
-
-
-async def _given_up(view: WorkspaceView, execution: Execution) -> TriedDelivery:
-    """What no worker took is cancelled; what is under way goes on."""
-    try:
-        execution = await executions.cancel(view, execution.execution_id)
-    except errors.Conflict:
-        execution = await executions.get(view, execution.execution_id)
-    return TriedDelivery(execution=execution, attempt=None)
 
 
 @contextmanager

@@ -3,6 +3,7 @@ theirs."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
+from dataclasses import replace as replace_fields
 from datetime import datetime
 from uuid import UUID
 
@@ -115,6 +116,7 @@ _ENABLE = statement("endpoints.enable_endpoint", Switched)
 _DISABLE = statement("endpoints.disable_endpoint", Switched)
 _PLAIN = RetryPolicy()
 _ALWAYS = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
+_LATER_MEMBERS = ("connect_timeout_ms", "idle_timeout_ms")
 _MOST_LOOKS = 5  # at what it names, each after it was changed at the same time
 
 
@@ -124,8 +126,15 @@ async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str 
 
     Raises EndpointNotFound where the endpoint that the key made was deleted, no matter who has its name now.
     """
-    key = idempotency.key("endpoint", idempotency_key, new)
+    key = idempotency.key("endpoint", idempotency_key, _asked(new))
     return await idempotency.once(view, key, lambda: _create(view, new, key), lambda made: _made(view, new.name, made))
+
+
+def _asked(new: NewEndpoint) -> NewEndpoint:
+    """What makes two requests the same: a spec's members that say nothing are left out where the release before has
+    none of them, so that its keys are found."""
+    said = {name: value for name, value in new.spec.items() if name not in _LATER_MEMBERS or value is not None}
+    return replace_fields(new, spec=said)
 
 
 async def _made(view: WorkspaceView, name: str, endpoint_id: UUID) -> Endpoint:

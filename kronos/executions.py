@@ -56,6 +56,7 @@ _LAST_ATTEMPTS = statement("executions.list_last_attempts", Attempt)
 
 MOST_ATTEMPTS_TOLD = 200
 _CANCEL = statement("executions.cancel_execution", Moved)
+_CANCEL_WAITING = statement("executions.cancel_waiting", Moved)
 _RETRY = statement("executions.retry_execution", Retried)
 
 
@@ -174,6 +175,16 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
             f"execution {execution_id} is {status}: only one that has not ended can be cancelled",
             code="execution_not_cancellable",
         )
+    return execution[0]
+
+
+async def cancel_waiting(view: WorkspaceView, execution_id: UUID) -> Execution:
+    """Cancel an execution that no worker has taken; any other goes on, or stays as it ended. Raises
+    ExecutionNotFound."""
+    params = {"execution_id": execution_id}
+    _, execution = await view.write_then_read(_CANCEL_WAITING, params, GET, params)
+    if not execution:
+        raise _not_found(view, execution_id)
     return execution[0]
 
 

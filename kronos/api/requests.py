@@ -198,9 +198,14 @@ def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
     if both and body.max_in_flight != body.limits.max_in_flight:
         yield Fault(
             pointer="/limits/max_in_flight",
-            detail=f"{body.limits.max_in_flight} is another limit than max_in_flight, {body.max_in_flight}",
+            detail=f"{_said(body.limits.max_in_flight)} is another limit than max_in_flight, "
+            f"{_said(body.max_in_flight)}",
             hint="They are the same limit: leave one of them out.",
         )
+
+
+def _said(limit: int | None) -> str:
+    return "null" if limit is None else str(limit)
 
 
 _Check = tuple[str, Callable[[], object]]

@@ -79,7 +79,7 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             help="A secret that signs deliveries; again for more, the newest first. '' for none.",
         ),
         click.option("--group", help="The group of workers that deliver to it, by name; '': none."),
-        click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
+        click.option("--max-in-flight", type=int, help="Deliveries under way at once; 0: no limit."),
         click.option(
             "--rate",
             type=_Rate(),
@@ -275,7 +275,7 @@ def _changed(body: Json, options: Json) -> Json:
     changes = given(
         title=options["title"],
         retry_policy={**body.get("retry_policy", {}), **limits} or None,
-        max_in_flight=options["max_in_flight"],
+        max_in_flight=options["max_in_flight"] if options["max_in_flight"] != 0 else NULL,
         payload_spec=options["payload_spec"] if options["payload_spec"] != "" else NULL,
         config=options["config"] if options["config"] != "" else NULL,
         use=options["use"],

@@ -306,6 +306,8 @@ def status(api: Api, job: str) -> None:
         "next_run_at",
         "last_run_at",
         "overdue_seconds",
+        "waiting_seconds",
+        "warnings",
         "pg_cron",
         "last_24h",
         "ledger",

@@ -32,6 +32,7 @@ class DueEndpoint(NamedTuple):
     endpoint_id: str
     due_in_ms: float
     due_at: datetime
+    workspace_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

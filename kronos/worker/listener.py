@@ -66,6 +66,7 @@ class Listener:
         # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         self._watchdog.distrust()
         await self._watchdog.look(self._link)
+        self._wake.are_limits_new = True
         self._wake.now()  # what was sent while nobody listened
         while True:
             self._has_heard = False

@@ -21,6 +21,7 @@ from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
 from kronos.worker.rotation import SETTLED, Rotation
+from kronos.worker.shares import Shares
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
@@ -40,6 +41,9 @@ _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
 _ROOM_SECONDS = 0.003
+# A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
+# and make room for everyone.
+_STUCK_SECONDS = 0.1
 # A worker that is to stop, and waits for its deliveries, looks so often for those that were cancelled.
 _DRAINING_SECONDS = 1.0
 # Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
@@ -48,7 +52,8 @@ _TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
 
 
 class Loop:
-    """One worker's work. At most `concurrency` claims are being delivered, and as many results wait to be stored."""
+    """One worker's work. At most `concurrency` claims of a workspace are being delivered, a tenth more of all (Shares),
+    and as many results wait to be stored."""
 
     def __init__(
         self,
@@ -69,15 +74,17 @@ class Loop:
         self._worker_id = worker_id
         self._shortest_lease = lease
         self._shortest_lease_seconds = lease.total_seconds()
-        self._concurrency = concurrency
         self._held = 0  # claims whose result is not stored yet
-        self._undelivered = 0  # of these, those whose delivery has not ended
+        self._shares = Shares(concurrency)  # of these, those whose delivery has not ended
         self._wake = wake
         self._vault = vault or Vault()
-        self._rotation = Rotation()
+        self._rotation = Rotation(self._shares)
         self._targets: Cache[tuple[str, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
         self._has_room = True  # for a claim that is worth its round trip
         self._room_timer: asyncio.TimerHandle | None = None
+        self._is_timer_quick = False
+        self._is_stuck = False  # room was made though no workspace has all that it may have alone
+        self._is_withheld = False  # nobody in turn may have what is free
         self._drained: asyncio.Event | None = None
         self._owes_look = self._owes_turn = False
         self._is_stopping = self._has_ended = False
@@ -95,7 +102,7 @@ class Loop:
 
     @property
     def _free(self) -> int:
-        return min(self._concurrency - self._undelivered, 2 * self._concurrency - self._held)
+        return min(self._shares.slots - self._shares.under_way, 2 * self._shares.slots - self._held)
 
     async def run(self) -> None:
         """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
@@ -108,8 +115,9 @@ class Loop:
                 self._rotation.open_all()
             self._rotation.open_due()
             has_room = self._has_room and self._free > 0
+            has_turn = has_room and self._rotation.has_turn(self._free)
             is_look_due = has_room and self._wake.is_due
-            is_owed = (is_look_due and self._owes_look) or (self._owes_turn and bool(self._rotation))
+            is_owed = (is_look_due and self._owes_look) or (self._owes_turn and has_turn)
             if has_room and self._wake.has_told and not is_owed:
                 # What was just committed is claimed before the look that it asks for. The next turn is the look's, and
                 # the next claim is for those that wait in turn: else they wait as long as others are announced.
@@ -119,10 +127,11 @@ class Loop:
             elif is_look_due:
                 self._owes_look = False
                 await self._look()
-            elif has_room and self._rotation:
+            elif has_turn:
                 self._owes_turn = False
                 await self._claim()
             else:
+                self._is_withheld = has_room and bool(self._rotation)
                 await self._wake.wait(for_look=has_room, until=self._rotation.opens_at)
         self._has_ended = True
 
@@ -155,20 +164,30 @@ class Loop:
             self._drained.set()
 
     def _slot_freed(self) -> None:
-        """Wake the loop when half of all slots are free, or when some have been free for long enough."""
+        """Wake the loop when half of all slots are free, or when some have been free for long enough. What is kept for
+        others counts only once the worker is stuck."""
         free = self._free
-        if self._has_room or free <= 0:
+        if (self._has_room and not self._is_withheld) or free <= 0:
             return
-        if free * 2 >= self._concurrency:
+        beyond = free - self._shares.reserve
+        is_quick = beyond > 0 or self._is_stuck
+        if beyond * 2 >= self._shares.concurrency:
             self._make_room()
-        elif self._room_timer is None:
-            self._room_timer = asyncio.get_running_loop().call_later(_ROOM_SECONDS, self._make_room)
+        elif self._room_timer is None or (is_quick and not self._is_timer_quick):
+            self._end_timer()
+            seconds = _ROOM_SECONDS if is_quick else _STUCK_SECONDS
+            self._room_timer = asyncio.get_running_loop().call_later(seconds, self._make_room)
+            self._is_timer_quick = is_quick
 
-    def _make_room(self) -> None:
+    def _end_timer(self) -> None:
         if self._room_timer is not None:
             self._room_timer.cancel()
             self._room_timer = None
-        self._has_room = True
+
+    def _make_room(self) -> None:
+        self._end_timer()
+        self._has_room, self._is_withheld = True, False
+        self._is_stuck = self._free <= self._shares.reserve
         self._wake.poke()
 
     async def _look(self) -> None:
@@ -199,7 +218,7 @@ class Loop:
             self._wake.is_full_wanted |= is_full
             await self._link.pause()
             return
-        self._rotation.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)
+        self._rotation.offer({due.endpoint_id: due.workspace_id for due in found if due.due_in_ms <= 0})
         if is_full:
             self._rotation.look_fully(found)
             self._looked_fully_at = started
@@ -213,6 +232,8 @@ class Loop:
 
     async def _claim(self) -> None:
         wanted = self._rotation.next(self._free)
+        if not wanted:
+            return
         token = str(uuid4())
         # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier
         # than we think.
@@ -228,7 +249,7 @@ class Loop:
             self._wake.within(0)
             got = await self._recovered(wanted, token)
         self._held += len(got)
-        self._undelivered += len(got)
+        self._shares.began(claim.workspace_id for claim in got)
         self._has_room = False
         self._slot_freed()
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim), began_at=sent_at) for claim in got]
@@ -306,7 +327,7 @@ class Loop:
     def _start(self, leased: Leased, targets: Mapping[tuple[str, int], Target]) -> None:
         to = targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
         if self._is_stopping or not leased.covers_delivery:
-            self._undelivered -= 1
+            self._shares.ended(leased.claim.workspace_id)
             self.finalizer.give_back(leased)
             self._slot_freed()
             return
@@ -315,7 +336,7 @@ class Loop:
         begin(leased, to, self._transport, self._attempted, self._streams)
 
     def _attempted(self, leased: Leased, result: Result | None) -> None:
-        self._undelivered -= 1
+        self._shares.ended(leased.claim.workspace_id)
         self.finalizer.under_way.discard(leased)
         if result is not None:
             self.finalizer.put(leased, result)

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kronos.worker.claims import EVERYTHING, Claim, Closed, DueEndpoint, Wanted
+from kronos.worker.shares import UNKNOWN, Shares
 
 # A claimer that names every endpoint locks every limited gate and starves the others.
 _MOST_IN_ONE_CLAIM = 64
@@ -25,6 +26,11 @@ _FLOORS_OF_A_LOOK = 64
 # A slot that another worker gives back is that worker's to fill. Where it stops instead, or its lease runs out, nobody
 # says so: an endpoint that is full is tried again after this.
 _FULL_SECONDS = 1.0
+# Who announces work names the endpoint alone; of those that were claimed of last, its workspace is known.
+_MOST_KNOWN = 4096
+# Whatever was said of the next token: a limit that was changed while nobody listened, and a clock that was set forward,
+# open an endpoint as well.
+_LONGEST_CLOSED_SECONDS = 60.0
 
 
 class _Closing(NamedTuple):
@@ -52,10 +58,13 @@ _EVERYTHING = ReadFrom(EVERYTHING, EVERYTHING)
 
 
 class Rotation:
-    """Endpoints in turn; all of it a hint, which the next look at the database corrects."""
+    """Workspaces in turn, and in each its endpoints; all of it a hint, which the next look at the database corrects."""
 
-    def __init__(self) -> None:
-        self._turn: OrderedDict[str, None] = OrderedDict()
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        self._turn: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
+        self._workspaces: dict[str, str] = {}  # of the endpoints that are in turn
+        self._known: OrderedDict[str, str] = OrderedDict()
         # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
         self._short: set[str] = set()
         # Endpoints that their limits close, and the first of the times at which one opens. Who waited longer for a slot
@@ -70,28 +79,58 @@ class Rotation:
     def __bool__(self) -> bool:
         return bool(self._turn)
 
-    def offer(self, endpoints: Iterable[str]) -> None:
-        """All that have something to claim, as a look found them: they come last, those that are in it keep their
-        turn."""
+    def has_turn(self, free: int) -> bool:
+        """Whether any of them may have one of `free` slots."""
+        return any(self._shares.has_room(workspace_id, free) for workspace_id in self._turn)
+
+    def offer(self, endpoints: Mapping[str, str]) -> None:
+        """All that have something to claim (endpoint -> workspace), as a look found them: they come last, those that
+        are in it keep their turn."""
         self._short.clear()
-        for endpoint_id in endpoints:
+        for endpoint_id, workspace_id in endpoints.items():
             if endpoint_id not in self._closed:
-                self._turn.setdefault(endpoint_id)
+                self._put(endpoint_id, workspace_id)
 
     def offer_first(self, endpoints: Iterable[str]) -> None:
         """Someone says that these have something to claim: it is their turn."""
         for endpoint_id in endpoints:
             if endpoint_id not in self._closed:
-                self._turn[endpoint_id] = None
-                self._turn.move_to_end(endpoint_id, last=False)
+                workspace_id = self._put(endpoint_id)
+                self._turn[workspace_id].move_to_end(endpoint_id, last=False)
+                self._turn.move_to_end(workspace_id, last=False)
+
+    def _put(self, endpoint_id: str, workspace_id: str | None = None) -> str:
+        """Into its workspace's turn, if it is not there: last. Returns the workspace, as far as it is known."""
+        before = self._workspaces.get(endpoint_id)
+        workspace_id = workspace_id or before or self._known.get(endpoint_id, UNKNOWN)
+        if before != workspace_id:
+            self._take_out(endpoint_id)
+            self._workspaces[endpoint_id] = workspace_id
+            self._turn.setdefault(workspace_id, OrderedDict())[endpoint_id] = None
+        return workspace_id
+
+    def _take_out(self, endpoint_id: str) -> None:
+        if (workspace_id := self._workspaces.pop(endpoint_id, None)) is not None:
+            of_it = self._turn[workspace_id]
+            del of_it[endpoint_id]
+            if not of_it:
+                del self._turn[workspace_id]
+
+    def _know(self, endpoint_id: str, workspace_id: str) -> None:
+        self._known[endpoint_id] = workspace_id
+        self._known.move_to_end(endpoint_id)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        if endpoint_id in self._workspaces:
+            self._put(endpoint_id, workspace_id)
 
     def offer_again(self, ended: Mapping[str, str]) -> None:
         """A run of each of these limited endpoints (endpoint -> workspace) has ended: where one had come up short, or
         it or its workspace was full, there is room now."""
-        for endpoint_id in ended:
+        for endpoint_id, workspace_id in ended.items():
             if endpoint_id in self._short and endpoint_id not in self._closed:
                 self._short.discard(endpoint_id)
-                self._turn.setdefault(endpoint_id)
+                self._put(endpoint_id, workspace_id)
         if self._closed:
             workspaces = set(ended.values())
             self._open([one for one, closing in self._closed.items() if closing.workspace_id in workspaces])
@@ -103,7 +142,8 @@ class Rotation:
         for one in sorted(closed, key=lambda one: one.endpoint_id in taken):
             is_full = one.opens_in_ms is None
             seconds = _FULL_SECONDS if one.opens_in_ms is None else one.opens_in_ms / 1000
-            self._turn.pop(one.endpoint_id, None)
+            seconds = min(seconds, _LONGEST_CLOSED_SECONDS)
+            self._take_out(one.endpoint_id)
             self._closed[one.endpoint_id] = _Closing(now + seconds, one.workspace_id if is_full else None)
             self._opens_at = min(self._opens_at, now + seconds)
 
@@ -126,7 +166,7 @@ class Rotation:
         for endpoint_id in endpoints:
             del self._closed[endpoint_id]
             self._short.discard(endpoint_id)
-            self._turn.setdefault(endpoint_id)
+            self._put(endpoint_id)
         self._opens_at = min((closing.opens_at for closing in self._closed.values()), default=math.inf)
 
     def look_fully(self, found: Iterable[DueEndpoint]) -> None:
@@ -152,18 +192,28 @@ class Rotation:
         }
 
     def next(self, free: int) -> list[Wanted]:
-        """The endpoints whose turn it is, with `free` shared out among them exactly. They go to the end."""
-        count = min(free, len(self._turn), _MOST_IN_ONE_CLAIM)
-        if count == 0:
-            return []
-        share, rest = divmod(free, count)
+        """The endpoints whose turn it is, with `free` shared out among their workspaces, and each share among the
+        workspace's endpoints exactly. They go to the end."""
+        sharing = list(islice((one for one in self._turn if self._shares.has_room(one, free)), _MOST_IN_ONE_CLAIM))
+        wanted: list[Wanted] = []
+        for workspace_id, quota in zip(sharing, self._shares.share_out(sharing, free), strict=True):
+            if quota:
+                wanted += self._wanted_of(workspace_id, quota, most=_MOST_IN_ONE_CLAIM // len(sharing))
+        return wanted
+
+    def _wanted_of(self, workspace_id: str, quota: int, *, most: int) -> list[Wanted]:
+        self._turn.move_to_end(workspace_id)
+        endpoints = self._turn[workspace_id]
+        count = min(quota, len(endpoints), most)
+        share, rest = divmod(quota, count)
         wanted = []
         for place in range(count):
-            endpoint_id, _ = self._turn.popitem(last=False)
-            self._turn[endpoint_id] = None
-            quota = share + (1 if place < rest else 0)
+            endpoint_id, _ = endpoints.popitem(last=False)
+            endpoints[endpoint_id] = None
             due_at, rank = self._floors.get(endpoint_id, _EVERYTHING)
-            wanted.append(Wanted(endpoint_id=endpoint_id, quota=quota, floor=due_at, rank=rank))
+            wanted.append(
+                Wanted(endpoint_id=endpoint_id, quota=share + (1 if place < rest else 0), floor=due_at, rank=rank)
+            )
         return wanted
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim], closed: Sequence[Closed] = ()) -> None:
@@ -173,6 +223,7 @@ class Rotation:
         for claim in claims:
             taken.setdefault(claim.endpoint_id, []).append(claim)
         for endpoint_id, of_it in taken.items():
+            self._know(endpoint_id, of_it[0].workspace_id)
             due_at = max(claim.due_at for claim in of_it)
             rank = max(claim.due_at - _STEP * (claim.priority or 0) for claim in of_it)
             before = self._floors.get(endpoint_id, _EVERYTHING)
@@ -190,5 +241,5 @@ class Rotation:
     def _drop_short(self, wanted: Sequence[Wanted], taken: Mapping[str, int]) -> None:
         for one in wanted:
             if taken.get(one.endpoint_id, 0) < one.quota:
-                self._turn.pop(one.endpoint_id, None)
+                self._take_out(one.endpoint_id)
                 self._short.add(one.endpoint_id)

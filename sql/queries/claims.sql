@@ -75,7 +75,7 @@ with recursive known as materialized (
 select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kept_off.paused_until,
                                                          '1970-01-01 00:00:00+00')
                                      - kronos.now()) * 1000)::double precision as due_in_ms,
-       greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
+       greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at, waiting.workspace_id
   from waiting
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
@@ -295,12 +295,14 @@ select execution_id from result where execution_id not in (select execution_id f
 -- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
 -- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
 -- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
--- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate.
+-- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one is
+-- noted it gives back all slots of the batch (released runs in any case, as what changes something does, and
+-- asks for noted).
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
 -- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
 -- was ended before (judge_unapplied says by whom).
--- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the
--- planner takes the index of all leases for each row.
+-- Lock order: executions ascending, then gates ascending, then workspaces' gates ascending. "is not distinct
+-- from" on purpose: with "=" the planner takes the index of all leases for each row.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
@@ -335,8 +337,9 @@ with result as materialized (
                             and live.claim_token is not distinct from result.token
                             for update) as live
 ), slot as materialized (
-    select taken.endpoint_id, taken.executions, taken.is_noted
-      from (select endpoint_id, count(*)::integer as executions, bool_or(is_noted) as is_noted
+    select taken.*
+      from (select endpoint_id, count(*)::integer as executions,
+                   bool_or(bool_or(is_noted)) over () as is_noted      -- by one of the two that change gates
               from held
              where holds_slot or is_noted
              group by endpoint_id
@@ -344,19 +347,18 @@ with result as materialized (
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
-), noted as materialized (      -- these gates, it changes
+), noted as materialized (
     select kronos.note_outcomes(array_agg(endpoint_id), array_agg(endpoint_version), array_agg(status),
                                 array_agg(new_error), array_agg(slow_ms), array_agg(is_gone),
                                 array_agg(holds_slot))
       from held
       join slot using (endpoint_id)
-     where slot.is_noted
-    having count(*) > 0
+    having bool_or(slot.is_noted)
 ), released as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
       from slot
-     where gate.endpoint_id = slot.endpoint_id and not is_noted
+     where gate.endpoint_id = slot.endpoint_id and (table noted) is null
 ), ended as (
     delete from kronos.execution_live as live
      using held
@@ -392,7 +394,7 @@ with result as materialized (
            request, response, new_error, endpoint_version
       from held
 )
-select execution_id, verdict from held where (select count(*) from noted) >= 0;
+select execution_id, verdict from held;
 
 -- name: list_locked
 -- Of these executions, those that another session has locked at this moment, or whose endpoint's or

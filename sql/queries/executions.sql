@@ -68,6 +68,24 @@ select attempt_number, status, started_at, completed_at, duration_ms, null::json
 select %(execution_id)s::uuid as execution_id
  where kronos.cancel_execution(%(execution_id)s);
 
+-- name: cancel_waiting
+-- Of a test that was waited for long enough: cancelled where no worker has taken it. No row: one has, or it
+-- has ended.
+with waiting as materialized (
+    select execution_id
+      from kronos.execution_live
+     where execution_id = %(execution_id)s
+       and workspace_id = kronos.current_workspace_id()
+       and claim_token is null
+       for update
+)
+select waiting.execution_id
+  from waiting
+ cross join lateral kronos.cancel_executions(array[waiting.execution_id],
+                                             jsonb_build_object('code', 'cancelled', 'detail',
+                                                                'no worker took it in time; health and usage '
+                                                                'of the endpoint, and explain, say why'));
+
 -- name: retry_execution
 -- One row: null where a failed, cancelled or expired execution is due again, under its own id; else why not.
 with retried as materialized (

@@ -219,6 +219,16 @@ def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(call
     assert caller.client.get(f"{caller.base}/endpoints/n").json() == other
 
 
+def test_an_endpoint_that_the_release_before_made_is_found_by_its_key(caller: Caller) -> None:
+    """What is kept of the request is what that release kept of it: fields that came since say nothing."""
+    body = {"name": "n", "type": "HTTP", "spec": {"url": "https://example.com/a"}}
+    caller.post("/endpoints", body, Idempotency_Key="before").raise_for_status()
+    kept = caller.superuser.execute(
+        "select encode(request_sha256, 'hex') from kronos.idempotency_keys where idempotency_key = 'before'"
+    ).fetchall()
+    assert kept == [("e3c9032613b562463b52e4804be98f743d83529fa9a97459b37d53691b071c10",)]
+
+
 def test_a_call_that_was_refused_has_not_used_its_key(caller: Caller) -> None:
     job_id, waiting = (
         job(caller),

@@ -52,6 +52,22 @@ def test_a_limit_that_is_none_is_refused(api: httpx.Client, workspace: str, limi
     assert api.get(path).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("said", "other", "told"),
+    [
+        (5, None, "null is another limit than max_in_flight, 5"),
+        (None, 5, "5 is another limit than max_in_flight, null"),
+    ],
+)
+def test_an_edited_copy_that_changes_one_of_the_two_spellings_is_refused_in_jsons_words(
+    api: httpx.Client, workspace: str, said: int | None, other: int | None, told: str
+) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints/limited"
+    copy = api.put(path, json=HTTP).json()
+    refused = api.put(path, json=copy | {"max_in_flight": said, "limits": {"max_in_flight": other, "rate": None}})
+    assert (refused.status_code, refused.json()["errors"][0]["detail"]) == (422, told)
+
+
 def test_a_workspaces_limit_is_set_shown_and_taken_away(api: httpx.Client, workspace: str) -> None:
     path = f"/v1/workspaces/{workspace}"
     limited = api.patch(path, json={"max_concurrency": 50})

@@ -269,6 +269,8 @@ DONE: dict[str, dict[str, Any]] = {
     "POST /backfills/{backfill}/cancel": {},
     "POST /endpoints": HTTP | {"name": "fresh"},
     "PUT /endpoints/sink": HTTP,
+    "POST /endpoints/sink/disable": {},
+    "POST /endpoints/sink/enable": {},
     "DELETE /endpoints/fresh": {},
     "PUT /retention": {"success_days": 7},
     "PATCH ": {"name": "halted"},

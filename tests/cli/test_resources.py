@@ -71,6 +71,21 @@ def test_an_endpoint_is_disabled_and_enabled_and_its_policy_is_edited(kronos: Kr
     assert (refused.exit_code, "no JSON object" in refused.output) == (2, True)
 
 
+def test_an_endpoints_limits_are_set_edited_and_taken_away(kronos: Kronos) -> None:
+    kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--rate", "100/60/10", "--max-in-flight", "5")
+    slower: Any = answered(kronos("endpoint", "edit", "hook", "--rate", "50/60", "--json"))
+    assert slower["limits"] == {"max_in_flight": 5, "rate": {"count": 50, "per_seconds": 60, "burst": 1}}
+    free: Any = answered(kronos("endpoint", "edit", "hook", "--max-in-flight", "0", "--rate", "", "--json"))
+    assert (free["limits"], free["usage"]) == ({"max_in_flight": None, "rate": None}, None)
+
+
+def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:
+    kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
+    kronos("job", "create", "report", "--endpoint", "hook", "--cron", "0 9 * * 1")
+    kronos("endpoint", "disable", "hook")
+    assert "the endpoint hook is DISABLED since" in kronos("job", "status", "report").stdout
+
+
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
                   '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title",

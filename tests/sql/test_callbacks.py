@@ -1,5 +1,6 @@
 """What the end of a run sets off: once, whatever ends it and whatever crashes, and apart from the run itself."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +15,7 @@ from psycopg.types.json import Jsonb
 from callback_rows import callbacks_of, claim, end, fail, make_job, run, run_chained, succeed, to_endpoint
 from factory import EndpointRow, add_endpoint, add_workspace, status_of
 from kronos import sql
-from sql_factory import Connection, acting_as, records, value, values
+from sql_factory import Connection, acting_as, await_lock, records, value, values
 
 _EVENTS = ("on_success", "on_failure")
 _CANCELLED = Jsonb({"code": "cancelled", "detail": "by hand"})
@@ -317,6 +318,7 @@ def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, datab
         other.execute("select from kronos.jobs where job_id = %s for update", [second])
         run_chained(calling.connection)
         assert callbacks_of(calling.connection, execution_id)[0]["status"] is None
+        other.rollback()  # its lock is gone with the answer; a session that is closed ends when its server sees it
     calling.connection.execute("update kronos.callbacks set due_at = kronos.now()")
     run_chained(calling.connection)
     assert callbacks_of(calling.connection, execution_id)[0]["status"] == "QUEUED"
@@ -447,6 +449,32 @@ def test_two_sessions_that_would_make_a_cycle_together_do_not(calling: Calling, 
         other.commit()
     with pytest.raises(psycopg.Error, match="second -> first -> second"):
         calling.connection.execute(_REPLACE, edit)
+
+
+def test_a_job_that_is_being_cancelled_is_named_by_no_other(calling: Calling, database_url: str) -> None:
+    calling.job(name="first")
+    second = calling.job(name="second")
+    refused: list[psycopg.Error] = []
+
+    def name_it(connection: Connection) -> None:
+        try:
+            connection.execute(
+                "update kronos.jobs set on_success = %s where name = 'first'", [Jsonb({"job": "second"})]
+            )
+        except psycopg.Error as error:
+            refused.append(error)
+
+    with psycopg.connect(database_url) as cancelling, psycopg.connect(database_url, autocommit=True) as naming:
+        enter = "select set_config('kronos.workspace_id', %s, true)"
+        cancelling.execute(enter, [str(calling.endpoint.workspace_id)])
+        cancelling.execute("select kronos.settle_version(%s, null)", [second])
+        cancelling.execute("select kronos.cancel_job()")
+        thread = threading.Thread(target=name_it, args=[naming])
+        thread.start()
+        await_lock(calling.connection, naming, kind="advisory")
+        cancelling.commit()
+        thread.join()
+    assert [error.diag.message_primary for error in refused] == ["no live CRON job 'second' in this workspace"]
 
 
 def test_an_unchanged_callback_is_not_judged_again(calling: Calling) -> None:

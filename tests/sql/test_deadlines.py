@@ -185,6 +185,23 @@ def test_as_many_as_are_asked_for_end_at_once_the_oldest_first(superuser: Connec
     assert (expired(superuser), expired(superuser)) == (3, 0)
 
 
+def test_one_that_cannot_end_stops_no_other_nor_the_leases(superuser: Connection, endpoint: EndpointRow) -> None:
+    *ids, lost = add_executions(superuser, endpoint, 6)
+    for execution_id in ids:
+        late(superuser, execution_id)
+    superuser.execute(
+        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = kronos.now(),"
+        " attempt_count = 1, visible_at = kronos.now() - interval '1 s' where execution_id = %s",
+        [lost],
+    )
+    superuser.execute(
+        f"alter table kronos.execution_done add constraint no_bad check (execution_id <> '{ids[2]}') not valid"
+    )
+    assert value(superuser, "select requeued from kronos.upkeep(100)") == 1
+    left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
+    assert left == sorted([ids[2], lost])
+
+
 def test_the_lease_keeper_expires_what_no_worker_is_left_to(superuser: Connection, endpoint: EndpointRow) -> None:
     (execution_id,) = add_executions(superuser, endpoint)
     late(superuser, execution_id)

@@ -124,8 +124,33 @@ def test_callbacks_are_kept_and_judged(shared: Connection, app: App) -> None:
         app.enqueue(app.endpoint, on_success={})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "on_success")
     with pytest.raises(psycopg.Error, match="no endpoint 'nowhere' in this workspace") as refused:
-        app.enqueue_many({"endpoint": app.endpoint, "on_success": {"endpoint": "nowhere"}})
+        app.enqueue(app.endpoint, on_success={"endpoint": "nowhere"})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR034", "on_success.endpoint")
+
+
+@pytest.mark.parametrize(
+    ("callback", "member", "fault"),
+    [({"endpoint": "nowhere"}, "endpoint", "no endpoint 'nowhere' in this workspace"),
+     ({"job": "nowhere"}, "job", "no live CRON job 'nowhere' in this workspace")],
+)  # fmt: skip
+def test_a_callback_to_what_is_not_there_says_of_which_job(
+    app: App, callback: dict[str, str], member: str, fault: str
+) -> None:
+    plain = {"endpoint": app.endpoint}
+    error = refused(app, plain, plain | {"name": "n", "on_success": plain, "on_failure": callback})
+    assert str(error).startswith(f"jobs[1].on_failure.{member}: {fault}\n")
+    assert (error.sqlstate, error.diag.column_name) == ("KR034", f"on_failure.{member}")
+    assert error.diag.message_hint
+
+
+def test_members_of_a_callback_that_are_null_are_not_there_as_over_http(shared: Connection, app: App) -> None:
+    callback = {"endpoint": app.endpoint, "job": None, "input": None, "statuses": None}
+    (made,) = app.enqueue_many({"endpoint": app.endpoint, "on_failure": callback})
+    assert job(shared, made)["on_failure"] == {"endpoint": app.endpoint}
+    error = refused(
+        app, {"endpoint": app.endpoint, "on_failure": {"endpoint": app.endpoint, "statuses": ["FAILED"] * 4}}
+    )
+    assert (error.sqlstate, error.diag.column_name) == ("KR025", "on_failure.statuses")
 
 
 @pytest.mark.parametrize("is_many", [True, False])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from factory import add_endpoint
+from factory import add_endpoint, add_executions
 from sql_factory import Connection, acting_as, buffers, value, values
 
 MINUTE = timedelta(minutes=1)
@@ -184,3 +184,31 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
         cost(first + MINUTES * MINUTE)
         after = cost(first + MINUTES * MINUTE)
     assert {what: (before[what], read) for what, read in after.items() if read > 2 * before[what] + FEW} == {}
+
+
+def test_a_workers_upkeep_costs_the_same_whatever_had_a_deadline_or_was_chained(
+    superuser: Connection, database_url: str
+) -> None:
+    """While the reader reads: each run of the minutes before had its deadline, and was delivered, and set off one."""
+    endpoint = add_endpoint(superuser)
+    look = "select kronos.upkeep(1000, false, false)"
+    superuser.execute(look)
+    before = buffers(superuser, look)
+    with reading(database_url):
+        for nth in range(10):
+            add_executions(superuser, endpoint, 500)
+            superuser.execute(
+                "update kronos.execution_live set deadline_at = kronos.now() - %s * interval '1 minute'", [10 - nth]
+            )
+            superuser.execute(
+                "insert into kronos.callbacks (execution_id, workspace_id, caused_by, caused_by_job_id, event, depth,"
+                " first_version_id, due_at) select execution_id, workspace_id, execution_id, job_id, 'on_success', 1,"
+                " job_id, kronos.now() - %s * interval '1 minute' from kronos.execution_live",
+                [10 - nth],
+            )
+            superuser.execute("update kronos.callbacks set due_at = null")
+            superuser.execute("delete from kronos.execution_live")
+        superuser.execute("vacuum analyze kronos.execution_live, kronos.callbacks")
+        superuser.execute(look)
+        after = buffers(superuser, look)
+    assert after <= 2 * before + FEW

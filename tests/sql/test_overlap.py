@@ -227,15 +227,18 @@ def test_replace_says_of_a_lost_run_that_it_was_lost(ticking: Callable[..., Tick
     assert one.statuses() == ["CANCELLED", "QUEUED"]
 
 
-@pytest.mark.parametrize("locked", ["execution_live", "endpoint_gate"])
+@pytest.mark.parametrize("locked", ["execution_live", "endpoint_gate", "workspace_gate"])
 def test_replace_waits_for_nobody_and_ends_a_little_later_what_was_locked(
     ticking: Callable[..., Ticking], superuser: Connection, database_url: str, locked: str
 ) -> None:
     one = ticking("REPLACE", endpoint=add_endpoint(superuser, max_in_flight=5))
+    workspace_id = one.endpoint.workspace_id
+    superuser.execute("update kronos.workspaces set max_concurrency = 5 where workspace_id = %s", [workspace_id])
     token = one.run_one()
     (old,) = live(one.connection, one.job_id)
     with psycopg.connect(database_url) as holder:
-        holder.execute(f"select from kronos.{locked} where endpoint_id = %s for update", [one.endpoint.endpoint_id])
+        holder.execute(f"select from kronos.{locked} where workspace_id = %s for update", [workspace_id])
+        one.connection.execute("set lock_timeout = '5s'")  # it fails then, and does not wait for ever
         new = one.one_tick()
         assert (new["status_reason"]["code"], new["status_reason"]["running"]) == (
             "overlap_waiting",

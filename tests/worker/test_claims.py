@@ -16,6 +16,7 @@ from kronos.worker.arrays import Documents
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.rotation import Rotation
+from kronos.worker.shares import Shares
 from worker.protocol import EVERYTHING, as_worker, claim
 
 
@@ -111,7 +112,7 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     claimed, _ = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
     assert {UUID(one.execution_id) for one in claimed} == set(ids)
     assert {UUID(one.execution_id) for one in await claims.recover(link, wanted, token=token)} == set(ids)
-    rotation = Rotation()
+    rotation = Rotation(Shares(100))
     rotation.claimed(wanted, claimed)
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
         map(str, ids), "SUCCESS"

@@ -188,6 +188,58 @@ def test_what_an_older_version_met_is_not_held_against_the_present_one(
     assert state(superuser, endpoint) == ("HEALTHY", False, 0)
 
 
+def test_what_is_no_failure_of_the_endpoint_disables_nothing_however_late_it_comes(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    clock = Clock(superuser)
+    endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
+    add_executions(superuser, endpoint)
+    for _ in range(3):
+        fail(worker, endpoint)
+    clock.step(2 * HOUR)
+    fail(worker, endpoint, errors=psycopg.types.json.Jsonb({"type": "worker_stopped", "message": "…"}))
+    assert state(superuser, endpoint) == ("FAILING", False, 3)
+
+
+def test_a_new_version_begins_the_streak_anew(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+    clock = Clock(superuser)
+    endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
+    add_executions(superuser, endpoint)
+    fail(worker, endpoint)
+    fail(worker, endpoint)
+    clock.step(2 * HOUR)
+    superuser.execute("insert into kronos.endpoint_versions select endpoint_id, 2, workspace_id, spec, retry_policy,"
+                      " timeout_ms, max_attempts, max_crashes, kronos.now() from kronos.endpoint_versions"
+                      " where endpoint_id = %s", [endpoint.endpoint_id])  # fmt: skip
+    superuser.execute("update kronos.endpoints set version = 2 where endpoint_id = %s", [endpoint.endpoint_id])
+    superuser.execute(
+        "update kronos.endpoint_gate set latest_version = 2 where endpoint_id = %s", [endpoint.endpoint_id]
+    )
+    fail(worker, endpoint)
+    assert state(superuser, endpoint) == ("FAILING", False, 1)
+    clock.step(HOUR)
+    fail(worker, endpoint)
+    fail(worker, endpoint)
+    assert state(superuser, endpoint) == ("DISABLED", True, 3)
+
+
+def test_what_a_slow_answer_asked_for_is_waited_for_by_the_first_try_as_well(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    clock = Clock(superuser)
+    endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
+    add_executions(superuser, endpoint)
+    fail(worker, endpoint)
+    fail(worker, endpoint)
+    clock.step(HOUR)
+    fail(worker, endpoint, slow_ms=3_600_000)
+    assert state(superuser, endpoint) == ("DISABLED", True, 3)
+    clock.step(59 * MINUTE)
+    assert claim(worker, endpoint)[1] == []
+    clock.step(2 * MINUTE)
+    assert len(claim(worker, endpoint)[1]) == 1
+
+
 def test_one_delivery_is_tried_each_probe_seconds_and_its_success_enables(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:

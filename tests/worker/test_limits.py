@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
@@ -20,7 +21,8 @@ from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in_flight
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
-from sql_factory import value, values
+from kronos.worker.shares import Shares
+from sql_factory import await_lock, value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
 
@@ -248,6 +250,49 @@ def _end(
                 finalize(connection, token, [execution_id], status)
 
 
+def test_batches_of_failures_over_several_workspaces_take_their_gates_in_one_order(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    """Their endpoints' order is another than their workspaces'."""
+    low, high = sorted([add_workspace(superuser), add_workspace(superuser)])
+    for workspace_id in (low, high):
+        _limit(superuser, workspace_id, 10)
+    batches: list[list[EndpointRow]] = [[], []]
+    for batch, order in zip(batches, ((low, high), (high, low)), strict=True):
+        batch.append(add_endpoint(superuser, order[0]))
+        while len(batch) < 2:
+            made = add_endpoint(superuser, order[1])
+            batch += [made] * (made.endpoint_id > batch[0].endpoint_id)
+    for endpoint in (*batches[0], *batches[1]):
+        add_executions(superuser, endpoint)
+    failures: list[BaseException] = []
+
+    def end(connection: psycopg.Connection, token: UUID, ids: list[UUID]) -> None:
+        try:
+            finalize(connection, token, ids, "FAILED")
+        except psycopg.Error as error:
+            failures.append(error)
+
+    with (
+        psycopg.connect(database_url) as holder,
+        as_worker(database_url) as first,
+        as_worker(database_url) as second,
+    ):
+        claims = [claim(first, *batch) for batch in batches]
+        assert [len(ids) for _, ids in claims] == [2, 2]
+        holder.execute("select from kronos.workspace_gate where workspace_id = %s for update", [low])
+        threads = []
+        for connection, (token, ids) in zip((first, second), claims, strict=True):
+            threads.append(threading.Thread(target=end, args=[connection, token, ids]))
+            threads[-1].start()
+            await_lock(superuser, connection)
+        holder.rollback()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert [_counted(superuser, one) for one in (low, high)] == [0, 0]
+
+
 def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
 ) -> None:
@@ -267,6 +312,89 @@ def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
     other.rollback()
     assert (run(worker, "list_locked", asked), len(claim(worker, limited)[1])) == ([], 3)
     finalize(worker, token, running)
+
+
+def test_what_ends_in_two_workspaces_takes_their_gates_in_one_order(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection, database_url: str
+) -> None:
+    """Failures, whose endpoints' health is written one by one: two such batches would wait for each other."""
+    first, last = sorted([add_workspace(superuser), add_workspace(superuser)])
+    endpoints = [add_endpoint(superuser, last), add_endpoint(superuser, first)]
+    while endpoints[0].endpoint_id > endpoints[1].endpoint_id:
+        endpoints = [add_endpoint(superuser, last), add_endpoint(superuser, first)]
+    for endpoint in endpoints:
+        _limit(superuser, endpoint.workspace_id, 5)
+        add_executions(superuser, endpoint, 1)
+    token, claimed = claim(worker, *endpoints)
+    other.execute("select from kronos.workspace_gate where workspace_id = %s for update", [first])
+    with ThreadPoolExecutor() as beside:
+        ending = beside.submit(finalize, worker, token, claimed, "FAILED")
+        await_lock(superuser, worker)
+        free = values(superuser, "select workspace_id from kronos.workspace_gate for update skip locked")
+        other.rollback()
+        assert set(ending.result().values()) == {"RETRY"}
+    assert free == [last]
+    assert [_counted(superuser, one) for one in (first, last)] == [0, 0]
+
+
+def test_an_endpoint_on_trial_gives_one_delivery_whatever_limits_it_has_beside(
+    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
+) -> None:
+    """Four claimers at once: one of its executions is under way, and of its workspace as many as may be."""
+    clock, workspace_id = Clock(superuser), add_workspace(superuser)
+    tried, sibling = add_endpoint(superuser, workspace_id, max_in_flight=5), add_endpoint(superuser, workspace_id)
+    add_executions(superuser, tried, 10)
+    add_executions(superuser, sibling, 10)
+    _limit(superuser, workspace_id, 3)
+    _set_rate(superuser, tried, 1000, 1, 100)
+    token, (slowed,) = claim(worker, tried, quota=1)
+    finalize(worker, token, [slowed], "FAILED", slow_ms=30_000)
+    clock.step(timedelta(seconds=31))
+
+    def take(_: int) -> list[tuple[UUID, list[UUID]]]:
+        with as_worker(database_url) as connection:
+            return [claim(connection, sibling, tried, quota=2) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as claimers:
+        taken = [each for all_of_one in claimers.map(take, range(4)) for each in all_of_one]
+    assert (in_flight(superuser, tried), _counted(superuser, workspace_id)) == (1, 3)
+    for token, ids in taken:
+        finalize(worker, token, ids)
+    assert (in_flight(superuser, tried), _counted(superuser, workspace_id)) == (0, 0)
+    assert len(claim(worker, tried, quota=10)[1]) == 3
+
+
+def test_who_gave_all_that_is_due_is_not_closed_where_slots_are_left(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    workspace_id = add_workspace(superuser)
+    endpoints = [add_endpoint(superuser, workspace_id, max_in_flight=5) for _ in range(2)]
+    for endpoint in endpoints:
+        add_executions(superuser, endpoint, 1)
+    _limit(superuser, workspace_id, 4)
+    assert _closed(worker, *endpoints) == {}
+    assert _counted(superuser, workspace_id) == 2
+
+
+async def test_a_limit_that_was_changed_while_nobody_listened_holds_once_the_worker_listens_again(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    async with Receiver(answer(), keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url)
+        _set_rate(superuser, endpoint, 1, 86_400, 1)
+        add_executions(superuser, endpoint, 2)
+        await start(poll_seconds=60).started()
+        left = "select count(*) from kronos.execution_live"
+        await until(lambda: value(superuser, left) == 1, "the only token")
+        await until(lambda: value(superuser, "select rate_tokens < 1 from kronos.endpoint_gate"), "the claim")
+        with superuser.transaction():
+            superuser.execute("set local session_replication_role = replica")  # nobody is notified
+            _set_rate(superuser, endpoint, 1000, 1, 10)
+        superuser.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'kronos-worker-listen' and datname = current_database()"
+        )
+        await until(lambda: value(superuser, left) == 0, "the rest, at the new rate", seconds=40)
 
 
 async def test_a_worker_delivers_at_the_rate_and_at_once_when_it_is_changed(
@@ -294,12 +422,12 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr("kronos.worker.rotation.time.monotonic", lambda: now[0])
-    rotation = Rotation()
+    rotation = Rotation(Shares(100))
     rated, full, sibling, free = (str(uuid.uuid4()) for _ in range(4))
     everyone = [rated, full, sibling, free]
 
     def close() -> None:
-        rotation.offer(everyone)
+        rotation.offer(dict.fromkeys(everyone, "a"))
         wanted = rotation.next(8)
         closed = [Closed(rated, "a", 250.0), Closed(full, "b", None), Closed(sibling, "b", None)]
         rotation.claimed(wanted, [], closed)
@@ -307,8 +435,11 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
     def turn() -> list[str]:
         return [one.endpoint_id for one in rotation.next(100)]
 
+    rotation.claimed([], [], [Closed(rated, "a", 86_400_000.0)])
+    assert rotation.opens_at == 1060.0, "no longer, for a limit may be another by then"
+    rotation.open_all()
     close()
-    rotation.offer(everyone)
+    rotation.offer(dict.fromkeys(everyone, "a"))
     rotation.offer_first([rated, full])
     assert (turn(), rotation.opens_at) == ([free], 1000.25)
     now[0] += 0.25
@@ -327,12 +458,12 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
 
 
 def test_of_those_that_wait_for_a_slot_the_one_that_got_none_is_first() -> None:
-    rotation = Rotation()
+    rotation = Rotation(Shares(100))
     first, second = (str(uuid.uuid4()) for _ in range(2))
-    rotation.offer([first, second])
+    rotation.offer(dict.fromkeys([first, second], "a"))
     turns = []
     for _ in range(4):
-        wanted = rotation.next(2)
+        wanted = rotation.next(3)  # two, and one that stays free
         turns.append(wanted[0].endpoint_id)
         closed = [Closed(one.endpoint_id, "a", None) for one in wanted]
         rotation.claimed(wanted, [_claimed(wanted[0].endpoint_id)], closed)

@@ -17,24 +17,25 @@ from kronos.worker import claims
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
+from kronos.worker.shares import Shares
 from kronos.worker.wake import Wake
 
 
 def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
-    rotation, endpoints = Rotation(), ids(150)
-    rotation.offer(endpoints)
-    first = rotation.next(100)
+    rotation, endpoints = Rotation(Shares(100)), ids(150)
+    rotation.offer(dict.fromkeys(endpoints, "a"))
+    first = rotation.next(110)
     assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
-    second, third = rotation.next(10), rotation.next(100)
+    second, third = rotation.next(11), rotation.next(110)
     assert [one.endpoint_id for one in [*second, *third]] == endpoints[64:138]
     assert (sum(one.quota for one in second), sum(one.quota for one in third)) == (10, 100)
     assert {one.quota for one in second} == {1}
-    assert Rotation().next(5) == []
+    assert Rotation(Shares(100)).next(5) == []
 
 
 def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> None:
-    rotation, (limited, other) = Rotation(), ids(2)
-    rotation.offer([limited])
+    rotation, (limited, other) = Rotation(Shares(100)), ids(2)
+    rotation.offer({limited: limited})
     rotation.claimed(rotation.next(5), [])
     assert not rotation
     rotation.offer_again({other: other})
@@ -44,10 +45,10 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
 
 
 def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits() -> None:
-    rotation, now = Rotation(), datetime(2026, 11, 28, 8, tzinfo=UTC)
+    rotation, now = Rotation(Shares(100)), datetime(2026, 11, 28, 8, tzinfo=UTC)
     fresh, old, *claimed = ids(102)
     found = [(fresh, -1.0, now), (old, -3_600_000.0, now - timedelta(hours=1))]
-    rotation.look_fully([claims.DueEndpoint(endpoint_id=one, due_in_ms=ms, due_at=at) for one, ms, at in found])
+    rotation.look_fully([claims.DueEndpoint(one, ms, at, "a") for one, ms, at in found])
     assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)}
     for endpoint_id in claimed:
         rotation.claimed([], [_claim(endpoint_id, now)])
@@ -217,22 +218,29 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
     assert loop._rotation
 
 
+def end(loop: Loop, held: int) -> None:
+    """One delivery, so that so many are left."""
+    loop._shares.ended("a")
+    loop._held = held
+    loop._slot_freed()
+
+
 def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Link) -> None:
     async def run() -> None:
         loop, clock = _loop(link, Wake(poll_seconds=30), concurrency=100), asyncio.get_running_loop()
         assert loop._has_room, "a lone execution is claimed at once"
-        loop._has_room, loop._held, loop._undelivered = False, 100, 100
-        for undelivered in range(99, 50, -1):
-            loop._undelivered = loop._held = undelivered
-            loop._slot_freed()
+        loop._shares.began(["a"] * 100)
+        loop._has_room, loop._held = False, 100
+        for held in range(99, 50, -1):
+            end(loop, held)
             assert not loop._has_room
         assert loop._room_timer is not None
         assert loop._room_timer.when() - clock.time() <= 0.003
-        loop._undelivered = loop._held = 50
-        loop._slot_freed()
+        end(loop, 50)
         assert loop._has_room
-        loop._has_room, loop._undelivered, loop._held = False, 99, 99
-        loop._slot_freed()
+        loop._shares.began(["a"] * 50)
+        loop._has_room = False
+        end(loop, 99)
         async with asyncio.timeout(20):
             while not loop._has_room:
                 await loop._wake.wait(for_look=False)

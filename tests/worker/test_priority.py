@@ -14,6 +14,7 @@ from factory import EndpointRow, add_endpoint, add_executions
 from kronos.worker import rotation
 from kronos.worker.claims import Claim, Wanted
 from kronos.worker.rotation import Rotation
+from kronos.worker.shares import Shares
 from sql_factory import value, values
 from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, finalize, run
 from worker.running import Worker, until
@@ -75,8 +76,8 @@ def test_claims_take_in_the_order_of_a_sort(
 ) -> None:
     """Whatever is waiting and whatever the claims' sizes: with the floors that a worker keeps, as the sort has it."""
     chance = random.Random(seed)
-    clock, endpoint, kept = Clock(superuser), add_endpoint(superuser), Rotation()
-    kept.offer([str(endpoint.endpoint_id)])
+    clock, endpoint, kept = Clock(superuser), add_endpoint(superuser), Rotation(Shares(100))
+    kept.offer({str(endpoint.endpoint_id): "a"})
     got: list[tuple[str, int | None]] = []
     for turn in range(12):
         for _ in range(chance.randrange(6)):
@@ -101,7 +102,7 @@ def test_claims_take_in_the_order_of_a_sort(
 
 def claimed(worker: psycopg.Connection, kept: Rotation, quota: int) -> list[Claim]:
     """What a worker claims by the floors that it keeps."""
-    wanted: Sequence[Wanted] = kept.next(quota)
+    wanted: Sequence[Wanted] = kept.next(quota + 1)  # one stays free
     params = claim_params([], quota) | {
         "endpoint_ids": [one.endpoint_id for one in wanted],
         "quotas": [one.quota for one in wanted],
@@ -113,7 +114,7 @@ def claimed(worker: psycopg.Connection, kept: Rotation, quota: int) -> list[Clai
         for row in run(worker, "claim_executions", params)
     ]
     kept.claimed(wanted, rows)
-    kept.offer(one.endpoint_id for one in wanted)
+    kept.offer({one.endpoint_id: "a" for one in wanted})
     return rows
 
 

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 
+import callback_rows
 from api_answers import problem_of
 from conftest import Api
 from delivery.servers import Receiver, answer
 from factory import EndpointRow
 from kronos import endpoint_tests
+from kronos.database import WorkspaceView
+from kronos.endpoint_tests import TriedDelivery
 from sql_factory import values
 from worker.protocol import as_worker, claim
 from worker.running import Worker, until
@@ -159,6 +162,7 @@ def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(
     client.put(f"{base}/endpoints/e", json={"type": "HTTP", "spec": spec})
     tried = client.post(f"{base}/endpoints/e/test")
     assert (tried.status_code, tried.json()["execution"]["status"], tried.json()["attempt"]) == (200, "CANCELLED", None)
+    assert tried.json()["execution"]["status_reason"]["detail"].startswith("no worker took it in time")
     assert values(superuser, "select count(*) from kronos.execution_live") == [0]
 
     monkeypatch.setattr(endpoint_tests, "_MOST_OF_A_WORKSPACE", 0)
@@ -169,6 +173,22 @@ def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(
         "2",
     )
     assert endpoint_tests._waiting == {}
+
+
+def test_a_test_that_a_worker_has_taken_goes_on_when_its_caller_has_waited_long_enough(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection, monkeypatch: Any
+) -> None:
+    awaited = endpoint_tests._awaited
+
+    async def taken(view: WorkspaceView, execution_id: UUID, seconds: float) -> TriedDelivery:
+        callback_rows.claim(superuser, execution_id)
+        return await awaited(view, execution_id, 0.0)
+
+    monkeypatch.setattr(endpoint_tests, "_awaited", taken)
+    base = f"/v1/workspaces/{own_workspace}"
+    tried = own_api.client.post(f"{base}/endpoints/sink/test")
+    assert (tried.status_code, tried.json()["execution"]["status"]) == (202, "RUNNING")
+    assert values(superuser, "select cancel_reason from kronos.execution_live") == [None]
 
 
 def test_what_would_be_sent_is_shown(api: httpx.Client, workspace: str) -> None:

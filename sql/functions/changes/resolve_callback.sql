@@ -24,26 +24,20 @@ begin
            and type <> 'INTERNAL'
            and deleted_at is null
            for key share;
-        if not found then
-            raise sqlstate 'KR034' using
-                column = p_event || '.endpoint',
-                message = format('no endpoint %L in this workspace', p_given ->> 'endpoint'),
-                hint = 'create it first, or name one that is there';
-        end if;
-        return p_given || jsonb_build_object('endpoint_id', v_id);
+    else
+        select first_version_id into v_id
+          from kronos.jobs
+         where workspace_id = p_job.workspace_id
+           and trigger = 'CRON'
+           and status in ('ACTIVE', 'PAUSED')
+           and name = p_given ->> 'job';
     end if;
-    select first_version_id into v_id
-      from kronos.jobs
-     where workspace_id = p_job.workspace_id
-       and trigger = 'CRON'
-       and status in ('ACTIVE', 'PAUSED')
-       and name = p_given ->> 'job';
-    if not found and p_given ->> 'job' is distinct from p_job.name then
-        raise sqlstate 'KR034' using
-            column = p_event || '.job',
-            message = format('no live CRON job %L in this workspace', p_given ->> 'job'),
-            hint = 'create it first, or name one that is ACTIVE or PAUSED; what runs only in a chain has its '
-                   'starts_at far ahead';
+    if v_id is null and (p_given ? 'endpoint' or p_given ->> 'job' is distinct from p_job.name) then
+        select * into v_fault from kronos.callback_absence(p_job.workspace_id, p_event, p_given);
+        raise sqlstate 'KR034' using column = v_fault.field, message = v_fault.fault, hint = v_fault.hint;
+    end if;
+    if p_given ? 'endpoint' then
+        return p_given || jsonb_build_object('endpoint_id', v_id);
     end if;
     perform kronos.refuse_cycle(p_job, p_event, coalesce(v_id, p_job.first_version_id));
     return p_given || jsonb_build_object('first_version_id', v_id);

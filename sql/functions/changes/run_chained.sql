@@ -2,9 +2,11 @@
 -- time has come, each once: it is made, or recorded as SKIPPED, in the transaction that notes that it was.
 -- One whose job somebody has locked, or that meets what passes, comes again half a second later. One that
 -- cannot be made stops no other, and comes again a minute later. It costs an index's probe while none is due.
+-- p_since: those that were due before are not looked at, as in expire_leases.
 -- Waits for nobody.
 -- Returns: how many were looked at; null where none is due, or the instance is held.
-create or replace function kronos.run_chained(p_limit integer) returns integer
+create or replace function kronos.run_chained(p_limit integer, p_since timestamptz default '-infinity')
+returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
@@ -20,6 +22,7 @@ begin
         select due.*
           from kronos.callbacks as due
          where due.due_at <= kronos.clock()
+           and due.due_at >= p_since
          order by due.due_at
          limit least(p_limit, 100)
            for update skip locked

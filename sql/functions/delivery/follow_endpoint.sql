@@ -23,13 +23,17 @@ declare
     v_reason jsonb;
     v_state  text;
 begin
-    select * into strict v_gate from kronos.endpoint_gate as gate where gate.endpoint_id = p_endpoint_id;
     select * into v_health from kronos.endpoint_health as health where health.endpoint_id = p_endpoint_id;
+    select * into strict v_gate from kronos.endpoint_gate as gate where gate.endpoint_id = p_endpoint_id;
     v_rule := kronos.disabling_rule(p_endpoint_id);
-    v_health.failures := case when p_successes > 0 then 0
-                              else least(coalesce(v_health.failures, 0)::bigint + p_failures, 2147483647) end;
-    v_health.failing_since := case when v_health.failures > 0
-                                   then coalesce(v_health.failing_since, v_now) end;
+    if p_successes > 0 or v_health.failing_since < v_rule.since then      -- it was an older version's
+        v_health.failures := 0;
+        v_health.failing_since := null;
+    end if;
+    v_health.failures := least(coalesce(v_health.failures, 0)::bigint
+                               + case when p_successes = 0 then p_failures else 0 end, 2147483647);
+    v_health.failing_since := coalesce(v_health.failing_since,
+                                       case when v_health.failures > 0 then v_now end);
     v_state := coalesce(v_health.state, 'ACTIVE');
     v_reason := v_health.reason;
     is_changed := true;
@@ -43,14 +47,15 @@ begin
         is_changed := p_slow_ms > 0;
         paused_until := greatest(v_gate.paused_until, v_now + make_interval(secs => p_slow_ms / 1000.0));
         trial_seconds := v_gate.trial_seconds;
-    elsif v_state <> 'DISABLED' and v_health.failures >= v_rule.attempts
+    elsif v_state <> 'DISABLED' and p_failures > 0 and v_health.failures >= v_rule.attempts
     and v_health.failing_since <= v_now - make_interval(secs => v_rule.seconds) then
         v_state := 'DISABLED';
         v_reason := jsonb_build_object(
             'code', 'failing', 'failing_since', kronos.iso(v_health.failing_since), 'detail',
             format('nothing but failures since %s, the last %s attempts (disable_after_seconds: %s)',
                    kronos.iso(v_health.failing_since), v_health.failures, v_rule.seconds));
-        paused_until := coalesce(v_now + make_interval(secs => v_rule.probe_seconds), 'infinity');
+        paused_until := greatest(v_gate.paused_until, v_now + make_interval(secs => p_slow_ms / 1000.0),
+                                 coalesce(v_now + make_interval(secs => v_rule.probe_seconds), 'infinity'));
         trial_seconds := v_rule.probe_seconds;
     elsif v_state <> 'DISABLED' and p_slow_ms > 0 then
         v_state := 'SLOWED';

@@ -1,9 +1,10 @@
 -- note_outcomes: what the outcomes of attempts mean for their endpoints: the slots that they held are free
--- (p_hold_slots), and those of one endpoint together change its health. The worker's own errors count for
--- nothing, nor does what was cancelled under way; and failures of older versions of an endpoint neither: what
--- was mended by a new version is not held against it. A success of any version counts. An endpoint with both
--- is as one that succeeded.
--- The caller holds the locks of the gates.   Returns: how many endpoints there were.
+-- (p_hold_slots), all in one statement, for that is what locks the workspaces' gates in their order
+-- (count_in_workspaces). And those of one endpoint together change its health, where one failed or the
+-- endpoint is watched. The worker's own errors count for nothing, nor does what was cancelled under way; and
+-- failures of older versions of an endpoint neither: what was mended by a new version is not held against it.
+-- A success of any version counts. An endpoint with both is as one that succeeded.
+-- The caller holds the locks of the gates.   Returns: how many endpoints changed their health, or might.
 create or replace function kronos.note_outcomes(p_endpoint_ids uuid[], p_versions integer[],
                                                 p_statuses text[], p_errors jsonb[], p_slow_ms bigint[],
                                                 p_are_gone boolean[], p_hold_slots boolean[])
@@ -14,34 +15,38 @@ declare
     v_told  record;
     v_count integer := 0;
 begin
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - freed.slots
+      from (select told.endpoint_id, count(*)::integer as slots
+              from unnest(p_endpoint_ids, p_hold_slots) as told (endpoint_id, holds_slot)
+             where told.holds_slot
+             group by told.endpoint_id) as freed
+     where gate.endpoint_id = freed.endpoint_id;
     for v_told in
         select outcome.endpoint_id, count(*) filter (where outcome.status = 'SUCCESS')::integer as successes,
                count(*) filter (where outcome.is_failure)::integer as failures,
                bool_or(outcome.status = 'SUCCESS'
                        or outcome.error ->> 'type' in ('http_status', 'redirect')) as is_answered,
-               max(outcome.slow_ms) as slow_ms, bool_or(outcome.is_gone and outcome.is_failure) as is_gone,
-               count(*) filter (where outcome.holds_slot)::integer as slots
+               max(outcome.slow_ms) as slow_ms, bool_or(outcome.is_gone and outcome.is_failure) as is_gone
           from (select told.*, told.status <> 'SUCCESS' and told.version >= endpoint.version
                                and coalesce(told.error ->> 'type', '')
                                    not in ('worker_stopped', 'internal', 'driver', 'cancelled')
                                    as is_failure
-                  from unnest(p_endpoint_ids, p_versions, p_statuses, p_errors, p_slow_ms, p_are_gone,
-                              p_hold_slots)
-                           as told (endpoint_id, version, status, error, slow_ms, is_gone, holds_slot)
+                  from unnest(p_endpoint_ids, p_versions, p_statuses, p_errors, p_slow_ms, p_are_gone)
+                           as told (endpoint_id, version, status, error, slow_ms, is_gone)
                   join kronos.endpoints as endpoint on endpoint.endpoint_id = told.endpoint_id) as outcome
          group by outcome.endpoint_id
+        having bool_or(outcome.status <> 'SUCCESS')
+            or exists (select from kronos.endpoint_health as health
+                        where health.endpoint_id = outcome.endpoint_id and health.is_watched)
          order by outcome.endpoint_id
     loop
         update kronos.endpoint_gate as gate
-           set in_flight     = gate.in_flight - v_told.slots,
-               paused_until  = case when followed.is_changed then followed.paused_until
-                                    else gate.paused_until end,
-               trial_seconds = case when followed.is_changed then followed.trial_seconds
-                                    else gate.trial_seconds end
+           set paused_until = followed.paused_until, trial_seconds = followed.trial_seconds
           from kronos.follow_endpoint(v_told.endpoint_id, v_told.successes, v_told.failures,
                                       v_told.is_answered, v_told.slow_ms, v_told.is_gone) as followed
          where gate.endpoint_id = v_told.endpoint_id
-           and (followed.is_changed or v_told.slots > 0);
+           and followed.is_changed;
         v_count := v_count + 1;
     end loop;
     return v_count;

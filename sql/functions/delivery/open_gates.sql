@@ -60,7 +60,7 @@ begin
     select mine.endpoint_id, coalesce(given.room, mine.most),
            coalesce(mine.max_in_flight, mine.trial_seconds, mine.max_concurrency) is not null,
            case when given.room < given.waiting or (given.room = 0 and mine.shared <= 0) then 'workspace'
-                when mine.most = mine.quota   then null
+                when mine.most = mine.quota or given.waiting < mine.most then null
                 when mine.tokens <= mine.most then 'rate'
                 else 'endpoint'
            end

@@ -1,6 +1,5 @@
 -- enqueue_many: jobs as enqueue makes them, up to 10,000 in a call, all or none: a JSON array of objects
--- with endpoint, input, run_at (RFC 3339 with its offset), name, title, tags,
--- idempotency_key and deadline_seconds.
+-- with the parameters of enqueue as members, run_at in RFC 3339 with its offset.
 -- Returns: their ids, in the same order.   Raises: as enqueue; the message says which job: jobs[17].
 create or replace function kronos.enqueue_many(jobs jsonb) returns uuid[]
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on

@@ -16,6 +16,8 @@ begin
     perform kronos.require_endpoints(array(select each.job ->> 'endpoint'
                                              from jsonb_array_elements(p_jobs) as each (job)),
                                      v_slug, p_is_many);
+    perform kronos.require_callbacks(p_jobs, p_is_many) where p_jobs @? '$[*] ? (exists (@.on_success)
+                                                                                 || exists (@.on_failure))';
     select array_agg(item.nth order by item.nth) filter (where not item.is_keyed),
            jsonb_agg(item.job || jsonb_build_object('job_id', gen_random_uuid(), 'nth', item.nth,
                                                     'request_sha256', item.request))

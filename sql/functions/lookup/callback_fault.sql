@@ -28,9 +28,10 @@ begin
             (8, '.statuses', 'statuses go with on_failure', p_given ? 'statuses' and p_event = 'on_success',
              'leave them out'),
             (9, '.statuses', 'statuses are one or more of FAILED, EXPIRED, CANCELLED',
-             p_given ? 'statuses' and (jsonb_typeof(p_given -> 'statuses') <> 'array'
-                                       or p_given -> 'statuses' = '[]'
-                                       or not p_given -> 'statuses' <@ c_statuses),
+             p_given ? 'statuses' and case when jsonb_typeof(p_given -> 'statuses') = 'array'
+                                           then jsonb_array_length(p_given -> 'statuses') not between 1 and 3
+                                                or not p_given -> 'statuses' <@ c_statuses
+                                           else true end,
              'without them it is FAILED and EXPIRED')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong

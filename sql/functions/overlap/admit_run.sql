@@ -30,7 +30,7 @@ begin
         return;
     end if;
     if p_job.deadline_seconds is not null and not kronos.is_held() then
-        perform kronos.expire_executions(array(
+        perform kronos.expire_each(array(
             select execution_id
               from kronos.execution_live
              where overlap_key = p_job.first_version_id

@@ -1,7 +1,7 @@
 -- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take
 -- their place (REPLACE): they are CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot
 -- is given back, and its worker, which ends the request as soon as it hears of it (ask_for_aborts), has a
--- result that comes too late (attempt_late). Passes over what another session has locked, execution or gate:
+-- result that comes too late (attempt_late). Passes over what another session has locked, execution or gates:
 -- it is called with other locks held, so it must not wait. What is left then is ended by release_next, a
 -- fraction of a second later. Locked first and then read again: a claim that was committed between a
 -- statement's snapshot and its locks is in the execution's row, and would not be in the gate's count that the
@@ -22,14 +22,14 @@ begin
                      from kronos.execution_live
                     where overlap_key = p_overlap_key and overlap_nth >= v_from and created_at < p_before
                       for update skip locked);
+    if v_old = '{}' then
+        return not exists (select from kronos.execution_live
+                            where overlap_key = p_overlap_key and overlap_nth >= v_from);
+    end if;
     perform kronos.ask_for_aborts(array(select execution_id from kronos.execution_live
                                          where execution_id = any (v_old) and claim_token is not null));
-    v_gates := array(select endpoint_id
-                       from kronos.endpoint_gate
-                      where endpoint_id in (select endpoint_id
-                                              from kronos.execution_live
-                                             where execution_id = any (v_old) and holds_slot)
-                        for update skip locked);
+    v_gates := kronos.lock_gates(array(select endpoint_id from kronos.execution_live
+                                        where execution_id = any (v_old) and holds_slot));
     with replaced as materialized (
         select live.*, live as whole, kronos.clock() as ended_at,
                live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost

@@ -2,8 +2,9 @@
 -- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, backfills,
 -- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all) and jobs that have
 -- still to follow their workspace (turn_all), for 50 ms each. p_limit bounds each of the others. Workers that
--- have room call it a few times a second. They look at the leases that ended within the last three seconds,
--- and every few seconds at all of them; of the runs that wait they look at a part each time (release_held).
+-- have room call it a few times a second. They look at the leases, deadlines and chained runs whose time came
+-- within the last three seconds, and every few seconds at all of them; of the runs that wait they look at a
+-- part each time (release_held).
 -- So it costs the same whatever was delivered and however many wait. keep_leases looks at all of both, each
 -- minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
@@ -14,17 +15,19 @@ create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean d
                                          out failed integer, out released integer, out backfilled integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_since constant timestamptz := case when p_all_leases then '-infinity'
+                                         else kronos.now() - interval '3 seconds' end;
 begin
     select expired.requeued, expired.failed into requeued, failed
-      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity'
-                                              else kronos.now() - interval '3 seconds' end) as expired;
-    perform kronos.expire_deadlines(p_limit);
+      from kronos.expire_leases(p_limit, v_since) as expired;
+    perform kronos.expire_deadlines(p_limit, v_since);
     released := kronos.release_held(p_limit, p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
     if kronos.advance_operations(p_limit) is not null then
         backfilled := coalesce(backfilled, 0);
     end if;
-    if kronos.run_chained(p_limit) is not null then
+    if kronos.run_chained(p_limit, v_since) is not null then
         backfilled := coalesce(backfilled, 0);
     end if;
     if kronos.cancel_all(kronos.clock() + interval '50 milliseconds')
