@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -29,7 +29,7 @@ import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
-from kronos import config, encryption, keys, libpq, migrations
+from kronos import config, database, encryption, keys, libpq, migrations, session
 from kronos.loading import loading
 from servers import ContainerServer, EmbeddedServer, Server
 
@@ -311,8 +311,26 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def shared_api(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with cloned(server, template) as url, running_api(url, tmp_path_factory.mktemp("api")) as api:
+    with (
+        cloned(server, template) as url,
+        _patience(),
+        running_api(url, tmp_path_factory.mktemp("api")) as api,
+    ):
         yield api
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """A statement of the API may take a minute, not 5 s: a busy machine answers late, not never."""
+    terms = session.wanted(
+        "kronos_api",
+        statement_timeout=timedelta(minutes=1),
+        lock_timeout=timedelta(seconds=2),
+        idle_in_transaction=timedelta(minutes=1),
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(database, "api_session", lambda: terms)
+        yield
 
 
 @pytest.fixture
