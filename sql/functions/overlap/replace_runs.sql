@@ -17,6 +17,7 @@ declare
     v_from    constant bigint := kronos.runs_from(p_overlap_key);
     v_old     uuid[];
     v_gates   uuid[];
+    v_workspace_id uuid;
 begin
     v_old := array(select execution_id
                      from kronos.execution_live
@@ -28,7 +29,19 @@ begin
     end if;
     perform kronos.ask_for_aborts(array(select execution_id from kronos.execution_live
                                          where execution_id = any (v_old) and claim_token is not null));
-    v_gates := kronos.free_gates(v_old);
+    v_gates := array(select endpoint_id
+                       from kronos.endpoint_gate
+                      where endpoint_id in (select endpoint_id
+                                              from kronos.execution_live
+                                             where execution_id = any (v_old) and holds_slot)
+                        for update skip locked);
+    if v_gates <> '{}' then      -- what they count their workspace counts as well
+        select workspace_id into v_workspace_id from kronos.endpoint_gate where endpoint_id = v_gates[1];
+        perform from kronos.workspace_gate where workspace_id = v_workspace_id for update skip locked;
+        if not found and exists (select from kronos.workspace_gate where workspace_id = v_workspace_id) then
+            v_gates := '{}';
+        end if;
+    end if;
     with replaced as materialized (
         select live.*, live as whole, kronos.clock() as ended_at,
                live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost
