@@ -11,13 +11,7 @@ as $$
 begin
     with queue as materialized (
         select each.queue, p_from + each.queue % 11 * interval '1 minute' as due_from
-          from unnest(case when exists (select
-                                          from kronos.execution_live as live
-                                         where live.endpoint_id = p_endpoint_id and live.claim_token is null
-                                           and kronos.queue_of(live.priority) < 11)
-                           then '{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'
-                           else '{11}'
-                      end::integer[]) as each (queue)
+          from unnest(kronos.queues_in_use(p_endpoint_id)) as each (queue)
     ), first as materialized (
         select next.execution_id, kronos.rank_of(next.visible_at, queue.queue % 11) as rank
           from queue

@@ -5,9 +5,8 @@ create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key', 'on_success', 'on_failure', 'deadline_seconds',
-                                     'priority'];
+    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags', 'priority',
+                                'idempotency_key', 'on_success', 'on_failure', 'deadline_seconds'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -24,8 +23,8 @@ begin
       from (values
             (1, 'endpoint', 'it is not the name of an endpoint',
              jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'name one that is there'),
-            (2, 'input', 'an input is an object',
-             jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object', 'write it like {"id": 7}'),
+            (2, 'input', 'an input is an object', jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object',
+             'write it like {"id": 7}'),
             (3, 'name', 'the name is out of its pattern',
              not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
@@ -34,8 +33,7 @@ begin
              not kronos.is_text(p_job -> 'title', '^[^\u0001-\u001f\u007f-\u009f]{1,200}$')
              or p_job ->> 'title' !~ '\S', 'leave out control characters, and write one that is visible'),
             (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters, none of them blank',
-             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')),
-             'write them like ["reports"]'),
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write them like ["reports"]'),
             (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
@@ -43,10 +41,9 @@ begin
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
             (8, 'deadline_seconds', 'a deadline is a whole number of seconds from 1 to 2678400',
-             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400),
-             'write it like 3600, or leave it out: it is delivered however late'),
+             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400), 'write it like 3600'),
             (9, 'priority', 'a priority is a whole number from -10 to 10',
-             coalesce(p_job -> 'priority', '0')::text !~ '^(null|-?\d|-?10)$', 'write it like 5')
+             not kronos.is_number(p_job -> 'priority', -10, 10), 'write it like 5')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

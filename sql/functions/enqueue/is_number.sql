@@ -4,7 +4,7 @@ create or replace function kronos.is_number(p_value jsonb, p_least integer, p_mo
 language sql immutable parallel safe
 as $$
     select case coalesce(jsonb_typeof(p_value), 'null') when 'null' then true
-                when 'number' then case when p_value::text ~ '^\d{1,9}$'
+                when 'number' then case when p_value::text ~ '^-?\d{1,9}$'
                                         then p_value::text::integer between p_least and p_most else false end
                 else false end
 $$;

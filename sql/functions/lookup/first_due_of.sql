@@ -9,16 +9,12 @@ as $$
 begin
     return query
         select first.visible_at
-          from (select known.queue,
-                       case when exists (select
-                                           from kronos.execution_live as live
-                                          where live.endpoint_id = p_endpoint_id and live.claim_token is null
-                                            and kronos.queue_of(live.priority) < 11)
+          from (select used.queue,
+                       case when cardinality(kronos.queues_in_use(p_endpoint_id)) > 1
                             then p_from - interval '20 minutes'
                             else p_from
                        end as due_from
-                  from unnest('{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'::integer[])
-                           as known (queue)) as queue
+                  from unnest(kronos.queues_in_use(p_endpoint_id)) as used (queue)) as queue
          cross join lateral (select live.visible_at
                                from kronos.execution_live as live
                               where live.endpoint_id = p_endpoint_id and live.claim_token is null
