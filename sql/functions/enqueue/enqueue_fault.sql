@@ -33,7 +33,7 @@ begin
              not kronos.is_text(p_job -> 'title', '^[^\u0001-\u001f\u007f-\u009f]{1,200}$')
              or p_job ->> 'title' !~ '\S', 'leave out control characters, and write one that is visible'),
             (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters, none of them blank',
-             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write them like ["reports"]'),
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write like ["reports"]'),
             (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
