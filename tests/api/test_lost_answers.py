@@ -38,6 +38,10 @@ select jsonb_build_object(
         where workspace_id = %(id)s),
     'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
         where workspace_id = %(id)s),
+    'health', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_health as row
+        where workspace_id = %(id)s),
+    'gates', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_gate as row
+        where workspace_id = %(id)s),
     'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
         where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
@@ -125,6 +129,12 @@ def _endpoint(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/endpoints", {"name": "other", **HTTP})["name"]}
 
 
+def _disabled(scene: Scene) -> dict[str, str]:
+    names = _endpoint(scene)
+    scene.made(f"/endpoints/{names['name']}/disable")
+    return names
+
+
 def _config(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/configs", {"name": "other", "values": {}})["name"]}
 
@@ -191,6 +201,8 @@ WRITES = {
     "replaced endpoint": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=_endpoint),
     "endpoint by PUT": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=lambda scene: {"name": "fresh"}),
     "deleted endpoint": Write(path=f"DELETE {ONE}/endpoints/{{name}}", ready=_endpoint),
+    "disabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/disable", body={}, ready=_endpoint),
+    "enabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/enable", body={}, ready=_disabled),
     "config": Write(path=f"POST {ONE}/configs", body={"name": "new", "values": {}}, makes="config_id"),
     "replaced config": Write(path=f"PUT {ONE}/configs/{{name}}", body={"values": {"a": 1}}, ready=_config),
     "deleted config": Write(path=f"DELETE {ONE}/configs/{{name}}", ready=_config),

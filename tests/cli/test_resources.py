@@ -74,9 +74,10 @@ def test_an_endpoint_is_disabled_and_enabled_and_its_policy_is_edited(kronos: Kr
 def test_an_endpoints_limits_are_set_edited_and_taken_away(kronos: Kronos) -> None:
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--rate", "100/60/10", "--max-in-flight", "5")
     slower: Any = answered(kronos("endpoint", "edit", "hook", "--rate", "50/60", "--json"))
-    assert slower["limits"] == {"max_in_flight": 5, "rate": {"count": 50, "per_seconds": 60, "burst": 1}}
+    no_key = {"concurrency_key": None, "max_concurrency_per_key": None}
+    assert slower["limits"] == {"max_in_flight": 5, "rate": {"count": 50, "per_seconds": 60, "burst": 1}} | no_key
     free: Any = answered(kronos("endpoint", "edit", "hook", "--max-in-flight", "0", "--rate", "", "--json"))
-    assert (free["limits"], free["usage"]) == ({"max_in_flight": None, "rate": None}, None)
+    assert (free["limits"], free["usage"]) == ({"max_in_flight": None, "rate": None} | no_key, None)
 
 
 def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:

@@ -44,6 +44,7 @@ _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_only_cron_pauses": {"status": "PAUSED", "trigger": "IMMEDIATE", **_NOTHING},
     "jobs_only_pauses_end": {"resume_at": datetime(2030, 1, 1, tzinfo=UTC)},
     "jobs_overlap_known": {"overlap": "WAIT"},
+    "jobs_priority_bounded": {"priority": 11},
     "jobs_retired_is_told": {"retired_at": datetime(2030, 1, 1, tzinfo=UTC)},
     "jobs_schedule_is_whole": {"every": "90m"},
     "jobs_skip_next_bounded": {"skip_next": 10001},

@@ -28,7 +28,7 @@ _PLANS = [
 
 def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False, **given: Any) -> dict[str, Any]:
     """Of one job."""
-    job: dict[str, Any] = {"job_id": uuid.uuid4(), "endpoint": endpoint, "input": {}, "tags": []}
+    job: dict[str, Any] = {"job_id": uuid.uuid4(), "endpoint": endpoint, "input": {}, "tags": [], "priority": 0}
     if statement == "jobs.insert_one_shot_jobs":
         job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
         return {"workspace": workspace, "endpoints": [endpoint], "wake": wake, "jobs": Jsonb([job], dumps=orjson.dumps)}

@@ -4,6 +4,7 @@ made."""
 import random
 import uuid
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from conftest import cloned
 from factory import add_endpoint
+from kronos.model import Execution
 from servers import Server
 from sql.plans import run_statement
 from sql_factory import Connection, make_cron_job, value, values
@@ -19,6 +21,7 @@ from sql_factory import Connection, make_cron_job, value, values
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 BEGAN = NOW - 70 * DAY
+CREATED_AT = [each.name for each in fields(Execution)].index("created_at")
 _ROWS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
     status, status_reason,
@@ -136,7 +139,7 @@ class Past:
             if not page or not page[-1][-1]:
                 return found
             assert len(page) == limit
-            place = (page[-1][-2], page[-1][0])
+            place = (page[-1][CREATED_AT], page[-1][0])
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,9 @@ def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connecti
         "backfill_id": None,
         "cancel_reason": None,
         "deadline_at": None,
+        "priority": None,
+        "concurrency_key": None,
+        "parked_at": None,
     }
     assert (job(superuser, job_id)["next_tick_at"], job(superuser, job_id)["runs"]) == (NOON + MINUTE, 1)
 

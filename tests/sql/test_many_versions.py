@@ -3,6 +3,7 @@ once."""
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from conftest import cloned
 from factory import add_endpoint
 from kronos.database import PAGE_BYTES
+from kronos.model import Execution
 from servers import Server
 from sql.plans import plan_of, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, values
 
 VERSIONS = 2000
+CREATED_AT = [each.name for each in fields(Execution)].index("created_at")
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=50)
 _CHAIN = """
 with chain as materialized (
@@ -125,7 +128,7 @@ def test_the_pages_by_name_are_the_history_of_all_versions(chain: Chain, status:
         found += [row[0] for row in page]
         if not page or not page[-1][-1]:  # none follow
             break
-        place = (page[-1][-2], page[-1][0])
+        place = (page[-1][CREATED_AT], page[-1][0])
     assert found == chain.wanted(status)
     assert len(found) > 250
 

@@ -1,6 +1,6 @@
--- first_due_of: what an endpoint has due, up to p_most of it, of any priority, as a claim takes it: of each
--- queue the first (as first_due). p_from: what was due before has been taken, but for what its priority puts
--- behind others: twenty minutes are the widest distance of two ranks (rank_of).
+-- first_due_of: what an endpoint has due, up to p_most of it, of any priority: of each queue the first (as
+-- first_due). p_from: what was due before has been taken, but for what its priority puts behind others:
+-- twenty minutes are the widest distance of two ranks (rank_of).
 create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer)
 returns table (visible_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -21,7 +21,6 @@ begin
                                 and kronos.queue_of(live.priority) = queue.queue
                                 and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
                                 and coalesce(live.deadline_at, 'infinity') > kronos.now()
-                                and live.job_id not in (select job_id from kronos.cancelled_jobs)
                               order by live.visible_at
                               limit p_most) as first
          limit p_most;
