@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a
     second."""
 
-    worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
+    worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 200
     """Deliveries of one workspace under way at once in one worker process; of all together a tenth more. They wait for
     receivers, so it may be many times the cores."""
 

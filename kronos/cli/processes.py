@@ -34,7 +34,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @click.command()
-@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 100]")
+@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 200]")
 @click.option(
     "--group",
     "groups",
