@@ -28,6 +28,7 @@ from kronos.api import (
     endpoints,
     executions,
     instance,
+    job_schemas,
     jobs,
     payload_specs,
     problems,
@@ -94,7 +95,7 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in vars(schemas).items()
+                for name, each in (vars(schemas) | vars(job_schemas)).items()
                 if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)

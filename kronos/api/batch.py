@@ -15,9 +15,9 @@ from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, View
 from kronos.api.document import answers
 from kronos.api.document import problems as documented
 from kronos.api.fields import Body
+from kronos.api.job_schemas import JobBatch, JobCreate
 from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import new_job
-from kronos.api.schemas import JobBatch, JobCreate
 from kronos.api.validation import faults_of, trimmed
 from kronos.batches import MOST_JOBS, Made
 from kronos.jobs import NewJob

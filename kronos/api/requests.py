@@ -8,18 +8,15 @@ from typing import cast
 
 from kronos import errors, schedules
 from kronos.api.endpoint_schemas import (
-    BrokerTls,
     HttpEndpointPut,
-    HttpSpec,
     KafkaEndpointPut,
-    KafkaSpec,
     LimitsBody,
     RateBody,
     RedisStreamEndpointPut,
-    RedisStreamSpec,
     RetryPolicyBody,
 )
-from kronos.api.schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
+from kronos.api.endpoint_specs import BrokerTls, HttpSpec, KafkaSpec, RedisStreamSpec
+from kronos.api.job_schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template

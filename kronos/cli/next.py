@@ -73,8 +73,8 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
     """What the API would answer. Raises KronosError."""
     from pydantic import ValidationError  # here, so that the other commands do not load the API's schemas
 
+    from kronos.api.job_schemas import SchedulePreview
     from kronos.api.requests import schedule_text
-    from kronos.api.schemas import SchedulePreview
     from kronos.api.validation import faults_of
 
     try:

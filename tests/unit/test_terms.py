@@ -8,7 +8,7 @@ import pytest
 
 from kronos import model, sql
 from kronos.api import requests
-from kronos.api.schemas import JobCreate, JobPatch
+from kronos.api.job_schemas import JobCreate, JobPatch
 from kronos.changes import CHANGEABLE
 from kronos.jobs import JOB_TERMS, TERMS, NewJob
 from kronos.model import Job, JsonObject
