@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from kronos import database, errors, heartbeat
+from kronos import errors, heartbeat
 from kronos.api import (
     backfills,
     batch,
@@ -49,6 +49,7 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
+from kronos.pool import Pool
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
@@ -124,7 +125,7 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = database.Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+        pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         app.state.context = Context(
             settings=settings,
