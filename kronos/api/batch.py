@@ -20,8 +20,8 @@ from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import new_job
 from kronos.api.validation import faults_of, trimmed
 from kronos.batches import MOST_JOBS, Made
-from kronos.jobs import NewJob
 from kronos.model import Job, Json, JsonObject
+from kronos.new_jobs import NewJob
 
 router = APIRouter(
     prefix="/v1/workspaces/{w}/jobs:batch", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)]

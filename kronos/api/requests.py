@@ -24,8 +24,8 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import KeyLimit, NewEndpoint, Rate, RetryPolicy
 from kronos.errors import Fault
-from kronos.jobs import TERMS, NewJob
 from kronos.model import JsonObject
+from kronos.new_jobs import TERMS, NewJob
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 

@@ -16,7 +16,7 @@ from api_answers import problem_of
 from conftest import Api, await_condition
 from kronos import batches, errors
 from kronos.database import WorkspaceView
-from kronos.jobs import NewJob
+from kronos.new_jobs import NewJob
 from kronos.pool import Pool
 from sql_factory import value, values
 

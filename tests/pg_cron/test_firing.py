@@ -11,7 +11,7 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import await_mid_minute
-from kronos import changes, jobs, pauses
+from kronos import changes, jobs, new_jobs, pauses
 from kronos.database import WorkspaceView
 from kronos.model import Job
 from kronos.pool import Pool
@@ -55,7 +55,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> Job:
             name = names[uuid.UUID(into.workspace)]
             job, is_new = await jobs.create(
-                into, jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1})
+                into, new_jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1})
             )
             assert is_new
             return job

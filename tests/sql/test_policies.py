@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
-from kronos import changes, errors, jobs, pauses, workspaces
+from kronos import changes, errors, jobs, new_jobs, pauses, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Workspace
 from kronos.pool import Pool
@@ -446,9 +446,9 @@ async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connect
 ) -> None:
     view = WorkspaceView(pool, str(ours.workspace_id))
     with pytest.raises(errors.EndpointNotFound):
-        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
+        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
     with pytest.raises(errors.Unprocessable, match="61"):
-        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
+        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
