@@ -20,10 +20,11 @@ import orjson
 from kronos.delivery.destinations import Destination, Message
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
-from kronos.delivery.http import NO_LIMITS, HttpTransport, TimeLimits
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.sending import NO_LIMITS, TimeLimits
 from kronos.delivery.streams import Streams
 from kronos.delivery.template import TEMPLATES, TemplateError, named, render_body, render_headers, render_url, utc_text
 from kronos.model import Json, JsonObject

@@ -11,8 +11,9 @@ import pytest
 
 from delivery.sending import LOCAL, delivery, error_type, response
 from delivery.servers import OK, Receiver, Talk, answer, full_backlog, once, silent
-from kronos.delivery.http import HttpTransport, Sending, TimeLimits
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
+from kronos.delivery.sending import Sending, TimeLimits
 from kronos.worker.attempt import HttpTarget, target
 from kronos.worker.claims import EndpointVersion
 from worker.running import until
