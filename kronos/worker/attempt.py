@@ -26,7 +26,8 @@ from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.sending import NO_LIMITS, TimeLimits
 from kronos.delivery.streams import Streams
-from kronos.delivery.template import TEMPLATES, TemplateError, named, render_body, render_headers, render_url, utc_text
+from kronos.delivery.template import TEMPLATES, named, render_body, render_headers, render_url, utc_text
+from kronos.delivery.template_text import TemplateError
 from kronos.model import Json, JsonObject
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff

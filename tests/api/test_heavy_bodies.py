@@ -18,6 +18,7 @@ from kronos.api.job_schemas import JobCreate
 from kronos.api.requests import new_endpoint, new_job
 from kronos.delivery import template
 from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.template_text import TemplateError
 
 POLICY = EgressPolicy.parse("")
 # What a megabyte costs unbounded is 70 to 1,500 ms; a 256 kB template is parsed on the loop.
@@ -111,10 +112,10 @@ def test_a_template_of_the_largest_size_is_rendered_in_linear_time(render: Calla
 
 
 def test_what_is_wrong_deep_in_a_template_is_reported_with_its_place() -> None:
-    with pytest.raises(template.TemplateError) as told:
+    with pytest.raises(TemplateError) as told:
         template.check({"a/b": [1, {"c": ["fine", "{{nobody.x}}"]}]})
     assert told.value.pointer == "/a~1b/1/c/1"
-    with pytest.raises(template.TemplateError) as told:
+    with pytest.raises(TemplateError) as told:
         template.check([[{"{{input}}": 1}]])
     assert told.value.pointer == "/0/0/{{input}}"
 
