@@ -14,8 +14,8 @@ from delivery.servers import OK, Receiver, Talk, answer, full_backlog, once, sil
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.sending import Sending, TimeLimits
-from kronos.worker.attempt import HttpTarget, target
 from kronos.worker.claims import EndpointVersion
+from kronos.worker.targets import HttpTarget, target
 from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -26,7 +26,7 @@ from kronos import database, database_errors, doctor, errors, migrations, readin
 from kronos.embedded.cluster import Cluster
 from kronos.pool import Pool
 from kronos.sql import Statement
-from kronos.worker import claims
+from kronos.worker import claims, results
 from kronos.worker.link import Link, Outage
 from kronos.writes import Writes
 from session.standby import standby_of
@@ -238,10 +238,10 @@ async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes
         link = Link(url, "test", Outage())
         try:
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-                await claims.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
+                await results.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
             with psycopg.connect(url, autocommit=True) as superuser:
                 assert value(superuser, "select pg_promote()")
-            await claims.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
+            await results.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
         finally:
             await link.close()
         assert client.post("/v1/workspaces", json={"slug": "late", "name": "late"}).status_code == 201
