@@ -27,6 +27,7 @@ from kronos import database, endpoints, keys, migrations, workspaces
 from kronos.embedded import ports
 from kronos.embedded.cluster import Cluster
 from kronos.model import Json
+from kronos.pool import Pool
 
 WORKSPACE, ENDPOINT = "bench", "sink"
 # A sample that lost more of the machine than this to other processes is taken again, where --tries allows.
@@ -114,7 +115,7 @@ def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
 
 
 async def _seed(url: str, sink_url: str) -> None:
-    async with database.Pool(url, size=1) as pool:
+    async with Pool(url, size=1) as pool:
         await workspaces.create(database.InstanceView(pool), slug=WORKSPACE, name="Benchmarks")
         await endpoints.create(
             database.WorkspaceView(pool, WORKSPACE),

@@ -17,8 +17,9 @@ import psycopg
 
 from bench import common, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
-from kronos import database, jobs
+from kronos import database, jobs, new_jobs
 from kronos.model import Json, JsonObject
+from kronos.pool import Pool
 
 _PLAIN = "aiohttp alone"
 WARM_UPS = 10
@@ -165,8 +166,8 @@ async def trickle(url: str, count: int, body: JsonObject) -> dict[str, float]:
     answer.
     """
     committed = {}
-    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(body))
-    async with database.Pool(url, size=1) as pool:
+    new = new_jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(body))
+    async with Pool(url, size=1) as pool:
         view = database.WorkspaceView(pool, WORKSPACE)
         for nth in range(WARM_UPS + count):
             job, _ = await jobs.create(view, new)

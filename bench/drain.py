@@ -36,7 +36,8 @@ from datetime import timedelta
 from bench import common
 from kronos import sql
 with common.instance() as one:
-    statements = {name.partition(".")[2]: text for name, text in sql.texts().items() if name.startswith("claims.")}
+    of_workers = [name for name in sql.texts() if name.startswith(("claims.", "results."))]
+    statements = {name.partition(".")[2]: sql.texts()[name] for name in of_workers}
     print(json.dumps({"url": one.url, "statements": statements}), flush=True)
     sys.stdin.readline()
 """

@@ -13,15 +13,16 @@ from uuid import UUID
 
 import orjson
 
-from kronos import errors, idempotency, jobs, one_shots, payload_specs, schedules
+from kronos import errors, idempotency, jobs, new_jobs, one_shots, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
-from kronos.jobs import NewJob
 from kronos.model import Job, JsonObject
+from kronos.new_jobs import NewJob
 from kronos.one_shots import OneShot
 from kronos.payload_specs import Bound
 from kronos.schedules import ScheduleRead
 from kronos.sql import Statement, statement
+from kronos.waking import Waking
 
 MOST_JOBS = 1000
 MOST_FAULTS = 20
@@ -236,7 +237,7 @@ async def _judge(batch: _Batch, *, anew: bool) -> None:
             each.answer = at
             continue
         each.run_at = at
-        if faults := jobs.past(each.new, at):
+        if faults := new_jobs.past(each.new, at):
             each.answer = errors.Unprocessable.of(*faults)
     texts = {each.place: _schedule(each.new) for each in batch.open if each.new.trigger == "CRON"}
     read = await schedules.read_all(batch.view, list(texts.values()), anew=anew)
@@ -283,7 +284,7 @@ def _local_time(new: NewJob) -> schedules.AskedLocalTime | None:
 
 
 def _schedule(new: NewJob) -> schedules.AskedSchedule:
-    return schedules.AskedSchedule(text=jobs.schedule_text(new), starts_at=new.starts_at, ends_at=new.ends_at)
+    return schedules.AskedSchedule(text=new_jobs.schedule_text(new), starts_at=new.starts_at, ends_at=new.ends_at)
 
 
 async def _insert(batch: _Batch) -> None:
@@ -292,9 +293,9 @@ async def _insert(batch: _Batch) -> None:
     cron: list[_Item] = []
     others: list[_Item] = []
     for each in batch.open:
-        (cron if each.new.trigger == "CRON" else bare if jobs.is_its_execution(each.new) else others).append(each)
+        (cron if each.new.trigger == "CRON" else bare if new_jobs.is_its_execution(each.new) else others).append(each)
     statements: list[tuple[Statement[Any], dict[str, object]]] = []
-    with jobs.Waking(may=bool(bare or others)) as wake:
+    with Waking(may=bool(bare or others)) as wake:
         statements += _statement(batch, jobs.INSERT_CRON, cron)
         statements += _statement(batch, jobs.INSERT_ONE_SHOT_JOBS, others, wake=wake.is_wanted)
         ids = [job["job_id"] for _, params in statements for job in params["jobs"].obj]  # type: ignore[attr-defined]
@@ -308,7 +309,7 @@ async def _insert(batch: _Batch) -> None:
                 }
                 for each in bare
             ]
-            params = {"jobs": jobs.written(records), "wake": wake.is_wanted, "is_whole": batch.is_atomic}
+            params = {"jobs": new_jobs.written(records), "wake": wake.is_wanted, "is_whole": batch.is_atomic}
             statements.append((_INSERT_BARE, params))
         if batch.is_atomic and ids:
             statements.append((_MATCH_BATCH, {"job_ids": ids}))
@@ -344,11 +345,11 @@ def _statement(
     """What makes these, if there are any."""
     if not items:
         return
-    asked = [jobs.asked_of(batch.view, each.new, each.run_at, each.read, has_tick=True) for each in items]
+    asked = [new_jobs.asked_of(batch.view, each.new, each.run_at, each.read, has_tick=True) for each in items]
     yield (
         insert,
         {
-            "jobs": jobs.written([each.record for each in asked]),
+            "jobs": new_jobs.written([each.record for each in asked]),
             "endpoints": list({each.new.endpoint for each in asked}),
             "workspace": batch.view.workspace,
             **more,

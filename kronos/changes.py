@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors, executions, idempotency, jobs, payload_specs, schedules
+from kronos import errors, executions, idempotency, jobs, new_jobs, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.gathering import Request
 from kronos.model import CronTerms, Execution, Job, JsonObject
 from kronos.sql import Statement, statement
+from kronos.waking import Waking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,7 @@ async def _replace(
 def _terms(changes: JobChanges) -> CronTerms:
     """Those that are changed; the others as of a new job."""
     # checked by JobPatch
-    return CronTerms(**{name: changes[name] for name in jobs.TERMS if name in changes})  # type: ignore[arg-type]
+    return CronTerms(**{name: changes[name] for name in new_jobs.TERMS if name in changes})  # type: ignore[arg-type]
 
 
 def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
@@ -302,7 +303,7 @@ async def _triggered(
         "priority": own.priority,
         **idempotency.params(key),
     }
-    with jobs.Waking() as wake:
+    with Waking() as wake:
         params["wake"] = wake.is_wanted
         written, execution = await view.write_then_read(
             _TRIGGER, params, executions.GET, {"execution_id": execution_id}
@@ -336,8 +337,8 @@ async def _triggered_with_others(
     }
 
     async def make(runs: Sequence[_Run]) -> list[Execution | None]:
-        with jobs.Waking() as wake:
-            params = {"runs": jobs.written([each.record for each in runs]), "wake": wake.is_wanted}
+        with Waking() as wake:
+            params = {"runs": new_jobs.written([each.record for each in runs]), "wake": wake.is_wanted}
             rows = await view.for_all([each.view for each in runs], lambda all_of: all_of.rows(_TRIGGER_MANY, params))
             wake.is_heard = bool(rows)
         made = {row.execution_id: row for row in rows or ()}

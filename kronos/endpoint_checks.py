@@ -9,7 +9,7 @@ from uuid import UUID
 from kronos import errors, payloads
 from kronos.database import WorkspaceView
 from kronos.delivery import template
-from kronos.delivery.template import Name
+from kronos.delivery.template_text import Name, TemplateError
 from kronos.documents import CONFIG, MOST_USERS, PAYLOAD_SPEC, DocumentType
 from kronos.errors import Fault
 from kronos.model import DocumentKind, Json, JsonObject
@@ -135,6 +135,6 @@ def has(values: Mapping[str, Json], name: Name) -> bool:
     """Whether a config has the value, or the name a default."""
     try:
         template.render("{{" + str(name) + "}}", {"config": values})
-    except template.TemplateError:
+    except TemplateError:
         return name.default is not None
     return True

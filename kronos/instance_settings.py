@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql as composed
 
-from kronos import errors, session
+from kronos import database_errors, session
 from kronos.config import Settings
 from kronos.session import Role
 from kronos.sql import statement
@@ -41,7 +41,7 @@ def store(admin_database_url: str, settings: Settings) -> None:
             )
             session.rows(connection, _RUN_DETAILS, {"run_details_days": settings.retention_run_details_days})
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error
 
 
 def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> None:
@@ -59,4 +59,4 @@ def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> Non
                     )
                 )
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error

@@ -2,24 +2,19 @@
 neither."""
 
 import contextlib
-import math
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime, timedelta
-from typing import Self
-from uuid import UUID, uuid4
-
-import orjson
-from psycopg.types.json import Jsonb
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
 
 from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import CronTerms, Job, JobStatus, JobTerms, JsonObject, ListedJob, Trigger
+from kronos.model import Job, JobStatus, ListedJob, Trigger
+from kronos.new_jobs import Asked, NewJob, asked_of, is_its_execution, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
-from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import Statement, statement
+from kronos.waking import Waking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +34,6 @@ class StatusCount:
     last_scheduled_at: datetime
 
 
-JOB_TERMS = tuple(each.name for each in fields(JobTerms))
-TERMS = tuple(each.name for each in fields(CronTerms) if each.name not in JOB_TERMS)
-"""Those of CRON jobs alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob(CronTerms):
-    """What a caller says of a job. `cron` or `every`, and the other terms, go with trigger CRON, `run_at` with DELAYED.
-
-    A `run_at` without an offset is a local time of `timezone`.
-    """
-
-    endpoint: str
-    trigger: Trigger
-    input: JsonObject = field(default_factory=dict)
-    idempotency_key: str | None = None
-    run_at: datetime | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """Which jobs a list holds; None: all."""
@@ -71,22 +47,6 @@ class JobFilter:
     created_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A job to be made: what a statement that makes several has of it, and for which request."""
-
-    view: WorkspaceView
-    new: NewJob
-    job_id: UUID | None
-    """Of one that is its execution PostgreSQL's."""
-    run_at: datetime | None
-    input: bytes
-    """As JSON."""
-    record: JsonObject
-    """Of one that is more than its execution."""
-    size: int
-
-
 INSERT_CRON: Statement[Job | PlacedOneShot] = statement("jobs.insert_cron_jobs", Job)
 _INSERT_ONE_SHOTS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shots", PlacedOneShot)
 INSERT_ONE_SHOT_JOBS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shot_jobs", Job)
@@ -95,46 +55,6 @@ GET = statement("job_reads.get_job", Job)
 _LIST = statement("job_reads.list_jobs", ListedJob)
 _VERSIONS = statement("job_reads.list_versions", ListedJob)
 _STATISTICS = statement("job_reads.get_job_statistics", StatusCount)
-
-_WAKE_INTERVAL_SECONDS = 0.01
-_LATE = timedelta(seconds=5)
-
-_NEVER = -math.inf
-_last_wake_seconds = _NEVER
-
-
-def may_wake() -> bool:
-    """Whether this request wakes the workers: at most one in 10 ms, because NOTIFY in every commit costs three quarters
-    of the rate.
-
-    Workers look again a little after each wake, so one that was spared loses milliseconds, and the poll stands behind
-    all of it.
-    """
-    global _last_wake_seconds
-    now = time.monotonic()
-    if now - _last_wake_seconds < _WAKE_INTERVAL_SECONDS:
-        return False
-    _last_wake_seconds = now
-    return True
-
-
-class Waking:
-    """Whether a statement wakes the workers. Where it makes nothing, it wakes nobody, and the next statement may."""
-
-    def __init__(self, *, may: bool = True) -> None:
-        self.is_wanted = may and may_wake()
-        self.is_heard = False
-        """Set once it has made something."""
-
-    def __enter__(self) -> Self:
-        """For the statement that takes `is_wanted`."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give back what was not used."""
-        global _last_wake_seconds
-        if self.is_wanted and not self.is_heard:
-            _last_wake_seconds = _NEVER
 
 
 async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
@@ -280,28 +200,6 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def written(records: list[JsonObject]) -> Jsonb:
-    """For a statement that makes something of each."""
-    return Jsonb(records, dumps=orjson.dumps)
-
-
-def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
-    """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
-    now = datetime.now(UTC)
-    faults = []
-    if run_at is not None and run_at < now - _LATE:
-        local = schedules.local_time(new.run_at)
-        shown = f" ({local.isoformat()} in {new.timezone})" if local is not None else ""
-        detail = f"{run_at.isoformat()}{shown} is in the past"
-        faults.append(
-            errors.Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE.")
-        )
-    if new.ends_at is not None and new.ends_at <= now:
-        detail = f"{new.ends_at.isoformat()} is in the past"
-        faults.append(errors.Fault(pointer="/ends_at", detail=detail, hint="Write a later time, or leave it out."))
-    return faults
-
-
 async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made
     another."""
@@ -315,78 +213,6 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     if not twin.is_same_request:
         raise idempotency.mismatch(f"job {twin.job_id}", "/idempotency_key")
     return await get(view, str(twin.job_id))
-
-
-def is_its_execution(new: NewJob) -> bool:
-    """A one-shot that has nothing which its execution lacks: such a job is one row
-    (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
-    return (
-        new.trigger != "CRON"
-        and new.name is None
-        and new.title is None
-        and not new.tags
-        and new.idempotency_key is None
-        and new.on_success is None
-        and new.on_failure is None
-        and new.deadline_seconds is None
-        and new.dst_gap == "SHIFT"
-        and schedules.local_time(new.run_at) is None
-    )
-
-
-def asked_of(
-    view: WorkspaceView, new: NewJob, run_at: datetime | None, read: ScheduleRead | None, *, has_tick: bool
-) -> Asked:
-    """The job as a statement takes it, under a new id. `read`: a CRON job's schedule; `has_tick`: its next tick is
-    within the job's window."""
-    input = orjson.dumps(new.input)
-    if is_its_execution(new):
-        return Asked(view=view, new=new, job_id=None, run_at=run_at, input=input, record={}, size=len(input))
-    job_id = uuid4()
-    record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
-    record |= {
-        **{name: getattr(new, name) for name in JOB_TERMS},
-        "job_id": job_id,
-        "idempotency_key": new.idempotency_key,
-        "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
-    }
-    if read is not None:
-        record |= _schedule(new, read, has_tick=has_tick)
-    else:
-        local = schedules.local_time(new.run_at)
-        record |= {
-            "trigger": new.trigger,
-            "run_at": run_at,
-            "run_at_local": local,
-            "timezone": new.timezone if local is not None else None,
-            "dst_gap": new.dst_gap,
-        }
-    size = len(input) + sum(map(len, new.tags))  # what a caller may make large
-    return Asked(view=view, new=new, job_id=job_id, run_at=run_at, input=input, record=record, size=size)
-
-
-def _schedule(new: NewJob, read: ScheduleRead, *, has_tick: bool) -> JsonObject:
-    """What a record has of the job's schedule."""
-    return {name: getattr(new, name) for name in TERMS if name != "anchor"} | {
-        "schedule": read.schedule,
-        "alarm": read.alarm,
-        "description": read.description,
-        "read_at": read.read_at,
-        "tick_then": read.next_tick_at if has_tick else None,
-    }
-
-
-def schedule_text(new: NewJob) -> ScheduleText:
-    """The schedule of a CRON job, as it was written."""
-    return ScheduleText(
-        cron=new.cron,
-        every=new.every,
-        anchor=schedules.instant(new.anchor),
-        anchor_local=schedules.local_time(new.anchor),
-        timezone=new.timezone,
-        dst_gap=new.dst_gap,
-        dst_overlap=new.dst_overlap,
-    )
 
 
 async def get(view: WorkspaceView, job: str) -> Job:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import psycopg
 
-from kronos import errors, repeatables, revisions, session, sql
+from kronos import database_errors, errors, repeatables, revisions, session, sql
 from kronos.loading import loading
 
 _PG_CRON_IS_MISSING = (
@@ -170,12 +170,12 @@ def current(url: str) -> str | None:
             f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before"
         ) from error
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
     database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
-    if errors.is_lost(error):
+    if database_errors.is_lost(error):
         return errors.MigrationFailed(
             "the connection to PostgreSQL was lost: run `kronos migrate` again, it does what is missing"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from kronos import errors, session
+from kronos import database_errors, errors, session
 
 # The role, a table or a function is not there.
 _NOT_MIGRATED = (
@@ -33,4 +33,4 @@ def connected(
     except _NOT_MIGRATED as error:
         raise refused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error

@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, errors, migrations, repeatables, session
+from kronos import catalog, database_errors, migrations, repeatables, session
 from kronos.repeatables import Driver
 
 _SHOWN = 5
@@ -75,7 +75,7 @@ def plan(url: str, *, to: str = "head") -> list[str]:
     except psycopg.Error as error:
         if error.sqlstate == "42501":
             raise migrations.not_allowed(url, error.diag.message_primary or str(error)) from error
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error
 
 
 def _ground(ground: _Ground) -> list[str]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from kronos import errors, session
+from kronos import database_errors, errors, session
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
@@ -255,4 +255,4 @@ def age_out(url: str, *, is_dry: bool, report: Callable[[JsonObject], None]) -> 
             for counts in retainer.preview() if is_dry else retainer.runs():
                 report(counts)
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        raise database_errors.from_database(error) from error

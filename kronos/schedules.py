@@ -9,7 +9,7 @@ from typing import Literal
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors
+from kronos import database_errors, errors
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 from kronos.gathering import Request
@@ -214,7 +214,7 @@ async def read_all(
 def _refused(fault: JsonObject | None) -> errors.Unprocessable:
     """Why PostgreSQL refuses it. Raises KronosError where that is no refusal of a schedule."""
     reported = fault or {}
-    refused = errors.schedule_refused(
+    refused = database_errors.schedule_refused(
         reported.get("sqlstate", ""), reported.get("message", ""), reported.get("hint"), reported.get("column")
     )
     if refused is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from kronos import errors
+from kronos import database_errors, errors
 from kronos.sql import Statement
 
 
@@ -37,7 +37,7 @@ class Writes:
 
     def fail(self, error: psycopg.Error) -> None:
         """What was sent met an error."""
-        if errors.is_undone(error):
+        if database_errors.is_undone(error):
             self.is_sent = False
 
     def explained(self, error: errors.KronosError) -> errors.KronosError:
@@ -92,7 +92,7 @@ class WritesOfAll(Writes):
 
     def fail(self, error: psycopg.Error) -> None:
         """As of one."""
-        self.is_refused = self.is_sent and errors.is_undone(error)
+        self.is_refused = self.is_sent and database_errors.is_undone(error)
         super().fail(error)
         for each in self._of_each:
             each.fail(error)

@@ -53,7 +53,7 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
 def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
     """As a worker ends nearly all of them, in one batch; and those of an endpoint that had failed, in the other."""
     left = connection.execute(
-        sql.texts()["claims.finalize_successes"],
+        sql.texts()["results.finalize_successes"],
         {
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),
@@ -63,12 +63,12 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
         },
     ).fetchall()
     if left:
-        end(connection, sql.texts()["claims.finalize_executions"], "SUCCESS", *(row[0] for row in left))
+        end(connection, sql.texts()["results.finalize_executions"], "SUCCESS", *(row[0] for row in left))
 
 
 def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False, **said: object) -> None:
     """As a worker ends what failed."""
-    statement = sql.texts()["claims.finalize_executions"]
+    statement = sql.texts()["results.finalize_executions"]
     end(connection, statement, "FAILED", *execution_ids, is_retryable=is_retryable, **said)
 
 

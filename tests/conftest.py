@@ -29,7 +29,7 @@ import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
-from kronos import config, database, encryption, keys, libpq, migrations, session
+from kronos import config, encryption, keys, libpq, migrations, pool, session
 from kronos.loading import loading
 from servers import ContainerServer, EmbeddedServer, Server
 
@@ -329,7 +329,7 @@ def _patience() -> Iterator[None]:
         idle_in_transaction=timedelta(minutes=1),
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(database, "api_session", lambda: terms)
+        patched.setattr(pool, "api_session", lambda: terms)
         yield
 
 

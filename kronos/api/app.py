@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from kronos import database, errors, heartbeat
+from kronos import errors, heartbeat
 from kronos.api import (
     backfills,
     batch,
@@ -28,6 +28,7 @@ from kronos.api import (
     endpoints,
     executions,
     instance,
+    job_schemas,
     jobs,
     payload_specs,
     problems,
@@ -48,6 +49,7 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
+from kronos.pool import Pool
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
@@ -94,7 +96,7 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in vars(schemas).items()
+                for name, each in (vars(schemas) | vars(job_schemas)).items()
                 if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
@@ -123,7 +125,7 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = database.Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+        pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         app.state.context = Context(
             settings=settings,

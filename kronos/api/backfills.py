@@ -14,9 +14,11 @@ from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import KEY, BackfillId, IdempotencyKey, JobRef, View
 from kronos.api.document import answers, problems
+from kronos.api.job_schemas import BackfillCreate
 from kronos.api.operation import Operation, shown_at
+from kronos.api.query_schemas import PageQuery
 from kronos.api.requests import new_backfill
-from kronos.api.schemas import BackfillCreate, Nothing, PageQuery
+from kronos.api.schemas import Nothing
 from kronos.backfills import TickCount
 from kronos.model import Backfill, BackfillStatus, JsonObject, TickOutcome
 

@@ -15,13 +15,13 @@ from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, View
 from kronos.api.document import answers
 from kronos.api.document import problems as documented
 from kronos.api.fields import Body
+from kronos.api.job_schemas import JobBatch, JobCreate
 from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import new_job
-from kronos.api.schemas import JobBatch, JobCreate
 from kronos.api.validation import faults_of, trimmed
 from kronos.batches import MOST_JOBS, Made
-from kronos.jobs import NewJob
 from kronos.model import Job, Json, JsonObject
+from kronos.new_jobs import NewJob
 
 router = APIRouter(
     prefix="/v1/workspaces/{w}/jobs:batch", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)]

@@ -18,10 +18,11 @@ from kronos.api.fields import UUID_FORM
 from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
-from kronos.database import Pool, WorkspaceView
+from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject
+from kronos.pool import Pool
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")

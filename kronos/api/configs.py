@@ -13,7 +13,8 @@ from kronos.api.dependencies import KEY, ConfigName, IdempotencyKey, IfMatch, If
 from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions
 from kronos.api.operation import Operation
-from kronos.api.schemas import ConfigCreate, ConfigPut, PageQuery
+from kronos.api.query_schemas import PageQuery
+from kronos.api.schemas import ConfigCreate, ConfigPut
 from kronos.documents import CONFIG
 from kronos.model import Config
 

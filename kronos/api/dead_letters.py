@@ -12,7 +12,8 @@ from kronos.api.cursors import Page, bounded, decoded, list_digest, page
 from kronos.api.dependencies import KEY, IdempotencyKey, OperationId, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation, shown_at
-from kronos.api.schemas import LetterDiscard, LetterQuery, LetterRedrive, Nothing, PageQuery
+from kronos.api.query_schemas import LetterQuery, PageQuery
+from kronos.api.schemas import LetterDiscard, LetterRedrive, Nothing
 from kronos.dead_letters import LetterFilter, NewOperation
 from kronos.model import BulkOperation, Execution
 

@@ -1,30 +1,17 @@
-"""What endpoints may hold, field by field, of each type: bounds, defaults, and an example for documentation and
-hints."""
+"""What endpoints may hold, field by field: bounds, defaults, and an example for documentation and hints.
+
+Their specs stand in endpoint_specs.py.
+"""
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, RootModel
+from pydantic import Field, RootModel
 
-from kronos.api.fields import (
-    Body,
-    EndpointName,
-    Input,
-    JobName,
-    SecretName,
-    Template,
-    Text,
-    Time,
-    Title,
-    WorkerGroup,
-    Zone,
-    few_headers,
-    whole,
-)
+from kronos.api.endpoint_specs import HttpSpec, KafkaSpec, RedisStreamSpec, StatusCode
+from kronos.api.fields import Body, EndpointName, Input, JobName, SecretName, Text, Time, Title, WorkerGroup, Zone
 from kronos.model import OnDisabled, VersionUse
 
 _DAY_MS = 24 * 60 * 60 * 1000
-_Code = Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]
-_Limit = Annotated[int, Field(ge=1, le=900_000)]
 
 
 class RetryPolicyBody(Body):
@@ -73,19 +60,19 @@ class RetryPolicyBody(Body):
         description="No attempt follows once so much time has passed since the execution was first due.",
         examples=[86400],
     )
-    retryable_status_codes: list[_Code] | None = Field(
+    retryable_status_codes: list[StatusCode] | None = Field(
         default=None,
         max_length=500,
         description="Answers that are tried again, these alone; 408, 425, 429 and 500 to 599 by default.",
         examples=[[408, 409, 425, 429, 500, 502, 503, 504]],
     )
-    permanent_status_codes: list[_Code] = Field(
+    permanent_status_codes: list[StatusCode] = Field(
         default_factory=list,
         max_length=500,
         description="Answers that are not tried again, such as one of those that are by default.",
         examples=[[501]],
     )
-    slow_down_status_codes: list[_Code] = Field(
+    slow_down_status_codes: list[StatusCode] = Field(
         default_factory=lambda: [429, 503],
         max_length=500,
         description="Answers after which nothing is delivered to the endpoint for as long as their Retry-After asks, "
@@ -116,133 +103,6 @@ class RetryPolicyBody(Body):
         description="An endpoint that was disabled by this rule is tried with one delivery so often, and enabled by "
         "the first success; null: only by hand.",
         examples=[300],
-    )
-
-
-_Pem = Annotated[str, Field(min_length=1, max_length=64 * 1024)]
-_PEM_EXAMPLE = "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
-_Secret = Annotated[str, Field(min_length=1, max_length=1024)]
-
-
-class HttpSpec(Body):
-    """An HTTP request, with templates such as {{input.report.id}}."""
-
-    url: str = Field(
-        min_length=1,
-        max_length=2048,
-        description="Absolute http or https URL.",
-        examples=["https://example.com/hooks/report"],
-    )
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
-        default="POST", description="Its method.", examples=["POST"]
-    )
-    headers: Annotated[dict[str, str], BeforeValidator(few_headers)] = Field(
-        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}]
-    )
-    body_template: Template = Field(
-        default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
-    )
-    timeout_ms: int = Field(
-        default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000]
-    )
-    expected_status_codes: list[_Code] = Field(
-        default_factory=list,
-        max_length=100,
-        description="What counts as success; 200 to 299 by default.",
-        examples=[[200, 202]],
-    )
-    connect_timeout_ms: _Limit | None = Field(
-        default=None,
-        description="Of timeout_ms, for a new connection: name, address, TCP and TLS. Null: no limit of its own.",
-        examples=[5000],
-    )
-    idle_timeout_ms: _Limit | None = Field(
-        default=None,
-        description="Of timeout_ms, without a byte of the answer, or of the request that the receiver takes. Null: no "
-        "limit of its own.",
-        examples=[10000],
-    )
-
-
-class BrokerTls(Body):
-    """TLS with a broker: what is trusted besides the system's authorities, and the certificate that is shown. PEM."""
-
-    ca_certificate: _Pem | None = Field(default=None, description="An authority.", examples=[_PEM_EXAMPLE])
-    client_certificate: _Pem | None = Field(default=None, description="Shown to the broker.", examples=[_PEM_EXAMPLE])
-    client_key: _Secret | None = Field(
-        default=None, description="Its key: a template of a secret.", examples=["{{secret.broker-key}}"]
-    )
-
-
-class SaslBody(Body):
-    """How a Kafka cluster is logged in to."""
-
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        description="PLAIN shows the password to the broker: use it with tls.", examples=["SCRAM-SHA-512"]
-    )
-    username: Annotated[str, Field(min_length=1, max_length=256)] = Field(description="Whom as.", examples=["kronos"])
-    password: _Secret = Field(description="A template of a secret.", examples=["{{secret.kafka}}"])
-
-
-class RedisStreamSpec(Body):
-    """An entry of a Redis stream (XADD), with templates such as {{input.report.id}}."""
-
-    redis_url: str = Field(
-        min_length=1,
-        max_length=2048,
-        description="redis://host:port/db, or rediss:// for TLS, without a user name or password.",
-        examples=["redis://redis.example.com:6379/0"],
-    )
-    username: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
-        default=None, description="Whom to log in as; the default user.", examples=["kronos"]
-    )
-    password: _Secret | None = Field(default=None, description="A template of a secret.", examples=["{{secret.redis}}"])
-    stream: str = Field(min_length=1, max_length=1024, description="The stream's key.", examples=["reports"])
-    fields_template: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
-        default_factory=lambda: {"input": "{{input}}"},
-        min_length=1,
-        description="The entry's fields beside Kronos's own; what is no text is sent as JSON.",
-        examples=[{"id": "{{input.id}}"}],
-    )
-    max_len: Annotated[int, Field(ge=1, le=2**53)] | None = Field(
-        default=None, description="Older entries are removed from the stream (MAXLEN).", examples=[100000]
-    )
-    approximate_trimming: bool = Field(
-        default=True, description="Some more are kept, which costs Redis less (MAXLEN ~).", examples=[True]
-    )
-    tls: BrokerTls | None = Field(default=None, description="Goes with rediss://.", examples=[None])
-    timeout_ms: int = Field(
-        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
-    )
-    connect_timeout_ms: int = Field(
-        default=5_000, ge=1, le=900_000, description="Of it, for a new connection.", examples=[5000]
-    )
-
-
-class KafkaSpec(Body):
-    """A record of a Kafka topic, with templates such as {{input.report.id}}."""
-
-    bootstrap_servers: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)] = (
-        Field(max_length=20, description="Brokers to ask first.", examples=[["kafka.example.com:9092"]])
-    )
-    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic.", examples=["reports"])
-    key_template: Template = Field(default=None, description="The key; null: none.", examples=["{{input.id}}"])
-    value_template: Template = Field(
-        default=None, description="The value; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
-    )
-    headers: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
-        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"team": "reports"}]
-    )
-    acks: Literal["all", "leader"] = Field(
-        default="all", description="Who has the record before it counts: all in-sync replicas.", examples=["all"]
-    )
-    sasl: SaslBody | None = Field(default=None, description="How to log in; null: not.", examples=[None])
-    tls: BrokerTls | None = Field(default=None, description="TLS; null: none.", examples=[None])
-    timeout_ms: int = Field(
-        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
-    )
-    connect_timeout_ms: int = Field(
-        default=5_000, ge=1, le=900_000, description="Of it, for connections and the topic's leader.", examples=[5000]
     )
 
 

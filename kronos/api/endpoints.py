@@ -31,8 +31,9 @@ from kronos.api.endpoint_schemas import (
 )
 from kronos.api.named import PutConditions
 from kronos.api.operation import Operation
+from kronos.api.query_schemas import ChangeQuery, PageQuery
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import ChangeQuery, Nothing, PageQuery
+from kronos.api.schemas import Nothing
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
 from kronos.model import Endpoint
 from kronos.payload_specs import SpecVerdict

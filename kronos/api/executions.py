@@ -11,7 +11,8 @@ from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, n
 from kronos.api.dependencies import KEY, ExecutionId, IdempotencyKey, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation
-from kronos.api.schemas import ExecutionQuery, ExecutionRetry, Nothing, PageQuery
+from kronos.api.query_schemas import ExecutionQuery, PageQuery
+from kronos.api.schemas import ExecutionRetry, Nothing
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 

@@ -11,7 +11,7 @@ from kronos.api.call import answer
 from kronos.api.dependencies import KEY, Instance, SettingsOf
 from kronos.api.document import answers
 from kronos.api.operation import Operation
-from kronos.api.schemas import DriftQuery
+from kronos.api.query_schemas import DriftQuery
 from kronos.system import Drift, PendingWork, Status, ZoneData
 
 router = APIRouter(prefix="/v1/system", tags=["system"], route_class=Operation, dependencies=[Depends(KEY)])

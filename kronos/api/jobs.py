@@ -15,21 +15,11 @@ from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
 from kronos.api.dependencies import KEY, CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_idempotency_key
 from kronos.api.document import answers, problems
+from kronos.api.job_schemas import JobCreate, JobPatch, JobPause, JobSkipNext, JobTrigger
 from kronos.api.operation import Operation, shown_at
+from kronos.api.query_schemas import CountQuery, ExplainQuery, JobExecutionQuery, JobQuery, PageQuery
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
-from kronos.api.schemas import (
-    CountQuery,
-    ExplainQuery,
-    JobCreate,
-    JobExecutionQuery,
-    JobPatch,
-    JobPause,
-    JobQuery,
-    JobSkipNext,
-    JobTrigger,
-    Nothing,
-    PageQuery,
-)
+from kronos.api.schemas import Nothing
 from kronos.executions import ExecutionFilter
 from kronos.explain.facts import Explanation
 from kronos.jobs import JobFilter

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 
 from kronos import errors, keys
-from kronos.database import InstanceView, Pool
+from kronos.database import InstanceView
 from kronos.model import Role
+from kronos.pool import Pool
 
 _TRUSTED_SECONDS = 10.0
 _MAX_TRUSTED = 1024

@@ -15,7 +15,7 @@ from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import Kind, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import IfMatch, IfNoneMatch
-from kronos.api.schemas import PageQuery
+from kronos.api.query_schemas import PageQuery
 from kronos.database import WorkspaceView
 from kronos.documents import DocumentType
 from kronos.model import Config, Document, Endpoint, Json, PayloadSpec

@@ -13,7 +13,8 @@ from kronos.api.dependencies import KEY, IdempotencyKey, IfMatch, IfNoneMatch, N
 from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions
 from kronos.api.operation import Operation
-from kronos.api.schemas import ChangeQuery, PageQuery, PayloadSpecCreate, PayloadSpecPut
+from kronos.api.query_schemas import ChangeQuery, PageQuery
+from kronos.api.schemas import PayloadSpecCreate, PayloadSpecPut
 from kronos.documents import PAYLOAD_SPEC
 from kronos.model import PayloadSpec
 from kronos.payload_specs import SpecVerdict

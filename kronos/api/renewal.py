@@ -6,7 +6,8 @@ import logging
 from datetime import datetime
 
 from kronos import errors, system
-from kronos.database import InstanceView, Pool
+from kronos.database import InstanceView
+from kronos.pool import Pool
 
 _log = logging.getLogger("kronos.api")
 EVERY_SECONDS = 15.0

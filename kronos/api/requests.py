@@ -8,18 +8,15 @@ from typing import cast
 
 from kronos import errors, schedules
 from kronos.api.endpoint_schemas import (
-    BrokerTls,
     HttpEndpointPut,
-    HttpSpec,
     KafkaEndpointPut,
-    KafkaSpec,
     LimitsBody,
     RateBody,
     RedisStreamEndpointPut,
-    RedisStreamSpec,
     RetryPolicyBody,
 )
-from kronos.api.schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
+from kronos.api.endpoint_specs import BrokerTls, HttpSpec, KafkaSpec, RedisStreamSpec
+from kronos.api.job_schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template
@@ -27,8 +24,8 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import KeyLimit, NewEndpoint, Rate, RetryPolicy
 from kronos.errors import Fault
-from kronos.jobs import TERMS, NewJob
 from kronos.model import JsonObject
+from kronos.new_jobs import TERMS, NewJob
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 

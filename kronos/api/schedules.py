@@ -7,9 +7,9 @@ from kronos import errors, schedules
 from kronos.api.call import answer
 from kronos.api.dependencies import KEY, Instance
 from kronos.api.document import answers, problems
+from kronos.api.job_schemas import SchedulePreview
 from kronos.api.operation import Operation
 from kronos.api.requests import schedule_text
-from kronos.api.schemas import SchedulePreview
 from kronos.schedules import Preview
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=Operation, dependencies=[Depends(KEY)])

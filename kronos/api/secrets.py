@@ -13,7 +13,8 @@ from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, NewSecretName, Se
 from kronos.api.document import answers, problems
 from kronos.api.named import PutConditions
 from kronos.api.operation import Operation
-from kronos.api.schemas import PageQuery, SecretCreate, SecretPut
+from kronos.api.query_schemas import PageQuery
+from kronos.api.schemas import SecretCreate, SecretPut
 from kronos.model import Secret
 
 router = APIRouter(

@@ -13,7 +13,8 @@ from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation
-from kronos.api.schemas import PageQuery, WorkspaceCreate, WorkspacePatch
+from kronos.api.query_schemas import PageQuery
+from kronos.api.schemas import WorkspaceCreate, WorkspacePatch
 from kronos.model import Workspace
 
 router = APIRouter(prefix="/v1/workspaces", tags=["workspaces"], route_class=Operation, dependencies=[Depends(KEY)])

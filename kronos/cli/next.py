@@ -13,6 +13,7 @@ from rich.text import Text
 from kronos import database, errors, schedules, session
 from kronos.cli import environment
 from kronos.model import Json
+from kronos.pool import Pool, api_session
 
 # What a field of a preview is called here.
 _OPTIONS = {"/cron": "EXPR", "/timezone": "--tz", "/count": "-n"}
@@ -54,7 +55,7 @@ def next_command(as_json: bool, **given: Json) -> None:
     url = environment.database_url()
     try:
         session.connect(
-            url, database.api_session()
+            url, api_session()
         ).close()  # which says why not, where the pool would wait for it to become well
         preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
@@ -73,8 +74,8 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
     """What the API would answer. Raises KronosError."""
     from pydantic import ValidationError  # here, so that the other commands do not load the API's schemas
 
+    from kronos.api.job_schemas import SchedulePreview
     from kronos.api.requests import schedule_text
-    from kronos.api.schemas import SchedulePreview
     from kronos.api.validation import faults_of
 
     try:
@@ -82,7 +83,7 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
     except ValidationError as error:
         faults = faults_of(error, SchedulePreview)
         raise errors.Unprocessable(faults[0].detail, faults=faults) from None
-    async with database.Pool(url, size=1) as pool:
+    async with Pool(url, size=1) as pool:
         return await schedules.preview(
             database.InstanceView(pool), schedule_text(body), after=body.after, count=body.count
         )

@@ -5,7 +5,7 @@ import logging
 import click
 import psycopg
 
-from kronos import errors, resealing, session
+from kronos import database_errors, errors, resealing, session
 from kronos.cli import environment
 from kronos.config import Settings
 from kronos.encryption import Keyring, KeySource
@@ -77,4 +77,6 @@ def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None
     except _NOT_MIGRATED as error:
         _log.warning("not known yet which encryption keys are needed: %s", error.diag.message_primary)
     except psycopg.OperationalError as error:
-        _log.warning("not known yet who acts on the connection to PostgreSQL: %s", errors.from_database(error).said)
+        _log.warning(
+            "not known yet who acts on the connection to PostgreSQL: %s", database_errors.from_database(error).said
+        )

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from kronos.delivery.destinations import Message
 from kronos.delivery.sanitise import json_bytes
-from kronos.delivery.template import TemplateError, render, render_body
+from kronos.delivery.template import render, render_body
+from kronos.delivery.template_text import TemplateError
 from kronos.model import Json, JsonObject
 
 DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}

@@ -7,27 +7,19 @@ clocks of the job's zone show it. \\{{ is a literal {{.
 """
 
 import json
-import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.headers import check_headers
-from kronos.delivery.refused import Refused, pointer_to
+from kronos.delivery.refused import pointer_to
 from kronos.delivery.sanitise import MAX_DEPTH, json_bytes
+from kronos.delivery.template_text import Name, Piece, TemplateError, parse, parse_at
 from kronos.model import Json, JsonObject
 
-_FREE_ROOTS = ("input", "config", "secret")
-_MEMBERS = {"job": ("id", "name"), "execution": ("id", "attempt", "cause"), "scheduled_at": ()}
-ROOTS = (*_FREE_ROOTS, *_MEMBERS)
-FACTS = frozenset({("job", "name"), ("execution", "cause")})
-"""What a claim does not carry: a worker reads them for the deliveries whose templates name them. So is the tick on
-local clocks."""
 TEMPLATES = (
     *("url", "headers", "body_template"),
     *("fields_template", "key_template", "value_template"),
@@ -36,50 +28,8 @@ TEMPLATES = (
 """The members of endpoints' specs, of whatever type, that templates stand in; in others {{ is a text."""
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
-_MAX_CACHED_CHARACTERS = 256
-_MARK = re.compile(r"(\\?)\{\{")
-_PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
-_FILTER = re.compile(r"\|\s*([a-z]+)\s*(?::\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s|\"']+)\s*)?")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]+[/?]")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e]")
-
-
-class TemplateError(Refused):
-    """A template that is malformed, or that names what is not there; `pointer` is where it stands."""
-
-    def __init__(self, message: str, *, hint: str = "", pointer: str = "") -> None:
-        super().__init__("template", message, hint=hint, pointer=pointer)
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """One {{name}} of a template, with what its filters say."""
-
-    parts: tuple[str, ...]
-    is_local: bool = False
-    default: str | None = None
-    """JSON; None: there is none, and a delivery without the value fails."""
-
-    def __str__(self) -> str:
-        return ".".join(self.parts)
-
-    @property
-    def root(self) -> str:
-        """What it is of: one of ROOTS."""
-        return self.parts[0]
-
-    @property
-    def rest(self) -> str:
-        """Its path below the root; of a secret, its name."""
-        return ".".join(self.parts[1:])
-
-    @property
-    def is_fact(self) -> bool:
-        """Whether a worker has to ask for it."""
-        return self.is_local or self.parts in FACTS
-
-
-_Piece = str | Name
 
 
 class _Filler:
@@ -116,7 +66,7 @@ def named(template: Json) -> Iterator[tuple[str, Name]]:
     """Every name in the template, wherever strings stand in it, with the pointer to where. Of one that was checked."""
     if isinstance(template, str):
         if "{{" in template:
-            yield from (("", piece) for piece in _parse(template) if isinstance(piece, Name))
+            yield from (("", piece) for piece in parse(template) if isinstance(piece, Name))
     elif isinstance(template, dict | list):
         for part, item in template.items() if isinstance(template, dict) else enumerate(template):
             for pointer, name in named(item):
@@ -132,7 +82,7 @@ def key_parts(text: str) -> list[Json]:
     """A concurrency_key as PostgreSQL fills it (kronos.concurrency_key): texts, and paths into the input with their
     defaults. Raises TemplateError, also where it names anything else, or nothing."""
     parts: list[Json] = []
-    for piece in _parse(text):
+    for piece in parse(text):
         if isinstance(piece, str):
             parts.append(piece)
             continue
@@ -156,7 +106,7 @@ def check_header_templates(headers: Mapping[str, str]) -> None:
     """Whether headers can be sent and the templates in their values are right. Raises Refused."""
     check_headers(headers)
     for name, value in headers.items():
-        _parse_at(value, pointer_to(name))
+        parse_at(value, pointer_to(name))
 
 
 def check_url_template(text: str, policy: EgressPolicy) -> None:
@@ -184,7 +134,7 @@ def render_headers(headers: Mapping[str, str], context: Mapping[str, Json]) -> d
     for name, value in headers.items():
         pointer = pointer_to(name)
         text = "".join(
-            piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in _parse_at(value, pointer)
+            piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in parse_at(value, pointer)
         ).strip()
         if _UNSENDABLE.search(text):
             hint = "Header values have visible ASCII characters, spaces and tabs."
@@ -221,7 +171,7 @@ def _walk(template: Json, filler: _Filler | None, depth: int) -> Json:
     if depth > MAX_DEPTH:
         raise TemplateError(f"the template is nested deeper than {MAX_DEPTH}")
     if isinstance(template, str):
-        return _fill(_parse_at(template, ""), filler, "")
+        return _fill(parse_at(template, ""), filler, "")
     if isinstance(template, list):
         return _walk_items(template, filler, depth + 1)
     if isinstance(template, dict):
@@ -258,7 +208,7 @@ def _below(error: TemplateError, part: str | int) -> TemplateError:
     return TemplateError(error.message, hint=error.hint, pointer=pointer_to(part) + error.pointer)
 
 
-def _fill(pieces: tuple[_Piece, ...], filler: _Filler | None, pointer: str) -> Json:
+def _fill(pieces: tuple[Piece, ...], filler: _Filler | None, pointer: str) -> Json:
     if filler is None:
         return None
     match pieces:
@@ -266,106 +216,6 @@ def _fill(pieces: tuple[_Piece, ...], filler: _Filler | None, pointer: str) -> J
             return filler.value(name, pointer)
         case _:
             return "".join(piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in pieces)
-
-
-def _parse_at(text: str, pointer: str) -> tuple[_Piece, ...]:
-    if "{{" not in text:
-        return (text,)
-    try:
-        return _parse(text)
-    except TemplateError as error:
-        raise TemplateError(error.message, hint=error.hint, pointer=pointer) from None
-
-
-def _parse(text: str) -> tuple[_Piece, ...]:
-    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and some megabytes at
-    most."""
-    return _parsed_before(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text)
-
-
-@lru_cache(maxsize=1024)
-def _parsed_before(text: str) -> tuple[_Piece, ...]:
-    return _parsed(text)
-
-
-def _parsed(text: str) -> tuple[_Piece, ...]:
-    """The text as literals and names, no two literals side by side, in linear time. Raises TemplateError."""
-    pieces: list[_Piece] = []
-    literal: list[str] = []
-    at = 0
-    while mark := _MARK.search(text, at):
-        literal.append(text[at : mark.start()])
-        if mark[1]:
-            literal.append("{{")
-            at = mark.end()
-            continue
-        end = text.find("}}", mark.end())
-        if end < 0:
-            hint = "Close it, or write \\{{ for the two characters themselves."
-            raise TemplateError(f"{{{{ at position {mark.start()} is not closed by }}}}", hint=hint)
-        if before := "".join(literal):
-            pieces.append(before)
-        pieces.append(_name(text[mark.end() : end]))
-        literal, at = [], end + 2
-    literal.append(text[at:])
-    if (last := "".join(literal)) or not pieces:
-        pieces.append(last)
-    return tuple(pieces)
-
-
-def _name(inside: str) -> Name:
-    shown = f"{{{{{inside[:64]}}}}}"
-    if not (found := _PATH.match(inside)):
-        hint = "A template is a path such as {{input.report.id}} or {{input.items.0}}."
-        raise TemplateError(f"{shown} is not a path", hint=hint)
-    parts = tuple(found[1].split("."))
-    if parts[0] not in ROOTS:
-        hint = f"Names start with {', '.join(ROOTS[:-1])} or {ROOTS[-1]}."
-        raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} is not known", hint=hint)
-    if parts[0] == "secret" and len(parts) != 2:
-        hint = "Write {{secret.NAME}}: a secret is a text, and has no parts."
-        raise TemplateError(f"{shown} names no secret", hint=hint)
-    _check_members(parts, shown)
-    is_local, default, at = False, None, found.end()
-    while at < len(inside):
-        if not (filtered := _FILTER.match(inside, at)):
-            hint = 'A path may be followed by | default: "text", and scheduled_at by | local; a default holds no }}.'
-            raise TemplateError(f"{shown} is not a path, and no filter follows it", hint=hint)
-        match filtered[1], filtered[2]:
-            case "local", None if parts == ("scheduled_at",) and not is_local:
-                is_local = True
-            case "default", str() as literal if default is None:
-                default = _literal(literal, shown)
-            case other, _:
-                hint = 'There are | default: "text", once, and, of scheduled_at alone, | local.'
-                raise TemplateError(f"{shown}: the filter {other} cannot stand here", hint=hint)
-        at = filtered.end()
-    return Name(parts, is_local, default)
-
-
-def _check_members(parts: tuple[str, ...], shown: str) -> None:
-    root, rest = parts[0], parts[1:]
-    if root == "secret" and not rest:
-        raise TemplateError(f"{shown} names no secret", hint="Write its name: {{secret.api-key}}.")
-    if (members := _MEMBERS.get(root)) is None or ".".join(rest) in members:
-        return
-    if members or rest:
-        known = " and ".join(f"{root}.{member}" for member in members) or root
-        raise TemplateError(f"{shown}: there is no such value", hint=f"There is {known}.")
-
-
-def _literal(text: str, shown: str) -> str:
-    """The JSON of a default, which may stand in single quotes. Raises TemplateError."""
-    if text[0] == "'":
-        return json.dumps(text[1:-1])
-    try:
-        value = json.loads(text, parse_constant=lambda _: {})
-    except ValueError:
-        value = {}
-    if isinstance(value, dict | list) or (isinstance(value, float) and not math.isfinite(value)):  # as 1e999 is
-        hint = "Write a text in quotes, a number, true, false or null."
-        raise TemplateError(f"{shown}: {text[:64]} is no value for a default", hint=hint)
-    return text
 
 
 def _look_up(name: Name, context: Mapping[str, Json], pointer: str) -> Json:
@@ -398,8 +248,8 @@ def _place(part: str) -> int:
     return int(part) if part.isascii() and part.isdigit() and len(part) < 10 else sys.maxsize
 
 
-def _url_pieces(text: str) -> tuple[_Piece, ...]:
-    pieces = _parse_at(text, "")
+def _url_pieces(text: str) -> tuple[Piece, ...]:
+    pieces = parse_at(text, "")
     # The whole authority stands before the first value: scheme://host and the / or ? that ends it.
     if pieces != (text,) and not (isinstance(pieces[0], str) and _AUTHORITY.match(pieces[0])):
         hint = "Write the scheme and host out; templates stand in the path and the query."
@@ -407,7 +257,7 @@ def _url_pieces(text: str) -> tuple[_Piece, ...]:
     return pieces
 
 
-def _check_secrets_in_url(pieces: tuple[_Piece, ...]) -> None:
+def _check_secrets_in_url(pieces: tuple[Piece, ...]) -> None:
     """A receiver's logs have the path of every request; what stands in a query they may leave out."""
     for piece in pieces:
         if isinstance(piece, str) and "?" in piece:

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, errors, pg_hba, readiness, reading, repeatables, ringing, session, tzdata
+from kronos import catalog, database_errors, errors, pg_hba, readiness, reading, repeatables, ringing, session, tzdata
 from kronos.database import Params
 from kronos.doctor import findings, instance, sealed, tables
 from kronos.doctor.facts import (
@@ -237,7 +237,7 @@ def examine(url: str, *, fix: bool, progress: Progress, keys: KeySource = NO_KEY
             fix="correct KRONOS_DATABASE_URL, or what stands in the way there",
         )
     except psycopg.Error as error:
-        known = errors.from_database(error)
+        known = database_errors.from_database(error)
         yield Finding(
             check="database",
             ok=False,

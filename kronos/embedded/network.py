@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kronos.embedded import ports
 from kronos.embedded.errors import EmbeddedError
 
-# An API that waits for PostgreSQL says why after 3 s (database.Pool).
+# An API that waits for PostgreSQL says why after 3 s (kronos/pool.py).
 _ANSWER_WITHIN_SECONDS = 5.0
 # The shell's http_proxy is not for our own child.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -7,32 +7,34 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol
 
 import orjson
 
 from kronos.delivery.destinations import Destination, Message
-from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
-from kronos.delivery.http import NO_LIMITS, HttpTransport, TimeLimits
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
-from kronos.delivery.template import TEMPLATES, TemplateError, named, render_body, render_headers, render_url, utc_text
-from kronos.model import Json, JsonObject
+from kronos.delivery.template import render_body, render_headers, render_url, utc_text
+from kronos.delivery.template_text import TemplateError
+from kronos.model import Json
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
+from kronos.worker.claims import Claim, RunFacts
+from kronos.worker.results import Result
 from kronos.worker.rules import Rules
 from kronos.worker.streaming import StreamTarget
-from kronos.worker.vault import Needs, Opened, needs
+from kronos.worker.targets import HttpTarget, Target, Unusable
+from kronos.worker.vault import Opened
 
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
@@ -45,8 +47,6 @@ _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
 _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
 # orjson reads integers beyond 64 bits as floats.
 _LONG_INTEGER = re.compile(r"[0-9]{19}")
-# A template of what is another in each delivery; secrets are the same until they are rotated.
-_VARIES = re.compile(r"\{\{(?!\s*secret\.)")
 _rendering: set[asyncio.Task[None]] = set()
 
 
@@ -85,107 +85,6 @@ class Leased:
     def covers_delivery(self) -> bool:
         """Whether the whole timeout fits into what is left of the lease."""
         return boot_time() + self.claim.timeout_ms / 1000 + _RESERVE_SECONDS <= self.ends_at
-
-
-@dataclass(slots=True, kw_only=True)
-class HttpTarget:
-    """A version of an HTTP endpoint, read once.
-
-    `envelope` is what its deliveries have in common, from the first on, as long as the secrets in it are
-    `envelope_of`; None where URL or headers have templates of the execution's.
-    """
-
-    url: str
-    method: str
-    headers: Mapping[str, str]
-    body_template: Json
-    expected_status_codes: tuple[int, ...]
-    backoff: Backoff
-    spec_bytes: int = 0
-    needs: Needs | None = None
-    envelope: Envelope | Undeliverable | None = None
-    envelope_of: Opened | None = None
-    config: JsonObject = field(default_factory=dict)
-    names_input_alone: bool = True
-    """As most do: then nothing else is made for its deliveries."""
-    needs_facts: bool = False
-    rules: Rules = field(default_factory=Rules)
-    limits: TimeLimits = NO_LIMITS
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
-        return not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unusable:
-    """A version of an endpoint that cannot be delivered to, and why."""
-
-    why: str
-    needs: Needs | None = None
-
-
-Target = HttpTarget | StreamTarget | Unusable
-
-
-def target(version: EndpointVersion) -> Target:
-    """What deliveries to this version of an endpoint are made of."""
-    if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA"):
-        return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
-    try:
-        spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
-        if version.type != "HTTP":
-            kind: Optional = "KAFKA" if version.type == "KAFKA" else "REDIS_STREAM"
-            return StreamTarget(
-                type=kind,
-                spec=spec,
-                backoff=Backoff.parse(policy),
-                rules=Rules.parse(policy),
-                spec_bytes=len(version.spec) + len(version.config or ""),
-                needs=needs(version),
-                **_named(version, [spec.get(member) for member in TEMPLATES]),
-            )
-        return HttpTarget(
-            url=_text(spec.get("url"), "url"),
-            method=_text(spec.get("method", "POST"), "method"),
-            headers={name: _text(value, f"headers.{name}") for name, value in (spec.get("headers") or {}).items()},
-            body_template=spec.get("body_template"),
-            expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
-            limits=_limits(spec),
-            backoff=Backoff.parse(policy),
-            rules=Rules.parse(policy),
-            spec_bytes=len(version.spec) + len(version.config or ""),
-            needs=needs(version),
-            **_named(version, [spec.get(member) for member in TEMPLATES]),
-        )
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
-        return Unusable(why=f"the endpoint's definition cannot be read: {error}")
-
-
-def _limits(spec: JsonObject) -> TimeLimits:
-    """Those that a spec sets; most set none."""
-    connect, idle = (
-        None if spec.get(name) is None else float(spec[name]) / 1000
-        for name in ("connect_timeout_ms", "idle_timeout_ms")
-    )
-    return TimeLimits(connect_seconds=connect, idle_seconds=idle)
-
-
-class _Named(TypedDict):
-    config: JsonObject
-    names_input_alone: bool
-    needs_facts: bool
-
-
-def _named(version: EndpointVersion, templates: Json) -> _Named:
-    """What the templates of a version name."""
-    names = [name for _, name in named(templates)]
-    return {
-        "config": _object(version.config, "config") if version.config is not None else {},
-        "names_input_alone": all(name.root == "input" for name in names),
-        "needs_facts": any(name.is_fact for name in names),
-    }
 
 
 _Rendered = tuple[Envelope | Undeliverable, bytes]
@@ -404,16 +303,3 @@ def _read(text: str) -> Json:
 
 def _json(value: Json) -> str | None:
     return None if value is None else json_bytes(value).decode()
-
-
-def _object(text: str, name: str) -> JsonObject:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} is no object")
-    return value
-
-
-def _text(value: Json, name: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"spec.{name} is no text")
-    return value

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from kronos.worker import claims
+from kronos.worker import results
 from kronos.worker.attempt import Leased
-from kronos.worker.claims import Result, Verdict
 from kronos.worker.link import Link
+from kronos.worker.results import Result, Verdict
 
 _log = logging.getLogger("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
@@ -78,7 +78,7 @@ class Finalizer:
         for leased, result in batch:
             if first[result.execution_id][1] is not result:
                 self._results.append((leased, result))
-        verdicts = await claims.finalize(
+        verdicts = await results.finalize(
             self._link, [result for _, result in first.values()], worker_id=self._worker_id
         )
         ended = [
@@ -109,7 +109,7 @@ class Finalizer:
             return
 
     async def _look_at_locked(self) -> None:
-        still = await claims.locked(self._link, [result for _, result in self._locked])
+        still = await results.locked(self._link, [result for _, result in self._locked])
         waiting = deque(each for each in self._locked if each[1].execution_id in still)
         self._results.extend(each for each in self._locked if each[1].execution_id not in still)
         self._locked = waiting
@@ -118,7 +118,7 @@ class Finalizer:
     async def _give_back(self) -> None:
         batch = [self._unsent.popleft() for _ in range(min(len(self._unsent), _MOST_IN_ONE_BATCH))]
         try:
-            released = await claims.release(self._link, {leased.claim.execution_id: leased.token for leased in batch})
+            released = await results.release(self._link, {leased.claim.execution_id: leased.token for leased in batch})
             _log.info("%d of %d claims that were not sent were given back", released, len(batch))
         except psycopg.Error as error:
             # Either it was committed, or their leases end soon: nothing was sent, so nothing can be sent twice.

@@ -16,7 +16,8 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper, TextLoader
 
 from kronos import reading, revisions
-from kronos.errors import KronosError, is_over
+from kronos.database_errors import is_over
+from kronos.errors import KronosError
 from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
 from kronos.worker.arrays import Documents, DocumentsDumper

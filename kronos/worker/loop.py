@@ -16,12 +16,14 @@ from kronos.delivery.streams import Streams
 from kronos.kept import Cache
 from kronos.worker import claims
 from kronos.worker.aborts import Aborts
-from kronos.worker.attempt import Leased, Target, Unusable, begin, boot_time, target
-from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
+from kronos.worker.attempt import Leased, begin, boot_time
+from kronos.worker.claims import MARGIN, Claim, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
+from kronos.worker.results import Result, Verdict
 from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
+from kronos.worker.targets import Target, Unusable, target
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 

@@ -21,7 +21,8 @@ from kronos.delivery.destinations import (
 )
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.headers import identity_pairs
-from kronos.delivery.template import TemplateError, render
+from kronos.delivery.template import render
+from kronos.delivery.template_text import TemplateError
 from kronos.model import Json, JsonObject
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim

@@ -9,9 +9,10 @@ import psycopg
 
 from conftest import Api
 from kronos import changes, executions, jobs
-from kronos.database import Pool, WorkspaceView
-from kronos.jobs import NewJob
+from kronos.database import WorkspaceView
 from kronos.model import Execution, Job
+from kronos.new_jobs import NewJob
+from kronos.pool import Pool
 from sql_factory import value
 
 Made = TypeVar("Made")

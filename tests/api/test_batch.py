@@ -15,8 +15,9 @@ from api.test_together_failing import is_over, refusing
 from api_answers import problem_of
 from conftest import Api, await_condition
 from kronos import batches, errors
-from kronos.database import Pool, WorkspaceView
-from kronos.jobs import NewJob
+from kronos.database import WorkspaceView
+from kronos.new_jobs import NewJob
+from kronos.pool import Pool
 from sql_factory import value, values
 
 Sent = dict[str, Any]

@@ -11,13 +11,14 @@ from starlette.types import Message
 
 from collections_of_garbage import of_new_objects_alone
 from kronos import errors
-from kronos.api import schemas
 from kronos.api.call import Call
 from kronos.api.endpoint_schemas import EndpointPut
 from kronos.api.fields import MAX_INPUT_BYTES
+from kronos.api.job_schemas import JobCreate
 from kronos.api.requests import new_endpoint, new_job
 from kronos.delivery import template
 from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.template_text import TemplateError
 
 POLICY = EgressPolicy.parse("")
 # What a megabyte costs unbounded is 70 to 1,500 ms; a 256 kB template is parsed on the loop.
@@ -49,14 +50,14 @@ HEAVY: dict[str, tuple[bytes, Any]] = {
     "open braces": (endpoint(b'"' + b"{{" * 130_000 + b'"'), EndpointPut),
     "small objects": (endpoint(b"[" + b'{"a":1},' * 30_000 + b"1]"), EndpointPut),
     "small arrays": (endpoint(b"[" + b"[]," * 80_000 + b"1]"), EndpointPut),
-    "nested arrays": (job(b"[" * 480_000 + b"]" * 480_000), schemas.JobCreate),
-    "flat arrays": (job(b"[" + b"[]," * 320_000 + b"1]"), schemas.JobCreate),
-    "numbers": (job(b"[" + b"1," * 480_000 + b"1]"), schemas.JobCreate),
-    "exponents": (job(b"[" + b"1e300," * 40_000 + b"1]"), schemas.JobCreate),
-    "unknown fields": (b"{" + members(80_000) + b"}", schemas.JobCreate),
+    "nested arrays": (job(b"[" * 480_000 + b"]" * 480_000), JobCreate),
+    "flat arrays": (job(b"[" + b"[]," * 320_000 + b"1]"), JobCreate),
+    "numbers": (job(b"[" + b"1," * 480_000 + b"1]"), JobCreate),
+    "exponents": (job(b"[" + b"1e300," * 40_000 + b"1]"), JobCreate),
+    "unknown fields": (b"{" + members(80_000) + b"}", JobCreate),
     "unknown fields within": (b'{"type":"HTTP","spec":{' + members(80_000) + b"}}", EndpointPut),
-    "a long unknown field": (b'{"' + b"x" * 1_000_000 + b'":1}', schemas.JobCreate),
-    "wrong tags": (b'{"endpoint":"a","trigger":"CRON","tags":[' + b"1," * 480_000 + b"1]}", schemas.JobCreate),
+    "a long unknown field": (b'{"' + b"x" * 1_000_000 + b'":1}', JobCreate),
+    "wrong tags": (b'{"endpoint":"a","trigger":"CRON","tags":[' + b"1," * 480_000 + b"1]}", JobCreate),
     "wrong headers": (
         b'{"type":"HTTP","spec":{"url":"http://a.b/","headers":{' + members(80_000) + b"}}}",
         EndpointPut,
@@ -111,10 +112,10 @@ def test_a_template_of_the_largest_size_is_rendered_in_linear_time(render: Calla
 
 
 def test_what_is_wrong_deep_in_a_template_is_reported_with_its_place() -> None:
-    with pytest.raises(template.TemplateError) as told:
+    with pytest.raises(TemplateError) as told:
         template.check({"a/b": [1, {"c": ["fine", "{{nobody.x}}"]}]})
     assert told.value.pointer == "/a~1b/1/c/1"
-    with pytest.raises(template.TemplateError) as told:
+    with pytest.raises(TemplateError) as told:
         template.check([[{"{{input}}": 1}]])
     assert told.value.pointer == "/0/0/{{input}}"
 
@@ -128,17 +129,17 @@ async def refused(body: bytes, model: Any) -> errors.KronosError:
 @pytest.mark.parametrize("number", [b"1e300", b"1e-300", b"-1.5e200"])
 async def test_numbers_count_as_postgresql_writes_them(number: bytes) -> None:
     """4,000 times 1e300 are 24 kB here and 1.2 MB in every answer and delivery."""
-    refusal = await refused(job(b"[" + (number + b",") * 4000 + b"1]"), schemas.JobCreate)
+    refusal = await refused(job(b"[" + (number + b",") * 4000 + b"1]"), JobCreate)
     assert refusal.faults[0].pointer == "/input"
     refusal = await refused(endpoint(b"[" + (number + b",") * 4000 + b"1]"), EndpointPut)
     assert refusal.faults[0].pointer == "/spec/body_template"
 
-    await call_with(job(b"[" + (number + b",") * 400 + b"1]")).read(schemas.JobCreate)
+    await call_with(job(b"[" + (number + b",") * 400 + b"1]")).read(JobCreate)
 
 
 async def test_texts_that_look_like_numbers_count_as_texts() -> None:
     text = b'"' + b"5e300 " * 40_000 + b'"'
-    read = await call_with(job(text)).read(schemas.JobCreate)
+    read = await call_with(job(text)).read(JobCreate)
     assert len(read.input["x"]) == 240_000
 
 
@@ -149,6 +150,6 @@ async def test_the_largest_template_is_as_large_as_the_largest_input() -> None:
 
 
 async def test_of_very_many_unknown_fields_the_known_ones_are_judged_all_the_same() -> None:
-    refusal = await refused(b'{"endpoint":7,' + members(1000) + b"}", schemas.JobCreate)
+    refusal = await refused(b'{"endpoint":7,' + members(1000) + b"}", JobCreate)
     assert {fault.pointer for fault in refusal.faults} >= {"/endpoint", "/trigger", "/k0"}
     assert len(refusal.faults) == 20

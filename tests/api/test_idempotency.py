@@ -15,7 +15,7 @@ import pytest
 from api_answers import problem_of
 from factory import add_endpoint
 from kronos.idempotency import digest
-from kronos.jobs import NewJob
+from kronos.new_jobs import NewJob
 from sql.plans import told_plans
 from sql_factory import value, values
 

@@ -280,7 +280,7 @@ def test_a_repeated_request_is_known_after_its_time_has_passed(
         def now(cls, tz: tzinfo | None = None) -> "Later":
             return cls(2127, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("kronos.jobs.datetime", Later)
+    monkeypatch.setattr("kronos.new_jobs.datetime", Later)
     again = api.post(base, json=body)
     other = api.post(base, json=body | {"idempotency_key": "twice"})
     mismatched = api.post(base, json=body | {"input": {"n": 1}})

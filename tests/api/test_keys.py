@@ -9,8 +9,9 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from kronos import database, errors, keys
+from kronos import errors, keys
 from kronos.api.keys import Keys
+from kronos.pool import Pool
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def key(database_url: str, tmp_path: Path) -> str:
 
 
 @pytest_asyncio.fixture
-async def pool(database_url: str) -> AsyncIterator[database.Pool]:
-    made = database.Pool(database_url, size=1)
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    made = Pool(database_url, size=1)
     await made.open(wait=True)
     yield made
     await made.close()
@@ -37,7 +38,7 @@ async def is_refused(keys: Keys, key: str) -> bool:
 
 
 async def test_a_key_is_trusted_for_a_while_and_a_revoked_one_no_longer(
-    pool: database.Pool, key: str, superuser: psycopg.Connection
+    pool: Pool, key: str, superuser: psycopg.Connection
 ) -> None:
     trusting, asking = Keys(pool), Keys(pool, trusted_seconds=0)
     assert not await is_refused(trusting, key)
@@ -49,7 +50,7 @@ async def test_a_key_is_trusted_for_a_while_and_a_revoked_one_no_longer(
     assert await is_refused(asking, key)
 
 
-async def test_trust_ends_by_itself(pool: database.Pool, key: str, superuser: psycopg.Connection) -> None:
+async def test_trust_ends_by_itself(pool: Pool, key: str, superuser: psycopg.Connection) -> None:
     keys = Keys(pool, trusted_seconds=0.2)
     assert not await is_refused(keys, key)
     superuser.execute("update kronos.api_keys set revoked_at = now()")
@@ -60,7 +61,7 @@ async def test_trust_ends_by_itself(pool: database.Pool, key: str, superuser: ps
         await asyncio.sleep(0.01)
 
 
-async def test_a_trusted_key_needs_no_database(pool: database.Pool, key: str) -> None:
+async def test_a_trusted_key_needs_no_database(pool: Pool, key: str) -> None:
     keys = Keys(pool)
     assert not await is_refused(keys, key)
     await pool.close()
@@ -68,7 +69,7 @@ async def test_a_trusted_key_needs_no_database(pool: database.Pool, key: str) ->
     assert not await is_refused(keys, key)
 
 
-async def test_trust_in_one_key_is_none_in_another(pool: database.Pool, key: str) -> None:
+async def test_trust_in_one_key_is_none_in_another(pool: Pool, key: str) -> None:
     keys = Keys(pool)
     assert not await is_refused(keys, key)
 
@@ -76,9 +77,7 @@ async def test_trust_in_one_key_is_none_in_another(pool: database.Pool, key: str
         assert await is_refused(keys, wrong)
 
 
-async def test_wrong_keys_are_never_remembered_as_right(
-    pool: database.Pool, key: str, superuser: psycopg.Connection
-) -> None:
+async def test_wrong_keys_are_never_remembered_as_right(pool: Pool, key: str, superuser: psycopg.Connection) -> None:
     keys = Keys(pool)
     superuser.execute("update kronos.api_keys set revoked_at = now()")
     assert await is_refused(keys, key)

@@ -14,9 +14,10 @@ from api.at_once import Process, a_job, creation, cron, made, process_on, rows, 
 from api.cutting_proxy import Proxy, cutting_proxy
 from conftest import Api, await_condition
 from kronos import changes, errors, jobs
-from kronos.database import Pool, WorkspaceView
-from kronos.jobs import NewJob
+from kronos.database import WorkspaceView
 from kronos.model import Job
+from kronos.new_jobs import NewJob
+from kronos.pool import Pool
 from kronos.writes import Writes
 from sql_factory import value
 

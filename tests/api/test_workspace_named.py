@@ -241,7 +241,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
     of_the_api = {
         name: text
         for name, text in sql.texts().items()
-        if not name.startswith(("claims.", "doctor.", "encryption.", "watchdog.", "instance_settings."))
+        if not name.startswith(("claims.", "results.", "doctor.", "encryption.", "watchdog.", "instance_settings."))
     }
     naming = {
         path.stem for path in (sql.root() / "functions").glob("*/*.sql") if _NAMES_IT.search(path.read_text())

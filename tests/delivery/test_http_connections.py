@@ -30,8 +30,9 @@ from delivery.servers import (
 from kronos.delivery.answer import AnswerParser
 from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
-from kronos.delivery.http import HttpTransport, Sending
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
+from kronos.delivery.sending import Sending
 from kronos.delivery.signing import Signer, signer
 from worker.running import until
 
@@ -436,7 +437,7 @@ async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_re
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(address)
 
-    monkeypatch.setattr("kronos.delivery.http.answered", broken)
+    monkeypatch.setattr("kronos.delivery.sending.answered", broken)
     with caplog.at_level(logging.ERROR, "kronos"):
         outcome = await deliver(answer())
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "internal", True)

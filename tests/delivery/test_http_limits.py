@@ -11,10 +11,11 @@ import pytest
 
 from delivery.sending import LOCAL, delivery, error_type, response
 from delivery.servers import OK, Receiver, Talk, answer, full_backlog, once, silent
-from kronos.delivery.http import HttpTransport, Sending, TimeLimits
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
-from kronos.worker.attempt import HttpTarget, target
+from kronos.delivery.sending import Sending, TimeLimits
 from kronos.worker.claims import EndpointVersion
+from kronos.worker.targets import HttpTarget, target
 from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
-from kronos import database
 from kronos.embedded import network, ports
+from kronos.pool import Pool
 
 
 class _Ready(BaseHTTPRequestHandler):
@@ -39,7 +39,7 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
 
 async def test_an_api_without_its_database_is_heard_saying_why() -> None:
     """It waits for PostgreSQL first; a client that hung up before said `timed out`, whatever was wrong."""
-    assert database.Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
+    assert Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
 
 
 def test_what_a_port_lacks_is_reported_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from sql_factory import Connection, value
 
 PREVIOUS = ROOT / "alembic" / "previous_release"
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
-_OF_A_WORKER = ("claims.", "system.ring_if_silent", "system.run_internal_job")
+_OF_A_WORKER = ("claims.", "results.", "system.ring_if_silent", "system.run_internal_job")
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
 
 

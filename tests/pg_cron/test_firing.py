@@ -11,9 +11,10 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import await_mid_minute
-from kronos import changes, database, jobs, pauses
+from kronos import changes, jobs, new_jobs, pauses
 from kronos.database import WorkspaceView
 from kronos.model import Job
+from kronos.pool import Pool
 from sql_factory import Connection, Record, records, value, values
 
 pytestmark = pytest.mark.pg_cron
@@ -38,7 +39,7 @@ class Watched:
 @pytest.fixture(scope="module")
 async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     """Each job is made through the operation that a request runs, and the minute after has been fired."""
-    pool = database.Pool(cron_database_url, size=2)
+    pool = Pool(cron_database_url, size=2)
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)
@@ -54,7 +55,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> Job:
             name = names[uuid.UUID(into.workspace)]
             job, is_new = await jobs.create(
-                into, jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1})
+                into, new_jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1})
             )
             assert is_new
             return job

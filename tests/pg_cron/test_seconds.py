@@ -8,7 +8,8 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
-from kronos import changes, database, jobs, ringing
+from kronos import changes, database, jobs, new_jobs, ringing
+from kronos.pool import Pool
 from sql_factory import Connection, live, value, values
 
 pytestmark = pytest.mark.pg_cron
@@ -34,11 +35,13 @@ def superuser(cron_superuser: Connection) -> Connection:
 async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connection, cron_database_url: str) -> None:
     endpoint = add_endpoint(superuser)
     name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
-    async with database.Pool(cron_database_url, size=1) as pool:
+    async with Pool(cron_database_url, size=1) as pool:
         view = database.WorkspaceView(pool, str(endpoint.workspace_id))
         job, _ = await jobs.create(
             view,
-            jobs.NewJob(endpoint=name, trigger="CRON", every="2s", anchor=datetime(2026, 1, 1, tzinfo=UTC), input={}),
+            new_jobs.NewJob(
+                endpoint=name, trigger="CRON", every="2s", anchor=datetime(2026, 1, 1, tzinfo=UTC), input={}
+            ),
         )
         assert job.pg_cron is not None
         assert job.pg_cron["schedule"] == "2 seconds"

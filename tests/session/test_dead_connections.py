@@ -22,10 +22,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
-from kronos import database, doctor, errors, migrations, readiness, session
+from kronos import database, database_errors, doctor, errors, migrations, readiness, session
 from kronos.embedded.cluster import Cluster
+from kronos.pool import Pool
 from kronos.sql import Statement
-from kronos.worker import claims
+from kronos.worker import claims, results
 from kronos.worker.link import Link, Outage
 from kronos.writes import Writes
 from session.standby import standby_of
@@ -45,7 +46,7 @@ def terminate(superuser: Connection) -> int:
 
 
 async def test_after_all_connections_died_no_statement_fails(superuser: Connection, database_url: str) -> None:
-    async with database.Pool(database_url, size=10) as pool:
+    async with Pool(database_url, size=10) as pool:
         async with AsyncExitStack() as all_of_them:
             for _ in range(10):
                 await all_of_them.enter_async_context(pool.connection())
@@ -109,7 +110,7 @@ def test_a_write_whose_connection_dies_under_it_is_not(own_api: Api, superuser: 
 
 
 def test_what_a_lost_connection_leaves_open_is_said_once_and_to_a_caller_as_far_as_it_is_known() -> None:
-    lost = errors.from_database(psycopg.OperationalError("server closed the connection unexpectedly"))
+    lost = database_errors.from_database(psycopg.OperationalError("server closed the connection unexpectedly"))
     assert lost.said.count("may have been done") == 1
     assert Writes().explained(lost).detail.endswith("; nothing was changed")
     unknown = Writes(is_sent=True).explained(lost)
@@ -165,7 +166,7 @@ async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
     pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)
     failing = Statement(name="test.failing", text=raising, row=_Pid)
     link = Link(database_url, "test", Outage())
-    async with database.Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1) as pool:
         view = database.InstanceView(pool)
         of_both: list[list[_Pid]] = []
         for _ in range(2):
@@ -237,10 +238,10 @@ async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes
         link = Link(url, "test", Outage())
         try:
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-                await claims.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
+                await results.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
             with psycopg.connect(url, autocommit=True) as superuser:
                 assert value(superuser, "select pg_promote()")
-            await claims.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
+            await results.release(link, {str(uuid.uuid4()): str(uuid.uuid4())})
         finally:
             await link.close()
         assert client.post("/v1/workspaces", json={"slug": "late", "name": "late"}).status_code == 201

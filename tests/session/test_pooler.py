@@ -18,6 +18,7 @@ import pytest
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
 from kronos import database, errors, migrations, readiness, session
+from kronos.pool import Pool
 from kronos.worker.link import Link, Outage
 from session.pooler import PROGRAM, pgbouncer
 from sql_factory import Connection, make_cron_job, value
@@ -144,7 +145,7 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     with pgbouncer(
         directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1"
     ) as url:
-        async with database.Pool(url, size=2) as pool:
+        async with Pool(url, size=2) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
                 assert (await readiness.get(view)).internal_jobs > 0
@@ -170,7 +171,7 @@ async def test_a_pool_that_was_turned_to_transactions_is_not_used_any_more(
 ) -> None:
     """Each new connection proves it again."""
     with pgbouncer(directory, database_url, mode="transaction", user=login, password="test-only") as url:
-        async with database.Pool(url, size=1) as pool:
+        async with Pool(url, size=1) as pool:
             with pytest.raises(errors.DatabaseUnavailable, match=_SESSIONS):
                 await database.WorkspaceView(pool, "any").enter()
         said: list[str] = []

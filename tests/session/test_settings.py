@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from conftest import cloned, make_workspace, running_api, url_of
 from factory import add_endpoint, add_executions
 from kronos import database, errors, migrations, session
+from kronos.pool import Pool, api_session
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage, worker_session
 from servers import Server
@@ -80,7 +81,7 @@ def patient(url: str) -> Connection:
 
 @pytest.mark.parametrize(
     "asked",
-    [database.api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)],
+    [api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)],
     ids=["api", "worker", "administrator"],
 )
 def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.SessionTerms) -> None:
@@ -295,7 +296,7 @@ def test_a_login_that_may_not_become_the_role_is_named_with_what_to_grant(login:
     with pytest.raises(
         errors.SessionRefused, match=f"user {name} may not act as kronos_api: .* grant kronos_api to {name}"
     ):
-        session.connect(login, database.api_session())
+        session.connect(login, api_session())
 
 
 def test_a_member_acts_as_the_role(superuser: Connection, login: str) -> None:
@@ -311,7 +312,7 @@ def test_a_database_in_which_no_trigger_holds_is_refused(superuser: Connection, 
         errors.SessionRefused,
         match=r"session_replication_role is replica .* alter database .* reset session_replication_role",
     ):
-        session.connect(database_url, database.api_session())
+        session.connect(database_url, api_session())
     with pytest.raises(errors.SessionRefused, match="session_replication_role"):
         migrations.migrate(database_url)
 
@@ -340,13 +341,13 @@ def test_a_role_past_row_level_security_is_refused(superuser: Connection, databa
 
 
 async def test_a_request_is_answered_with_why_there_is_no_connection(login: str) -> None:
-    async with database.Pool(login, size=1) as pool:
+    async with Pool(login, size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable, match="may not act as kronos_api"):
             await database.WorkspaceView(pool, "any").enter()
 
 
 async def test_a_request_hears_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
-    async with database.Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
+    async with Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
         with pytest.raises(
             errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login"
         ) as caught:
@@ -356,7 +357,7 @@ async def test_a_request_hears_that_no_connection_can_be_made_and_not_that_none_
 
 async def test_a_request_hears_that_none_is_free(superuser: Connection, login: str) -> None:
     superuser.execute(f"grant kronos_api to {conninfo_to_dict(login)['user']}")
-    async with database.Pool(login, size=1) as pool, pool.connection():
+    async with Pool(login, size=1) as pool, pool.connection():
         with pytest.raises(errors.DatabaseUnavailable, match="became free in time"):
             await database.WorkspaceView(pool, "any").enter()
 

@@ -22,6 +22,7 @@ from kronos import database, errors, readiness, reading, session
 from kronos.__main__ import main
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.ports import free_port
+from kronos.pool import Pool
 from kronos.unreachable import Unreachable
 from session.pooler import PROGRAM, pgbouncer
 from session.standby import standby_of
@@ -314,7 +315,7 @@ def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> 
 
 
 async def test_a_request_is_answered_with_the_cause_without_names(cluster: Cluster) -> None:
-    async with database.Pool(of(cluster, dbname="nowhere"), size=1) as pool:
+    async with Pool(of(cluster, dbname="nowhere"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as raised:
             await readiness.get(database.InstanceView(pool))
     assert raised.value.detail == "there is no such database as Kronos is to use"

@@ -41,7 +41,7 @@ def cancel(connection: Connection, execution_id: uuid.UUID) -> None:
 
 def succeed_alone(connection: Connection, execution_id: uuid.UUID) -> None:
     """By the statement that ends what is of a limited or a watched endpoint."""
-    end(connection, sql.texts()["claims.finalize_executions"], "SUCCESS", execution_id)
+    end(connection, sql.texts()["results.finalize_executions"], "SUCCESS", execution_id)
 
 
 def grow_too_old(connection: Connection, execution_id: uuid.UUID) -> None:
@@ -76,7 +76,7 @@ def give_back_cancelled(connection: Connection, execution_id: uuid.UUID) -> None
     """It is cancelled when its worker has it and has not begun."""
     connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
     connection.execute(
-        sql.texts()["claims.release_executions"],
+        sql.texts()["results.release_executions"],
         {"execution_ids": [execution_id], "claim_tokens": values(connection, "select claim_token"
                                                                  " from kronos.execution_live")},
     )  # fmt: skip

@@ -10,9 +10,10 @@ from psycopg.rows import tuple_row
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
-from kronos import changes, database, errors, jobs, pauses, workspaces
+from kronos import changes, errors, jobs, new_jobs, pauses, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Workspace
+from kronos.pool import Pool
 from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
 _TENANT_TABLES = [
@@ -415,9 +416,9 @@ def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(
 
 
 @pytest.fixture
-async def pool(module_database_url: str) -> AsyncIterator[database.Pool]:
+async def pool(module_database_url: str) -> AsyncIterator[Pool]:
     """One connection, so that each use follows the one before."""
-    made = database.Pool(module_database_url, size=1)
+    made = Pool(module_database_url, size=1)
     await made.open(wait=True)
     try:
         yield made
@@ -425,7 +426,7 @@ async def pool(module_database_url: str) -> AsyncIterator[database.Pool]:
         await made.close()
 
 
-async def settings_left(pool: database.Pool) -> tuple[object, ...] | None:
+async def settings_left(pool: Pool) -> tuple[object, ...] | None:
     async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             "select current_user::text, coalesce(current_setting('kronos.workspace_id', true), ''),"
@@ -434,25 +435,25 @@ async def settings_left(pool: database.Pool) -> tuple[object, ...] | None:
         return await cursor.fetchone()
 
 
-async def test_a_workspaces_view_leaves_nothing_on_the_pools_connection(pool: database.Pool, ours: EndpointRow) -> None:
+async def test_a_workspaces_view_leaves_nothing_on_the_pools_connection(pool: Pool, ours: EndpointRow) -> None:
     found = await jobs.list_page(WorkspaceView(pool, str(ours.workspace_id)), jobs.JobFilter(), limit=10, before=None)
     assert len(found) == 2
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
 async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connection(
-    pool: database.Pool, ours: EndpointRow
+    pool: Pool, ours: EndpointRow
 ) -> None:
     view = WorkspaceView(pool, str(ours.workspace_id))
     with pytest.raises(errors.EndpointNotFound):
-        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
+        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
     with pytest.raises(errors.Unprocessable, match="61"):
-        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
+        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
 async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_workspaces_only(
-    pool: database.Pool, ours: EndpointRow
+    pool: Pool, ours: EndpointRow
 ) -> None:
     listed: list[Workspace] = await workspaces.list_page(InstanceView(pool), limit=1000, before=None)
     assert ours.workspace_id in {workspace.workspace_id for workspace in listed}
@@ -460,7 +461,7 @@ async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_wor
 
 
 async def test_another_workspaces_job_is_not_found_by_its_id(
-    pool: database.Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow
+    pool: Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow
 ) -> None:
     their_job = value(
         shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id]
@@ -482,6 +483,6 @@ async def test_another_workspaces_job_is_not_found_by_its_id(
     assert (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared)) == before
 
 
-async def test_a_workspace_that_is_not_there_is_named(pool: database.Pool) -> None:
+async def test_a_workspace_that_is_not_there_is_named(pool: Pool) -> None:
     with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'nobody'"):
         await jobs.list_page(WorkspaceView(pool, "nobody"), jobs.JobFilter(), limit=1, before=None)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from kronos import changes, database, pauses, workspaces
+from kronos import changes, pauses, workspaces
 from kronos.database import WorkspaceView
+from kronos.pool import Pool
 from sql_factory import Connection, done, job, live, make_cron_job, once, value, values
 
 HOUR = timedelta(hours=1)
@@ -17,8 +18,8 @@ ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[database.Pool]:
-    made = database.Pool(database_url, size=1)
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    made = Pool(database_url, size=1)
     await made.open(wait=True)
     try:
         yield made
@@ -27,7 +28,7 @@ async def pool(database_url: str) -> AsyncIterator[database.Pool]:
 
 
 @pytest.fixture
-def view(pool: database.Pool, endpoint: EndpointRow) -> WorkspaceView:
+def view(pool: Pool, endpoint: EndpointRow) -> WorkspaceView:
     return WorkspaceView(pool, str(endpoint.workspace_id))
 
 

@@ -68,7 +68,7 @@ def role_of(name: str) -> str:
         )
     ):
         return "kronos_owner"
-    return "kronos_worker" if name.startswith(("claims.", "watchdog.")) else "kronos_api"
+    return "kronos_worker" if name.startswith(("claims.", "results.", "watchdog.")) else "kronos_api"
 
 
 def as_postgres_says(annotation: object) -> object:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kronos
-from kronos.delivery import outcome, template
+from kronos.delivery import outcome, template, template_text
 from kronos.delivery.answer import MAX_HEADERS, AnswerParser
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.envelope import Undeliverable
@@ -19,7 +19,7 @@ from kronos.kept import Cache
 
 # Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
 _OURS = {"kronos/sql.py", "kronos/revisions.py", "kronos/api/docs.py"}  # asked by names of ours alone
-_FILLED = {"kronos/delivery/template.py", "kronos/delivery/outcome.py", "kronos/delivery/http.py"}
+_FILLED = {"kronos/delivery/template_text.py", "kronos/delivery/outcome.py", "kronos/delivery/http.py"}
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -74,7 +74,7 @@ _kept_alive: list[object] = []
 def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], None]) -> None:
     outcome._names_before.cache_clear()
     outcome._redacted_url_before.cache_clear()
-    template._parsed_before.cache_clear()
+    template_text._parsed_before.cache_clear()
     fill()  # what Python itself keeps of the first round does not count
     tracemalloc.start()
     try:

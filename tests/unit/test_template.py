@@ -13,7 +13,6 @@ from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.refused import Refused
 from kronos.delivery.template import (
     MAX_RENDERED_BYTES,
-    TemplateError,
     check,
     check_header_templates,
     check_url_template,
@@ -24,6 +23,7 @@ from kronos.delivery.template import (
     render_headers,
     render_url,
 )
+from kronos.delivery.template_text import TemplateError
 
 PUBLIC = EgressPolicy()
 CONTEXT: dict[str, Any] = {

@@ -8,10 +8,10 @@ import pytest
 
 from kronos import model, sql
 from kronos.api import requests
-from kronos.api.schemas import JobCreate, JobPatch
+from kronos.api.job_schemas import JobCreate, JobPatch
 from kronos.changes import CHANGEABLE
-from kronos.jobs import JOB_TERMS, TERMS, NewJob
 from kronos.model import Job, JsonObject
+from kronos.new_jobs import JOB_TERMS, TERMS, NewJob
 
 _CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
 

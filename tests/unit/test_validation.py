@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from kronos.api import endpoint_schemas, schemas
+from kronos.api import endpoint_schemas, endpoint_specs, job_schemas, schemas
 from kronos.api.fields import Body
 from kronos.api.validation import faults_of
 from kronos.model import Json
@@ -16,7 +16,7 @@ _WRONG: tuple[Json, ...] = (3, 1.5, True, "x", [], [3], {}, {"zzz": {}}, [[]] * 
 
 _BODIES = [
     each
-    for each in (vars(schemas) | vars(endpoint_schemas)).values()
+    for each in (vars(schemas) | vars(job_schemas) | vars(endpoint_schemas) | vars(endpoint_specs)).values()
     if isinstance(each, type) and issubclass(each, Body) and each is not Body
 ]
 

@@ -26,7 +26,10 @@ def as_worker(database_url: str) -> psycopg.Connection:
 
 
 def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple[Any, ...]]:
-    return connection.execute(prefix + sql.texts()[f"claims.{name}"], params).fetchall()
+    """A statement of claims.sql or results.sql."""
+    texts = sql.texts()
+    text = texts.get(f"claims.{name}") or texts[f"results.{name}"]
+    return connection.execute(prefix + text, params).fetchall()
 
 
 def claim_params(

@@ -13,8 +13,8 @@ from factory import AS_HISTORY, EndpointRow, add_endpoint, add_executions, attem
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.arrays import Documents
-from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
+from kronos.worker.results import Result, finalize
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
 from worker.protocol import EVERYTHING, as_worker, claim
@@ -60,7 +60,7 @@ async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     results = [_result(one, token, **(bad if place == 3 else {})) for place, one in enumerate(ids)]
-    assert await claims.finalize(link, results, worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
+    assert await finalize(link, results, worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
     stored = superuser.execute("select execution_id, output is null from kronos.execution_done").fetchall()
     assert [one for one, is_null in stored if is_null] == [ids[3]]
 
@@ -82,7 +82,7 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     results = [_result(one, token, **({"status": "NONSENSE"} if place == 1 else {})) for place, one in enumerate(ids)]
-    assert await claims.finalize(link, results, worker_id="w") == {
+    assert await finalize(link, results, worker_id="w") == {
         str(ids[0]): "SUCCESS",
         str(ids[1]): "DROPPED",
         str(ids[2]): "SUCCESS",
@@ -114,7 +114,7 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     assert {UUID(one.execution_id) for one in await claims.recover(link, wanted, token=token)} == set(ids)
     rotation = Rotation(Shares(100))
     rotation.claimed(wanted, claimed)
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+    assert await finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
         map(str, ids), "SUCCESS"
     )
 
@@ -140,7 +140,7 @@ async def test_successes_end_with_what_ends_otherwise(
         superuser.execute(f"{AS_HISTORY} where execution_id = %s", [other])
     result = _result(other, uuid4() if odd == "fenced" else token, **({"status": "FAILED"} if odd == "failed" else {}))
 
-    verdicts = await claims.finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
+    verdicts = await finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
 
     verdict = {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")
     assert verdicts == dict.fromkeys(map(str, ids), "SUCCESS") | {str(other): verdict}
@@ -164,10 +164,10 @@ async def test_a_finalize_is_repeated_until_it_is_answered(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-test' and pid "
         "<> pg_backend_pid()"
     )
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+    assert await finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
         map(str, ids), "SUCCESS"
     )
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+    assert await finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
         map(str, ids), "ALREADY"
     )
 
@@ -238,7 +238,7 @@ async def test_whichever_answer_is_lost_each_result_counts_once(
                     superuser.execute(f"{AS_HISTORY} where execution_id = %s", [execution_id])
             link.nth = nth
 
-            verdicts = await claims.finalize(
+            verdicts = await finalize(
                 link, [_result(ids[name], token)._replace(**odd) for name, (odd, *_) in brought.items()], worker_id="w"
             )
 

@@ -262,7 +262,7 @@ def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 2)
     token, _ = claim(worker, endpoint)
-    text = texts()["claims.finalize_executions"]
+    text = texts()["results.finalize_executions"]
     nul = {"responses": ['{"body": "\\u0000"}', '{"body": "ok"}'], "requests": [None, None], "errors": [None, None]}
     params = {
         "execution_ids": ids,

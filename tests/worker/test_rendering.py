@@ -16,9 +16,12 @@ from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.worker import attempt as attempts
-from kronos.worker.attempt import HttpTarget, Leased, Unusable, begin, boot_time
+from kronos.worker import targets
+from kronos.worker.attempt import Leased, begin, boot_time
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim, EndpointVersion, Result
+from kronos.worker.claims import Claim, EndpointVersion
+from kronos.worker.results import Result
+from kronos.worker.targets import HttpTarget, Unusable
 from worker.running import until
 
 TIMEOUT_MS = 1000
@@ -171,7 +174,7 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_reported(monkeypatch: p
     ids=lambda text: text[:60],
 )
 def test_no_definition_ends_the_worker(spec: str, policy: str) -> None:
-    made = attempts.target(
+    made = targets.target(
         EndpointVersion(
             endpoint_id=str(uuid4()),
             version=1,

@@ -12,10 +12,11 @@ import pytest
 from delivery.sending import LOCAL
 from delivery.servers import Receiver, Talk, answer
 from factory import add_endpoint, add_executions
-from kronos import changes, database, errors, jobs
+from kronos import changes, database, errors, jobs, new_jobs, waking
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
+from kronos.pool import Pool
 from kronos.worker import listener
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
@@ -153,7 +154,7 @@ async def test_a_listener_passes_on_what_it_is_told_and_goes_on_listening(
 async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_is_due(
     superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kronos.jobs.may_wake", lambda: True)
+    monkeypatch.setattr("kronos.waking.may_wake", lambda: True)
     endpoint = add_endpoint(superuser)
     ((slug, name),) = superuser.execute(
         "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) "
@@ -161,13 +162,13 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
-    async with database.Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1) as pool:
         view = database.WorkspaceView(pool, slug)
-        await jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE"))
+        await jobs.create(view, new_jobs.NewJob(endpoint=name, trigger="IMMEDIATE"))
         await jobs.create(
-            view, jobs.NewJob(endpoint=name, trigger="DELAYED", run_at=datetime.now(UTC) + timedelta(days=1))
+            view, new_jobs.NewJob(endpoint=name, trigger="DELAYED", run_at=datetime.now(UTC) + timedelta(days=1))
         )
-        cron, _ = await jobs.create(view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *"))
+        cron, _ = await jobs.create(view, new_jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *"))
         await changes.trigger(view, str(cron.job_id), input=None, idempotency_key=None)
     told = [each.payload for each in superuser.notifies(timeout=60, stop_after=3)]
     assert told == [str(endpoint.endpoint_id), "", str(endpoint.endpoint_id)]
@@ -178,7 +179,7 @@ async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
 ) -> None:
     """A run of a job whose runs may not overlap is asked for among others first, where it is not made; a set with a bad
     one is undone."""
-    monkeypatch.setattr("kronos.jobs._WAKE_INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr("kronos.waking._WAKE_INTERVAL_SECONDS", 3600.0)
     endpoint = add_endpoint(superuser)
     ((slug, name),) = superuser.execute(
         "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) "
@@ -186,24 +187,25 @@ async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
-    async with database.Pool(database_url, size=2) as pool:
+    async with Pool(database_url, size=2) as pool:
         view = database.WorkspaceView(pool, slug)
         cron, _ = await jobs.create(
-            view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken")
+            view, new_jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken")
         )
 
         async def refused() -> None:
             with pytest.raises(errors.EndpointNotFound):
-                await jobs.create(view, jobs.NewJob(endpoint="nobody", trigger="IMMEDIATE"))
+                await jobs.create(view, new_jobs.NewJob(endpoint="nobody", trigger="IMMEDIATE"))
             with pytest.raises(errors.JobNotFound):
                 await changes.trigger(view, "nobody", input=None)
 
-        monkeypatch.setattr("kronos.jobs._last_wake_seconds", jobs._NEVER)
+        monkeypatch.setattr("kronos.waking._last_wake_seconds", waking._NEVER)
         await refused()
         await changes.trigger(view, str(cron.job_id), input=None)
-        monkeypatch.setattr("kronos.jobs._last_wake_seconds", jobs._NEVER)
+        monkeypatch.setattr("kronos.waking._last_wake_seconds", waking._NEVER)
         creations = (
-            jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE", name=each)) for each in ("free", "taken")
+            jobs.create(view, new_jobs.NewJob(endpoint=name, trigger="IMMEDIATE", name=each))
+            for each in ("free", "taken")
         )
         answered = await asyncio.gather(*creations, return_exceptions=True)
         assert [isinstance(each, errors.Conflict) for each in answered] == [False, True]

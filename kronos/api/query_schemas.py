@@ -1,0 +1,107 @@
+"""What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
+
+from pydantic import Field
+
+from kronos.api.fields import AnyTime, Flag, Query, Time, WholeNumber
+from kronos.model import ExecutionStatus, JobStatus, Trigger
+
+
+class PageQuery(Query):
+    """Which page of a list."""
+
+    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
+    cursor: str | None = Field(
+        default=None,
+        max_length=200,
+        description="next_cursor of the page before, as it came; it is of this list alone.",
+    )
+
+
+class ChangeQuery(Query):
+    """How a change that live jobs may not be valid against is made."""
+
+    validate_only: Flag = Field(default=False, description="Only say what it would mean: nothing is written.")
+    force: Flag = Field(default=False, description="Make it though inputs of live jobs are not valid against it.")
+
+
+class DriftQuery(Query):
+    """How many differences are listed."""
+
+    limit: WholeNumber = Field(
+        default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50]
+    )
+
+
+class JobQuery(PageQuery):
+    """Which jobs."""
+
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+    )
+    trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
+    status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
+    tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Whose name, or endpoint's name, holds this text; or whose id begins with it.",
+        examples=["report"],
+    )
+    created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
+    created_before: AnyTime | None = Field(
+        default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
+    )
+
+
+class JobExecutionQuery(PageQuery):
+    """Which executions of a job."""
+
+    status: ExecutionStatus | None = Field(default=None, description="In this status.", examples=["SUCCESS"])
+    scheduled_after: AnyTime | None = Field(
+        default=None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"]
+    )
+    scheduled_before: AnyTime | None = Field(
+        default=None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"]
+    )
+
+
+class ExecutionQuery(JobExecutionQuery):
+    """Which executions."""
+
+    job: str | None = Field(
+        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+
+
+class LetterQuery(PageQuery):
+    """Which dead letters."""
+
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+    )
+    job: str | None = Field(
+        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+    error_type: str | None = Field(
+        default=None, max_length=100, description="Whose last error is of this type.", examples=["http_status"]
+    )
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Whose last error's type or message holds this text.",
+        examples=["refused"],
+    )
+    after: AnyTime | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
+    before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+
+
+class ExplainQuery(Query):
+    """Which instant is to be explained."""
+
+    at: Time | None = Field(default=None, description="The instant; now by default.", examples=["2026-12-01T09:00:00Z"])
+
+
+class CountQuery(Query):
+    """How many runs to foresee."""
+
+    count: WholeNumber = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])

@@ -1,0 +1,187 @@
+"""The API's connections to PostgreSQL: the pool, what each has proven, and what is done where none can be made.
+
+A connection that died while nobody used it is replaced before it is used, so it costs the caller nothing. One that dies
+under a statement that only reads is followed by one more try; a statement that writes is sent once.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Self, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from kronos import database_errors, errors, reading, revisions, session, unreachable
+from kronos.gathering import Gatherer
+from kronos.writes import Writes
+
+Made = TypeVar("Made")
+Connection: TypeAlias = AsyncConnection[TupleRow]
+_PROOF_SECONDS = 10.0
+# How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
+# their patience.
+_AGAIN_SECONDS = 0.15
+_log = logging.getLogger("kronos.database")
+
+
+def api_session() -> session.SessionTerms:
+    """Who acts for requests, and how: no statement waits long, each limit ends in an error and not in a hang."""
+    return session.wanted(
+        "kronos_api",
+        statement_timeout=timedelta(seconds=5),
+        lock_timeout=timedelta(seconds=2),
+        idle_in_transaction=timedelta(seconds=5),
+    )
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """Connections as kronos_api, each of which has proven it."""
+
+    def __init__(self, url: str, *, size: int) -> None:
+        """Closed; open it in the application's lifespan."""
+        self.trouble: errors.Unconnected | errors.SessionRefused | None = None
+        """Why the last connection could not be made, until one can."""
+        self.gatherer = Gatherer()
+        self._dsn = session.conninfo(url, application_name="kronos-api")
+        self._asking = 0
+        self._trying: asyncio.Task[None] | None = None
+        super().__init__(
+            self._dsn,
+            connection_class=_telling(self._fails),
+            open=False,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=3,  # seconds that a request waits for a free connection before it answers 503
+            # a failed attempt is given up at once: those who wait have new ones made, without back-off
+            reconnect_timeout=0,
+            kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
+            configure=self._prove,
+            reconnect_failed=self._try_again,
+        )
+
+    async def run(
+        self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
+    ) -> Made:
+        """What `work` makes of a connection; what PostgreSQL and the pool raise inside becomes a KronosError, here and
+        nowhere else.
+
+        Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused
+        to write. Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell,
+        KronosError.
+        """
+        try:
+            return await self._run(work, writes)
+        except errors.ConnectionLost as error:
+            if not is_read:
+                raise
+            _log.debug("a read is sent again: %s", error.__cause__)
+        except errors.ReadOnly as error:
+            _log.debug("a write is sent again, perhaps to another server: %s", error.detail)
+        try:
+            return await self._run(work, writes)
+        except errors.ConnectionLost as error:
+            if not is_read:
+                raise
+            raise errors.DatabaseUnavailable(
+                "the connection to PostgreSQL was lost, twice", sqlstate=error.sqlstate
+            ) from error
+
+    async def _run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes) -> Made:
+        try:
+            async with self.connection() as connection:
+                try:
+                    return await work(connection)
+                except psycopg.Error as error:
+                    if database_errors.is_over(error):
+                        await connection.close()  # the next may lead to a server that lives, or takes writes
+                    raise
+        except PoolTimeout as error:
+            raise writes.explained(self._none()) from error
+        except PoolClosed as error:
+            raise writes.explained(errors.DatabaseUnavailable("this process is about to end")) from error
+        except psycopg.Error as error:
+            writes.fail(error)
+            raise writes.explained(database_errors.from_database(error)) from error
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
+        """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        self._asking += 1
+        try:
+            while True:
+                connection = await super().getconn(deadline - time.monotonic())
+                if session.is_quiet(connection):
+                    return connection
+                await connection.close()
+                await self.putconn(connection)  # which has another made in its stead
+        finally:
+            self._asking -= 1
+
+    async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the pool's own signature
+        """Close the pool and its connections."""
+        if self._trying is not None:
+            self._trying.cancel()
+        await super().close(timeout)
+
+    def _none(self) -> errors.DatabaseUnavailable:
+        """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and
+        users."""
+        if isinstance(self.trouble, errors.Unconnected):
+            return errors.Unconnected(self.trouble.why)
+        if self.trouble is not None:
+            return errors.SessionRefused(self.trouble.detail)
+        return errors.DatabaseUnavailable("no connection to PostgreSQL became free in time")
+
+    async def _prove(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(_PROOF_SECONDS):
+                await session.prove(connection, api_session(), dsn=self._dsn)
+                await revisions.check(connection)
+        except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
+            self._fails(error)
+            raise
+        if self.trouble is not None:
+            _log.info("PostgreSQL takes connections again")
+        self.trouble = None
+
+    def _fails(self, error: BaseException) -> None:
+        """Said once, and again when the cause is another."""
+        trouble = (
+            error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._dsn))
+        )
+        if self.trouble is None or self.trouble.said != trouble.said:
+            _log.warning("no connection to PostgreSQL: %s", trouble.said)
+        self.trouble = trouble
+
+    def _try_again(self, _: AsyncConnectionPool[Connection]) -> None:
+        if isinstance(self.trouble, errors.SessionRefused):
+            return  # somebody has to change something first
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.create_task(self._try_for_those_who_wait())
+
+    async def _try_for_those_who_wait(self) -> None:
+        while self._asking:
+            await asyncio.sleep(_AGAIN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311 - no secret
+            await self.check()  # where the pool is empty, it lets it grow
+
+
+def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
+    """A class of connections that reports why one could not be made, which the pool keeps to itself."""
+
+    class Telling(AsyncConnection[TupleRow]):
+        @classmethod
+        async def connect(cls, conninfo: str = "", **given: object) -> Self:
+            try:
+                # passed on as the pool gave it
+                return await super().connect(conninfo, **given)  # type: ignore[arg-type]
+            except psycopg.Error as error:
+                fails(error)
+                raise
+
+    return Telling

@@ -1,0 +1,135 @@
+"""What deliveries to a version of an endpoint are made of, read once of its documents."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from kronos.delivery.drivers import Optional
+from kronos.delivery.envelope import Envelope, Undeliverable
+from kronos.delivery.sending import NO_LIMITS, TimeLimits
+from kronos.delivery.template import TEMPLATES, named
+from kronos.model import Json, JsonObject
+from kronos.worker.backoff import Backoff
+from kronos.worker.claims import EndpointVersion
+from kronos.worker.rules import Rules
+from kronos.worker.streaming import StreamTarget
+from kronos.worker.vault import Needs, Opened, needs
+
+# A template of what is another in each delivery; secrets are the same until they are rotated.
+_VARIES = re.compile(r"\{\{(?!\s*secret\.)")
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpTarget:
+    """A version of an HTTP endpoint, read once.
+
+    `envelope` is what its deliveries have in common, from the first on, as long as the secrets in it are
+    `envelope_of`; None where URL or headers have templates of the execution's.
+    """
+
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    body_template: Json
+    expected_status_codes: tuple[int, ...]
+    backoff: Backoff
+    spec_bytes: int = 0
+    needs: Needs | None = None
+    envelope: Envelope | Undeliverable | None = None
+    envelope_of: Opened | None = None
+    config: JsonObject = field(default_factory=dict)
+    names_input_alone: bool = True
+    """As most do: then nothing else is made for its deliveries."""
+    needs_facts: bool = False
+    rules: Rules = field(default_factory=Rules)
+    limits: TimeLimits = NO_LIMITS
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
+        return not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """A version of an endpoint that cannot be delivered to, and why."""
+
+    why: str
+    needs: Needs | None = None
+
+
+Target = HttpTarget | StreamTarget | Unusable
+
+
+def target(version: EndpointVersion) -> Target:
+    """What deliveries to this version of an endpoint are made of."""
+    if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA"):
+        return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
+    try:
+        spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
+        if version.type != "HTTP":
+            kind: Optional = "KAFKA" if version.type == "KAFKA" else "REDIS_STREAM"
+            return StreamTarget(
+                type=kind,
+                spec=spec,
+                backoff=Backoff.parse(policy),
+                rules=Rules.parse(policy),
+                spec_bytes=len(version.spec) + len(version.config or ""),
+                needs=needs(version),
+                **_named(version, [spec.get(member) for member in TEMPLATES]),
+            )
+        return HttpTarget(
+            url=_text(spec.get("url"), "url"),
+            method=_text(spec.get("method", "POST"), "method"),
+            headers={name: _text(value, f"headers.{name}") for name, value in (spec.get("headers") or {}).items()},
+            body_template=spec.get("body_template"),
+            expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
+            limits=_limits(spec),
+            backoff=Backoff.parse(policy),
+            rules=Rules.parse(policy),
+            spec_bytes=len(version.spec) + len(version.config or ""),
+            needs=needs(version),
+            **_named(version, [spec.get(member) for member in TEMPLATES]),
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
+        return Unusable(why=f"the endpoint's definition cannot be read: {error}")
+
+
+def _limits(spec: JsonObject) -> TimeLimits:
+    """Those that a spec sets; most set none."""
+    connect, idle = (
+        None if spec.get(name) is None else float(spec[name]) / 1000
+        for name in ("connect_timeout_ms", "idle_timeout_ms")
+    )
+    return TimeLimits(connect_seconds=connect, idle_seconds=idle)
+
+
+class _Named(TypedDict):
+    config: JsonObject
+    names_input_alone: bool
+    needs_facts: bool
+
+
+def _named(version: EndpointVersion, templates: Json) -> _Named:
+    """What the templates of a version name."""
+    names = [name for _, name in named(templates)]
+    return {
+        "config": _object(version.config, "config") if version.config is not None else {},
+        "names_input_alone": all(name.root == "input" for name in names),
+        "needs_facts": any(name.is_fact for name in names),
+    }
+
+
+def _object(text: str, name: str) -> JsonObject:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is no object")
+    return value
+
+
+def _text(value: Json, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"spec.{name} is no text")
+    return value

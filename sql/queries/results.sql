@@ -1,0 +1,261 @@
+-- name: finalize_successes
+-- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
+-- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
+-- are left to finalize_executions, as are those of endpoints that are watched because they failed, and so is
+-- a whole batch one of which the history has already (23505). Returns what it has not ended. One statement:
+-- all of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
+                  %(requests)s::jsonb[], %(responses)s::jsonb[])
+        as result (execution_id, claim_token, duration_ms, request, response)
+     order by execution_id
+), ended as (
+    delete from kronos.execution_live as live
+     using result
+     where live.execution_id = result.execution_id
+       and live.claim_token is not distinct from result.claim_token
+       and not live.holds_slot
+       and (select health.is_watched
+              from kronos.endpoint_health as health
+             where health.endpoint_id = live.endpoint_id and health.is_watched
+             limit 1) is null
+    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
+              live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
+              live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
+              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
+              result.response,
+              live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
+), archived as (      -- kronos.archived, spelt out, and the only attempt with it
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, scheduled_at, run_at, created_at, started_at,
+                                       attempt_count, max_attempts, worker_id, input, output, backfill_id,
+                                       attempt_token, attempt_ms, attempt_request, priority)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
+           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
+           backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
+           case when is_only then request end, priority
+      from ended
+), recorded as (
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                duration_ms, worker_id, request, response, endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
+           worker_id, request, response, endpoint_version
+      from ended
+     where not is_only
+)
+select execution_id from result where execution_id not in (select execution_id from ended);
+
+-- name: finalize_executions
+-- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is
+-- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
+-- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
+-- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
+-- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one is
+-- noted it gives back all slots of the batch (released runs in any case, as what changes something does, and
+-- asks for noted).
+-- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
+-- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
+-- was ended before (judge_unapplied says by whom).
+-- Lock order: executions ascending, then gates ascending, then workspaces' gates ascending. "is not distinct
+-- from" on purpose: with "=" the planner takes the index of all leases for each row.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
+                  %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
+                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[],
+                  %(errors)s::jsonb[],
+                  %(is_cut_off)s::boolean[], %(slow_ms)s::bigint[], %(is_gone)s::boolean[],
+                  %(max_age_ms)s::bigint[])
+        as result (id, token, status, is_retryable, retry_ms, duration_ms, request, response, new_error,
+                   is_cut_off, slow_ms, is_gone, max_age_ms)
+     order by id
+), held as materialized (
+    select live.*, result.*,
+           case when status = 'SUCCESS' then 'SUCCESS'
+                when cancel_reason is not null
+                     and (is_cut_off or new_error ->> 'type' = 'cancelled') then 'CANCELLED'
+                when not is_retryable or attempt_count >= max_attempts or is_too_old then 'FAILED'
+                when is_cut_off and crashes >= max_crashes then 'FAILED'
+                when cancel_reason is not null then 'CANCELLED'
+                else 'RETRY'
+           end as verdict
+      from result
+     cross join lateral (select live.*,
+                                kronos.now() > live.run_at + interval '1 ms' * (max_age_ms - retry_ms)
+                                    as is_too_old,
+                                status <> 'SUCCESS'
+                                or exists (select from kronos.endpoint_health as health
+                                            where health.endpoint_id = live.endpoint_id
+                                              and health.is_watched) as is_noted
+                           from kronos.execution_live as live
+                          where live.execution_id = result.id
+                            and live.claim_token is not distinct from result.token
+                            for update) as live
+), slot as materialized (
+    select taken.*
+      from (select endpoint_id, count(*)::integer as executions,
+                   bool_or(bool_or(is_noted)) over () as is_noted      -- by one of the two that change gates
+              from held
+             where holds_slot or is_noted
+             group by endpoint_id
+             order by endpoint_id) as taken
+     cross join lateral (select from kronos.endpoint_gate as gate
+                          where gate.endpoint_id = taken.endpoint_id
+                            for update) as locked
+), noted as materialized (
+    select kronos.note_outcomes(array_agg(endpoint_id), array_agg(endpoint_version), array_agg(status),
+                                array_agg(new_error), array_agg(slow_ms), array_agg(is_gone),
+                                array_agg(holds_slot))
+      from held
+      join slot using (endpoint_id)
+    having bool_or(slot.is_noted)
+), released as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - slot.executions
+      from slot
+     where gate.endpoint_id = slot.endpoint_id and (table noted) is null
+), ended as (
+    delete from kronos.execution_live as live
+     using held
+     where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
+), archived as (      -- kronos.archived, spelt out
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, status_reason, scheduled_at, run_at, created_at,
+                                       started_at, attempt_count, max_attempts, worker_id, input, output,
+                                       error, backfill_id, priority)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
+           case verdict when 'FAILED'
+                        then kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
+                                                   is_too_old, is_cut_off, max_age_ms, new_error)
+                        when 'CANCELLED' then cancel_reason
+           end,
+           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
+           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
+           backfill_id, priority
+      from held
+     where verdict <> 'RETRY'
+        on conflict (execution_id) do nothing
+), again as (
+    update kronos.execution_live as live
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
+           error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
+           visible_at = kronos.now() + make_interval(secs => held.retry_ms / 1000.0)
+      from held
+     where live.execution_id = held.execution_id and held.verdict = 'RETRY'
+), recorded as (
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                duration_ms, worker_id, request, response, error, endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id,
+           request, response, new_error, endpoint_version
+      from held
+)
+select execution_id, verdict from held;
+
+-- name: list_locked
+-- Of these executions, those that another session has locked at this moment, or whose endpoint's or
+-- workspace's gate, which finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited
+-- endpoints and of watched ones. Waits for nobody.
+with free as materialized (
+    select execution_id, workspace_id, endpoint_id, holds_slot,
+           holds_slot or execution_id = any (%(failed_ids)s::uuid[])
+           or exists (select from kronos.endpoint_health as health
+                       where health.endpoint_id = live.endpoint_id and health.is_watched) as wants_gate
+      from kronos.execution_live as live
+     where execution_id = any (%(execution_ids)s::uuid[])
+       for update skip locked
+), gate as materialized (
+    select endpoint_id
+      from kronos.endpoint_gate
+     where endpoint_id = any (array(select endpoint_id from free where wants_gate))
+       for update skip locked
+), tenant as materialized (
+    select workspace_id
+      from kronos.workspace_gate
+     where workspace_id = any (array(select workspace_id from free where holds_slot))
+       for update skip locked
+)
+select live.execution_id
+  from kronos.execution_live as live
+ where live.execution_id = any (%(execution_ids)s::uuid[])
+   and not exists (select
+                     from free
+                    where free.execution_id = live.execution_id
+                      and (not free.wants_gate
+                           or exists (select from gate where gate.endpoint_id = free.endpoint_id))
+                      and (not free.holds_slot
+                           or not exists (select from kronos.workspace_gate as counted
+                                           where counted.workspace_id = free.workspace_id)
+                           or exists (select from tenant where tenant.workspace_id = free.workspace_id)));
+
+-- name: judge_unapplied
+-- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or
+-- FENCED, the lease had run out, or a newer run has replaced it: kept as evidence.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
+                  %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
+), ended as materialized (
+    select execution_id, claim_token from kronos.ended_attempts(%(execution_ids)s::uuid[])
+), judged as materialized (
+    select result.*, exists (select from ended
+                              where ended.execution_id = result.execution_id
+                                and ended.claim_token = result.claim_token) as is_ours
+      from result
+), late as (
+    insert into kronos.attempt_late (execution_id, claim_token, status, worker_id, error)
+    select execution_id, claim_token, status, %(worker_id)s, error from judged where not is_ours
+        on conflict (execution_id, claim_token) do nothing
+)
+select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdict from judged;
+
+-- name: release_executions
+-- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one
+-- that was cancelled meanwhile is CANCELLED.
+with held as materialized (
+    select live.*, jsonb_populate_record(live::kronos.execution_live, unclaimed) as whole
+      from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
+     cross join lateral (select * from kronos.execution_live as live
+                          where live.execution_id = wanted.execution_id
+                            and live.claim_token = any (%(claim_tokens)s::uuid[])
+                            for update) as live
+     cross join lateral (select jsonb_build_object('worker_id', null, 'attempt_count', live.attempt_count - 1)
+                                || case when live.attempt_count > 1 then '{}'::jsonb
+                                        else '{"started_at": null}' end) as before (unclaimed)
+), slot as materialized (
+    select taken.endpoint_id, taken.executions
+      from (select endpoint_id, count(*)::integer as executions
+              from held
+             where holds_slot
+             group by endpoint_id
+             order by endpoint_id) as taken
+     cross join lateral (select
+                           from kronos.endpoint_gate as gate
+                          where gate.endpoint_id = taken.endpoint_id
+                            for update) as locked
+), released as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - slot.executions
+      from slot
+     where gate.endpoint_id = slot.endpoint_id
+), ended as (
+    delete from kronos.execution_live as live
+     using held
+     where live.execution_id = held.execution_id and held.cancel_reason is not null
+), archived as (
+    insert into kronos.execution_done
+    select done.*
+      from held
+     cross join lateral kronos.archived(held.whole, 'CANCELLED', cancel_reason, null, error) as done
+     where cancel_reason is not null
+        on conflict (execution_id) do nothing      -- as finalize_executions
+), again as (
+    update kronos.execution_live as live
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
+           visible_at = kronos.now(), attempt_count = live.attempt_count - 1,
+           started_at = case when live.attempt_count > 1 then live.started_at end
+      from held
+     where live.execution_id = held.execution_id and held.cancel_reason is null
+)
+select execution_id, case when cancel_reason is null then 'RELEASED' else 'CANCELLED' end as verdict
+  from held;
