@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import servers
 from embedded.waiting import eventually
-from kronos import migrations
-from kronos.embedded import ports, processes
+from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
+from servers import copy_home
 
 
 @contextmanager
@@ -36,25 +37,10 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def used_home() -> Iterator[Path]:
+def used_home() -> Path:
     """A home whose cluster was made and migrated, and is stopped: what most tests begin with, for a first start costs 2
     s of CPU more."""
-    with made_home() as path:
-        cluster = Cluster(path, durable=False)
-        cluster.start()
-        migrations.migrate(cluster.superuser_url)
-        cluster.stop()
-        yield path
-        cluster.destroy()
-
-
-def copy_home(used: Path, home: Path) -> None:
-    """Cluster and passwords of a home that is not in use, as docs/backup.md has it, on a port of its own."""
-    home.mkdir(mode=0o711, exist_ok=True)
-    subprocess.run(["cp", "-a", used / "postgres", home], check=True)
-    told = json.loads((used / "cluster.json").read_text())
-    (home / "cluster.json").write_text(json.dumps(told | {"port": ports.free_port()}))
-    (home / "cluster.json").chmod(0o600)
+    return servers.used_home()
 
 
 @pytest.fixture

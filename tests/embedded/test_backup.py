@@ -17,10 +17,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from embedded.conftest import Up, copy_home, made_home, starting
+from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import installation, processes
 from kronos.sql import texts
+from servers import copy_home
 
 pytestmark = pytest.mark.faults
 

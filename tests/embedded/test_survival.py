@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from embedded.conftest import Up, copy_home, made_home, starting
+from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import network, processes
+from servers import copy_home
 
 pytestmark = pytest.mark.faults
 
