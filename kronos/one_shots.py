@@ -1,11 +1,11 @@
 """One-shots that are their executions, as they are shown once they are made: of what was asked for, without asking
 PostgreSQL for it again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from kronos.model import Json, JsonObject, Trigger
+from kronos.model import CronTerms, Job, Json, JsonObject, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +57,12 @@ def _written(at: datetime) -> str:
     return at.isoformat().removesuffix("+00:00") + "Z"
 
 
+_TERMS = CronTerms()
 _ONE_SHOT: JsonObject = {
-    "job_id": None, "name": None, "title": None, "workspace": None, "endpoint": None, "endpoint_type": None,
-    "trigger": None, "status": "ACTIVE", "status_reason": None, "version": 1, "previous_version_id": None,
-    "replaced_by_id": None, "cron": None, "every": None, "anchor": None, "anchor_local": None, "timezone": None,
-    "description": None, "starts_at": None, "ends_at": None, "max_runs": None, "dst_gap": "SHIFT",
-    "dst_overlap": "FIRST", "jitter_seconds": 0, "overlap": "ALLOW",
-    "catch_up": {"policy": "LATEST", "window_seconds": 3600}, "skip_next": 0, "resume_at": None,
-    "next_run_at": None, "last_run_at": None, "pg_cron": None, "idempotency_key": None, "run_at": None,
-    "run_at_local": None, "input": None, "priority": 0, "tags": [], "created_at": None, "retired_at": None,
-    "execution": None, "on_success": None, "on_failure": None, "deadline_seconds": None,
-}  # fmt: skip
+    **{each.name: getattr(_TERMS, each.name, None) for each in fields(Job)},
+    **{"status": "ACTIVE", "version": 1, "timezone": None, "skip_next": 0},
+    "catch_up": {"policy": _TERMS.catch_up_policy, "window_seconds": _TERMS.catch_up_window_seconds},
+}
 _EXECUTION: JsonObject = {
     "execution_id": None, "job_id": None, "job_name": None, "workspace": None, "endpoint": None,
     "endpoint_type": None, "cause": "API", "status": None, "status_reason": None, "scheduled_at": None,

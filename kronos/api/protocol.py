@@ -16,8 +16,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from kronos.api.doors import Doors, address_of
-from kronos.api.refusals import Refusal, host_fault, malformed, too_slow
-from kronos.api.whole import Whole
+from kronos.api.refusals import (
+    Refusal,
+    headers_too_large,
+    host_fault,
+    malformed,
+    overloaded,
+    too_many_chunks,
+    too_slow,
+    url_too_long,
+)
+from kronos.api.whole import Lingering, Whole
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
@@ -96,9 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.address = address_of(self.client[0]) if self.client else ""
         self._since = self.loop.time()
         if (why := self._doors.enter(self)) is not None:
-            self._refuse(
-                Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"})
-            )
+            self._refuse(overloaded(why))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it. The request that is being served learns of it too: its answer is written nowhere."""
@@ -182,10 +189,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The request can be served."""
         self._is_url_whole = True
         if len(self.pipeline) >= MAX_PIPELINED:
-            detail = f"{MAX_PIPELINED} requests wait on this connection already"
-            self._stop(
-                Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"})
-            )
+            self._stop(overloaded(f"{MAX_PIPELINED} requests wait on this connection already"))
         if (fault := host_fault(self.parser.get_http_version(), self.headers)) is not None:
             self._stop(malformed(fault))
         super().on_headers_complete()
@@ -206,8 +210,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A chunk of the body begins, or the last one, which is empty."""
         self._chunks += 1
         if self._chunks > MAX_CHUNKS:
-            detail = f"the body came in more than {MAX_CHUNKS} chunks"
-            self._stop(Refusal(status=413, code="payload_too_large", title="Payload too large", detail=detail))
+            self._stop(too_many_chunks(MAX_CHUNKS))
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -316,7 +319,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         cycle = RequestResponseCycle(
             scope=cast(Any, self._scope_of(refusal)),  # uvicorn has types of its own for ASGI
-            transport=cast(asyncio.Transport, _Lingering(self)),
+            transport=cast(asyncio.Transport, Lingering(self.transport, self.linger)),
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -346,7 +349,9 @@ class BoundedProtocol(HttpToolsProtocol):
         cast(dict[str, object], cycle.scope)["kronos.refusal"] = refusal
         if self._answering is not None:
             self._answering.flush()
-        self._answering = Whole(cast(asyncio.Transport, _Lingering(self)), is_begun=cycle.response_started)
+        self._answering = Whole(
+            cast(asyncio.Transport, Lingering(self.transport, self.linger)), is_begun=cycle.response_started
+        )
         cycle.transport = cast(asyncio.Transport, self._answering)
         cycle.keep_alive = False
         cycle.more_body = False
@@ -380,30 +385,5 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_long(self) -> Refusal:
         limits = self._limits
         if self._is_in_head and not self._is_url_whole and self._head_bytes > limits.url_bytes:
-            return Refusal(
-                status=414,
-                code="url_too_long",
-                title="URI too long",
-                detail=f"the URL has more than {limits.url_bytes} bytes",
-            )
-        if self._header_count > limits.headers:
-            detail = f"the request has more than {limits.headers} headers"
-        else:
-            detail = f"the request's headers have more than {limits.header_bytes} bytes"
-        return Refusal(status=431, code="headers_too_large", title="Request header fields too large", detail=detail)
-
-
-class _Lingering:
-    """The transport of a request that is refused: closing it is what `linger` does."""
-
-    def __init__(self, protocol: BoundedProtocol) -> None:
-        self._protocol = protocol
-
-    def write(self, data: bytes) -> None:
-        self._protocol.transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._protocol.transport.is_closing()
-
-    def close(self) -> None:
-        self._protocol.linger()
+            return url_too_long(limits.url_bytes)
+        return headers_too_large(limits.headers, limits.header_bytes, is_count=self._header_count > limits.headers)

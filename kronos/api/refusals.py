@@ -41,3 +41,28 @@ def too_slow(seconds: float) -> Refusal:
     """Its head did not come to its end in time."""
     detail = f"the request's line and headers did not arrive within {seconds:g} s; nothing was done"
     return Refusal(status=408, code="request_timeout", title="Request timeout", detail=detail)
+
+
+def overloaded(why: str) -> Refusal:
+    """There is no room for it now."""
+    return Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"})
+
+
+def url_too_long(most_bytes: int) -> Refusal:
+    """Its URL has more than it may have."""
+    detail = f"the URL has more than {most_bytes} bytes"
+    return Refusal(status=414, code="url_too_long", title="URI too long", detail=detail)
+
+
+def headers_too_large(most: int, most_bytes: int, *, is_count: bool) -> Refusal:
+    """Its headers are more, in number or in bytes, than they may be."""
+    what = f"the request has more than {most} headers"
+    if not is_count:
+        what = f"the request's headers have more than {most_bytes} bytes"
+    return Refusal(status=431, code="headers_too_large", title="Request header fields too large", detail=what)
+
+
+def too_many_chunks(most: int) -> Refusal:
+    """Its body comes in more pieces than it may."""
+    detail = f"the body came in more than {most} chunks"
+    return Refusal(status=413, code="payload_too_large", title="Payload too large", detail=detail)

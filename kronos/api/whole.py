@@ -1,6 +1,8 @@
-"""An answer's head and body in one write: each is a system call, and a packet, of its own otherwise."""
+"""The transports of an answer: its head and body in one write, as each is a system call, and a packet, of its own
+otherwise; and a refusal, whose connection ends once it was seen."""
 
 import asyncio
+from collections.abc import Callable
 
 # Of a body that is copied behind its head: a system call costs as much as the copy of more.
 _MAX_JOINED_BYTES = 32 * 1024
@@ -42,3 +44,25 @@ class Whole:
         """Write what is there, and close."""
         self.flush()
         self._transport.close()
+
+
+class Lingering:
+    """The transport of a request that is refused: closing it is what `linger` does."""
+
+    __slots__ = ("_linger", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, linger: Callable[[], None]) -> None:
+        self._transport = transport
+        self._linger = linger
+
+    def write(self, data: bytes) -> None:
+        """As of a transport."""
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """As of a transport."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection once the caller has seen the answer."""
+        self._linger()

@@ -48,22 +48,16 @@ with job as materialized (
                           where detail.job_id = wanted.id
                             and detail.workspace_id = kronos.current_workspace_id()
                           limit 1) as job
-), entry as materialized (
-    select job_id, entry
-      from kronos.pg_cron_entries_of(array(select job_id
-                                             from job
-                                            where trigger = 'CRON' and status = 'ACTIVE'))
-), execution as materialized (
-    select shown.job_id, shown.execution
-      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
-              from job
-             where trigger <> 'CRON') as one_shot
-     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
 )
 select {Job}
   from job
-  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
-  left join execution using (job_id);
+  left join (select beside.*
+               from (select array_agg(job_id) filter (where trigger = 'CRON' and status = 'ACTIVE') as cron,
+                            array_agg(job_id) filter (where trigger <> 'CRON') as one_shots,
+                            array_agg(created_at) filter (where trigger <> 'CRON') as created_at
+                       from job) as page
+              cross join lateral kronos.jobs_beside(page.cron, page.one_shots,
+                                                    page.created_at) as beside) as beside using (job_id);
 
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.
@@ -116,22 +110,16 @@ with found as materialized (
     select {Job but pg_cron, execution}
       from kronos.one_shot_details(array(select page.job_id from page)) as detail
      where detail.workspace_id = kronos.current_workspace_id()
-), entry as materialized (
-    select job_id, entry
-      from kronos.pg_cron_entries_of(array(select job_id
-                                             from job
-                                            where trigger = 'CRON' and status = 'ACTIVE'))
-), execution as materialized (
-    select shown.job_id, shown.execution
-      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
-              from job
-             where trigger <> 'CRON') as one_shot
-     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
 )
 select {Job}, (select bool_or(page.more_follow) from page) as _more
   from job
-  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
-  left join execution using (job_id)
+  left join (select beside.*
+               from (select array_agg(job_id) filter (where trigger = 'CRON' and status = 'ACTIVE') as cron,
+                            array_agg(job_id) filter (where trigger <> 'CRON') as one_shots,
+                            array_agg(created_at) filter (where trigger <> 'CRON') as created_at
+                       from job) as page
+              cross join lateral kronos.jobs_beside(page.cron, page.one_shots,
+                                                    page.created_at) as beside) as beside using (job_id)
  order by created_at desc, job_id desc;
 
 -- name: list_versions

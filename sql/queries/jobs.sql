@@ -58,8 +58,7 @@ select {Job of job with
         endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
         coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
         kronos.iso_local(job.anchor_local) as anchor_local,
-        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                           job.catch_up_window_seconds) as catch_up,
+        kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         fresh.first_tick_at as next_run_at,
         jsonb_build_object('jobid', case when fresh.job_id is not null
                                          then kronos.register_pg_cron(job.job_id) end,
@@ -147,8 +146,7 @@ with given as materialized (
 select {Job of job with
         endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
         null::text as anchor_local,
-        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                           job.catch_up_window_seconds) as catch_up,
+        kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         null::timestamptz as next_run_at, null::jsonb as pg_cron,
         kronos.iso_local(job.run_at_local) as run_at_local,
         kronos.queued_shown(run.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,

@@ -3,15 +3,7 @@
 -- (one_shot_rows). It holds each partition of the history: the API reads the one that an id names, by
 -- one_shot_details.
 create or replace view kronos.job_details with (security_invoker = true) as
-    select detail.job_id, detail.workspace_id, detail.first_version_id, detail.name, detail.workspace,
-           detail.endpoint, detail.endpoint_type, detail.trigger, detail.status, detail.status_reason,
-           detail.version, detail.previous_version_id, detail.replaced_by_id, detail.cron, detail.every,
-           detail.anchor, detail.anchor_local, detail.timezone, detail.description, detail.starts_at,
-           detail.ends_at, detail.max_runs, detail.dst_gap, detail.dst_overlap, detail.jitter_seconds,
-           detail.overlap, detail.catch_up, detail.skip_next, detail.resume_at, detail.next_run_at,
-           detail.last_run_at, detail.pg_cron, detail.idempotency_key, detail.run_at, detail.run_at_local,
-           detail.input, detail.priority, detail.tags, detail.created_at, detail.retired_at, detail.execution,
-           detail.title, detail.on_success, detail.on_failure, detail.deadline_seconds
+    select detail.*
       from kronos.version_details as detail
      union all
     select run.execution_id, run.workspace_id, run.execution_id, null::text, workspace.slug, endpoint.name,
@@ -19,7 +11,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            case when run.completed_at is null then 'ACTIVE' else 'COMPLETED' end, null::jsonb, 1, null::uuid,
            null::uuid, null::text, null::text, null::timestamptz, null::text, null::text, null::text,
            null::timestamptz, null::timestamptz, null::integer, 'SHIFT', 'FIRST', 0, 'ALLOW',
-           jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600), 0, null::timestamptz,
+           kronos.catch_up_shown('LATEST', 3600), 0, null::timestamptz,
            null::timestamptz, run.started_at, null::jsonb, null::text,
            case when run.scheduled_at <> run.created_at then run.scheduled_at end, null::text, run.input,
            coalesce(run.priority, 0)::integer,

@@ -8,8 +8,7 @@ create or replace view kronos.version_details with (security_invoker = true) as
                                      else kronos.anchor_of(job) end as anchor,
            kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at,
            job.ends_at, job.max_runs, job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-           jsonb_build_object('policy', job.catch_up_policy,
-                              'window_seconds', job.catch_up_window_seconds) as catch_up,
+           kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
            job.skip_next, job.resume_at,
            case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
                 when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0

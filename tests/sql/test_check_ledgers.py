@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+import lives
 from factory import add_endpoint
+from lives import Life, live_a_life
 from scale import fill_cron_jobs
-from sql import test_ledger
-from sql.test_ledger import Life, live_a_life
 from sql_factory import Connection, buffers, make_cron_job, records, value, values
 
 DAY = timedelta(days=1)
@@ -52,7 +52,7 @@ BEFALLS = (
 @pytest.fixture
 def lived(superuser: Connection, monkeypatch: pytest.MonkeyPatch) -> Life:
     """Some jobs to which everything happened, from ten days ago on; the last of them."""
-    monkeypatch.setattr(test_ledger, "T0", (datetime.now(UTC) - 10 * DAY).replace(second=0, microsecond=0))
+    monkeypatch.setattr(lives, "T0", (datetime.now(UTC) - 10 * DAY).replace(second=0, microsecond=0))
     chance = random.Random(20261128)
     for _ in range(11):
         live_a_life(superuser, chance)
@@ -66,7 +66,7 @@ def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection
         with superuser.transaction(force_rollback=True):
             superuser.execute(befalls.encode())
             for _ in range(3):
-                since = test_ledger.T0 + chance.choice([timedelta(), 90 * MINUTE, chance.random() * DAY])
+                since = lives.T0 + chance.choice([timedelta(), 90 * MINUTE, chance.random() * DAY])
                 window = {"since": since, "until": since + chance.choice([90 * MINUTE, DAY, 9 * DAY])}
                 assert records(superuser, TOGETHER, window) == records(superuser, ALONE, window)
                 sound += len(values(superuser, SOUND, window))

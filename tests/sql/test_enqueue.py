@@ -4,7 +4,6 @@ and nothing else."""
 import json
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,7 @@ from psycopg.types.json import Jsonb
 
 from conftest import await_condition
 from enqueueing import App, count, granted_app, job
-from factory import add_endpoint
-from sql_factory import Connection, records, value, values
+from sql_factory import Connection, records, values
 
 FUTURE = datetime(2098, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -305,69 +303,6 @@ def test_an_endpoint_is_not_deleted_under_a_transaction_that_has_made_a_job_for_
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 deleting.execute("select kronos.delete_endpoint(%s)", [app.endpoint])
     assert count(shared, app) == 1
-
-
-def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_its_input(
-    shared: Connection, app: App
-) -> None:
-    """SQL reads no JSON Schema, so nothing that it makes was validated."""
-    bound = add_endpoint(shared, app.workspace_id)
-    name = value(shared, "select name from kronos.endpoints where endpoint_id = %s", [bound.endpoint_id])
-    spec = value(
-        shared,
-        "insert into kronos.documents (workspace_id, kind, name) values (%s, 'PAYLOAD_SPEC', 'orders')"
-        " returning document_id",
-        [app.workspace_id],
-    )
-    shared.execute("update kronos.endpoints set payload_spec_id = %s where endpoint_id = %s", [spec, bound.endpoint_id])
-    sound = {"endpoint": app.endpoint}
-    for more in ({}, {"name": "n"}, {"idempotency_key": "k"}, {"run_at": FUTURE.isoformat()}):
-        for said in ("", f"{spec}:1", f",{bound.endpoint_id}/{spec}:1,"):
-            app.connection.execute("select set_config('kronos.validated', %s, false)", [said])
-            error = refused(app, sound, sound | more, {"endpoint": name} | more)
-            assert str(error).startswith(
-                f"jobs[2].endpoint: '{name}' names the payload spec 'orders', against which SQL cannot validate"
-            )
-            assert (error.sqlstate, error.diag.column_name) == ("KR016", "endpoint")
-            assert error.diag.message_hint == (
-                f"make the job by the API, which validates it: POST /v1/workspaces/{app.slug}/jobs:batch"
-            )
-    with pytest.raises(psycopg.Error, match=rf"^endpoint: '{name}' names the payload spec 'orders'"):
-        app.enqueue(name, {"id": 7})
-    assert count(shared, app) == 0
-    assert app.enqueue(app.endpoint)
-
-
-@pytest.mark.parametrize("more", [{}, {"name": "n"}, {"run_at": FUTURE.isoformat()}], ids=["plain", "named", "later"])
-def test_an_endpoint_that_is_given_a_payload_spec_meanwhile_takes_nothing_from_sql(
-    shared: Connection, app: App, module_database_url: str, more: dict[str, Any]
-) -> None:
-    spec = value(
-        shared,
-        "insert into kronos.documents (workspace_id, kind, name) values (%s, 'PAYLOAD_SPEC', 'orders')"
-        " returning document_id",
-        [app.workspace_id],
-    )
-    with psycopg.connect(module_database_url) as change, ThreadPoolExecutor(1) as thread:
-        change.execute("select from kronos.endpoints where endpoint_id = %s for update", [app.endpoint_id])
-        change.execute(
-            "update kronos.endpoints set payload_spec_id = %s where endpoint_id = %s", [spec, app.endpoint_id]
-        )
-        waiting = thread.submit(app.enqueue_many, {"endpoint": app.endpoint} | more)
-        await_condition(
-            lambda: values(
-                shared,
-                "select 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
-                [change.info.backend_pid],
-            ),
-            "the call to wait for the endpoint",
-        )
-        change.commit()
-        error = waiting.exception()
-    assert isinstance(error, psycopg.Error)
-    assert (error.sqlstate, error.diag.column_name, "payload spec" in str(error)) == ("KR016", "endpoint", True)
-    assert error.diag.message_hint
-    assert count(shared, app) == 0
 
 
 def test_a_deadline_makes_a_job_with_a_row_that_counts_from_its_time(app: App, shared: Connection) -> None:

@@ -1,20 +1,15 @@
 """Who sees and does what: each role meets its walls, as PostgreSQL builds them."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
-from psycopg.rows import tuple_row
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
-from kronos import changes, errors, jobs, new_jobs, pauses, workspaces
-from kronos.database import InstanceView, WorkspaceView
-from kronos.model import Workspace
-from kronos.pool import Pool
-from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
+from sql_factory import Connection, acting_as, make_cron_job, value, values
 
 _TENANT_TABLES = [
     "endpoints",
@@ -28,7 +23,6 @@ _TENANT_TABLES = [
     "secrets",
     "endpoint_health",
 ]
-_TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
 
@@ -214,30 +208,6 @@ def test_a_job_cannot_refer_to_another_workspaces_endpoint(
     assert caught.value.diag.constraint_name == "jobs_endpoint_fkey"
 
 
-@pytest.mark.parametrize("role", ["kronos_api", "kronos_worker"])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "select * from cron.job",
-        "select * from cron.job_run_details",
-        "delete from cron.job",
-        "update cron.job set active = false",
-        "select cron.schedule('* * * * *', 'select 1')",
-        "select cron.unschedule(1)",
-        "select kronos.pg_cron_entries('', '', 1)",
-        "select kronos.pg_cron_digest('', '', 1)",
-        "select kronos.mend_pg_cron_entries('{}', '{}', '{}', '', '', 1)",
-        "select kronos.register_jobs('{}', '{}')",
-        "select kronos.unregister_jobs('{}')",
-    ],
-)
-def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(
-    shared: Connection, role: str, statement: str
-) -> None:
-    with acting_as(shared, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
-        shared.execute(statement)
-
-
 _MAY = {
     "kronos_api": {
         "advance_backfill",
@@ -338,28 +308,6 @@ def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) ->
         shared.execute(f"select kronos.{call}")
 
 
-def test_an_active_jobs_entry_cannot_be_removed_by_anybodys_request(
-    shared: Connection, ours: EndpointRow, theirs: EndpointRow
-) -> None:
-    before = entries(shared)
-    for endpoint in (ours, theirs):
-        job_id = value(
-            shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [endpoint.endpoint_id]
-        )
-        with in_workspace(shared, ours), pytest.raises(psycopg.Error, match="is ACTIVE") as caught:
-            shared.execute("select kronos.unregister_pg_cron(%s)", [job_id])
-        assert caught.value.sqlstate == "KR011"
-    assert entries(shared) == before
-
-
-def test_a_job_that_is_not_active_cannot_be_registered(shared: Connection, ours: EndpointRow) -> None:
-    job_id = make_cron_job(shared, ours, status="PAUSED")
-    for unknown in (job_id, uuid.uuid4()):
-        with acting_as(shared, "kronos_api"), pytest.raises(psycopg.Error) as caught:
-            shared.execute("select kronos.register_pg_cron(%s)", [unknown])
-        assert caught.value.sqlstate == "KR010"
-
-
 @pytest.mark.parametrize(
     "write",
     [
@@ -390,23 +338,6 @@ def test_kronos_worker_sees_the_executions_of_all_workspaces(
         )
 
 
-@pytest.mark.parametrize(
-    "table",
-    [*_TABLES, "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
-)
-def test_kronos_cron_reads_nothing_of_kronos(shared: Connection, table: str) -> None:
-    with acting_as(shared, "kronos_cron"), pytest.raises(psycopg.errors.InsufficientPrivilege):
-        shared.execute(f"select from kronos.{table}")
-
-
-def test_kronos_cron_sees_no_entry_but_kronoss(shared: Connection, ours: EndpointRow) -> None:
-    shared.execute("select cron.schedule('a neighbour', '* * * * *', 'select 1')")
-    with acting_as(shared, "kronos_cron"):
-        names = values(shared, "select jobname from cron.job")
-    assert names
-    assert [name for name in names if not name.startswith("kronos:")] == []
-
-
 def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(
     shared: Connection, ours: EndpointRow
 ) -> None:
@@ -414,76 +345,3 @@ def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(
         shared.execute("drop policy of_the_engine on kronos.jobs")
         shared.execute("set local role kronos_owner")
         assert value(shared, "select count(*) from kronos.jobs") == 0
-
-
-@pytest.fixture
-async def pool(module_database_url: str) -> AsyncIterator[Pool]:
-    """One connection, so that each use follows the one before."""
-    made = Pool(module_database_url, size=1)
-    await made.open(wait=True)
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-async def settings_left(pool: Pool) -> tuple[object, ...] | None:
-    async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            "select current_user::text, coalesce(current_setting('kronos.workspace_id', true), ''),"
-            " coalesce(current_setting('kronos.instance_admin', true), ''), (select count(*) from kronos.jobs)"
-        )
-        return await cursor.fetchone()
-
-
-async def test_a_workspaces_view_leaves_nothing_on_the_pools_connection(pool: Pool, ours: EndpointRow) -> None:
-    found = await jobs.list_page(WorkspaceView(pool, str(ours.workspace_id)), jobs.JobFilter(), limit=10, before=None)
-    assert len(found) == 2
-    assert await settings_left(pool) == ("kronos_api", "", "", 0)
-
-
-async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connection(
-    pool: Pool, ours: EndpointRow
-) -> None:
-    view = WorkspaceView(pool, str(ours.workspace_id))
-    with pytest.raises(errors.EndpointNotFound):
-        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
-    with pytest.raises(errors.Unprocessable, match="61"):
-        await jobs.create(view, new_jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
-    assert await settings_left(pool) == ("kronos_api", "", "", 0)
-
-
-async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_workspaces_only(
-    pool: Pool, ours: EndpointRow
-) -> None:
-    listed: list[Workspace] = await workspaces.list_page(InstanceView(pool), limit=1000, before=None)
-    assert ours.workspace_id in {workspace.workspace_id for workspace in listed}
-    assert await settings_left(pool) == ("kronos_api", "", "", 0)
-
-
-async def test_another_workspaces_job_is_not_found_by_its_id(
-    pool: Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow
-) -> None:
-    their_job = value(
-        shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id]
-    )
-    view = WorkspaceView(pool, str(ours.workspace_id))
-    before = (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared))
-    for operation in (
-        jobs.get(view, str(their_job)),
-        changes.cancel(view, str(their_job)),
-        pauses.pause(view, str(their_job), {}, actor="k"),
-        pauses.resume(view, str(their_job)),
-        changes.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
-        changes.trigger(view, str(their_job), input=None),
-        jobs.versions(view, str(their_job), limit=50, before=None),
-        jobs.next_runs(view, str(their_job), count=1),
-    ):
-        with pytest.raises(errors.JobNotFound):
-            await operation
-    assert (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared)) == before
-
-
-async def test_a_workspace_that_is_not_there_is_named(pool: Pool) -> None:
-    with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'nobody'"):
-        await jobs.list_page(WorkspaceView(pool, "nobody"), jobs.JobFilter(), limit=1, before=None)

@@ -1,11 +1,20 @@
-"""A SQL function is cut by idea before its body has more than sixty lines. The longer ones have a reason."""
+"""A file is cut by idea before it has more than 400 lines, a SQL function before its body has more than sixty. The
+longer ones have a reason."""
 
 import re
+from pathlib import Path
 
 from kronos import floors
 
 _BODY = re.compile(r"^as \$\$\n(.*?)^\$\$;", re.MULTILINE | re.DOTALL)
 _LONGEST = 60
+_ROOT = Path(__file__).parents[2]
+_MOST_LINES = 400
+_LONG_FILES = {
+    "tests/conftest.py": "the fixtures that every folder shares, where pytest looks for them",
+    "tests/faults/test_state_machine.py": "one state machine, whose rules are one class",
+    "tests/sql/test_history.py": "one database of two years serves all of it, and takes seconds to fill",
+}
 _REASONS = {
     "account_ticks": "one statement, in which ticks, executions and pointers agree: each cut is one more snapshot",
     "sound_ledgers": "one statement that reads the rows of all jobs",
@@ -45,3 +54,16 @@ def test_a_function_has_sixty_lines_at_most() -> None:
 def test_a_reason_goes_when_its_function_is_short() -> None:
     lengths = _lengths()
     assert [name for name in _REASONS if lengths.get(name, 0) <= _LONGEST] == []
+
+
+def test_a_file_has_four_hundred_lines_at_most() -> None:
+    files = [
+        path
+        for folder in ("kronos", "sql", "alembic", "bench", "bin", "tests")
+        for path in (_ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".sql")
+    ]
+    assert len(files) > 800
+    lines = {str(path.relative_to(_ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: count for name, count in lines.items() if count > _MOST_LINES and name not in _LONG_FILES} == {}
+    assert [name for name in _LONG_FILES if lines.get(name, 0) <= _MOST_LINES] == []

@@ -15,8 +15,7 @@ begin
         with known as materialized (
             select each.queue, each.queue % 11 as priority,
                    least(p_due_from, p_rank_from + each.queue % 11 * interval '1 minute') as due_from
-              from unnest('{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'::integer[])
-                       as each (queue)
+              from unnest(kronos.queues()) as each (queue)
         )
         select taken.queue, count(*)::integer, min(taken.due_from)
           from (select known.queue, known.due_from

@@ -6,17 +6,9 @@ create or replace function kronos.enable_endpoint(p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_gate kronos.endpoint_gate;
+    v_gate constant kronos.endpoint_gate := kronos.lock_gate(p_name);
 begin
-    select gate.* into v_gate
-      from kronos.endpoint_gate as gate
-     where gate.endpoint_id = (select endpoint.endpoint_id
-                                 from kronos.endpoints as endpoint
-                                where endpoint.workspace_id = kronos.current_workspace_id()
-                                  and endpoint.name = p_name
-                                  and endpoint.deleted_at is null)
-       for no key update;
-    if not found then
+    if v_gate.endpoint_id is null then
         return false;
     end if;
     update kronos.endpoint_health

@@ -7,8 +7,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 begin
     return (select min(first.visible_at)
-              from unnest('{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'::integer[])
-                       as known (queue)
+              from unnest(kronos.queues()) as known (queue)
              cross join lateral (select live.visible_at
                                    from kronos.execution_live as live
                                   where live.endpoint_id = p_endpoint_id and live.claim_token is null

@@ -21,8 +21,7 @@ begin
                job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text,
                job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs, job.dst_gap,
                job.dst_overlap, job.jitter_seconds, job.overlap,
-               jsonb_build_object('policy', job.catch_up_policy,
-                                  'window_seconds', job.catch_up_window_seconds), job.skip_next,
+               kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds), job.skip_next,
                job.resume_at, null::timestamptz, job.last_run_at, null::jsonb, job.idempotency_key,
                job.run_at, null::text, job.input, job.priority::integer, job.tags, job.created_at,
                job.retired_at, job.title, job.on_success, job.on_failure, job.deadline_seconds

@@ -1,0 +1,7 @@
+-- queues: those of execution_live_ready that executions of an endpoint may wait in: each priority is one, 11
+-- that of priority 0. Inlined, so that a plan sees the list.
+create or replace function kronos.queues() returns integer[]
+language sql immutable parallel safe
+as $$
+    select '{-10,-9,-8,-7,-6,-5,-4,-3,-2,-1,1,2,3,4,5,6,7,8,9,10,11}'::integer[]
+$$;

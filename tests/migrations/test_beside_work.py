@@ -1,0 +1,148 @@
+"""Upgrades beside requests, deliveries, rings and readers: nobody waits for long."""
+
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+
+from conftest import await_condition
+from factory import add_endpoint, add_executions
+from kronos import errors, migrations, repeatables, revisions
+from migrations.releases import Release, next_release
+from migrations.test_dependants import _ISO
+from sql_factory import Connection, make_cron_job, value, values
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
+    return next_release(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A release whose migration widens a column that our views show."""
+    root, before = tmp_path / "alembic", migrations.head()
+    shutil.copytree(revisions.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "versions" / "9999_wider.py").write_text(
+        f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
+        'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
+    )
+    monkeypatch.setattr(revisions, "scripts", lambda: root)
+    return "9999"
+
+
+def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
+    superuser: Connection, database_url: str, release: Release
+) -> None:
+    """Three sessions at work as their roles, upgrades by two at once: no error, and each role's own answer each
+    time."""
+    job_id = make_cron_job(superuser, is_registered=True)
+    workspace_id = value(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_id])
+    add_executions(superuser, add_endpoint(superuser), 3)
+    work = {
+        "kronos_api": f"select count(*) from kronos.job_details where kronos.find_job('{job_id}') = job_id",
+        "kronos_worker": "select 1 from kronos.upkeep(100)",
+        "kronos_cron": f"select case when kronos.fire('{job_id}') >= 0 then 1 end",
+    }
+    done, rounds = threading.Event(), dict.fromkeys(work, 0)
+
+    def goes_on(role: str) -> None:
+        with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as connection:
+            connection.execute(f"set role {role}")
+            connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
+            while not done.is_set():
+                assert value(connection, work[role]) == 1
+                rounds[role] += 1
+
+    def each_has_worked_since(before: dict[str, int]) -> bool:
+        return any(each.done() for each in workers) or all(rounds[role] > before[role] for role in work)
+
+    with ThreadPoolExecutor(5) as threads:
+        workers = [threads.submit(goes_on, role) for role in work]
+        try:
+            for number in range(3):
+                before = dict(rounds)
+                release.touch_everything()
+                for upgrade in [threads.submit(migrations.migrate, database_url) for _ in range(2)]:
+                    upgrade.result()
+                await_condition(
+                    partial(each_has_worked_since, before),
+                    f"each to work after upgrade {number}: {json.dumps(rounds)}",
+                )
+        finally:
+            done.set()
+        for each in workers:
+            each.result()
+    assert value(superuser, "select obj_description('kronos'::regnamespace)").startswith("sql/ ")
+
+
+def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_url: str, release: Release) -> None:
+    """A dump or a report holds its locks for hours; functions, grants, views and policies that are as they were need
+    none against it."""
+    relations = values(
+        superuser,
+        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', "
+        "'p', 'v')",
+    )
+    release.edit(_ISO, "iso: an instant", "iso: changed")
+    with psycopg.connect(database_url) as dump:
+        for relation in relations:
+            dump.execute(f"select from {relation} limit 0")
+        migrations.migrate(database_url)
+    assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
+
+
+def test_a_migration_has_all_its_locks_before_it_does_anything(
+    superuser: Connection, database_url: str, next_revision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is
+    undone."""
+    tables = values(
+        superuser,
+        """
+        select oid::regclass::text from pg_class
+         where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition
+        """,
+    )
+    before = migrations.current(database_url)
+    begun = []
+    monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "20ms")
+    monkeypatch.setattr(migrations, "_TRIES", 1)
+    monkeypatch.setattr(command, "upgrade", lambda *_: begun.append(True))
+    for table in tables:
+        with psycopg.connect(database_url) as user:
+            user.execute(f"select from {table} limit 0")
+            with pytest.raises(errors.MigrationFailed, match="lock timeout"):
+                migrations.migrate(database_url)
+        assert not begun, f"{table} is locked after the migrations have begun"
+    assert migrations.current(database_url) == before != next_revision
+
+
+def test_an_upgrade_that_is_in_the_way_gives_way_and_tries_again(
+    superuser: Connection, database_url: str, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trigger's file locks its table against writers: who writes for long is waited for, a moment at a time."""
+    monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(migrations, "_PAUSE_SECONDS", 0.01)
+    release.touch_everything()
+    tries = []
+    upgrade = migrations._upgrade
+    with psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as threads:
+        writer.execute("lock table kronos.jobs in row exclusive mode")
+
+        def counted(url: str, to: str) -> None:
+            tries.append(to)
+            if len(tries) == 3:
+                writer.rollback()
+            upgrade(url, to)
+
+        monkeypatch.setattr(migrations, "_upgrade", counted)
+        threads.submit(migrations.migrate, database_url).result()
+    assert len(tries) == 3
+    assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
