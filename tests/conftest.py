@@ -28,6 +28,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from depth import DEEP, depth
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kronos import config, encryption, keys, libpq, migrations, pool, session
 from kronos.loading import loading
@@ -106,6 +107,12 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--deep"):
+        os.environ[DEEP] = "1"
+    hypothesis.settings.load_profile(depth("kronos", deep="kronos-deep"))
+
+
 def pytest_unconfigure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         remove_used_home()
@@ -116,6 +123,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--containers",
         action="store_true",
         help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers",
+    )
+    parser.addoption(
+        "--deep", action="store_true", help="try more of what is drawn at random: minutes more (tests/depth.py)"
     )
     parser.addoption(
         "--storm",
@@ -455,8 +465,10 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
 
 # How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to
 # suppress names this one.
-hypothesis.settings.register_profile("kronos", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("kronos")
+for name, examples in (("kronos", 50), ("kronos-deep", 100)):
+    hypothesis.settings.register_profile(
+        name, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
 # Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to start).
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

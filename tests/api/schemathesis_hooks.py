@@ -1,9 +1,12 @@
-"""Loaded by schemathesis: what no schema can say of free JSON, and Kronos refuses with 400, is not generated."""
+"""Loaded by schemathesis: what no schema can say of free JSON, and Kronos refuses with 400, is not generated; nor, but
+with --deep, an edge of a schema that was tried."""
 
+import os
 from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
+from schemathesis.generation.meta import CoveragePhaseData
 
 schemathesis.openapi.format("entity-tags", st.sampled_from(["*", '"1"', '"2"', 'W/"1"', '"1", "2" ,"3"', '"other"']))
 
@@ -20,3 +23,19 @@ def _is_within(value: Any) -> bool:
 @schemathesis.hook
 def filter_body(context: schemathesis.HookContext, body: Any) -> bool:
     return _is_within(body)
+
+
+_tried: set[tuple[object, ...]] = set()
+
+
+@schemathesis.hook
+def filter_case(context: schemathesis.HookContext, case: "schemathesis.Case[Any]") -> bool:
+    """Each edge once for each operation: the ways to it through the variants of a union are many, and end in the same
+    rule."""
+    edge = case.meta.phase.data if case.meta is not None else None
+    if not isinstance(edge, CoveragePhaseData) or "KRONOS_TEST_DEEP" in os.environ:
+        return True
+    key = (case.operation.label, edge.scenario, edge.parameter, edge.parameter_location, edge.description)
+    is_new = key not in _tried
+    _tried.add(key)
+    return is_new

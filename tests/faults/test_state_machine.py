@@ -1,8 +1,8 @@
 """Whatever is asked for, in whatever order, and whatever breaks meanwhile: the live CRON jobs and pg_cron's entries
 stay one set.
 
-KRONOS_TEST_EXAMPLES sets how many sequences are tried, of up to 40 steps each; a failing one is then also made as short
-as possible, which takes minutes.
+Each run draws other sequences, of up to 40 steps each: KRONOS_TEST_EXAMPLES sets how many; a failing one is then also
+made as short as possible, which takes minutes.
 """
 
 import os
@@ -22,12 +22,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from api_answers import problem_of
 from conftest import cloned, make_workspace, running_api
+from depth import depth
 from faults.injected import SQLSTATES, Fault, armed, install
 from faults.scene import Rows, Scene, broken_chains, entries, reaper, snapshot, wanted_entries
 from faults.world import ANSWERS, FOREIGN, MEETS, World
 from servers import Server
 
-EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", "55"))
+EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", depth(15, deep=55)))
 PHASES = [Phase.generate, Phase.shrink] if "KRONOS_TEST_EXAMPLES" in os.environ else [Phase.generate]
 CRONS = ("* * * * *", "*/5 * * * *", "0 0 * * *", "15 3 1 * *")
 BAD_CRONS = ("61 * * * *", "* * * *", "", "@nonsense", "0 0 30 2 *")
