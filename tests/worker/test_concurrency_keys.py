@@ -93,6 +93,30 @@ def test_whatever_ends_or_gives_back_an_execution_lets_the_next_of_its_key_go(
     assert in_flight(superuser, endpoint) == 1
 
 
+def test_what_waits_for_its_key_goes_in_the_order_of_its_priority_and_age(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    """A step of priority is a minute of waiting there as well."""
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    order = [(-10, 600), (0, 600), (10, 60), (0, 590), (3, 430), (-10, 30)]  # priority, due so many seconds ago
+    made = {}
+    for priority, age in order:
+        (made[priority, age],) = _add(superuser, endpoint, 1, "a", due_in_seconds=-age)
+        superuser.execute(
+            "update kronos.execution_live set priority = nullif(%s, 0) where execution_id = %s",
+            [priority, made[priority, age]],
+        )
+    token, ids = claim(worker, endpoint)
+    assert len(_parked(superuser, endpoint)) == 5
+    seen = []
+    while ids:
+        seen += [each for each, execution_id in made.items() if ids == [execution_id]]
+        finalize(worker, token, ids)
+        token, ids = claim(worker, endpoint)
+    assert seen == sorted(order, key=lambda each: -each[1] - 60 * each[0])
+
+
 def test_a_run_that_is_replaced_gives_its_place_to_the_next(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
