@@ -108,7 +108,8 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- past its deadline. Of those with a concurrency_key pick_keyed says what may be taken. The floor is a hint
 -- that skips the dead beginning of the index; '-infinity' every few seconds. Of an endpoint with executions
 -- of several priorities claim_shares says how many of each are taken; of others, nearly all, the queue of
--- priority 0 (11) is all there is. Where the gate names a version (use: latest), what is claimed is made of
+-- priority 0 (11) is all there is. What is counted at the gates is what was claimed, not what was due: what
+-- came since this began pick_keyed sees, and this does not. Where the gate names a version (use: latest), what is claimed is made of
 -- that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
@@ -194,8 +195,8 @@ with wanted as materialized (
     select counted.*
       from (select array_agg(endpoint_id) as ids, array_agg(room) as rooms, array_agg(bound) as bounds,
                    array_agg(is_counted) as are_counted,
-                   array_agg((select count(*) from due
-                               where due.endpoint_id = limited.endpoint_id)::integer) as taken
+                   array_agg((select count(*) from claimed
+                               where claimed.endpoint_id = limited.endpoint_id)::integer) as taken
               from limited
             having count(*) > 0) as done
      cross join lateral kronos.count_claimed(ids, taken, rooms, are_counted, bounds) as counted

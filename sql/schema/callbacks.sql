@@ -18,8 +18,8 @@ create index job_callbacks_by_target on kronos.job_callbacks (first_version_id)
     where first_version_id is not null;
 
 -- The executions that ended runs have set off: which set off which. A delivery to an endpoint is made with
--- its row, in the transaction that ends the run (call_back); the run of a job is due there until run_chained
--- makes it, or records why not.
+-- its row, in the transaction that ends the run (call_back); where somebody has the endpoint's row locked it is
+-- due there until run_chained makes it, as the run of a job is, which it makes or records why not.
 create table kronos.callbacks (
     execution_id      uuid        not null,      -- tick_id of the run and the time of its end
     workspace_id      uuid        not null,
@@ -29,13 +29,12 @@ create table kronos.callbacks (
     depth             smallint    not null,      -- how many runs came before it in its chain
     endpoint_id       uuid,
     first_version_id  uuid,                      -- of the job that it is to run
-    input             jsonb,                     -- of a job's run, where it is not the job's own
-    due_at            timestamptz,               -- when a run that is still to be made is tried next
+    input             jsonb,                     -- of what is still to be made, but for a job's own
+    due_at            timestamptz,               -- when what is still to be made is tried next
     constraint callbacks_pkey        primary key (execution_id),
     constraint callbacks_event_known check (event in ('on_success', 'on_failure')),
     constraint callbacks_names_one   check (num_nonnulls(endpoint_id, first_version_id) = 1),
-    constraint callbacks_depth_positive check (depth > 0),
-    constraint callbacks_only_jobs_wait check (due_at is null or first_version_id is not null)
+    constraint callbacks_depth_positive check (depth > 0)
 );
 -- Serves links_of.
 create index callbacks_by_cause on kronos.callbacks (caused_by);

@@ -92,8 +92,13 @@ create index execution_live_by_backfill on kronos.execution_live (backfill_id) w
 create index execution_live_keyed
     on kronos.execution_live (endpoint_id, concurrency_key, claim_token, visible_at)
     where concurrency_key is not null and parked_at is null;
--- Serves release_parked and release_all_parked: what waits for room under its key, in its order.
-create index execution_live_parked on kronos.execution_live (endpoint_id, concurrency_key, parked_at)
+-- Serves release_parked and release_all_parked: what waits for room under its key, in the order of ranks
+-- (rank_of; in UTC, where a minute is one whatever the session's time zone). It is due, so the order stands.
+create index execution_live_parked
+    on kronos.execution_live (endpoint_id, concurrency_key,
+                              ((parked_at at time zone 'UTC')
+                               - (case when priority is null then 0 else priority end)
+                                 * interval '1 minute'))
     where parked_at is not null;
 
 -- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an

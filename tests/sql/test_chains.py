@@ -93,6 +93,32 @@ def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, datab
     assert callbacks_of(calling.connection, execution_id)[0]["status"] == "QUEUED"
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_run_ends_while_the_endpoint_that_it_calls_back_is_locked(
+    calling: Calling, database_url: str, *, is_deleted: bool
+) -> None:
+    """The callback is noted as due, and made once the lock is gone."""
+    job_id = calling.job(on_success=calling.to_hook)
+    runs = [run(calling.connection, job_id) for _ in range(2)]
+    calling.connection.execute("set lock_timeout = '2 s'")
+    with psycopg.connect(database_url) as other:
+        other.execute("select from kronos.endpoints where endpoint_id = %s for update", [calling.hook.endpoint_id])
+        succeed(calling.connection, *runs)
+        assert run_chained(calling.connection) == 2
+        waiting = [callbacks_of(calling.connection, each)[0] for each in runs]
+        assert [(each["due_at"] is None, each["status"]) for each in waiting] == [(False, None)] * 2
+        if is_deleted:
+            other.execute(
+                "update kronos.endpoints set deleted_at = now() where endpoint_id = %s", [calling.hook.endpoint_id]
+            )
+    calling.connection.execute("update kronos.callbacks set due_at = kronos.now()")
+    assert (run_chained(calling.connection), run_chained(calling.connection)) == (2, None)
+    for each in runs:
+        (made,) = callbacks_of(calling.connection, each)
+        assert (made["due_at"], made["status"]) == (None, "FAILED" if is_deleted else "QUEUED")
+        assert made["input"]["execution"]["execution_id"] == str(each)
+
+
 def test_a_chained_run_that_cannot_be_made_stops_no_other(calling: Calling) -> None:
     calling.job(name="good")
     bad = calling.job(name="bad")

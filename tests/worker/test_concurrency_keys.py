@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from psycopg.types.json import Jsonb
 from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
 from kronos.delivery import template
-from sql_factory import buffers, value, values
+from sql_factory import await_lock, buffers, value, values
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
 
@@ -90,6 +91,30 @@ def test_whatever_ends_or_gives_back_an_execution_lets_the_next_of_its_key_go(
     _, ids = claim(worker, endpoint)
     assert len(ids) == 1
     assert in_flight(superuser, endpoint) == 1
+
+
+def test_what_waits_for_its_key_goes_in_the_order_of_its_priority_and_age(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    """A step of priority is a minute of waiting there as well."""
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 1)
+    order = [(-10, 600), (0, 600), (10, 60), (0, 590), (3, 430), (-10, 30)]  # priority, due so many seconds ago
+    made = {}
+    for priority, age in order:
+        (made[priority, age],) = _add(superuser, endpoint, 1, "a", due_in_seconds=-age)
+        superuser.execute(
+            "update kronos.execution_live set priority = nullif(%s, 0) where execution_id = %s",
+            [priority, made[priority, age]],
+        )
+    token, ids = claim(worker, endpoint)
+    assert len(_parked(superuser, endpoint)) == 5
+    seen = []
+    while ids:
+        seen += [each for each, execution_id in made.items() if ids == [execution_id]]
+        finalize(worker, token, ids)
+        token, ids = claim(worker, endpoint)
+    assert seen == sorted(order, key=lambda each: -each[1] - 60 * each[0])
 
 
 def test_a_run_that_is_replaced_gives_its_place_to_the_next(
@@ -273,6 +298,27 @@ def _end(
                 undertaker.execute("select kronos.expire_leases(1000, '-infinity')")
             case status:
                 finalize(connection, token, [execution_id], status)
+
+
+def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    """pick_keyed has a newer snapshot than the claim that calls it: a slot for each that only it saw was never given
+    back."""
+    endpoint = add_endpoint(superuser, max_in_flight=3)
+    _limit(superuser, endpoint, 2)
+    (first,) = _add(superuser, endpoint, 1, "a")
+    other.execute("lock table kronos.workspace_gate in access exclusive mode")  # the claim has begun, open_gates waits
+    with ThreadPoolExecutor(1) as thread:
+        claiming = thread.submit(claim, worker, endpoint)
+        await_lock(superuser, worker)
+        (second,) = _add(superuser, endpoint, 1, "b", due_in_seconds=-60)
+        other.rollback()
+        token, ids = claiming.result()
+    assert (ids, in_flight(superuser, endpoint)) == ([first], 1)
+    finalize(worker, token, ids)
+    assert claim(worker, endpoint)[1] == [second]
+    assert in_flight(superuser, endpoint) == 1
 
 
 async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_its_poll(

@@ -1,6 +1,7 @@
--- run_chained: the runs of jobs that ended runs of others have set off (call_back), up to 100 of those whose
--- time has come, each once: it is made, or recorded as SKIPPED, in the transaction that notes that it was.
--- One whose job somebody has locked, or that meets what passes, comes again half a second later. One that
+-- run_chained: the runs of jobs that ended runs of others have set off (call_back), and what these send to
+-- endpoints that were locked, up to 100 of those whose time has come, each once: it is made, or recorded as
+-- SKIPPED, in the transaction that notes that it was. One whose job or endpoint somebody has locked, or that
+-- meets what passes, comes again half a second later. One that
 -- cannot be made stops no other, and comes again a minute later. It costs an index's probe while none is due.
 -- p_since: those that were due before are not looked at, as in expire_leases.
 -- Waits for nobody.
@@ -29,7 +30,9 @@ begin
     loop
         v_rows := coalesce(v_rows, 0) + 1;
         begin
-            v_wait := case when not kronos.run_chained_job(v_due) then interval '0.5 seconds' end;
+            v_wait := case when not case when v_due.endpoint_id is null then kronos.run_chained_job(v_due)
+                                         else kronos.run_chained_delivery(v_due) end
+                           then interval '0.5 seconds' end;
         exception when others then
             v_wait := interval '0.5 seconds';
             if not kronos.is_passing(sqlstate) then

@@ -1,5 +1,5 @@
--- release_parked: lets go, oldest first, as many of the executions that are parked under a concurrency key as
--- there is room for: key_max less those under way and those that are due and not yet claimed. Where the
+-- release_parked: lets go as many of the executions that are parked under a concurrency key as there is room
+-- for, lowest rank first (rank_of): key_max less those under way and those that are due and not yet claimed. Where the
 -- endpoint's template has changed, or it has none any more, a thousand: their next claim sees to their key.
 -- Waits for nobody: what it misses is let go by release_all_parked.   Returns: how many.
 create or replace function kronos.release_parked(p_endpoint_id uuid, p_key text) returns integer
@@ -20,7 +20,7 @@ begin
               from kronos.execution_live as live
              where live.endpoint_id = p_endpoint_id and live.concurrency_key = p_key
                and live.parked_at is not null
-             order by live.parked_at
+             order by kronos.parked_rank(live.parked_at, live.priority)
              limit 1) as first
      cross join (select * from kronos.endpoint_gate where endpoint_id = p_endpoint_id) as gate;
     if not found then
@@ -48,7 +48,7 @@ begin
               from kronos.execution_live as parked
              where parked.endpoint_id = p_endpoint_id and parked.concurrency_key = p_key
                and parked.parked_at is not null
-             order by parked.parked_at
+             order by kronos.parked_rank(parked.parked_at, parked.priority)
              limit greatest(v_room, 0)
                for update skip locked) as next
      where live.execution_id = next.execution_id;

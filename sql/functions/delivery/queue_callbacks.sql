@@ -1,0 +1,57 @@
+-- queue_callbacks: makes the deliveries of callbacks to endpoints, by their ids: each an execution of its own,
+-- a one-shot without a row in jobs, so it has no callback itself; at an endpoint that was deleted meanwhile
+-- (the job is over, its last run was under way) a dead letter.
+-- Locks the endpoints' rows, shared, as a foreign key locks them, and passes over those that somebody else
+-- has locked for himself: it waits for nobody.
+-- Returns: those that it has dealt with. An endpoint that is not there any more takes nothing.
+create or replace function kronos.queue_callbacks(p_execution_ids uuid[], p_workspace_ids uuid[],
+                                                  p_endpoint_ids uuid[], p_inputs jsonb[])
+returns uuid[]
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+declare
+    c_deleted constant jsonb := jsonb_build_object('code', 'endpoint_deleted',
+                                                   'detail', 'the endpoint of the callback was deleted');
+    v_done uuid[];
+begin
+    with wanted as materialized (
+        select *
+          from unnest(p_execution_ids, p_workspace_ids, p_endpoint_ids, p_inputs)
+                   as wanted (execution_id, workspace_id, endpoint_id, input)
+    ), endpoint as materialized (
+        select endpoint.endpoint_id, endpoint.version, endpoint.deleted_at
+          from kronos.endpoints as endpoint
+         where endpoint.endpoint_id = any (p_endpoint_ids)
+           for key share skip locked
+    ), delivery as materialized (
+        select wanted.*, endpoint.version, endpoint.deleted_at, made_of.max_attempts, made_of.max_crashes,
+               made_of.timeout_ms
+          from wanted
+          join endpoint using (endpoint_id)
+          join kronos.endpoint_versions as made_of using (endpoint_id, version)
+    ), queued as (
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, scheduled_at, run_at, created_at, visible_at, max_attempts,
+                                           max_crashes, timeout_ms, input)
+        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', kronos.now(),
+               kronos.now(), kronos.now(), kronos.now(), max_attempts, max_crashes, timeout_ms, input
+          from delivery
+         where deleted_at is null
+    ), refused as (
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, status_reason, scheduled_at, run_at, created_at,
+                                           completed_at, max_attempts, input, error)
+        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', 'FAILED', c_deleted,
+               kronos.now(), kronos.now(), kronos.now(), kronos.now(), max_attempts, input,
+               jsonb_build_object('type', c_deleted -> 'code', 'message', c_deleted -> 'detail')
+          from delivery
+         where deleted_at is not null
+    )
+    select array_agg(execution_id) into v_done
+      from wanted
+     where endpoint_id in (select endpoint.endpoint_id from endpoint)
+        or not exists (select from kronos.endpoints as kept where kept.endpoint_id = wanted.endpoint_id);
+    return coalesce(v_done, '{}');
+end
+$$;
