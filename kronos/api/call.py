@@ -94,8 +94,8 @@ class Call(Request):
         return self._judged
 
     async def authenticate(self, *, writes: bool) -> None:
-        """Whether the caller may do this. Raises Unauthorized, Forbidden."""
-        self.caller = await self.context.keys.authenticate(self.headers.get("authorization"))
+        """Whether the caller may do this, now. Raises Unauthorized, RateLimited, Forbidden."""
+        self.caller = await self.context.keys.authenticate(self.headers.get("authorization"), self.scope)
         workspace = self.path_params.get("w")
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
