@@ -236,7 +236,7 @@ class WorkspaceView:
                 raise self._not_found()
 
     def _not_found(self) -> errors.WorkspaceNotFound:
-        return errors.WorkspaceNotFound(f"no workspace {self.workspace!r}")
+        return errors.WorkspaceNotFound.of(self.workspace)
 
 
 def _found_none(cursor: AsyncCursor[Entered]) -> bool:

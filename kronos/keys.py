@@ -17,7 +17,6 @@ from uuid import UUID
 
 from kronos import errors, owner, session
 from kronos.database import InstanceView
-from kronos.model import Role
 from kronos.sql import statement
 
 FORM = "kr_live_<public id>_<secret>"
@@ -47,13 +46,18 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """What is stored of a key: enough to recognise its secret, not to know it; and the requests that were taken for
-    it (take_requests)."""
+class KnownKey:
+    """What is stored of a key that works: enough to recognise its secret, not to know it. workspace: the slug of the
+    one that it is for; None: the instance's. valid_seconds: until it expires; None: it does not. What
+    follows is of the requests that were taken for it (take_requests)."""
 
     key_id: UUID
     secret_sha256: bytes
-    role: Role
+    role: str
+    sees_payloads: bool
+    workspace_id: UUID | None
+    workspace: str | None
+    valid_seconds: float | None
     quota: int | None
     granted: int
     left_over: int
@@ -82,7 +86,7 @@ class Others:
     keys: int
 
 
-_FIND = statement("keys.find_api_key", ApiKey)
+_FIND = statement("keys.find_key", KnownKey)
 _NOTE_BURNT = statement("keys.update_burnt", Burnt)
 _INSERT = statement("keys.insert_key", ChangedKey)
 _GET = statement("keys.get_key", StoredKey)
@@ -93,9 +97,9 @@ _REVOKE = statement("keys.revoke_key", ChangedKey)
 _OTHERS = statement("keys.count_others", Others)
 
 
-async def find(view: InstanceView, given: GivenKey, wanted: int) -> ApiKey | None:
-    """The key with this public id, unless it is unknown or revoked; where its secret is right with up to `wanted`
-    requests. Raises DatabaseUnavailable."""
+async def find(view: InstanceView, given: GivenKey, wanted: int) -> KnownKey | None:
+    """The key with this public id, unless it is unknown, revoked or expired; where its secret is right with up to
+    `wanted` requests. Raises DatabaseUnavailable."""
     return await view.one_or_none(_FIND, {"public_id": given.public_id, "digest": given.digest, "wanted": wanted})
 
 

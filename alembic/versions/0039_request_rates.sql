@@ -17,7 +17,5 @@ create unlogged table kronos.request_rates (
     window_at  timestamptz not null,
     taken      integer     not null,
     granted    integer     not null,
-    constraint request_rates_pkey        primary key (key_id),
-    constraint request_rates_key_id_fkey foreign key (key_id)
-        references kronos.api_keys (key_id) on delete cascade
+    constraint request_rates_pkey primary key (key_id)
 ) with (fillfactor = 50);

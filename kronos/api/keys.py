@@ -7,12 +7,13 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.types import Scope
 
 from kronos import errors, keys
 from kronos.api.guesses import Guess, Guesses
-from kronos.api.rates import Allowance, Standing
+from kronos.api.rates import Allowance, RateStanding
 from kronos.database import InstanceView, Pool
 from kronos.model import Role
 
@@ -25,14 +26,26 @@ _HINT = "send Authorization: Bearer kr_live_…; `kronos up` prints where the ad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose key it is: `actor` is the key's public id, as it stands in what its holder did."""
+    """Whose key it is, and what it may. `actor` is the key's public id, as it stands in what its holder did.
+
+    `workspace_id` and `workspace`, its slug, which never changes: the only one that there is for it; None: the key is
+    the instance's.
+    """
 
     actor: str
+    key_id: UUID
     role: Role
+    sees_payloads: bool
+    workspace_id: UUID | None
+    workspace: str | None
+
+    def is_confined_from(self, workspace: str) -> bool:
+        """Whether this workspace, by slug or id, is none for the caller."""
+        return self.workspace_id is not None and workspace.lower() not in (self.workspace, str(self.workspace_id))
 
 
 @dataclass(slots=True)
-class _Known:
+class _TrustedKey:
     """A key that was right: whose it is, until when it is trusted, and the requests that it may make."""
 
     caller: Caller
@@ -50,8 +63,8 @@ class Keys:
     def __init__(self, pool: Pool, *, trusted_seconds: float = _TRUSTED_SECONDS) -> None:
         self._pool = pool
         self._trusted_seconds = trusted_seconds
-        self._known: dict[bytes, _Known] = {}  # by the digest of the whole key
-        self._checks: dict[bytes, asyncio.Task[_Known | None]] = {}
+        self._known: dict[bytes, _TrustedKey] = {}  # by the digest of the whole key
+        self._checks: dict[bytes, asyncio.Task[_TrustedKey | None]] = {}
         self._waiting: dict[bytes, int] = {}
         self._guesses = Guesses()
 
@@ -88,7 +101,7 @@ class Keys:
         except errors.KronosError as error:
             _log.warning("that the key %s stood in a URL could not be noted: %s", given.public_id, error.said)
 
-    async def _admitted(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Known:
+    async def _admitted(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _TrustedKey:
         self._waiting[digest] = self._waiting.get(digest, 0) + 1
         try:
             while True:
@@ -106,7 +119,7 @@ class Keys:
             if not self._waiting[digest]:
                 del self._waiting[digest]
 
-    async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Known:
+    async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _TrustedKey:
         """The key as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         check = self._checks.get(digest)
         if check is None:
@@ -119,15 +132,15 @@ class Keys:
             check.add_done_callback(lambda done: self._ended(digest, done))
         # It goes on where the request that began it is cut off: others wait for it.
         if (known := await asyncio.shield(check)) is None:
-            raise errors.Unauthorized(f"the API key is unknown or revoked: {_HINT}")
+            raise errors.Unauthorized(f"the API key is unknown, revoked or expired: {_HINT}")
         return known
 
-    def _ended(self, digest: bytes, check: asyncio.Task[_Known | None]) -> None:
+    def _ended(self, digest: bytes, check: asyncio.Task[_TrustedKey | None]) -> None:
         del self._checks[digest]
         if not check.cancelled():
             check.exception()  # whoever waits has it; nobody may
 
-    async def _check(self, given: keys.GivenKey, digest: bytes, guess: Guess) -> _Known | None:
+    async def _check(self, given: keys.GivenKey, digest: bytes, guess: Guess) -> _TrustedKey | None:
         known, now = self._known.get(digest), time.monotonic()
         allowance = known.allowance if known is not None else Allowance()
         wanted = allowance.wanted(now, self._waiting.get(digest, 1))
@@ -153,8 +166,16 @@ class Keys:
         )
         if len(self._known) >= _MAX_TRUSTED and digest not in self._known:
             del self._known[next(iter(self._known))]
-        caller = Caller(actor=given.public_id, role=key.role)
-        known = self._known[digest] = _Known(caller, now + self._trusted_seconds, allowance)
+        caller = Caller(
+            actor=given.public_id,
+            key_id=key.key_id,
+            role=Role(key.role),
+            sees_payloads=key.sees_payloads,
+            workspace_id=key.workspace_id,
+            workspace=key.workspace,
+        )
+        trusted = self._trusted_seconds if key.valid_seconds is None else min(self._trusted_seconds, key.valid_seconds)
+        known = self._known[digest] = _TrustedKey(caller, now + trusted, allowance)
         return known
 
 
@@ -171,7 +192,7 @@ def _rate_limited(public_id: str, allowance: Allowance, now: float, scope: Scope
 def _stands(scope: Scope | None, allowance: Allowance) -> None:
     """What the request is counted among stands in its answer."""
     if scope is not None:
-        standing: Standing = scope["kronos.standing"]
+        standing: RateStanding = scope["kronos.standing"]
         standing.allowance = allowance
 
 

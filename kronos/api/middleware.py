@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kronos import errors
 from kronos.api.origins import Headers, Origins
 from kronos.api.problems import http_problem, instance, problem
-from kronos.api.rates import Standing
+from kronos.api.rates import RateStanding
 from kronos.api.refusals import Refusal
 from kronos.redaction import redacted
 from kronos.writes import Writes
@@ -79,7 +79,7 @@ class Boundary:
         request_id, length = _read_headers(scope)
         scope["kronos.request_id"] = request_id
         scope["kronos.writes"] = Writes()
-        scope["kronos.standing"] = Standing()
+        scope["kronos.standing"] = RateStanding()
         named = (b"request-id", request_id.encode("ascii"))
         exchange = _Exchange()
 
@@ -120,7 +120,7 @@ class Boundary:
             headers.append(_TLS_ONLY)
         if self._origins:
             headers += self._origins.headers(scope)
-        standing: Standing = scope["kronos.standing"]
+        standing: RateStanding = scope["kronos.standing"]
         headers += standing.headers()
 
     def _ends(self, exchange: _Exchange) -> None:

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from kronos import errors
 from kronos.model import JsonObject
-from kronos.redaction import redacted
+from kronos.redaction import key_in_url, redacted
 from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
@@ -113,7 +113,10 @@ def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more
 def instance(scope: Scope) -> str:
     """The path as it was sent, still percent-encoded: a valid URI reference whatever it holds."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
-    return redacted(raw.split(b"?", 1)[0].decode("ascii", "replace"))
+    path = raw.split(b"?", 1)[0]
+    shown = redacted(path.decode("ascii", "replace"))
+    # Percent-encoded, a key would be in the log all the same.
+    return shown if b"%" not in path or key_in_url(shown.encode()) is None else "/***"
 
 
 def storable(text: str) -> str:

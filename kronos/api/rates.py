@@ -84,7 +84,7 @@ class Allowance:
 
 
 @dataclass(slots=True)
-class Standing:
+class RateStanding:
     """Whose requests one request is counted among; in its scope as kronos.standing."""
 
     allowance: Allowance | None = None

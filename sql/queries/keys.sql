@@ -1,8 +1,9 @@
--- name: find_api_key
--- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown or revoked.
-select key.key_id, key.secret_sha256, key.role, taken.quota, taken.granted, taken.left_over, taken.window_at,
-       taken.seconds
-  from kronos.find_api_key(%(public_id)s) as key
+-- name: find_key
+-- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown, revoked or
+-- expired, or its workspace was deleted.
+select key.key_id, key.secret_sha256, key.role, key.sees_payloads, key.workspace_id, key.workspace,
+       key.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+  from kronos.find_key(%(public_id)s) as key
  cross join lateral kronos.take_requests(key.key_id, key.secret_sha256 = %(digest)s, %(wanted)s) as taken;
 
 -- name: update_burnt

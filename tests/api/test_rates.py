@@ -16,7 +16,7 @@ from api_answers import problem_of
 from clock import Clock
 from kronos import database, errors
 from kronos.api.keys import Keys
-from kronos.api.rates import Allowance, Standing
+from kronos.api.rates import Allowance, RateStanding
 from sql_factory import Connection, records, value
 
 
@@ -99,7 +99,7 @@ async def test_a_wrong_secret_takes_nothing_of_the_keys(pool: database.Pool, sup
 
 async def test_without_a_limit_nothing_is_counted(pool: database.Pool, superuser: Connection) -> None:
     superuser.execute("update kronos.request_limit set per_minute = null")
-    standing = Standing()
+    standing = RateStanding()
     keys = Keys(pool)
     for _ in range(50):
         await keys.authenticate(f"Bearer {make_key(superuser, None)}", {"kronos.standing": standing})

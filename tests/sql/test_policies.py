@@ -240,6 +240,7 @@ def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(
 _MAY = {
     "kronos_api": {
         "advance_backfill",
+        "burn_api_key",
         "cancel_further",
         "cancel_runs",
         "cron_timezone",
@@ -248,6 +249,7 @@ _MAY = {
         "disable_endpoint",
         "enable_endpoint",
         "find_api_key",
+        "find_key",
         "find_jobs",
         "find_workspace",
         "get_retention",
@@ -270,6 +272,7 @@ _MAY = {
         "suspend_workspace",
         "system_drift",
         "system_status",
+        "take_requests",
         "trigger_job",
         "delete_document",
         "turn_further",
