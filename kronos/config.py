@@ -1,7 +1,9 @@
 """Settings: KRONOS_* environment variables, each with its unit, default and why; wrong ones end the start with a
 sentence."""
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +26,8 @@ _OF_THE_COMMAND_LINE = {
 }
 
 
+# RFC 6454 7: a scheme, a host, and a port where it is not the scheme's own.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII)
 _GROUP = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
@@ -85,6 +89,18 @@ class Settings(BaseSettings):
     write_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
     """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not
     reading."""
+
+    trusted_proxies: str = ""
+    """Networks of the reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, comma separated, e.g.
+    127.0.0.1/32,10.0.0.0/8. None: whoever connects is the caller."""
+
+    cors_origins: str = ""
+    """Origins whose pages may call the API from a browser, comma separated, exact: https://console.example.com; or *
+    for all. None: CORS is off."""
+
+    rate_limit: Annotated[int, Field(ge=1, le=100_000_000)] | None = 300_000
+    """Requests a minute of one key, in all API processes together; `off`: any number. More than one process serves, so
+    that one key does not take a fleet. The instance's: stored as catch_up_immediate is."""
 
     admin_key_file: Path | None = None
     """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is
@@ -156,6 +172,23 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        networks(given)
+        return given
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, given: str) -> str:
+        origins(given)
+        return given
+
+    @field_validator("rate_limit", mode="before")
+    @classmethod
+    def _may_be_off(cls, given: object) -> object:
+        return None if given == "off" else given
+
     @field_validator("ca_file")
     @classmethod
     def _has_certificates(cls, path: Path | None) -> Path | None:
@@ -174,6 +207,34 @@ class Settings(BaseSettings):
         if fault := libpq.fault_of(url):
             raise ValueError(fault)
         return SecretStr(url)
+
+
+def networks(given: str) -> list[str]:
+    """The networks of a comma separated list, those of IPv4 also as a socket of IPv6 shows them. Raises ValueError."""
+    found: list[str] = []
+    for text in filter(None, map(str.strip, given.split(","))):
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no network: write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32") from None
+        found.append(str(network))
+        if network.version == 4:
+            found.append(str(ipaddress.ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")))
+    return found
+
+
+def origins(given: str) -> list[str]:
+    """The origins of a comma separated list, as browsers write them. Raises ValueError."""
+    found = [text for text in map(str.strip, given.split(",")) if text]
+    for text in found:
+        if text != "*" and not _ORIGIN.fullmatch(text):
+            raise ValueError(
+                f"{text!r} is no origin: write https://console.example.com, in lower case, with a port where it is not "
+                "the scheme's own, and no path; or * for all"
+            )
+    if "*" in found and len(found) > 1:
+        raise ValueError("* is all origins: leave the others out")
+    return found
 
 
 def load(**overrides: object) -> Settings:

@@ -3,6 +3,7 @@ kronos/database_errors.py.
 
 KronosError                        500  internal_error          we did not foresee it
 ├── InvalidRequest                 400  invalid_request         malformed: body, cursor, id, limit
+│   └── KeyInUrl                        key_in_url              a key stood in the URL, and is burnt
 ├── Unauthorized                   401  unauthorized
 ├── Forbidden                      403  forbidden
 ├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
@@ -83,6 +84,12 @@ class InvalidRequest(KronosError):
     def of(cls, detail: str, hint: str, pointer: str = "") -> "InvalidRequest":
         """That one thing is wrong."""
         return cls(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))
+
+
+class KeyInUrl(InvalidRequest):
+    """The URL holds an API key, which is burnt."""
+
+    code = "key_in_url"
 
 
 class Unauthorized(KronosError):
@@ -201,12 +208,15 @@ class KeyTaken(Overtaken):
 
 
 class RateLimited(KronosError):
-    """Too many of these at once: the call may be repeated after Retry-After."""
+    """Too many of these at once, or of this key in a minute: the call may be repeated after Retry-After."""
 
     status = 429
     code = "rate_limited"
     title = "Rate limited"
-    retry_after_seconds: ClassVar[int] = 2
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class PreconditionFailed(KronosError):

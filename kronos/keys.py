@@ -33,7 +33,8 @@ class GivenKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A key as the database has it. kept_in: host and path of the file that Kronos wrote it to; None: to none."""
+    """A key as the database has it. kept_in: host and path of the file that Kronos wrote it to; None: to none.
+    burnt_at: when it first stood in a URL."""
 
     public_id: str
     role: str
@@ -41,12 +42,14 @@ class StoredKey:
     revoked_at: datetime | None
     kept_in: str | None
     secret_sha256: bytes
+    burnt_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownKey:
     """What is stored of a key that works: enough to recognise its secret, not to know it. workspace: the slug of the
-    one that it is for; None: the instance's. valid_seconds: until it expires; None: it does not."""
+    one that it is for; None: the instance's. valid_seconds: until it expires; None: it does not. What
+    follows is of the requests that were taken for it (take_requests)."""
 
     key_id: UUID
     secret_sha256: bytes
@@ -55,6 +58,18 @@ class KnownKey:
     workspace_id: UUID | None
     workspace: str | None
     valid_seconds: float | None
+    quota: int | None
+    granted: int
+    left_over: int
+    window_at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burnt:
+    """That a key in a URL was noted, where it is one."""
+
+    is_noted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +87,7 @@ class Others:
 
 
 _FIND = statement("keys.find_key", KnownKey)
+_NOTE_BURNT = statement("keys.update_burnt", Burnt)
 _INSERT = statement("keys.insert_key", ChangedKey)
 _GET = statement("keys.get_key", StoredKey)
 _LIST = statement("keys.list_keys", StoredKey)
@@ -81,9 +97,15 @@ _REVOKE = statement("keys.revoke_key", ChangedKey)
 _OTHERS = statement("keys.count_others", Others)
 
 
-async def find(view: InstanceView, public_id: str) -> KnownKey | None:
-    """The key with this public id, unless it is unknown, revoked or expired. Raises DatabaseUnavailable."""
-    return await view.one_or_none(_FIND, {"public_id": public_id})
+async def find(view: InstanceView, given: GivenKey, wanted: int) -> KnownKey | None:
+    """The key with this public id, unless it is unknown, revoked or expired; where its secret is right with up to
+    `wanted` requests. Raises DatabaseUnavailable."""
+    return await view.one_or_none(_FIND, {"public_id": given.public_id, "digest": given.digest, "wanted": wanted})
+
+
+async def note_burnt(view: InstanceView, given: GivenKey) -> None:
+    """That this key, if it is one, stood in a URL. Raises DatabaseUnavailable."""
+    await view.rows(_NOTE_BURNT, {"public_id": given.public_id, "digest": given.digest})
 
 
 def parse(text: str) -> GivenKey | None:

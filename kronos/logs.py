@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import orjson
 
 from kronos.config import Settings
+from kronos.redaction import redacted
 
 
 class _JsonLines(logging.Formatter):
@@ -23,7 +24,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, option=orjson.OPT_UTC_Z).decode()
+        return redacted(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
 
 
 class _TextLines(logging.Formatter):
@@ -32,6 +33,10 @@ class _TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
         self._second = (0, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, and its trace below."""
+        return redacted(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """The record's second."""

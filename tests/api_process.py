@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 
 PROGRAM = """
-import logging, sys
-from kronos import config
+from kronos import config, logs
 from kronos.api import serve
-logging.basicConfig(level="INFO", stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-serve.run(config.load())
+settings = config.load()
+logs.configure(settings)
+serve.run(settings)
 """
 
 

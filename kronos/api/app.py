@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from kronos import errors, heartbeat
+from kronos import config, errors, heartbeat
 from kronos.api import (
     backfills,
     batch,
@@ -44,7 +44,9 @@ from kronos.api.fields import Body
 from kronos.api.heads import Heads
 from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
+from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
+from kronos.api.urls import Urls
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
@@ -164,7 +166,13 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
     app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
     app.add_middleware(Heads)  # inside of the boundary, which is added after it
-    app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
+    app.add_middleware(Urls)
+    app.add_middleware(
+        Boundary,
+        timeout_seconds=settings.request_seconds,
+        max_in_flight=settings.max_requests,
+        origins=Origins(config.origins(settings.cors_origins)),
+    )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(errors.KronosError, _refused)
     return app

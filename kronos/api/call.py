@@ -95,9 +95,10 @@ class Call(Request):
         return self._judged
 
     async def authenticate(self, needed: Role, *, writes: bool) -> None:
-        """Whether the caller may do this, which needs a role. Raises Unauthorized, Forbidden; and WorkspaceNotFound for
-        any workspace but that of its key, whether or not there is one, before anything of it is read."""
-        self.caller = caller = await self.context.keys.authenticate(self.headers.get("authorization"))
+        """Whether the caller may do this, which needs a role. Raises Unauthorized, RateLimited, Forbidden; and
+        WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
+        read."""
+        self.caller = caller = await self.context.keys.authenticate(self.headers.get("authorization"), self.scope)
         withheld.begin(caller)
         workspace = self.path_params.get("w")
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):

@@ -21,6 +21,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_FOR_ALL = {"Cache-Control": "no-cache"}
 _KEPT = {"Cache-Control": "public, max-age=3600"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -54,13 +55,13 @@ async def get_document(request: Request) -> Response:
     kept = request.app.state
     if not hasattr(kept, "document"):
         kept.document = await asyncio.get_running_loop().run_in_executor(_MAKER, _written, request.app)
-    return Response(kept.document, media_type="application/json")
+    return Response(kept.document, media_type="application/json", headers=_FOR_ALL)
 
 
 @router.get("/docs")
 async def get_docs() -> Response:
     """The page."""
-    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY} | _FOR_ALL)
 
 
 @router.get("/docs/start.js")

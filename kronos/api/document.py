@@ -32,6 +32,11 @@ _HEADERS: Mapping[str, JsonObject] = {
         "description": "Seconds after which the call may be repeated.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "RateLimit-Policy": {
+        "description": "How many requests a minute the key may make (draft-ietf-httpapi-ratelimit-headers-10); absent "
+        "where there is no limit.",
+    },
+    "RateLimit": {"description": "r: how many of them are left; t: the seconds until there are more."},
     "WWW-Authenticate": {"description": "Bearer."},
     "Idempotent-Replayed": {
         "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
@@ -125,7 +130,7 @@ def headers_of(status: int, more: tuple[str, ...] = ()) -> JsonObject:
     names = ["Request-Id", *more]
     if status == 401:
         names.append("WWW-Authenticate")
-    if status == 503:
+    if status in (429, 503):
         names.append("Retry-After")
     return {name: {"schema": {"type": "string"}, **_HEADERS[name]} for name in names}
 
@@ -147,6 +152,9 @@ def finished(document: JsonObject) -> JsonObject:
     return document
 
 
+_OF_A_KEY = {name: {"schema": {"type": "string"}, **_HEADERS[name]} for name in ("RateLimit-Policy", "RateLimit")}
+
+
 def _complete(path: str, method: str, operation: JsonObject) -> None:
     """What is true of every operation, or follows from what the operation declares."""
     parameters = operation.setdefault("parameters", [])
@@ -159,7 +167,7 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
         del responses["422"]  # FastAPI's own, for parameters: ours are 400
     always = [errors.KronosError, errors.DatabaseUnavailable, *([] if method == "get" else [errors.OutcomeUnknown])]
     if operation["security"]:
-        always += [errors.InvalidRequest, errors.Unauthorized, errors.Forbidden]
+        always += [errors.InvalidRequest, errors.KeyInUrl, errors.Unauthorized, errors.Forbidden, errors.RateLimited]
         _say_role(operation)
     for status, response in problems(*always).items():
         _add(responses, str(status), response)
@@ -168,6 +176,9 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
     if "requestBody" in operation:
         _add(responses, "408", {"description": _LATE_BODY, "headers": headers_of(408), "content": _PROBLEM})
         _complete_body(operation["requestBody"])
+    if operation["security"]:
+        for response in responses.values():
+            response["headers"] |= _OF_A_KEY
     operation["responses"] = dict(sorted(responses.items()))
 
 

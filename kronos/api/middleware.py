@@ -9,11 +9,15 @@ import uuid
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
+from kronos.api.origins import Headers, Origins
 from kronos.api.problems import http_problem, instance, problem
+from kronos.api.rates import RateStanding
 from kronos.api.refusals import Refusal
+from kronos.redaction import redacted
 from kronos.writes import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -32,7 +36,12 @@ _OVERLOADED = Refusal(
     detail=f"the bodies of the requests that are under way in this process have more than {MAX_BODIES_BYTES} bytes",
     headers=_LATER,
 )
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+# Of every answer. A page that is one (docs.py) has a policy of its own, and what is for everybody says that it is kept.
+_OF_ALL = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+_NOT_KEPT = (b"cache-control", b"no-store")
+# RFC 6797: a year. Subdomains are not ours to speak for.
+_TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
 @dataclass(slots=True)
@@ -51,8 +60,11 @@ class _Exchange:
 class Boundary:
     """Gives every request an id, and every request an answer: problem+json for whatever is raised inside."""
 
-    def __init__(self, app: ASGIApp, *, timeout_seconds: float, max_in_flight: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, timeout_seconds: float, max_in_flight: int, origins: Origins | None = None
+    ) -> None:
         self._app = app
+        self._origins = origins or Origins()
         self._timeout_seconds = timeout_seconds
         self._max_in_flight = max_in_flight
         self._in_flight = 0
@@ -67,6 +79,7 @@ class Boundary:
         request_id, length = _read_headers(scope)
         scope["kronos.request_id"] = request_id
         scope["kronos.writes"] = Writes()
+        scope["kronos.standing"] = RateStanding()
         named = (b"request-id", request_id.encode("ascii"))
         exchange = _Exchange()
 
@@ -74,7 +87,8 @@ class Boundary:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 self._ends(exchange)
-                message["headers"] = [*message.get("headers", ()), named, _NO_SNIFFING]
+                message["headers"] = [*message.get("headers", ()), named, *_OF_ALL]
+                self._complete(message["headers"], scope)
             await send(message)
 
         self._in_flight += 1
@@ -84,6 +98,8 @@ class Boundary:
                 await http_problem(503, "overloaded", "Overloaded", detail, scope, _LATER)(scope, receive, send_named)
             elif (refusal := scope.get("kronos.refusal")) is not None:
                 await _refused(refusal, scope)(scope, receive, send_named)
+            elif self._origins and (preflight := self._origins.preflight(scope)) is not None:
+                await _nothing(preflight)(scope, receive, send_named)
             elif length > MAX_BODY_BYTES:
                 await problem(_too_large(), scope)(scope, receive, send_named)
             else:
@@ -95,6 +111,17 @@ class Boundary:
             _log.info(
                 "%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds
             )
+
+    def _complete(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> None:
+        """What every answer has besides, unless it has its own."""
+        names = {name for name, _ in headers}
+        headers += [each for each in (_POLICY, _NOT_KEPT) if each[0] not in names]
+        if scope.get("scheme") == "https":
+            headers.append(_TLS_ONLY)
+        if self._origins:
+            headers += self._origins.headers(scope)
+        standing: RateStanding = scope["kronos.standing"]
+        headers += standing.headers()
 
     def _ends(self, exchange: _Exchange) -> None:
         self._in_flight -= exchange.is_under_way
@@ -170,10 +197,14 @@ def _read_headers(scope: Scope) -> tuple[str, int]:
     request_id, length = "", 0
     for name, value in scope["headers"]:
         if name == b"request-id" and _SANE_REQUEST_ID.fullmatch(value):
-            request_id = value.decode("ascii")
+            request_id = redacted(value.decode("ascii")).replace("*", "")
         elif name == b"content-length" and value.isdigit():
             length = int(value[:20])
     return request_id or uuid.uuid4().hex, length
+
+
+def _nothing(headers: Headers) -> ASGIApp:
+    return Response(status_code=204, headers={name.decode(): value.decode() for name, value in headers})
 
 
 class _BodyRefused(Exception):

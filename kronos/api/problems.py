@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from kronos import errors
 from kronos.model import JsonObject
+from kronos.redaction import key_in_url, redacted
 from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
@@ -64,7 +65,9 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
 
 def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
     """The problem document of one of several things that a request asked for."""
-    return _problem(scope, error.status, error.code, error.title, error.detail, {"errors": error.faults})
+    document = _problem(scope, error.status, error.code, error.title, error.detail, {"errors": error.faults})
+    made: JsonObject = orjson.loads(redacted(orjson.dumps(document).decode()))
+    return made
 
 
 def how_to_find_out(scope: Scope) -> str:
@@ -90,8 +93,8 @@ def http_problem(
 def _document(
     scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]
 ) -> Response:
-    document = _problem(scope, status, code, title, detail, more)
-    return Response(orjson.dumps(document), status, media_type=MEDIA_TYPE, headers=dict(headers))
+    document = redacted(orjson.dumps(_problem(scope, status, code, title, detail, more)).decode())
+    return Response(document, status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 
 def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject) -> JsonObject:
@@ -110,7 +113,10 @@ def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more
 def instance(scope: Scope) -> str:
     """The path as it was sent, still percent-encoded: a valid URI reference whatever it holds."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
-    return raw.split(b"?", 1)[0].decode("ascii", "replace")
+    path = raw.split(b"?", 1)[0]
+    shown = redacted(path.decode("ascii", "replace"))
+    # Percent-encoded, a key would be in the log all the same.
+    return shown if b"%" not in path or key_in_url(shown.encode()) is None else "/***"
 
 
 def storable(text: str) -> str:

@@ -7,6 +7,7 @@ outermost layer, as everything is: with a problem document, an id and a line in 
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import httptools
@@ -48,7 +49,9 @@ _State = Literal["idle", "head", "serving", "draining", "lingering", "closing"]
 class BoundedConfig(uvicorn.Config):
     """uvicorn's configuration for an application, and the doors that all its connections go through."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, *, shutdown_seconds: int) -> None:
+    def __init__(
+        self, app: ASGIApp, doors: Doors, *, shutdown_seconds: int, trusted_proxies: Sequence[str] = ()
+    ) -> None:
         super().__init__(
             cast(Any, app),  # uvicorn has types of its own for ASGI
             loop="uvloop",
@@ -58,6 +61,9 @@ class BoundedConfig(uvicorn.Config):
             log_config=None,
             access_log=False,
             server_header=False,
+            # uvicorn's default believes whoever connects from the same machine, and an environment variable of its own
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             timeout_keep_alive=math.ceil(doors.limits.idle_seconds),
             timeout_graceful_shutdown=shutdown_seconds,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from kronos import garbage
+from kronos import config, garbage
 from kronos.api import app
 from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
@@ -47,17 +47,20 @@ def run(settings: Settings, keys: Keyring | None = None) -> None:
         sys.exit(f"kronos: {error}")
     listening = _listen(settings.host, settings.port)
     _allow_files(settings.max_connections + settings.database_pool_size + _OTHER_FILES)
-    config = configuration(application, settings)
+    served = configuration(application, settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _log.info("listening on http://%s:%d%s", host, listening.getsockname()[1], settings.path_prefix)
     garbage.leave_what_is_there()
-    _Server(config).run(sockets=[listening])
+    _Server(served).run(sockets=[listening])
 
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
     """How the application is served."""
     return BoundedConfig(
-        application, Doors(Limits.of(settings)), shutdown_seconds=max(1, int(settings.shutdown_seconds))
+        application,
+        Doors(Limits.of(settings)),
+        shutdown_seconds=max(1, int(settings.shutdown_seconds)),
+        trusted_proxies=config.networks(settings.trusted_proxies),
     )
 
 

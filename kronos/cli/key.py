@@ -31,10 +31,12 @@ def list_keys(home: Path | None) -> None:
     """List all keys by their public id. It says which work, and which file Kronos wrote them to. No secret is known
     to anyone but its holder."""
     url, _ = instance(home)
-    rows = [("public id", "role", "created at", "revoked at", "kept in")]
+    rows = [("public id", "role", "created at", "revoked at", "kept in", "in a URL at")]
     for each in done(lambda: keys.stored(url)):
         revoked_at = _shown(each.revoked_at)
-        rows.append((each.public_id, each.role, _shown(each.created_at), revoked_at, each.kept_in or ""))
+        rows.append(
+            (each.public_id, each.role, _shown(each.created_at), revoked_at, each.kept_in or "", _shown(each.burnt_at))
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

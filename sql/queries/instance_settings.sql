@@ -11,3 +11,7 @@ select true as is_stored from kronos.set_retention(null, %(success_days)s, %(fai
 -- name: set_run_details
 -- How long pg_cron's own record of its runs is kept. One row.
 update kronos.retention set run_details_days = %(run_details_days)s returning true as is_stored;
+
+-- name: set_request_limit
+-- How many requests a key may make a minute; null: any number. One row.
+update kronos.request_limit set per_minute = %(per_minute)s returning true as is_stored;

@@ -1,7 +1,14 @@
 -- name: find_key
--- No row: unknown, revoked or expired, or its workspace was deleted.
-select key_id, secret_sha256, role, sees_payloads, workspace_id, workspace, valid_seconds
-  from kronos.find_key(%(public_id)s);
+-- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown, revoked or
+-- expired, or its workspace was deleted.
+select key.key_id, key.secret_sha256, key.role, key.sees_payloads, key.workspace_id, key.workspace,
+       key.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+  from kronos.find_key(%(public_id)s) as key
+ cross join lateral kronos.take_requests(key.key_id, key.secret_sha256 = %(digest)s, %(wanted)s) as taken;
+
+-- name: update_burnt
+-- That a key stood in a URL, where it is one. One row, whether it is or not.
+select true as is_noted from kronos.burn_api_key(%(public_id)s, %(digest)s);
 
 -- name: insert_key
 -- The administrator's. No row: its public id is known.
@@ -12,14 +19,14 @@ returning public_id;
 
 -- name: get_key
 -- Locked until the transaction ends. No row: unknown.
-select public_id, role, created_at, revoked_at, kept_in, secret_sha256
+select public_id, role, created_at, revoked_at, kept_in, secret_sha256, burnt_at
   from kronos.api_keys
  where public_id = %(public_id)s
    for update;
 
 -- name: list_keys
 -- The oldest first.
-select public_id, role, created_at, revoked_at, kept_in, secret_sha256
+select public_id, role, created_at, revoked_at, kept_in, secret_sha256, burnt_at
   from kronos.api_keys
  order by created_at, public_id;
 

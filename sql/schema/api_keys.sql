@@ -15,6 +15,10 @@ create table kronos.api_keys (
     created_by     text,                              -- the key that made it; null: the server
     expires_at     timestamptz,                       -- from then on it does not work
     last_used_at   timestamptz,                       -- within a minute
+    -- how many requests it may make a minute; null: as many as the instance's keys may
+    requests_per_minute integer,
+    -- when it first stood in a URL, whose logs have it since
+    burnt_at       timestamptz,
     constraint api_keys_pkey           primary key (key_id),
     constraint api_keys_public_id_key  unique (public_id),
     constraint api_keys_role_known     check (role in ('viewer', 'operator', 'admin', 'instance_admin')),
@@ -23,7 +27,8 @@ create table kronos.api_keys (
     constraint api_keys_payloads_are_viewers check (sees_payloads or role = 'viewer'),
     constraint api_keys_name_bounded   check (char_length(name) between 1 and 200),
     constraint api_keys_workspace_fkey foreign key (workspace_id)
-        references kronos.workspaces (workspace_id)
+        references kronos.workspaces (workspace_id),
+    constraint api_keys_rate_bounded   check (requests_per_minute between 1 and 100000000)
 );
 -- Serves list_workspace_keys, and the end of a workspace.
 create index api_keys_of_workspace on kronos.api_keys (workspace_id, created_at desc, key_id desc)

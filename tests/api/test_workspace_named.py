@@ -217,6 +217,7 @@ _NEEDS_NONE = {
     "endpoints.read_local_text": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_key": "a key says which workspace, not the other way round",
+    "keys.update_burnt": "a key's, whoever it is for",
     "readiness.get_readiness": "the instance's",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},

@@ -211,6 +211,7 @@ def test_a_job_cannot_refer_to_another_workspaces_endpoint(
 _MAY = {
     "kronos_api": {
         "advance_backfill",
+        "burn_api_key",
         "cancel_further",
         "cancel_runs",
         "cron_timezone",
@@ -242,6 +243,7 @@ _MAY = {
         "suspend_workspace",
         "system_drift",
         "system_status",
+        "take_requests",
         "trigger_job",
         "delete_document",
         "turn_further",

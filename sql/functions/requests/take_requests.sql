@@ -1,0 +1,50 @@
+-- take_requests: up to p_wanted requests of a key's present minute, for an API process that is to serve them;
+-- none where p_is_right is not true, so that nobody uses up what a key has without its secret. Of what is
+-- left of the minute at most an eighth, but one at least: processes that take at the same time all have some
+-- to its end. A minute begins with the first request after the one before. A server that takes no writes
+-- counts nothing, and gives what is asked for. Holds the key's row of request_rates.
+-- Returns: one row. quota: requests a minute, null where there is no limit; left_over: what nobody has taken;
+-- seconds: until the minute ends.
+create or replace function kronos.take_requests(p_key_id uuid, p_is_right boolean, p_wanted integer,
+                                                out quota integer, out granted integer,
+                                                out left_over integer, out window_at timestamptz,
+                                                out seconds double precision)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now constant timestamptz := kronos.clock();
+begin
+    granted := 0;
+    left_over := 0;
+    window_at := v_now;
+    seconds := 60;
+    if p_is_right is not true then
+        return;
+    end if;
+    select coalesce(key.requests_per_minute, instance.per_minute)
+      into quota
+      from kronos.request_limit as instance
+      left join kronos.api_keys as key on key.key_id = p_key_id;
+    if quota is null or current_setting('transaction_read_only')::boolean then
+        granted := p_wanted;
+        left_over := greatest(quota - p_wanted, 0);
+        return;
+    end if;
+    insert into kronos.request_rates as rate (key_id, window_at, taken, granted)
+    values (p_key_id, v_now, least(p_wanted, greatest(quota / 8, 1)),
+            least(p_wanted, greatest(quota / 8, 1)))
+        on conflict (key_id) do update
+       set (window_at, taken, granted) = (
+            select now_at.window_at, now_at.taken + given.n, given.n
+              from (select case when is_new then v_now else rate.window_at end as window_at,
+                           case when is_new then 0 else rate.taken end as taken
+                      -- One a little ahead was begun by somebody who came later, and had the row first.
+                      from (values (rate.window_at <= v_now - interval '60 s'
+                                    or rate.window_at > v_now + interval '60 s')) as age (is_new)) as now_at
+             cross join lateral (values (greatest(least(p_wanted, greatest((quota - now_at.taken) / 8, 1),
+                                                        quota - now_at.taken), 0))) as given (n))
+    returning rate.window_at, rate.granted, greatest(quota - rate.taken, 0)
+         into window_at, granted, left_over;
+    seconds := least(extract(epoch from window_at + interval '60 s' - v_now), 60);
+end
+$$;
