@@ -383,7 +383,7 @@ class Pool(AsyncConnectionPool[Connection]):
             async with asyncio.timeout(_PROOF_SECONDS):
                 await session.prove(connection, api_session(), dsn=self._dsn)
                 await revisions.check(connection)
-        except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
+        except (errors.SessionRefused, errors.Unconnected, psycopg.Error, TimeoutError) as error:
             self._fails(error)
             raise
         if self.trouble is not None:
@@ -393,7 +393,9 @@ class Pool(AsyncConnectionPool[Connection]):
     def _fails(self, error: BaseException) -> None:
         """Said once, and again when the cause is another."""
         trouble = (
-            error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._dsn))
+            error
+            if isinstance(error, errors.SessionRefused | errors.Unconnected)
+            else errors.Unconnected(unreachable.why(error, self._dsn))
         )
         if self.trouble is None or self.trouble.said != trouble.said:
             _log.warning("no connection to PostgreSQL: %s", trouble.said)
@@ -419,7 +421,7 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
         async def connect(cls, conninfo: str = "", **given: object) -> Self:
             try:
                 # passed on as the pool gave it
-                return await super().connect(conninfo, **given)  # type: ignore[arg-type]
+                return await super().connect(session.spread(conninfo), **given)  # type: ignore[arg-type]
             except psycopg.Error as error:
                 fails(error)
                 raise

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -19,6 +19,7 @@ from kronos.gathering import Request
 from kronos.model import CronTerms, Job, JobStatus, JobTerms, JsonObject, ListedJob, Trigger
 from kronos.one_shots import PlacedOneShot
 from kronos.schedules import ScheduleRead, ScheduleText
+from kronos.server_time import CLOCK
 from kronos.sql import Statement, statement
 
 
@@ -287,7 +288,7 @@ def written(records: list[JsonObject]) -> Jsonb:
 
 def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
     """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     faults = []
     if run_at is not None and run_at < now - _LATE:
         local = schedules.local_time(new.run_at)

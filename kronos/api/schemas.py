@@ -1,6 +1,5 @@
 """What requests may hold, field by field: bounds, defaults, and an example for documentation and hints."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -39,6 +38,7 @@ from kronos.model import (
     TickOutcome,
     Trigger,
 )
+from kronos.server_time import CLOCK
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
@@ -308,7 +308,7 @@ class JobPatch(Body):
     cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal = Field(
-        default_factory=lambda: datetime.now(UTC),
+        default_factory=CLOCK.now,
         description="What it is counted from; without an offset, on the zone's clocks.",
         examples=["2026-12-01T00:00:00Z"],
     )

@@ -5,7 +5,6 @@ import asyncio
 import json
 import logging
 import re
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
 from kronos.delivery.template import TEMPLATES, TemplateError, named, render_body, render_headers, render_url, utc_text
 from kronos.model import Json, JsonObject
+from kronos.server_time import boot_time
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
@@ -48,11 +48,6 @@ _LONG_INTEGER = re.compile(r"[0-9]{19}")
 # A template of what is another in each delivery; secrets are the same until they are rotated.
 _VARIES = re.compile(r"\{\{(?!\s*secret\.)")
 _rendering: set[asyncio.Task[None]] = set()
-
-
-def boot_time() -> float:
-    """Seconds on a clock that no one sets and that goes on while the machine or this process sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Stoppable(Protocol):

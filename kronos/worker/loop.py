@@ -14,9 +14,10 @@ import psycopg
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
+from kronos.server_time import boot_time
 from kronos.worker import claims
 from kronos.worker.aborts import Aborts
-from kronos.worker.attempt import Leased, Target, Unusable, begin, boot_time, target
+from kronos.worker.attempt import Leased, Target, Unusable, begin, target
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
