@@ -136,7 +136,8 @@ class Node:
 @contextmanager
 def pair() -> Iterator[tuple[Node, Node]]:
     """A primary that runs, with an empty database, and a node for its replica."""
-    home = Path(tempfile.mkdtemp(prefix="kronos-pair-"))
+    memory = Path("/dev/shm")
+    home = Path(tempfile.mkdtemp(prefix="kronos-pair-", dir=memory if memory.is_dir() else None))
     home.chmod(0o755)
     port = free_port()
     nodes = Node(home, "127.0.0.1", port), Node(home, "127.0.0.2", port)
