@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can
     wait for a connection to PostgreSQL and the 5 s of its statement."""
 
+    ready_seconds: Annotated[float, Field(ge=0.1, le=600)] = 2
+    """How long /readyz may take, in seconds: past it the answer is 503, with why PostgreSQL does not answer."""
+
     write_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
     """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not
     reading."""

@@ -45,6 +45,9 @@ that has."""
 # How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
 # their patience.
 _AGAIN_SECONDS = 0.15
+# For so long a full disk is reported after the last write that met it, unless one is done: where nobody is let write
+# because of it, nobody would find out that there is room again.
+_FULL_SECONDS = 30.0
 _log = logging.getLogger("kronos.database")
 
 
@@ -289,6 +292,7 @@ class Pool(AsyncConnectionPool[Connection]):
         """Why the last connection could not be made, until one can."""
         self.gatherer = Gatherer()
         self._dsn = session.conninfo(url, application_name="kronos-api")
+        self._full_at: float | None = None
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None
         super().__init__(
@@ -336,11 +340,16 @@ class Pool(AsyncConnectionPool[Connection]):
         try:
             async with self.connection() as connection:
                 try:
-                    return await work(connection)
+                    made = await work(connection)
                 except psycopg.Error as error:
+                    if isinstance(error, psycopg.errors.DiskFull):
+                        self._full_at = time.monotonic()
                     if errors.is_over(error):
                         await connection.close()  # the next may lead to a server that lives, or takes writes
                     raise
+                if self._full_at is not None and writes.is_done:
+                    self._full_at = None
+                return made
         except PoolTimeout as error:
             raise writes.explained(self._none()) from error
         except PoolClosed as error:
@@ -348,6 +357,23 @@ class Pool(AsyncConnectionPool[Connection]):
         except psycopg.Error as error:
             writes.fail(error)
             raise writes.explained(errors.from_database(error)) from error
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether the last write of this process met a full disk, within the last half minute."""
+        return self._full_at is not None and time.monotonic() - self._full_at < _FULL_SECONDS
+
+    def why_no_answer(self, seconds: float) -> errors.DatabaseUnavailable:
+        """Why a statement was not answered in time."""
+        if self.trouble is not None:
+            return self._none()
+        found = self.get_stats()
+        if found.get("pool_size", 0) >= self.max_size and not found.get("pool_available", 0):
+            return errors.DatabaseUnavailable(
+                f"no connection to PostgreSQL became free within {seconds:g} s: all {self.max_size} "
+                "(KRONOS_DATABASE_POOL_SIZE) are in use, by more requests than they serve, or by statements that wait"
+            )
+        return errors.DatabaseUnavailable(f"PostgreSQL has not answered within {seconds:g} s")
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
         """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""

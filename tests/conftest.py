@@ -270,6 +270,7 @@ def _settings(url: str, key_file: Path) -> config.Settings:
         egress_allow="127.0.0.0/8",
         log_level="WARNING",
         database_pool_size=10,
+        ready_seconds=60,
         request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine answers late, not never
     )
 

@@ -42,9 +42,9 @@ class Node:
         """A new replica of it, by pg_basebackup, in place of what was here."""
         shutil.rmtree(self.data, ignore_errors=True)
         becomes = self._user.popen_arguments()
-        command = ["pg_basebackup", "-D", self.data, "-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]
+        options = ("-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
         subprocess.run(
-            [self._installation.bin_dir / command[0], *command[1:], "-d", primary.url],
+            [self._installation.bin_dir / "pg_basebackup", "-D", self.data, *options, "-d", primary.url],
             check=True,
             cwd="/",
             env=initdb.environment(),

@@ -1,8 +1,9 @@
-"""A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing is
-lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. The receiver is the judge.
+"""A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing
+is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. The receiver is the
+judge.
 """
 
-import json
+import sys
 import threading
 import uuid
 from collections import Counter
@@ -11,10 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from api_process import Process, serving
@@ -235,10 +234,12 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
     assert {(each.status_code, "Retry-After" in each.headers) for each in load.refusals} == {(503, True)}
     with replica.connected() as connection:
         await_condition(
-            lambda: not value(
-                connection,
-                "select exists (select from kronos.pointers where job_id = any (%s) and next_tick_at <= now())",
-                [ticking],
+            lambda: (
+                not value(
+                    connection,
+                    "select exists (select from kronos.pointers where job_id = any (%s) and next_tick_at <= now())",
+                    [ticking],
+                )
             ),
             "the ticks to be accounted for",
         )
@@ -267,18 +268,15 @@ def test_an_old_primary_that_comes_back_is_not_written_to(nodes: tuple[Node, Nod
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos%'"
         )
-        slugs = []
-        await_condition(
-            lambda: (
-                len(slugs) >= 10
-                or (
-                    (made := instance.client.post("/v1/workspaces", json={"slug": (s := f"w-{uuid.uuid4().hex[:9]}")}))
-                    and made.is_success
-                    and slugs.append(s)
-                )
-            ),
-            "ten workspaces on the new primary",
-        )
+        slugs: list[str] = []
+
+        def makes_another() -> bool:
+            slug = f"w-{uuid.uuid4().hex[:9]}"
+            if instance.client.post("/v1/workspaces", json={"slug": slug, "name": slug}).is_success:
+                slugs.append(slug)
+            return len(slugs) >= 10
+
+        await_condition(makes_another, "ten workspaces on the new primary")
         assert sorted(values(connection, "select slug from kronos.workspaces where slug = any (%s)", [slugs])) == (
             sorted(slugs)
         )
@@ -341,7 +339,8 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
         await_condition(lambda: lost.make(key), "a lost call that is repeated")
         assert lost.acknowledged[key] != job, "its key is lost as well: it is made anew, under another id"
     with capsys.disabled():
-        print(
+        sys.stdout.write(
             f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
-            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice under one id"
+            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice under "
+            "one id\n"
         )
