@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -71,10 +71,25 @@ _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
+class Runs(Protocol):
+    """What runs a view's statements: the pool, or what chooses one for each."""
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """The requests of this process that wait for others."""
+        ...
+
+    async def run(
+        self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
+    ) -> Made:
+        """As Pool.run."""
+        ...
+
+
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: "Pool", workspace: str, writes: Writes | None = None) -> None:
+    def __init__(self, pool: "Runs", workspace: str, writes: Writes | None = None) -> None:
         self._pool = pool
         self._writes = writes or Writes()
         self.workspace = workspace  # slug or id, as the caller named it
@@ -286,12 +301,14 @@ def api_session() -> session.SessionTerms:
 class Pool(AsyncConnectionPool[Connection]):
     """Connections as kronos_api, each of which has proven it."""
 
-    def __init__(self, url: str, *, size: int) -> None:
-        """Closed; open it in the application's lifespan."""
+    def __init__(self, url: str, *, size: int, is_replica: bool = False) -> None:
+        """Closed; open it in the application's lifespan. `is_replica`: of several servers it leads to one that does not
+        take writes, and who waits for one of its connections has another way to go."""
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
-        self.gatherer = Gatherer()
-        self._dsn = session.conninfo(url, application_name="kronos-api")
+        self._gatherer = Gatherer()
+        name = "kronos-api-reads" if is_replica else "kronos-api"
+        self._dsn = session.conninfo(url, application_name=name, is_replica=is_replica)
         self._full_at: float | None = None
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None
@@ -301,7 +318,7 @@ class Pool(AsyncConnectionPool[Connection]):
             open=False,
             min_size=min(2, size),
             max_size=size,
-            timeout=3,  # seconds that a request waits for a free connection before it answers 503
+            timeout=1 if is_replica else 3,  # seconds that a request waits for a free connection before it answers 503
             # a failed attempt is given up at once: those who wait have new ones made, without back-off
             reconnect_timeout=0,
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
@@ -357,6 +374,11 @@ class Pool(AsyncConnectionPool[Connection]):
         except psycopg.Error as error:
             writes.fail(error)
             raise writes.explained(errors.from_database(error)) from error
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """The requests of this process that wait for others."""
+        return self._gatherer
 
     @property
     def is_disk_full(self) -> bool:

@@ -67,7 +67,8 @@ select set_config(wanted.name, wanted.value, false)
 _ASK = """
 select current_user::text, session_user::text, current_database()::text, pg_backend_pid(),
        acting.rolsuper or acting.rolbypassrls,
-       current_setting('server_encoding'), current_setting('session_replication_role'), clock_timestamp()
+       current_setting('server_encoding'), current_setting('session_replication_role'), clock_timestamp(),
+       pg_is_in_recovery()
   from pg_roles as acting
  where acting.rolname = current_user
 """
@@ -121,14 +122,16 @@ def _shown(length: timedelta) -> str:
     return f"{milliseconds}ms"
 
 
-def conninfo(url: str, **extra: str | int) -> str:
+def conninfo(url: str, *, is_replica: bool = False, **extra: str | int) -> str:
     """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must
     pass on.
 
-    Of several servers it is the one that takes writes, unless the URL says otherwise.
+    Of several servers it is the one that takes writes, or one that does not, unless the URL says otherwise.
     """
     choice: dict[str, str | int | None] = (
-        {} if libpq.number_of_hosts(url) == 1 else {"target_session_attrs": "read-write"}
+        {}
+        if libpq.number_of_hosts(url) == 1
+        else {"target_session_attrs": "prefer-standby" if is_replica else "read-write"}
     )
     own: dict[str, str | int] = {
         "application_name": "kronos",
@@ -167,7 +170,7 @@ def connect(
 
     Raises Unconnected, SessionRefused, psycopg.Error.
     """
-    dsn = conninfo(url, **extra)
+    dsn = conninfo(url, is_replica=False, **extra)
     try:
         connection = psycopg.connect(spread(dsn), autocommit=True, context=context)
     except psycopg.Error as error:
@@ -290,8 +293,9 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
     yield _SET, values
     # Apart from the statements that set them: what does not outlive its transaction is not there any more.
     asked_at = server_time.boot_time()
-    ((user, login, database, pid, is_mighty, encoding, replication, at),) = yield _ASK, {}
-    server_time.CLOCK.note(at, asked_at, server_time.boot_time())
+    ((user, login, database, pid, is_mighty, encoding, replication, at, is_standby),) = yield _ASK, {}
+    if not is_standby:  # another machine's clock than the one that ticks are due by
+        server_time.CLOCK.note(at, asked_at, server_time.boot_time())
     if asked.role is not None and user != asked.role:
         raise errors.SessionRefused(
             f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}{_POOLED}"

@@ -22,6 +22,7 @@ from kronos.database import Pool, WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject
+from kronos.replica import Replica
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
@@ -70,6 +71,8 @@ class Context:
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
     """Workspaces' ids and their slugs, which never change; at most 10,000."""
+    replica: Replica | None = None
+    """Where lists and reads may be answered from."""
     probe: Probe = field(default_factory=Probe)
     """Readiness."""
 

@@ -12,12 +12,14 @@ from kronos.api.copies import kind_of
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import (
     KEY,
+    READ_FROM,
     CallerOf,
     EndpointName,
     IdempotencyKey,
     IfMatch,
     IfNoneMatch,
     NewEndpointName,
+    ReadView,
     View,
 )
 from kronos.api.document import answers, problems
@@ -65,8 +67,8 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     return _made(call, endpoint, is_new=is_new)
 
 
-@router.get("", responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
-async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+@router.get("", responses=answers({200: Page[Endpoint]}, READ_FROM) | problems(errors.WorkspaceNotFound))
+async def list_endpoints(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
     """Endpoints of a workspace, newest first."""
     of = list_digest("endpoints", view.workspace, {})
     rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))

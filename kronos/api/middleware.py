@@ -75,6 +75,8 @@ class Boundary:
                 exchange.status = message["status"]
                 self._ends(exchange)
                 message["headers"] = [*message.get("headers", ()), named, _NO_SNIFFING]
+                if (served := scope.get("kronos.served")) is not None:
+                    message["headers"].append((b"kronos-read-from", served.header.encode("ascii")))
             await send(message)
 
         self._in_flight += 1

@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api_process import Process, serving
-from conftest import await_condition, make_workspace
+from conftest import await_condition, make_workspace, running_api
 from factory import EndpointRow
 from faults.own_server import faulty_ledgers
 from faults.replicas import Node, pair, url_of_both
@@ -214,6 +215,45 @@ def judge(connection: Connection, instance: Instance, acknowledged: dict[str, st
     received = Counter(instance.sink.keys)
     assert [row for row in ended if row["successes"] != 1 or row["others"]] == []
     assert [row for row in ended if not 1 <= received[row["id"]] <= row["attempts"]] == []
+
+
+def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node], tmp_path: Path) -> None:
+    primary, replica = nodes
+    with running_api(primary.url, tmp_path, database_read_url=replica.url, read_max_lag_seconds=2) as api:
+        slugs = [make_workspace(api.client) for _ in range(2)]
+        jobs = [f"/v1/workspaces/{slug}/jobs" for slug in slugs]
+        made = api.client.post(jobs[0], json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+
+        def read_from(path: str = jobs[0], **headers: str) -> tuple[str, int, int]:
+            answer = api.client.get(path, headers=headers)
+            return answer.headers["Kronos-Read-From"], answer.status_code, len(answer.json().get("data", []))
+
+        def is_served(by: str, count: int) -> bool:
+            who, status, found = read_from()
+            assert status == 200
+            return who.startswith(by) and found == count
+
+        await_condition(lambda: is_served("replica; lag_seconds=", 1), "the replica to answer")
+        asked = {"Kronos-Read-From": "primary"}
+        assert api.client.get(jobs[0], headers=asked).headers["Kronos-Read-From"] == "primary; because=asked"
+        assert api.client.get(jobs[0], headers={"Kronos-Read-From": "moon"}).status_code == 400
+        assert "Kronos-Read-From" not in api.client.get(f"/v1/workspaces/{slugs[0]}").headers
+        assert read_from(jobs[1])[1:] == (200, 0), "row level security holds there"
+        missing = api.client.get(f"{jobs[1]}/{made['job_id']}")
+        assert (missing.status_code, missing.headers["Kronos-Read-From"][:7]) == (404, "replica")
+        with replica.connected() as connection:
+            acting = "select distinct usename from pg_stat_activity where application_name = 'kronos-api-reads'"
+            assert values(connection, acting) == ["postgres"]
+            connection.execute("select pg_wal_replay_pause()")
+            api.client.post(jobs[0], json={"endpoint": "sink", "trigger": "IMMEDIATE"}).raise_for_status()
+            await_condition(lambda: is_served("primary; lag_seconds=", 2), "the primary to answer for the lag")
+            connection.execute("select pg_wal_replay_resume()")
+            await_condition(lambda: is_served("replica; lag_seconds=", 2), "the replica to have caught up")
+        replica.kill()
+        assert read_from()[1:] == (200, 2)
+        await_condition(lambda: is_served("primary; because=down", 2), "the primary to answer for the dead")
+        replica.start(synchronous_standby_names="")
+        await_condition(lambda: is_served("replica; lag_seconds=", 2), "the replica to be back")
 
 
 def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
