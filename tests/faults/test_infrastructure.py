@@ -18,11 +18,15 @@ import psycopg
 import pytest
 
 from api_process import serving
+from clock import Clock
 from conftest import await_condition, make_workspace
+from factory import add_endpoint
 from faults.own_server import connected, own_server
 from kronos import keys
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
+from sql_factory import make_cron_job, value
+from worker.running import workers
 
 pytestmark = [pytest.mark.faults]
 MINUTE = timedelta(minutes=1)
@@ -170,6 +174,47 @@ def test_the_database_takes_no_writes(ground: Ground) -> None:
     with connected(ground.cluster) as superuser:
         superuser.execute("alter system reset default_transaction_read_only")
         superuser.execute("select pg_reload_conf()")
+
+
+_WITHOUT_PG_CRON = {
+    "it is not loaded": ("shared_preload_libraries", "", "its launcher does not run"),
+    "it works for another database": ("cron.database_name", "postgres", "its launcher works for another database"),
+}
+
+
+@pytest.mark.parametrize("case", _WITHOUT_PG_CRON)
+def test_pg_cron_does_not_ring_and_ticks_are_accounted_for_all_the_same(
+    ground: Ground, case: str, tmp_path: Path
+) -> None:
+    """It is named at once; after 90 s of silence, 503."""
+    setting, text, cause = _WITHOUT_PG_CRON[case]
+    with connected(ground.cluster) as superuser:
+        job = make_cron_job(superuser, add_endpoint(superuser), is_registered=True)
+    settings = ground.cluster.data / "postgresql.conf"
+    before = settings.read_text()
+    settings.write_text(f"{before}\n{setting} = '{text}'\n")
+    ground.cluster.restart()
+    try:
+        await_condition(lambda: ground.warns(cause), "the cause")
+        made = ground.client.post(ground.jobs, json={"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"})
+        assert made.status_code in (201, 503), made.text
+        assert ("Retry-After" in made.headers) == (made.status_code == 503)
+        with connected(ground.cluster) as superuser, workers() as start:
+            clock = Clock(superuser)
+            try:
+                clock.step(timedelta(seconds=200))
+                assert ground.says(cause), ground.said[-1]
+                start(ground.cluster.superuser_url, tmp_path / "worker.log")
+                due = "select next_tick_at <= kronos.clock() from kronos.pointers where job_id = %s"
+                await_condition(lambda: not value(superuser, due, [job]), "the worker to account for what is due")
+                assert value(superuser, "select count(*) from kronos.executions where job_id = %s", [job]) > 0
+            finally:
+                clock.step(-clock.by)
+            superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job])
+    finally:
+        settings.write_text(before)
+        ground.cluster.restart()
+    ground.await_recovery()
 
 
 def _fill(disk: Path) -> Path:
