@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -22,38 +21,13 @@ from conftest import await_condition, make_workspace, running_api
 from factory import EndpointRow
 from faults.own_server import faulty_ledgers
 from faults.replicas import Node, pair, url_of_both
+from faults.sink import Sink
 from kronos import errors, keys, migrations, session, timelines
 from sql_factory import Connection, make_cron_job, records, value, values
 from worker.running import Worker, workers
 
 pytestmark = [pytest.mark.faults]
 MINUTE = timedelta(minutes=1)
-
-
-class Sink:
-    """A receiver that remembers the key of each request."""
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"] or 0))
-                sink.keys.append(self.headers["webhook-id"])
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @dataclass

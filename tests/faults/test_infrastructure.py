@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,8 @@ from clock import Clock
 from conftest import await_condition, make_workspace
 from factory import add_endpoint
 from faults.own_server import connected, own_server
+from faults.sink import Sink
+from faults.stepped_clock import library, needs_library
 from kronos import keys
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
@@ -260,3 +262,50 @@ def test_the_disk_of_the_log_is_full(ground: Ground) -> None:
     ground.cluster.stop()
     ground.cluster.start()
     ground.await_recovery()
+
+
+@needs_library
+@pytest.mark.parametrize("ahead", [300, -300])
+def test_nothing_goes_by_the_clocks_of_api_and_worker(
+    ground: Ground, ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API is five minutes ahead of PostgreSQL, and the worker behind it, and the other way round."""
+    skewed = {"LD_PRELOAD": str(library()), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+    url = ground.cluster.superuser_url
+    for name, text in (skewed | {"FAKETIME": f"{-ahead:+d}s"}).items():
+        monkeypatch.setenv(name, text)
+    with ExitStack() as stack:
+        stack.enter_context(workers())(url, tmp_path / "worker.log")
+        api = stack.enter_context(serving(url, **skewed, FAKETIME=f"{ahead:+d}s", KRONOS_EGRESS_ALLOW="127.0.0.0/8"))
+        for name in (*skewed, "FAKETIME"):
+            monkeypatch.delenv(name)
+        client = stack.enter_context(httpx.Client(base_url=api.url, headers=ground.client.headers, timeout=60))
+        superuser = stack.enter_context(connected(ground.cluster))
+        sink = Sink()
+        stack.callback(sink.close)
+        spec = {"type": "HTTP", "spec": {"url": sink.url}}
+        client.put(f"/v1/workspaces/{ground.workspace}/endpoints/skewed", json=spec).raise_for_status()
+        now: datetime = value(superuser, "select clock_timestamp()")
+
+        def made(**job: object) -> httpx.Response:
+            return client.post(ground.jobs, json={"endpoint": "skewed", **job})
+
+        soon = now + timedelta(seconds=3)
+        delayed = made(trigger="DELAYED", run_at=soon.isoformat())
+        assert delayed.status_code == 201, delayed.text
+        passed = made(trigger="DELAYED", run_at=(now - timedelta(seconds=200)).isoformat())
+        assert (passed.status_code, "in the past" in passed.text) == (422, True), passed.text
+        job = made(trigger="CRON", cron="0 0 1 1 *").json()["job_id"]
+        until = {"until": (now + timedelta(seconds=200)).isoformat()}
+        assert client.post(f"{ground.jobs}/{job}/pause", json=until).status_code == 200
+        client.post(f"{ground.jobs}/{job}/resume").raise_for_status()
+        run = client.post(f"{ground.jobs}/{job}/trigger").json()["execution_id"]
+        assert abs((int(run.replace("-", "")[:12], 16) / 1000) - now.timestamp()) < 60, "its id says when it was made"
+        await_condition(lambda: len(sink.keys) >= 2, "both deliveries")
+        assert {abs(each - now.timestamp()) < 60 for each in sink.timestamps.values()} == {True}
+        began = """
+            select min(attempt.started_at)
+              from kronos.attempts as attempt join kronos.executions as execution using (execution_id)
+             where execution.job_id = %s
+        """
+        assert value(superuser, began, [delayed.json()["job_id"]]) >= soon
