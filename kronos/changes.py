@@ -15,6 +15,7 @@ from kronos import errors, executions, idempotency, jobs, new_jobs, payload_spec
 from kronos.database import WorkspaceView
 from kronos.gathering import Request
 from kronos.model import CronTerms, Execution, Job, JsonObject
+from kronos.server_time import CLOCK
 from kronos.sql import Statement, statement
 from kronos.waking import Waking
 
@@ -352,7 +353,7 @@ async def _triggered_with_others(
 def _uuid7() -> UUID:
     """As kronos.uuid7, made here because the statement that reads the execution back, in the same round trip, must know
     it."""
-    bits = int(time.time() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
+    bits = int(CLOCK.seconds() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
     bits = bits & ~(0xF << 76) | 0x7 << 76
     bits = bits & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=bits)

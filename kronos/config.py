@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can
     wait for a connection to PostgreSQL and the 5 s of its statement."""
 
+    ready_seconds: Annotated[float, Field(ge=0.1, le=600)] = 2
+    """How long /readyz may take, in seconds: past it the answer is 503, with why PostgreSQL does not answer."""
+
     write_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
     """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not
     reading."""
@@ -109,6 +112,13 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a
     second."""
+
+    database_read_url: SecretStr | None = None
+    """A replica that lists and reads of the API may be answered from; written as database_url. None: all from the
+    primary."""
+
+    read_max_lag_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10
+    """How old the replica's data may be, in seconds; past that the primary answers."""
 
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 200
     """Deliveries of one workspace under way at once in one worker process; of all together a tenth more. They wait for
@@ -199,10 +209,12 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("certificates", "{why}", {"why": str(error)}) from error
         return path
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_read_url")
     @classmethod
-    def _can_be_meant(cls, given: SecretStr) -> SecretStr:
+    def _can_be_meant(cls, given: SecretStr | None) -> SecretStr | None:
         """A file's last line end is not meant."""
+        if given is None:
+            return None
         url = given.get_secret_value().strip()
         if fault := libpq.fault_of(url):
             raise ValueError(fault)

@@ -8,7 +8,7 @@ that names the workspace is local to it and an error undoes all of it.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -52,10 +52,25 @@ _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
+class Runs(Protocol):
+    """What runs a view's statements: the pool, or what chooses one for each."""
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """The requests of this process that wait for others."""
+        ...
+
+    async def run(
+        self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
+    ) -> Made:
+        """As Pool.run."""
+        ...
+
+
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: Pool, workspace: str, writes: Writes | None = None) -> None:
+    def __init__(self, pool: Runs, workspace: str, writes: Writes | None = None) -> None:
         self._pool = pool
         self._writes = writes or Writes()
         self.workspace = workspace  # slug or id, as the caller named it

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -23,6 +23,7 @@ from kronos.delivery.destinations import MAX_MESSAGE_BYTES, Message
 from kronos.delivery.refused import Refused
 from kronos.documents import CONFIG
 from kronos.model import Attempt, Endpoint, EndpointType, Execution, Json, JsonObject
+from kronos.server_time import CLOCK
 from kronos.sql import statement
 
 LONGEST_WAIT_SECONDS = 25.0
@@ -116,7 +117,7 @@ async def render(view: WorkspaceView, name: str, sample: Sample) -> AnyRendered:
     nothing could be sent for it."""
     endpoint = await endpoints.get(view, name)
     await payload_specs.look(view, name, sample.input)
-    at = sample.scheduled_at or datetime.now(UTC)
+    at = sample.scheduled_at or CLOCK.now()
     (local,) = await view.rows(_LOCAL, {"at": at, "timezone": sample.timezone})
     config = (await documents.get(view, CONFIG, endpoint.config)).content if endpoint.config is not None else {}
     secrets = sorted({name.rest for _, name in endpoint_checks.names_in(endpoint.spec) if name.root == "secret"})

@@ -1,7 +1,7 @@
 """A job that is to be made: what its caller says of it, and the record that the statements take."""
 
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import orjson
@@ -11,6 +11,7 @@ from kronos import errors, idempotency, schedules
 from kronos.database import WorkspaceView
 from kronos.model import CronTerms, JobTerms, JsonObject, Trigger
 from kronos.schedules import ScheduleRead, ScheduleText
+from kronos.server_time import CLOCK
 
 JOB_TERMS = tuple(each.name for each in fields(JobTerms))
 TERMS = tuple(each.name for each in fields(CronTerms) if each.name not in JOB_TERMS)
@@ -57,7 +58,7 @@ def written(records: list[JsonObject]) -> Jsonb:
 
 def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
     """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     faults = []
     if run_at is not None and run_at < now - _LATE:
         local = schedules.local_time(new.run_at)

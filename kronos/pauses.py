@@ -1,12 +1,13 @@
 """How a CRON job's ticks are kept from running: a pause, with or without an end, and ticks to be skipped. The ledger
 tells of each."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypedDict
 
 from kronos import changes, errors
 from kronos.database import WorkspaceView
 from kronos.model import Job
+from kronos.server_time import CLOCK
 from kronos.sql import statement
 
 _PAUSE = statement("job_turns.pause_job", changes.Changed)
@@ -32,7 +33,7 @@ async def pause(
     DatabaseUnavailable.
     """
     until = terms.get("until")
-    if until is not None and until <= datetime.now(UTC):
+    if until is not None and until <= CLOCK.now():
         fault = errors.Fault(
             pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out."
         )

@@ -27,6 +27,9 @@ _PROOF_SECONDS = 10.0
 # How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
 # their patience.
 _AGAIN_SECONDS = 0.15
+# For so long a full disk is reported after the last write that met it, unless one is done: where nobody is let write
+# because of it, nobody would find out that there is room again.
+_FULL_SECONDS = 30.0
 _log = logging.getLogger("kronos.database")
 
 
@@ -43,12 +46,15 @@ def api_session() -> session.SessionTerms:
 class Pool(AsyncConnectionPool[Connection]):
     """Connections as kronos_api, each of which has proven it."""
 
-    def __init__(self, url: str, *, size: int) -> None:
-        """Closed; open it in the application's lifespan."""
+    def __init__(self, url: str, *, size: int, is_replica: bool = False) -> None:
+        """Closed; open it in the application's lifespan. `is_replica`: of several servers it leads to one that does not
+        take writes, and who waits for one of its connections has another way to go."""
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
-        self.gatherer = Gatherer()
-        self._dsn = session.conninfo(url, application_name="kronos-api")
+        self._gatherer = Gatherer()
+        name = "kronos-api-reads" if is_replica else "kronos-api"
+        self._dsn = session.conninfo(url, application_name=name, is_replica=is_replica)
+        self._full_at: float | None = None
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None
         super().__init__(
@@ -57,7 +63,7 @@ class Pool(AsyncConnectionPool[Connection]):
             open=False,
             min_size=min(2, size),
             max_size=size,
-            timeout=3,  # seconds that a request waits for a free connection before it answers 503
+            timeout=1 if is_replica else 3,  # seconds that a request waits for a free connection before it answers 503
             # a failed attempt is given up at once: those who wait have new ones made, without back-off
             reconnect_timeout=0,
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
@@ -96,11 +102,16 @@ class Pool(AsyncConnectionPool[Connection]):
         try:
             async with self.connection() as connection:
                 try:
-                    return await work(connection)
+                    made = await work(connection)
                 except psycopg.Error as error:
+                    if isinstance(error, psycopg.errors.DiskFull):
+                        self._full_at = time.monotonic()
                     if database_errors.is_over(error):
                         await connection.close()  # the next may lead to a server that lives, or takes writes
                     raise
+                if self._full_at is not None and writes.is_done:
+                    self._full_at = None
+                return made
         except PoolTimeout as error:
             raise writes.explained(self._none()) from error
         except PoolClosed as error:
@@ -108,6 +119,28 @@ class Pool(AsyncConnectionPool[Connection]):
         except psycopg.Error as error:
             writes.fail(error)
             raise writes.explained(database_errors.from_database(error)) from error
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """The requests of this process that wait for others."""
+        return self._gatherer
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether the last write of this process met a full disk, within the last half minute."""
+        return self._full_at is not None and time.monotonic() - self._full_at < _FULL_SECONDS
+
+    def why_no_answer(self, seconds: float) -> errors.DatabaseUnavailable:
+        """Why a statement was not answered in time."""
+        if self.trouble is not None:
+            return self._none()
+        found = self.get_stats()
+        if found.get("pool_size", 0) >= self.max_size and not found.get("pool_available", 0):
+            return errors.DatabaseUnavailable(
+                f"no connection to PostgreSQL became free within {seconds:g} s: all {self.max_size} "
+                "(KRONOS_DATABASE_POOL_SIZE) are in use, by more requests than they serve, or by statements that wait"
+            )
+        return errors.DatabaseUnavailable(f"PostgreSQL has not answered within {seconds:g} s")
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
         """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""
@@ -143,7 +176,7 @@ class Pool(AsyncConnectionPool[Connection]):
             async with asyncio.timeout(_PROOF_SECONDS):
                 await session.prove(connection, api_session(), dsn=self._dsn)
                 await revisions.check(connection)
-        except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
+        except (errors.SessionRefused, errors.Unconnected, psycopg.Error, TimeoutError) as error:
             self._fails(error)
             raise
         if self.trouble is not None:
@@ -153,7 +186,9 @@ class Pool(AsyncConnectionPool[Connection]):
     def _fails(self, error: BaseException) -> None:
         """Said once, and again when the cause is another."""
         trouble = (
-            error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._dsn))
+            error
+            if isinstance(error, errors.SessionRefused | errors.Unconnected)
+            else errors.Unconnected(unreachable.why(error, self._dsn))
         )
         if self.trouble is None or self.trouble.said != trouble.said:
             _log.warning("no connection to PostgreSQL: %s", trouble.said)
@@ -179,7 +214,7 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
         async def connect(cls, conninfo: str = "", **given: object) -> Self:
             try:
                 # passed on as the pool gave it
-                return await super().connect(conninfo, **given)  # type: ignore[arg-type]
+                return await super().connect(session.spread(conninfo), **given)  # type: ignore[arg-type]
             except psycopg.Error as error:
                 fails(error)
                 raise

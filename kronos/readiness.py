@@ -13,8 +13,9 @@ class Readiness:
     """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since
     PostgreSQL started.
 
-    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a
-    worker, None where none has for long. is_read_only: this PostgreSQL is a standby.
+    alarm_failure: why its newest alarms fail. has_launcher, is_elsewhere: whether its launcher runs, and for another
+    database; pg_cron_running: how many commands it runs. waiting_seconds: how long the oldest due execution has waited
+    for a worker, None where none has for long. is_read_only: this PostgreSQL is a standby.
     """
 
     extension_version: str | None
@@ -28,6 +29,9 @@ class Readiness:
     waiting_seconds: float | None
     unserved_groups: list[str]
     revision: str | None = None
+    has_launcher: bool = True
+    is_elsewhere: bool = False
+    pg_cron_running: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,11 @@ READ_ONLY = (
     "PostgreSQL takes no writes, it is a standby: is a fail-over under way, does KRONOS_DATABASE_URL name the primary "
     "(several hosts, separated by commas, may stand in it)?"
 )
+DISK_FULL = (
+    "PostgreSQL's disk is full: it refused a write a moment ago, and none has been done since. Make room "
+    "there; nothing else is to be done"
+)
+_OVERDUE_AFTER = timedelta(seconds=75)  # of a ring each minute, and of pg_cron's usual backlog
 WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless an endpoint says otherwise
 SILENT_AFTER = timedelta(
     seconds=90
@@ -72,17 +81,33 @@ def why_not_ready(found: Readiness) -> str | None:
             "where"
         )
     if found.silent_seconds > SILENT_AFTER.total_seconds():
-        return (
-            f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name "
-            "this database?"
-        )
+        return f"pg_cron has not rung for {found.silent_seconds:.0f} s: {_why_silent(found)}"
     return None
+
+
+def _why_silent(found: Readiness) -> str:
+    """What keeps pg_cron from ringing, as far as it can be seen."""
+    if not found.has_launcher:
+        return "its launcher does not run: restart PostgreSQL, and look for its last words in the log"
+    if found.is_elsewhere:
+        return "its launcher works for another database: let cron.database_name name this one, and restart PostgreSQL"
+    if found.pg_cron_running:
+        return (
+            f"{found.pg_cron_running} commands of its entries are running: are all of cron.max_running_jobs taken? "
+            "cron.job_run_details says which they are"
+        )
+    return "is its launcher running, is cron.database_name this database?"
 
 
 def why_degraded(found: Readiness) -> list[str]:
     """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence
     each."""
     items = []
+    if not found.has_launcher or found.is_elsewhere or found.silent_seconds > _OVERDUE_AFTER.total_seconds():
+        items.append(
+            f"pg_cron does not ring, {_why_silent(found)}"
+            + (": workers account for ticks in its place" if found.worker_sessions else "")
+        )
     if found.revision is not None and found.revision > revisions.needed():
         items.append(revisions.newer(found.revision))
     elif (

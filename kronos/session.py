@@ -20,7 +20,7 @@ from psycopg.abc import AdaptContext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row
 
-from kronos import errors, libpq, unreachable
+from kronos import database_errors, errors, libpq, server_time, timelines, unreachable
 from kronos.sql import Statement
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
@@ -67,7 +67,8 @@ select set_config(wanted.name, wanted.value, false)
 _ASK = """
 select current_user::text, session_user::text, current_database()::text, pg_backend_pid(),
        acting.rolsuper or acting.rolbypassrls,
-       current_setting('server_encoding'), current_setting('session_replication_role')
+       current_setting('server_encoding'), current_setting('session_replication_role'), clock_timestamp(),
+       pg_is_in_recovery()
   from pg_roles as acting
  where acting.rolname = current_user
 """
@@ -121,14 +122,16 @@ def _shown(length: timedelta) -> str:
     return f"{milliseconds}ms"
 
 
-def conninfo(url: str, **extra: str | int) -> str:
+def conninfo(url: str, *, is_replica: bool = False, **extra: str | int) -> str:
     """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must
     pass on.
 
-    Of several servers it is the one that takes writes, unless the URL says otherwise.
+    Of several servers it is the one that takes writes, or one that does not, unless the URL says otherwise.
     """
     choice: dict[str, str | int | None] = (
-        {} if libpq.number_of_hosts(url) == 1 else {"target_session_attrs": "read-write"}
+        {}
+        if libpq.number_of_hosts(url) == 1
+        else {"target_session_attrs": "prefer-standby" if is_replica else "read-write"}
     )
     own: dict[str, str | int] = {
         "application_name": "kronos",
@@ -167,12 +170,18 @@ def connect(
 
     Raises Unconnected, SessionRefused, psycopg.Error.
     """
-    dsn = conninfo(url, **extra)
+    dsn = conninfo(url, is_replica=False, **extra)
     try:
-        connection = psycopg.connect(dsn, autocommit=True, context=context)
+        connection = psycopg.connect(spread(dsn), autocommit=True, context=context)
     except psycopg.Error as error:
         raise errors.Unconnected(unreachable.why(error, dsn)) from error
     try:
+        try:
+            found = connection.execute(timelines.READ, prepare=False).fetchone()
+        except psycopg.Error as error:
+            _take_no_timeline(error)
+        else:
+            _judge(found, connection.info)
         if _converse(connection, asked):
             with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one
                 apart.submit(asyncio.run, _probe(dsn)).result()
@@ -205,7 +214,9 @@ async def open_connection(
     connection: AsyncConnection[TupleRow] | None = None
     try:
         async with asyncio.timeout(seconds):
-            connection = await AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=0, context=context)
+            connection = await AsyncConnection.connect(
+                spread(dsn), autocommit=True, prepare_threshold=0, context=context
+            )
             await prove(connection, asked, dsn=dsn)
             await also(connection)
     except BaseException as error:
@@ -231,9 +242,35 @@ def _converse(connection: Connection, asked: SessionTerms) -> bool:
         return bool(end.value)
 
 
+def spread(dsn: str) -> str:
+    """`dsn`, with its servers in a random order once an old primary was met, which may stand before the new one."""
+    return make_conninfo(dsn, load_balance_hosts="random") if timelines.SEEN.is_wary else dsn
+
+
+def _take_no_timeline(error: psycopg.Error) -> None:
+    """A service's PostgreSQL may not say. Raises what ended the connection."""
+    if database_errors.is_lost(error):
+        raise error
+    timelines.SEEN.could_not_read(error)
+
+
+def _judge(found: TupleRow | None, info: psycopg.ConnectionInfo) -> None:
+    """Raises Unconnected where a fail-over left this server behind."""
+    if found is not None and found[0] is not None:
+        why = timelines.SEEN.judge(found[0], found[1], f"{info.host}:{info.port}")
+        if why is not None:
+            raise errors.Unconnected(why)
+
+
 async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, dsn: str) -> None:
     """Sets role and settings of a new autocommit connection, made from conninfo `dsn`, and sees that they hold. Raises
-    SessionRefused."""
+    SessionRefused, Unconnected where a fail-over left this server behind."""
+    try:
+        found = await (await connection.execute(timelines.READ, prepare=False)).fetchone()
+    except psycopg.Error as error:
+        _take_no_timeline(error)
+    else:
+        _judge(found, connection.info)
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
     try:
@@ -255,7 +292,10 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
         yield "select set_config('role', %(role)s, false)", {"role": asked.role}
     yield _SET, values
     # Apart from the statements that set them: what does not outlive its transaction is not there any more.
-    ((user, login, database, pid, is_mighty, encoding, replication),) = yield _ASK, {}
+    asked_at = server_time.boot_time()
+    ((user, login, database, pid, is_mighty, encoding, replication, at, is_standby),) = yield _ASK, {}
+    if not is_standby:  # another machine's clock than the one that ticks are due by
+        server_time.CLOCK.note(at, asked_at, server_time.boot_time())
     if asked.role is not None and user != asked.role:
         raise errors.SessionRefused(
             f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}{_POOLED}"

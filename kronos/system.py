@@ -188,6 +188,7 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         waiting_endpoints=found.waiting_endpoints,
         waiting_seconds=found.waiting_seconds,
         unserved_groups=found.unserved_groups,
+        has_launcher=found.has_launcher,
     )
     if (reason := why_not_ready(readiness)) is not None:
         items.append(reason)
@@ -196,8 +197,6 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     items += why_degraded(readiness)
     if found.overdue_jobs:
         items.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
-    if not found.has_launcher:
-        items.append("pg_cron's launcher does not run")
     items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
         items.append(

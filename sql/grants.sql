@@ -70,7 +70,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.find_key(text),
-                          kronos.pg_cron_health(), kronos.settle_ticks(uuid),
+                          kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
                           kronos.steps_under_way(integer),

@@ -275,8 +275,8 @@ class Api:
     key: str
 
 
-def _settings(url: str, key_file: Path) -> config.Settings:
-    return config.load(
+def _settings(url: str, key_file: Path, more: dict[str, object]) -> config.Settings:
+    given: dict[str, object] = dict(
         database_url=url,
         admin_key_file=key_file,
         encryption_key_file=_encryption_key_file(key_file.with_name("encryption.key")),
@@ -284,8 +284,10 @@ def _settings(url: str, key_file: Path) -> config.Settings:
         egress_allow="127.0.0.0/8",
         log_level="WARNING",
         database_pool_size=10,
+        ready_seconds=60,
         request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine answers late, not never
     )
+    return config.load(**(given | more))
 
 
 def _encryption_key_file(path: Path) -> Path:
@@ -295,14 +297,14 @@ def _encryption_key_file(path: Path) -> Path:
 
 
 @contextmanager
-def running_api(url: str, directory: Path) -> Iterator[Api]:
-    """A real server in a thread of this process, on a free port."""
+def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
+    """A real server in a thread of this process, on a free port; with `more` settings."""
     from kronos.api import app as api_app  # here, so that tests of the database alone do not load FastAPI
     from kronos.api import serve
 
     key_file = directory / "admin.key"
     keys.ensure_admin_key(url, key_file)
-    settings = _settings(url, key_file)
+    settings = _settings(url, key_file, more)
     configuration = serve.configuration(api_app.create(settings), settings)
     configuration.port = 0
     serving = uvicorn.Server(configuration)

@@ -52,6 +52,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
 from kronos.pool import Pool
+from kronos.replica import Replica
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
@@ -129,20 +130,28 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
+        replica = _replica(settings, pool)
         app.state.context = Context(
             settings=settings,
             pool=pool,
             keys=Keys(pool),
             egress=egress,
             encryption_keys=encryption_keys,
+            replica=replica,
         )
-        renewing = asyncio.create_task(Renewal(pool).run())
+        beside = [asyncio.create_task(Renewal(pool).run())]
+        if replica is not None:
+            await replica.pool.open(wait=False)
+            beside.append(asyncio.create_task(replica.watch()))
         try:
             async with heartbeat.beating():
                 yield
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            if replica is not None:
+                await replica.pool.close(timeout=5)
             await pool.close(timeout=5)
 
     app = Application(
@@ -176,6 +185,17 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(errors.KronosError, _refused)
     return app
+
+
+def _replica(settings: Settings, primary: Pool) -> Replica | None:
+    if settings.database_read_url is None:
+        return None
+    return Replica(
+        settings.database_read_url.get_secret_value(),
+        primary,
+        size=settings.database_pool_size,
+        max_lag_seconds=settings.read_max_lag_seconds,
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from kronos import backfills, errors, jobs
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.dependencies import BackfillId, IdempotencyKey, JobRef, View
+from kronos.api.dependencies import READ_FROM, BackfillId, IdempotencyKey, JobRef, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import BackfillCreate
 from kronos.api.operation import Router, shown_at
@@ -88,9 +88,9 @@ async def backfill_job(
 @router.get(
     "/jobs/{j}/backfills",
     needs=Role.VIEWER,
-    responses=answers({200: Page[BackfillShown]}) | problems(errors.WorkspaceNotFound, errors.JobNotFound),
+    responses=answers({200: Page[BackfillShown]}, READ_FROM) | problems(errors.WorkspaceNotFound, errors.JobNotFound),
 )
-async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
+async def list_backfills(view: ReadView, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Backfills of a job, newest first."""
     of = list_digest("backfills", view.workspace, {"job": ref})
     rows = await backfills.list_page(view, ref, limit=query.limit + 1, before=decoded(query.cursor, of))
@@ -100,8 +100,10 @@ async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Qu
     return answer(Page(data=[_shown(row) for row in found.data], next_cursor=found.next_cursor))
 
 
-@router.get("/backfills/{b}", needs=Role.VIEWER, responses=answers({200: BackfillShown}) | problems(*_ABSENT))
-async def get_backfill(view: View, backfill_id: BackfillId) -> Response:
+@router.get(
+    "/backfills/{b}", needs=Role.VIEWER, responses=answers({200: BackfillShown}, READ_FROM) | problems(*_ABSENT)
+)
+async def get_backfill(view: ReadView, backfill_id: BackfillId) -> Response:
     """One backfill, and what has become of its executions."""
     return answer(_shown(await backfills.get(view, backfill_id)))
 

@@ -1,7 +1,7 @@
 """One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast, get_args, get_origin
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kronos import errors, reading, workspaces
+from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
@@ -23,6 +23,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
+from kronos.replica import Replica
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
@@ -33,6 +34,31 @@ _MAX_BYTES_ON_LOOP = 32 * 1024
 # So few hold some hundred fields at most: of each that is none pydantic may make an error.
 _MAX_BYTES_UNTRIMMED = 2 * 1024
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bodies")
+
+
+class Probe:
+    """A question that is asked once at a time, whoever waits for its answer: one that PostgreSQL never answers takes
+    one connection, however often it is asked."""
+
+    def __init__(self) -> None:
+        self._asking: asyncio.Task[readiness.Readiness] | None = None
+
+    async def ask(
+        self, question: Callable[[], Coroutine[None, None, readiness.Readiness]], seconds: float
+    ) -> readiness.Readiness | None:
+        """The answer; None where there is none in time. Raises KronosError."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(question())
+            self._asking.add_done_callback(_looked_at)
+        asking = self._asking
+        await asyncio.wait({asking}, timeout=seconds)
+        return asking.result() if asking.done() else None
+
+
+def _looked_at(asked: asyncio.Task[readiness.Readiness]) -> None:
+    """An error that came too late for who asked is no news: the next one asks again."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +72,10 @@ class Context:
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
     """Workspaces' ids and their slugs, which never change; at most 10,000."""
+    replica: Replica | None = None
+    """Where lists and reads may be answered from."""
+    probe: Probe = field(default_factory=Probe)
+    """Readiness."""
 
 
 class Call(Request):

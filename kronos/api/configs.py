@@ -9,7 +9,16 @@ from kronos import configs, documents, errors
 from kronos.api.call import Call, Draft
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page
-from kronos.api.dependencies import ConfigName, IdempotencyKey, IfMatch, IfNoneMatch, NewConfigName, View
+from kronos.api.dependencies import (
+    READ_FROM,
+    ConfigName,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    NewConfigName,
+    ReadView,
+    View,
+)
 from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions
 from kronos.api.operation import Router
@@ -37,8 +46,10 @@ async def create_config(call: Call, view: View, body: ConfigCreate, key: Idempot
     return await _ROUTES.create(call, view, body.name, body.values, key)
 
 
-@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Config]}) | problems(errors.WorkspaceNotFound))
-async def list_configs(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+@router.get(
+    "", needs=Role.VIEWER, responses=answers({200: Page[Config]}, READ_FROM) | problems(errors.WorkspaceNotFound)
+)
+async def list_configs(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
     """Configs of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 

@@ -7,7 +7,7 @@ change, and each write is held to the version that the rest was compared with.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 
 import orjson
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from kronos.api.fields import is_timestamp, timestamp
 from kronos.errors import Fault
 from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
 from kronos.retention import Retention
+from kronos.server_time import CLOCK
 
 _HINTS = {
     "version": "It has been changed since: read it again, and edit that.",
@@ -88,7 +89,7 @@ def _is_as_it_was(name: str, told: Json, present: Json) -> bool:
     # What was to come has come, and what ran last has run again.
     before, now = _instant(told), _instant(present)
     if name == "next_run_at":
-        return before is not None and before <= datetime.now(UTC)
+        return before is not None and before <= CLOCK.now()
     return now is not None and (told is None or (before is not None and before <= now))
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from kronos import dead_letters, errors
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, page
-from kronos.api.dependencies import IdempotencyKey, OperationId, View
+from kronos.api.dependencies import READ_FROM, IdempotencyKey, OperationId, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router, shown_at
 from kronos.api.query_schemas import LetterQuery, PageQuery
@@ -31,9 +31,11 @@ class DeadLetterCount:
 
 
 @router.get(
-    "/dead-letters", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound)
+    "/dead-letters",
+    needs=Role.VIEWER,
+    responses=answers({200: Page[Execution]}, READ_FROM) | problems(errors.WorkspaceNotFound),
 )
-async def list_dead_letters(view: View, query: Annotated[LetterQuery, Query()]) -> Response:
+async def list_dead_letters(view: ReadView, query: Annotated[LetterQuery, Query()]) -> Response:
     """Executions that FAILED and that nobody has retried or discarded, the last that failed first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("dead-letters", view.workspace, filters)

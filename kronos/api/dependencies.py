@@ -20,6 +20,7 @@ from kronos.api.keys import Caller
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
+from kronos.replica import ReplicaReads
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 Given = TypeVar("Given")
@@ -178,6 +179,26 @@ async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
     return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
 
 
+READ_FROM = "Kronos-Read-From"
+_PRIMARY = "primary"
+
+
+async def read_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
+    """As workspace_view, of what may be some seconds old: on the replica, where there is one, unless the caller asks
+    for the primary. Raises InvalidRequest."""
+    replica = call.context.replica
+    if replica is None:
+        return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
+    asked = call.headers.get(READ_FROM)
+    if asked not in (None, _PRIMARY):
+        raise errors.InvalidRequest.of(
+            f"the header {READ_FROM} is not {_PRIMARY}", f"Leave it out, or write {_PRIMARY}.", f"/{READ_FROM}"
+        )
+    reads = ReplicaReads(replica, is_primary_asked=asked is not None)
+    call.scope["kronos.served"] = reads.served
+    return WorkspaceView(reads, workspace, call.scope["kronos.writes"])
+
+
 async def instance_view(call: Call) -> InstanceView:
     """The instance administrator's view."""
     return InstanceView(call.context.pool, call.scope["kronos.writes"])
@@ -190,6 +211,7 @@ async def process_settings(call: Call) -> Settings:
 
 SettingsOf = Annotated[Settings, Depends(process_settings)]
 View = Annotated[WorkspaceView, Depends(workspace_view)]
+ReadView = Annotated[WorkspaceView, Depends(read_view)]
 Instance = Annotated[InstanceView, Depends(instance_view)]
 
 

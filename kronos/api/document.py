@@ -38,6 +38,11 @@ _HEADERS: Mapping[str, JsonObject] = {
     },
     "RateLimit": {"description": "r: how many of them are left; t: the seconds until there are more."},
     "WWW-Authenticate": {"description": "Bearer."},
+    "Kronos-Read-From": {
+        "description": "Where KRONOS_DATABASE_READ_URL names a replica: who answered, `replica; lag_seconds=0.412`, or "
+        "`primary` and why. A call with `Kronos-Read-From: primary` is answered by the primary, with all that was "
+        "written before.",
+    },
     "Idempotent-Replayed": {
         "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
         "schema": {"type": "string", "enum": ["true"]},

@@ -10,7 +10,17 @@ from kronos.api import named
 from kronos.api.call import Call, Draft, answer
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.dependencies import CallerOf, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
+from kronos.api.dependencies import (
+    READ_FROM,
+    CallerOf,
+    EndpointName,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    NewEndpointName,
+    ReadView,
+    View,
+)
 from kronos.api.document import answers, problems
 from kronos.api.endpoint_schemas import (
     EndpointCreate,
@@ -56,8 +66,10 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     return _made(call, endpoint, is_new=is_new)
 
 
-@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
-async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+@router.get(
+    "", needs=Role.VIEWER, responses=answers({200: Page[Endpoint]}, READ_FROM) | problems(errors.WorkspaceNotFound)
+)
+async def list_endpoints(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
     """Endpoints of a workspace, newest first."""
     of = list_digest("endpoints", view.workspace, {})
     rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))

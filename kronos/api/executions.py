@@ -8,7 +8,7 @@ from starlette.responses import Response
 from kronos import errors, executions
 from kronos.api.call import answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.dependencies import ExecutionId, IdempotencyKey, View
+from kronos.api.dependencies import READ_FROM, ExecutionId, IdempotencyKey, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
 from kronos.api.query_schemas import ExecutionQuery, PageQuery
@@ -22,8 +22,10 @@ _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
-async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()]) -> Response:
+@router.get(
+    "", needs=Role.VIEWER, responses=answers({200: Page[Execution]}, READ_FROM) | problems(errors.WorkspaceNotFound)
+)
+async def list_executions(view: ReadView, query: Annotated[ExecutionQuery, Query()]) -> Response:
     """Executions of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
@@ -33,8 +35,8 @@ async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()])
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@router.get("/{e}", needs=Role.VIEWER, responses=answers({200: Execution}) | problems(*_ABSENT))
-async def get_execution(view: View, execution_id: ExecutionId) -> Response:
+@router.get("/{e}", needs=Role.VIEWER, responses=answers({200: Execution}, READ_FROM) | problems(*_ABSENT))
+async def get_execution(view: ReadView, execution_id: ExecutionId) -> Response:
     """One execution."""
     return answer(await executions.get(view, execution_id))
 
@@ -67,8 +69,8 @@ async def retry_execution(
     return answer(execution, is_repeat=not is_new)
 
 
-@router.get("/{e}/attempts", needs=Role.VIEWER, responses=answers({200: Page[Attempt]}) | problems(*_ABSENT))
-async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
+@router.get("/{e}/attempts", needs=Role.VIEWER, responses=answers({200: Page[Attempt]}, READ_FROM) | problems(*_ABSENT))
+async def list_attempts(view: ReadView, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
     """An execution's attempts, first to last."""
     of = list_digest("attempts", view.workspace, {"execution": execution_id})
     rows = await executions.attempts(
@@ -77,8 +79,8 @@ async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
-@router.get("/{e}/logs", needs=Role.VIEWER, responses=answers({200: Page[LogLine]}) | problems(*_ABSENT))
-async def list_logs(view: View, execution_id: ExecutionId) -> Response:
+@router.get("/{e}/logs", needs=Role.VIEWER, responses=answers({200: Page[LogLine]}, READ_FROM) | problems(*_ABSENT))
+async def list_logs(view: ReadView, execution_id: ExecutionId) -> Response:
     """What happened to an execution, in order; of its attempts the last 200."""
     return answer(Page(data=await executions.logs(view, execution_id), next_cursor=None))
 

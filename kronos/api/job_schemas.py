@@ -1,7 +1,6 @@
 """What requests about jobs, their runs and their schedules may hold, field by field: bounds, defaults, and an example
 for documentation and hints."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -22,6 +21,7 @@ from kronos.api.fields import (
 )
 from kronos.batches import MOST_JOBS
 from kronos.model import Overlap, TickOutcome, Trigger
+from kronos.server_time import CLOCK
 
 _Gap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 _Overlap = Literal["FIRST", "BOTH"]
@@ -196,7 +196,7 @@ class JobPatch(Body):
     cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal = Field(
-        default_factory=lambda: datetime.now(UTC),
+        default_factory=CLOCK.now,
         description="What it is counted from; without an offset, on the zone's clocks.",
         examples=["2026-12-01T00:00:00Z"],
     )

@@ -13,7 +13,16 @@ from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.dependencies import CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_idempotency_key
+from kronos.api.dependencies import (
+    READ_FROM,
+    CallerOf,
+    IdempotencyKey,
+    IfMatch,
+    JobRef,
+    ReadView,
+    View,
+    one_idempotency_key,
+)
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import JobCreate, JobPatch, JobPause, JobSkipNext, JobTrigger
 from kronos.api.operation import Router, shown_at
@@ -82,8 +91,8 @@ async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKe
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
-@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Job]}) | problems(errors.WorkspaceNotFound))
-async def list_jobs(view: View, query: Annotated[JobQuery, Query()]) -> Response:
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Job]}, READ_FROM) | problems(errors.WorkspaceNotFound))
+async def list_jobs(view: ReadView, query: Annotated[JobQuery, Query()]) -> Response:
     """Jobs of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("jobs", view.workspace, filters)
@@ -91,8 +100,8 @@ async def list_jobs(view: View, query: Annotated[JobQuery, Query()]) -> Response
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@router.get("/{j}", needs=Role.VIEWER, responses=answers({200: Job}, "ETag") | problems(*_ABSENT))
-async def get_job(view: View, ref: JobRef) -> Response:
+@router.get("/{j}", needs=Role.VIEWER, responses=answers({200: Job}, READ_FROM, "ETag") | problems(*_ABSENT))
+async def get_job(view: ReadView, ref: JobRef) -> Response:
     """One job."""
     job = await jobs.get(view, ref)
     return answer(job, ETag=etag(job.version))
@@ -174,8 +183,10 @@ async def trigger_job(
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
 
-@router.get("/{j}/executions", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(*_ABSENT))
-async def list_job_executions(view: View, ref: JobRef, query: Annotated[JobExecutionQuery, Query()]) -> Response:
+@router.get(
+    "/{j}/executions", needs=Role.VIEWER, responses=answers({200: Page[Execution]}, READ_FROM) | problems(*_ABSENT)
+)
+async def list_job_executions(view: ReadView, ref: JobRef, query: Annotated[JobExecutionQuery, Query()]) -> Response:
     """Executions of a job, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
     of = list_digest("executions", view.workspace, filters)
@@ -186,16 +197,16 @@ async def list_job_executions(view: View, ref: JobRef, query: Annotated[JobExecu
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@router.get("/{j}/versions", needs=Role.VIEWER, responses=answers({200: Page[Job]}) | problems(*_ABSENT))
-async def list_job_versions(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
+@router.get("/{j}/versions", needs=Role.VIEWER, responses=answers({200: Page[Job]}, READ_FROM) | problems(*_ABSENT))
+async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Versions of a job, newest first."""
     of = list_digest("versions", view.workspace, {"job": ref})
     rows = await jobs.versions(view, ref, limit=query.limit, before=number_of(decoded(query.cursor, of)))
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
-@router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
-async def get_job_status(view: View, ref: JobRef) -> Response:
+@router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}, READ_FROM) | problems(*_ABSENT))
+async def get_job_status(view: ReadView, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
     job = await jobs.get(view, ref)
     counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}

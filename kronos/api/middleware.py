@@ -88,6 +88,8 @@ class Boundary:
                 exchange.status = message["status"]
                 self._ends(exchange)
                 message["headers"] = [*message.get("headers", ()), named, *_OF_ALL]
+                if (served := scope.get("kronos.served")) is not None:
+                    message["headers"].append((b"kronos-read-from", served.header.encode("ascii")))
                 self._complete(message["headers"], scope)
             await send(message)
 

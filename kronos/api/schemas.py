@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from kronos.api.fields import Body, EndpointName, SecretName, SecretValue, Slug, Text, Time, schema, shallow
+from kronos.api.fields import (
+    Body,
+    EndpointName,
+    SecretName,
+    SecretValue,
+    Slug,
+    Text,
+    Time,
+    schema,
+    shallow,
+)
 from kronos.model import EndpointChoice, Json, JsonObject
 
 _Title = Annotated[Text, Field(max_length=200)]

@@ -69,9 +69,14 @@ async def get_health() -> Response:
 
 
 @router.get("/readyz", needs=None, responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
-async def get_readiness(instance: Instance) -> Response:
+async def get_readiness(call: Call, instance: Instance) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
-    found = await readiness.get(instance)
+    pool, seconds = call.context.pool, call.context.settings.ready_seconds
+    found = await call.context.probe.ask(lambda: readiness.get(instance), seconds)
+    if found is None:
+        raise pool.why_no_answer(seconds)
+    if pool.is_disk_full:
+        raise errors.DatabaseUnavailable(readiness.DISK_FULL)
     if found.is_read_only:
         raise errors.DatabaseUnavailable(readiness.READ_ONLY)
     if reason := readiness.why_not_ready(found):

@@ -23,6 +23,7 @@ from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sending import NO_LIMITS, WORKER_STOPPED, Sending, TimeLimits
 from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
+from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
@@ -173,7 +174,7 @@ class HttpTransport:
             job_id=job_id,
             attempt_number=attempt_number,
             scheduled_at=scheduled_at,
-            timestamp=int(time.time()),
+            timestamp=int(CLOCK.seconds()),
             body=body,
             keys=keys,
         )

@@ -13,6 +13,7 @@ from kronos.delivery.answer import AnswerParser, Head
 from kronos.delivery.egress import redacted
 from kronos.delivery.sanitise import json_bytes, storable_body, storable_text
 from kronos.model import Json
+from kronos.server_time import CLOCK
 
 AttemptStatus = Literal["SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN"]
 ErrorType = Literal[
@@ -180,7 +181,7 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
         return MOST_ASKED if len(digits) > 10 else timedelta(seconds=int(digits))
     if (until := _http_date(wanted)) is None:
         return None
-    since = _http_date(headers.get("date", "").strip()) or datetime.now(UTC)
+    since = _http_date(headers.get("date", "").strip()) or CLOCK.now()
     return min(max(until - since, timedelta()), MOST_ASKED)
 
 

@@ -40,6 +40,7 @@ from kronos.doctor.facts import (
 from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, ZONES, Finding
 from kronos.encryption import NO_KEYS, KeySource
 from kronos.model import JsonObject
+from kronos.server_time import CLOCK
 from kronos.sql import Row, Statement, statement
 
 _BATCH = 200
@@ -200,7 +201,7 @@ class Doctor:
 
     def _ledger(self) -> Finding:
         """The last 24 hours of every job, in batches."""
-        until = datetime.now(UTC)
+        until = CLOCK.now()
         window = {"since": until - _DAY, "until": until}
         (total,) = self._rows(_COUNT_JOBS, since=window["since"])
         after, checked, expected, wrong = UUID(int=0), 0, 0, list[JobLedger]()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 import psycopg
 
+from kronos.server_time import boot_time
 from kronos.worker import claims
-from kronos.worker.attempt import Leased, abort, boot_time
+from kronos.worker.attempt import Leased, abort
 from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")

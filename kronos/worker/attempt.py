@@ -5,7 +5,6 @@ import asyncio
 import json
 import logging
 import re
-import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from kronos.delivery.streams import Streams
 from kronos.delivery.template import render_body, render_headers, render_url, utc_text
 from kronos.delivery.template_text import TemplateError
 from kronos.model import Json
+from kronos.server_time import boot_time
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, RunFacts
@@ -48,11 +48,6 @@ _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
 # orjson reads integers beyond 64 bits as floats.
 _LONG_INTEGER = re.compile(r"[0-9]{19}")
 _rendering: set[asyncio.Task[None]] = set()
-
-
-def boot_time() -> float:
-    """Seconds on a clock that no one sets and that goes on while the machine or this process sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Stoppable(Protocol):

@@ -14,9 +14,10 @@ import psycopg
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
+from kronos.server_time import boot_time
 from kronos.worker import claims
 from kronos.worker.aborts import Aborts
-from kronos.worker.attempt import Leased, begin, boot_time
+from kronos.worker.attempt import Leased, begin
 from kronos.worker.claims import MARGIN, Claim, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link

@@ -13,8 +13,8 @@ from uuid import UUID
 import psycopg
 
 from kronos.readiness import SILENT_AFTER
+from kronos.server_time import CLOCK, boot_time
 from kronos.sql import statement
-from kronos.worker.attempt import boot_time
 from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")
@@ -103,7 +103,9 @@ class Watchdog:
         """Whether executions were made in pg_cron's place. Raises psycopg.Error."""
         asked = boot_time()
         (rung,) = await link.rows(RING_IF_SILENT, {"after": SILENT_AFTER, "unheard_since": self._unheard_since})
-        was_set = self._clock.was_set(rung.at, asked, boot_time())
+        answered = boot_time()
+        CLOCK.note(rung.at, asked, answered)
+        was_set = self._clock.was_set(rung.at, asked, answered)
         if was_set:
             _log.warning("PostgreSQL's clock was set: it shows %s", rung.at.isoformat(timespec="milliseconds"))
             self._unheard_since = rung.at if rung.executions is not None else _NEVER_HEARD

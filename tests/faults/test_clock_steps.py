@@ -258,3 +258,40 @@ def test_a_lease_that_a_step_ended_is_lost_once_and_one_set_back_is_not_stolen(
     assert status_of(superuser, execution_id) == "SUCCESS"
     assert attempts_of(superuser, execution_id) == ["LOST", "SUCCESS"]
     clock.step(HOUR)
+
+
+def test_other_peoples_hanging_entries_take_all_of_pg_cron_and_no_tick_with_it(
+    clock: SteppedClock, cluster: Cluster, superuser: Connection, endpoint: EndpointRow
+) -> None:
+    superuser.execute("alter system set cron.max_running_jobs = 2")
+    hanging = "set statement_timeout = 0; select pg_sleep(3600)"
+    with acting_as(superuser, "kronos_cron"):  # whom this server lets in without a password
+        for name in ("hangs-1", "hangs-2"):
+            superuser.execute("select cron.schedule(%s, '* * * * *', %s)", [name, hanging])
+    superuser.execute("update cron.job set active = false where jobname like 'kronos:%'")  # the others come first
+    superuser.close()
+    cluster.restart()
+    with connected(cluster) as again:
+        hang = (
+            "select count(*) = 2 from pg_stat_activity where query like 'set statement_timeout = 0; select pg_sleep%'"
+        )
+        to_the_next_minute(clock, again)
+        await_condition(lambda: value(again, hang), "the others' entries to hang", seconds=150)
+        again.execute("update cron.job set active = true where jobname like 'kronos:%'")
+        job_id = make_cron_job(again, endpoint, is_registered=True, catch_up_policy="ALL")
+        beat = last_beat(again)
+        for _ in range(2):
+            to_the_next_minute(clock, again)
+        assert last_beat(again) == beat, "pg_cron has no place for Kronos's alarms"
+        assert value(again, "select running from kronos.pg_cron_sessions()") >= 2
+        assert rung_by_a_worker(again) is not None
+        due = "select next_tick_at <= clock_timestamp() from kronos.pointers where job_id = %s"
+        assert value(again, due, [job_id]) is False
+        assert set(kinds(rows_of(again, job_id))) == {"SCHEDULE"}
+        assert faulty_ledgers(again) == []
+        again.execute("select count(cron.unschedule(jobid)) from cron.job where jobname like 'hangs-%'")
+        again.execute("alter system reset cron.max_running_jobs")
+        again.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where query ~ 'select pg_sleep' "
+            "and pid <> pg_backend_pid()"
+        )

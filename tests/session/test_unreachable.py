@@ -183,6 +183,12 @@ def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:
         session.connect(
             make_conninfo(cluster.superuser_url, sslmode="verify-ca", sslrootcert=str(root)), session.wanted(None)
         ).close()
+        by_its_name = make_conninfo(
+            cluster.superuser_url, host="elsewhere", hostaddr="127.0.0.1", sslmode="verify-full", sslrootcert=str(root)
+        )
+        with session.connect(by_its_name, session.wanted(None)) as connection:
+            found = connection.execute("select ssl, version from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
+            assert found == (True, "TLSv1.3")
         wrong_name = cause(of(cluster, sslmode="verify-full", sslrootcert=str(root)))
         assert (wrong_name.kind, "elsewhere" in wrong_name.inside) == ("certificate", True), wrong_name
         assert cause(of(cluster, sslmode="verify-full", sslrootcert="system")).kind == "certificate"

@@ -231,6 +231,7 @@ _MAY = {
         "pg_cron_entry",
         "pg_cron_evidence",
         "pg_cron_health",
+        "pg_cron_sessions",
         "queue_health",
         "register_pg_cron",
         "resume_workspace",

@@ -27,6 +27,10 @@ _MAY = {
         "clock_timestamp()",
     ),  # compares the server's clock with this machine's, and there may be no schema yet
     (
+        "kronos/session.py",
+        "clock_timestamp()",
+    ),  # what a new connection reads the true time by, before it is known whether there is a schema
+    (
         "kronos/ringing.py",
         "clock_timestamp()",
     ),  # how long until pg_cron's launcher rings, which has the machine's clock
@@ -55,6 +59,25 @@ def test_the_time_is_asked_for_in_one_place() -> None:
     found |= {each for path in sorted((_ROOT / "kronos").rglob("*.py")) for each in _found(_PYTHON, path, "#")}
     assert found - _MAY == set(), "write kronos.now() (the transaction's start) or kronos.clock() (read by each call)"
     assert _MAY - found == set(), "no longer there: take it out of the list"
+
+
+# Where Python reads this machine's clock, and why. What is decided goes by server_time.CLOCK, PostgreSQL's.
+_OWN_CLOCK = re.compile(r"\b(?:datetime\.now|datetime\.utcnow|date\.today|time\.time|time\.time_ns)\(")
+_MAY_READ_IT = {
+    "kronos/server_time.py",  # before PostgreSQL was ever asked
+    "kronos/doctor/__init__.py",  # compares the two clocks; and looks at what is in the past of either
+    "kronos/system.py",  # whether time zone data is a year old
+    "kronos/cli/demo.py",  # shows a person when something arrived on this machine
+}
+
+
+def test_no_process_goes_by_its_own_clock() -> None:
+    reads = {
+        str(path.relative_to(_ROOT))
+        for path in sorted((_ROOT / "kronos").rglob("*.py"))
+        if _OWN_CLOCK.search(path.read_text())
+    }
+    assert reads - _MAY_READ_IT == set(), "write CLOCK.now() of kronos/server_time.py"
 
 
 def test_the_grace_and_the_silence_are_said_once_each() -> None:

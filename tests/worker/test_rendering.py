@@ -15,9 +15,10 @@ from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
+from kronos.server_time import boot_time
 from kronos.worker import attempt as attempts
 from kronos.worker import targets
-from kronos.worker.attempt import Leased, begin, boot_time
+from kronos.worker.attempt import Leased, begin
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion
 from kronos.worker.results import Result
