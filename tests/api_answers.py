@@ -32,3 +32,24 @@ def problem_of(response: httpx.Response) -> dict[str, Any]:
     assert problem["type"] == f"urn:kronos:problem:{problem['code']}"
     assert problem["request_id"] == response.headers["request-id"]
     return problem
+
+
+DEFAULT_POLICY = {
+    "max_attempts": 5,
+    "backoff": "exponential",
+    "initial_delay_ms": 1000,
+    "max_delay_ms": 60_000,
+    "max_retry_after_seconds": 3600,
+    "max_crashes": 3,
+    "jitter": "partial",
+    "delays_ms": None,
+    "max_age_seconds": None,
+    "retryable_status_codes": None,
+    "permanent_status_codes": [],
+    "slow_down_status_codes": [429, 503],
+    "retry_unknown": True,
+    "disable_after_seconds": None,
+    "disable_after_attempts": 10,
+    "probe_seconds": 300,
+}
+"""The retry_policy of an endpoint that says nothing of it."""

@@ -17,10 +17,10 @@ from kronos.delivery.egress import EgressPolicy, Resolver, check_url
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
-from kronos.delivery.outcome import Outcome, described, failed
+from kronos.delivery.outcome import WORKER_STOPPED, Outcome, described, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
-from kronos.delivery.sending import NO_LIMITS, WORKER_STOPPED, Sending, TimeLimits
+from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
 from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
 from kronos.server_time import CLOCK

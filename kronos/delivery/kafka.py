@@ -16,7 +16,7 @@ from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.kafka_client import KafkaClient, Pending
 from kronos.delivery.kafka_connection import KafkaConnection
 from kronos.delivery.kafka_errors import unreached
-from kronos.delivery.streams import Progress
+from kronos.delivery.progress import Progress
 from kronos.delivery.trust import Trust
 from kronos.model import JsonObject
 

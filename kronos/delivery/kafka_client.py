@@ -20,7 +20,7 @@ from kronos.delivery.destinations import BrokerError, KafkaCluster, KafkaTopic, 
 from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.kafka_connection import SILENT_SECONDS, KafkaConnection
 from kronos.delivery.kafka_errors import AUTH, OF_ONE_RECORD, PASSING, STALE, refusal
-from kronos.delivery.streams import Progress
+from kronos.delivery.progress import Progress
 from kronos.delivery.trust import Trust
 from kronos.delivery.wire import context_of
 

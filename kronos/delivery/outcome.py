@@ -50,6 +50,8 @@ _STATUS_OF: dict[ErrorType, AttemptStatus] = {
     "cancelled": "UNKNOWN",
 }
 
+CANCELLED = "the delivery was cancelled"
+WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 MOST_ASKED = timedelta(seconds=10**10)
 """Of a Retry-After: three centuries. How much of it is waited for is the endpoint's retry policy's to say."""
 MAX_STORED_BODY_BYTES = 4096

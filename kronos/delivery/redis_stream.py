@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 from kronos.delivery.destinations import REDIS_PORTS, BrokerError, Message, RedisServer, RedisStream
 from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.failures import name_of
-from kronos.delivery.streams import Progress
+from kronos.delivery.progress import Progress
 from kronos.delivery.trust import Trust
 from kronos.delivery.wire import AnswerReader, context_of, opened
 from kronos.model import JsonObject

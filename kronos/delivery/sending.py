@@ -13,11 +13,9 @@ from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
 from kronos.delivery.connections import Connections, Origin
 from kronos.delivery.failures import name_of
-from kronos.delivery.outcome import ErrorType, Outcome, aborted, answered, failed
+from kronos.delivery.outcome import CANCELLED, WORKER_STOPPED, ErrorType, Outcome, aborted, answered, failed
 
 _log = logging.getLogger(__name__)
-_CANCELLED = "the delivery was cancelled"
-WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +201,10 @@ class Sending:
     def _why(self, why: ErrorType) -> str:
         if why == "cancelled":
             if self._connection is None:
-                return f"{_CANCELLED} before anything of it was sent"
+                return f"{CANCELLED} before anything of it was sent"
             if not self._connection.is_sent:
-                return f"{_CANCELLED} while it was being sent; its connection was closed before the end of the request"
-            return f"{_CANCELLED} and its connection closed; whether it arrived is not known"
+                return f"{CANCELLED} while it was being sent; its connection was closed before the end of the request"
+            return f"{CANCELLED} and its connection closed; whether it arrived is not known"
         if why != "timeout":
             return WORKER_STOPPED
         if self._connection is None:

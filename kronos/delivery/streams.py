@@ -22,7 +22,8 @@ from kronos.delivery.destinations import (
     described,
 )
 from kronos.delivery.egress import EgressPolicy, Resolver
-from kronos.delivery.outcome import ErrorType, Outcome, aborted, failed
+from kronos.delivery.outcome import CANCELLED, WORKER_STOPPED, ErrorType, Outcome, aborted, failed
+from kronos.delivery.progress import Progress
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.trust import Trust
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from kronos.delivery.redis_stream import RedisTransport
 
 _log = logging.getLogger(__name__)
-_WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
-_CANCELLED = "the delivery was cancelled"
 
 
 class MessageSending:
@@ -55,16 +54,6 @@ class MessageSending:
         if self.why is None:
             self.why = why
             self.task.cancel()
-
-
-class Progress:
-    """How far one delivery has come. `is_sent` is set before the first byte of the message leaves this process."""
-
-    __slots__ = ("is_connected", "is_sent")
-
-    def __init__(self) -> None:
-        self.is_connected = False
-        self.is_sent = False
 
 
 class Streams:
@@ -118,7 +107,7 @@ class Streams:
             if why == "cancelled":
                 text = _cancelled(to, progress)
                 return aborted(text, is_sent=progress.is_sent, request=request, duration=_since(started))
-            outcome = failed("worker_stopped", _WORKER_STOPPED, request=request, duration=_since(started))
+            outcome = failed("worker_stopped", WORKER_STOPPED, request=request, duration=_since(started))
             return replace(outcome, is_cut_off=True, is_unsent=not progress.is_sent)
 
         def ended(task: asyncio.Task[Outcome]) -> None:
@@ -234,13 +223,13 @@ def _refuse_missing(kind: drivers.Optional) -> None:
 
 def _cancelled(to: Destination, progress: Progress) -> str:
     if not progress.is_sent:
-        return f"{_CANCELLED} before anything of it was sent"
+        return f"{CANCELLED} before anything of it was sent"
     if isinstance(to, KafkaTopic):
         return (
-            f"{_CANCELLED}; its record had been handed to the client and may still go out: whether it is kept is "
+            f"{CANCELLED}; its record had been handed to the client and may still go out: whether it is kept is "
             "not known"
         )
-    return f"{_CANCELLED} and its connection closed; whether the entry is kept is not known"
+    return f"{CANCELLED} and its connection closed; whether the entry is kept is not known"
 
 
 def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:

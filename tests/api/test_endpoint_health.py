@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from api_answers import problem_of
+from api_answers import DEFAULT_POLICY, problem_of
 from explain_scene import Scene
 
 POLICY: dict[str, Any] = {
@@ -59,24 +59,7 @@ def test_a_policy_is_given_back_as_it_was_given_and_may_be_edited(api: httpx.Cli
 
 def test_a_policy_that_says_nothing_shows_the_defaults(api: httpx.Client, workspace: str) -> None:
     endpoint = made(api, workspace)
-    assert endpoint["retry_policy"] == {
-        "max_attempts": 5,
-        "backoff": "exponential",
-        "initial_delay_ms": 1000,
-        "max_delay_ms": 60_000,
-        "max_retry_after_seconds": 3600,
-        "max_crashes": 3,
-        "jitter": "partial",
-        "delays_ms": None,
-        "max_age_seconds": None,
-        "retryable_status_codes": None,
-        "permanent_status_codes": [],
-        "slow_down_status_codes": [429, 503],
-        "retry_unknown": True,
-        "disable_after_seconds": None,
-        "disable_after_attempts": 10,
-        "probe_seconds": 300,
-    }
+    assert endpoint["retry_policy"] == DEFAULT_POLICY
     assert (endpoint["on_disabled"], endpoint["health"]["state"]) == ("WAIT", "HEALTHY")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
-from api_answers import problem_of
+from api_answers import DEFAULT_POLICY, problem_of
 from conftest import Api
 from factory import EndpointRow
 from worker.protocol import as_worker, claim, finalize
@@ -137,24 +137,7 @@ def test_an_endpoint_has_the_documented_defaults(api: httpx.Client, workspace: s
         endpoint["spec"] | {"method": "POST", "headers": {}, "timeout_ms": 30000, "body_template": None}
         == endpoint["spec"]
     )
-    assert endpoint["retry_policy"] == {
-        "max_attempts": 5,
-        "backoff": "exponential",
-        "initial_delay_ms": 1000,
-        "max_delay_ms": 60000,
-        "max_retry_after_seconds": 3600,
-        "max_crashes": 3,
-        "jitter": "partial",
-        "delays_ms": None,
-        "max_age_seconds": None,
-        "retryable_status_codes": None,
-        "permanent_status_codes": [],
-        "slow_down_status_codes": [429, 503],
-        "retry_unknown": True,
-        "disable_after_seconds": None,
-        "disable_after_attempts": 10,
-        "probe_seconds": 300,
-    }
+    assert endpoint["retry_policy"] == DEFAULT_POLICY
     assert endpoint["max_in_flight"] is None
 
 

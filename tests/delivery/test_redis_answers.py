@@ -2,34 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from delivery.redis_server import BINARY, MISSING, RedisProcess
 from delivery.sending import LOCAL, error_type, response, told
 from delivery.test_redis_stream import FIELDS, SECONDS, Scripted
 from kronos.delivery.destinations import Message, RedisServer, RedisStream
 from kronos.delivery.streams import Streams
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(BINARY is None, reason=MISSING),
-]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    """One for all tests of the file; each begins with an empty one, configured as it was."""
-    made = RedisProcess(tmp_path_factory.mktemp("redis")).start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(autouse=True)
-def _fresh(server: RedisProcess) -> None:
-    with server.client() as client:
-        client.flushall()
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.mark.parametrize(

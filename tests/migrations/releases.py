@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kronos import sql
+from kronos import migrations, revisions, sql
 
 
 class Release:
@@ -39,3 +39,15 @@ def next_release(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     shutil.copytree(sql.root(), root)
     monkeypatch.setattr(sql, "root", lambda: root)
     return Release(root)
+
+
+def wider_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A release whose migration widens a column that our views show."""
+    root, before = tmp_path / "alembic", migrations.head()
+    shutil.copytree(revisions.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "versions" / "9999_wider.py").write_text(
+        f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
+        'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
+    )
+    monkeypatch.setattr(revisions, "scripts", lambda: root)
+    return "9999"

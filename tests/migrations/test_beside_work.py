@@ -1,7 +1,6 @@
 """Upgrades beside requests, deliveries, rings and readers: nobody waits for long."""
 
 import json
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,8 +12,8 @@ from alembic import command
 
 from conftest import await_condition
 from factory import add_endpoint, add_executions
-from kronos import errors, migrations, repeatables, revisions
-from migrations.releases import Release, next_release
+from kronos import errors, migrations, repeatables
+from migrations.releases import Release, next_release, wider_revision
 from migrations.test_dependants import _ISO
 from sql_factory import Connection, make_cron_job, value, values
 
@@ -26,15 +25,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A release whose migration widens a column that our views show."""
-    root, before = tmp_path / "alembic", migrations.head()
-    shutil.copytree(revisions.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "versions" / "9999_wider.py").write_text(
-        f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
-        'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
-    )
-    monkeypatch.setattr(revisions, "scripts", lambda: root)
-    return "9999"
+    return wider_revision(tmp_path, monkeypatch)
 
 
 def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(

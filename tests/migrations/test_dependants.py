@@ -1,7 +1,6 @@
 """An upgrade drops nothing that is not its own: what others built on our views and functions stays, or the upgrade
 names it and stops."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from factory import add_endpoint, add_executions
-from kronos import errors, migrations, revisions, sql
-from migrations.releases import Release, next_release
+from kronos import errors, migrations, sql
+from migrations.releases import Release, next_release, wider_revision
 from sql_factory import Connection, records, value, values
 
 _ISO = "functions/ground/iso.sql"
@@ -191,15 +190,7 @@ def test_a_view_whose_columns_change_is_made_again_with_those_that_read_it_and_w
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A release whose migration widens a column that our views show."""
-    root, before = tmp_path / "alembic", migrations.head()
-    shutil.copytree(revisions.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "versions" / "9999_wider.py").write_text(
-        f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
-        'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
-    )
-    monkeypatch.setattr(revisions, "scripts", lambda: root)
-    return "9999"
+    return wider_revision(tmp_path, monkeypatch)
 
 
 def test_our_views_are_in_no_migrations_way_and_what_was_granted_on_them_stays(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from conftest import Kept, cloned, kept, minute_with_time_left
+from enqueueing import App, granted_app
 from factory import EndpointRow, add_endpoint
 from overlap_runs import Ticking
 from servers import Server
@@ -83,3 +84,17 @@ def other(database_url: str) -> Iterator[Connection]:
     with psycopg.connect(database_url) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.fixture
+def app(shared: Connection, module_database_url: str) -> Iterator[App]:
+    """An application that may make jobs by SQL, in a workspace of its own."""
+    with granted_app(shared, module_database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def other_app(shared: Connection, module_database_url: str) -> Iterator[App]:
+    """Another one, in another workspace."""
+    with granted_app(shared, module_database_url) as made:
+        yield made

@@ -3,7 +3,6 @@ and nothing else."""
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,22 +11,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from conftest import await_condition
-from enqueueing import App, count, granted_app, job
+from enqueueing import App, count, job
 from sql_factory import Connection, records, values
 
 FUTURE = datetime(2098, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-
-
-@pytest.fixture
-def app(shared: Connection, module_database_url: str) -> Iterator[App]:
-    with granted_app(shared, module_database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def other(shared: Connection, module_database_url: str) -> Iterator[App]:
-    with granted_app(shared, module_database_url) as made:
-        yield made
 
 
 def refused(app: App, *jobs: Any) -> psycopg.Error:
@@ -194,9 +181,9 @@ def test_a_key_that_two_transactions_have_makes_one(shared: Connection, app: App
     assert values(shared, "select job_id from kronos.jobs where workspace_id = %s", [app.workspace_id]) == [first]
 
 
-def test_a_name_is_one_live_jobs(shared: Connection, app: App, other: App) -> None:
+def test_a_name_is_one_live_jobs(shared: Connection, app: App, other_app: App) -> None:
     app.enqueue(app.endpoint, name="taken")
-    other.enqueue(other.endpoint, name="taken")
+    other_app.enqueue(other_app.endpoint, name="taken")
     twice = {"endpoint": app.endpoint, "name": "twice"}
     for jobs, place in (([{"endpoint": app.endpoint, "name": "taken"}], 0), ([twice, twice], 1)):
         error = refused(app, *jobs)

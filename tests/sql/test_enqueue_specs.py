@@ -1,6 +1,5 @@
 """What an application makes by SQL and an endpoint's payload spec."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,16 +7,10 @@ import psycopg
 import pytest
 
 from conftest import await_condition
-from enqueueing import App, count, granted_app
+from enqueueing import App, count
 from factory import add_endpoint
 from sql.test_enqueue import FUTURE, refused
 from sql_factory import Connection, value, values
-
-
-@pytest.fixture
-def app(shared: Connection, module_database_url: str) -> Iterator[App]:
-    with granted_app(shared, module_database_url) as made:
-        yield made
 
 
 def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_its_input(

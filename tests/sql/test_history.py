@@ -188,6 +188,14 @@ _READS: dict[
 }
 
 
+# From 17 on PostgreSQL locks a partitioned table's own indexes too, when it plans; they are seven, however old the
+# history is.
+_LOCKED_PARENT_INDEXES = """
+select count(*) from pg_locks join pg_class on pg_class.oid = relation
+ where pid = pg_backend_pid() and locktype = 'relation' and relkind = 'I'
+"""
+
+
 def _params(old: Old, params: Mapping[str, Any]) -> dict[str, Any]:
     known = {**old.an_execution(), "job_id": str(old.job_id)}
     return {name: known.get(given, given) if isinstance(given, str) else given for name, given in params.items()}
@@ -210,7 +218,8 @@ def test_a_read_holds_few_locks(old: Old, read: str) -> None:
     given = _params(old, params)
     with old.connection.transaction(force_rollback=True):
         run_statement(old.connection, name, given, role="kronos_api", workspace_id=old.workspace_id)
-        assert locks(old.connection) <= 120
+        held, of_parents = locks(old.connection), value(old.connection, _LOCKED_PARENT_INDEXES)
+        assert held - of_parents <= 120
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,15 @@
 """Who may make jobs by SQL, of which workspace, and that such a role reaches nothing else."""
 
 import uuid
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from enqueueing import App, an_app, count, done_with, granted_app, job
+from enqueueing import App, an_app, count, done_with, job
 from kronos import errors, sql, sql_grants
 from kronos.__main__ import main
 from sql_factory import Connection, value, values
-
-
-@pytest.fixture
-def app(shared: Connection, module_database_url: str) -> Iterator[App]:
-    with granted_app(shared, module_database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def other(shared: Connection, module_database_url: str) -> Iterator[App]:
-    with granted_app(shared, module_database_url) as made:
-        yield made
 
 
 def test_a_role_without_a_workspace_cannot_call_and_one_that_lost_it_neither(
@@ -57,16 +44,16 @@ def test_a_role_without_a_workspace_cannot_call_and_one_that_lost_it_neither(
     ],
 )
 def test_nothing_that_a_caller_sets_leads_to_another_workspace(
-    shared: Connection, app: App, other: App, trick: str
+    shared: Connection, app: App, other_app: App, trick: str
 ) -> None:
-    app.connection.execute(trick.format(theirs=other.workspace_id, role=app.role))
+    app.connection.execute(trick.format(theirs=other_app.workspace_id, role=app.role))
     job_id = app.enqueue(app.endpoint)
     with pytest.raises(psycopg.Error, match="no endpoint"):
-        app.enqueue(other.endpoint)
+        app.enqueue(other_app.endpoint)
     with pytest.raises(psycopg.Error, match=r"^title: "):
         app.enqueue(app.endpoint, title=" \n")
     assert job(shared, job_id)["workspace_id"] == app.workspace_id
-    assert count(shared, other) == 0
+    assert count(shared, other_app) == 0
 
 
 def test_a_call_leaves_no_setting_behind(app: App) -> None:
@@ -100,7 +87,7 @@ def test_the_role_reaches_nothing_else(shared: Connection, app: App) -> None:
             app.connection.execute(f"select kronos.{inner}")
 
 
-def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other: App, module_database_url: str) -> None:
+def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other_app: App, module_database_url: str) -> None:
     group = f"group_{uuid.uuid4().hex[:12]}"
     shared.execute(f"create role {group}")
     for workspace, role, why in (
@@ -109,17 +96,17 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other: App,
         (app.slug, "postgres", "a superuser"),
         (app.slug, "kronos_api", "Kronos's own"),
         (app.slug, group, "cannot log in"),
-        (other.slug, app.role, f"makes jobs of workspace {app.slug}"),
+        (other_app.slug, app.role, f"makes jobs of workspace {app.slug}"),
     ):
         with pytest.raises(errors.SqlGrantRefused, match=why):
             sql_grants.grant(module_database_url, workspace, role)
-    with pytest.raises(errors.SqlGrantRefused, match=f"of workspace {app.slug}, not of {other.slug}"):
-        sql_grants.revoke(module_database_url, other.slug, app.role)
+    with pytest.raises(errors.SqlGrantRefused, match=f"of workspace {app.slug}, not of {other_app.slug}"):
+        sql_grants.revoke(module_database_url, other_app.slug, app.role)
     shared.execute(f"drop role {group}")
-    told = [each for each in sql_grants.listed(module_database_url) if each.role_name in (app.role, other.role)]
+    told = [each for each in sql_grants.listed(module_database_url) if each.role_name in (app.role, other_app.role)]
     assert {(each.role_name, each.workspace, each.is_there) for each in told} == {
         (app.role, app.slug, True),
-        (other.role, other.slug, True),
+        (other_app.role, other_app.slug, True),
     }
     assert sql_grants.grant(module_database_url, str(app.workspace_id), app.role) == app.slug
 

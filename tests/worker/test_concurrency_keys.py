@@ -1,11 +1,9 @@
 """concurrency_key: of what has the same key, so many are under way at once; what waits for one stands in nobody's
 way."""
 
-import random
-import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -19,7 +17,8 @@ from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
 from kronos.delivery import template
 from sql_factory import await_lock, buffers, value, values
-from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+from worker.crashing import six_claimers
+from worker.protocol import claim, claim_params, expire, finalize, release, run
 from worker.running import Worker, until
 
 _KEY = "{{input.customer}}"
@@ -254,50 +253,23 @@ def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, 
         _limit(superuser, endpoint, 2)
         for customer in ("a", "b", 7):
             _add(superuser, endpoint, 40, customer)
-    failures: list[BaseException] = []
-
-    def work(seed: int) -> None:
-        chance = random.Random(seed)
-        try:
-            with as_worker(database_url) as connection, psycopg.connect(database_url, autocommit=True) as undertaker:
-                left = "select exists (select from kronos.execution_live)"
-                while not failures and connection.execute(left).fetchone() == (True,):
-                    chance.shuffle(wanted := list(endpoints))
-                    token, ids = claim(connection, *wanted, quota=3)
-                    _end(connection, undertaker, chance, token, ids)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=[seed]) for seed in range(6)]
-    for thread in threads:
-        thread.start()
     peaks: Counter[str] = Counter()
-    while any(thread.is_alive() for thread in threads):
+
+    def watch() -> None:
+        nonlocal peaks
         for endpoint in endpoints:
             peaks |= _running(superuser, endpoint)
-    assert failures == []
+
+    six_claimers(database_url, endpoints, lose=_lose, watch=watch)
     assert set(peaks) == {"a", "b", "7"}
     assert max(peaks.values()) == 2
     assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 240
     assert [in_flight(superuser, one) for one in endpoints] == [0, 0]
 
 
-def _end(
-    connection: psycopg.Connection,
-    undertaker: psycopg.Connection,
-    chance: random.Random,
-    token: UUID,
-    ids: Sequence[UUID],
-) -> None:
-    for execution_id in ids:
-        match chance.choices(["SUCCESS", "FAILED", "RELEASE", "CRASH"], [6, 1, 1, 1])[0]:
-            case "RELEASE":
-                release(connection, token, [execution_id])
-            case "CRASH":
-                end_leases(undertaker, [execution_id])
-                undertaker.execute("select kronos.expire_leases(1000, '-infinity')")
-            case status:
-                finalize(connection, token, [execution_id], status)
+def _lose(_: psycopg.Connection, undertaker: psycopg.Connection, execution_id: UUID) -> None:
+    end_leases(undertaker, [execution_id])
+    undertaker.execute("select kronos.expire_leases(1000, '-infinity')")
 
 
 def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed(

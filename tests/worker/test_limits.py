@@ -1,11 +1,9 @@
 """Limits: rates of endpoints, how many deliveries of a workspace are under way; exact under claimers that crash."""
 
-import random
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -23,7 +21,8 @@ from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
 from sql_factory import value, values
-from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+from worker.crashing import six_claimers
+from worker.protocol import as_worker, claim, claim_params, expire, finalize, run
 from worker.running import Worker, until
 
 _NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)  # what tests make is due then
@@ -143,25 +142,9 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
         _limit(superuser, workspace_id, most)
     for endpoint in endpoints:
         add_executions(superuser, endpoint, 60)
-    failures: list[BaseException] = []
-
-    def work(seed: int) -> None:
-        chance = random.Random(seed)
-        try:
-            with as_worker(database_url) as connection, psycopg.connect(database_url, autocommit=True) as undertaker:
-                left = "select exists (select from kronos.execution_live)"
-                while not failures and connection.execute(left).fetchone() == (True,):
-                    chance.shuffle(wanted := list(endpoints))
-                    token, ids = claim(connection, *wanted, quota=3)
-                    _end(connection, undertaker, chance, token, ids)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=[seed]) for seed in range(6)]
-    for thread in threads:
-        thread.start()
     peaks: Counter[UUID] = Counter()
-    while any(thread.is_alive() for thread in threads):
+
+    def watch() -> None:
         for workspace_id, counted, running in superuser.execute(
             "select gate.workspace_id, gate.in_flight, (select count(*) from kronos.execution_live as live"
             " where live.workspace_id = gate.workspace_id and live.claim_token is not null)"
@@ -169,7 +152,8 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
         ).fetchall():
             assert counted == running
             peaks[workspace_id] = max(peaks[workspace_id], counted)
-    assert failures == []
+
+    six_claimers(database_url, endpoints, lose=_lose, watch=watch)
     assert 0 < peaks[workspaces[0]] <= 5
     assert 0 < peaks[workspaces[1]] <= 2
     assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 180
@@ -177,25 +161,11 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     assert [in_flight(superuser, one) for one in endpoints] == [0, 0, 0]
 
 
-def _end(
-    connection: psycopg.Connection,
-    undertaker: psycopg.Connection,
-    chance: random.Random,
-    token: UUID,
-    ids: Sequence[UUID],
-) -> None:
-    for execution_id in ids:
-        match chance.choices(["SUCCESS", "FAILED", "RELEASE", "CRASH"], [6, 1, 1, 1])[0]:
-            case "RELEASE":
-                release(connection, token, [execution_id])
-            case "CRASH":
-                undertaker.execute(
-                    "update kronos.execution_live set visible_at = now() - interval '1 s' where execution_id = %s",
-                    [execution_id],
-                )
-                expire(connection)
-            case status:
-                finalize(connection, token, [execution_id], status)
+def _lose(claimer: psycopg.Connection, undertaker: psycopg.Connection, execution_id: UUID) -> None:
+    undertaker.execute(
+        "update kronos.execution_live set visible_at = now() - interval '1 s' where execution_id = %s", [execution_id]
+    )
+    expire(claimer)
 
 
 def test_an_endpoint_on_trial_gives_one_delivery_whatever_limits_it_has_beside(

@@ -1,0 +1,52 @@
+"""Claimers that end what they took, well or badly, give it back, or are never heard of again."""
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import psycopg
+
+from factory import EndpointRow
+from worker.protocol import as_worker, claim, finalize, release
+
+Lose = Callable[[psycopg.Connection, psycopg.Connection, UUID], object]
+"""What follows a crash: by the claimer's connection, the superuser's, the execution that was lost."""
+
+
+def six_claimers(database_url: str, endpoints: Sequence[EndpointRow], *, lose: Lose, watch: Callable[[], None]) -> None:
+    """Six of them empty these endpoints, while `watch` looks on. Raises what one of them raised."""
+    failures: list[BaseException] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        try:
+            with as_worker(database_url) as connection, psycopg.connect(database_url, autocommit=True) as undertaker:
+                left = "select exists (select from kronos.execution_live)"
+                while not failures and connection.execute(left).fetchone() == (True,):
+                    chance.shuffle(wanted := list(endpoints))
+                    token, ids = claim(connection, *wanted, quota=3)
+                    for execution_id in ids:
+                        match chance.choices(["SUCCESS", "FAILED", "RELEASE", "CRASH"], [6, 1, 1, 1])[0]:
+                            case "RELEASE":
+                                release(connection, token, [execution_id])
+                            case "CRASH":
+                                lose(connection, undertaker, execution_id)
+                            case status:
+                                finalize(connection, token, [execution_id], status)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=[seed]) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads):
+            watch()
+    except BaseException as error:
+        failures.append(error)
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
+    assert failures == []
