@@ -2,17 +2,17 @@
 
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
+
+import forked
 
 PROGRAM = """
 from kronos import config, logs
@@ -35,13 +35,13 @@ def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 class Process:
     """A running API process and what it wrote."""
 
-    child: subprocess.Popen[str]
+    child: forked.Forked
+    stderr: IO[str]
     lines: list[str] = field(default_factory=list)
     url: str = ""
 
     def read(self) -> None:
-        assert self.child.stderr is not None
-        for line in self.child.stderr:
+        for line in self.stderr:
             self.lines.append(line)
 
     def resident_bytes(self) -> int:
@@ -57,8 +57,12 @@ class Process:
 def serving(database_url: str, **variables: str) -> Iterator[Process]:
     """`serve.run` in a process of its own, on a free port."""
     environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"} | variables
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True)
-    process = Process(child)
+    reading, writing = os.pipe()
+    child = forked.start(
+        [], environment, stdout=writing, stderr=writing, program=PROGRAM, modules=["kronos.api.serve", "kronos.api.app"]
+    )
+    os.close(writing)
+    process = Process(child, os.fdopen(reading))
     reader = threading.Thread(target=process.read)
     reader.start()
     try:
@@ -69,8 +73,7 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
         child.kill()
         child.wait()
         reader.join()
-        assert child.stderr is not None
-        child.stderr.close()
+        process.stderr.close()
 
 
 def answers(url: str) -> bool:

@@ -28,6 +28,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import forked
 from depth import DEEP, depth
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kronos import config, encryption, keys, libpq, migrations, pool, session
@@ -114,6 +115,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
+    forked.end()
     if "PYTEST_XDIST_WORKER" not in os.environ:
         remove_used_home()
 

@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+import forked
 
 
 class Worker:
@@ -26,8 +26,12 @@ class Worker:
         }
         self._log = log
         with log.open("a") as lines:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kronos", "worker"], env=environment, stdout=lines, stderr=lines
+            self.process = forked.start(
+                ["worker"],
+                environment,
+                stdout=lines,
+                stderr=lines,
+                modules=["kronos.cli.processes", "kronos.worker.main"],
             )
 
     @property
@@ -53,7 +57,7 @@ class Worker:
     async def ends(self, *, seconds: float = 60) -> int:
         """Its exit code, once it has ended."""
         await until(lambda: self.process.poll() is not None, "the worker to end", seconds=seconds)
-        return self.process.returncode
+        return self.process.wait(0)
 
     def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)

@@ -1,0 +1,139 @@
+"""Processes of Kronos, forked from one that has imported it (`forking`): a worker starts with 0.1 s of CPU and not 0.5,
+an API with 0.1 and not 1.2."""
+
+import array
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+_OF_THE_INTERPRETER = ("PYTHON", "LD_")  # what is read when a process is executed, and not when it is forked
+
+
+class Forked:
+    """A process; of subprocess.Popen what tests use."""
+
+    def __init__(self, origin: "_Origin", pid: int, ends: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._origin = origin
+        self._ends = ends
+
+    def poll(self) -> int | None:
+        return self._code_within(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._code_within(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("kronos", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _code_within(self, seconds: float | None) -> int | None:
+        if self.returncode is None:
+            try:
+                has_ended = bool(select.select([self._ends], [], [], seconds)[0])
+            except (ValueError, OSError):  # another thread has seen its end
+                has_ended = True
+            if has_ended:
+                self.returncode = self._origin.code_of(self.pid)
+                self._close()
+        return self.returncode
+
+    def _close(self) -> None:
+        ends, self._ends = self._ends, -1
+        if ends != -1:
+            os.close(ends)
+
+
+class _Origin:
+    """The process that all others are forked from; it ends with this one, and they with it."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self._codes: dict[int, int] = {}
+        self.environment = dict(os.environ)
+        with theirs:
+            command = [sys.executable, "-P", str(Path(__file__).with_name("forking.py")), str(theirs.fileno())]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+
+    def fork(self, order: Mapping[str, Any], outputs: Sequence[int]) -> Forked:
+        with self._lock:
+            descriptors = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", outputs))]
+            self._control.sendmsg([json.dumps(order).encode()], descriptors)
+            while "began" not in (heard := self._hear()):
+                pass
+            pid = heard["began"]
+            self._codes.pop(pid, None)  # of an earlier process with this number
+        try:
+            return Forked(self, pid, os.pidfd_open(pid))
+        except ProcessLookupError:
+            return Forked(self, pid, -1)  # it has ended
+
+    def code_of(self, pid: int) -> int:
+        with self._lock:
+            while pid not in self._codes:
+                self._hear()
+            return self._codes[pid]
+
+    def _hear(self) -> dict[str, int]:
+        text = self._control.recv(1 << 16)
+        assert text, f"{self.process.args!r} ended with {self.process.wait(60)}"
+        heard: dict[str, int] = json.loads(text)
+        if "ended" in heard:
+            self._codes[heard["ended"]] = heard["code"]
+        return heard
+
+    def close(self) -> None:
+        self._control.close()
+        self.process.wait(60)
+
+
+@cache
+def _origin() -> _Origin:
+    return _Origin()
+
+
+def start(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: IO[Any] | int,
+    stderr: IO[Any] | int,
+    program: str = "",
+    modules: Sequence[str] = (),
+) -> Forked:
+    """`kronos ARGUMENTS`, or a program's text, in a process of its own that begins with `modules` imported."""
+    for name in environment.keys() | _origin().environment.keys():
+        if name.startswith(_OF_THE_INTERPRETER):
+            assert environment.get(name) == _origin().environment.get(name), (
+                f"{name} is read when a process is executed"
+            )
+    outputs = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
+    order = {"arguments": list(arguments), "program": program, "modules": list(modules)}
+    return _origin().fork(order | {"environment": dict(environment)}, outputs)
+
+
+def end() -> None:
+    """Ends what was started."""
+    if _origin.cache_info().currsize:
+        _origin().close()
+        _origin.cache_clear()

@@ -1,0 +1,101 @@
+"""The process that `forked` starts: it has imported Kronos, and forks a process for each request that comes over its
+socket. A process so begun runs as one that was executed does, up to its end."""
+
+import array
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from kronos.loading import loading
+
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a process is to run: a program's text, or else the command line."""
+
+    arguments: Sequence[str]
+    program: str
+    modules: Sequence[str]
+    environment: Mapping[str, str]
+
+
+def next_order(control: socket.socket) -> Order:
+    """Returns in each process that is forked; ends all of them, and itself, once nobody is at the other end."""
+    children: dict[int, int] = {}  # the descriptor that becomes readable at its end -> the process
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd in children:
+                    pid = children.pop(key.fd)
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+                    _, status = os.waitpid(pid, 0)
+                    control.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+                    continue
+                order, outputs = _received(control)
+                if order is None:
+                    for pid in children.values():
+                        os.kill(pid, signal.SIGKILL)
+                    os._exit(0)
+                with loading():
+                    for module in order.modules:
+                        import_module(module)
+                if threading.active_count() != 1:
+                    raise RuntimeError(f"an import has started threads, which no fork has: {threading.enumerate()}")
+                if (pid := os.fork()) == 0:
+                    _become(order, outputs, [control.fileno(), *children])
+                    return order
+                for output in outputs:
+                    os.close(output)
+                ends = os.pidfd_open(pid)
+                children[ends] = pid
+                selector.register(ends, selectors.EVENT_READ)
+                control.send(json.dumps({"began": pid}).encode())
+
+
+def _received(control: socket.socket) -> tuple[Order | None, list[int]]:
+    text, control_data, _, _ = control.recvmsg(_MOST_BYTES, socket.CMSG_SPACE(2 * array.array("i").itemsize))
+    if not text:
+        return None, []
+    descriptors = array.array("i")
+    for _, _, data in control_data:
+        descriptors.frombytes(data)
+    return Order(**json.loads(text)), list(descriptors)
+
+
+def _become(order: Order, outputs: list[int], of_parent: list[int]) -> None:
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+    for each in [*outputs, *of_parent]:
+        os.close(each)
+    os.environ.clear()
+    os.environ.update(order.environment)
+    time.tzset()
+    random.seed()
+    sys.argv = ["kronos", *order.arguments]
+
+
+def _main() -> None:
+    order = next_order(socket.socket(fileno=int(sys.argv[1])))
+    if order.program:
+        exec(compile(order.program, "<program>", "exec"), {"__name__": "__main__"})
+    else:
+        main: Any = import_module("kronos.__main__").main
+        main(prog_name="kronos")
+
+
+if __name__ == "__main__":
+    _main()
