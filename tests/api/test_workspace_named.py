@@ -217,6 +217,13 @@ _NEEDS_NONE = {
     "endpoints.read_local_text": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_key": "a key says which workspace, not the other way round",
+    "keys.list_known_keys": "so do keys that were found",
+    "keys.update_last_use": "so do keys that were found",
+    "keys.get_expiry": "an instant alone",
+    **{
+        f"organizations.{name}": "the instance administrator's"
+        for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")
+    },
     "readiness.get_readiness": "the instance's",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},
