@@ -29,6 +29,7 @@ from kronos.api import (
     executions,
     instance,
     jobs,
+    organizations,
     payload_specs,
     problems,
     retention,
@@ -36,6 +37,7 @@ from kronos.api import (
     schemas,
     secrets,
     system,
+    workspace_keys,
     workspaces,
 )
 from kronos.api.call import Context
@@ -70,6 +72,8 @@ _RESOURCES = (
     payload_specs,
     secrets,
     workspaces,
+    workspace_keys,
+    organizations,
     retention,
     schedules,
     system,
@@ -127,20 +131,22 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = database.Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
+        api_keys = Keys(pool)
         app.state.context = Context(
             settings=settings,
             pool=pool,
-            keys=Keys(pool),
+            keys=api_keys,
             egress=egress,
             encryption_keys=encryption_keys,
         )
-        renewing = asyncio.create_task(Renewal(pool).run())
+        renewing = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         try:
             async with heartbeat.beating():
                 yield
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            for task in renewing:
+                task.cancel()
+            await asyncio.gather(*renewing, return_exceptions=True)
             await pool.close(timeout=5)
 
     app = Application(
