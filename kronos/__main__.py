@@ -20,6 +20,7 @@ _COMMANDS = {
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
     "key": "kronos.cli.key:key",
+    "organization": "kronos.cli.organization:organization",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
     "config": "kronos.cli.documents:config",

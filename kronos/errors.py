@@ -127,6 +127,18 @@ class WorkspaceNotFound(NotFound):
         return cls(f"no workspace {workspace!r}")
 
 
+class OrganizationNotFound(NotFound):
+    """No such organization."""
+
+    code = "organization_not_found"
+
+
+class KeyNotFound(NotFound):
+    """No such key in this workspace, or it works no longer."""
+
+    code = "key_not_found"
+
+
 class EndpointNotFound(NotFound):
     """No such endpoint in this workspace."""
 

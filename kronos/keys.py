@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,18 +47,30 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownKey:
-    """What is stored of a key that works: enough to recognise its secret, not to know it. workspace: the slug of the
-    one that it is for; None: the instance's. valid_seconds: until it expires; None: it does not. What
-    follows is of the requests that were taken for it (take_requests)."""
+class KeyNow:
+    """What a key that works may. workspace: the slug of the one that it is for; None: the instance's. valid_seconds:
+    until it expires; None: it does not."""
 
     key_id: UUID
-    secret_sha256: bytes
     role: str
     sees_payloads: bool
     workspace_id: UUID | None
     workspace: str | None
     valid_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burnt:
+    """That a key in a URL was noted, where it is one."""
+
+    is_noted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKey(KeyNow):
+    """With what its secret is recognised by, and not known; and the requests that were taken for it (take_requests)."""
+
+    secret_sha256: bytes
     quota: int | None
     granted: int
     left_over: int
@@ -66,10 +79,10 @@ class KnownKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Burnt:
-    """That a key in a URL was noted, where it is one."""
+class NotedUse:
+    """Of how many keys a use was written down."""
 
-    is_noted: bool
+    noted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +99,9 @@ class Others:
     keys: int
 
 
-_FIND = statement("keys.find_key", KnownKey)
+_FIND = statement("keys.find_key", FoundKey)
+_KNOWN = statement("keys.list_known_keys", KeyNow)
+_NOTE = statement("keys.update_last_use", NotedUse)
 _NOTE_BURNT = statement("keys.update_burnt", Burnt)
 _INSERT = statement("keys.insert_key", ChangedKey)
 _GET = statement("keys.get_key", StoredKey)
@@ -97,7 +112,7 @@ _REVOKE = statement("keys.revoke_key", ChangedKey)
 _OTHERS = statement("keys.count_others", Others)
 
 
-async def find(view: InstanceView, given: GivenKey, wanted: int) -> KnownKey | None:
+async def find(view: InstanceView, given: GivenKey, wanted: int) -> FoundKey | None:
     """The key with this public id, unless it is unknown, revoked or expired; where its secret is right with up to
     `wanted` requests. Raises DatabaseUnavailable."""
     return await view.one_or_none(_FIND, {"public_id": given.public_id, "digest": given.digest, "wanted": wanted})
@@ -106,6 +121,16 @@ async def find(view: InstanceView, given: GivenKey, wanted: int) -> KnownKey | N
 async def note_burnt(view: InstanceView, given: GivenKey) -> None:
     """That this key, if it is one, stood in a URL. Raises DatabaseUnavailable."""
     await view.rows(_NOTE_BURNT, {"public_id": given.public_id, "digest": given.digest})
+
+
+async def known(view: InstanceView, key_ids: Sequence[UUID]) -> dict[UUID, KeyNow]:
+    """Those of the keys that still work, by their ids. Raises KronosError."""
+    return {each.key_id: each for each in await view.rows(_KNOWN, {"key_ids": key_ids})}
+
+
+async def note_use(view: InstanceView, key_ids: Sequence[UUID]) -> None:
+    """Write down that the keys were used, where that was not done within a minute. Raises KronosError."""
+    await view.rows(_NOTE, {"key_ids": key_ids})
 
 
 def parse(text: str) -> GivenKey | None:
@@ -142,10 +167,19 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
     ]
     if is_made and others.keys:
         items.append(
-            f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, "
-            "`kronos key revoke`"
+            f"{others.keys} other key(s) of the administrator work besides the new one: see "
+            "`kronos key list --instance`, `kronos key revoke --instance`"
         )
     return items
+
+
+def write_new(key_file: Path, text: str) -> None:
+    """Write a key to a file (mode 0600) that must not exist. Raises KeyRefused."""
+    _write(key_file, text, replace=False)
+    if _read(key_file) != parse(text):
+        raise errors.KeyRefused(
+            f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`"
+        )
 
 
 def require_form(key_file: Path) -> None:
@@ -161,11 +195,7 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
     """
     text = _new()
     if key_file is not None:
-        _write(key_file, text, replace=False)
-        if _read(key_file) != parse(text):
-            raise errors.KeyRefused(
-                f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`"
-            )
+        write_new(key_file, text)
     try:
         with owner.connected(admin_database_url, errors.KeyRefused) as connection:
             session.rows(connection, _INSERT, _params(_parsed(text), key_file))
@@ -203,7 +233,7 @@ def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
         stored = _one(connection, public_id)
         (others,) = session.rows(connection, _OTHERS, {"public_id": public_id})
     if stored is None:
-        raise errors.KeyRefused(f"there is no key with the public id {public_id!r}: see `kronos key list`")
+        raise errors.KeyRefused(f"there is no key with the public id {public_id!r}: see `kronos key list --instance`")
     return stored, others.keys
 
 
@@ -211,6 +241,12 @@ def stored(admin_database_url: str) -> list[StoredKey]:
     """All keys, the oldest first. Raises DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         return session.rows(connection, _LIST, {})
+
+
+def new() -> tuple[str, GivenKey]:
+    """A new key, as its holder has it and as it is found."""
+    text = _new()
+    return text, _parsed(text)
 
 
 def _new() -> str:

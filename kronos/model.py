@@ -64,6 +64,34 @@ class Workspace:
     jobs_left: int
     max_concurrency: int | None
     in_flight: int | None
+    organization: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """Whom workspaces are of. `version` counts its changes."""
+
+    organization_id: UUID
+    slug: str
+    name: str
+    version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceKey:
+    """A key of a workspace, without its secret. `created_by`: the public id of the key that made it. `last_used_at` is
+    right within a minute."""
+
+    key_id: UUID
+    public_id: str
+    name: str | None
+    role: WorkspaceRole
+    sees_payloads: bool
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

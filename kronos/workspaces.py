@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from kronos import errors
+from kronos import errors, organizations
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Workspace
 from kronos.sql import statement
@@ -80,9 +80,18 @@ _TURN_FURTHER = statement("workspaces.turn_further", Following)
 _DELETE = statement("workspaces.delete_workspace", WorkspaceDeletion)
 
 
-async def create(view: InstanceView, *, slug: str, name: str, max_concurrency: int | None = None) -> Workspace:
-    """A new workspace. Raises Conflict when the slug is taken."""
-    params = {"slug": slug, "name": name, "max_concurrency": max_concurrency}
+async def create(
+    view: InstanceView,
+    *,
+    slug: str,
+    name: str,
+    max_concurrency: int | None = None,
+    organization: str | None = None,
+) -> Workspace:
+    """A new workspace. Raises Conflict when the slug is taken, Unprocessable when there is no such organization."""
+    params = {"slug": slug, "name": name, "max_concurrency": max_concurrency, "organization": organization}
+    if organization is not None:  # organizations are never deleted
+        await _require_organization(view, organization)
     if (workspace := await view.one_or_none(_INSERT, params)) is None:
         raise errors.Conflict(
             f"the slug {slug!r} is taken",
@@ -93,15 +102,28 @@ async def create(view: InstanceView, *, slug: str, name: str, max_concurrency: i
     return workspace
 
 
+async def _require_organization(view: InstanceView, slug: str) -> None:
+    try:
+        await organizations.get(view, slug)
+    except errors.OrganizationNotFound as error:
+        fault = errors.Fault(
+            pointer="/organization", detail=error.detail, hint="Make it first: POST /v1/organizations."
+        )
+        raise errors.Unprocessable.of(fault) from None
+
+
 async def get(view: WorkspaceView) -> Workspace:
     """The workspace. Raises WorkspaceNotFound."""
     return _present(view, await view.rows(_GET, {"workspace": view.workspace}))
 
 
-async def list_page(view: InstanceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Workspace]:
-    """Up to `limit` workspaces, newest first, after the position `before`."""
+async def list_page(
+    view: InstanceView, *, limit: int, before: tuple[datetime, UUID] | None, organization: str | None = None
+) -> list[Workspace]:
+    """Up to `limit` workspaces, of an organization or all, newest first, after the position `before`."""
     created_at, workspace_id = before or (None, None)
-    return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": workspace_id})
+    params = {"limit": limit, "before_created_at": created_at, "before_id": workspace_id}
+    return await view.rows(_LIST, {**params, "organization": organization})
 
 
 async def update(

@@ -43,10 +43,11 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
-                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate
+                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
+                 kronos.organizations
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
-grant insert, update on kronos.documents to kronos_api;
+grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
@@ -70,6 +71,10 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.find_key(text),
+                          kronos.known_keys(uuid[]), kronos.note_use(uuid[]), kronos.workspace_keys(),
+                          kronos.make_key(text, bytea, text, boolean, text, timestamptz, text),
+                          kronos.revoke_workspace_key(uuid),
+                          kronos.rotate_key(uuid, text, bytea, interval, timestamptz, text),
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),

@@ -17,7 +17,8 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate',
+          from unnest(array['workspaces', 'organizations', 'api_keys', 'endpoints', 'endpoint_versions',
+                            'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
                             'cancelled_jobs', 'catch_up_wave', 'backfills', 'backfill_redriven',
@@ -54,6 +55,19 @@ begin
                                                     or (select current_setting('
                    '''kronos.instance_admin'', true)) = ''on'')'
           from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
+         union all
+        -- The instance's administrator makes organizations; a workspace sees its own.
+        select 'of_the_api', 'organizations', 'to kronos_api using (true)'
+         union all
+        select 'of_workspace', 'organizations',
+               'as restrictive to kronos_api using (
+                    (select current_setting(''kronos.instance_admin'', true)) = ''on''
+                    or organization_id = (select workspace.organization_id
+                                            from kronos.workspaces as workspace
+                                           where workspace.workspace_id
+                                                 = nullif(current_setting(''kronos.workspace_id'', true),
+                                                          '''')::uuid))
+                with check ((select current_setting(''kronos.instance_admin'', true)) = ''on'')'
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'jobs',

@@ -375,6 +375,13 @@ def own_api(database_url: str, tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
+@contextmanager
+def holding(api: httpx.Client, key: str) -> Iterator[httpx.Client]:
+    """A client with this key."""
+    with httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client:
+        yield client
+
+
 def make_workspace(client: httpx.Client) -> str:
     """A new workspace with an endpoint `sink`; its slug."""
     slug = f"w-{uuid.uuid4().hex[:12]}"

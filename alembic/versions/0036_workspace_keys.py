@@ -1,4 +1,4 @@
-"""Keys are the instance's or a workspace's, with a role, an end, a name, and the time of their last use."""
+"""Keys are the instance's or a workspace's, with a role, an end, a name and their last use; organizations."""
 
 from pathlib import Path
 

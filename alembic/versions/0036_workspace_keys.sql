@@ -1,3 +1,24 @@
+create table kronos.organizations (
+    organization_id uuid        not null default gen_random_uuid(),
+    slug            text        not null,
+    name            text        not null,
+    version         integer     not null default 1,
+    created_at      timestamptz not null default now(),
+    constraint organizations_pkey         primary key (organization_id),
+    constraint organizations_slug_key     unique (slug),
+    constraint organizations_slug_shape   check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    constraint organizations_name_bounded check (char_length(name) between 1 and 200)
+);
+create index organizations_newest on kronos.organizations (created_at desc, organization_id desc);
+
+alter table kronos.workspaces
+    add column organization_id uuid,
+    add constraint workspaces_organization_fkey foreign key (organization_id)
+        references kronos.organizations (organization_id);
+create index workspaces_of_organization
+    on kronos.workspaces (organization_id, created_at desc, workspace_id desc)
+    where organization_id is not null;
+
 alter table kronos.api_keys
     drop constraint api_keys_role_known,
     add column workspace_id uuid,

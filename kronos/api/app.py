@@ -30,6 +30,7 @@ from kronos.api import (
     instance,
     job_schemas,
     jobs,
+    organizations,
     payload_specs,
     problems,
     retention,
@@ -37,6 +38,7 @@ from kronos.api import (
     schemas,
     secrets,
     system,
+    workspace_keys,
     workspaces,
 )
 from kronos.api.call import Context
@@ -73,6 +75,8 @@ _RESOURCES = (
     payload_specs,
     secrets,
     workspaces,
+    workspace_keys,
+    organizations,
     retention,
     schedules,
     system,
@@ -131,15 +135,16 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
         pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         replica = _replica(settings, pool)
+        api_keys = Keys(pool)
         app.state.context = Context(
             settings=settings,
             pool=pool,
-            keys=Keys(pool),
+            keys=api_keys,
             egress=egress,
             encryption_keys=encryption_keys,
             replica=replica,
         )
-        beside = [asyncio.create_task(Renewal(pool).run())]
+        beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         if replica is not None:
             await replica.pool.open(wait=False)
             beside.append(asyncio.create_task(replica.watch()))

@@ -74,6 +74,18 @@ def _workspace_ref(given: str) -> str:
     )
 
 
+def _organization_ref(given: str) -> str | UUID:
+    """An organization, by slug or id. Raises InvalidRequest."""
+    if UUID_FORM.fullmatch(given):
+        return UUID(given)
+    if _SLUG.fullmatch(given):
+        return given
+    raise errors.InvalidRequest.of(
+        f"{given[:80]!r} is neither an organization's slug nor its id",
+        "A slug has lower case letters, digits and -, 1 to 63 of them.",
+    )
+
+
 def _job_ref(given: str) -> str:
     """A job, by id or name. Raises InvalidRequest."""
     if UUID_FORM.fullmatch(given):
@@ -153,6 +165,13 @@ WorkspaceRef = Annotated[
     _WORKSPACE_TEXT,
     Path(alias="w", description="A workspace's slug, or its id."),
 ]
+OrganizationRef = Annotated[
+    str | UUID,
+    BeforeValidator(judged_later(_organization_ref)),
+    _WORKSPACE_TEXT,
+    Path(alias="org", description="An organization's slug, or its id."),
+]
+KeyId = Annotated[UUID, BeforeValidator(_id_of("key")), Path(alias="key_id", description="A key's id.")]
 JobRef = Annotated[
     str,
     AfterValidator(judged_later(_job_ref)),

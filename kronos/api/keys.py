@@ -1,4 +1,10 @@
-"""Who calls: API keys of the form kr_live_<public id>_<secret>, known by the SHA-256 of their secret; and how often."""
+"""Who calls: API keys of the form kr_live_<public id>_<secret>, known by the SHA-256 of their secret.
+
+A key that was right is trusted for a moment. While it is used, one statement renews this trust for all keys of the
+process, beside the requests: these cost one round trip, and what was revoked, has expired or may less now is so within
+2 s everywhere. The statement that checks a key takes the requests that this process will serve for it
+(kronos/api/rates.py); of those who wait for the same key's check one asks.
+"""
 
 import asyncio
 import hashlib
@@ -6,6 +12,7 @@ import hmac
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,10 +25,17 @@ from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
 
-_TRUSTED_SECONDS = 10.0
+_log = logging.getLogger("kronos.api")
+TRUSTED_SECONDS = 1.5
+"""How long what the database said of a key is acted on, from before it was asked."""
+RENEWED_SECONDS = 0.5
+"""How often it is asked anew of those in use: three times, before the trust in one ends."""
+_KEPT_SECONDS = 60.0
+"""How long after its last use a key is renewed, so that who calls now and then waits for no check either."""
+_NOTED_SECONDS = 60.0
+"""How often the use of a key is written down."""
 _MAX_TRUSTED = 1024
 _NOBODY = bytes(32)
-_log = logging.getLogger("kronos.api")
 _HINT = "send Authorization: Bearer kr_live_…; `kronos up` prints where the administrator's key is kept"
 
 
@@ -45,29 +59,29 @@ class Caller:
         return self.workspace_id is not None and workspace.lower() not in (self.workspace, str(self.workspace_id))
 
 
-@dataclass(slots=True)
-class _TrustedKey:
-    """A key that was right: whose it is, until when it is trusted, and the requests that it may make."""
+@dataclass(slots=True, kw_only=True)
+class _Trust:
+    """What is known of a key. `until`: when it ends; `used_at`: its last use; `noted_at`: when that was last written
+    down. By time.monotonic. And the requests that it may make."""
 
     caller: Caller
-    until: float
     allowance: Allowance
+    until: float
+    used_at: float
+    noted_at: float = float("-inf")
 
 
 class Keys:
-    """Checks keys, and trusts one that was right for 10 s, so that a request costs one round trip to the database.
+    """Checks keys, and trusts those that were right for a moment."""
 
-    The statement that checks a key takes the requests that this process will serve for it (kronos/api/rates.py). Of
-    those who wait for the same key's check one asks.
-    """
-
-    def __init__(self, pool: Pool, *, trusted_seconds: float = _TRUSTED_SECONDS) -> None:
+    def __init__(self, pool: Pool, *, trusted_seconds: float = TRUSTED_SECONDS) -> None:
         self._pool = pool
         self._trusted_seconds = trusted_seconds
-        self._known: dict[bytes, _TrustedKey] = {}  # by the digest of the whole key
-        self._checks: dict[bytes, asyncio.Task[_TrustedKey | None]] = {}
+        self._trusted: dict[bytes, _Trust] = {}  # by the digest of the whole key
+        self._checks: dict[bytes, asyncio.Task[_Trust | None]] = {}
         self._waiting: dict[bytes, int] = {}
         self._guesses = Guesses()
+        self._in_use = asyncio.Event()
 
     async def authenticate(self, authorization: str | None, scope: Scope | None = None) -> Caller:
         """Whose key stands in an Authorization header, with one of its requests spent; what is left of them stands in
@@ -77,14 +91,59 @@ class Keys:
         scheme, _, key = authorization.partition(" ")
         is_bearer = scheme.lower() == "bearer"
         digest = hashlib.sha256(key.strip().encode()).digest()
-        known, now = self._known.get(digest), time.monotonic()
-        if known is None or not is_bearer or now >= known.until or not known.allowance.spend(now):
+        trust, now = self._trusted.get(digest), time.monotonic()
+        if trust is None or not is_bearer or now >= trust.until or not trust.allowance.spend(now):
             given = keys.parse(key.strip())
             if given is None or not is_bearer:
                 raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
-            known = await self._admitted(given, digest, scope)
-        _stands(scope, known.allowance)
-        return known.caller
+            trust = await self._admitted(given, digest, scope)
+        trust.used_at = now
+        _stands(scope, trust.allowance)
+        return trust.caller
+
+    async def run(self) -> None:
+        """Renew the trust in the keys that are in use, and write down their use, until cancelled. While PostgreSQL is
+        away trust ends by itself."""
+        while True:
+            await self._in_use.wait()
+            try:
+                await self.renew()
+                await self.note()
+            except errors.KronosError as error:
+                _log.debug("keys cannot be asked for: %s", error)
+            await asyncio.sleep(RENEWED_SECONDS)
+
+    async def renew(self) -> None:
+        """Ask what the keys in use may now, and forget those that work no longer, or that nobody uses. Raises
+        KronosError."""
+        asked_at = time.monotonic()
+        in_use = {digest: each for digest, each in self._trusted.items() if asked_at - each.used_at < _KEPT_SECONDS}
+        known = await keys.known(InstanceView(self._pool), [each.caller.key_id for each in in_use.values()])
+        for digest, trust in in_use.items():
+            if (now := known.get(trust.caller.key_id)) is not None:
+                trust.caller = _caller(trust.caller.actor, now)
+                trust.until = self._until(asked_at, now)
+            elif self._trusted.get(digest) is trust:
+                del self._trusted[digest]
+        for digest, trust in list(self._trusted.items()):
+            if asked_at - trust.used_at >= _KEPT_SECONDS:
+                del self._trusted[digest]
+        if not self._trusted:
+            self._in_use.clear()
+
+    async def note(self) -> None:
+        """Write down that keys were used: of each once a minute, whatever the number of requests. Raises
+        KronosError."""
+        now = time.monotonic()
+        due = [
+            each
+            for each in self._trusted.values()
+            if now - each.noted_at >= _NOTED_SECONDS and each.used_at > each.noted_at
+        ]
+        if due:
+            await keys.note_use(InstanceView(self._pool), _key_ids(due))
+            for each in due:
+                each.noted_at = now
 
     async def note_burnt(self, text: str, scope: Scope) -> None:
         """That a key stood in a URL, where it is one: a line in the log names it, and its row says since when. Nobody
@@ -102,25 +161,25 @@ class Keys:
         except errors.KronosError as error:
             _log.warning("that the key %s stood in a URL could not be noted: %s", given.public_id, error.said)
 
-    async def _admitted(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _TrustedKey:
+    async def _admitted(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Trust:
         self._waiting[digest] = self._waiting.get(digest, 0) + 1
         try:
             while True:
-                known, now = self._known.get(digest), time.monotonic()
-                if known is None or now >= known.until or not known.allowance.is_used_up(now):
-                    known = await self._checked(given, digest, scope)
+                trust, now = self._trusted.get(digest), time.monotonic()
+                if trust is None or now >= trust.until or not trust.allowance.is_used_up(now):
+                    trust = await self._checked(given, digest, scope)
                     now = time.monotonic()
-                if known.allowance.spend(now):
-                    return known
-                if known.allowance.is_used_up(now):
-                    raise _rate_limited(given.public_id, known.allowance, now, scope)
+                if trust.allowance.spend(now):
+                    return trust
+                if trust.allowance.is_used_up(now):
+                    raise _rate_limited(given.public_id, trust.allowance, now, scope)
                 # What was taken went to others who waited, or its minute has just ended.
         finally:
             self._waiting[digest] -= 1
             if not self._waiting[digest]:
                 del self._waiting[digest]
 
-    async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _TrustedKey:
+    async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Trust:
         """The key as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         check = self._checks.get(digest)
         if check is None:
@@ -132,18 +191,18 @@ class Keys:
             check = self._checks[digest] = asyncio.create_task(self._check(given, digest, guess))
             check.add_done_callback(lambda done: self._ended(digest, done))
         # It goes on where the request that began it is cut off: others wait for it.
-        if (known := await asyncio.shield(check)) is None:
+        if (trust := await asyncio.shield(check)) is None:
             raise errors.Unauthorized(f"the API key is unknown, revoked or expired: {_HINT}")
-        return known
+        return trust
 
-    def _ended(self, digest: bytes, check: asyncio.Task[_TrustedKey | None]) -> None:
+    def _ended(self, digest: bytes, check: asyncio.Task[_Trust | None]) -> None:
         del self._checks[digest]
         if not check.cancelled():
             check.exception()  # whoever waits has it; nobody may
 
-    async def _check(self, given: keys.GivenKey, digest: bytes, guess: Guess) -> _TrustedKey | None:
-        known, now = self._known.get(digest), time.monotonic()
-        allowance = known.allowance if known is not None else Allowance()
+    async def _check(self, given: keys.GivenKey, digest: bytes, guess: Guess) -> _Trust | None:
+        trust, now = self._trusted.get(digest), time.monotonic()
+        allowance = trust.allowance if trust is not None else Allowance()
         wanted = allowance.wanted(now, self._waiting.get(digest, 1))
         try:
             key = await keys.find(InstanceView(self._pool), given, wanted)
@@ -154,7 +213,7 @@ class Keys:
         is_right = hmac.compare_digest(given.digest, key.secret_sha256 if key else _NOBODY)
         if key is None or not is_right:
             self._guesses.was_wrong(guess, time.monotonic())
-            self._known.pop(digest, None)
+            self._trusted.pop(digest, None)
             return None
         self._guesses.was_right(guess, time.monotonic())
         allowance.take(
@@ -165,19 +224,36 @@ class Keys:
             seconds=key.seconds,
             asked_at=now,
         )
-        if len(self._known) >= _MAX_TRUSTED and digest not in self._known:
-            del self._known[next(iter(self._known))]
-        caller = Caller(
-            actor=given.public_id,
-            key_id=key.key_id,
-            role=Role(key.role),
-            sees_payloads=key.sees_payloads,
-            workspace_id=key.workspace_id,
-            workspace=key.workspace,
+        if len(self._trusted) >= _MAX_TRUSTED and digest not in self._trusted:
+            del self._trusted[next(iter(self._trusted))]
+        noted_at = trust.noted_at if trust is not None else float("-inf")
+        caller, until = _caller(given.public_id, key), self._until(now, key)
+        self._trusted[digest] = trust = _Trust(
+            caller=caller, allowance=allowance, until=until, used_at=now, noted_at=noted_at
         )
-        trusted = self._trusted_seconds if key.valid_seconds is None else min(self._trusted_seconds, key.valid_seconds)
-        known = self._known[digest] = _TrustedKey(caller, now + trusted, allowance)
-        return known
+        self._in_use.set()
+        return trust
+
+    def _until(self, asked_at: float, key: keys.KeyNow) -> float:
+        """When the trust in what was said of it ends: when it expires, at the latest."""
+        if key.valid_seconds is None:
+            return asked_at + self._trusted_seconds
+        return asked_at + min(self._trusted_seconds, key.valid_seconds)
+
+
+def _caller(public_id: str, key: keys.KeyNow) -> Caller:
+    return Caller(
+        actor=public_id,
+        key_id=key.key_id,
+        role=Role(key.role),
+        sees_payloads=key.sees_payloads,
+        workspace_id=key.workspace_id,
+        workspace=key.workspace,
+    )
+
+
+def _key_ids(trusts: Sequence[_Trust]) -> list[UUID]:
+    return [each.caller.key_id for each in trusts]
 
 
 def _rate_limited(public_id: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from kronos.api.fields import AnyTime, Flag, Query, Time, WholeNumber
+from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 
@@ -14,6 +14,14 @@ class PageQuery(Query):
         default=None,
         max_length=200,
         description="next_cursor of the page before, as it came; it is of this list alone.",
+    )
+
+
+class WorkspaceQuery(PageQuery):
+    """Which workspaces."""
+
+    organization: Slug | None = Field(
+        default=None, description="Those of this organization, by its slug.", examples=["umbrella"]
     )
 
 

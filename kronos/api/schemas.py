@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from kronos.api.fields import (
+    AnyTime,
     Body,
     EndpointName,
     SecretName,
@@ -19,7 +20,7 @@ from kronos.api.fields import (
     schema,
     shallow,
 )
-from kronos.model import EndpointChoice, Json, JsonObject
+from kronos.model import EndpointChoice, Json, JsonObject, WorkspaceRole
 
 _Title = Annotated[Text, Field(max_length=200)]
 
@@ -37,6 +38,57 @@ class WorkspaceCreate(Body):
         le=100_000,
         description="Deliveries under way at once, exactly; null: no limit.",
         examples=[50],
+    )
+    organization: Slug | None = Field(
+        default=None, description="The slug of the organization that it is of.", examples=[None]
+    )
+
+
+class OrganizationCreate(Body):
+    """An organization to be made."""
+
+    slug: Slug = Field(description="Its name in URLs; never changes.", examples=["umbrella"])
+    name: _Title | None = Field(
+        default=None, description="Its name for people; the slug by default.", examples=["Umbrella"]
+    )
+
+
+class OrganizationPatch(Body):
+    """The changes to an organization."""
+
+    name: _Title = Field(description="Its name for people.", examples=["Umbrella Ltd"])
+
+
+class KeyCreate(Body):
+    """A key of the workspace to be made."""
+
+    role: WorkspaceRole = Field(
+        description="viewer: reads; operator: jobs, executions, dead letters too; admin: everything in the workspace.",
+        examples=["operator"],
+    )
+    name: _Title | None = Field(default=None, description="What it is for.", examples=["ci"])
+    sees_payloads: bool | None = Field(
+        default=None,
+        description="Whether a viewer sees inputs, outputs, requests and responses; by default it does not. Others do.",
+        examples=[True],
+    )
+    expires_at: AnyTime | None = Field(
+        default=None,
+        description="From then on it does not work; null: until it is revoked.",
+        examples=["2999-01-01T00:00:00Z"],
+    )
+
+
+class KeyRotate(Body):
+    """How a key is replaced."""
+
+    overlap_seconds: int = Field(
+        default=0, ge=0, le=90 * 24 * 3600, description="How long the old one goes on working.", examples=[3600]
+    )
+    expires_at: AnyTime | None = Field(
+        default=None,
+        description="When the new one ends; by default it lives as long as the old one was to.",
+        examples=["2999-01-01T00:00:00Z"],
     )
 
 

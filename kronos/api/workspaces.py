@@ -13,7 +13,7 @@ from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import IfMatch, IfNoneMatch, Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
-from kronos.api.query_schemas import PageQuery
+from kronos.api.query_schemas import WorkspaceQuery
 from kronos.api.schemas import WorkspaceCreate, WorkspacePatch
 from kronos.model import Role, Workspace
 
@@ -32,16 +32,22 @@ _COPY = kind_of(Workspace, WorkspacePatch)
 async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate) -> Response:
     """Make a workspace."""
     workspace = await workspaces.create(
-        instance, slug=body.slug, name=body.name or body.slug, max_concurrency=body.max_concurrency
+        instance,
+        slug=body.slug,
+        name=body.name or body.slug,
+        max_concurrency=body.max_concurrency,
+        organization=body.organization,
     )
     return answer(workspace, 201, Location=call.path("workspaces", workspace.slug), ETag=etag(workspace.version))
 
 
 @router.get("", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[Workspace]}))
-async def list_workspaces(instance: Instance, query: Annotated[PageQuery, Query()]) -> Response:
+async def list_workspaces(instance: Instance, query: Annotated[WorkspaceQuery, Query()]) -> Response:
     """Workspaces, newest first."""
-    of = list_digest("workspaces", "", {})
-    rows = await workspaces.list_page(instance, limit=query.limit + 1, before=decoded(query.cursor, of))
+    of = list_digest("workspaces", "", {"organization": query.organization})
+    rows = await workspaces.list_page(
+        instance, organization=query.organization, limit=query.limit + 1, before=decoded(query.cursor, of)
+    )
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.workspace_id)))
 
 

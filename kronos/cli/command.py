@@ -40,6 +40,8 @@ class Api:
     client: Client
     workspace: str | None
     as_json: bool
+    root: str = "workspaces"
+    """What paths begin with."""
 
     def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> Json:
         """What is there, with these `fields`. Raises ClickException."""
@@ -120,7 +122,7 @@ class Api:
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2) if self.as_json else sentence)
 
     def _path(self, path: Sequence[str]) -> tuple[str, ...]:
-        return ("v1", "workspaces", *path) if self.workspace is None else ("v1", "workspaces", self.workspace, *path)
+        return ("v1", self.root, *path) if self.workspace is None else ("v1", self.root, self.workspace, *path)
 
 
 def command(

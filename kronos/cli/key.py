@@ -1,38 +1,206 @@
-"""`kronos key …`: the keys of the instance's administrator."""
+"""`kronos key …`: keys of a workspace over the API; with --instance those of the instance's administrator, in its
+database."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kronos import keys
 from kronos.cli.administrator import done, home_option, instance
+from kronos.cli.client import connect
+from kronos.cli.command import Api, given
+from kronos.model import Json, JsonObject
 
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
-_UNTIL = "Its users are refused within 10 s."
-
-_key_file = click.option(
-    "--key-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file.  [KRONOS_ADMIN_KEY_FILE, or the home's]",
-)
+_UNTIL = "Its users are refused within 2 s."
+_WHOSE = "whose key? Name a workspace (-w, KRONOS_WORKSPACE), or pass --instance on the server"
+_FIELDS = ("key_id", "public_id", "name", "role", "sees_payloads", "expires_at", "created_at", "created_by",
+           "last_used_at", "key")  # fmt: skip
+_COLUMNS = {"public_id": "PUBLIC ID", "name": "NAME", "role": "ROLE", "sees_payloads": "SEES PAYLOADS",
+            "expires_at": "EXPIRES", "last_used_at": "LAST USED", "created_at": "CREATED"}  # fmt: skip
 
 
 @click.group()
 def key() -> None:
-    """The keys of the instance's administrator. They are changed in the database, with the URL that `kronos migrate`
-    uses."""
+    """Keys of a workspace, or of the administrator.
+
+    With --instance they are changed in the database itself, on the server, with the URL that `kronos migrate` uses: a
+    lost key of the administrator is replaced there and only there.
+    """
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    """What each command has: whose keys, and how the API or the database is reached."""
+
+    @home_option
+    @click.option("--instance", "is_instance", is_flag=True, help="The administrator's keys, on the server.")
+    @click.option("--workspace", "-w", envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]")
+    @click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
+    @click.option("--url", help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]")
+    @click.option(
+        "--key-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="A file with an API key; with --instance the administrator's.  [KRONOS_API_KEY, KRONOS_ADMIN_KEY_FILE]",
+    )
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as click passes them
+        function(*arguments, **options)
+
+    return run
 
 
 @key.command("list")
-@home_option
-def list_keys(home: Path | None) -> None:
-    """List all keys by their public id. It says which work, and which file Kronos wrote them to. No secret is known
-    to anyone but its holder."""
+@_options
+def list_keys(is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
+    """List keys by their public id, newest first. No secret is known to anyone but its holder."""
+    if is_instance:
+        _list_instance(home, as_json=as_json)
+        return
+    api = _api(as_json=as_json, **where)
+    api.list(api.rows("keys"), _COLUMNS, empty="no key yet; make one: kronos key create --role operator")
+
+
+@key.command()
+@_options
+@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), help="What it may.")
+@click.option("--name", help="What it is for.")
+@click.option("--sees-payloads", is_flag=True, help="A viewer that sees inputs, outputs, requests, responses.")
+@click.option("--expires-at", help="When it ends, such as 2027-01-01T00:00:00Z.  [default: never]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file for it (mode 0600), in place of standard output.",
+)
+def create(
+    is_instance: bool,
+    home: Path | None,
+    out: Path | None,
+    as_json: bool,
+    role: str | None,
+    name: str | None,
+    sees_payloads: bool,
+    expires_at: str | None,
+    **where: Any,  # noqa: ANN401
+) -> None:
+    """A further key, which is shown once."""
+    if is_instance:
+        if role is not None or name is not None or sees_payloads or expires_at is not None:
+            raise click.UsageError("--instance makes a key that may everything: leave the other options out")
+        url, _ = instance(home)
+        made = done(lambda: keys.create(url, out))
+        click.echo(made if out is None else f"{out} holds the new key")
+        return
+    api = _api(as_json=as_json, **where)
+    if role is None:
+        raise click.UsageError("what may it? Pass --role viewer, operator or admin")
+    terms = given(role=role, name=name, sees_payloads=sees_payloads or None, expires_at=expires_at)
+    _show_once(api, lambda: api.send("POST", "keys", body=terms, fields=("key",)), out)
+
+
+@key.command()
+@_options
+@click.argument("which", metavar="[KEY]", required=False)
+@click.option("--overlap", type=click.IntRange(0), default=0, help="Seconds that the old one goes on.  [default: 0]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file for it (mode 0600), in place of standard output.",
+)
+def rotate(
+    which: str | None,
+    is_instance: bool,
+    home: Path | None,
+    key_file: Path | None,
+    overlap: int,
+    out: Path | None,
+    as_json: bool,
+    **where: Any,  # noqa: ANN401
+) -> None:
+    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file."""
+    if is_instance:
+        _rotate_instance(home, key_file)
+        return
+    api = _api(as_json=as_json, key_file=key_file, **where)
+    key_id = _found(api, which)
+    body = {"overlap_seconds": overlap}
+    _show_once(api, lambda: api.send("POST", "keys", key_id, "rotate", body=body, fields=("key",)), out)
+
+
+@key.command()
+@_options
+@click.argument("which", metavar="KEY")
+def revoke(which: str, is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
+    """End KEY.
+
+    It is named by its public id: what stands between kr_live_ and the next underscore.
+    """
+    if is_instance:
+        _revoke_instance(home, which)
+        return
+    api = _api(as_json=as_json, **where)
+    api.send("DELETE", "keys", _found(api, which))
+    api.say(f"{_public_id(which)} no longer works. {_UNTIL}")
+
+
+def _api(*, url: str | None, key_file: Path | None, workspace: str | None, as_json: bool) -> Api:
+    if not workspace:
+        raise click.UsageError(_WHOSE)
+    return Api(client=connect(url, key_file), workspace=workspace, as_json=as_json)
+
+
+def _found(api: Api, which: str | None) -> str:
+    """The id of the key that is named by its id, its public id, or whole. Raises ClickException."""
+    if which is None:
+        raise click.UsageError("which key? Name it by its public id: see `kronos key list`")
+    public_id = _public_id(which)
+    for each in api.rows("keys"):
+        if public_id in (each.get("key_id"), each.get("public_id")):
+            return str(each["key_id"])
+    raise click.ClickException(f"the workspace has no key with the public id {public_id!r}: see `kronos key list`")
+
+
+def _public_id(which: str) -> str:
+    whole = keys.parse(which)  # pasted as it is sent
+    return whole.public_id if whole is not None else which
+
+
+def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
+    """The new key, on standard output or in a file that must not exist; there it is not shown."""
+    if out is not None and out.exists():
+        raise click.ClickException(f"{out} exists: a key is not written over another")
+    made: JsonObject = make()
+    if out is not None:
+        done(lambda: keys.write_new(out, str(made["key"])))
+        made = {**made, "key": f"in {out}"}
+    api.show(made, _FIELDS)
+
+
+def _list_instance(home: Path | None, *, as_json: bool) -> None:
     url, _ = instance(home)
+    found = done(lambda: keys.stored(url))
+    if as_json:
+        import orjson  # here, so that the other forms do not load it
+
+        shown = [
+            {
+                "public_id": each.public_id,
+                "role": each.role,
+                "created_at": each.created_at,
+                "revoked_at": each.revoked_at,
+                "kept_in": each.kept_in,
+                "burnt_at": each.burnt_at,
+            }
+            for each in found
+        ]
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+        return
     rows = [("public id", "role", "created at", "revoked at", "kept in", "in a URL at")]
-    for each in done(lambda: keys.stored(url)):
+    for each in found:
         revoked_at = _shown(each.revoked_at)
         rows.append(
             (each.public_id, each.role, _shown(each.created_at), revoked_at, each.kept_in or "", _shown(each.burnt_at))
@@ -42,28 +210,10 @@ def list_keys(home: Path | None) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-@key.command()
-@home_option
-@click.option(
-    "--key-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file for it (mode 0600), in place of standard output.",
-)
-def create(home: Path | None, key_file: Path | None) -> None:
-    """A further key, which is shown once."""
-    url, _ = instance(home)
-    made = done(lambda: keys.create(url, key_file))
-    click.echo(made if key_file is None else f"{key_file} holds the new key")
-
-
-@key.command()
-@home_option
-@_key_file
-def rotate(home: Path | None, key_file: Path | None) -> None:
-    """Put a new key in the file, and revoke the one it held."""
+def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
     url, here = instance(home)
-    given = os.environ.get("KRONOS_ADMIN_KEY_FILE")
-    file = key_file or (here.admin_key_file if here else None) or (Path(given) if given else None)
+    from_environment = os.environ.get("KRONOS_ADMIN_KEY_FILE")
+    file = key_file or (here.admin_key_file if here else None) or (Path(from_environment) if from_environment else None)
     if file is None:
         raise click.ClickException(_NO_FILE)
     public_id, revoked = done(lambda: keys.rotate(url, file))
@@ -72,17 +222,12 @@ def rotate(home: Path | None, key_file: Path | None) -> None:
         click.echo(f"{each} no longer works. {_UNTIL}")
 
 
-@key.command()
-@click.argument("public_id")
-@home_option
-def revoke(home: Path | None, public_id: str) -> None:
-    """End the key PUBLIC_ID. That is what stands between kr_live_ and the next underscore. Safe to run again."""
+def _revoke_instance(home: Path | None, which: str) -> None:
     url, _ = instance(home)
-    whole = keys.parse(public_id)  # pasted as it is sent
-    stored, others = done(lambda: keys.revoke(url, whole.public_id if whole is not None else public_id))
+    stored, others = done(lambda: keys.revoke(url, _public_id(which)))
     click.echo(f"{stored.public_id} no longer works, since {_shown(stored.revoked_at)}. {_UNTIL}")
     if others == 0:
-        click.echo("No key of the administrator is left: `kronos key create` makes one.", err=True)
+        click.echo("No key of the administrator is left: `kronos key create --instance` makes one.", err=True)
 
 
 def _shown(at: datetime | None) -> str:

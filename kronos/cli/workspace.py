@@ -9,7 +9,7 @@ from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import NULL, Api, command, given
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
-           "max_concurrency", "in_flight")  # fmt: skip
+           "max_concurrency", "in_flight", "organization")  # fmt: skip
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
@@ -20,9 +20,14 @@ def workspace() -> None:
 
 @command(workspace, in_workspace=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def ls(api: Api, limit: int) -> None:
+@click.option("--organization", help="Those of this one, by its slug.")
+def ls(api: Api, limit: int, organization: str | None) -> None:
     """List workspaces, newest first."""
-    api.list(api.rows(limit=limit), _COLUMNS, empty="no workspace yet; make one: kronos workspace create acme")
+    api.list(
+        api.rows(limit=limit, organization=organization),
+        _COLUMNS,
+        empty="no workspace yet; make one: kronos workspace create acme",
+    )
 
 
 @command(workspace, in_workspace=False)
@@ -36,9 +41,11 @@ def get(api: Api, slug: str) -> None:
 @click.argument("slug")
 @click.option("--name", help="Its name for people.  [default: the slug]")
 @click.option("--max-concurrency", type=int, help="Deliveries under way at once.  [default: no limit]")
-def create(api: Api, slug: str, name: str | None, max_concurrency: int | None) -> None:
+@click.option("--organization", help="Whom it is of: a slug.  [default: nobody]")
+def create(api: Api, slug: str, name: str | None, max_concurrency: int | None, organization: str | None) -> None:
     """Make the workspace SLUG, its name in URLs."""
-    api.show(api.send("POST", body=given(slug=slug, name=name, max_concurrency=max_concurrency)), _FIELDS)
+    body = given(slug=slug, name=name, max_concurrency=max_concurrency, organization=organization)
+    api.show(api.send("POST", body=body), _FIELDS)
 
 
 @command(workspace, in_workspace=False)

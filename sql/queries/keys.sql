@@ -1,14 +1,57 @@
 -- name: find_key
 -- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown, revoked or
 -- expired, or its workspace was deleted.
-select key.key_id, key.secret_sha256, key.role, key.sees_payloads, key.workspace_id, key.workspace,
-       key.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+select key.key_id, key.role, key.sees_payloads, key.workspace_id, key.workspace, key.valid_seconds,
+       key.secret_sha256, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
   from kronos.find_key(%(public_id)s) as key
  cross join lateral kronos.take_requests(key.key_id, key.secret_sha256 = %(digest)s, %(wanted)s) as taken;
 
 -- name: update_burnt
 -- That a key stood in a URL, where it is one. One row, whether it is or not.
 select true as is_noted from kronos.burn_api_key(%(public_id)s, %(digest)s);
+
+-- name: list_known_keys
+-- Those of %(key_ids)s that still work.
+select key_id, role, sees_payloads, workspace_id, workspace, valid_seconds
+  from kronos.known_keys(%(key_ids)s::uuid[]);
+
+-- name: update_last_use
+-- One row.
+select kronos.note_use(%(key_ids)s::uuid[]) as noted;
+
+-- name: insert_workspace_key
+-- No row: the workspace has as many as it may, or the key would never work.
+select key_id, public_id, name, role, sees_payloads, created_at, created_by, expires_at, last_used_at
+  from kronos.make_key(%(public_id)s, %(digest)s, %(role)s, %(sees_payloads)s, %(name)s, %(expires_at)s,
+                       %(created_by)s) as made
+ where made.workspace_id = kronos.current_workspace_id();
+
+-- name: get_expiry
+-- One row.
+select %(expires_at)s::timestamptz <= kronos.clock() as is_over;
+
+-- name: list_workspace_keys
+select key_id, public_id, name, role, sees_payloads, created_at, created_by, expires_at, last_used_at
+  from kronos.workspace_keys() as key
+ where key.workspace_id = kronos.current_workspace_id()
+   and (created_at, key_id)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+               else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+               else %(before_id)s::uuid end)
+ order by created_at desc, key_id desc
+ limit %(limit)s;
+
+-- name: replace_workspace_key
+-- No row: there is none that works.
+select key_id, public_id, name, role, sees_payloads, created_at, created_by, expires_at, last_used_at
+  from kronos.rotate_key(%(key_id)s, %(public_id)s, %(digest)s, %(overlap)s, %(expires_at)s,
+                         %(created_by)s) as made
+ where made.workspace_id = kronos.current_workspace_id();
+
+-- name: delete_workspace_key
+-- One row: whether there is one.
+select kronos.revoke_workspace_key(%(key_id)s) as is_revoked where kronos.current_workspace_id() is not null;
 
 -- name: insert_key
 -- The administrator's. No row: its public id is known.

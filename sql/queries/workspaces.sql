@@ -10,18 +10,23 @@ select set_config('kronos.instance_admin', 'on', true) as instance_admin;
 
 -- name: insert_workspace
 -- No row: the slug is taken.
-insert into kronos.workspaces (slug, name, max_concurrency)
-values (%(slug)s, %(name)s, %(max_concurrency)s)
+insert into kronos.workspaces (slug, name, max_concurrency, organization_id)
+values (%(slug)s, %(name)s, %(max_concurrency)s,
+        (select organization_id from kronos.organizations where slug = %(organization)s))
     on conflict (slug) where status <> 'DELETED' do nothing
 returning workspace_id, slug, name, status, version, created_at, suspended_at, 0 as jobs_left,
-          max_concurrency, case when max_concurrency is not null then 0 end as in_flight;
+          max_concurrency, case when max_concurrency is not null then 0 end as in_flight,
+          %(organization)s::text as organization;
 
 -- name: get_workspace
 select workspace_id, slug, name, status, version, created_at, suspended_at,
        kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
        (select gate.in_flight
           from kronos.workspace_gate as gate
-         where gate.workspace_id = workspaces.workspace_id) as in_flight
+         where gate.workspace_id = workspaces.workspace_id) as in_flight,
+       (select organization.slug
+          from kronos.organizations as organization
+         where organization.organization_id = workspaces.organization_id) as organization
   from kronos.workspaces
  where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found);
 
@@ -30,9 +35,14 @@ select workspace_id, slug, name, status, version, created_at, suspended_at,
        kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
        (select gate.in_flight
           from kronos.workspace_gate as gate
-         where gate.workspace_id = workspaces.workspace_id) as in_flight
+         where gate.workspace_id = workspaces.workspace_id) as in_flight,
+       (select organization.slug
+          from kronos.organizations as organization
+         where organization.organization_id = workspaces.organization_id) as organization
   from kronos.workspaces
  where status <> 'DELETED'
+   and (%(organization)s::text is null
+        or organization_id = (select organization_id from kronos.organizations where slug = %(organization)s))
    and (created_at, workspace_id)
        < (case when %(before_created_at)s::timestamptz is null then 'infinity'
                else %(before_created_at)s::timestamptz end,
@@ -59,7 +69,10 @@ returning workspace_id, slug, name, status, version, created_at, suspended_at,
           case when max_concurrency is not null      -- its gate comes after this
                then coalesce((select gate.in_flight
                                 from kronos.workspace_gate as gate
-                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight,
+          (select organization.slug
+             from kronos.organizations as organization
+            where organization.organization_id = workspaces.organization_id) as organization;
 
 -- name: rename_workspace
 -- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
@@ -80,7 +93,10 @@ returning workspace_id, slug, name, status, version, created_at, suspended_at,
           case when max_concurrency is not null      -- its gate comes after this
                then coalesce((select gate.in_flight
                                 from kronos.workspace_gate as gate
-                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight;
+                               where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight,
+          (select organization.slug
+             from kronos.organizations as organization
+            where organization.organization_id = workspaces.organization_id) as organization;
 
 -- name: match_workspace
 -- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in

@@ -9,17 +9,24 @@ create table kronos.workspaces (
     deleted_at    timestamptz,
     version       integer     not null default 1,    -- counts the changes, for If-Match
     max_concurrency integer,                         -- deliveries under way at once; null: no limit
+    organization_id uuid,
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),
     constraint workspaces_suspended_is_told check (status <> 'SUSPENDED' or suspended_at is not null),
     constraint workspaces_deleted_is_told   check ((status = 'DELETED') = (deleted_at is not null)),
-    constraint workspaces_limit_bounded     check (max_concurrency between 1 and 100000)
+    constraint workspaces_limit_bounded     check (max_concurrency between 1 and 100000),
+    constraint workspaces_organization_fkey foreign key (organization_id)
+        references kronos.organizations (organization_id)
 );
 -- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';
 -- Serves list_workspaces.
 create index workspaces_newest on kronos.workspaces (created_at desc, workspace_id desc);
+-- The same of an organization's.
+create index workspaces_of_organization
+    on kronos.workspaces (organization_id, created_at desc, workspace_id desc)
+    where organization_id is not null;
 
 -- A row only where a workspace has a max_concurrency (limit_workspace): the mutex of its claims, and the sum
 -- of in_flight of its endpoints' gates (count_in_workspaces).

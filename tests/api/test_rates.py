@@ -67,13 +67,13 @@ async def test_processes_together_serve_what_the_key_may_and_not_one_more(
 
 
 async def test_one_process_loses_no_request_and_a_new_minute_begins_anew(pool: Pool, superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock, began = Clock(superuser), datetime(2026, 1, 1, tzinfo=UTC)
+    clock.stand(began)
     key, keys = make_key(superuser, 50), Keys(pool)
     assert await served(keys, key, 200) == 50
-    other = Keys(pool)  # which has not seen that the minute is used up
-    clock.step(timedelta(seconds=59))
-    assert await served(other, key, 10) == 0
-    clock.step(timedelta(seconds=1))
+    clock.stand(began + timedelta(seconds=59))
+    assert await served(Keys(pool), key, 10) == 0  # another process, which has not seen that the minute is used up
+    clock.stand(began + timedelta(seconds=60))
     assert await served(Keys(pool), key, 200) == 50
 
 

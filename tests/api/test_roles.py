@@ -1,8 +1,6 @@
 """What keys of each role may do, route by route, and what they see."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -10,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from conftest import make_workspace
+from conftest import holding, make_workspace
 from factory import add_key
 
 ROLES = ("viewer", "operator", "admin", "instance_admin")
@@ -64,6 +62,10 @@ LEAST = {
         f"POST {_W}/executions/{{e}}/retry",
     },
     "admin": {
+        f"GET {_W}/keys",
+        f"POST {_W}/keys",
+        f"DELETE {_W}/keys/{{key_id}}",
+        f"POST {_W}/keys/{{key_id}}/rotate",
         f"PATCH {_W}",
         f"DELETE {_W}",
         f"PUT {_W}/retention",
@@ -85,6 +87,10 @@ LEAST = {
         f"DELETE {_W}/secrets/{{name}}",
     },
     "instance_admin": {
+        "POST /v1/organizations",
+        "GET /v1/organizations",
+        "GET /v1/organizations/{org}",
+        "PATCH /v1/organizations/{org}",
         "POST /v1/workspaces",
         "GET /v1/workspaces",
         "GET /v1/system/status",
@@ -93,13 +99,6 @@ LEAST = {
 }
 """The least role of each operation that needs a key. A new one is written down here."""
 _ABSENT = str(uuid.UUID(int=7))
-
-
-@contextmanager
-def holding(api: httpx.Client, key: str) -> Iterator[httpx.Client]:
-    """A client with this key."""
-    with httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client:
-        yield client
 
 
 def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> httpx.Response:

@@ -109,10 +109,11 @@ class Theirs:
         )
         begun = client.post(f"{base}/dead-letters/redrive", json={"error_type": "none"})
         self.operation_id = begun.raise_for_status().json()["operation_id"]
+        self.key_id = client.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
-        names["o"] = self.operation_id
+        names |= {"o": self.operation_id, "key_id": self.key_id}
         return path.format_map(names)
 
 
@@ -218,6 +219,13 @@ _NEEDS_NONE = {
     "schedules.preview_schedule": "a text alone",
     "keys.find_key": "a key says which workspace, not the other way round",
     "keys.update_burnt": "a key's, whoever it is for",
+    "keys.list_known_keys": "so do keys that were found",
+    "keys.update_last_use": "so do keys that were found",
+    "keys.get_expiry": "an instant alone",
+    **{
+        f"organizations.{name}": "the instance administrator's"
+        for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")
+    },
     "readiness.get_readiness": "the instance's",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},

@@ -1,6 +1,7 @@
 """kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why
 not."""
 
+import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,8 @@ def run(database_url: str, key_file: Path) -> Run:
 
     def invoke(*arguments: str) -> Result:
         env = {"KRONOS_DATABASE_URL": database_url, "KRONOS_ADMIN_KEY_FILE": str(key_file)}
-        return CliRunner().invoke(main, ["key", *arguments], env=env, catch_exceptions=False)
+        command, *rest = arguments
+        return CliRunner().invoke(main, ["key", command, "--instance", *rest], env=env, catch_exceptions=False)
 
     return invoke
 
@@ -95,7 +97,7 @@ def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path,
     keys.ensure_admin_key(database_url, key_file)
     revoked = run("revoke", held_by(key_file).public_id)
     assert (revoked.exit_code, "no longer works, since" in revoked.stdout) == (0, True)
-    assert "No key of the administrator is left: `kronos key create` makes one." in revoked.stderr
+    assert "No key of the administrator is left: `kronos key create --instance` makes one." in revoked.stderr
     for refused in (lambda: keys.ensure_admin_key(database_url, key_file), lambda: keys.rotate(database_url, key_file)):
         with pytest.raises(errors.KeyRefused, match=r"was revoked at .* a new key is made then"):
             refused()
@@ -111,7 +113,7 @@ def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
     assert rotated.exit_code == 0
     assert rotated.stdout.splitlines() == [
         f"{key_file} holds the new key {new.public_id}",
-        f"{old.public_id} no longer works. Its users are refused within 10 s.",
+        f"{old.public_id} no longer works. Its users are refused within 2 s.",
     ]
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
@@ -145,9 +147,9 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     keys.ensure_admin_key(database_url, key_file)
     shown = keys.parse(run("create").stdout.strip())
     assert shown is not None
-    in_file = run("create", "--key-file", str(tmp_path / "second.key"))
+    in_file = run("create", "--out", str(tmp_path / "second.key"))
     assert in_file.stdout == f"{tmp_path / 'second.key'} holds the new key\n"
-    again = run("create", "--key-file", str(tmp_path / "second.key"))
+    again = run("create", "--out", str(tmp_path / "second.key"))
     assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
     assert run("revoke", shown.public_id).exit_code == run("revoke", shown.public_id).exit_code == 0
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
@@ -168,10 +170,14 @@ def test_revoke_takes_a_whole_key_and_knows_what_is_none(
 
 def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> None:
     created = (
-        CliRunner().invoke(main, ["key", "create"], env={"KRONOS_DATABASE_URL": own_api.database_url}).stdout.strip()
+        CliRunner()
+        .invoke(main, ["key", "create", "--instance"], env={"KRONOS_DATABASE_URL": own_api.database_url})
+        .stdout.strip()
     )
     with httpx.Client(base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}) as client:
-        CliRunner().invoke(main, ["key", "revoke", created], env={"KRONOS_DATABASE_URL": own_api.database_url})
+        CliRunner().invoke(
+            main, ["key", "revoke", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
+        )
         refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert own_api.client.get("/v1/workspaces").status_code == 200
@@ -198,7 +204,72 @@ def test_a_database_that_is_not_this_releases_or_not_ours_is_a_sentence(
 
 def test_a_server_that_cannot_be_reached_is_named() -> None:
     answer = CliRunner().invoke(
-        main, ["key", "list"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"}
+        main, ["key", "list", "--instance"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"}
     )
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert "nothing listens at 127.0.0.1:1" in answer.stderr
+
+
+@pytest.fixture
+def run_over_http(own_api: Api, own_workspace: str) -> Run:
+    def invoke(*arguments: str, key: str | None = None) -> Result:
+        env = {
+            "KRONOS_URL": str(own_api.client.base_url),
+            "KRONOS_API_KEY": key or own_api.key,
+            "KRONOS_WORKSPACE": own_workspace,
+        }
+        return CliRunner().invoke(main, arguments, env=env, catch_exceptions=False)
+
+    return invoke
+
+
+def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
+    run_over_http: Run, own_workspace: str, tmp_path: Path
+) -> None:
+    made = run_over_http("key", "create", "--role", "admin", "--name", "ci", "--json")
+    first = json.loads(made.stdout)
+    keys_of = ("key", "list", "--json")
+    assert [each["public_id"] for each in json.loads(run_over_http(*keys_of, key=first["key"]).stdout)] == [
+        first["public_id"]
+    ]
+    file = tmp_path / "ci.key"
+    rotated = run_over_http("key", "rotate", first["public_id"], "--overlap", "60", "--out", str(file))
+    second = held_by(file)
+    assert (rotated.exit_code, stat.S_IMODE(file.stat().st_mode)) == (0, 0o600)
+    assert file.read_text().strip() not in rotated.output
+    again = run_over_http("key", "rotate", first["public_id"], "--out", str(file))
+    assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
+    table = run_over_http("key", "list").stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == [second.public_id, first["public_id"]]
+    revoked = run_over_http("key", "revoke", file.read_text().strip())
+    assert revoked.stdout == f"{second.public_id} no longer works. Its users are refused within 2 s.\n"
+    unknown = run_over_http("key", "revoke", second.public_id)
+    assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (1, True)
+    viewer = json.loads(run_over_http("key", "create", "--role", "viewer", "--json").stdout)
+    refused = run_over_http("key", "list", key=viewer["key"])
+    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list"], "whose key? Name a workspace (-w, KRONOS_WORKSPACE), or pass --instance on the server"),
+        (["create", "-w", "acme", "--url", "http://127.0.0.1:1"], "what may it? Pass --role"),
+        (["create", "--instance", "--role", "admin"], "leave the other options out"),
+        (["rotate", "-w", "acme", "--url", "http://127.0.0.1:1"], "which key? Name it by its public id"),
+    ],
+)
+def test_what_is_left_open_is_asked_for(arguments: list[str], said: str) -> None:
+    answer = CliRunner().invoke(main, ["key", *arguments], env={"KRONOS_API_KEY": "kr_live_a_b", "KRONOS_URL": ""})
+    assert (answer.exit_code, said in answer.stderr) == (2, True), answer.output
+
+
+def test_organizations_over_http(run_over_http: Run) -> None:
+    assert run_over_http("organization", "create", "umbrella", "--json").exit_code == 0
+    assert run_over_http("organization", "edit", "umbrella", "--name", "Umbrella").exit_code == 0
+    assert "Umbrella" in run_over_http("organization", "ls").stdout
+    made = run_over_http("workspace", "create", "of-umbrella", "--organization", "umbrella", "--json")
+    assert json.loads(made.stdout)["organization"] == "umbrella"
+    listed = json.loads(run_over_http("workspace", "ls", "--organization", "umbrella", "--json").stdout)
+    assert [each["slug"] for each in listed] == ["of-umbrella"]
+    assert "umbrella" in run_over_http("organization", "get", "umbrella").stdout

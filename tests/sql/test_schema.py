@@ -14,6 +14,7 @@ from sql_factory import Connection, make_cron_job, records, values
 # In an order in which each finds what it refers to.
 _SCHEMA = (
     "types",
+    "organizations",
     "workspaces",
     "api_keys",
     "request_rates",
@@ -119,7 +120,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 40
+    assert len(tables) == 41
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 
@@ -154,7 +155,8 @@ def test_each_reference_between_rows_of_tenants_holds_the_workspace(shared: Conn
         """
         select distinct pg_get_constraintdef(oid)
           from pg_constraint
-         where connamespace = 'kronos'::regnamespace and contype = 'f' and confrelid <> 'kronos.workspaces'::regclass
+         where connamespace = 'kronos'::regnamespace and contype = 'f'
+           and confrelid <> all (array['kronos.workspaces', 'kronos.organizations']::regclass[])
         """,
     )
     assert len(references) >= 4

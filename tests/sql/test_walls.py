@@ -56,6 +56,7 @@ _MAY = {
     "late_days": {"kronos_api": "s"},
     "made_objects": {},
     "operations": {"kronos_api": "siu"},
+    "organizations": {"kronos_api": "siu"},
     "pointers": {"kronos_api": "siud"},
     "pointers_floor": {},
     "request_limit": {},
@@ -72,8 +73,8 @@ _MAY = {
     "zones": {"kronos_api": "s"},
 }
 """What each role may do at all. Which rows that reaches, row level security says."""
-_OF_NOBODY = {"zones"}
-"""Tables of no workspace that the API may read."""
+_OF_NOBODY = {"zones", "organizations"}
+"""Tables of no workspace that the API may reach."""
 _VERBS = {"s": "select", "i": "insert", "u": "update", "d": "delete"}
 
 

@@ -1,0 +1,87 @@
+"""Routes of a workspace's keys. Those of the instance are made on its server alone (kronos key)."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Body, Query
+from starlette.responses import Response
+
+from kronos import errors, workspace_keys
+from kronos.api.call import Call, answer
+from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.dependencies import KeyId, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Router
+from kronos.api.query_schemas import PageQuery
+from kronos.api.schemas import KeyCreate, KeyRotate
+from kronos.model import Role, WorkspaceKey
+from kronos.workspace_keys import KeyTerms, NewKey
+
+router = Router("/v1/workspaces/{w}/keys", tags=["keys"])
+_ABSENT = (errors.WorkspaceNotFound, errors.KeyNotFound)
+
+
+@router.post(
+    "",
+    needs=Role.ADMIN,
+    status_code=201,
+    responses=answers({201: NewKey})
+    | problems(errors.WorkspaceNotFound, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def create_key(call: Call, view: View, body: KeyCreate) -> Response:
+    """Make a key of the workspace. `key` is shown now and never again."""
+    terms = KeyTerms(role=body.role, name=body.name, sees_payloads=_sees_payloads(body), expires_at=body.expires_at)
+    return _shown_once(await workspace_keys.create(view, terms, created_by=call.caller.actor))
+
+
+@router.get("", needs=Role.ADMIN, responses=answers({200: Page[WorkspaceKey]}) | problems(errors.WorkspaceNotFound))
+async def list_keys(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+    """The workspace's keys that were not revoked, newest first, without their secrets."""
+    of = list_digest("keys", view.workspace, {})
+    rows = await workspace_keys.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.key_id)))
+
+
+@router.delete("/{key_id}", needs=Role.ADMIN, status_code=204, responses=answers({204: None}) | problems(*_ABSENT))
+async def revoke_key(view: View, key_id: KeyId) -> Response:
+    """End a key: within 2 s no process takes it."""
+    await workspace_keys.revoke(view, key_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{key_id}/rotate",
+    needs=Role.ADMIN,
+    status_code=201,
+    responses=answers({201: NewKey}) | problems(*_ABSENT, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def rotate_key(
+    call: Call, view: View, key_id: KeyId, body: Annotated[KeyRotate, Body(default_factory=KeyRotate)]
+) -> Response:
+    """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown now and never
+    again."""
+    made = await workspace_keys.rotate(
+        view,
+        key_id,
+        overlap=timedelta(seconds=body.overlap_seconds),
+        expires_at=body.expires_at,
+        created_by=call.caller.actor,
+    )
+    return _shown_once(made)
+
+
+def _sees_payloads(body: KeyCreate) -> bool:
+    """As it was asked for; by default a viewer does not. Raises Unprocessable."""
+    if body.sees_payloads is None:
+        return body.role != "viewer"
+    if body.role != "viewer" and not body.sees_payloads:
+        detail = f"an {body.role} sees payloads"
+        hint = "Leave it out, or make the role viewer."
+        raise errors.Unprocessable.of(errors.Fault(pointer="/sees_payloads", detail=detail, hint=hint))
+    return body.sees_payloads
+
+
+def _shown_once(made: NewKey) -> Response:
+    response = answer(made, 201)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,55 @@
+"""`kronos organization …`: organizations over the API."""
+
+from dataclasses import replace
+
+import click
+
+from kronos.cli.command import Api, command, given
+
+_FIELDS = ("slug", "name", "version", "organization_id", "created_at")
+_COLUMNS = {"slug": "SLUG", "name": "NAME", "created_at": "CREATED"}
+
+
+@click.group()
+def organization() -> None:
+    """Organizations: whom workspaces are of."""
+
+
+@command(organization, in_workspace=False)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, limit: int) -> None:
+    """List organizations, newest first."""
+    empty = "no organization yet; make one: kronos organization create umbrella"
+    api = _of_instance(api)
+    api.list(api.rows(limit=limit), _COLUMNS, empty=empty)
+
+
+@command(organization, in_workspace=False)
+@click.argument("slug")
+def get(api: Api, slug: str) -> None:
+    """Show one organization."""
+    api.show(_of_instance(api).get(slug), _FIELDS)
+
+
+@command(organization, in_workspace=False)
+@click.argument("slug")
+@click.option("--name", help="Its name for people.  [default: the slug]")
+def create(api: Api, slug: str, name: str | None) -> None:
+    """Make the organization SLUG, its name in URLs."""
+    api.show(_of_instance(api).send("POST", body=given(slug=slug, name=name)), _FIELDS)
+
+
+@command(organization, in_workspace=False)
+@click.argument("slug")
+@click.option("--name", required=True, help="Its name for people.")
+def edit(api: Api, slug: str, name: str) -> None:
+    """Rename an organization."""
+    api.show(_of_instance(api).send("PATCH", slug, body={"name": name}), _FIELDS)
+
+
+# As many would write it.
+organization.add_command(organization.commands["ls"], "list")
+
+
+def _of_instance(api: Api) -> Api:
+    return replace(api, root="organizations")

@@ -1,0 +1,128 @@
+"""What can be done to a workspace's keys: made, listed, rotated, revoked. No secret is kept, nor shown twice."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kronos import errors, keys
+from kronos.database import WorkspaceView
+from kronos.errors import Fault
+from kronos.model import WorkspaceKey, WorkspaceRole
+from kronos.sql import statement
+
+MOST = 1000
+"""Keys of a workspace that work at a time (kronos.make_key)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey(WorkspaceKey):
+    """A key as it is shown once, to the one who made it."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTerms:
+    """What a key is to be."""
+
+    role: WorkspaceRole
+    name: str | None
+    sees_payloads: bool
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryJudged:
+    """Whether an instant lies in the past."""
+
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Whether there is such a key."""
+
+    is_revoked: bool
+
+
+_INSERT = statement("keys.insert_workspace_key", WorkspaceKey)
+_JUDGE = statement("keys.get_expiry", ExpiryJudged)
+_LIST = statement("keys.list_workspace_keys", WorkspaceKey)
+_ROTATE = statement("keys.replace_workspace_key", WorkspaceKey)
+_REVOKE = statement("keys.delete_workspace_key", Revocation)
+
+
+async def create(view: WorkspaceView, terms: KeyTerms, *, created_by: str) -> NewKey:
+    """A new key. Raises WorkspaceNotFound, Unprocessable, Conflict where there are too many."""
+    text, given = keys.new()
+    params = {
+        "public_id": given.public_id,
+        "digest": given.digest,
+        "role": terms.role,
+        "name": terms.name,
+        "sees_payloads": terms.sees_payloads,
+        "expires_at": terms.expires_at,
+        "created_by": created_by,
+    }
+    made = await view.one_or_none(_INSERT, params)
+    if made is not None:
+        return _shown_once(made, text)
+    await _require_ahead(view, terms.expires_at)
+    raise errors.Conflict(f"the workspace has {MOST} keys that work: revoke those that nobody uses")
+
+
+async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[WorkspaceKey]:
+    """Up to `limit` keys that were not revoked, newest first, after the position `before`."""
+    created_at, key_id = before or (None, None)
+    return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": key_id})
+
+
+async def rotate(
+    view: WorkspaceView, key_id: UUID, *, overlap: timedelta, expires_at: datetime | None, created_by: str
+) -> NewKey:
+    """A new key in the place of one that works, which ends after the overlap. Raises WorkspaceNotFound, KeyNotFound,
+    Unprocessable."""
+    await _require_ahead(view, expires_at)
+    text, given = keys.new()
+    params = {
+        "key_id": key_id,
+        "public_id": given.public_id,
+        "digest": given.digest,
+        "overlap": overlap,
+        "expires_at": expires_at,
+        "created_by": created_by,
+    }
+    if (made := await view.one_or_none(_ROTATE, params)) is None:
+        raise errors.KeyNotFound(f"no key {key_id} that works")
+    return _shown_once(made, text)
+
+
+async def revoke(view: WorkspaceView, key_id: UUID) -> None:
+    """End a key. Safe to repeat. Raises WorkspaceNotFound, KeyNotFound."""
+    (revocation,) = await view.rows(_REVOKE, {"key_id": key_id})
+    if not revocation.is_revoked:
+        raise errors.KeyNotFound(f"no key {key_id}")
+
+
+def _shown_once(made: WorkspaceKey, text: str) -> NewKey:
+    return NewKey(
+        key_id=made.key_id,
+        public_id=made.public_id,
+        name=made.name,
+        role=made.role,
+        sees_payloads=made.sees_payloads,
+        created_at=made.created_at,
+        created_by=made.created_by,
+        expires_at=made.expires_at,
+        last_used_at=made.last_used_at,
+        key=text,
+    )
+
+
+async def _require_ahead(view: WorkspaceView, expires_at: datetime | None) -> None:
+    if expires_at is None:
+        return
+    (judged,) = await view.rows(_JUDGE, {"expires_at": expires_at})
+    if judged.is_over:
+        fault = Fault(pointer="/expires_at", detail="it lies in the past", hint="Give an instant that is to come.")
+        raise errors.Unprocessable.of(fault)
