@@ -38,6 +38,7 @@ Seen = TypeVar("Seen")
 Made = TypeVar("Made")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
+_MOST_DEADLOCKS = 4
 _PROOF_SECONDS = 10.0
 PAGE_BYTES = 1024 * 1024
 """Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever
@@ -312,9 +313,17 @@ class Pool(AsyncConnectionPool[Connection]):
         nowhere else.
 
         Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused
-        to write. Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell,
-        KronosError.
+        to write; and up to four times where it was rolled back because several waited for each other. Raises
+        DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell, KronosError.
         """
+        for _ in range(_MOST_DEADLOCKS):
+            try:
+                return await self._run_twice(work, writes, is_read=is_read)
+            except errors.Deadlocked as error:
+                _log.debug("a write is sent again: %s", error.detail)
+        return await self._run_twice(work, writes, is_read=is_read)
+
+    async def _run_twice(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool) -> Made:
         try:
             return await self._run(work, writes)
         except errors.ConnectionLost as error:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -376,6 +377,11 @@ class JobTrigger(Body):
 
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
     priority: _Priority | None = Field(default=None, description="In place of the job's own.", examples=[5])
+    deadline_seconds: _Deadline | None = Field(
+        default=None,
+        description="In place of the job's own: what was not delivered so long after now is not sent any more.",
+        examples=[600],
+    )
 
 
 class ExecutionRetry(Body):
@@ -533,6 +539,11 @@ class ExecutionQuery(JobExecutionQuery):
 
     job: str | None = Field(
         default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+    caused_by: UUID | None = Field(
+        default=None,
+        description="Set off by the ends of this execution: its callbacks.",
+        examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
     )
 
 

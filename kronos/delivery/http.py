@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +16,7 @@ from uuid import UUID
 from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
 from kronos.delivery.connections import Connections, Origin
-from kronos.delivery.egress import EgressPolicy, Resolver, check_url
+from kronos.delivery.egress import CheckedUrls, EgressPolicy, Resolver
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.failures import name_of
 from kronos.delivery.headers import check_headers
@@ -29,7 +28,6 @@ from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
 
 MAX_BODY_BYTES = 1024 * 1024
-_MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
 _CANCELLED = "the delivery was cancelled"
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
@@ -77,11 +75,11 @@ class HttpTransport:
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         ca_file: Path | None = None,
+        most_idle: int = 256,
     ) -> None:
+        self._most_idle = most_idle
         self._policy = policy
-        # Most deliveries go to a URL that was judged before; judging one takes 40 us. Long ones, with a value in them,
-        # mostly do not.
-        self._checked_before = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
+        self._urls = CheckedUrls(policy)
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._ca_file = ca_file
@@ -92,7 +90,9 @@ class HttpTransport:
 
     async def __aenter__(self) -> Self:
         trust = Trust(self._ca_file, self._ssl_context)
-        self._connections = Connections(self._policy, self._resolver or SystemResolver(), trust)
+        self._connections = Connections(
+            self._policy, self._resolver or SystemResolver(), trust, most_idle=self._most_idle
+        )
         return self
 
     async def __aexit__(
@@ -112,9 +112,7 @@ class HttpTransport:
     def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
         """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
         try:
-            destination = (
-                self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
-            )
+            destination = self._urls.check(url)
             check_headers(headers)
         except Refused as refused:
             return Undeliverable(refused, method, url, headers)
