@@ -138,6 +138,35 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(
     assert said == []
 
 
+_SOMETIMES = """
+create sequence public.tries;
+create function public.sometimes(p_tries integer, p_sqlstate text) returns integer language plpgsql as $$
+begin
+    if nextval('public.tries') < p_tries then
+        raise '%', p_sqlstate using errcode = p_sqlstate;
+    end if;
+    return currval('public.tries');
+end
+$$
+"""
+
+
+async def test_a_write_that_was_rolled_back_because_several_waited_for_each_other_is_sent_again(
+    superuser: Connection, database_url: str
+) -> None:
+    superuser.execute(_SOMETIMES)
+    ask = Statement(name="jobs.test", text="select public.sometimes(%(tries)s, %(sqlstate)s) as pid", row=_Pid)
+    async with database.Pool(database_url, size=1) as pool:
+        view = database.InstanceView(pool)
+        assert await view.rows(ask, {"tries": 5, "sqlstate": "40P01"}) == [_Pid(pid=5)]
+        with pytest.raises(errors.Deadlocked):
+            await view.rows(ask, {"tries": 11, "sqlstate": "40P01"})
+        assert await view.rows(ask, {"tries": 11, "sqlstate": "40P01"}) == [_Pid(pid=11)]
+        with pytest.raises(errors.DatabaseUnavailable):
+            await view.rows(ask, {"tries": 13, "sqlstate": "55P03"})
+        assert await view.rows(ask, {"tries": 13, "sqlstate": "55P03"}) == [_Pid(pid=13)]
+
+
 _RAISED = {
     "55P03": False,  # somebody else's lock
     "40P01": False,
