@@ -140,6 +140,7 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(
 
 _SOMETIMES = """
 create sequence public.tries;
+grant usage on sequence public.tries to public;
 create function public.sometimes(p_tries integer, p_sqlstate text) returns integer language plpgsql as $$
 begin
     if nextval('public.tries') < p_tries then

@@ -154,7 +154,7 @@ async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start:
     assert (failed.status_code, failed.json()["execution"]["status"], len(broken.requests)) == (200, "FAILED", 1)
     assert failed.json()["attempt"]["response"]["status"] == 500
     assert "FAILED after" in worker.log
-    assert '(http_status: "the endpoint answered 500"), FAILED' in worker.log
+    assert '(http_status: "the endpoint answered 500, expected 200 to 299"), FAILED' in worker.log
     assert client.get(f"{base}/dead-letters").json()["data"] == []  # nobody wants a test to be sent again
 
 
