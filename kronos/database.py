@@ -319,7 +319,9 @@ class Pool(AsyncConnectionPool[Connection]):
         for _ in range(_MOST_DEADLOCKS):
             try:
                 return await self._run_twice(work, writes, is_read=is_read)
-            except errors.Deadlocked as error:
+            except errors.KronosError as error:
+                if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                    raise
                 _log.debug("a write is sent again: %s", error.detail)
         return await self._run_twice(work, writes, is_read=is_read)
 

@@ -21,7 +21,6 @@ KronosError                        500  internal_error          we did not fores
 │   │   ├── SessionRefused              a connection that is not who or how it must be; no process starts with one
 │   │   ├── Unconnected                 no connection could be made: nothing was sent
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
-│   │   ├── Deadlocked                  it and others waited for each other, and it was rolled back
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
 │   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
 │   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
@@ -278,10 +277,6 @@ class ReadOnly(DatabaseUnavailable):
     way."""
 
 
-class Deadlocked(DatabaseUnavailable):
-    """It and others waited for each other's locks, and PostgreSQL chose to roll it back: nothing was done."""
-
-
 class ConnectionLost(DatabaseUnavailable):
     """The connection died after the statement was sent: what was asked for may have been done, or not."""
 
@@ -363,10 +358,6 @@ def _read_only(message: str) -> ReadOnly:
     return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
 
 
-def _deadlocked(message: str) -> Deadlocked:
-    return Deadlocked(f"PostgreSQL could not do it now: {message}", sqlstate="40P01")
-
-
 def _job_in_use(message: str) -> Conflict:
     hint = "Take the callbacks away from them first: PATCH on_success or on_failure."
     return Conflict(message, code="job_in_use", faults=(Fault(pointer="", detail=message, hint=hint),))
@@ -383,7 +374,6 @@ _OF_SCHEDULES = {
 }
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
-    "40P01": _deadlocked,
     "KR010": Overtaken,
     "KR011": Overtaken,
     "KR012": _endpoint_deleted,
