@@ -243,16 +243,19 @@ async def trigger(
     *,
     input: JsonObject | None,
     priority: int | None = None,
+    deadline_seconds: int | None = None,
     idempotency_key: str | None = None,
 ) -> tuple[Execution, bool]:
     """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or
-    skip it. Without an input or a priority of its own it has the job's.
+    skip it. What it has none of its own of, input, priority, deadline_seconds, is the job's.
 
     Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
-    asked = (job, input) if priority is None else (job, input, priority)
+    asked: tuple[object, ...] = (job, input) if priority is None else (job, input, priority)
+    if deadline_seconds is not None:
+        asked = (job, input, priority, deadline_seconds)
     key = idempotency.key("trigger", idempotency_key, *asked)
-    own = _Own(input=input, priority=priority)
+    own = _Own(input=input, priority=priority, deadline_seconds=deadline_seconds)
     return await idempotency.once(
         view, key, lambda: _trigger(view, job, own, key), lambda made: executions.get(view, made)
     )
@@ -264,6 +267,7 @@ class _Own:
 
     input: JsonObject | None
     priority: int | None
+    deadline_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +306,7 @@ async def _triggered(
         "execution_id": execution_id,
         "input": Jsonb(own.input) if own.input is not None else None,
         "priority": own.priority,
+        "deadline_seconds": own.deadline_seconds,
         **idempotency.params(key),
     }
     with Waking() as wake:
@@ -335,6 +340,7 @@ async def _triggered_with_others(
         "idempotency_key": key.text if key else None,
         "request_sha256": idempotency.hex_of(key.request_sha256) if key else None,
         "priority": own.priority,
+        "deadline_seconds": own.deadline_seconds,
     }
 
     async def make(runs: Sequence[_Run]) -> list[Execution | None]:

@@ -27,7 +27,9 @@ from kronos.server_time import CLOCK
 from kronos.sql import statement
 
 LONGEST_WAIT_SECONDS = 25.0
-_MOST_OF_A_WORKSPACE, _MOST = 4, 16  # that wait at once, in this process: each holds a request
+# That wait at once in this process: each holds a request, and asks twice a second. Beyond the second number each
+# workspace has one, so that no workspace keeps another's waiting.
+_MOST_OF_A_WORKSPACE, _MOST = 4, 16
 _CLAIM_SECONDS = 3.0  # beyond the endpoint's timeout: for a worker to take it, and to store what was answered
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.03, 0.5
 _MASK = "***"
@@ -213,23 +215,42 @@ async def deliver(
 ) -> tuple[TriedDelivery, bool]:
     """One delivery now, and whether this call made it: what became of it, as far as it is known in time.
 
-    Raises EndpointNotFound, Unprocessable, RateLimited, WorkspaceSuspended.
+    Raises EndpointNotFound, Conflict (endpoint_disabled: no worker would take it), Unprocessable, RateLimited,
+    WorkspaceSuspended.
     """
     with _place(view.workspace):
         endpoint = await endpoints.get(view, name)
         key = idempotency.key("test", idempotency_key, name, input)
+        seconds = min(endpoint.spec.get("timeout_ms", 0) / 1000 + _CLAIM_SECONDS, LONGEST_WAIT_SECONDS)
 
         async def known(execution_id: UUID) -> UUID:
             return execution_id
 
-        execution_id, is_new = await idempotency.once(view, key, lambda: _made(view, name, input, key), known)
-        seconds = min(endpoint.spec.get("timeout_ms", 0) / 1000 + _CLAIM_SECONDS, LONGEST_WAIT_SECONDS)
+        execution_id, is_new = await idempotency.once(
+            view, key, lambda: _made(view, endpoint, input, seconds, key), known
+        )
         return await _awaited(view, execution_id, seconds), is_new
 
 
-async def _made(view: WorkspaceView, name: str, input: JsonObject, key: idempotency.Key | None) -> UUID:
+async def _made(
+    view: WorkspaceView, endpoint: Endpoint, input: JsonObject, seconds: float, key: idempotency.Key | None
+) -> UUID:
+    name = endpoint.name
+    if endpoint.health.get("state") == "DISABLED":
+        raise errors.Conflict(
+            f"endpoint {name!r} is disabled ({(endpoint.health.get('reason') or {}).get('code')}), and nothing is "
+            "delivered to it: enable it, then test it; render shows what would be sent",
+            code="endpoint_disabled",
+        )
+
     async def make(validated: str | None) -> UUID:
-        params = {"name": name, "input": Jsonb(input), "validated": validated or "", **idempotency.params(key)}
+        params = {
+            "name": name,
+            "input": Jsonb(input),
+            "validated": validated or "",
+            "seconds": seconds,
+            **idempotency.params(key),
+        }
         if (tested := await view.one_or_none(_TEST, params)) is not None:
             return tested.execution_id
         if (workspace := await view.enter()).status != "ACTIVE":
@@ -255,10 +276,11 @@ async def _awaited(view: WorkspaceView, execution_id: UUID, seconds: float) -> T
 def _place(workspace: str) -> Iterator[None]:
     """One of the places of those that wait. Raises RateLimited."""
     own = _waiting.get(workspace, 0)
-    if own >= _MOST_OF_A_WORKSPACE or sum(_waiting.values()) >= _MOST:
+    most = _MOST_OF_A_WORKSPACE if sum(_waiting.values()) < _MOST else 1
+    if own >= most:
         raise errors.RateLimited(
-            f"{own} test deliveries of this workspace are under way, and {sum(_waiting.values())} in all: "
-            f"at most {_MOST_OF_A_WORKSPACE} and {_MOST} are; try again when one has ended"
+            f"{own} test deliveries of this workspace are under way, and at most {most} are at this moment; "
+            "try again when one has ended"
         )
     _waiting[workspace] = own + 1
     try:

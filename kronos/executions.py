@@ -28,12 +28,14 @@ class Retried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
-    """Which executions a list holds; None: all. `job` is an id or a name."""
+    """Which executions a list holds; None: all. `job` is an id or a name, `caused_by` the execution
+    whose end called back."""
 
     job: str | None = None
     status: ExecutionStatus | None = None
     scheduled_after: datetime | None = None
     scheduled_before: datetime | None = None
+    caused_by: UUID | None = None
 
 
 LogLevel = Literal["INFO", "WARNING"]
@@ -51,6 +53,7 @@ class LogLine:
 GET = statement("executions.get_execution", Execution)
 _LIST = statement("executions.list_executions", ListedExecution)
 _LIST_OF_JOB = statement("executions.list_job_executions", ListedExecution)
+_LIST_CAUSED = statement("executions.list_caused_executions", ListedExecution)
 _ATTEMPTS = statement("executions.list_attempts", ListedAttempt)
 _LAST_ATTEMPTS = statement("executions.list_last_attempts", Attempt)
 
@@ -80,7 +83,7 @@ async def list_page(
     PAGE_BYTES."""
     created_at, execution_id = before or (None, None)
     return await view.rows(
-        _LIST if which.job is None else _LIST_OF_JOB,
+        _LIST_CAUSED if which.caused_by is not None else _LIST if which.job is None else _LIST_OF_JOB,
         asdict(which)
         | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": execution_id},
     )

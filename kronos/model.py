@@ -97,7 +97,8 @@ class WorkspaceKey:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where deliveries go, at its present version. `usage` of its limits, and its workspace's, is as of now; None where
-    there are none."""
+    there are none. `health.last_success_at` is of the first success after each failure, None before the first: an
+    endpoint that does not fail writes nothing about its successes, and its executions have them."""
 
     endpoint_id: UUID
     workspace: str

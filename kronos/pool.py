@@ -23,6 +23,7 @@ from kronos.writes import Writes
 
 Made = TypeVar("Made")
 Connection: TypeAlias = AsyncConnection[TupleRow]
+_MOST_DEADLOCKS = 4
 _PROOF_SECONDS = 10.0
 # How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
 # their patience.
@@ -78,9 +79,19 @@ class Pool(AsyncConnectionPool[Connection]):
         nowhere else.
 
         Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused
-        to write. Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell,
-        KronosError.
+        to write; and up to four times where it was rolled back because several waited for each other. Raises
+        DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell, KronosError.
         """
+        for _ in range(_MOST_DEADLOCKS):
+            try:
+                return await self._run_twice(work, writes, is_read=is_read)
+            except errors.KronosError as error:
+                if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                    raise
+                _log.debug("a write is sent again: %s", error.detail)
+        return await self._run_twice(work, writes, is_read=is_read)
+
+    async def _run_twice(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool) -> Made:
         try:
             return await self._run(work, writes)
         except errors.ConnectionLost as error:

@@ -80,6 +80,7 @@ class WritesOfAll(Writes):
 
     def send(self, *statements: Statement[Any]) -> None:
         """As of one."""
+        self.is_refused = False  # it was, and is sent again
         super().send(*statements)
         for each in self._of_each:
             each.send(*statements)

@@ -79,7 +79,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
                           kronos.steps_under_way(integer),
-                          kronos.trigger_job(text, uuid, jsonb, boolean, smallint), kronos.delete_workspace(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean, smallint, integer),
+                          kronos.delete_workspace(),
                           kronos.delete_endpoint(text), kronos.delete_document(text, text),
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
@@ -97,7 +98,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
-                          kronos.has_worker_groups(),
+                          kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
                           kronos.secret_keys(),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])

@@ -9,7 +9,7 @@ down_revision = "0039"
 
 
 def upgrade() -> None:
-    """An index of what is parked, which is little, in another order; and one check less."""
+    """An index of what is parked, which is little, in another order; a check and a reference less; a column, null."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 

@@ -260,6 +260,11 @@ class JobTrigger(Body):
 
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
     priority: _Priority | None = Field(default=None, description="In place of the job's own.", examples=[5])
+    deadline_seconds: _Deadline | None = Field(
+        default=None,
+        description="In place of the job's own: what was not delivered so long after now is not sent any more.",
+        examples=[600],
+    )
 
 
 class BackfillCreate(Body):

@@ -178,7 +178,14 @@ async def trigger_job(
     key: IdempotencyKey = None,
 ) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
-    execution, is_new = await changes.trigger(view, ref, input=body.input, priority=body.priority, idempotency_key=key)
+    execution, is_new = await changes.trigger(
+        view,
+        ref,
+        input=body.input,
+        priority=body.priority,
+        deadline_seconds=body.deadline_seconds,
+        idempotency_key=key,
+    )
     location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 

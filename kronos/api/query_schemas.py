@@ -1,5 +1,7 @@
 """What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
 
+from uuid import UUID
+
 from pydantic import Field
 
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
@@ -78,6 +80,11 @@ class ExecutionQuery(JobExecutionQuery):
 
     job: str | None = Field(
         default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+    caused_by: UUID | None = Field(
+        default=None,
+        description="Set off by the ends of this execution: its callbacks.",
+        examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
     )
 
 

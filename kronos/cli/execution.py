@@ -58,6 +58,7 @@ def execution() -> None:
 @click.option("--status", help="In this status, such as FAILED.")
 @click.option("--after", "scheduled_after", help="Of later ticks, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", "scheduled_before", help="Of earlier ticks.")
+@click.option("--caused-by", help="Set off by the end of this execution: its callbacks.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
     """List executions, newest first.

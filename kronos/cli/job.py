@@ -70,6 +70,17 @@ _MADE = {
     "detail": "WHY NOT",
 }
 _Choice = click.Choice
+# What a CRON job need not have.
+_CLEARED = (
+    "name",
+    "title",
+    "starts-at",
+    "ends-at",
+    "max-runs",
+    "deadline-seconds",
+    "on-success",
+    "on-failure",
+)
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
@@ -191,10 +202,23 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
 @command(job)
 @click.argument("job")
 @click.option("--name", help="Another name.")
+@click.option(
+    "--clear",
+    multiple=True,
+    type=_Choice(_CLEARED, case_sensitive=False),
+    help="Take this away; again for more.",
+)
 @_terms
-def edit(api: Api, job: str, name: str | None, **terms: Json) -> None:
-    """Change what is given of a CRON job. Its next version is row and pg_cron entry together."""
-    api.show(api.send("PATCH", "jobs", job, body={**given(name=name), **_given(terms)}), _FIELDS)
+def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
+    """Change what is given of a CRON job. Its next version is row and pg_cron entry together.
+
+    kronos job edit report --cron '0 7 * * *' --clear ends-at --clear deadline-seconds
+    """
+    body = {**given(name=name), **_given(terms)}
+    cleared = [each.replace("-", "_") for each in clear]
+    if twice := [each for each in cleared if each in body]:
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+    api.show(api.send("PATCH", "jobs", job, body={**body, **dict.fromkeys(cleared)}), _FIELDS)
 
 
 @command(job)
@@ -235,10 +259,11 @@ def skip_next(api: Api, job: str, count: int) -> None:
     "--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input."
 )
 @click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
+@click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
-def trigger(api: Api, job: str, input_: Json, priority: int | None, idempotency_key: str | None) -> None:
+def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
     """Run a CRON job once, now, beside its schedule."""
-    body = given(input=input_, priority=priority)
+    body = given(input=own.pop("input_"), **own)
     made = api.send("POST", "jobs", job, "trigger", body=body, key=idempotency_key, fields=("execution_id", "status"))
     api.say(
         f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}",

@@ -5,7 +5,7 @@ import logging
 import click
 import psycopg
 
-from kronos import database_errors, errors, resealing, session
+from kronos import database_errors, descriptors, errors, resealing, session
 from kronos.cli import environment
 from kronos.config import Settings
 from kronos.encryption import Keyring, KeySource
@@ -28,6 +28,8 @@ def serve(host: str | None, port: int | None) -> None:
         from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
 
     settings = environment.settings(host=host, port=port)
+    wanted = descriptors.of_api(settings.max_connections, settings.database_pool_size)
+    _make_room(wanted, f"KRONOS_MAX_CONNECTIONS={settings.max_connections}")
     keys = environment.encryption_keys(KeySource.of(settings))
     _prove(settings, "kronos_api", keys)
     api.run(settings, keys)
@@ -49,9 +51,18 @@ def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
         from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
     settings = environment.settings(worker_concurrency=concurrency, worker_groups=",".join(groups) or None)
+    wanted = descriptors.of_worker(settings.worker_concurrency)
+    _make_room(wanted, f"KRONOS_WORKER_CONCURRENCY={settings.worker_concurrency}")
     keys = environment.encryption_keys(KeySource.of(settings))
     _prove(settings, "kronos_worker", keys)
     main.run(settings, keys)
+
+
+def _make_room(wanted: int, setting: str) -> None:
+    try:
+        descriptors.make_room(wanted, setting)
+    except descriptors.TooFew as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None:

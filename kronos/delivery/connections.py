@@ -43,9 +43,12 @@ class Origin:
 
 
 class Connections:
-    """Kept and new connections; each carries one delivery at a time."""
+    """Kept and new connections; each carries one delivery at a time. Of those that wait for the next, `most_idle` are
+    kept: tenants may deliver to as many hosts as they like, and each connection is a file descriptor."""
 
-    def __init__(self, policy: EgressPolicy, resolver: Resolver, trust: Trust) -> None:
+    def __init__(self, policy: EgressPolicy, resolver: Resolver, trust: Trust, *, most_idle: int) -> None:
+        self._most_idle = most_idle
+        self._idle_count = 0
         self._policy = policy
         self._resolver = resolver
         self.trust = trust
@@ -61,6 +64,7 @@ class Connections:
         oldest = time.monotonic() - _KEEP_ALIVE_SECONDS
         while kept:
             connection = kept.pop()
+            self._idle_count -= 1
             if connection.idle_since >= oldest and self._is_trusted(origin, connection) and connection.is_reusable:
                 return connection
             connection.abort()
@@ -72,10 +76,22 @@ class Connections:
         if self._closes_on_use and self._closes_on_use.get(origin, 0.0) > now:
             connection.abort()
             return
+        if self._idle_count >= self._most_idle:
+            self._close_one()
         connection.idle_since = now
         self._idle.setdefault(origin, []).append(connection)
+        self._idle_count += 1
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
+
+    def _close_one(self) -> None:
+        """The one that has waited longest at the place that came first."""
+        for origin, kept in list(self._idle.items()):
+            if kept:
+                kept.pop(0).abort()
+                self._idle_count -= 1
+                return
+            del self._idle[origin]
 
     def closed_on_use(self, origin: Origin) -> None:
         """A kept connection to `origin` ended without an answer when it was used again."""
@@ -136,6 +152,7 @@ class Connections:
             for connection in kept:
                 connection.abort()
         self._idle.clear()
+        self._idle_count = 0
         await self._resolver.close()
         await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
 
@@ -146,6 +163,7 @@ class Connections:
                 if connection.idle_since < oldest:
                     connection.abort()
             fresh = [connection for connection in kept if connection.idle_since >= oldest]
+            self._idle_count -= len(kept) - len(fresh)
             if fresh:
                 self._idle[origin] = fresh
             else:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
 from kronos.delivery.connections import Connections
-from kronos.delivery.egress import EgressPolicy, Resolver, check_url
+from kronos.delivery.egress import CheckedUrls, EgressPolicy, Resolver
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
@@ -26,7 +25,6 @@ from kronos.delivery.trust import Trust
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024
-_MAX_CACHED_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +57,11 @@ class HttpTransport:
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         ca_file: Path | None = None,
+        most_idle: int = 256,
     ) -> None:
+        self._most_idle = most_idle
         self._policy = policy
-        # Most deliveries go to a URL that was judged before; judging one takes 40 us. Long ones, with a value in them,
-        # mostly do not.
-        self._checked_before = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
+        self._urls = CheckedUrls(policy)
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._ca_file = ca_file
@@ -74,7 +72,9 @@ class HttpTransport:
 
     async def __aenter__(self) -> Self:
         trust = Trust(self._ca_file, self._ssl_context)
-        self._connections = Connections(self._policy, self._resolver or SystemResolver(), trust)
+        self._connections = Connections(
+            self._policy, self._resolver or SystemResolver(), trust, most_idle=self._most_idle
+        )
         return self
 
     async def __aexit__(
@@ -94,9 +94,7 @@ class HttpTransport:
     def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
         """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
         try:
-            destination = (
-                self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
-            )
+            destination = self._urls.check(url)
             check_headers(headers)
         except Refused as refused:
             return Undeliverable(refused, method, url, headers)

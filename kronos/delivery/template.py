@@ -42,10 +42,10 @@ class _Filler:
 
     def value(self, name: Name, pointer: str) -> Json:
         """What a name stands for. Raises TemplateError."""
-        if name not in self._known:
+        if (known := self._known.get(name)) is None:
             found = _look_up(name, self._context, pointer)
-            self._known[name] = found, len(json_bytes(found))
-        found, size = self._known[name]
+            known = self._known[name] = found, len(json_bytes(found))
+        found, size = known
         self._budget -= size
         if self._budget < 0:
             raise TemplateError(f"the rendered template would have more than {MAX_RENDERED_BYTES} bytes")
@@ -136,7 +136,7 @@ def render_headers(headers: Mapping[str, str], context: Mapping[str, Json]) -> d
         text = "".join(
             piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in parse_at(value, pointer)
         ).strip()
-        if _UNSENDABLE.search(text):
+        if not (text.isascii() and text.isprintable()) and _UNSENDABLE.search(text):
             hint = "Header values have visible ASCII characters, spaces and tabs."
             message = f"the template's value for the header {name} holds a character that cannot be sent"
             raise TemplateError(message, hint=hint, pointer=pointer)
@@ -160,7 +160,9 @@ def _path_steps(url: str) -> int:
     """How many segments of the path are . or .., as receivers read them: escapes decoded, parameters after ; left
     out."""
     segments = url.partition("?")[0].split("/")
-    return sum(unquote(segment).partition(";")[0] in (".", "..") for segment in segments)
+    return sum(
+        segment.startswith((".", "%")) and unquote(segment).partition(";")[0] in (".", "..") for segment in segments
+    )
 
 
 def _walk(template: Json, filler: _Filler | None, depth: int) -> Json:
@@ -268,7 +270,7 @@ def _check_secrets_in_url(pieces: tuple[Piece, ...]) -> None:
 
 
 def _encoded(value: str, name: Name) -> str:
-    if any(part in (".", "..") for part in re.split(r"[/\\;]", value)):
+    if "." in value and any(part in (".", "..") for part in re.split(r"[/\\;]", value)):
         # Receivers decode %2F before they resolve dots: ../../admin would reach another path. Some read /..;/ as a
         # step, too.
         raise TemplateError(f"the value of {{{{{name}}}}} holds a path step (. or ..), which a URL may not")

@@ -159,7 +159,9 @@ def waiting(facts: Facts) -> Judged:
     code, detail = _what_it_waits_for(facts, run)
     if (deadline_at := run.get("deadline_at")) is not None:
         evidence["deadline_at"] = deadline_at
-        detail += f"; where it is not delivered before {said(deadline_at)}, its deadline, it expires"
+        detail += f"; where it is not delivered before {said(deadline_at)}, "
+        is_age_limited = run.get("is_age_limited")
+        detail += "it is too old (max_age_seconds), and fails" if is_age_limited else "its deadline, it expires"
     step = Step(step="waiting", holds=False, detail=detail, evidence=evidence)
     return step, Verdict(decision="WAITING", code=code, because=f"The execution waits: {detail}.")
 

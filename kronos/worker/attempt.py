@@ -221,7 +221,20 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
     if outcome.status == "SUCCESS":  # in the order of the fields: by name it takes twice as long
         milliseconds = outcome.duration // _MILLISECOND
         return Result(
-            claim.execution_id, leased.token, "SUCCESS", False, 0, milliseconds, outcome.request, outcome.response, None
+            claim.execution_id,
+            leased.token,
+            "SUCCESS",
+            False,
+            0,
+            milliseconds,
+            outcome.request,
+            outcome.response,
+            None,
+            False,
+            0,
+            False,
+            None,
+            claim.holds_slot,
         )
     backoff, rules = (Backoff(), Rules()) if isinstance(to, Unusable) else (to.backoff, to.rules)
     is_retryable = rules.is_retryable(outcome)
@@ -270,6 +283,7 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
     given = _read(claim.input)
     if to.names_input_alone:
         return {"input": given}
+    at = utc_text(claim.scheduled_at)
     return {
         "input": given,
         "config": to.config,
@@ -280,8 +294,8 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
             "attempt": claim.attempt_count,
             "cause": facts.cause if facts else None,
         },
-        "scheduled_at": utc_text(claim.scheduled_at),
-        "scheduled_local": facts.scheduled_local if facts else utc_text(claim.scheduled_at),
+        "scheduled_at": at,
+        "scheduled_local": facts.scheduled_local if facts else at,
     }
 
 

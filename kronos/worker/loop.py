@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
+import orjson
 import psycopg
 
 from kronos.delivery.http import HttpTransport
@@ -47,6 +48,8 @@ _ROOM_SECONDS = 0.003
 # A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
 # and make room for everyone.
 _STUCK_SECONDS = 0.1
+# Of an attempt's error a line of the log says so much; its row has the rest.
+_LOGGED_CHARACTERS = 200
 # A worker that is to stop, and waits for its deliveries, looks so often for those that were cancelled.
 _DRAINING_SECONDS = 1.0
 # Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
@@ -55,8 +58,8 @@ _TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
 
 
 class Loop:
-    """One worker's work. At most `concurrency` claims of a workspace are being delivered, a tenth more of all (Shares),
-    and as many results wait to be stored."""
+    """One worker's work. At most `concurrency` claims of a workspace are being delivered, a tenth more of all, and one
+    of each workspace that has none (Shares); and as many results wait to be stored."""
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class Loop:
                 self._wake.are_limits_new = False
                 self._rotation.open_all()
             self._rotation.open_due()
-            has_room = self._has_room and self._free > 0
+            has_room = self._has_room and self._free > -self._shares.guests
             has_turn = has_room and self._rotation.has_turn(self._free)
             is_look_due = has_room and self._wake.is_due
             is_owed = (is_look_due and self._owes_look) or (self._owes_turn and has_turn)
@@ -171,10 +174,10 @@ class Loop:
         others counts only once the worker is stuck."""
         if self._has_room and not self._is_withheld:
             return
-        if (free := self._free) <= 0:
+        if (free := self._free) <= -self._shares.guests:
             return
         beyond = free - self._shares.reserve
-        is_quick = beyond > 0 or self._is_stuck
+        is_quick = beyond > 0 or (self._is_stuck and free > 0)
         if beyond * 2 >= self._shares.concurrency:
             self._make_room()
         elif self._room_timer is None or (is_quick and not self._is_timer_quick):
@@ -383,12 +386,23 @@ def _tell(leased: Leased, result: Result, verdict: Verdict) -> None:
         claim = leased.claim
         _log.log(
             level,
-            "execution %s of job %s, attempt %d of %d: %s after %d ms, %s",
+            "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s",
             claim.execution_id,
             claim.job_id,
             claim.attempt_count,
             claim.max_attempts,
             result.status,
             result.duration_ms,
+            _why(result.error),
             verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
         )
+
+
+def _why(error: str | None) -> str:
+    """What an attempt's error was, in one line: as its row has it, where no secret is. What a receiver or a resolver
+    wrote into it may hold anything, so it is quoted."""
+    said = orjson.loads(error) if error is not None else None
+    if not isinstance(said, dict) or "type" not in said:
+        return ""
+    message = orjson.dumps(str(said.get("message", ""))[:_LOGGED_CHARACTERS]).decode()
+    return f" ({said['type']}: {message})"

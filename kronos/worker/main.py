@@ -61,7 +61,7 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
     egress = EgressPolicy.parse(settings.egress_allow)
     async with (
-        HttpTransport(egress, ca_file=settings.ca_file) as transport,
+        HttpTransport(egress, ca_file=settings.ca_file, most_idle=settings.worker_concurrency) as transport,
         Streams(egress, ca_file=settings.ca_file) as streams,
     ):
         loop = Loop(

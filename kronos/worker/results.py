@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import psycopg
 
 from kronos.delivery.sanitise import json_bytes
-from kronos.sql import statement
+from kronos.sql import Statement, statement
 from kronos.worker.arrays import Documents, literal
 from kronos.worker.link import Link
 
@@ -36,6 +36,7 @@ class Result(NamedTuple):
     slow_ms: int = 0
     is_gone: bool = False
     max_age_ms: int | None = None
+    holds_slot: bool = False  # the claim did
 
 
 class Judged(NamedTuple):
@@ -58,6 +59,7 @@ class Locked(NamedTuple):
 
 
 _SUCCEED = statement("results.finalize_successes", Left)
+_SUCCEED_LIMITED = statement("results.finalize_limited_successes", Left)
 _FINALIZE = statement("results.finalize_executions", Judged)
 _LOCKED = statement("results.list_locked", Locked)
 _JUDGE = statement("results.judge_unapplied", Judged)
@@ -130,10 +132,15 @@ async def release(link: Link, claims: Mapping[str, str]) -> int:
 
 
 async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict]:
-    """Those of them that finalize_successes has ended: most. The others are `_finalized`'s."""
-    successes = [result for result in results if result.status == "SUCCESS"]
-    if not successes:
-        return {}
+    """Those of them that finalize_successes and finalize_limited_successes have ended: most. The others are
+    `_finalized`'s."""
+    free = [result for result in results if result.status == "SUCCESS" and not result.holds_slot]
+    limited = [result for result in results if result.status == "SUCCESS" and result.holds_slot]
+    ended = await _succeeded_by(link, _SUCCEED, free) if free else {}
+    return ended | (await _succeeded_by(link, _SUCCEED_LIMITED, limited) if limited else {})
+
+
+async def _succeeded_by(link: Link, ends: Statement[Left], successes: Sequence[Result]) -> dict[str, Verdict]:
     params = {
         "execution_ids": literal([result.execution_id for result in successes]),
         "claim_tokens": literal([result.claim_token for result in successes]),
@@ -142,7 +149,7 @@ async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict
         "responses": Documents([result.response for result in successes]),
     }
     try:
-        left = {row.execution_id for row in await link.texts(_SUCCEED, params, may_be_locked=True)}
+        left = {row.execution_id for row in await link.texts(ends, params, may_be_locked=True)}
     except psycopg.errors.UniqueViolation:  # the history has one of them already
         return {}
     return {result.execution_id: "SUCCESS" for result in successes if result.execution_id not in left}
@@ -152,7 +159,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
     ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, *endings = zip(
         *results, strict=True
     )
-    are_cut_off, slow_ms, are_gone, max_ages = endings
+    are_cut_off, slow_ms, are_gone, max_ages, _ = endings
     rows = await link.texts(
         _FINALIZE,
         {

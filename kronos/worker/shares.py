@@ -8,17 +8,21 @@ _RESERVE = 10  # one slot more for each ten
 
 
 class Shares:
-    """The slots of one worker: `concurrency` for one workspace alone, and a tenth more beside it.
+    """The slots of one worker: `concurrency` for one workspace alone, and a tenth more beside it; and where even these
+    are taken, one for each workspace that has none, for up to `concurrency` of them (`guests`).
 
     No workspace is given more than ten times what stays free (dynamic thresholds, as in switches that share their
     memory). So one alone has `concurrency` and leaves a tenth, the next nine tenths of that, and so on; those that
-    come together are filled up to the same level. A workspace with nothing under way may have the last slot.
+    come together are filled up to the same level. A workspace with nothing under way may have the last slot, or is a
+    guest: so workspaces that hang one after another do not keep the next one waiting. `free` is negative where guests
+    are there.
     """
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
         self.reserve = -(-concurrency // _RESERVE)
         self.slots = concurrency + self.reserve
+        self.guests = concurrency
         self.under_way = 0
         self._of: dict[str, int] = {}
 
@@ -50,11 +54,11 @@ class Shares:
     def _alone(self, held: int, free: int) -> int:
         """How many more one has that is alone in turn."""
         level = (free + held) * self.concurrency // self.slots
-        return level - held if level > held else int(held == 0 < free)
+        return level - held if level > held else int(held == 0 < free + self.guests)
 
     def share_out(self, workspaces: Sequence[str], free: int) -> list[int]:
         """How many of `free` slots each of these may have, in its turn. None is left out that has nothing under way, as
-        long as there are slots."""
+        long as there are slots, or places for guests."""
         held = [self.of(workspace_id) for workspace_id in workspaces]
         if len(held) == 1:  # mostly
             return [self._alone(held[0], free)]
@@ -65,7 +69,7 @@ class Shares:
         odd = given - sum(quotas)
         for place in sorted(filled)[: max(0, odd)]:
             quotas[place] += 1
-        left = free - sum(quotas)
+        left = free + self.guests - sum(quotas)
         for place in [place for place, quota in enumerate(quotas) if quota == held[place] == 0][:left]:
             quotas[place] = 1
         return quotas
@@ -75,6 +79,8 @@ class Shares:
 
         The level is as many times what then stays free as `concurrency` is the reserve.
         """
+        if free <= 0:
+            return [], 0, 0
         order = sorted(range(len(held)), key=held.__getitem__)
         total = 0
         for count, place in enumerate(order, 1):

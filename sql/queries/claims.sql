@@ -109,8 +109,8 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- that skips the dead beginning of the index; '-infinity' every few seconds. Of an endpoint with executions
 -- of several priorities claim_shares says how many of each are taken; of others, nearly all, the queue of
 -- priority 0 (11) is all there is. What is counted at the gates is what was claimed, not what was due: what
--- came since this began pick_keyed sees, and this does not. Where the gate names a version (use: latest), what is claimed is made of
--- that one; its timeout and attempts stay as they were.
+-- came since this began pick_keyed sees, and this does not. Where the gate names a version (use: latest),
+-- what is claimed is made of that one; its timeout and attempts stay as they were.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, kronos.floor_of(floor) as floor, kronos.floor_of(rank) as rank

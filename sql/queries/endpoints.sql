@@ -166,8 +166,9 @@ select kronos.local_text(%(at)s::timestamptz, kronos.check_zone(%(timezone)s::te
 
 -- name: trigger_test
 -- One delivery of an endpoint now, which is tried once, and at most once: an execution like any other, of no
--- job but itself, whose id says that it is a test. No row: no such endpoint, an input that was not validated,
--- or a suspended workspace.
+-- job but itself, whose id says that it is a test. It expires when nobody waits for it any more
+-- (%(seconds)s), so what a process that dies leaves behind is not delivered later. No row: no such endpoint,
+-- an input that was not validated, or a suspended workspace.
 with endpoint as materialized (
     select endpoint.endpoint_id, endpoint.workspace_id, endpoint.version
       from kronos.endpoints as endpoint
@@ -184,9 +185,10 @@ with endpoint as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, created_at, visible_at, max_attempts,
-                                       max_crashes, timeout_ms, input)
+                                       max_crashes, timeout_ms, input, deadline_at)
     select made.id, endpoint.workspace_id, made.id, endpoint.endpoint_id, endpoint.version, 'API',
-           kronos.now(), kronos.now(), kronos.now(), kronos.now(), 1, 0, made_of.timeout_ms, %(input)s
+           kronos.now(), kronos.now(), kronos.now(), kronos.now(), 1, 0, made_of.timeout_ms, %(input)s,
+           kronos.now() + make_interval(secs => %(seconds)s)
       from endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
      cross join (select kronos.test_id(kronos.now()) as id) as made

@@ -45,6 +45,38 @@ select {Execution},
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
+-- name: list_caused_executions
+-- As list_executions, of those that the ends of execution %(caused_by)s set off, of %(job)s or, where that is
+-- null, of all jobs: few, which callbacks_by_cause names.
+with made as materialized (
+    select array(select each.execution_id
+                   from kronos.callbacks as each
+                  where each.caused_by = %(caused_by)s
+                    and each.workspace_id = kronos.current_workspace_id()) as ids
+), page as materialized (
+    select array(
+           select found.execution_id
+             from made
+            cross join lateral kronos.read_executions(made.ids) as found
+            where found.workspace_id = kronos.current_workspace_id()
+              and (%(job)s::text is null or found.job_id = any (kronos.find_versions(%(job)s)))
+              and (%(status)s::text is null or found.status = %(status)s)
+              and (%(scheduled_after)s::timestamptz is null or found.scheduled_at > %(scheduled_after)s)
+              and (%(scheduled_before)s::timestamptz is null or found.scheduled_at < %(scheduled_before)s)
+              and (%(before_id)s::uuid is null
+                   or (found.created_at, found.execution_id)
+                      < (%(before_created_at)s::timestamptz, %(before_id)s))
+            order by found.created_at desc, found.execution_id desc
+            limit %(limit)s::integer + 1) as ids
+)
+select {Execution},
+       count(*) over () < cardinality(page.ids) as _more
+  from page
+ cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
+  join lateral kronos.links_of(page.ids) as link using (execution_id)
+ where workspace_id = kronos.current_workspace_id()
+ order by created_at desc, execution_id desc;
+
 -- name: list_attempts
 -- Those after number %(after)s, as long as they are no more than %(bytes)s.
 select {Attempt}, more_follow as _more

@@ -302,7 +302,7 @@ with triggered as materialized (
     select job_id
       from kronos.trigger_job(case when set_config('kronos.validated', %(validated)s::text, true) is not null
                                    then %(job)s end, %(execution_id)s, %(input)s, %(wake)s,
-                                     %(priority)s::smallint) as made (job_id)
+                                     %(priority)s::smallint, %(deadline_seconds)s::integer) as made (job_id)
      where job_id is not null
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -321,7 +321,7 @@ with given as materialized (
     select *, kronos.find_job(job) as job_id
       from jsonb_to_recordset(%(runs)s)
         as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea,
-                  priority smallint)
+                  priority smallint, deadline_seconds integer)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
     select job_id, name, workspace_id, endpoint_id, input, deadline_seconds, priority
       from kronos.jobs
@@ -348,7 +348,8 @@ with given as materialized (
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
-           coalesce(given.input, job.input), kronos.now() + make_interval(secs => job.deadline_seconds),
+           coalesce(given.input, job.input),
+           kronos.now() + make_interval(secs => coalesce(given.deadline_seconds, job.deadline_seconds)),
            nullif(coalesce(given.priority, job.priority), 0)
       from given
       join job using (job_id)

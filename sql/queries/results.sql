@@ -1,7 +1,8 @@
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
 -- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
--- are left to finalize_executions, as are those of endpoints that are watched because they failed, and so is
+-- are finalize_limited_successes'. Left to finalize_executions are those that hold a slot unknown to the
+-- worker, those of endpoints that are watched because they failed, and so is
 -- a whole batch one of which the history has already (23505). Returns what it has not ended. One statement:
 -- all of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
 with result as materialized (
@@ -46,14 +47,75 @@ with result as materialized (
 )
 select execution_id from result where execution_id not in (select execution_id from ended);
 
+-- name: finalize_limited_successes
+-- finalize_successes, for executions that hold slots (endpoints with a limit): their gates are locked after
+-- them, ids ascending, and have the slots back. Those of endpoints that are watched are left to
+-- finalize_executions, as there.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
+                  %(requests)s::jsonb[], %(responses)s::jsonb[])
+        as result (execution_id, claim_token, duration_ms, request, response)
+     order by execution_id
+), ended as (
+    delete from kronos.execution_live as live
+     using result
+     where live.execution_id = result.execution_id
+       and live.claim_token is not distinct from result.claim_token
+       and live.holds_slot
+       and (select health.is_watched
+              from kronos.endpoint_health as health
+             where health.endpoint_id = live.endpoint_id and health.is_watched
+             limit 1) is null
+    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
+              live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
+              live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
+              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
+              result.response,
+              live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
+), slot as materialized (
+    select taken.endpoint_id, taken.executions
+      from (select endpoint_id, count(*)::integer as executions
+              from ended
+             group by endpoint_id
+             order by endpoint_id) as taken
+     cross join lateral (select from kronos.endpoint_gate as gate
+                          where gate.endpoint_id = taken.endpoint_id
+                            for update) as locked
+), released as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - slot.executions
+      from slot
+     where gate.endpoint_id = slot.endpoint_id
+), archived as (      -- as there
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, scheduled_at, run_at, created_at, started_at,
+                                       attempt_count, max_attempts, worker_id, input, output, backfill_id,
+                                       attempt_token, attempt_ms, attempt_request, priority)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
+           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
+           backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
+           case when is_only then request end, priority
+      from ended
+), recorded as (
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                duration_ms, worker_id, request, response, endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
+           worker_id, request, response, endpoint_version
+      from ended
+     where not is_only
+)
+select execution_id from result where execution_id not in (select execution_id from ended);
+
 -- name: finalize_executions
 -- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is
 -- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
 -- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
 -- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
--- run_at. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one is
--- noted it gives back all slots of the batch (released runs in any case, as what changes something does, and
--- asks for noted).
+-- run_at; and what is, has that instant as its deadline, so that no claim takes it later, whatever kept it
+-- waiting. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one
+-- is noted it gives back all slots of the batch (released runs in any case, as what changes something does,
+-- and asks for noted).
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
 -- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
 -- was ended before (judge_unapplied says by whom).
@@ -118,15 +180,15 @@ with result as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using held
-     where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
-), archived as (      -- kronos.archived, spelt out
+     where live.execution_id = held.execution_id and verdict <> 'RETRY'
+), archived as (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
                                        error, backfill_id, priority)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
-           case verdict when 'FAILED'
-                        then kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
+           case verdict when 'FAILED' then
+                        kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
                                                    is_too_old, is_cut_off, max_age_ms, new_error)
                         when 'CANCELLED' then cancel_reason
            end,
@@ -139,10 +201,12 @@ with result as materialized (
 ), again as (
     update kronos.execution_live as live
        set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
-           error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
-           visible_at = kronos.now() + make_interval(secs => held.retry_ms / 1000.0)
+           error = new_error, crashes = live.crashes + held.is_cut_off::integer,
+           deadline_at = least(live.deadline_at, live.run_at + interval '1 ms' * max_age_ms),
+           is_age_limited = max_age_ms > 0,
+           visible_at = kronos.now() + interval '1 ms' * retry_ms
       from held
-     where live.execution_id = held.execution_id and held.verdict = 'RETRY'
+     where live.execution_id = held.execution_id and verdict = 'RETRY'
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
                                 duration_ms, worker_id, request, response, error, endpoint_version)
@@ -155,7 +219,8 @@ select execution_id, verdict from held;
 -- name: list_locked
 -- Of these executions, those that another session has locked at this moment, or whose endpoint's or
 -- workspace's gate, which finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited
--- endpoints and of watched ones. Waits for nobody.
+-- endpoints and of watched ones; or whose job's row is, which the end of a one-shot completes. Waits for
+-- nobody.
 with free as materialized (
     select execution_id, workspace_id, endpoint_id, holds_slot,
            holds_slot or execution_id = any (%(failed_ids)s::uuid[])
@@ -186,7 +251,9 @@ select live.execution_id
                       and (not free.holds_slot
                            or not exists (select from kronos.workspace_gate as counted
                                            where counted.workspace_id = free.workspace_id)
-                           or exists (select from tenant where tenant.workspace_id = free.workspace_id)));
+                           or exists (select from tenant where tenant.workspace_id = free.workspace_id)))
+ union
+select kronos.with_locked_jobs(%(execution_ids)s::uuid[]);
 
 -- name: judge_unapplied
 -- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or

@@ -18,8 +18,8 @@ create index job_callbacks_by_target on kronos.job_callbacks (first_version_id)
     where first_version_id is not null;
 
 -- The executions that ended runs have set off: which set off which. A delivery to an endpoint is made with
--- its row, in the transaction that ends the run (call_back); where somebody has the endpoint's row locked it is
--- due there until run_chained makes it, as the run of a job is, which it makes or records why not.
+-- its row, in the transaction that ends the run (call_back); where somebody has the endpoint's row locked it
+-- is due there until run_chained makes it, as the run of a job is, which it makes or records why not.
 create table kronos.callbacks (
     execution_id      uuid        not null,      -- tick_id of the run and the time of its end
     workspace_id      uuid        not null,

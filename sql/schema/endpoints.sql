@@ -115,8 +115,9 @@ create table kronos.endpoint_gate (
 create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;
 
 -- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,
--- enable_endpoint and disable_endpoint. One that never fails has no row. Until when it is kept off stands in
--- the gate, where claims read it.
+-- enable_endpoint and disable_endpoint; so it references none: a reference would have a delivery's end wait
+-- for whoever has the endpoint's row locked. One that never fails has no row. Until when it is kept off
+-- stands in the gate, where claims read it.
 create table kronos.endpoint_health (
     endpoint_id     uuid        not null,
     workspace_id    uuid        not null,
@@ -130,8 +131,6 @@ create table kronos.endpoint_health (
     last_failure_at timestamptz,
     last_success_at timestamptz,                             -- the last one that was watched
     constraint endpoint_health_pkey           primary key (endpoint_id),
-    constraint endpoint_health_endpoint_fkey  foreign key (workspace_id, endpoint_id)
-        references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_health_state_known    check (state in ('ACTIVE', 'SLOWED', 'DISABLED')),
     constraint endpoint_health_reason_given   check ((state = 'ACTIVE') = (reason is null)),
     constraint endpoint_health_streak_is_whole check ((failures > 0) = (failing_since is not null)),

@@ -40,6 +40,8 @@ create table kronos.execution_live (
     concurrency_key   text collate "C",
     -- its key is full: it was due then, and is again once visible_at is set back to this (release_parked)
     parked_at         timestamptz,
+    -- it was tried, and its endpoint has max_age_seconds: deadline_at is no later than that (age_limit)
+    is_age_limited    boolean,
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),

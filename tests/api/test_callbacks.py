@@ -168,6 +168,47 @@ def test_jobs_of_a_batch_have_callbacks_and_a_bad_one_is_that_jobs_problem(api: 
     assert answer["data"][1]["on_success"] == {"endpoint": "hook"}
 
 
+def test_what_a_run_set_off_is_listed_by_it(api: httpx.Client, base: str, shared_superuser: psycopg.Connection) -> None:
+    made(api.post(f"{base}/jobs", json={**CRON, "name": "other"}))
+    made(api.post(f"{base}/jobs", json={**CRON, "name": "report", "on_success": {"endpoint": "hook"}}))
+    runs = [made(api.post(f"{base}/jobs/report/trigger"), 202)["execution_id"] for _ in range(2)]
+    for run in runs:
+        claim(shared_superuser, uuid.UUID(run))
+        succeed(shared_superuser, uuid.UUID(run))
+    (called,) = made(api.get(f"{base}/executions/{runs[0]}"), 200)["callbacks"]
+    found = made(api.get(f"{base}/executions", params={"caused_by": runs[0]}), 200)
+    assert ([each["execution_id"] for each in found["data"]], found["next_cursor"]) == ([called["execution_id"]], None)
+    assert found["data"][0]["caused_by"]["execution_id"] == runs[0]
+    for more, count in (
+        ({"status": "QUEUED"}, 1),
+        ({"status": "SUCCESS"}, 0),
+        ({"scheduled_after": "2020-01-01T00:00:00Z", "scheduled_before": "2099-01-01T00:00:00Z"}, 1),
+        ({"scheduled_after": "2099-01-01T00:00:00Z"}, 0),
+        ({"job": called["execution_id"]}, 1),
+        ({"job": "other"}, 0),
+        ({"caused_by": called["execution_id"]}, 0),
+    ):
+        answer = api.get(f"{base}/executions", params={"caused_by": runs[0], **more})
+        assert len(made(answer, 200)["data"]) == count, more
+    for _ in range(2):  # each end calls back, and the list has pages
+        shared_superuser.execute(
+            "insert into kronos.callbacks (execution_id, workspace_id, caused_by, caused_by_job_id, event, depth,"
+            " endpoint_id) select execution_id, workspace_id, %s, job_id, 'on_success', 1, endpoint_id"
+            " from kronos.execution_live where execution_id = %s",
+            [runs[1], made(api.post(f"{base}/jobs/other/trigger"), 202)["execution_id"]],
+        )
+    seen: list[str] = []
+    asked: dict[str, Any] = {"caused_by": runs[1], "limit": 1}
+    while len(seen) < 4:
+        page = made(api.get(f"{base}/executions", params=asked), 200)
+        seen += [each["execution_id"] for each in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        asked["cursor"] = page["next_cursor"]
+    assert (len(seen), len(set(seen))) == (3, 3)
+    problem_of(api.get(f"{base}/executions", params={"caused_by": "report"}), 400, "invalid_request")
+
+
 def test_explain_says_what_a_run_set_off_and_what_set_it_off(
     scene: Scene, api: httpx.Client, base: str, shared_superuser: psycopg.Connection
 ) -> None:

@@ -51,6 +51,24 @@ def test_a_one_shots_counts_from_its_time(
     assert listed["deadline_seconds"] == 600
 
 
+@pytest.mark.parametrize("overlap", ["ALLOW", "QUEUE"])
+def test_a_run_by_hand_has_its_own_or_the_jobs(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, overlap: str
+) -> None:
+    job = _post(api, workspace, trigger="CRON", cron="0 3 1 1 *", deadline_seconds=600, overlap=overlap)
+    path, key = f"/v1/workspaces/{workspace}/jobs/{job['job_id']}/trigger", {"Idempotency-Key": f"k-{overlap}"}
+    for body, seconds in (({}, 600), ({"deadline_seconds": 60, "priority": 3}, 60)):
+        run = api.post(path, json=body, headers=key if body else {}).json()
+        due_at = datetime.fromisoformat(run["scheduled_at"])
+        assert _deadline_at(shared_superuser, run["execution_id"]) == due_at + timedelta(seconds=seconds)
+    again = api.post(path, json={"deadline_seconds": 60, "priority": 3}, headers=key)
+    assert (again.json()["execution_id"], again.headers["Idempotent-Replayed"]) == (run["execution_id"], "true")
+    other = api.post(path, json={"deadline_seconds": 61, "priority": 3}, headers=key).json()
+    assert other["code"] == "idempotency_mismatch"
+    (fault,) = api.post(path, json={"deadline_seconds": 0}).json()["errors"]
+    assert fault["pointer"] == "/deadline_seconds"
+
+
 def test_a_job_without_one_is_its_execution_as_before(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:

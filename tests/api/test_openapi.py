@@ -353,7 +353,9 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     page = {"limit", "cursor"}
     jobs = {"endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"}
     assert query("/v1/workspaces/{w}/jobs") == page | jobs
-    assert query("/v1/workspaces/{w}/executions") == page | {"job", "status", "scheduled_after", "scheduled_before"}
+    assert query("/v1/workspaces/{w}/executions") == page | {
+        *("job", "status", "scheduled_after", "scheduled_before", "caused_by")
+    }
     letters = {"endpoint", "job", "error_type", "q", "after", "before"}
     assert query("/v1/workspaces/{w}/dead-letters") == page | letters
     assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces/{w}/keys") == page

@@ -80,6 +80,24 @@ def test_an_endpoints_limits_are_set_edited_and_taken_away(kronos: Kronos) -> No
     assert (free["limits"], free["usage"]) == ({"max_in_flight": None, "rate": None} | no_key, None)
 
 
+def test_what_a_job_need_not_have_is_taken_away(kronos: Kronos) -> None:
+    kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
+    limits = ("--ends-at", "2099-01-01T00:00:00Z", "--max-runs", "7", "--deadline-seconds", "60", "--title", "A")
+    made: Any = answered(
+        kronos("job", "create", "report", "--endpoint", "hook", "--cron", "0 9 * * 1", *limits, "--json")
+    )
+    assert (made["max_runs"], made["deadline_seconds"], made["title"]) == (7, 60, "A")
+    clear = [part for name in ("ends-at", "max-runs", "deadline-seconds", "title") for part in ("--clear", name)]
+    edited: Any = answered(kronos("job", "edit", "report", "--cron", "0 8 * * 1", *clear, "--json"))
+    assert edited["cron"] == "0 8 * * 1"
+    assert [edited[name] for name in ("ends_at", "max_runs", "deadline_seconds", "title")] == [None] * 4
+    both = kronos("job", "edit", "report", "--title", "B", "--clear", "title")
+    assert (both.exit_code, "--title is given, and cleared" in both.output) == (2, True)
+    run: Any = answered(kronos("job", "trigger", "report", "--deadline-seconds", "60", "--json"))
+    assert run["status"] == "QUEUED"
+    assert "no execution matches" in kronos("execution", "ls", "--caused-by", run["execution_id"]).output
+
+
 def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
     kronos("job", "create", "report", "--endpoint", "hook", "--cron", "0 9 * * 1")

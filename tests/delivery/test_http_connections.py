@@ -8,6 +8,7 @@ import logging
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -377,3 +378,18 @@ async def test_an_error_of_our_own_as_the_request_is_written_ends_the_delivery_o
             kept, new = [await transport.deliver(delivery(receiver.url)) for _ in range(2)]
         assert (error_type(kept), error_type(new), transport._under_way) == ("internal", "internal", set())
         assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
+
+
+async def test_of_connections_that_wait_for_the_next_delivery_so_many_are_kept() -> None:
+    """To however many hosts deliveries go: the one that has waited longest is closed."""
+    async with AsyncExitStack() as stack:
+        receivers = [await stack.enter_async_context(Receiver(answer(), keep=True)) for _ in range(4)]
+        transport = await stack.enter_async_context(HttpTransport(LOCAL, most_idle=2))
+        for receiver in receivers:
+            assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
+        kept = transport._connections
+        assert (kept._idle_count, sum(map(len, kept._idle.values()))) == (2, 2)
+        for receiver in (receivers[3], receivers[2], receivers[0], receivers[0]):
+            assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
+        assert (kept._idle_count, sum(map(len, kept._idle.values()))) == (2, 2)
+        assert [receiver.connections for receiver in receivers] == [2, 1, 1, 1]

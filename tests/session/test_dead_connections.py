@@ -21,6 +21,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
+from factory import add_workspace
 from faults.own_server import own_server
 from kronos import database, database_errors, doctor, errors, migrations, readiness, session
 from kronos.embedded.cluster import Cluster
@@ -137,6 +138,41 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(
     finally:
         await link.close()
     assert said == []
+
+
+_SOMETIMES = """
+create sequence public.tries;
+grant usage on sequence public.tries to public;
+create function public.sometimes(p_tries integer, p_sqlstate text) returns integer language plpgsql as $$
+begin
+    if nextval('public.tries') < p_tries then
+        raise '%', p_sqlstate using errcode = p_sqlstate;
+    end if;
+    return currval('public.tries');
+end
+$$
+"""
+
+
+async def test_a_write_that_was_rolled_back_because_several_waited_for_each_other_is_sent_again(
+    superuser: Connection, database_url: str
+) -> None:
+    superuser.execute(_SOMETIMES)
+    workspace_id = add_workspace(superuser)
+    ask = Statement(name="jobs.test", text="select public.sometimes(%(tries)s, %(sqlstate)s) as pid", row=_Pid)
+    async with Pool(database_url, size=1) as pool:
+        view = database.InstanceView(pool)
+        assert await view.rows(ask, {"tries": 5, "sqlstate": "40P01"}) == [_Pid(pid=5)]
+        with pytest.raises(errors.OutcomeUnknown, match="40P01"):  # of the view, whose first write is done
+            await view.rows(ask, {"tries": 11, "sqlstate": "40P01"})
+        assert await view.rows(ask, {"tries": 11, "sqlstate": "40P01"}) == [_Pid(pid=11)]
+        with pytest.raises(errors.OutcomeUnknown, match="55P03"):
+            await view.rows(ask, {"tries": 13, "sqlstate": "55P03"})
+        assert await view.rows(ask, {"tries": 13, "sqlstate": "55P03"}) == [_Pid(pid=13)]
+        together = [database.WorkspaceView(pool, str(workspace_id)) for _ in range(2)]
+        assert await together[0].for_all(
+            together, lambda all_of: all_of.rows(ask, {"tries": 17, "sqlstate": "40P01"})
+        ) == [_Pid(pid=17)]
 
 
 _RAISED = {

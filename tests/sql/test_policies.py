@@ -266,6 +266,7 @@ _MAY = {
         "run_internal_job_if_due",
         "secret_keys",
         "upkeep",
+        "with_locked_jobs",
     },
     # its own functions, and what they and its entries call
     "kronos_cron": {

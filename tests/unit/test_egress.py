@@ -1,16 +1,27 @@
 """The address table, URL forms and KRONOS_EGRESS_ALLOW; the sockets are in tests/delivery."""
 
 import socket
+from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kronos.delivery.egress import AddressRefused, EgressPolicy, check_url, open_socket, redacted
+from kronos.delivery.egress import (
+    AddressRefused,
+    CheckedUrls,
+    Destination,
+    EgressPolicy,
+    check_url,
+    open_socket,
+    redacted,
+)
 from kronos.delivery.refused import Refused
 
 PUBLIC = EgressPolicy()
+_CHECKED = CheckedUrls(PUBLIC)
 LOOPBACK = EgressPolicy.parse("127.0.0.0/8")
 
 REFUSED_ADDRESSES = """
@@ -158,26 +169,32 @@ def test_socket_of_another_family_is_refused() -> None:
 
 @pytest.mark.parametrize(("code", "url"), [(code, url) for code, urls in REFUSED_URLS.items() for url in urls])
 def test_url_is_refused_with_its_code(code: str, url: str) -> None:
-    with pytest.raises(Refused) as refused:
-        check_url(url, PUBLIC)
-    assert refused.value.code == code or not code
-    assert refused.value.message
+    for check in (partial(check_url, policy=PUBLIC), _CHECKED.check, _CHECKED.check):
+        with pytest.raises(Refused) as refused:
+            check(url)
+        assert refused.value.code == code or not code
+        assert refused.value.message
 
 
 @pytest.mark.parametrize("url", REACHED_URLS)
 def test_url_is_taken(url: str) -> None:
     assert check_url(url, PUBLIC).is_tls == url.startswith("https")
+    assert _CHECKED.check(url) == check_url(url, PUBLIC)
+
+
+def _judged(check: Callable[[str], Destination], url: str) -> Destination | tuple[str, str]:
+    try:
+        return check(url)
+    except Refused as refused:
+        return refused.code, refused.message
 
 
 @settings(deadline=None)
 @given(st.text() | st.text().map(lambda rest: f"http://{rest}") | st.text().map(lambda rest: f"https://a.b:1{rest}"))
 def test_any_text_is_a_url_or_refused_and_can_be_redacted(text: str) -> None:
-    try:
-        url = check_url(text, PUBLIC)
-    except Refused:
-        pass
-    else:
-        assert url.host
+    judged = _judged(partial(check_url, policy=PUBLIC), text)
+    assert judged
+    assert _judged(_CHECKED.check, text) == judged == _judged(_CHECKED.check, text)
     assert "?" not in redacted(text).partition("?")[2]
 
 

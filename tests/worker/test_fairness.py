@@ -16,7 +16,6 @@ from kronos.worker.link import Link
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import UNKNOWN, Shares
 from kronos.worker.wake import Wake
-from sql_factory import value
 from worker.running import Worker, until
 from worker.test_looks import _loop
 
@@ -37,11 +36,13 @@ def test_a_workspace_alone_has_all_of_the_concurrency_and_a_tenth_more_is_kept(c
 
 def test_workspaces_that_hang_one_after_another_leave_something_each_time() -> None:
     shares, taken = Shares(100), []
-    for workspace_id in "abcd":
+    for workspace_id in ["a", "b", "c", *map(str, range(102))]:
         (quota,) = shares.share_out([workspace_id], shares.slots - shares.under_way)
         shares.began([workspace_id] * quota)
         taken.append(quota)
-    assert taken == [100, 9, 1, 0]
+    assert taken == [100, 9, 1, *[1] * 100, 0, 0], "once all slots are taken, one each as a guest"
+    for guest in range(100):
+        shares.ended(str(guest))
     for _ in range(50):
         shares.ended("a")
     assert shares.share_out(["a", "b", "c", "d"], 50) == [0, 11, 18, 19], "up to the same level, and 2 stay free"
@@ -55,19 +56,21 @@ def test_shares_are_bounded_and_leave_nobody_out(concurrency: int, steps: list[t
     """Some workspaces come and take what they may have, some deliveries end, and so on."""
     shares, held = Shares(concurrency), Counter[str]()
     for come, ends in steps:
-        free, sharing = shares.slots - shares.under_way, [str(one) for one in come]
-        quotas = dict(zip(sharing, shares.share_out(sharing, free), strict=True))
+        free = shares.slots - shares.under_way
+        sharing = [one for one in map(str, come) if shares.has_room(one, free)]  # as Rotation.next asks
+        quotas = dict(zip(sharing, shares.share_out(sharing, free), strict=True)) if sharing else {}
         left = free - sum(quotas.values())
-        assert left >= 0
+        assert left >= -shares.guests
         assert all(quota >= 0 for quota in quotas.values())
-        assert any(quotas.values()) == any(shares.has_room(one, free) for one in sharing)
+        assert any(quotas.values()) == bool(sharing), "else the worker would turn"
+        assert all(one in sharing or held[one] or left == -shares.guests for one in map(str, come))
         for one, quota in quotas.items():
             if held[one] == 0 and quota == 0:
-                assert left == 0, "only where there is nothing left has one nothing"
+                assert left == -shares.guests, "only where there is nothing left has one nothing"
             if held[one] + quota > 1 and quota:
                 assert held[one] + quota <= (left + 1) * concurrency / shares.reserve
         filled = [held[one] + quota for one, quota in quotas.items() if quota]
-        assert all(quota or held[one] >= max(filled, default=1) - 1 for one, quota in quotas.items() if left)
+        assert all(quota or held[one] >= max(filled, default=1) - 1 for one, quota in quotas.items() if left > 0)
         for one, quota in quotas.items():
             held[one] += quota
             shares.began([one] * quota)
@@ -76,7 +79,7 @@ def test_shares_are_bounded_and_leave_nobody_out(concurrency: int, steps: list[t
                 held[one] -= 1
                 shares.ended(one)
         assert {one: shares.of(one) for one in held} == held
-        assert shares.under_way == held.total() <= shares.slots
+        assert shares.under_way == held.total() <= shares.slots + shares.guests
 
 
 def test_the_endpoints_of_a_full_workspace_wait_and_keep_their_turns() -> None:
@@ -103,7 +106,7 @@ def test_whose_an_endpoint_is_is_known_of_those_claimed_last(monkeypatch: pytest
         rotation._know(one, "of " + one)
     shares.began(["a"] * 10)
     rotation.offer_first(["first", "second", "third"])
-    assert [one.endpoint_id for one in rotation.next(1)] == ["third"]
+    assert [one.endpoint_id for one in rotation.next(1)] == ["third", "second"], "one of them as a guest"
     assert len(rotation._known) == 2
 
 
@@ -187,9 +190,15 @@ async def test_a_tenant_with_500_hanging_requests_delays_nobody(
         add_executions(superuser, add_endpoint(superuser, url=quick.url), 30, is_told=True)
         await until(lambda: len(quick.requests) == 31, "a third one's deliveries")
         assert (first.open, second.open, first.ended + second.ended) == (100, 9, 0)
-        assert value(superuser, "select count(*) from kronos.execution_live where claim_token is not null") <= 110
+
+        for open_then in (10, 11):
+            add_executions(superuser, add_endpoint(superuser, url=hanging_too.url, timeout_ms=_LONG), 5, is_told=True)
+            await until(lambda: second.open == open_then, "one more that hangs")  # noqa: B023 - awaited here
+        add_executions(superuser, add_endpoint(superuser, url=quick.url), 3, is_told=True)
+        await until(lambda: len(quick.requests) == 34, "deliveries of another, though all slots are taken")
+        assert (first.open, second.open, first.ended + second.ended) == (100, 11, 0)
 
         for one in (first, second):
             one.released.set()
         await until(lambda: is_idle(superuser), "the end")
-    assert (len(hanging.requests), len(hanging_too.requests), len(quick.requests)) == (500, 500, 31)
+    assert (len(hanging.requests), len(hanging_too.requests), len(quick.requests)) == (500, 510, 34)

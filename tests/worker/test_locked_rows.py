@@ -1,4 +1,5 @@
-"""A session that holds an execution's row, or its endpoint's gate, keeps that result waiting and no other."""
+"""A session that holds an execution's row, its endpoint's gate or its job keeps that result waiting and no other; one
+that holds an endpoint's row keeps none."""
 
 from collections.abc import Callable
 
@@ -7,13 +8,15 @@ import pytest
 
 from delivery.servers import Receiver, Talk, answer
 from factory import add_endpoint, add_executions, attempts_of, in_flight, status_of
+from worker.protocol import claim, finalize
 from worker.running import Worker, until
 
 ROW = "select from kronos.execution_live where endpoint_id = %s for update"
 GATE = "select from kronos.endpoint_gate where endpoint_id = %s for update"
+JOB = "select from kronos.jobs where endpoint_id = %s for update"
 
 
-@pytest.mark.parametrize("lock", [ROW, GATE], ids=["row", "gate"])
+@pytest.mark.parametrize("lock", [ROW, GATE, JOB], ids=["row", "gate", "job"])
 async def test_what_somebody_has_locked_waits_alone_and_is_stored_once(
     superuser: psycopg.Connection, other: psycopg.Connection, start: Callable[..., Worker], lock: str
 ) -> None:
@@ -39,3 +42,18 @@ async def test_what_somebody_has_locked_waits_alone_and_is_stored_once(
         assert attempts_of(superuser, waiting) == ["SUCCESS"]
         assert [in_flight(superuser, each) for each in (held, free)] == [0, 0]
     assert len(receiver.requests) == 21
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "FAILED", "PERMANENT"])
+def test_a_delivery_ends_while_somebody_has_its_endpoint_locked(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection, status: str
+) -> None:
+    """Its first failure makes the endpoint's row of health."""
+    endpoint = add_endpoint(superuser, max_in_flight=2)
+    add_executions(superuser, endpoint, 2)
+    token, ids = claim(worker, endpoint)
+    worker.execute("set lock_timeout = '2 s'")
+    for table in ("endpoints", "endpoint_versions", "workspaces"):
+        other.execute(f"select from kronos.{table} for update".encode())
+    assert len(finalize(worker, token, ids, status)) == 2
+    assert in_flight(superuser, endpoint) == 0

@@ -4,19 +4,21 @@ execution was created, or of the latest; and an endpoint tried out by hand."""
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import psycopg
+import pytest
 
 import callback_rows
 from api_answers import problem_of
 from conftest import Api
 from delivery.servers import Receiver, answer
 from factory import EndpointRow
-from kronos import endpoint_tests
+from kronos import endpoint_tests, errors
 from kronos.database import WorkspaceView
 from kronos.endpoint_tests import TriedDelivery
 from sql_factory import values
@@ -134,7 +136,8 @@ async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start:
         assert problem_of(await call(client, "POST", path, json={"input": {"n": "7"}}))["errors"][0]["pointer"] == (
             "/input/n"
         )
-        await start().started()
+        worker = start()
+        await worker.started()
         key = {"Idempotency-Key": str(uuid4())}
         tried = await call(client, "POST", path, json={"input": {"n": 7}}, headers=key)
         again = await call(client, "POST", path, json={"input": {"n": 7}}, headers=key)
@@ -150,6 +153,8 @@ async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start:
     assert tried.headers["location"] == f"{base}/executions/{tried.json()['execution']['execution_id']}"
     assert (failed.status_code, failed.json()["execution"]["status"], len(broken.requests)) == (200, "FAILED", 1)
     assert failed.json()["attempt"]["response"]["status"] == 500
+    assert "FAILED after" in worker.log
+    assert '(http_status: "the endpoint answered 500, expected 200 to 299"), FAILED' in worker.log
     assert client.get(f"{base}/dead-letters").json()["data"] == []  # nobody wants a test to be sent again
 
 
@@ -165,6 +170,14 @@ def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(
     assert tried.json()["execution"]["status_reason"]["detail"].startswith("no worker took it in time")
     assert values(superuser, "select count(*) from kronos.execution_live") == [0]
 
+    with ExitStack() as stack:
+        for nth in range(16):
+            stack.enter_context(endpoint_tests._place(f"w{nth // 4}"))
+        for nth in range(4, 30):
+            stack.enter_context(endpoint_tests._place(f"w{nth}"))  # one each, however many there are
+        for full in ("w0", "w29"):
+            with pytest.raises(errors.RateLimited):
+                stack.enter_context(endpoint_tests._place(full))
     monkeypatch.setattr(endpoint_tests, "_MOST_OF_A_WORKSPACE", 0)
     refused = client.post(f"{base}/endpoints/e/test")
     assert (problem_of(refused)["code"], refused.status_code, refused.headers["retry-after"]) == (
@@ -189,6 +202,21 @@ def test_a_test_that_a_worker_has_taken_goes_on_when_its_caller_has_waited_long_
     tried = own_api.client.post(f"{base}/endpoints/sink/test")
     assert (tried.status_code, tried.json()["execution"]["status"]) == (202, "RUNNING")
     assert values(superuser, "select cancel_reason from kronos.execution_live") == [None]
+    # what is left behind by an API process that dies expires, and is not delivered later
+    assert values(superuser, "select deadline_at - created_at between '1 s' and '26 s' from kronos.execution_live") == [
+        True
+    ]
+
+
+def test_an_endpoint_that_is_disabled_is_not_tried_out(api: httpx.Client, workspace: str) -> None:
+    """No worker would take it: that is said at once, and nothing is left behind."""
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/endpoints/sink/disable")
+    refused = api.post(f"{base}/endpoints/sink/test")
+    assert (refused.status_code, problem_of(refused)["code"]) == (409, "endpoint_disabled")
+    assert "by_hand" in problem_of(refused)["detail"]
+    assert "enable it" in problem_of(refused)["detail"]
+    assert api.get(f"{base}/executions").json()["data"] == []
 
 
 def test_what_would_be_sent_is_shown(api: httpx.Client, workspace: str) -> None:

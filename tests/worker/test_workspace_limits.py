@@ -37,6 +37,22 @@ def test_a_workspaces_endpoints_share_its_limit_in_turn(
     assert (_counted(superuser, workspace_id), in_flight(superuser, full)) == (0, 0)
 
 
+def test_what_a_cancelled_job_has_waiting_takes_no_share_of_a_workspaces_room(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    workspace_id = add_workspace(superuser)
+    cancelled, other = add_endpoint(superuser, workspace_id), add_endpoint(superuser, workspace_id)
+    add_executions(superuser, cancelled, 6, due_in_seconds=-60)
+    waiting = add_executions(superuser, other, 6)
+    superuser.execute(
+        "insert into kronos.cancelled_jobs (job_id, workspace_id, first_version_id, reason)"
+        " select job_id, workspace_id, job_id, '{\"code\": \"x\"}'"
+        " from kronos.execution_live where endpoint_id = %s", [cancelled.endpoint_id]
+    )  # fmt: skip
+    _limit(superuser, workspace_id, 4)
+    assert claim(worker, cancelled, other)[1] == waiting[:4]
+
+
 def test_a_workspaces_limit_is_lowered_raised_and_taken_away_while_deliveries_are_under_way(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:

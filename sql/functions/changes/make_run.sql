@@ -1,10 +1,12 @@
 -- make_run: a run of a CRON job beside its schedule: due at once, held back by another, or SKIPPED, as the
 -- job's overlap policy has it. The caller holds the job's row: shared, or, under an overlap policy, for
--- itself. p_made_of: the present version of the job's endpoint. p_priority: in place of the job's own.
+-- itself. p_made_of: the present version of the job's endpoint. p_priority and
+-- p_deadline_seconds: in place of the job's own.
 -- Returns: RUN, HOLD or SKIP.
 create or replace function kronos.make_run(p_job kronos.jobs, p_made_of kronos.endpoint_versions,
                                            p_execution_id uuid, p_input jsonb,
-                                           p_priority smallint default null)
+                                           p_priority smallint default null,
+                                           p_deadline_seconds integer default null)
 returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -33,7 +35,7 @@ begin
             p_made_of.max_crashes, p_made_of.timeout_ms,
             coalesce(p_input, p_job.input),
             case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end,
-            kronos.now() + make_interval(secs => p_job.deadline_seconds),
+            kronos.now() + make_interval(secs => coalesce(p_deadline_seconds, p_job.deadline_seconds)),
             nullif(coalesce(p_priority, p_job.priority), 0));
     return v_verdict;
 end

@@ -1,12 +1,13 @@
 -- trigger_job: one run of a CRON job now, beside its schedule: the pointer does not move. Under an overlap
 -- policy it asks to be let in, with the job's row locked; one that is not let in is there too, as SKIPPED.
--- Without one it shares the row's lock, so that a job which is being cancelled gets no run. p_priority: null
--- is the job's.
+-- Without one it shares the row's lock, so that a job which is being cancelled gets no run. p_priority,
+-- p_deadline_seconds: null are the job's.
 -- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
 -- that is ACTIVE or PAUSED, or the workspace is suspended.
 -- Raises: KR016 where it has an input of its own that was not validated against the endpoint's payload spec.
 create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean,
-                                              p_priority smallint default null)
+                                              p_priority smallint default null,
+                                              p_deadline_seconds integer default null)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -55,7 +56,8 @@ begin
         raise sqlstate 'KR016' using
             message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
-    if kronos.make_run(v_job, v_endpoint.made_of, p_execution_id, p_input, p_priority) <> 'SKIP'
+    if kronos.make_run(v_job, v_endpoint.made_of, p_execution_id, p_input, p_priority,
+                       p_deadline_seconds) <> 'SKIP'
     and p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;

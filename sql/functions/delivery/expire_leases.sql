@@ -28,10 +28,10 @@ begin
         return;
     end if;
     with dead as materialized (
-        select live.*, live as whole, live.crashes >= live.max_crashes
+        select live.*, live as whole, kronos.age_limit(live) as age_limit, live.crashes >= live.max_crashes
                        or live.attempt_count >= live.max_attempts
                        or live.cancel_reason is not null
-                       or kronos.is_too_old(live) as is_over,
+                       or coalesce(kronos.now() > kronos.age_limit(live), false) as is_over,
                -- if it is over
                live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
                jsonb_build_object('type', 'lease_expired', 'message',
@@ -90,7 +90,9 @@ begin
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
-               crashes = live.crashes + 1, visible_at = kronos.now(), error = dead.reason
+               crashes = live.crashes + 1, visible_at = kronos.now(), error = dead.reason,
+               deadline_at = least(live.deadline_at, dead.age_limit),
+               is_age_limited = case when dead.age_limit is not null then true end
           from dead
          where live.execution_id = dead.execution_id and not dead.is_over
         returning live.execution_id

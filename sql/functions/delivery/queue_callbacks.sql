@@ -1,6 +1,6 @@
--- queue_callbacks: makes the deliveries of callbacks to endpoints, by their ids: each an execution of its own,
--- a one-shot without a row in jobs, so it has no callback itself; at an endpoint that was deleted meanwhile
--- (the job is over, its last run was under way) a dead letter.
+-- queue_callbacks: makes the deliveries of callbacks to endpoints, by their ids: each an execution of its
+-- own, a one-shot without a row in jobs, so it has no callback itself; at an endpoint that was deleted
+-- meanwhile (the job is over, its last run was under way) a dead letter.
 -- Locks the endpoints' rows, shared, as a foreign key locks them, and passes over those that somebody else
 -- has locked for himself: it waits for nobody.
 -- Returns: those that it has dealt with. An endpoint that is not there any more takes nothing.

@@ -1,7 +1,7 @@
 -- release_parked: lets go as many of the executions that are parked under a concurrency key as there is room
--- for, lowest rank first (rank_of): key_max less those under way and those that are due and not yet claimed. Where the
--- endpoint's template has changed, or it has none any more, a thousand: their next claim sees to their key.
--- Waits for nobody: what it misses is let go by release_all_parked.   Returns: how many.
+-- for, lowest rank first (rank_of): key_max less those under way and those that are due and not yet claimed.
+-- Where the endpoint's template has changed, or it has none any more, a thousand: their next claim sees to
+-- their key. Waits for nobody: what it misses is let go by release_all_parked.   Returns: how many.
 create or replace function kronos.release_parked(p_endpoint_id uuid, p_key text) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off

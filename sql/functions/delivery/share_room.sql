@@ -11,8 +11,10 @@ as $$
         select asked.place, asked.workspace_id, asked.shared, due.executions
           from unnest(p_places, p_endpoint_ids, p_floors, p_workspace_ids, p_rooms, p_shared)
             as asked (place, endpoint_id, floor, workspace_id, room, shared)
+         cross join (select array(select job_id from kronos.cancelled_jobs) as job_ids) as cancelled
          cross join lateral (select count(*)::integer as executions
-                               from kronos.first_due_of(asked.endpoint_id, asked.floor, asked.room)) as due
+                               from kronos.first_due_of(asked.endpoint_id, asked.floor, asked.room,
+                                                        cancelled.job_ids)) as due
     ), turn as materialized (
         select waiting.place, waiting.shared,
                row_number() over (partition by waiting.workspace_id order by nth, waiting.place) as number

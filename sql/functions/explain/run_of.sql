@@ -24,6 +24,7 @@ begin
                                   'worker_id', run.worker_id, 'error', run.error,
                                   'caused_by', link.caused_by, 'callbacks', link.callbacks,
                                   'deadline_at', kronos.iso(run.deadline_at),
+                                  'is_age_limited', run.is_age_limited,
                                   'cancel_reason', run.cancel_reason, 'key_full', run.key_full)
           from (select live.execution_id, live.cause,
                        case when live.claim_token is not null                  then 'RUNNING'
@@ -39,7 +40,9 @@ begin
                        live.started_at, null::timestamptz as completed_at,
                        case when live.claim_token is not null then live.visible_at end as lease_until,
                        live.attempt_count, live.max_attempts, 1 as tick_count, live.worker_id, live.error,
-                       live.deadline_at, live.cancel_reason,
+                       live.deadline_at,
+                       live.is_age_limited and live.deadline_at >= kronos.age_limit(live) as is_age_limited,
+                       live.cancel_reason,
                        case when live.parked_at is not null
                             then kronos.key_state(live.endpoint_id, live.concurrency_key,
                                                   live.parked_at) end as key_full
@@ -49,7 +52,7 @@ begin
                 select done.execution_id, done.cause, done.status, done.status_reason, done.scheduled_at,
                        done.run_at, null, false, done.created_at, done.started_at, done.completed_at, null,
                        done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error,
-                       null, null, null
+                       null, null, null, null
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)) as run
           join kronos.links_of(v_ids) as link using (execution_id)

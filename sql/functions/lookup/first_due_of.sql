@@ -1,7 +1,9 @@
 -- first_due_of: what an endpoint has due, up to p_most of it, of any priority: of each queue the first (as
 -- first_due). p_from: what was due before has been taken, but for what its priority puts behind others:
--- twenty minutes are the widest distance of two ranks (rank_of).
-create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer)
+-- twenty minutes are the widest distance of two ranks (rank_of). Nothing of p_cancelled: jobs whose
+-- executions are being ended.
+create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer,
+                                               p_cancelled uuid[] default '{}')
 returns table (visible_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -21,6 +23,7 @@ begin
                                 and kronos.queue_of(live.priority) = queue.queue
                                 and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
                                 and coalesce(live.deadline_at, 'infinity') > kronos.now()
+                                and live.job_id <> all (p_cancelled)
                               order by live.visible_at
                               limit p_most) as first
          limit p_most;
