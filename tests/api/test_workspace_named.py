@@ -218,6 +218,8 @@ _NEEDS_NONE = {
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",
     "readiness.get_readiness": "the instance's",
+    "readiness.get_written": "where the log is, no row",
+    "readiness.get_replayed": "where the log is, no row",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},
     **{
