@@ -1,5 +1,6 @@
 # One image for every part: `database` (PostgreSQL 17 with pg_cron 1.6), and any command of kronos: migrate, serve, worker.
-FROM debian:trixie-slim
+# What it has in it: /usr/share/kronos/python.cdx.json (CycloneDX), /usr/share/kronos/debian.txt.
+FROM debian:trixie-slim AS kronos
 
 # tzdata-legacy: the names that tzdata keeps for old times, such as US/Eastern, which many jobs have.
 # plpgsql-check: the tests that read the bodies of SQL functions run against this image too.
@@ -24,6 +25,19 @@ RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-
     && useradd --system --create-home --home-dir /var/lib/kronos --uid 10001 kronos \
     && chmod 755 /var/lib/kronos
 COPY bin/container /usr/local/bin/kronos-container
+
+# The tools that list it are in a stage of their own: nothing of them is in the image.
+FROM kronos AS listed
+COPY requirements-audit.lock ./
+RUN python3 -m venv /tmp/audit \
+    && /tmp/audit/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-audit.lock \
+    && mkdir /listed \
+    && /tmp/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON \
+        -o /listed/python.cdx.json /opt/kronos/bin/python \
+    && dpkg-query -W > /listed/debian.txt
+
+FROM kronos
+COPY --from=listed /listed/ /usr/share/kronos/
 
 VOLUME ["/var/lib/kronos-database", "/var/lib/kronos"]
 EXPOSE 5432 8080

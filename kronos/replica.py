@@ -27,7 +27,7 @@ _LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class LogWritten:
     """Up to where the primary has written its log, in bytes, and on which timeline; nulls of a standby."""
 
     position: int | None
@@ -35,7 +35,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class LogReplayed:
     """Up to where a replica has replayed it, and the timeline that it is known to have followed; nulls of a primary."""
 
     position: int | None
@@ -57,8 +57,8 @@ class Served:
         return self.by + more + (f"; because={self.because}" if self.because is not None else "")
 
 
-_WRITTEN = statement("readiness.get_written", Written)
-_REPLAYED = statement("readiness.get_replayed", Replayed)
+_WRITTEN = statement("readiness.get_written", LogWritten)
+_REPLAYED = statement("readiness.get_replayed", LogReplayed)
 
 
 class Replica:
@@ -117,7 +117,7 @@ class Replica:
             reached = [at for at, position in self._looks if position <= replayed.position]
             self._fresh_at = max(reached, default=self._fresh_at)
 
-    def _note(self, at: float, written: Written) -> None:
+    def _note(self, at: float, written: LogWritten) -> None:
         if written.position is None:
             return
         if written.timeline != self._timeline:  # a fail-over: positions of before mean something else

@@ -227,6 +227,8 @@ _NEEDS_NONE = {
         for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")
     },
     "readiness.get_readiness": "the instance's",
+    "readiness.get_written": "where the log is, no row",
+    "readiness.get_replayed": "where the log is, no row",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},
     **{

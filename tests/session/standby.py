@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from conftest import await_condition
+from kronos import timelines
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.ports import free_port
@@ -64,6 +65,7 @@ def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
         await_condition(answers, "the standby", seconds=60)
         yield url
     finally:
+        timelines.SEEN.forget()  # this process goes on with the cluster that it was a copy of
         process.send_signal(signal.SIGQUIT)
         process.wait(60)
         log.close()

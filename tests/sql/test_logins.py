@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
 from factory import add_endpoint, add_executions
-from kronos import errors, instance_settings, migrations, session
+from kronos import errors, instance_settings, migrations, session, timelines
 from kronos.__main__ import main
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
@@ -179,6 +179,14 @@ def test_a_login_of_ours_can_be_and_do_nothing_else(
         connection.execute("reset role")
         connection.execute("reset session authorization")
         assert connection.execute("select current_user::text, session_user::text").fetchone() == (role, role)
+
+
+def test_a_login_of_ours_may_see_by_what_an_old_primary_is_told(logins: dict[session.Role, str]) -> None:
+    for role, url in logins.items():
+        with session.connect(url, session.wanted(role)) as connection:
+            found = connection.execute(timelines.READ).fetchone()
+            assert found is not None
+            assert (found[0] != 0, found[1]) == (True, 1)
 
 
 def test_whatever_the_api_stores_pg_cron_runs_nothing_but_fire(
