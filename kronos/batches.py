@@ -351,6 +351,7 @@ def _statement(
             "jobs": jobs.written([each.record for each in asked]),
             "endpoints": list({each.new.endpoint for each in asked}),
             "workspace": batch.view.workspace,
+            "caller": batch.view.caller,
             **more,
         },
     )

@@ -43,7 +43,8 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
-                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate
+                 kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
+                 kronos.audit, kronos.audit_pending, kronos.audit_chains
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents to kronos_api;
@@ -72,6 +73,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
+                          kronos.cancel_execution(uuid), kronos.note_made(uuid[]),
                           kronos.steps_under_way(integer),
                           kronos.trigger_job(text, uuid, jsonb, boolean, smallint), kronos.delete_workspace(),
                           kronos.delete_endpoint(text), kronos.delete_document(text, text),

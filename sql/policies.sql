@@ -25,7 +25,8 @@ begin
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
-                             'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate']) as relation
+                             'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
+                             'audit', 'audit_pending', 'audit_chains']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -45,14 +46,16 @@ begin
         -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
         -- sees them all and makes them.
         select 'of_the_api', relation, 'to kronos_api using (true)'
-          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
+                            'audit_chains']) as relation
          union all
         select 'of_workspace', relation,
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
                    '''kronos.workspace_id'', true), '''')::uuid)
                                                     or (select current_setting('
                    '''kronos.instance_admin'', true)) = ''on'')'
-          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
+                            'audit_chains']) as relation
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'jobs',

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from kronos import database, errors, heartbeat
 from kronos.api import (
+    audit,
     backfills,
     batch,
     configs,
@@ -69,6 +70,7 @@ _RESOURCES = (
     secrets,
     workspaces,
     retention,
+    audit,
     schedules,
     system,
     instance,

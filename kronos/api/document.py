@@ -20,6 +20,7 @@ TAGS = [
     {"name": "payload-specs", "description": "What inputs must be."},
     {"name": "secrets", "description": "Values that deliveries need and nobody may read."},
     {"name": "workspaces", "description": "Tenants."},
+    {"name": "audit", "description": "Who changed what, sealed into a chain of hashes."},
     {"name": "retention", "description": "How long history is kept."},
     {"name": "schedules", "description": "Schedules that are not saved."},
     {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},

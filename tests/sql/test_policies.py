@@ -240,6 +240,7 @@ def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(
 _MAY = {
     "kronos_api": {
         "advance_backfill",
+        "cancel_execution",
         "cancel_further",
         "cancel_runs",
         "cron_timezone",
@@ -254,6 +255,7 @@ _MAY = {
         "is_group_served",
         "is_job_entry_right",
         "match_retention",
+        "note_made",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",

@@ -36,6 +36,7 @@ _SCHEMA = (
     "made_objects",
     "sql_grants",
     "secrets",
+    "audit",
 )
 
 _FINGERPRINT = """
@@ -118,7 +119,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 38
+    assert len(tables) == 41
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 
