@@ -161,7 +161,7 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
         },
     )
     if taken is None:
-        raise errors.WorkspaceNotFound(f"no workspace {batch.view.workspace!r}")
+        raise errors.WorkspaceNotFound.of(batch.view.workspace)
     batch.workspace = taken.workspace
     for each in left:
         _find_twin(each, taken)

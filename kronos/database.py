@@ -259,7 +259,7 @@ class WorkspaceView:
                 raise self._not_found()
 
     def _not_found(self) -> errors.WorkspaceNotFound:
-        return errors.WorkspaceNotFound(f"no workspace {self.workspace!r}")
+        return errors.WorkspaceNotFound.of(self.workspace)
 
 
 def _of_each(views: Sequence[WorkspaceView], makes: Sequence[UUID | None]) -> str:

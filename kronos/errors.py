@@ -98,7 +98,7 @@ class Unauthorized(KronosError):
 
 
 class Forbidden(KronosError):
-    """The key may not do this."""
+    """The key's role does not suffice, or nobody may do this."""
 
     status = 403
     code = "forbidden"
@@ -117,6 +117,11 @@ class WorkspaceNotFound(NotFound):
     """No such workspace."""
 
     code = "workspace_not_found"
+
+    @classmethod
+    def of(cls, workspace: str) -> "WorkspaceNotFound":
+        """That this one, by slug or id, is not there for the caller: one answer, whatever the reason."""
+        return cls(f"no workspace {workspace!r}")
 
 
 class EndpointNotFound(NotFound):

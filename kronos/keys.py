@@ -17,7 +17,6 @@ from uuid import UUID
 
 from kronos import errors, owner, session
 from kronos.database import InstanceView
-from kronos.model import Role
 from kronos.sql import statement
 
 FORM = "kr_live_<public id>_<secret>"
@@ -45,12 +44,17 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """What is stored of a key: enough to recognise its secret, not to know it."""
+class KnownKey:
+    """What is stored of a key that works: enough to recognise its secret, not to know it. workspace: the slug of the
+    one that it is for; None: the instance's. valid_seconds: until it expires; None: it does not."""
 
     key_id: UUID
     secret_sha256: bytes
-    role: Role
+    role: str
+    sees_payloads: bool
+    workspace_id: UUID | None
+    workspace: str | None
+    valid_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ class Others:
     keys: int
 
 
-_FIND = statement("keys.find_api_key", ApiKey)
+_FIND = statement("keys.find_key", KnownKey)
 _INSERT = statement("keys.insert_key", ChangedKey)
 _GET = statement("keys.get_key", StoredKey)
 _LIST = statement("keys.list_keys", StoredKey)
@@ -77,8 +81,8 @@ _REVOKE = statement("keys.revoke_key", ChangedKey)
 _OTHERS = statement("keys.count_others", Others)
 
 
-async def find(view: InstanceView, public_id: str) -> ApiKey | None:
-    """The key with this public id, unless it is unknown or revoked. Raises DatabaseUnavailable."""
+async def find(view: InstanceView, public_id: str) -> KnownKey | None:
+    """The key with this public id, unless it is unknown, revoked or expired. Raises DatabaseUnavailable."""
     return await view.one_or_none(_FIND, {"public_id": public_id})
 
 

@@ -6,6 +6,7 @@ The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), colum
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -30,8 +31,22 @@ OperationKind = Literal["REDRIVE", "DISCARD"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
 VersionUse = Literal["snapshot", "latest"]
-Role = Literal["instance_admin"]
+WorkspaceRole = Literal["viewer", "operator", "admin"]
 OnDisabled = Literal["WAIT", "SKIP"]
+
+
+class Role(Enum):
+    """What a key may do: each all that those before it may. The first three are of one workspace."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    INSTANCE_ADMIN = "instance_admin"
+
+    def covers(self, needed: "Role") -> bool:
+        """Whether this role may do what needs the other."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,7 @@ def _listed(versions: Collection[int] | None) -> list[int] | None:
 
 
 def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
-    return errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
+    return errors.WorkspaceNotFound.of(view.workspace)
 
 
 def _refuse_system(view: WorkspaceView) -> None:

@@ -1,5 +1,6 @@
 """Rows for tests, made by SQL with valid defaults: workspaces, endpoints, jobs with their executions."""
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,21 @@ def add_workspace(connection: psycopg.Connection, *, slug: str | None = None) ->
     assert row is not None
     workspace_id: UUID = row[0]
     return workspace_id
+
+
+def add_key(connection: psycopg.Connection, workspace: str | None, role: str, *, sees_payloads: bool = True) -> str:
+    """A key of a workspace, by its slug; None: of the instance."""
+    secret = secrets.token_urlsafe(32)
+    public_id = secrets.token_hex(6)
+    connection.execute(
+        """
+        insert into kronos.api_keys (public_id, secret_sha256, role, workspace_id, sees_payloads)
+        select %s, sha256(convert_to(%s, 'UTF8')), %s,
+               (select workspace_id from kronos.workspaces where slug = %s and status <> 'DELETED'), %s
+        """,
+        [public_id, secret, role, workspace, sees_payloads],
+    )
+    return f"kr_live_{public_id}_{secret}"
 
 
 def add_endpoint(

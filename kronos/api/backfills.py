@@ -5,22 +5,22 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kronos import backfills, errors, jobs
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.dependencies import KEY, BackfillId, IdempotencyKey, JobRef, View
+from kronos.api.dependencies import BackfillId, IdempotencyKey, JobRef, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation, shown_at
+from kronos.api.operation import Router, shown_at
 from kronos.api.requests import new_backfill
 from kronos.api.schemas import BackfillCreate, Nothing, PageQuery
 from kronos.backfills import TickCount
-from kronos.model import Backfill, BackfillStatus, JsonObject, TickOutcome
+from kronos.model import Backfill, BackfillStatus, JsonObject, Role, TickOutcome
 
-router = APIRouter(prefix="/v1/workspaces/{w}", tags=["backfills"], route_class=Operation, dependencies=[Depends(KEY)])
+router = Router("/v1/workspaces/{w}", tags=["backfills"])
 _ABSENT = (errors.WorkspaceNotFound, errors.BackfillNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
@@ -64,6 +64,7 @@ class BackfillCount:
 
 @router.post(
     "/jobs/{j}/backfill",
+    needs=Role.OPERATOR,
     status_code=202,
     responses=answers({202: BackfillShown, 200: BackfillCount}, "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.JobNotFound),
@@ -84,6 +85,7 @@ async def backfill_job(
 
 @router.get(
     "/jobs/{j}/backfills",
+    needs=Role.VIEWER,
     responses=answers({200: Page[BackfillShown]}) | problems(errors.WorkspaceNotFound, errors.JobNotFound),
 )
 async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
@@ -96,14 +98,16 @@ async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Qu
     return answer(Page(data=[_shown(row) for row in found.data], next_cursor=found.next_cursor))
 
 
-@router.get("/backfills/{b}", responses=answers({200: BackfillShown}) | problems(*_ABSENT))
+@router.get("/backfills/{b}", needs=Role.VIEWER, responses=answers({200: BackfillShown}) | problems(*_ABSENT))
 async def get_backfill(view: View, backfill_id: BackfillId) -> Response:
     """One backfill, and what has become of its executions."""
     return answer(_shown(await backfills.get(view, backfill_id)))
 
 
 @router.post(
-    "/backfills/{b}/cancel", responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound)
+    "/backfills/{b}/cancel",
+    needs=Role.OPERATOR,
+    responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound),
 )
 async def cancel_backfill(
     view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]

@@ -4,28 +4,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends
 from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from kronos import batches, errors, reading
 from kronos.api import problems
 from kronos.api.call import Call, Draft
-from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, View
+from kronos.api.dependencies import IDEMPOTENCY_KEY, View
 from kronos.api.document import answers
 from kronos.api.document import problems as documented
 from kronos.api.fields import Body
-from kronos.api.operation import Operation, shown_at
+from kronos.api.operation import Router, shown_at
 from kronos.api.requests import new_job
 from kronos.api.schemas import JobBatch, JobCreate
 from kronos.api.validation import faults_of, trimmed
 from kronos.batches import MOST_JOBS, Made
 from kronos.jobs import NewJob
-from kronos.model import Job, Json, JsonObject
+from kronos.model import Job, Json, JsonObject, Role
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/jobs:batch", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/jobs:batch", tags=["jobs"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,7 @@ class _Envelope(Body):
 
 @router.post(
     "",
+    needs=Role.OPERATOR,
     status_code=201,
     responses=answers({201: JobsMade}, "Idempotent-Replayed")
     | documented(

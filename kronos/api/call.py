@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kronos import errors, reading, workspaces
-from kronos.api import body, conditions
-from kronos.api.fields import UUID_FORM
+from kronos.api import body, conditions, withheld
+from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import Pool, WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
-from kronos.model import Json, JsonObject
+from kronos.model import Json, JsonObject, Role
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
@@ -93,10 +93,16 @@ class Call(Request):
         refused."""
         return self._judged
 
-    async def authenticate(self, *, writes: bool) -> None:
-        """Whether the caller may do this. Raises Unauthorized, Forbidden."""
-        self.caller = await self.context.keys.authenticate(self.headers.get("authorization"))
+    async def authenticate(self, needed: Role, *, writes: bool) -> None:
+        """Whether the caller may do this, which needs a role. Raises Unauthorized, Forbidden; and WorkspaceNotFound for
+        any workspace but that of its key, whether or not there is one, before anything of it is read."""
+        self.caller = caller = await self.context.keys.authenticate(self.headers.get("authorization"))
+        withheld.begin(caller)
         workspace = self.path_params.get("w")
+        if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
+            raise errors.WorkspaceNotFound.of(workspace.lower())
+        if not caller.role.covers(needed):
+            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
@@ -174,7 +180,7 @@ def unchanged(version: int) -> Response:
 def answer(value: object, status: int = 200, *, is_repeat: bool = False, **headers: str) -> Response:
     """The JSON answer of rows as they are; `headers` are named with _ for -. `is_repeat`: a call before, with the same
     key, made it."""
-    content = orjson.dumps(value, reading.plain, orjson.OPT_UTC_Z)
+    content = orjson.dumps(withheld.shown(value), reading.plain, orjson.OPT_UTC_Z)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     if is_repeat:
         named["Idempotent-Replayed"] = "true"

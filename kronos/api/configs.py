@@ -2,24 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from kronos import configs, documents, errors
 from kronos.api.call import Call, Draft
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page
-from kronos.api.dependencies import KEY, ConfigName, IdempotencyKey, IfMatch, IfNoneMatch, NewConfigName, View
+from kronos.api.dependencies import ConfigName, IdempotencyKey, IfMatch, IfNoneMatch, NewConfigName, View
 from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import ConfigCreate, ConfigPut, PageQuery
 from kronos.documents import CONFIG
-from kronos.model import Config
+from kronos.model import Config, Role
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/configs", tags=["configs"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/configs", tags=["configs"])
 _ROUTES = DocumentRoutes(kind=CONFIG, copy=kind_of(Config, ConfigPut))
 _ABSENT = (errors.WorkspaceNotFound, errors.ConfigNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
@@ -27,6 +25,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
 
 @router.post(
     "",
+    needs=Role.ADMIN,
     status_code=201,
     responses=answers({201: Config, 200: Config}, "ETag", "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.ConfigNotFound),
@@ -37,13 +36,13 @@ async def create_config(call: Call, view: View, body: ConfigCreate, key: Idempot
     return await _ROUTES.create(call, view, body.name, body.values, key)
 
 
-@router.get("", responses=answers({200: Page[Config]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Config]}) | problems(errors.WorkspaceNotFound))
 async def list_configs(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Configs of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 
 
-@router.get("/{name}", responses=answers({200: Config, 304: None}, "ETag") | problems(*_ABSENT))
+@router.get("/{name}", needs=Role.VIEWER, responses=answers({200: Config, 304: None}, "ETag") | problems(*_ABSENT))
 async def get_config(view: View, name: ConfigName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One config, at its present version."""
     return await _ROUTES.current(view, name, if_none_match)
@@ -51,6 +50,7 @@ async def get_config(view: View, name: ConfigName, if_none_match: IfNoneMatch = 
 
 @router.put(
     "/{name}",
+    needs=Role.ADMIN,
     responses=answers({200: Config, 201: Config}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_config(
@@ -75,6 +75,7 @@ async def put_config(
 
 @router.delete(
     "/{name}",
+    needs=Role.ADMIN,
     status_code=204,
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )

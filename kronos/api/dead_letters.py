@@ -3,22 +3,20 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from kronos import dead_letters, errors
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, page
-from kronos.api.dependencies import KEY, IdempotencyKey, OperationId, View
+from kronos.api.dependencies import IdempotencyKey, OperationId, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation, shown_at
+from kronos.api.operation import Router, shown_at
 from kronos.api.schemas import LetterDiscard, LetterQuery, LetterRedrive, Nothing, PageQuery
 from kronos.dead_letters import LetterFilter, NewOperation
-from kronos.model import BulkOperation, Execution
+from kronos.model import BulkOperation, Execution, Role
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}", tags=["dead-letters"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}", tags=["dead-letters"])
 _ABSENT = (errors.WorkspaceNotFound, errors.OperationNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 _FILTER = ("endpoint", "job", "error_type", "q", "after", "before")
@@ -31,7 +29,9 @@ class DeadLetterCount:
     count: int
 
 
-@router.get("/dead-letters", responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
+@router.get(
+    "/dead-letters", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound)
+)
 async def list_dead_letters(view: View, query: Annotated[LetterQuery, Query()]) -> Response:
     """Executions that FAILED and that nobody has retried or discarded, the last that failed first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
@@ -44,6 +44,7 @@ async def list_dead_letters(view: View, query: Annotated[LetterQuery, Query()]) 
 
 @router.post(
     "/dead-letters/redrive",
+    needs=Role.OPERATOR,
     status_code=202,
     responses=answers({202: BulkOperation, 200: DeadLetterCount}, "Location", "Idempotent-Replayed")
     | problems(*_WRITE),
@@ -62,6 +63,7 @@ async def redrive_dead_letters(
 
 @router.post(
     "/dead-letters/discard",
+    needs=Role.OPERATOR,
     status_code=202,
     responses=answers({202: BulkOperation, 200: DeadLetterCount}, "Location", "Idempotent-Replayed")
     | problems(*_WRITE),
@@ -75,7 +77,9 @@ async def discard_dead_letters(
     return await _begun(call, view, body, NewOperation(kind="DISCARD", which=_which(body)), key)
 
 
-@router.get("/operations", responses=answers({200: Page[BulkOperation]}) | problems(errors.WorkspaceNotFound))
+@router.get(
+    "/operations", needs=Role.VIEWER, responses=answers({200: Page[BulkOperation]}) | problems(errors.WorkspaceNotFound)
+)
 async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Operations of a workspace, newest first."""
     of = list_digest("operations", view.workspace, {})
@@ -83,14 +87,16 @@ async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> R
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.operation_id)))
 
 
-@router.get("/operations/{o}", responses=answers({200: BulkOperation}) | problems(*_ABSENT))
+@router.get("/operations/{o}", needs=Role.VIEWER, responses=answers({200: BulkOperation}) | problems(*_ABSENT))
 async def get_operation(view: View, operation_id: OperationId) -> Response:
     """One operation, and how far it has come."""
     return answer(await dead_letters.get(view, operation_id))
 
 
 @router.post(
-    "/operations/{o}/cancel", responses=answers({200: BulkOperation}) | problems(*_WRITE, errors.OperationNotFound)
+    "/operations/{o}/cancel",
+    needs=Role.OPERATOR,
+    responses=answers({200: BulkOperation}) | problems(*_WRITE, errors.OperationNotFound),
 )
 async def cancel_operation(
     view: View, operation_id: OperationId, _: Annotated[Nothing, Body(default_factory=Nothing)]

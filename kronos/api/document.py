@@ -160,7 +160,8 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
         del responses["422"]  # FastAPI's own, for parameters: ours are 400
     always = [errors.KronosError, errors.DatabaseUnavailable, *([] if method == "get" else [errors.OutcomeUnknown])]
     if operation["security"]:
-        always += [errors.InvalidRequest, errors.Unauthorized]
+        always += [errors.InvalidRequest, errors.Unauthorized, errors.Forbidden]
+        _say_role(operation)
     for status, response in problems(*always).items():
         _add(responses, str(status), response)
     for status, text in _OF_THE_SERVER.items():
@@ -169,6 +170,12 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
         _add(responses, "408", {"description": _LATE_BODY, "headers": headers_of(408), "content": _PROBLEM})
         _complete_body(operation["requestBody"])
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _say_role(operation: JsonObject) -> None:
+    """What its security requirement says, which most readers of the document show nobody."""
+    (role,) = operation["security"][0]["key"]
+    operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role `{role}`.".lstrip()
 
 
 def _add(responses: JsonObject, status: str, response: JsonObject) -> None:

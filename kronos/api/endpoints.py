@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from kronos import endpoint_tests, endpoints, errors, secrets
@@ -11,7 +11,6 @@ from kronos.api.call import Call, Draft, answer
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import (
-    KEY,
     CallerOf,
     EndpointName,
     IdempotencyKey,
@@ -30,17 +29,15 @@ from kronos.api.endpoint_schemas import (
     HttpEndpointPut,
 )
 from kronos.api.named import PutConditions
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import ChangeQuery, Nothing, PageQuery
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
-from kronos.model import Endpoint
+from kronos.model import Endpoint, Role
 from kronos.payload_specs import SpecVerdict
 from kronos.secrets import SigningKeys
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/endpoints", tags=["endpoints"])
 _COPY = kind_of(Endpoint, HttpEndpointPut)
 _SWITCH = (
     errors.WorkspaceNotFound,
@@ -54,6 +51,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
 
 @router.post(
     "",
+    needs=Role.ADMIN,
     status_code=201,
     responses=answers({201: Endpoint, 200: Endpoint}, "ETag", "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.EndpointNotFound),
@@ -65,7 +63,7 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     return _made(call, endpoint, is_new=is_new)
 
 
-@router.get("", responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
 async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Endpoints of a workspace, newest first."""
     of = list_digest("endpoints", view.workspace, {})
@@ -75,6 +73,7 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 
 @router.get(
     "/{name}",
+    needs=Role.VIEWER,
     responses=answers({200: Endpoint, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
@@ -85,6 +84,7 @@ async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatc
 
 @router.get(
     "/{name}/signing-keys",
+    needs=Role.VIEWER,
     responses=answers({200: SigningKeys}) | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
 async def get_signing_keys(view: View, name: EndpointName) -> Response:
@@ -96,6 +96,7 @@ async def get_signing_keys(view: View, name: EndpointName) -> Response:
 
 @router.put(
     "/{name}",
+    needs=Role.ADMIN,
     responses=answers({200: Endpoint | SpecVerdict, 201: Endpoint}, "ETag", "Location")
     | problems(*_WRITE, errors.PreconditionFailed),
 )
@@ -129,6 +130,7 @@ async def put_endpoint(
 
 @router.post(
     "/{name}/render",
+    needs=Role.ADMIN,
     responses=answers({200: Rendered | RenderedEntry | RenderedRecord})
     | problems(
         errors.WorkspaceNotFound,
@@ -148,6 +150,7 @@ async def render_endpoint(
 
 @router.post(
     "/{name}/test",
+    needs=Role.ADMIN,
     responses=answers({200: TriedDelivery, 202: TriedDelivery}, "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.EndpointNotFound, errors.RateLimited),
 )
@@ -168,7 +171,7 @@ async def try_endpoint(
     return answer(tried, status, Location=location, is_repeat=not is_new)
 
 
-@router.post("/{name}/enable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+@router.post("/{name}/enable", needs=Role.ADMIN, responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
 async def enable_endpoint(
     view: View, name: EndpointName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
@@ -177,7 +180,7 @@ async def enable_endpoint(
     return named.current(endpoint, is_moving=_is_moving(endpoint))
 
 
-@router.post("/{name}/disable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+@router.post("/{name}/disable", needs=Role.ADMIN, responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
 async def disable_endpoint(
     view: View,
     name: EndpointName,
@@ -191,6 +194,7 @@ async def disable_endpoint(
 
 @router.delete(
     "/{name}",
+    needs=Role.ADMIN,
     status_code=204,
     responses=answers({204: None})
     | problems(

@@ -2,28 +2,26 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from kronos import errors, executions
 from kronos.api.call import answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.dependencies import KEY, ExecutionId, IdempotencyKey, View
+from kronos.api.dependencies import ExecutionId, IdempotencyKey, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import ExecutionQuery, ExecutionRetry, Nothing, PageQuery
 from kronos.executions import ExecutionFilter, LogLine
-from kronos.model import Attempt, Execution
+from kronos.model import Attempt, Execution, Role
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/executions", tags=["executions"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/executions", tags=["executions"])
 _BEFORE_ALL = -32_769
 _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@router.get("", responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
 async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()]) -> Response:
     """Executions of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
@@ -34,13 +32,15 @@ async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()])
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@router.get("/{e}", responses=answers({200: Execution}) | problems(*_ABSENT))
+@router.get("/{e}", needs=Role.VIEWER, responses=answers({200: Execution}) | problems(*_ABSENT))
 async def get_execution(view: View, execution_id: ExecutionId) -> Response:
     """One execution."""
     return answer(await executions.get(view, execution_id))
 
 
-@router.post("/{e}/cancel", responses=answers({200: Execution, 202: Execution}) | problems(*_CHANGE))
+@router.post(
+    "/{e}/cancel", needs=Role.OPERATOR, responses=answers({200: Execution, 202: Execution}) | problems(*_CHANGE)
+)
 async def cancel_execution(
     view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
@@ -50,7 +50,9 @@ async def cancel_execution(
     return answer(execution, 200 if execution.status == "CANCELLED" else 202)
 
 
-@router.post("/{e}/retry", responses=answers({200: Execution}, "Idempotent-Replayed") | problems(*_CHANGE))
+@router.post(
+    "/{e}/retry", needs=Role.OPERATOR, responses=answers({200: Execution}, "Idempotent-Replayed") | problems(*_CHANGE)
+)
 async def retry_execution(
     view: View,
     execution_id: ExecutionId,
@@ -64,7 +66,7 @@ async def retry_execution(
     return answer(execution, is_repeat=not is_new)
 
 
-@router.get("/{e}/attempts", responses=answers({200: Page[Attempt]}) | problems(*_ABSENT))
+@router.get("/{e}/attempts", needs=Role.VIEWER, responses=answers({200: Page[Attempt]}) | problems(*_ABSENT))
 async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
     """An execution's attempts, first to last."""
     of = list_digest("attempts", view.workspace, {"execution": execution_id})
@@ -74,7 +76,7 @@ async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
-@router.get("/{e}/logs", responses=answers({200: Page[LogLine]}) | problems(*_ABSENT))
+@router.get("/{e}/logs", needs=Role.VIEWER, responses=answers({200: Page[LogLine]}) | problems(*_ABSENT))
 async def list_logs(view: View, execution_id: ExecutionId) -> Response:
     """What happened to an execution, in order; of its attempts the last 200."""
     return answer(Page(data=await executions.logs(view, execution_id), next_cursor=None))

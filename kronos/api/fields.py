@@ -30,6 +30,7 @@ UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECA
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
 SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+WORKSPACE_FORM = re.compile(f"{SLUG}|(?i:{UUID_FORM.pattern})", re.ASCII)
 # of workers; `default` are those that serve none
 WORKER_GROUP = r"(?!default$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from kronos import system
 from kronos.api.call import answer
-from kronos.api.dependencies import KEY, Instance, SettingsOf
+from kronos.api.dependencies import Instance, SettingsOf
 from kronos.api.document import answers
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import DriftQuery
+from kronos.model import Role
 from kronos.system import Drift, PendingWork, Status, ZoneData
 
-router = APIRouter(prefix="/v1/system", tags=["system"], route_class=Operation, dependencies=[Depends(KEY)])
+router = Router("/v1/system", tags=["system"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class InstanceStatus:
     warnings: list[str]
 
 
-@router.get("/status", responses=answers({200: InstanceStatus}))
+@router.get("/status", needs=Role.INSTANCE_ADMIN, responses=answers({200: InstanceStatus}))
 async def get_status(instance: Instance, settings: SettingsOf) -> Response:
     """The instance: pg_cron, lag, workers, what is followed in steps, time zone data."""
     found = await system.status(instance)
@@ -42,7 +43,7 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
     return answer(shown)
 
 
-@router.get("/drift", responses=answers({200: Drift}))
+@router.get("/drift", needs=Role.INSTANCE_ADMIN, responses=answers({200: Drift}))
 async def get_drift(instance: Instance, query: Annotated[DriftQuery, Query()]) -> Response:
     """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most."""
     return answer(await system.drift(instance, limit=query.limit))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from kronos import changes, errors, executions, explain, jobs, ledger, pauses
@@ -13,9 +13,9 @@ from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.dependencies import KEY, CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_idempotency_key
+from kronos.api.dependencies import CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_idempotency_key
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation, shown_at
+from kronos.api.operation import Router, shown_at
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import (
     CountQuery,
@@ -34,11 +34,11 @@ from kronos.executions import ExecutionFilter
 from kronos.explain.facts import Explanation
 from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
-from kronos.model import Execution, Job, JobStatus, JsonObject
+from kronos.model import Execution, Job, JobStatus, JsonObject, Role
 from kronos.readiness import WAITS_LONG
 from kronos.schedules import Preview
 
-router = APIRouter(prefix="/v1/workspaces/{w}/jobs", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)])
+router = Router("/v1/workspaces/{w}/jobs", tags=["jobs"])
 _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
 _Health = Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
 _COPY = kind_of(Job, JobPatch)
@@ -81,6 +81,7 @@ class JobState:
 
 @router.post(
     "",
+    needs=Role.OPERATOR,
     status_code=201,
     responses=answers({201: Job, 200: Job}, "ETag", "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.EndpointNotFound),
@@ -91,7 +92,7 @@ async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKe
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
-@router.get("", responses=answers({200: Page[Job]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Job]}) | problems(errors.WorkspaceNotFound))
 async def list_jobs(view: View, query: Annotated[JobQuery, Query()]) -> Response:
     """Jobs of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
@@ -100,7 +101,7 @@ async def list_jobs(view: View, query: Annotated[JobQuery, Query()]) -> Response
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@router.get("/{j}", responses=answers({200: Job}, "ETag") | problems(*_ABSENT))
+@router.get("/{j}", needs=Role.VIEWER, responses=answers({200: Job}, "ETag") | problems(*_ABSENT))
 async def get_job(view: View, ref: JobRef) -> Response:
     """One job."""
     job = await jobs.get(view, ref)
@@ -109,6 +110,7 @@ async def get_job(view: View, ref: JobRef) -> Response:
 
 @router.patch(
     "/{j}",
+    needs=Role.OPERATOR,
     responses=answers({200: Job}, "ETag", "Location")
     | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
@@ -124,14 +126,16 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
     return _shown(call, await changes.replace(view, ref, job_changes(await draft.judged(document)), if_match=if_match))
 
 
-@router.delete("/{j}", responses=answers({200: Job}, "ETag") | problems(*_CHANGE, errors.PgCronUnavailable))
+@router.delete(
+    "/{j}", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_CHANGE, errors.PgCronUnavailable)
+)
 async def cancel_job(view: View, ref: JobRef, if_match: IfMatch = None) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     job = await changes.cancel(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
-@router.post("/{j}/pause", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+@router.post("/{j}/pause", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def pause_job(
     view: View,
     ref: JobRef,
@@ -144,7 +148,7 @@ async def pause_job(
     return answer(job, ETag=etag(job.version))
 
 
-@router.post("/{j}/resume", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+@router.post("/{j}/resume", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def resume_job(
     view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None
 ) -> Response:
@@ -153,7 +157,7 @@ async def resume_job(
     return answer(job, ETag=etag(job.version))
 
 
-@router.post("/{j}/skip-next", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+@router.post("/{j}/skip-next", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: IfMatch = None) -> Response:
     """Skip this many of a CRON job's next ticks."""
     job = await pauses.skip_next(view, ref, count=body.count, if_match=if_match)
@@ -162,6 +166,7 @@ async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: 
 
 @router.post(
     "/{j}/trigger",
+    needs=Role.OPERATOR,
     status_code=202,
     responses=answers({202: Execution}, "Location", "Idempotent-Replayed") | problems(*_WRITE),
 )
@@ -179,7 +184,7 @@ async def trigger_job(
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
 
-@router.get("/{j}/executions", responses=answers({200: Page[Execution]}) | problems(*_ABSENT))
+@router.get("/{j}/executions", needs=Role.VIEWER, responses=answers({200: Page[Execution]}) | problems(*_ABSENT))
 async def list_job_executions(view: View, ref: JobRef, query: Annotated[JobExecutionQuery, Query()]) -> Response:
     """Executions of a job, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
@@ -191,7 +196,7 @@ async def list_job_executions(view: View, ref: JobRef, query: Annotated[JobExecu
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@router.get("/{j}/versions", responses=answers({200: Page[Job]}) | problems(*_ABSENT))
+@router.get("/{j}/versions", needs=Role.VIEWER, responses=answers({200: Page[Job]}) | problems(*_ABSENT))
 async def list_job_versions(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Versions of a job, newest first."""
     of = list_digest("versions", view.workspace, {"job": ref})
@@ -199,7 +204,7 @@ async def list_job_versions(view: View, ref: JobRef, query: Annotated[PageQuery,
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
-@router.get("/{j}/status", responses=answers({200: JobState}) | problems(*_ABSENT))
+@router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
 async def get_job_status(view: View, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
     job = await jobs.get(view, ref)
@@ -223,13 +228,15 @@ async def get_job_status(view: View, ref: JobRef) -> Response:
     return answer(state)
 
 
-@router.get("/{j}/next-runs", responses=answers({200: Preview}) | problems(*_ABSENT, errors.Conflict))
+@router.get(
+    "/{j}/next-runs", needs=Role.VIEWER, responses=answers({200: Preview}) | problems(*_ABSENT, errors.Conflict)
+)
 async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Query()]) -> Response:
     """A CRON job's next runs."""
     return answer(await jobs.next_runs(view, ref, count=query.count))
 
 
-@router.get("/{j}/explain", responses=answers({200: Explanation}) | problems(*_ABSENT))
+@router.get("/{j}/explain", needs=Role.VIEWER, responses=answers({200: Explanation}) | problems(*_ABSENT))
 async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
     """Why a job did or did not run at an instant."""
     return answer(await explain.explain(view, ref, at=query.at))

@@ -6,17 +6,18 @@ FastAPI gives the route its typed parameters and makes the document.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, Protocol, TypeVar, cast, get_args
 
-from fastapi import params
+from fastapi import APIRouter, Security, params
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kronos import errors
@@ -25,8 +26,17 @@ from kronos.api.binding import Binding, UnusualError, binding, response_of
 from kronos.api.call import Call
 from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, note_idempotency_key
 from kronos.api.validation import faults_in
+from kronos.model import Role
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+
+
+class _Decorator(Protocol):
+    """Keeps the function as it is."""
+
+    def __call__(self, endpoint: Endpoint, /) -> Endpoint: ...
+
+
 _SAFE = frozenset({"GET", "HEAD"})
 _CONDITIONS = ("If-Match", "If-None-Match")
 _SHOWN_AT = "_kronos_shown_at"
@@ -43,6 +53,43 @@ def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
     return keep
 
 
+class Router:
+    """The routes of one resource. Each names the least role that it needs (`needs`); None: it needs no key."""
+
+    def __init__(self, prefix: str = "", *, tags: list[str]) -> None:
+        self._router = APIRouter(prefix=prefix, tags=list(tags), route_class=Operation)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes, in the order in which they were declared."""
+        return self._router.routes
+
+    def get(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
+        """Declare what GET does, as FastAPI's APIRouter.get; so the others."""
+        return self._declare("GET", path, needs, declared)
+
+    def post(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
+        """POST."""
+        return self._declare("POST", path, needs, declared)
+
+    def put(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
+        """PUT."""
+        return self._declare("PUT", path, needs, declared)
+
+    def patch(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
+        """PATCH."""
+        return self._declare("PATCH", path, needs, declared)
+
+    def delete(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
+        """DELETE."""
+        return self._declare("DELETE", path, needs, declared)
+
+    def _declare(self, method: str, path: str, needs: Role | None, declared: dict[str, Any]) -> _Decorator:
+        # A role stands in the document where OpenAPI 3.1 has it: in the list of the operation's security requirement.
+        keys = [] if needs is None else [Security(KEY, scopes=[needs.value])]
+        return self._router.api_route(path, methods=[method], dependencies=keys, **declared)
+
+
 class Operation(APIRoute):
     """One method of one path. Its summary is the first line of the function's docstring, its id the function's name."""
 
@@ -50,6 +97,8 @@ class Operation(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
         declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
         declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
+        self.needs = _role_of(declared["dependencies"] or ())
+        """The least role of its callers; None: it needs no key."""
         super().__init__(path, endpoint, **declared)
         plain = binding(self._asked()) if _answers_itself(endpoint) else None
         self.is_plain = plain is not None
@@ -103,7 +152,7 @@ class Operation(APIRoute):
     ) -> Callable[[Call], Coroutine[Any, Any, None]]:
         """What is done before the parameters are read."""
         headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
-        needs_key = any(each.dependency is KEY for each in self.dependencies)
+        needs = self.needs
         writes = not _SAFE.issuperset(self.methods or ())
         takes_idempotency_key = IDEMPOTENCY_KEY in headers
         find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
@@ -111,8 +160,8 @@ class Operation(APIRoute):
 
         async def prepare(call: Call) -> None:
             call.scope["kronos.how_to_find_out"] = find_out
-            if needs_key:
-                await call.authenticate(writes=writes)
+            if needs is not None:
+                await call.authenticate(needs, writes=writes)
                 if writes:
                     _refuse_conditions(call, headers)
                 query.check(call.scope["query_string"], query_model)
@@ -139,6 +188,16 @@ class Operation(APIRoute):
             declared,
             dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None],
         )
+
+
+def _role_of(dependencies: Iterable[params.Depends]) -> Role | None:
+    """The role that the routes' decorator names. Raises TypeError for a route that needs a key and names none."""
+    for each in dependencies:
+        if each.dependency is KEY:
+            if not isinstance(each, params.Security) or not each.scopes:
+                raise TypeError("a route that needs a key names the least role of its callers: see Router")
+            return Role(each.scopes[0])
+    return None
 
 
 def _answers_itself(endpoint: Callable[..., Any]) -> bool:

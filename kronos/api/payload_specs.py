@@ -2,28 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from kronos import documents, errors, payload_specs, payloads
 from kronos.api.call import Call, Draft, answer
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page
-from kronos.api.dependencies import KEY, IdempotencyKey, IfMatch, IfNoneMatch, NewSpecName, SpecName, View
+from kronos.api.dependencies import IdempotencyKey, IfMatch, IfNoneMatch, NewSpecName, SpecName, View
 from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import ChangeQuery, PageQuery, PayloadSpecCreate, PayloadSpecPut
 from kronos.documents import PAYLOAD_SPEC
-from kronos.model import PayloadSpec
+from kronos.model import PayloadSpec, Role
 from kronos.payload_specs import SpecVerdict
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/payload-specs",
-    tags=["payload-specs"],
-    route_class=Operation,
-    dependencies=[Depends(KEY)],
-)
+router = Router("/v1/workspaces/{w}/payload-specs", tags=["payload-specs"])
 _ROUTES = DocumentRoutes(kind=PAYLOAD_SPEC, copy=kind_of(PayloadSpec, PayloadSpecPut))
 _ABSENT = (errors.WorkspaceNotFound, errors.PayloadSpecNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
@@ -31,6 +26,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
 
 @router.post(
     "",
+    needs=Role.ADMIN,
     status_code=201,
     responses=answers({201: PayloadSpec, 200: PayloadSpec}, "ETag", "Location", "Idempotent-Replayed")
     | problems(*_WRITE, errors.PayloadSpecNotFound),
@@ -41,13 +37,13 @@ async def create_payload_spec(call: Call, view: View, body: PayloadSpecCreate, k
     return await _ROUTES.create(call, view, body.name, body.schema_, key)
 
 
-@router.get("", responses=answers({200: Page[PayloadSpec]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[PayloadSpec]}) | problems(errors.WorkspaceNotFound))
 async def list_payload_specs(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Payload specs of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 
 
-@router.get("/{name}", responses=answers({200: PayloadSpec, 304: None}, "ETag") | problems(*_ABSENT))
+@router.get("/{name}", needs=Role.VIEWER, responses=answers({200: PayloadSpec, 304: None}, "ETag") | problems(*_ABSENT))
 async def get_payload_spec(view: View, name: SpecName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One payload spec, at its present version."""
     return await _ROUTES.current(view, name, if_none_match)
@@ -55,6 +51,7 @@ async def get_payload_spec(view: View, name: SpecName, if_none_match: IfNoneMatc
 
 @router.put(
     "/{name}",
+    needs=Role.ADMIN,
     responses=answers({200: PayloadSpec | SpecVerdict, 201: PayloadSpec}, "ETag", "Location")
     | problems(*_WRITE, errors.PreconditionFailed),
 )
@@ -89,6 +86,7 @@ async def put_payload_spec(
 
 @router.delete(
     "/{name}",
+    needs=Role.ADMIN,
     status_code=204,
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )

@@ -1,26 +1,24 @@
 """Routes of a workspace's retention."""
 
-from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from kronos import errors, retention
 from kronos.api.call import Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
-from kronos.api.dependencies import KEY, IfMatch, View
+from kronos.api.dependencies import IfMatch, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import RetentionPut
+from kronos.model import Role
 from kronos.retention import Ages, Retention
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/retention", tags=["retention"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/retention", tags=["retention"])
 _ABSENT = errors.WorkspaceNotFound
 _COPY = kind_of(Retention, RetentionPut)
 
 
-@router.get("", responses=answers({200: Retention}, "ETag") | problems(_ABSENT))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Retention}, "ETag") | problems(_ABSENT))
 async def get_retention(view: View) -> Response:
     """How long the workspace's history is kept."""
     kept = await retention.get(view)
@@ -29,6 +27,7 @@ async def get_retention(view: View) -> Response:
 
 @router.put(
     "",
+    needs=Role.ADMIN,
     responses=answers({200: Retention}, "ETag")
     | problems(_ABSENT, errors.Forbidden, errors.PreconditionFailed, errors.PayloadTooLarge, errors.Unprocessable),
 )

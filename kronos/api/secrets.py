@@ -2,23 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from kronos import errors, secrets
 from kronos.api import named
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, NewSecretName, SecretName, View
+from kronos.api.dependencies import IfMatch, IfNoneMatch, NewSecretName, SecretName, View
 from kronos.api.document import answers, problems
 from kronos.api.named import PutConditions
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import PageQuery, SecretCreate, SecretPut
-from kronos.model import Secret
+from kronos.model import Role, Secret
 
-router = APIRouter(
-    prefix="/v1/workspaces/{w}/secrets", tags=["secrets"], route_class=Operation, dependencies=[Depends(KEY)]
-)
+router = Router("/v1/workspaces/{w}/secrets", tags=["secrets"])
 _WRITE = (
     errors.WorkspaceNotFound,
     errors.Forbidden,
@@ -29,14 +27,16 @@ _WRITE = (
 )
 
 
-@router.post("", status_code=201, responses=answers({201: Secret}, "ETag", "Location") | problems(*_WRITE))
+@router.post(
+    "", needs=Role.ADMIN, status_code=201, responses=answers({201: Secret}, "ETag", "Location") | problems(*_WRITE)
+)
 async def create_secret(call: Call, view: View, body: SecretCreate) -> Response:
     """Make a secret. Its value is not given back by any call."""
     secret = await secrets.create(view, call.context.encryption_keys, body.name, body.value)
     return named.made(call, view.workspace, "secrets", secret)
 
 
-@router.get("", responses=answers({200: Page[Secret]}) | problems(errors.WorkspaceNotFound))
+@router.get("", needs=Role.VIEWER, responses=answers({200: Page[Secret]}) | problems(errors.WorkspaceNotFound))
 async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Secrets of a workspace, newest first, without their values."""
     of = list_digest("secrets", view.workspace, {})
@@ -47,6 +47,7 @@ async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Resp
 
 @router.get(
     "/{name}",
+    needs=Role.VIEWER,
     responses=answers({200: Secret, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.SecretNotFound),
 )
 async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = frozenset()) -> Response:
@@ -56,6 +57,7 @@ async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = 
 
 @router.put(
     "/{name}",
+    needs=Role.ADMIN,
     responses=answers({200: Secret, 201: Secret}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_secret(call: Call, view: View, name: NewSecretName, body: SecretPut, asked: PutConditions) -> Response:
@@ -74,6 +76,7 @@ async def put_secret(call: Call, view: View, name: NewSecretName, body: SecretPu
 
 @router.delete(
     "/{name}",
+    needs=Role.ADMIN,
     status_code=204,
     responses=answers({204: None})
     | problems(

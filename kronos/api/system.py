@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from kronos import errors, readiness
 from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 
-router = APIRouter(tags=["system"], route_class=Operation)
+router = Router(tags=["system"])
 _VERSION = version("kronos")
 
 
@@ -48,7 +47,7 @@ class Ready:
     warnings: list[str]
 
 
-@router.get("/", responses=answers({200: Index}))
+@router.get("/", needs=None, responses=answers({200: Index}))
 async def get_index(call: Call) -> Response:
     """What this is."""
     prefix = call.scope.get("root_path", "")
@@ -63,13 +62,13 @@ async def get_index(call: Call) -> Response:
     return answer(index)
 
 
-@router.get("/healthz", responses=answers({200: Alive}))
+@router.get("/healthz", needs=None, responses=answers({200: Alive}))
 async def get_health() -> Response:
     """Whether the process answers; asks nobody else."""
     return answer(Alive(status="ok"))
 
 
-@router.get("/readyz", responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
+@router.get("/readyz", needs=None, responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
 async def get_readiness(instance: Instance) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
     found = await readiness.get(instance)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from kronos import errors, workspaces
@@ -10,19 +10,20 @@ from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, Instance, View
+from kronos.api.dependencies import IfMatch, IfNoneMatch, Instance, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import PageQuery, WorkspaceCreate, WorkspacePatch
-from kronos.model import Workspace
+from kronos.model import Role, Workspace
 
-router = APIRouter(prefix="/v1/workspaces", tags=["workspaces"], route_class=Operation, dependencies=[Depends(KEY)])
+router = Router("/v1/workspaces", tags=["workspaces"])
 _ABSENT = errors.WorkspaceNotFound
 _COPY = kind_of(Workspace, WorkspacePatch)
 
 
 @router.post(
     "",
+    needs=Role.INSTANCE_ADMIN,
     status_code=201,
     responses=answers({201: Workspace}, "ETag", "Location")
     | problems(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
@@ -35,7 +36,7 @@ async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate
     return answer(workspace, 201, Location=call.path("workspaces", workspace.slug), ETag=etag(workspace.version))
 
 
-@router.get("", responses=answers({200: Page[Workspace]}))
+@router.get("", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[Workspace]}))
 async def list_workspaces(instance: Instance, query: Annotated[PageQuery, Query()]) -> Response:
     """Workspaces, newest first."""
     of = list_digest("workspaces", "", {})
@@ -43,7 +44,7 @@ async def list_workspaces(instance: Instance, query: Annotated[PageQuery, Query(
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.workspace_id)))
 
 
-@router.get("/{w}", responses=answers({200: Workspace, 304: None}, "ETag") | problems(_ABSENT))
+@router.get("/{w}", needs=Role.VIEWER, responses=answers({200: Workspace, 304: None}, "ETag") | problems(_ABSENT))
 async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One workspace."""
     workspace = await workspaces.get(view)
@@ -54,6 +55,7 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
 
 @router.patch(
     "/{w}",
+    needs=Role.ADMIN,
     responses=answers({200: Workspace}, "ETag")
     | problems(
         _ABSENT,
@@ -88,6 +90,7 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
 
 @router.delete(
     "/{w}",
+    needs=Role.ADMIN,
     responses=answers({200: Workspace})
     | problems(_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )

@@ -1,6 +1,7 @@
--- name: find_api_key
--- No row: unknown or revoked.
-select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
+-- name: find_key
+-- No row: unknown, revoked or expired, or its workspace was deleted.
+select key_id, secret_sha256, role, sees_payloads, workspace_id, workspace, valid_seconds
+  from kronos.find_key(%(public_id)s);
 
 -- name: insert_key
 -- The administrator's. No row: its public id is known.

@@ -9,8 +9,22 @@ create table kronos.api_keys (
     revoked_at     timestamptz,
     -- host and path of the file that Kronos wrote it to
     kept_in        text,
+    workspace_id   uuid,                              -- null: the instance's
+    sees_payloads  boolean     not null default true, -- inputs, outputs, requests, responses
+    name           text,
+    created_by     text,                              -- the key that made it; null: the server
+    expires_at     timestamptz,                       -- from then on it does not work
+    last_used_at   timestamptz,                       -- within a minute
     constraint api_keys_pkey           primary key (key_id),
     constraint api_keys_public_id_key  unique (public_id),
-    constraint api_keys_role_known     check (role in ('instance_admin')),
-    constraint api_keys_digest_is_full check (octet_length(secret_sha256) = 32)
+    constraint api_keys_role_known     check (role in ('viewer', 'operator', 'admin', 'instance_admin')),
+    constraint api_keys_digest_is_full check (octet_length(secret_sha256) = 32),
+    constraint api_keys_instance_is_told check ((role = 'instance_admin') = (workspace_id is null)),
+    constraint api_keys_payloads_are_viewers check (sees_payloads or role = 'viewer'),
+    constraint api_keys_name_bounded   check (char_length(name) between 1 and 200),
+    constraint api_keys_workspace_fkey foreign key (workspace_id)
+        references kronos.workspaces (workspace_id)
 );
+-- Serves list_workspace_keys, and the end of a workspace.
+create index api_keys_of_workspace on kronos.api_keys (workspace_id, created_at desc, key_id desc)
+    where workspace_id is not null;

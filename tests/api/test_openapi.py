@@ -112,10 +112,10 @@ def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: 
 
 def test_every_operation_tells_its_problems(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
-        expected = {"500", "503"} if path in WITHOUT_KEY else {"400", "401", "500", "503"}
+        expected = {"500", "503"} if path in WITHOUT_KEY else {"400", "401", "403", "500", "503"}
         problems = {status for status in operation["responses"] if status >= "400"}
         if "{w}" in path:
-            expected |= {"404"} if method == "get" else {"404", "403"}
+            expected |= {"404"}
         if "requestBody" in operation:
             expected |= {"413", "422"}
         assert problems >= expected, (path, method, expected - problems)
@@ -128,7 +128,12 @@ def test_every_operation_names_its_path_parameters_and_key(document: dict[str, A
     for path, method, operation in operations(document):
         told = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
         assert told == {part[1:-1] for part in path.split("/") if part.startswith("{")}, (path, method)
-        assert operation["security"] == ([] if path in WITHOUT_KEY else [{"key": []}]), (path, method)
+        if path in WITHOUT_KEY:
+            assert operation["security"] == [], (path, method)
+        else:
+            (role,) = operation["security"][0]["key"]
+            assert role in ("viewer", "operator", "admin", "instance_admin"), (path, method)
+            assert operation["description"].endswith(f"Needs the role `{role}`."), (path, method)
 
 
 def test_every_write_documents_its_body_with_an_example_of_each_field(document: dict[str, Any]) -> None:

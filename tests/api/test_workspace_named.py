@@ -216,7 +216,7 @@ _NEEDS_NONE = {
     "payload_specs.enter_validated": "a setting alone",
     "endpoints.read_local_text": "a text alone",
     "schedules.preview_schedule": "a text alone",
-    "keys.find_api_key": "a key says which workspace, not the other way round",
+    "keys.find_key": "a key says which workspace, not the other way round",
     "readiness.get_readiness": "the instance's",
     "readiness.get_silence": "the supervisor's",
     **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},

@@ -26,10 +26,10 @@ import pytest
 
 from callback_rows import callbacks_of, end, make_job, run, to_endpoint
 from conftest import ROOT, await_condition
-from factory import add_endpoint
+from factory import add_endpoint, add_key, add_workspace
 from kronos import keys
 from sql.test_statements import prepared_columns
-from sql_factory import Connection, value
+from sql_factory import Connection, records, value
 
 PREVIOUS = ROOT / "alembic" / "previous_release"
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
@@ -95,6 +95,18 @@ def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) 
         ["on_success"],
         ["on_failure"],
     ]
+
+
+def test_its_api_takes_no_key_of_a_workspace(previous: Path, superuser: Connection) -> None:
+    """It knows no role but the instance administrator's, and would take any key that it finds for one."""
+    statement = dict(_BLOCK.findall((previous / "sql/queries/system.sql").read_text()))["find_api_key"]
+    slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [add_workspace(superuser)])
+    found = {
+        role: records(superuser, statement, {"public_id": key.split("_")[2]})
+        for role in ("viewer", "operator", "admin", "instance_admin")
+        for key in [add_key(superuser, None if role == "instance_admin" else slug, role)]
+    }
+    assert [role for role, rows in found.items() if rows] == ["instance_admin"]
 
 
 @contextmanager

@@ -32,8 +32,12 @@ def test_no_function_calls_one_of_a_floor_above() -> None:
     assert _upward() == []
 
 
+_OF_THE_RELEASE_BEFORE = ["lookup/find_api_key"]
+"""Its processes alone call these: tests/migrations/test_previous_release.py."""
+
+
 def test_each_function_is_called_by_somebody() -> None:
-    assert _uncalled() == []
+    assert _uncalled() == _OF_THE_RELEASE_BEFORE
 
 
 def test_no_head_says_by_hand_who_calls_the_function() -> None:

@@ -249,6 +249,7 @@ _MAY = {
         "disable_endpoint",
         "enable_endpoint",
         "find_api_key",
+        "find_key",
         "find_jobs",
         "find_workspace",
         "get_retention",

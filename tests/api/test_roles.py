@@ -1,0 +1,254 @@
+"""What keys of each role may do, route by route, and what they see."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from conftest import make_workspace
+from factory import add_key
+
+ROLES = ("viewer", "operator", "admin", "instance_admin")
+_W = "/v1/workspaces/{w}"
+LEAST = {
+    "viewer": {
+        f"GET {_W}",
+        f"GET {_W}/retention",
+        f"GET {_W}/endpoints",
+        f"GET {_W}/endpoints/{{name}}",
+        f"GET {_W}/endpoints/{{name}}/signing-keys",
+        f"GET {_W}/configs",
+        f"GET {_W}/configs/{{name}}",
+        f"GET {_W}/payload-specs",
+        f"GET {_W}/payload-specs/{{name}}",
+        f"GET {_W}/secrets",
+        f"GET {_W}/secrets/{{name}}",
+        f"GET {_W}/jobs",
+        f"GET {_W}/jobs/{{j}}",
+        f"GET {_W}/jobs/{{j}}/executions",
+        f"GET {_W}/jobs/{{j}}/versions",
+        f"GET {_W}/jobs/{{j}}/status",
+        f"GET {_W}/jobs/{{j}}/next-runs",
+        f"GET {_W}/jobs/{{j}}/explain",
+        f"GET {_W}/jobs/{{j}}/backfills",
+        f"GET {_W}/backfills/{{b}}",
+        f"GET {_W}/dead-letters",
+        f"GET {_W}/operations",
+        f"GET {_W}/operations/{{o}}",
+        f"GET {_W}/executions",
+        f"GET {_W}/executions/{{e}}",
+        f"GET {_W}/executions/{{e}}/attempts",
+        f"GET {_W}/executions/{{e}}/logs",
+        "POST /v1/schedules/preview",  # nothing is written
+    },
+    "operator": {
+        f"POST {_W}/jobs",
+        f"POST {_W}/jobs:batch",
+        f"PATCH {_W}/jobs/{{j}}",
+        f"DELETE {_W}/jobs/{{j}}",
+        f"POST {_W}/jobs/{{j}}/pause",
+        f"POST {_W}/jobs/{{j}}/resume",
+        f"POST {_W}/jobs/{{j}}/skip-next",
+        f"POST {_W}/jobs/{{j}}/trigger",
+        f"POST {_W}/jobs/{{j}}/backfill",
+        f"POST {_W}/backfills/{{b}}/cancel",
+        f"POST {_W}/dead-letters/redrive",
+        f"POST {_W}/dead-letters/discard",
+        f"POST {_W}/operations/{{o}}/cancel",
+        f"POST {_W}/executions/{{e}}/cancel",
+        f"POST {_W}/executions/{{e}}/retry",
+    },
+    "admin": {
+        f"PATCH {_W}",
+        f"DELETE {_W}",
+        f"PUT {_W}/retention",
+        f"POST {_W}/endpoints",
+        f"PUT {_W}/endpoints/{{name}}",
+        f"DELETE {_W}/endpoints/{{name}}",
+        f"POST {_W}/endpoints/{{name}}/render",
+        f"POST {_W}/endpoints/{{name}}/test",
+        f"POST {_W}/endpoints/{{name}}/enable",
+        f"POST {_W}/endpoints/{{name}}/disable",
+        f"POST {_W}/configs",
+        f"PUT {_W}/configs/{{name}}",
+        f"DELETE {_W}/configs/{{name}}",
+        f"POST {_W}/payload-specs",
+        f"PUT {_W}/payload-specs/{{name}}",
+        f"DELETE {_W}/payload-specs/{{name}}",
+        f"POST {_W}/secrets",
+        f"PUT {_W}/secrets/{{name}}",
+        f"DELETE {_W}/secrets/{{name}}",
+    },
+    "instance_admin": {
+        "POST /v1/workspaces",
+        "GET /v1/workspaces",
+        "GET /v1/system/status",
+        "GET /v1/system/drift",
+    },
+}
+"""The least role of each operation that needs a key. A new one is written down here."""
+_ABSENT = str(uuid.UUID(int=7))
+
+
+@contextmanager
+def holding(api: httpx.Client, key: str) -> Iterator[httpx.Client]:
+    """A client with this key."""
+    with httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client:
+        yield client
+
+
+def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> httpx.Response:
+    """The answer to an operation that changes nothing: its thing is absent, its body empty, its version another."""
+    method, path = operation.split(" ")
+    names = {name: ids.get(name, _ABSENT) for name in ("j", "e", "b", "o", "name", "key_id", "i", "org")}
+    headers = {} if method == "GET" else {"If-Match": '"999"'}
+    return client.request(method, path.format(w=workspace, **names), headers=headers)
+
+
+def said(response: httpx.Response, workspace: str) -> dict[str, Any]:
+    """A problem but for what names its request."""
+    problem: dict[str, Any] = response.json()
+    del problem["request_id"], problem["instance"]
+    return {name: each.replace(workspace, "W") if isinstance(each, str) else each for name, each in problem.items()}
+
+
+def test_every_operation_says_who_may_call_it_and_holds_to_it(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    documented = {
+        f"{method.upper()} {path}": operation["security"][0]["key"][0]
+        for path, methods in api.get("/openapi.json").json()["paths"].items()
+        for method, operation in methods.items()
+        if operation["security"]
+    }
+    assert documented == {operation: role for role, operations in LEAST.items() for operation in operations}
+    wrong = []
+    for rank, role in enumerate(ROLES):
+        key = add_key(shared_superuser, None if role == "instance_admin" else workspace, role)
+        with holding(api, key) as client:
+            for operation, least in documented.items():
+                answer = ask(client, operation, workspace)
+                if rank >= ROLES.index(least):
+                    is_right = answer.status_code not in (401, 403) and answer.status_code < 500
+                else:
+                    problem = answer.json()
+                    is_right = (answer.status_code, problem["code"], problem["detail"]) == (
+                        403,
+                        "forbidden",
+                        f"this needs the role {least}, and the key's is {role}",
+                    )
+                if not is_right:
+                    wrong.append((role, operation, answer.status_code, answer.text[:200]))
+    assert wrong == []
+
+
+def test_another_workspace_is_a_missing_one_for_every_operation_and_role(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    theirs = make_workspace(api)
+    their_id = api.get(f"/v1/workspaces/{theirs}").json()["workspace_id"]
+    missing, missing_id = f"{theirs[:-1]}-0", str(uuid.uuid4())
+    pairs = ((theirs, missing), (their_id, missing_id), (their_id.upper(), missing_id.upper()))
+    operations = [each for role in LEAST.values() for each in role if "{w}" in each]
+    for role in ROLES[:3]:
+        with holding(api, add_key(shared_superuser, workspace, role)) as client:
+            for operation in operations:
+                for there, absent in pairs:
+                    answers = [ask(client, operation, each) for each in (there, absent)]
+                    assert [each.status_code for each in answers] == [404, 404], (role, operation, answers[0].text)
+                    # of an id the answer has it in lower case
+                    told = [said(answer, each.lower()) for answer, each in zip(answers, (there, absent), strict=True)]
+                    assert told[0] == told[1], (role, operation)
+                    assert told[0]["code"] == "workspace_not_found"
+    with holding(api, add_key(shared_superuser, None, "instance_admin")) as client:
+        unknown = ask(client, f"GET {_W}/jobs", missing)
+    with holding(api, add_key(shared_superuser, workspace, "viewer")) as client:
+        foreign = ask(client, f"GET {_W}/jobs", theirs)
+    assert said(unknown, missing) == said(foreign, theirs)
+
+
+def test_a_deleted_workspaces_keys_are_none(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    key = add_key(shared_superuser, workspace, "admin")
+    shared_superuser.execute(
+        "update kronos.workspaces set status = 'DELETED', deleted_at = now() where slug = %s", [workspace]
+    )
+    with holding(api, key) as client:
+        assert client.get(f"/v1/workspaces/{workspace}").status_code == 401
+
+
+_CANARY = "canary-of-a-payload"
+
+
+@pytest.fixture
+def history(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> dict[str, str]:
+    """A CRON job and a one-shot that have run, with the canary in all that was sent and answered: ids by their names
+    in paths."""
+    base = f"/v1/workspaces/{workspace}"
+    cron = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": {"secret": _CANARY}}
+    job = api.post(f"{base}/jobs", json=cron).raise_for_status().json()["job_id"]
+    run = api.post(f"{base}/jobs/{job}/trigger", json={}).raise_for_status().json()["execution_id"]
+    once = {"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"secret": _CANARY}}
+    one_shot = api.post(f"{base}/jobs", json=once).raise_for_status().json()["job_id"]
+    shared_superuser.execute(
+        """
+        with gone as (
+            delete from kronos.execution_live
+             where workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)
+            returning *
+        )
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           status, scheduled_at, run_at, created_at, max_attempts, input, output, error)
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED', scheduled_at,
+               run_at, created_at, max_attempts, input, %(payload)s, '{"type": "timeout", "message": "late"}'
+          from gone
+        """,
+        {"workspace": workspace, "payload": Jsonb({"answer": _CANARY})},
+    )
+    shared_superuser.execute(
+        """
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                    completed_at, worker_id, request, response)
+        select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', run_at, run_at, 'w', %(payload)s, %(payload)s
+          from kronos.execution_done
+         where workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)
+        """,
+        {"workspace": workspace, "payload": Jsonb({"body": _CANARY})},
+    )
+    return {"w": workspace, "j": job, "e": run, "one_shot": one_shot}
+
+
+def test_a_viewer_sees_payloads_only_where_its_key_says_so(
+    api: httpx.Client, history: dict[str, str], shared_superuser: psycopg.Connection
+) -> None:
+    """Whatever is read, and however it is asked for; each place of one that is kept back says so."""
+    reads = sorted(each for each in LEAST["viewer"] if each.startswith("GET"))
+    seen: dict[bool, dict[str, str]] = {}
+    for sees in (True, False):
+        key = add_key(shared_superuser, history["w"], "viewer", sees_payloads=sees)
+        with holding(api, key) as client:
+            seen[sees] = {
+                f"{read} {job}": ask(client, read, history["w"], j=history[job], e=history["e"]).text
+                for read in reads
+                for job in (("j", "one_shot") if "{j}" in read else ("j",))
+            }
+    with_payloads = {read for read, text in seen[True].items() if _CANARY in text}
+    assert with_payloads >= {
+        f"GET {_W}/jobs j",
+        f"GET {_W}/jobs/{{j}} j",
+        f"GET {_W}/jobs/{{j}} one_shot",
+        f"GET {_W}/jobs/{{j}}/executions j",
+        f"GET {_W}/executions j",
+        f"GET {_W}/executions/{{e}} j",
+        f"GET {_W}/executions/{{e}}/attempts j",
+        f"GET {_W}/dead-letters j",
+    }
+    for read, text in seen[False].items():
+        assert _CANARY not in text, read
+        assert ('"withheld":"the key does not see payloads (sees_payloads)"' in text) == (read in with_payloads), read
