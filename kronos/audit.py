@@ -281,17 +281,12 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
     workspace: str | None = None
     fault: str | None = None
     for line in lines:
-        head, found, rest = line.rstrip(b"\n").partition(b', "record": ')
         try:
-            said = json.loads(head + b"}")
-            record = rest.removesuffix(b"}")
-            shown, hashed = json.loads(record), bytes.fromhex(said["hash"])
-            row, workspace = int(said["number"]), shown["workspace"]
-            if shown["number"] != row or not found:
-                raise ValueError("another number")
+            row, hashed, record, shown = _read(line)
         except (ValueError, KeyError, TypeError):
             fault = f"what follows number {number} is no line of an export"
             break
+        workspace = shown["workspace"]
         if not seen:
             first = row
             chain_id = UUID(shown["workspace_id"]) if shown["workspace_id"] else _ZERO
@@ -303,7 +298,7 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
             fault = f"number {row} is not what was sealed: it, or what was before it, was changed"
             break
         number, digest, seen = row, hashed, seen + 1
-        if pinned.pop(row, said["hash"]) != said["hash"]:
+        if pinned.pop(row, hashed.hex()) != hashed.hex():
             fault = f"the hash of number {row} is not the one that was noted"
             break
     if fault is None and pinned:
@@ -311,3 +306,14 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
     return Verified(
         workspace=workspace, seen=seen, first=first, number=number, hash=digest.hex(), pending=0, fault=fault
     )
+
+
+def _read(line: bytes) -> tuple[int, bytes, bytes, JsonObject]:
+    """Number, hash and record of a line, the record as its hash is made of it, and as it is read. Raises ValueError,
+    KeyError, TypeError."""
+    head, _, rest = line.rstrip(b"\n").partition(b', "record": ')
+    said, record = json.loads(head + b"}"), rest.removesuffix(b"}")
+    shown = json.loads(record)
+    if shown["number"] != said["number"]:
+        raise ValueError("the record is another's")
+    return int(said["number"]), bytes.fromhex(said["hash"]), record, shown

@@ -1,4 +1,4 @@
-"""Who makes a change, as the audit has it: said to PostgreSQL in the transaction that makes it (sql/functions/audit)."""
+"""Who makes a change, as the audit has it: said to PostgreSQL in the transaction that makes it."""
 
 import os
 import pwd

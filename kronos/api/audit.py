@@ -3,21 +3,22 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from kronos import audit, errors
 from kronos.api.call import answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.dependencies import KEY, Instance, View
+from kronos.api.dependencies import Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.fields import UUID_FORM
-from kronos.api.operation import Operation
+from kronos.api.operation import Router
 from kronos.api.schemas import AuditExportQuery, AuditQuery
 from kronos.audit import AuditFilter, AuditRow, Head
 from kronos.database import InstanceView, WorkspaceView
+from kronos.model import Role
 
-router = APIRouter(prefix="/v1", tags=["audit"], route_class=Operation, dependencies=[Depends(KEY)])
+router = Router("/v1", tags=["audit"])
 _LINES = "application/x-ndjson"
 _EXPORTED = {
     200: {
@@ -28,39 +29,48 @@ _EXPORTED = {
 }
 
 
-@router.get("/workspaces/{w}/audit", responses=answers({200: Page[AuditRow]}) | problems(errors.WorkspaceNotFound))
+@router.get(
+    "/workspaces/{w}/audit",
+    needs=Role.ADMIN,
+    responses=answers({200: Page[AuditRow]}) | problems(errors.WorkspaceNotFound),
+)
 async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Response:
     """Who changed what in a workspace, the last change first."""
     return await _page(view, view.workspace, query)
 
 
-@router.get("/workspaces/{w}/audit/head", responses=answers({200: Head}) | problems(errors.WorkspaceNotFound))
+@router.get(
+    "/workspaces/{w}/audit/head", needs=Role.ADMIN, responses=answers({200: Head}) | problems(errors.WorkspaceNotFound)
+)
 async def get_audit_head(view: View) -> Response:
     """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere."""
     return answer(await audit.head(view))
 
 
 @router.get(
-    "/workspaces/{w}/audit/export", response_class=Response, responses=_EXPORTED | problems(errors.WorkspaceNotFound)
+    "/workspaces/{w}/audit/export",
+    needs=Role.ADMIN,
+    response_class=Response,
+    responses=_EXPORTED | problems(errors.WorkspaceNotFound),
 )
 async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
     """A workspace's sealed audit rows as JSON lines, the oldest first."""
     return await _exported(view, query)
 
 
-@router.get("/audit", responses=answers({200: Page[AuditRow]}))
+@router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
 async def list_instance_audit(instance: Instance, query: Annotated[AuditQuery, Query()]) -> Response:
     """Who changed what in the instance and all workspaces, the last change first."""
     return await _page(instance, "", query)
 
 
-@router.get("/audit/head", responses=answers({200: Head}))
+@router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: Head}))
 async def get_instance_audit_head(instance: Instance) -> Response:
     """The last sealed row of the instance's own audit."""
     return answer(await audit.head(instance))
 
 
-@router.get("/audit/export", response_class=Response, responses=_EXPORTED)
+@router.get("/audit/export", needs=Role.INSTANCE_ADMIN, response_class=Response, responses=_EXPORTED)
 async def export_instance_audit(instance: Instance, query: Annotated[AuditExportQuery, Query()]) -> Response:
     """The instance's own sealed audit rows as JSON lines, the oldest first. Each workspace has its own."""
     return await _exported(instance, query)

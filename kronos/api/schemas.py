@@ -562,7 +562,10 @@ class AuditQuery(PageQuery):
     """Which changes."""
 
     actor: str | None = Field(
-        default=None, max_length=200, description="By whom: a key's public id, cli:root, reaper.", examples=["a1b2c3d4e5f6"]
+        default=None,
+        max_length=200,
+        description="By whom: a key's public id, cli:root, reaper.",
+        examples=["a1b2c3d4e5f6"],
     )
     action: str | None = Field(default=None, max_length=100, description="What was done.", examples=["job.pause"])
     object_type: str | None = Field(default=None, max_length=50, description="To what.", examples=["job"])
@@ -580,7 +583,11 @@ class AuditExportQuery(Query):
     """From where on."""
 
     cursor: WholeNumber = Field(
-        default=0, ge=0, le=2**53, description="Only what follows this number, as of the last line before.", examples=[0]
+        default=0,
+        ge=0,
+        le=2**53,
+        description="Only what follows this number, as of the last line before.",
+        examples=[0],
     )
 
 

@@ -34,7 +34,9 @@ class HeadText(click.ParamType[tuple[str | None, Pin]]):
         """Of which chain, and the head."""
         found = re.fullmatch(r"(?:(?P<workspace>[a-z0-9-]+):)?(?P<number>\d{1,18}):(?P<hash>[0-9a-f]{64})", str(value))
         if found is None:
-            self.fail("write it like acme:1412:5f0c…, all 64 digits of the hash; the instance's without acme:", param, ctx)
+            self.fail(
+                "write it like acme:1412:5f0c…, all 64 digits of the hash; the instance's without acme:", param, ctx
+            )
         return found["workspace"], Pin(number=int(found["number"]), hash=found["hash"])
 
 

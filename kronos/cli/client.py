@@ -81,9 +81,7 @@ class Client:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
         try:
-            connection.request(
-                "GET", f"{target}?{urlencode(given)}", headers={"Authorization": f"Bearer {self.key}"}
-            )
+            connection.request("GET", f"{target}?{urlencode(given)}", headers={"Authorization": f"Bearer {self.key}"})
             response = connection.getresponse()
             if response.status != 200:
                 _read(self.url, response.status, response.read(_MAX_ANSWER_BYTES))
