@@ -3,13 +3,22 @@
 -- Returns: one row; both null where nothing differs.
 create or replace function kronos.changed_fields(p_old jsonb, p_new jsonb, p_hidden text[],
                                                  out before jsonb, out after jsonb)
-language sql immutable
+language plpgsql immutable
 as $$
-    select jsonb_object_agg(field.name, kronos.shown_field(field.name, p_old -> field.name))
-               filter (where p_old is not null),
-           jsonb_object_agg(field.name, kronos.shown_field(field.name, p_new -> field.name))
-               filter (where p_new is not null)
-      from jsonb_object_keys(coalesce(p_new, p_old)) as field (name)
-     where field.name <> all (p_hidden)
-       and coalesce(p_old -> field.name, 'null') <> coalesce(p_new -> field.name, 'null')
+begin
+    if p_old is null then
+        select jsonb_object_agg(field.key, kronos.shown_field(field.key, field.value)) into after
+          from jsonb_each(p_new - p_hidden) as field
+         where field.value <> 'null';
+    elsif p_new is null then
+        select jsonb_object_agg(field.key, kronos.shown_field(field.key, field.value)) into before
+          from jsonb_each(p_old - p_hidden) as field
+         where field.value <> 'null';
+    elsif p_old is distinct from p_new then
+        select jsonb_object_agg(field.key, kronos.shown_field(field.key, p_old -> field.key)),
+               jsonb_object_agg(field.key, kronos.shown_field(field.key, field.value)) into before, after
+          from jsonb_each(p_new - p_hidden) as field
+         where coalesce(p_old -> field.key, 'null') <> field.value;
+    end if;
+end
 $$;

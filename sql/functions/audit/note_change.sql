@@ -15,11 +15,11 @@ declare
     v_name             text   := v_row ->> tg_argv[2];
     v_fields  record;
 begin
-    if tg_op = 'INSERT' then
+    if tg_op = 'INSERT' and (v_row ->> 'version')::integer > 1 then
         v_old := kronos.version_before(tg_table_name, v_row);
     end if;
     v_fields := kronos.changed_fields(v_old, v_new, string_to_array(tg_argv[3], ','));
-    if num_nulls(v_fields.before, v_fields.after) = 2
+    if (v_fields.before is null and v_fields.after is null)
     or (tg_table_name <> 'workspaces'
         and exists (select from kronos.workspaces
                      where workspace_id = v_workspace_id and status = 'DELETED')) then
@@ -99,7 +99,8 @@ create or replace trigger audited_update after update on kronos.endpoint_health 
     execute function kronos.note_change('endpoint', 'endpoint_id', '',
                                         'workspace_id,is_watched,last_success_at,last_failure_at,failures,'
                                         'failing_since');
-create or replace trigger audited after insert on kronos.jobs for each row when (new.trigger = 'CRON')
+create or replace trigger audited_version after insert on kronos.jobs for each row
+    when (new.trigger = 'CRON' and new.version > 1)      -- the first: note_new_job
     execute function kronos.note_change('job', 'job_id', 'name',
                                         'workspace_id,first_version_id,schedule,alarm,runs,last_run_at,'
                                         'request_sha256,created_at,retired_at,ticks_from,ticks_until,'

@@ -6,9 +6,6 @@ as $$
 declare
     v_version constant integer := (p_row ->> 'version')::integer - 1;
 begin
-    if v_version is null or v_version < 1 then
-        return null;
-    end if;
     return case p_table
         when 'jobs' then (select to_jsonb(job)
                             from kronos.jobs as job
