@@ -3,7 +3,7 @@
 -- Returns: one row; both null where nothing differs.
 create or replace function kronos.changed_fields(p_old jsonb, p_new jsonb, p_hidden text[],
                                                  out before jsonb, out after jsonb)
-language plpgsql immutable
+language plpgsql stable
 as $$
 begin
     if p_old is null then
