@@ -3,7 +3,8 @@ alter table kronos.retention
     add constraint retention_audit_bounded check (audit_days between 1 and 36500);
 
 create table kronos.audit_pending (
-    xid           xid8        not null default pg_current_xact_id(),    -- its changes to an object are one row
+    -- the transaction's: its changes to an object are one row
+    xid           xid8        not null default pg_current_xact_id(),
     audit_id      uuid        not null default gen_random_uuid(),
     workspace_id  uuid,                              -- null: the instance
     at            timestamptz not null,
@@ -55,7 +56,8 @@ create index audit_by_action on kronos.audit (chain_id, action, at, audit_id);
 create index audit_by_type on kronos.audit (chain_id, object_type, at, audit_id);
 create index audit_by_object on kronos.audit (chain_id, object_id, at, audit_id);
 create index audit_by_name on kronos.audit (chain_id, object, at, audit_id) where object is not null;
-create index audit_by_request on kronos.audit (chain_id, request_id, at, audit_id) where request_id is not null;
+create index audit_by_request on kronos.audit (chain_id, request_id, at, audit_id)
+    where request_id is not null;
 
 -- Where each chain begins and ends: its last row, and the last of those that retention has cut off.
 create table kronos.audit_chains (

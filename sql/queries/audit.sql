@@ -35,7 +35,8 @@ with chain as materialized (
       from chain
      cross join lateral kronos.list_audit(chain.chain_id, %(filter)s,
                                           coalesce(%(before_at)s::timestamptz, 'infinity'),
-                                          coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                                          coalesce(%(before_id)s::uuid,
+                                                   'ffffffff-ffff-ffff-ffff-ffffffffffff'),
                                           %(limit)s::integer + 1) as each
      order by each.at desc, each.audit_id desc
      limit %(limit)s::integer + 1

@@ -1,6 +1,6 @@
 -- note_change: a change of what people configure is one row of the audit, whoever makes it and how. The
--- triggers below are the list of what that is: what the thing is called, the columns with its id and its name,
--- and those that are not shown, because they follow from others, count on by themselves or are secret.
+-- triggers below are the list of what that is: what the thing is called, the columns with its id and its
+-- name, and those that are not shown, because they follow from others, count on by themselves or are secret.
 -- Many rows that change because one did are that one's: what goes with its workspace, versions of endpoints
 -- that a config makes, jobs that follow their workspace.
 create or replace function kronos.note_change() returns trigger
@@ -45,7 +45,8 @@ create or replace trigger audited after insert or update or delete on kronos.wor
     execute function kronos.note_change('workspace', 'workspace_id', 'slug',
                                         'workspace_id,version,created_at,suspended_at');
 create or replace trigger audited after insert or update or delete on kronos.api_keys for each row
-    execute function kronos.note_change('api_key', 'public_id', 'name', 'workspace_id,secret_sha256,created_at,last_used_at');
+    execute function kronos.note_change('api_key', 'public_id', 'name',
+                                        'workspace_id,secret_sha256,created_at,last_used_at');
 create or replace trigger audited after insert or update or delete on kronos.sql_grants for each row
     execute function kronos.note_change('sql_grant', 'role_name', 'role_name', 'workspace_id,granted_at');
 create or replace trigger audited after insert or delete on kronos.secrets for each row
@@ -115,7 +116,8 @@ create or replace trigger audited_update after update on kronos.jobs for each ro
                                         'replaced_by_id,previous_version_id');
 create or replace trigger audited_deletion after delete on kronos.jobs for each row
     when (old.status in ('ACTIVE', 'PAUSED') and old.trigger = 'CRON')
-    execute function kronos.note_change('job', 'job_id', 'name', 'workspace_id,schedule,alarm,request_sha256');
+    execute function kronos.note_change('job', 'job_id', 'name',
+                                        'workspace_id,schedule,alarm,request_sha256');
 create or replace trigger audited after insert on kronos.backfills for each row
     execute function kronos.note_change('backfill', 'backfill_id', '',
                                         'workspace_id,first_version_id,next_at,created,left_out,redriven,'

@@ -1,6 +1,6 @@
--- note_new_job: as note_change, of a CRON job's first version, in one statement: jobs are made more often than
--- all else is changed, and by note_change each would cost a third more (decision 72). Who is said to do it: see
--- write_audit.
+-- note_new_job: as note_change, of a CRON job's first version, in one statement: jobs are made more often
+-- than all else is changed, and by note_change each would cost a third more (decision 72). Who is said to do
+-- it: see write_audit.
 create or replace function kronos.note_new_job() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -23,8 +23,9 @@ begin
                'resume_at', new.resume_at, 'anchor_local', new.anchor_local,
                'run_at_local', new.run_at_local, 'title', new.title,
                'deadline_seconds', new.deadline_seconds, 'priority', new.priority,
-               'input', jsonb_build_object('sha256', encode(sha256(convert_to(new.input::text, 'UTF8')), 'hex'),
-                                           'bytes', octet_length(new.input::text)),
+               'input',
+               jsonb_build_object('sha256', encode(sha256(convert_to(new.input::text, 'UTF8')), 'hex'),
+                                  'bytes', octet_length(new.input::text)),
                'on_success', kronos.shown_field('on_success', new.on_success),
                'on_failure', kronos.shown_field('on_failure', new.on_failure)))
       from (select coalesce(given.caller -> 'each' -> new.job_id::text, given.caller) as caller

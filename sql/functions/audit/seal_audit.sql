@@ -1,6 +1,6 @@
--- seal_audit: moves audit rows that are committed into their chains (seal_chain), the oldest first, p_limit at
--- most. What is committed later, however long its transaction took, is found by the next call. One session at a
--- time; another finds that and goes on. What fails is warned of and left: deliveries do not wait for it.
+-- seal_audit: moves audit rows that are committed into their chains (seal_chain), the oldest first, p_limit
+-- at most. What is committed later, however long its transaction took, is found by the next call. One session
+-- at a time; another finds that and goes on. What fails is warned of and left: deliveries do not wait for it.
 -- Returns: how many.
 create or replace function kronos.seal_audit(p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- shown_field: a changed field as an audit row has it: an input or output, and whatever has more than 2 kB, as
--- its SHA-256 and its size. Stable, as convert_to is: PostgreSQL inlines it so, and else takes 60 us each time.
+-- shown_field: a changed field as an audit row has it: an input or output, and whatever has more than 2 kB,
+-- as its SHA-256 and its size. Stable, as convert_to is: PostgreSQL inlines it so, and else takes 60 us each
+-- time.
 create or replace function kronos.shown_field(p_name text, p_value jsonb) returns jsonb
 language sql stable parallel safe
 as $$

@@ -1,10 +1,10 @@
--- write_audit: one row in the audit of what the transaction does to an object. What it did to it before is the
--- same row: an endpoint, its version and its gate are one change. A change that is made of several is called
--- by what is more than an update.
--- Who does it the API and the command line say in the setting kronos.caller, which counts where the session is
--- one of Kronos's own: who may only enqueue says nothing of the kind. Where requests of several callers are one
--- statement, `each` says it by the object's id. Where nobody says it, it is a worker, the scheduler, or who had
--- logged in. plpgsql without settings of its own: as a function in SQL it took 0.3 ms, planned anew each time.
+-- write_audit: one row in the audit of what the transaction does to an object. What it did to it before is
+-- the same row: an endpoint, its version and its gate are one change. A change that is made of several is
+-- called by what is more than an update. Who does it the API and the command line say in the setting
+-- kronos.caller, which counts where the session is one of Kronos's own: who may only enqueue says nothing of
+-- the kind. Where requests of several callers are one statement, `each` says it by the object's id. Where
+-- nobody says it, it is a worker, the scheduler, or who had logged in. plpgsql without settings of its own:
+-- as a function in SQL it took 0.3 ms, planned anew each time.
 create or replace function kronos.write_audit(p_workspace_id uuid, p_action text, p_object_type text,
                                               p_object_id text, p_object text, p_before jsonb, p_after jsonb)
 returns void

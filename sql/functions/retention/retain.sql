@@ -31,7 +31,8 @@ begin
          where days = 0;
     end if;
     foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'workspaces',
-                                  'executions', 'jobs', 'notes', 'audit', 'add_partitions', 'drop_partitions'] loop
+                                  'executions', 'jobs', 'notes', 'audit', 'add_partitions',
+                                  'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
             if v_part = 'keys' then
