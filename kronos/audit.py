@@ -91,7 +91,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class ChainHead:
     """The last sealed row of a chain: who keeps number and hash elsewhere can prove later that nothing up to it was
     changed. `pending`: rows that are not sealed yet."""
 
@@ -183,13 +183,13 @@ async def list_page(
     return await view.rows(_LIST if isinstance(view, WorkspaceView) else _LIST_ALL, params)
 
 
-async def head(view: WorkspaceView | InstanceView) -> Head:
+async def head(view: WorkspaceView | InstanceView) -> ChainHead:
     """Where the chain ends. Raises WorkspaceNotFound."""
     (stored,) = await view.rows(_HEAD, {})
     cut = None
     if stored.cut_number and stored.cut_hash is not None and stored.cut_at is not None:
         cut = Cut(number=stored.cut_number, hash=stored.cut_hash, at=stored.cut_at)
-    return Head(
+    return ChainHead(
         workspace=stored.workspace,
         number=stored.number or 0,
         hash=stored.hash,

@@ -28,7 +28,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from kronos import errors, reading, revisions, session, unreachable
 from kronos.gathering import Gatherer
 from kronos.model import WorkspaceStatus
-from kronos.origin import Origin, said, said_of_each
+from kronos.origin import ChangeOrigin, said, said_of_each
 from kronos.sql import Statement, statement
 from kronos.writes import Writes, WritesOfAll
 
@@ -75,7 +75,7 @@ class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
     def __init__(
-        self, pool: "Pool", workspace: str, writes: Writes | None = None, origin: Origin | str | None = None
+        self, pool: "Pool", workspace: str, writes: Writes | None = None, origin: ChangeOrigin | str | None = None
     ) -> None:
         """`origin`: who changes what is changed over it; or as it is said of several at once."""
         self._pool = pool
@@ -279,7 +279,7 @@ def _found_none(cursor: AsyncCursor[Entered]) -> bool:
 class InstanceView:
     """The instance administrator's view: the workspaces themselves, none of what they hold."""
 
-    def __init__(self, pool: "Pool", writes: Writes | None = None, origin: Origin | None = None) -> None:
+    def __init__(self, pool: "Pool", writes: Writes | None = None, origin: ChangeOrigin | None = None) -> None:
         self._pool = pool
         self._writes = writes or Writes()
         self._origin = origin

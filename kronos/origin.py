@@ -11,7 +11,7 @@ from kronos.model import JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ChangeOrigin:
     """Whose doing it is: a key's public id, a person or `cli:<user>`; over the API with which key, from where, in which
     request."""
 
@@ -21,26 +21,26 @@ class Origin:
     request_id: str | None = None
 
 
-def said(origin: Origin | None) -> str:
+def said(origin: ChangeOrigin | None) -> str:
     """The setting that says so; of nobody it is empty."""
     return "" if origin is None else orjson.dumps(_shown(origin)).decode()
 
 
-def said_of_each(origins: Mapping[str, Origin | None]) -> str:
+def said_of_each(origins: Mapping[str, ChangeOrigin | None]) -> str:
     """The setting for a statement that several callers share: who makes which object, by its id."""
     return orjson.dumps({"each": {each: _shown(origin) for each, origin in origins.items() if origin}}).decode()
 
 
-def command_line() -> Origin:
+def command_line() -> ChangeOrigin:
     """The user of this machine who runs the command."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # in a container, a number alone
         user = str(os.getuid())
-    return Origin(actor=f"cli:{user}")
+    return ChangeOrigin(actor=f"cli:{user}")
 
 
-def _shown(origin: Origin) -> JsonObject:
+def _shown(origin: ChangeOrigin) -> JsonObject:
     return {
         "actor": origin.actor,
         "key": origin.key,

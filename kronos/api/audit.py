@@ -14,7 +14,7 @@ from kronos.api.document import answers, problems
 from kronos.api.fields import UUID_FORM
 from kronos.api.operation import Router
 from kronos.api.schemas import AuditExportQuery, AuditQuery
-from kronos.audit import AuditFilter, AuditRow, Head
+from kronos.audit import AuditFilter, AuditRow, ChainHead
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Role
 
@@ -40,7 +40,9 @@ async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Respo
 
 
 @router.get(
-    "/workspaces/{w}/audit/head", needs=Role.ADMIN, responses=answers({200: Head}) | problems(errors.WorkspaceNotFound)
+    "/workspaces/{w}/audit/head",
+    needs=Role.ADMIN,
+    responses=answers({200: ChainHead}) | problems(errors.WorkspaceNotFound),
 )
 async def get_audit_head(view: View) -> Response:
     """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere."""
@@ -64,7 +66,7 @@ async def list_instance_audit(instance: Instance, query: Annotated[AuditQuery, Q
     return await _page(instance, "", query)
 
 
-@router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: Head}))
+@router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: ChainHead}))
 async def get_instance_audit_head(instance: Instance) -> Response:
     """The last sealed row of the instance's own audit."""
     return answer(await audit.head(instance))

@@ -20,7 +20,7 @@ from kronos.api.keys import Caller
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
-from kronos.origin import Origin
+from kronos.origin import ChangeOrigin
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 Given = TypeVar("Given")
@@ -184,12 +184,12 @@ async def instance_view(call: Call) -> InstanceView:
     return InstanceView(call.context.pool, call.scope["kronos.writes"], _origin(call))
 
 
-def _origin(call: Call) -> Origin | None:
+def _origin(call: Call) -> ChangeOrigin | None:
     """Who changes what the request changes, for the audit; a read changes nothing."""
     if call.method in ("GET", "HEAD"):
         return None
     actor = call.caller.actor
-    return Origin(
+    return ChangeOrigin(
         actor=actor,
         key=actor,
         address=call.client.host if call.client is not None else None,

@@ -64,7 +64,7 @@ def _list(api: Api, of: str | None, limit: int, **filters: str | None) -> None:
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
 @click.option("--after-number", default=0, type=click.IntRange(0), help="Only what follows this row: to go on.")
 def export(api: Api, of: str | None, after_number: int) -> None:
-    """Write the sealed rows of a chain as JSON lines, the oldest first: of a workspace, or else of the instance.
+    """Write sealed rows as JSON lines, the oldest first. Of a workspace, or else of the instance.
 
     kronos audit export -w acme > acme.jsonl
     """
