@@ -49,7 +49,7 @@ create table kronos.audit (
     constraint audit_chain_is_own  check (chain_id = coalesce(workspace_id,
                                                               '00000000-0000-0000-0000-000000000000'))
 );
--- Serve list_audit, in its order: each filter has its own.
+-- Serve list_audit, in its order: each filter has its own, of a workspace.
 create index audit_newest on kronos.audit (chain_id, at, audit_id);
 create index audit_by_actor on kronos.audit (chain_id, actor, at, audit_id);
 create index audit_by_action on kronos.audit (chain_id, action, at, audit_id);
@@ -58,6 +58,14 @@ create index audit_by_object on kronos.audit (chain_id, object_id, at, audit_id)
 create index audit_by_name on kronos.audit (chain_id, object, at, audit_id) where object is not null;
 create index audit_by_request on kronos.audit (chain_id, request_id, at, audit_id)
     where request_id is not null;
+-- The same over all workspaces, which the instance's administrator asks for.
+create index audit_all_newest on kronos.audit (at, audit_id);
+create index audit_all_by_actor on kronos.audit (actor, at, audit_id);
+create index audit_all_by_action on kronos.audit (action, at, audit_id);
+create index audit_all_by_type on kronos.audit (object_type, at, audit_id);
+create index audit_all_by_object on kronos.audit (object_id, at, audit_id);
+create index audit_all_by_name on kronos.audit (object, at, audit_id) where object is not null;
+create index audit_all_by_request on kronos.audit (request_id, at, audit_id) where request_id is not null;
 
 -- Where each chain begins and ends: its last row, and the last of those that retention has cut off.
 create table kronos.audit_chains (

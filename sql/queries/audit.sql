@@ -22,24 +22,16 @@ select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, pag
  order by page.at desc, page.audit_id desc;
 
 -- name: list_instance_audit
--- Of the instance and all workspaces, as list_audit: the newest of each chain, and of those the newest.
-with chain as materialized (
-    select chain_id from kronos.audit_chains
-     union
-    select kronos.audit_chain(workspace_id) from kronos.audit_pending
-), found as materialized (
+-- Of the instance and all workspaces, as list_audit.
+with found as materialized (
     select each.*,
            row_number() over (order by each.at desc, each.audit_id desc) as nth,
            sum(coalesce(pg_column_size(each.before), 0) + coalesce(pg_column_size(each.after), 0))
                over (order by each.at desc, each.audit_id desc) as bytes
-      from chain
-     cross join lateral kronos.list_audit(chain.chain_id, %(filter)s,
-                                          coalesce(%(before_at)s::timestamptz, 'infinity'),
-                                          coalesce(%(before_id)s::uuid,
-                                                   'ffffffff-ffff-ffff-ffff-ffffffffffff'),
-                                          %(limit)s::integer + 1) as each
-     order by each.at desc, each.audit_id desc
-     limit %(limit)s::integer + 1
+      from kronos.list_audit(null, %(filter)s,
+                             coalesce(%(before_at)s::timestamptz, 'infinity'),
+                             coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                             %(limit)s::integer + 1) as each
 ), page as materialized (
     select * from found where nth <= %(limit)s::integer and (nth = 1 or bytes <= %(bytes)s::integer)
 )
