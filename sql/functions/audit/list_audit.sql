@@ -40,7 +40,8 @@ begin
                (select row(kronos.audit_chain(pending.workspace_id), null, pending.audit_id,
                            pending.workspace_id, null, pending.at, pending.actor, pending.key_id,
                            pending.address, pending.request_id, pending.database_user, pending.action,
-                           pending.object_type, pending.object_id, pending.object, pending.before, pending.after, null)::kronos.audit,
+                           pending.object_type, pending.object_id, pending.object, pending.before,
+                           pending.after, null)::kronos.audit,
                        pending.at, pending.audit_id
                   from kronos.audit_pending as pending
                  where (p_chain_id is null
