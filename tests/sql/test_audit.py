@@ -84,7 +84,7 @@ def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_g
             " where attrelid = 'kronos.jobs'::regclass and attnum > 0 and not attisdropped",
         )
     )
-    shown = set(re.findall(r"'(\w+)', (?:new|kronos|jsonb_build_object)\b", made))
+    shown = set(re.findall(r"'(\w+)',\s+(?:new|kronos|jsonb_build_object)\b", made))
     assert columns - shown - hidden == {"version", "previous_version_id", "description", "skip_next"}
 
 

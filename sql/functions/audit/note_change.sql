@@ -41,9 +41,12 @@ begin
     return null;
 end
 $$;
-create or replace trigger audited after insert or update or delete on kronos.workspaces for each row
+create or replace trigger audited after insert or update on kronos.workspaces for each row
     execute function kronos.note_change('workspace', 'workspace_id', 'slug',
                                         'workspace_id,version,created_at,suspended_at');
+create or replace trigger audited_deletion after delete on kronos.workspaces for each row
+    when (old.status <> 'DELETED')      -- else retention's
+    execute function kronos.note_change('workspace', 'workspace_id', 'slug', 'workspace_id,version');
 create or replace trigger audited after insert or update or delete on kronos.api_keys for each row
     execute function kronos.note_change('api_key', 'public_id', 'name',
                                         'workspace_id,secret_sha256,created_at,last_used_at');
