@@ -32,6 +32,7 @@ _COMMANDS = {
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
     "operation": "kronos.cli.operation:operation",
+    "audit": "kronos.cli.audit:audit",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",
 }

@@ -352,6 +352,7 @@ def _statement(
             "jobs": new_jobs.written([each.record for each in asked]),
             "endpoints": list({each.new.endpoint for each in asked}),
             "workspace": batch.view.workspace,
+            "caller": batch.view.caller,
             **more,
         },
     )

@@ -346,7 +346,11 @@ async def _triggered_with_others(
     async def make(runs: Sequence[_Run]) -> list[Execution | None]:
         with Waking() as wake:
             params = {"runs": new_jobs.written([each.record for each in runs]), "wake": wake.is_wanted}
-            rows = await view.for_all([each.view for each in runs], lambda all_of: all_of.rows(_TRIGGER_MANY, params))
+            rows = await view.for_all(
+                [each.view for each in runs],
+                lambda all_of: all_of.rows(_TRIGGER_MANY, params),
+                makes=[each.execution_id for each in runs],
+            )
             wake.is_heard = bool(rows)
         made = {row.execution_id: row for row in rows or ()}
         return [made.get(each.execution_id) for each in runs]

@@ -161,6 +161,9 @@ class Settings(BaseSettings):
     """Days for which pg_cron's log of our rings (cron.job_run_details) is kept: evidence of a ring, never of a tick.
     Stored too."""
 
+    retention_audit_days: Annotated[int, Field(ge=1, le=36500)] = 400
+    """Days for which the audit keeps who changed what. Stored too."""
+
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 

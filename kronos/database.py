@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from kronos import errors
 from kronos.gathering import Gatherer
 from kronos.model import WorkspaceStatus
+from kronos.origin import ChangeOrigin, said, said_of_each
 from kronos.pool import Connection, Made, Pool
 from kronos.sql import Statement, statement
 from kronos.writes import Writes, WritesOfAll
@@ -49,7 +50,9 @@ class InstanceEntered:
 
 
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
+_ENTER_WORKSPACE_TO_WRITE = statement("workspaces.enter_workspace_to_write", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
+_ENTER_INSTANCE_TO_WRITE = statement("workspaces.enter_instance_to_write", InstanceEntered)
 
 
 class Runs(Protocol):
@@ -70,10 +73,19 @@ class Runs(Protocol):
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: Runs, workspace: str, writes: Writes | None = None) -> None:
+    def __init__(
+        self, pool: Runs, workspace: str, writes: Writes | None = None, origin: ChangeOrigin | str | None = None
+    ) -> None:
+        """`origin`: who changes what is changed over it; or as it is said of several at once."""
         self._pool = pool
         self._writes = writes or Writes()
+        self._origin = origin
         self.workspace = workspace  # slug or id, as the caller named it
+
+    @property
+    def caller(self) -> str:
+        """Who makes the changes, as a transaction's setting says it."""
+        return self._origin if isinstance(self._origin, str) else said(self._origin)
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises WorkspaceNotFound, KronosError."""
@@ -92,7 +104,8 @@ class WorkspaceView:
         return rows[0] if rows else None
 
     async def run_entering(self, statement: Statement[Row], params: Params) -> list[Row]:
-        """The rows of a statement that enters the workspace by itself, from %(workspace)s. Raises KronosError.
+        """The rows of a statement that enters the workspace by itself, from %(workspace)s, and says who changes it, by
+        %(caller)s. Raises KronosError.
 
         One message to PostgreSQL instead of a pipeline of two: for what is asked most.
         """
@@ -100,16 +113,22 @@ class WorkspaceView:
         async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
                 self._writes.send(statement)
-                await cursor.execute(statement.text, {**params, "workspace": self.workspace})
+                entering = {"workspace": self.workspace, "caller": self.caller}
+                await cursor.execute(statement.text, {**params, **entering})
                 self._writes.end()
                 return await cursor.fetchall()
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def for_all(
-        self, views: Sequence["WorkspaceView"], run: Callable[["WorkspaceView"], Awaitable[Made]]
+        self,
+        views: Sequence["WorkspaceView"],
+        run: Callable[["WorkspaceView"], Awaitable[Made]],
+        *,
+        makes: Sequence[UUID | None],
     ) -> Made | None:
-        """What `run` makes of one transaction for the requests of these views of this workspace. Raises what it raises.
+        """What `run` makes of one transaction for the requests of these views of this workspace, each of which `makes`
+        the object of that id. Raises what it raises.
 
         None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and
         each is to be asked for alone.
@@ -117,7 +136,8 @@ class WorkspaceView:
         writes = WritesOfAll([each._writes for each in views])
         try:
             with writes.shared():
-                return await run(WorkspaceView(self._pool, self.workspace, writes))
+                origin = views[0]._origin if len(views) == 1 else _of_each(views, makes)
+                return await run(WorkspaceView(self._pool, self.workspace, writes, origin))
         except errors.KronosError:
             if len(views) > 1 and writes.is_refused:
                 return None
@@ -219,10 +239,13 @@ class WorkspaceView:
 
     @asynccontextmanager
     async def _transaction(self, connection: Connection, *statements: Statement[Any]) -> AsyncIterator[None]:
+        is_read = all(each.is_read for each in statements)
+        enter = _ENTER_WORKSPACE if is_read else _ENTER_WORKSPACE_TO_WRITE
+        params = {"workspace": self.workspace, **({} if is_read else {"caller": self.caller})}
         async with connection.cursor(row_factory=class_row(Entered)) as entering:
             try:
                 async with connection.pipeline():
-                    await entering.execute(_ENTER_WORKSPACE.text, {"workspace": self.workspace})
+                    await entering.execute(enter.text, params)
                     self._writes.send(*statements)
                     yield
                 self._writes.end()
@@ -238,6 +261,16 @@ class WorkspaceView:
         return errors.WorkspaceNotFound.of(self.workspace)
 
 
+def _of_each(views: Sequence[WorkspaceView], makes: Sequence[UUID | None]) -> str:
+    return said_of_each(
+        {
+            str(made): view._origin
+            for view, made in zip(views, makes, strict=True)
+            if made is not None and not isinstance(view._origin, str)
+        }
+    )
+
+
 def _found_none(cursor: AsyncCursor[Entered]) -> bool:
     return cursor.pgresult is not None and cursor.rowcount == 0
 
@@ -245,17 +278,20 @@ def _found_none(cursor: AsyncCursor[Entered]) -> bool:
 class InstanceView:
     """The instance administrator's view: the workspaces themselves, none of what they hold."""
 
-    def __init__(self, pool: Pool, writes: Writes | None = None) -> None:
+    def __init__(self, pool: Pool, writes: Writes | None = None, origin: ChangeOrigin | None = None) -> None:
         self._pool = pool
         self._writes = writes or Writes()
+        self._origin = origin
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises KronosError."""
+        enter = _ENTER_INSTANCE if statement.is_read else _ENTER_INSTANCE_TO_WRITE
+        entering = {} if statement.is_read else {"caller": said(self._origin)}
 
         async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
                 async with connection.pipeline():
-                    await connection.execute(_ENTER_INSTANCE.text)
+                    await connection.execute(enter.text, entering)
                     self._writes.send(statement)
                     await cursor.execute(statement.text, params)
                 self._writes.end()

@@ -26,6 +26,7 @@ KronosError                        500  internal_error          we did not fores
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
 │   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
 │   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
+├── AuditRefused                        only on the command line: who connects may not verify the audit
 ├── SqlGrantRefused                     only on the command line: a role cannot be let make jobs by SQL
 ├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
@@ -332,6 +333,10 @@ class OutcomeUnknown(KronosError):
 
 class KeyRefused(KronosError):
     """There is no such key, or the file of one and the database do not agree."""
+
+
+class AuditRefused(KronosError):
+    """The audit cannot be verified with this connection."""
 
 
 class SqlGrantRefused(KronosError):

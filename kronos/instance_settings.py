@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql as composed
 
-from kronos import database_errors, session
+from kronos import database_errors, owner, session
 from kronos.config import Settings
 from kronos.session import Role
 from kronos.sql import statement
@@ -29,7 +29,7 @@ def store(admin_database_url: str, settings: Settings) -> None:
     """Store what holds for the instance. Raises DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
-            connection.execute("set role kronos_owner")
+            owner.act_as_owner(connection)
             session.rows(
                 connection,
                 _CATCH_UP,
@@ -40,7 +40,11 @@ def store(admin_database_url: str, settings: Settings) -> None:
                 _RETENTION,
                 {"success_days": settings.retention_success_days, "failure_days": settings.retention_failure_days},
             )
-            session.rows(connection, _RUN_DETAILS, {"run_details_days": settings.retention_run_details_days})
+            session.rows(
+                connection,
+                _RUN_DETAILS,
+                {"run_details_days": settings.retention_run_details_days, "audit_days": settings.retention_audit_days},
+            )
             session.rows(connection, _REQUEST_LIMIT, {"per_minute": settings.rate_limit})
     except psycopg.Error as error:
         raise database_errors.from_database(error) from error

@@ -99,7 +99,7 @@ async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str |
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
         insert = _insert(new)
         with Waking(may=new.trigger != "CRON") as wake:
-            params = {**_params([asked], new, wake), "workspace": view.workspace}
+            params = {**_params([asked], new, wake), "workspace": view.workspace, "caller": view.caller}
             if validated is None:
                 rows = await view.rows(insert, params)
             else:
@@ -126,7 +126,9 @@ async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
         views = [each.view for each in all_asked]
         with Waking(may=new.trigger != "CRON") as wake:
             params = _params(all_asked, new, wake)
-            rows = await asked.view.for_all(views, lambda view: view.run_entering(insert, params))
+            rows = await asked.view.for_all(
+                views, lambda view: view.run_entering(insert, params), makes=[each.job_id for each in all_asked]
+            )
             wake.is_heard = bool(rows)
         return _matched(all_asked, rows or [])
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import psycopg
 
-from kronos import database_errors, errors, repeatables, revisions, session, sql
+from kronos import database_errors, errors, owner, repeatables, revisions, session, sql
 from kronos.loading import loading
 
 _PG_CRON_IS_MISSING = (
@@ -53,10 +53,10 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
             with session.connect(admin_url, session.wanted(None), autocommit=False) as connection:
                 # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations
                 # (its #362).
-                connection.execute("set role kronos_owner")
+                owner.act_as_owner(connection)
                 connection.execute("select kronos.ensure_internal_jobs()")
                 connection.commit()
-                connection.execute("set role kronos_owner")
+                owner.act_as_owner(connection)
                 connection.execute("select kronos.reap()")
                 connection.commit()
                 while connection.execute("select kronos.add_partitions()").fetchone() != (0,):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from kronos import database_errors, errors, session
+from kronos import database_errors, errors, origin, session
 
 # The role, a table or a function is not there.
 _NOT_MIGRATED = (
@@ -16,6 +16,13 @@ _NOT_MIGRATED = (
 )
 
 
+def act_as_owner(connection: session.Connection) -> None:
+    """From now on the owner of the tables acts; what it changes the audit has as done by who runs this command. Raises
+    psycopg.Error."""
+    connection.execute("set role kronos_owner")
+    connection.execute("select set_config('kronos.caller', %s, false)", [origin.said(origin.command_line())])
+
+
 @contextlib.contextmanager
 def connected(
     admin_database_url: str, refused: type[errors.KronosError], *, autocommit: bool = False
@@ -24,7 +31,7 @@ def connected(
     may not act as the owner or the schema is not there, DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=autocommit) as connection:
-            connection.execute("set role kronos_owner")
+            act_as_owner(connection)
             yield connection
     except psycopg.errors.InsufficientPrivilege as error:
         raise refused(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from kronos import database_errors, errors, session
+from kronos import database_errors, errors, owner, session
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
@@ -179,7 +179,7 @@ class Retainer:
     def __init__(self, connection: session.Connection) -> None:
         self._connection = connection
         try:
-            self._connection.execute("set role kronos_owner")
+            owner.act_as_owner(self._connection)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
             raise errors.SessionRefused(
                 f"user {connection.info.user} may not act as kronos_owner: use the KRONOS_DATABASE_URL that `kronos "

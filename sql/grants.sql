@@ -44,7 +44,8 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
-                 kronos.organizations
+                 kronos.organizations,
+                 kronos.audit, kronos.audit_pending, kronos.audit_chains
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
@@ -78,6 +79,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
+                          kronos.cancel_execution(uuid), kronos.note_made(uuid[]),
                           kronos.steps_under_way(integer),
                           kronos.trigger_job(text, uuid, jsonb, boolean, smallint, integer),
                           kronos.delete_workspace(),

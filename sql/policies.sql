@@ -27,7 +27,8 @@ begin
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
-                            'request_limit', 'request_rates']) as relation
+                            'request_limit', 'request_rates',
+                             'audit', 'audit_pending', 'audit_chains']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -47,14 +48,16 @@ begin
         -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
         -- sees them all and makes them.
         select 'of_the_api', relation, 'to kronos_api using (true)'
-          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
+                            'audit_chains']) as relation
          union all
         select 'of_workspace', relation,
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
                    '''kronos.workspace_id'', true), '''')::uuid)
                                                     or (select current_setting('
                    '''kronos.instance_admin'', true)) = ''on'')'
-          from unnest(array['workspaces', 'turns', 'workspace_gate']) as relation
+          from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
+                            'audit_chains']) as relation
          union all
         -- The instance's administrator makes organizations; a workspace sees its own.
         select 'of_the_api', 'organizations', 'to kronos_api using (true)'

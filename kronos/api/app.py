@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
 from kronos.api import (
+    audit,
     backfills,
     batch,
     configs,
@@ -78,6 +79,7 @@ _RESOURCES = (
     workspace_keys,
     organizations,
     retention,
+    audit,
     schedules,
     system,
     instance,

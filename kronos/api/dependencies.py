@@ -20,6 +20,7 @@ from kronos.api.keys import Caller
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
+from kronos.origin import ChangeOrigin
 from kronos.replica import ReplicaReads
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -195,7 +196,7 @@ NewSecretName = Annotated[str, AfterValidator(judged_later(_new_secret_name)), _
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
     """The view of the path's workspace; whether there is one shows at its first statement."""
-    return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
+    return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"], _origin(call))
 
 
 READ_FROM = "Kronos-Read-From"
@@ -220,7 +221,20 @@ async def read_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
 
 async def instance_view(call: Call) -> InstanceView:
     """The instance administrator's view."""
-    return InstanceView(call.context.pool, call.scope["kronos.writes"])
+    return InstanceView(call.context.pool, call.scope["kronos.writes"], _origin(call))
+
+
+def _origin(call: Call) -> ChangeOrigin | None:
+    """Who changes what the request changes, for the audit; a read changes nothing."""
+    if call.method in ("GET", "HEAD"):
+        return None
+    actor = call.caller.actor
+    return ChangeOrigin(
+        actor=actor,
+        key=actor,
+        address=call.client.host if call.client is not None else None,
+        request_id=call.scope["kronos.request_id"],
+    )
 
 
 async def process_settings(call: Call) -> Settings:

@@ -22,6 +22,7 @@ TAGS = [
     {"name": "workspaces", "description": "Tenants."},
     {"name": "keys", "description": "Who may call, and what each may do."},
     {"name": "organizations", "description": "Whom workspaces are of."},
+    {"name": "audit", "description": "Who changed what, sealed into a chain of hashes."},
     {"name": "retention", "description": "How long history is kept."},
     {"name": "schedules", "description": "Schedules that are not saved."},
     {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},

@@ -110,6 +110,39 @@ class LetterQuery(PageQuery):
     before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
 
 
+class AuditQuery(PageQuery):
+    """Which changes."""
+
+    actor: str | None = Field(
+        default=None,
+        max_length=200,
+        description="By whom: a key's public id, cli:root, reaper.",
+        examples=["a1b2c3d4e5f6"],
+    )
+    action: str | None = Field(default=None, max_length=100, description="What was done.", examples=["job.pause"])
+    object_type: str | None = Field(default=None, max_length=50, description="To what.", examples=["job"])
+    object: str | None = Field(
+        default=None, max_length=200, description="To this one, by its id or its name.", examples=["weekly-report"]
+    )
+    request_id: str | None = Field(
+        default=None, max_length=128, description="In this request.", examples=["0193f0c87a1e7cc39b5a4c1d2e3f4a5b"]
+    )
+    after: AnyTime | None = Field(default=None, description="At this time or later.", examples=["2026-12-01T00:00:00Z"])
+    before: AnyTime | None = Field(default=None, description="Earlier.", examples=["2026-12-02T00:00:00Z"])
+
+
+class AuditExportQuery(Query):
+    """From where on."""
+
+    cursor: WholeNumber = Field(
+        default=0,
+        ge=0,
+        le=2**53,
+        description="Only what follows this number, as of the last line before.",
+        examples=[0],
+    )
+
+
 class ExplainQuery(Query):
     """Which instant is to be explained."""
 

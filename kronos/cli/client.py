@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
@@ -18,6 +19,7 @@ from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_COPIED_BYTES = 64 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
 _MORE_THAN_AN_ADDRESS = (
@@ -70,6 +72,27 @@ class Client:
         if missing := [field for field in fields if field not in document]:
             raise self.foreign(f"has no {', '.join(missing)}")
         return document or None
+
+    def copy(self, to: BinaryIO, path: Sequence[str], *, query: Mapping[str, str | None]) -> None:
+        """Writes the answer to a GET as it comes. Raises ClickException where it is none, or ends before its end."""
+        parts = urlsplit(self.url)
+        target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
+        given = {name: value for name, value in query.items() if value is not None}
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", f"{target}?{urlencode(given)}", headers={"Authorization": f"Bearer {self.key}"})
+            response = connection.getresponse()
+            if response.status != 200:
+                _read(self.url, response.status, response.read(_MAX_ANSWER_BYTES))
+                raise self.foreign(f"has status {response.status}")
+            while some := response.read(_COPIED_BYTES):
+                to.write(some)
+            to.flush()
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
+        finally:
+            connection.close()
 
     def foreign(self, what: str) -> click.ClickException:
         """An answer that is none of Kronos's."""

@@ -3,9 +3,9 @@
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeGuard
+from typing import BinaryIO, Final, TypeGuard
 
 import click
 import orjson
@@ -42,6 +42,16 @@ class Api:
     as_json: bool
     root: str = "workspaces"
     """What paths begin with."""
+    is_instance: bool = False
+    """It asks for what is the instance's, or all workspaces'."""
+
+    def of(self, workspace: str | None) -> "Api":
+        """The same for a workspace, or for the instance."""
+        return replace(self, workspace=workspace, is_instance=workspace is None)
+
+    def copy(self, to: BinaryIO, *path: str, **query: str | None) -> None:
+        """Writes an answer as it comes, however long it is. Raises ClickException."""
+        self.client.copy(to, self._path(path), query=query)
 
     def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> Json:
         """What is there, with these `fields`. Raises ClickException."""
@@ -122,6 +132,8 @@ class Api:
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2) if self.as_json else sentence)
 
     def _path(self, path: Sequence[str]) -> tuple[str, ...]:
+        if self.is_instance:
+            return ("v1", *path)
         return ("v1", self.root, *path) if self.workspace is None else ("v1", self.root, self.workspace, *path)
 
 

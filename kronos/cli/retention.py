@@ -25,6 +25,7 @@ _KINDS = {
     "operations": "operations that have ended",
     "workspaces": "deleted workspaces",
     "idempotency_keys": "idempotency keys",
+    "audit_rows": "rows of the audit",
     "run_details": "rows of cron.job_run_details",
     "partitions_made": "partitions made",
 }

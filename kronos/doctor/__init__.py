@@ -8,7 +8,19 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, database_errors, errors, pg_hba, readiness, reading, repeatables, ringing, session, tzdata
+from kronos import (
+    catalog,
+    database_errors,
+    errors,
+    owner,
+    pg_hba,
+    readiness,
+    reading,
+    repeatables,
+    ringing,
+    session,
+    tzdata,
+)
 from kronos.database import Params
 from kronos.doctor import findings, instance, sealed, tables
 from kronos.doctor.facts import (
@@ -169,7 +181,7 @@ class Doctor:
 
         Raises psycopg.Error.
         """
-        self._connection.execute("set role kronos_owner")
+        owner.act_as_owner(self._connection)
         (reaped,) = self._rows(_REAP)
         counts, left = reaped.counts, _left(reaped.counts)
         while left:

@@ -200,4 +200,7 @@ with endpoint as materialized (
       from queued
      where %(idempotency_key)s::text is not null
 )
-select execution_id from queued where pg_notify('kronos_work', endpoint_id::text) is not null;
+select execution_id
+  from queued
+ where pg_notify('kronos_work', endpoint_id::text) is not null
+   and kronos.note_made(array[execution_id]) > 0;

@@ -9,8 +9,10 @@ returning true as is_stored;
 select true as is_stored from kronos.set_retention(null, %(success_days)s, %(failure_days)s);
 
 -- name: set_run_details
--- How long pg_cron's own record of its runs is kept. One row.
-update kronos.retention set run_details_days = %(run_details_days)s returning true as is_stored;
+-- How long pg_cron's own record of its runs is kept, and the audit. One row.
+update kronos.retention
+   set run_details_days = %(run_details_days)s, audit_days = %(audit_days)s
+returning true as is_stored;
 
 -- name: set_request_limit
 -- How many requests a key may make a minute; null: any number. One row.

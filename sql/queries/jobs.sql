@@ -22,7 +22,7 @@ with given as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
-             where status = 'ACTIVE'
+             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
             offset 0) as workspace
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type
                            from kronos.endpoints as endpoint
@@ -366,6 +366,8 @@ with given as materialized (
       join queued using (execution_id)
      where given.idempotency_key is not null
      order by given.idempotency_key
+), noted as materialized (
+    select kronos.note_made(array_agg(queued.execution_id)) as executions from queued
 )
 select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug as workspace,
        endpoint.name as endpoint, endpoint.type as endpoint_type, queued.cause, 'QUEUED' as status,
@@ -376,4 +378,5 @@ select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug a
   from queued
   join job using (job_id)
   join endpoint on endpoint.endpoint_id = queued.endpoint_id
- where not %(wake)s or pg_notify('kronos_work', queued.endpoint_id::text) is not null;
+ where (select executions from noted) > 0
+   and (not %(wake)s or pg_notify('kronos_work', queued.endpoint_id::text) is not null);

@@ -4,9 +4,21 @@ select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
  where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null;
 
+-- name: enter_workspace_to_write
+-- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did.
+select workspace_id, slug, status
+  from kronos.find_workspace(%(workspace)s) as workspace
+ where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null
+   and set_config('kronos.caller', %(caller)s, true) is not null;
+
 -- name: enter_instance
 -- For the instance's administrator: the workspaces themselves.
 select set_config('kronos.instance_admin', 'on', true) as instance_admin;
+
+-- name: enter_instance_to_write
+-- enter_instance, as enter_workspace_to_write.
+select set_config('kronos.instance_admin', 'on', true) as instance_admin
+ where set_config('kronos.caller', %(caller)s, true) is not null;
 
 -- name: insert_workspace
 -- No row: the slug is taken.

@@ -15,11 +15,13 @@ create table kronos.retention (
     done_at           timestamptz not null default now(),         -- the last run that left nothing to do
     -- since when kronos.history_weeks covers all that finished
     weeks_from        timestamptz not null default now() + interval '1 day',
+    audit_days        integer     not null default 400,
     constraint retention_pkey                primary key (only_row),
     constraint retention_is_one              check (only_row),
     constraint retention_successes_bounded   check (success_days between 1 and 36500),
     constraint retention_failures_bounded    check (failure_days between 1 and 36500),
-    constraint retention_run_details_bounded check (run_details_days between 1 and 36500)
+    constraint retention_run_details_bounded check (run_details_days between 1 and 36500),
+    constraint retention_audit_bounded       check (audit_days between 1 and 36500)
 );
 insert into kronos.retention default values;
 

@@ -19,6 +19,12 @@ METHODS = {
     "/v1/workspaces": {"get", "post"},
     "/v1/workspaces/{w}": {"get", "patch", "delete"},
     "/v1/workspaces/{w}/retention": {"get", "put"},
+    "/v1/workspaces/{w}/audit": {"get"},
+    "/v1/workspaces/{w}/audit/head": {"get"},
+    "/v1/workspaces/{w}/audit/export": {"get"},
+    "/v1/audit": {"get"},
+    "/v1/audit/head": {"get"},
+    "/v1/audit/export": {"get"},
     "/v1/workspaces/{w}/endpoints": {"get", "post"},
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/endpoints/{name}/render": {"post"},
@@ -112,7 +118,8 @@ def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: 
         assert operation["summary"], (path, method)
         for status, answer in operation["responses"].items():
             if status in ("200", "201", "202"):
-                assert answer["content"]["application/json"]["schema"], (path, method, status)
+                media_type = "application/x-ndjson" if path.endswith("/export") else "application/json"
+                assert answer["content"][media_type]["schema"], (path, method, status)
 
 
 def test_every_operation_tells_its_problems(document: dict[str, Any]) -> None:

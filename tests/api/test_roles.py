@@ -66,6 +66,9 @@ LEAST = {
         f"POST {_W}/keys",
         f"DELETE {_W}/keys/{{key_id}}",
         f"POST {_W}/keys/{{key_id}}/rotate",
+        f"GET {_W}/audit",
+        f"GET {_W}/audit/head",
+        f"GET {_W}/audit/export",
         f"PATCH {_W}",
         f"DELETE {_W}",
         f"PUT {_W}/retention",
@@ -95,6 +98,9 @@ LEAST = {
         "GET /v1/workspaces",
         "GET /v1/system/status",
         "GET /v1/system/drift",
+        "GET /v1/audit",
+        "GET /v1/audit/head",
+        "GET /v1/audit/export",
     },
 }
 """The least role of each operation that needs a key. A new one is written down here."""

@@ -42,6 +42,10 @@ _FOR_ALL = {
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
+    # of the workspace's own chain (tests/api/test_audit.py); it has what each request of the walk did
+    "GET /v1/workspaces/{w}/audit",
+    "GET /v1/workspaces/{w}/audit/head",
+    "GET /v1/workspaces/{w}/audit/export",
 }
 
 
@@ -241,6 +245,10 @@ _NEEDS_NONE = {
     "system.list_steps": "the instance's",
     "system.list_zones_read": "the instance's",
     "workspaces.enter_workspace": "finds the workspace",
+    "workspaces.enter_workspace_to_write": "finds the workspace",
+    "workspaces.enter_instance_to_write": "the instance administrator's",
+    "audit.list_instance_audit": "the instance administrator's",
+    **{f"audit.{name}": "the administrator's" for name in ("list_chains", "read_chain", "seal")},
     "workspaces.enter_instance": "the instance administrator's",
     "workspaces.insert_workspace": "the instance administrator's",
     "workspaces.get_workspace": "finds the workspace",

@@ -171,7 +171,7 @@ async def test_a_write_that_was_rolled_back_because_several_waited_for_each_othe
         assert await view.rows(ask, {"tries": 13, "sqlstate": "55P03"}) == [_Pid(pid=13)]
         together = [database.WorkspaceView(pool, str(workspace_id)) for _ in range(2)]
         assert await together[0].for_all(
-            together, lambda all_of: all_of.rows(ask, {"tries": 17, "sqlstate": "40P01"})
+            together, lambda all_of: all_of.rows(ask, {"tries": 17, "sqlstate": "40P01"}), makes=[None, None]
         ) == [_Pid(pid=17)]
 
 

@@ -37,7 +37,12 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
         "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
         "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,
     } | given  # fmt: skip
-    return {"workspace": workspace, "endpoints": [endpoint], "jobs": Jsonb([job], dumps=orjson.dumps)}
+    return {
+        "workspace": workspace,
+        "endpoints": [endpoint],
+        "jobs": Jsonb([job], dumps=orjson.dumps),
+        "caller": "",
+    }
 
 
 @pytest.mark.parametrize("plan", _PLANS)

@@ -212,6 +212,7 @@ _MAY = {
     "kronos_api": {
         "advance_backfill",
         "burn_api_key",
+        "cancel_execution",
         "cancel_further",
         "cancel_runs",
         "cron_timezone",
@@ -233,6 +234,7 @@ _MAY = {
         "is_group_served",
         "is_job_entry_right",
         "match_retention",
+        "note_made",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",

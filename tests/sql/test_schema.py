@@ -38,6 +38,7 @@ _SCHEMA = (
     "made_objects",
     "sql_grants",
     "secrets",
+    "audit",
 )
 
 _FINGERPRINT = """

@@ -45,7 +45,7 @@ _PYTHON = {
 _ADMINISTRATORS = {
     f"keys.{name}"
     for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
-}
+} | {"audit.list_chains", "audit.read_chain", "audit.seal"}
 
 
 def role_of(name: str) -> str:

@@ -61,6 +61,8 @@ begin
     and p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;
+    perform kronos.note_execution(v_job.workspace_id, 'trigger', p_execution_id, v_job.name,
+                                  jsonb_build_object('job_id', v_job.job_id, 'priority', p_priority));
     return v_job.job_id;
 end
 $$;

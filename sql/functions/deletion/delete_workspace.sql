@@ -32,6 +32,10 @@ begin
                 for update;
         end if;
     end loop;
+    -- first: what goes with it is one change of the audit
+    update kronos.workspaces
+       set status = 'DELETED', deleted_at = kronos.now()
+     where workspace_id = v_workspace_id;
     perform kronos.end_operation(operation_id, 'CANCELLED',
                                  '{"code": "workspace_deleted", "detail": "its workspace was deleted"}')
        from kronos.operations
@@ -41,9 +45,6 @@ begin
     update kronos.endpoints
        set deleted_at = kronos.now()
      where workspace_id = v_workspace_id and deleted_at is null;
-    update kronos.workspaces
-       set status = 'DELETED', deleted_at = kronos.now()
-     where workspace_id = v_workspace_id;
     is_deleted := true;
 end
 $$;

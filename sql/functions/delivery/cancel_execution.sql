@@ -1,17 +1,25 @@
 -- cancel_execution: cancels an unfinished execution of the transaction's workspace (cancel_executions): one
 -- that waits is CANCELLED, one that a worker is at work on gets no other attempt, and its request is ended.
--- As the caller, so row level security holds.
+-- The audit has it.
 -- Returns: whether it was unfinished.
 create or replace function kronos.cancel_execution(p_execution_id uuid) returns boolean
-language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_live kronos.execution_live;
 begin
-    perform from kronos.execution_live
-      where execution_id = p_execution_id
-        and workspace_id = kronos.current_workspace_id()
-        for update;
+    select * into v_live
+      from kronos.execution_live
+     where execution_id = p_execution_id
+       and workspace_id = kronos.current_workspace_id()
+       for update;
     if not found then
         return false;
+    end if;
+    if v_live.cancel_reason is null then
+        perform kronos.note_execution(v_live.workspace_id, 'cancel', p_execution_id,
+                                      (select name from kronos.jobs where job_id = v_live.job_id),
+                                      jsonb_build_object('job_id', v_live.job_id));
     end if;
     perform kronos.cancel_executions(array[p_execution_id],
                                      jsonb_build_object('code', 'cancelled',

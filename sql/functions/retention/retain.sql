@@ -31,7 +31,8 @@ begin
          where days = 0;
     end if;
     foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'workspaces',
-                                  'executions', 'jobs', 'notes', 'add_partitions', 'drop_partitions'] loop
+                                  'executions', 'jobs', 'notes', 'audit', 'add_partitions',
+                                  'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
             if v_part = 'keys' then
@@ -58,6 +59,8 @@ begin
                 select * into v_step from kronos.retain_finished_jobs(v_until);
             elsif v_part = 'notes' then      -- late: who notes one of these days again waits for the end
                 select false as is_left into v_step from kronos.retain_notes(10000);
+            elsif v_part = 'audit' then
+                select * into v_step from kronos.retain_audit(5000);
             elsif v_part = 'add_partitions' then
                 select kronos.add_partitions() as partitions_made, false as is_left into v_step;
             else

@@ -1,5 +1,5 @@
 -- run_internal_task: calls an internal job's function and records its execution and attempt, with what it
--- returned or how it failed.
+-- returned or how it failed. What it changes the audit has as done by the job.
 -- Returns: nothing. A failure is recorded and warned of, and undoes the task's own writes only.
 create or replace function kronos.run_internal_task(p_job kronos.jobs, p_tick timestamptz, p_cause text)
 returns void
@@ -11,8 +11,10 @@ declare
     v_output       jsonb;
     v_error        jsonb;
     v_status       text := 'SUCCESS';
+    v_caller       constant text := current_setting('kronos.caller', true);
 begin
     begin
+        perform set_config('kronos.caller', jsonb_build_object('actor', p_job.name)::text, true);
         v_output := case p_job.name
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
@@ -25,6 +27,7 @@ begin
         v_error := jsonb_build_object('type', sqlstate, 'message', sqlerrm);
         raise warning 'kronos: internal job % failed: % (%)', p_job.name, sqlerrm, sqlstate;
     end;
+    perform set_config('kronos.caller', coalesce(v_caller, ''), true);
     with execution as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, status, scheduled_at, run_at, created_at, started_at,

@@ -5,7 +5,7 @@
 -- still to follow their workspace (turn_all), for 50 ms each. p_limit bounds each of the others. Workers that
 -- have room call it a few times a second. They look at the leases, deadlines and chained runs whose time came
 -- within the last three seconds, and every few seconds at all of them; of the runs that wait they look at a
--- part each time (release_held).
+-- part each time (release_held). Every few seconds the audit is sealed, too (seal_audit).
 -- So it costs the same whatever was delivered and however many wait. keep_leases looks at all of both, each
 -- minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
@@ -34,6 +34,9 @@ begin
     if kronos.cancel_all(kronos.clock() + interval '50 milliseconds')
        + kronos.turn_all(kronos.clock() + interval '50 milliseconds') > 0 then
         backfilled := coalesce(backfilled, 0);
+    end if;
+    if p_all_leases then
+        perform kronos.seal_audit(1000);
     end if;
 end
 $$;

@@ -1,0 +1,99 @@
+"""Routes of the audit: who changed what, of a workspace and of the instance."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response, StreamingResponse
+
+from kronos import audit, errors
+from kronos.api.call import answer
+from kronos.api.cursors import Page, bounded, decoded, list_digest
+from kronos.api.dependencies import Instance, View
+from kronos.api.document import answers, problems
+from kronos.api.fields import UUID_FORM
+from kronos.api.operation import Router
+from kronos.api.query_schemas import AuditExportQuery, AuditQuery
+from kronos.audit import AuditFilter, AuditRow, ChainHead
+from kronos.database import InstanceView, WorkspaceView
+from kronos.model import Role
+
+router = Router("/v1", tags=["audit"])
+_LINES = "application/x-ndjson"
+_EXPORTED = {
+    200: {
+        "description": "A JSON object a line, the oldest first: number, hash, and the record that the hash is made of.",
+        "headers": answers({200: None})[200]["headers"],
+        "content": {_LINES: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get(
+    "/workspaces/{w}/audit",
+    needs=Role.ADMIN,
+    responses=answers({200: Page[AuditRow]}) | problems(errors.WorkspaceNotFound),
+)
+async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Response:
+    """Who changed what in a workspace, the last change first."""
+    return await _page(view, view.workspace, query)
+
+
+@router.get(
+    "/workspaces/{w}/audit/head",
+    needs=Role.ADMIN,
+    responses=answers({200: ChainHead}) | problems(errors.WorkspaceNotFound),
+)
+async def get_audit_head(view: View) -> Response:
+    """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere."""
+    return answer(await audit.head(view))
+
+
+@router.get(
+    "/workspaces/{w}/audit/export",
+    needs=Role.ADMIN,
+    response_class=Response,
+    responses=_EXPORTED | problems(errors.WorkspaceNotFound),
+)
+async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
+    """A workspace's sealed audit rows as JSON lines, the oldest first."""
+    return await _exported(view, query)
+
+
+@router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
+async def list_instance_audit(instance: Instance, query: Annotated[AuditQuery, Query()]) -> Response:
+    """Who changed what in the instance and all workspaces, the last change first."""
+    return await _page(instance, "", query)
+
+
+@router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: ChainHead}))
+async def get_instance_audit_head(instance: Instance) -> Response:
+    """The last sealed row of the instance's own audit."""
+    return answer(await audit.head(instance))
+
+
+@router.get("/audit/export", needs=Role.INSTANCE_ADMIN, response_class=Response, responses=_EXPORTED)
+async def export_instance_audit(instance: Instance, query: Annotated[AuditExportQuery, Query()]) -> Response:
+    """The instance's own sealed audit rows as JSON lines, the oldest first. Each workspace has its own."""
+    return await _exported(instance, query)
+
+
+async def _page(view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery) -> Response:
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("audit", workspace, filters)
+    if (named := filters["object"]) is not None and UUID_FORM.fullmatch(named):
+        filters |= {"object": None, "object_id": named.lower()}
+    rows = await audit.list_page(view, AuditFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
+    return answer(bounded(rows, of=of, place=lambda row: (row.at, row.audit_id)))
+
+
+async def _exported(view: WorkspaceView | InstanceView, query: AuditExportQuery) -> Response:
+    lines = audit.exported(view, after=query.cursor)
+    first = await anext(lines, b"")  # what is refused is refused before the answer begins
+
+    async def all_lines() -> AsyncIterator[bytes]:
+        yield first
+        async for some in lines:
+            yield some
+
+    return StreamingResponse(all_lines(), media_type=_LINES)

@@ -1,0 +1,319 @@
+"""Who changed what: the audit of a workspace or of the instance, listed and exported, and its chains verified.
+
+Its rows are written by the database, with the change itself (sql/functions/audit, decision 0072).
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from kronos import errors, owner, session
+from kronos.database import PAGE_BYTES, InstanceView, WorkspaceView
+from kronos.model import JsonObject
+from kronos.sql import statement
+
+_LINES = 500  # of an export, at once
+_ROWS = 5_000  # of a verification, in a statement
+_ZERO = UUID(int=0)
+_SEALED_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which rows; `object_id` is an id, `object` a name."""
+
+    actor: str | None = None
+    action: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    object: str | None = None
+    request_id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One change. `before` and `after` have what was changed, an input as its SHA-256 and size. `number` and `hash` are
+    its place in the chain of its workspace, or of the instance, null until it is sealed, seconds later."""
+
+    audit_id: UUID
+    workspace: str | None
+    at: datetime
+    actor: str
+    key_id: str | None
+    address: str | None
+    request_id: str | None
+    database_user: str
+    action: str
+    object_type: str
+    object_id: str
+    object: str | None
+    before: JsonObject | None
+    after: JsonObject | None
+    number: int | None
+    hash: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAuditRow(AuditRow):
+    """A row of a page, and whether others follow the page's last."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHead:
+    """A chain's ends as they are stored; null where it has no row."""
+
+    workspace: str | None
+    number: int | None
+    hash: str | None
+    sealed_at: datetime | None
+    pending: int
+    cut_number: int | None
+    cut_hash: str | None
+    cut_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The last row that retention cut off a chain's beginning."""
+
+    number: int
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainHead:
+    """The last sealed row of a chain: who keeps number and hash elsewhere can prove later that nothing up to it was
+    changed. `pending`: rows that are not sealed yet."""
+
+    workspace: str | None
+    number: int
+    hash: str | None
+    sealed_at: datetime | None
+    pending: int
+    cut: Cut | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A sealed row as it is exported."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A chain as its owner sees it. noted_cut: what the chain itself says of where it was cut last."""
+
+    chain_id: UUID
+    workspace: str | None
+    number: int
+    hash: bytes
+    cut_number: int
+    cut_hash: bytes
+    pending: int
+    noted_cut: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """How far a chain was computed anew, and what is wrong with the next row."""
+
+    number: int
+    hash: bytes
+    seen: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRows:
+    """How many rows went into their chains."""
+
+    sealed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a verification found of a chain; `fault` is None where all holds."""
+
+    workspace: str | None
+    seen: int
+    first: int
+    number: int
+    hash: str
+    pending: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A head that was noted earlier."""
+
+    number: int
+    hash: str
+
+
+_LIST = statement("audit.list_audit", ListedAuditRow)
+_LIST_ALL = statement("audit.list_instance_audit", ListedAuditRow)
+_HEAD = statement("audit.get_head", StoredHead)
+_EXPORTED = statement("audit.list_lines", Line)
+_CHAINS = statement("audit.list_chains", Chain)
+_READ_CHAIN = statement("audit.read_chain", Walked)
+_SEAL = statement("audit.seal", SealedRows)
+
+
+async def list_page(
+    view: WorkspaceView | InstanceView, which: AuditFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[ListedAuditRow]:
+    """Up to `limit` rows, the newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    at, audit_id = before or (None, None)
+    given = {name: value for name, value in asdict(which).items() if value is not None}
+    shown = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+    params = {"filter": Jsonb(shown), "limit": limit, "bytes": PAGE_BYTES, "before_at": at, "before_id": audit_id}
+    return await view.rows(_LIST if isinstance(view, WorkspaceView) else _LIST_ALL, params)
+
+
+async def head(view: WorkspaceView | InstanceView) -> ChainHead:
+    """Where the chain ends. Raises WorkspaceNotFound."""
+    (stored,) = await view.rows(_HEAD, {})
+    cut = None
+    if stored.cut_number and stored.cut_hash is not None and stored.cut_at is not None:
+        cut = Cut(number=stored.cut_number, hash=stored.cut_hash, at=stored.cut_at)
+    return ChainHead(
+        workspace=stored.workspace,
+        number=stored.number or 0,
+        hash=stored.hash,
+        sealed_at=stored.sealed_at,
+        pending=stored.pending,
+        cut=cut,
+    )
+
+
+async def exported(view: WorkspaceView | InstanceView, *, after: int) -> AsyncIterator[bytes]:
+    """The chain's sealed rows behind number `after`, as JSON lines, a few hundred at a time. Raises
+    WorkspaceNotFound."""
+    while lines := await view.rows(_EXPORTED, {"after": after, "limit": _LINES}):
+        yield "".join(f"{line.text}\n" for line in lines).encode()
+        after = lines[-1].number
+        if len(lines) < _LINES:
+            return
+
+
+def verify(admin_database_url: str, pins: Sequence[tuple[str | None, Pin]] = ()) -> Iterator[Verified]:
+    """Compute all chains anew, in one snapshot, after what is committed was sealed. `pins`: of workspaces, or of the
+    instance (None). Raises AuditRefused, DatabaseUnavailable."""
+    with owner.connected(admin_database_url, errors.AuditRefused) as connection:
+        while session.rows(connection, _SEAL, {"limit": _SEALED_AT_ONCE})[0].sealed == _SEALED_AT_ONCE:
+            connection.commit()
+        connection.commit()
+        connection.execute("set transaction isolation level repeatable read, read only")
+        chains = session.rows(connection, _CHAINS, {})
+        for chain in chains:
+            own = [pin for workspace, pin in pins if workspace == chain.workspace]
+            yield _verified(connection, chain, sorted(own, key=lambda pin: pin.number))
+        known = {chain.workspace for chain in chains}
+        for workspace, pin in pins:
+            if workspace not in known:
+                yield _absent(workspace, pin)
+
+
+def _absent(workspace: str | None, pin: Pin) -> Verified:
+    fault = f"there is no such chain, of which number {pin.number} was noted"
+    return Verified(workspace=workspace, seen=0, first=1, number=0, hash="", pending=0, fault=fault)
+
+
+def _verified(connection: session.Connection, chain: Chain, pins: Sequence[Pin]) -> Verified:
+    number, digest, seen = chain.cut_number, chain.cut_hash, 0
+    fault = _fault_of_cut(chain)
+    stops = [pin for pin in pins if pin.number >= number]
+    while fault is None:
+        bound = stops[0].number - number if stops else _ROWS
+        if bound == 0:
+            if stops.pop(0).hash != digest.hex():
+                fault = f"the hash of number {number} is not the one that was noted"
+            continue
+        params = {"chain_id": chain.chain_id, "after": number, "hash": digest, "limit": min(bound, _ROWS)}
+        (walked,) = session.rows(connection, _READ_CHAIN, params)
+        number, digest, seen, fault = walked.number, walked.hash, seen + walked.seen, walked.fault
+        if walked.seen == 0:
+            break
+    if fault is None and (number, digest) != (chain.number, chain.hash):
+        fault = f"it ends with number {number}, and its head says {chain.number}"
+    if fault is None and stops:
+        fault = f"it ends with number {number}, and number {stops[0].number} was noted"
+    return Verified(
+        workspace=chain.workspace,
+        seen=seen,
+        first=chain.cut_number + 1,
+        number=number,
+        hash=digest.hex(),
+        pending=chain.pending,
+        fault=fault,
+    )
+
+
+def _fault_of_cut(chain: Chain) -> str | None:
+    """What is wrong with where the chain begins: the cut is noted in the chain itself."""
+    if chain.cut_number == 0:
+        genesis = hashlib.sha256(f"kronos audit {chain.chain_id}".encode()).digest()
+        return None if chain.cut_hash == genesis else "it does not begin as a chain does"
+    noted = chain.noted_cut or {}
+    if (noted.get("number"), noted.get("hash")) != (chain.cut_number, chain.cut_hash.hex()):
+        return f"it begins after number {chain.cut_number}, and no retention has noted in it that it cut there"
+    return None
+
+
+def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
+    """Compute an export anew, without a database: from its first line on, which it takes as given where it is not the
+    chain's first."""
+    pinned = {pin.number: pin.hash for pin in pins}
+    number, digest, seen, first = 0, b"", 0, 0
+    workspace: str | None = None
+    fault: str | None = None
+    for line in lines:
+        try:
+            row, hashed, record, shown = _read(line)
+        except (ValueError, KeyError, TypeError):
+            fault = f"what follows number {number} is no line of an export"
+            break
+        workspace = shown["workspace"]
+        if not seen:
+            first = row
+            chain_id = UUID(shown["workspace_id"]) if shown["workspace_id"] else _ZERO
+            digest = hashlib.sha256(f"kronos audit {chain_id}".encode()).digest() if row == 1 else b""
+        elif row != number + 1:
+            fault = f"number {number + 1} is missing"
+            break
+        if digest and hashlib.sha256(digest + record).digest() != hashed:
+            fault = f"number {row} is not what was sealed: it, or what was before it, was changed"
+            break
+        number, digest, seen = row, hashed, seen + 1
+        if pinned.pop(row, hashed.hex()) != hashed.hex():
+            fault = f"the hash of number {row} is not the one that was noted"
+            break
+    if fault is None and pinned:
+        fault = f"number {min(pinned)}, which was noted, is not in it"
+    return Verified(
+        workspace=workspace, seen=seen, first=first, number=number, hash=digest.hex(), pending=0, fault=fault
+    )
+
+
+def _read(line: bytes) -> tuple[int, bytes, bytes, JsonObject]:
+    """Number, hash and record of a line, the record as its hash is made of it, and as it is read. Raises ValueError,
+    KeyError, TypeError."""
+    head, _, rest = line.rstrip(b"\n").partition(b', "record": ')
+    said, record = json.loads(head + b"}"), rest.removesuffix(b"}")
+    shown = json.loads(record)
+    if shown["number"] != said["number"]:
+        raise ValueError("the record is another's")
+    return int(said["number"]), bytes.fromhex(said["hash"]), record, shown

@@ -1,0 +1,17 @@
+-- keep_audit: rows of the audit stay as they are, and go from the beginning of their chain alone, by
+-- retain_audit.   Raises: 42501.
+create or replace function kronos.keep_audit() returns trigger
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'DELETE' and coalesce(current_setting('kronos.cutting_audit', true), '') = 'on' then
+        return null;
+    end if;
+    raise sqlstate '42501' using
+        message = format('%s of kronos.%s is refused: what was recorded stays as it is', lower(tg_op),
+                         tg_table_name),
+        hint = 'how long it is kept: KRONOS_RETENTION_AUDIT_DAYS';
+end
+$$;
+create or replace trigger audit_is_kept before update or delete or truncate on kronos.audit
+    for each statement execute function kronos.keep_audit();

@@ -1,0 +1,92 @@
+-- name: list_audit
+-- Of the workspace that was entered, the newest first: one more than the page may have, of which as many are
+-- kept as are no more than %(bytes)s.
+with found as materialized (
+    select each.*,
+           row_number() over (order by each.at desc, each.audit_id desc) as nth,
+           sum(coalesce(pg_column_size(each.before), 0) + coalesce(pg_column_size(each.after), 0))
+               over (order by each.at desc, each.audit_id desc) as bytes
+      from kronos.list_audit(kronos.current_workspace_id(), %(filter)s,
+                             coalesce(%(before_at)s::timestamptz, 'infinity'),
+                             coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                             %(limit)s::integer + 1) as each
+), page as materialized (
+    select * from found where nth <= %(limit)s::integer and (nth = 1 or bytes <= %(bytes)s::integer)
+)
+select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
+       page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
+       page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       (select count(*) from page) < (select count(*) from found) as _more
+  from page
+  left join kronos.workspaces as workspace using (workspace_id)
+ order by page.at desc, page.audit_id desc;
+
+-- name: list_instance_audit
+-- Of the instance and all workspaces, as list_audit.
+with found as materialized (
+    select each.*,
+           row_number() over (order by each.at desc, each.audit_id desc) as nth,
+           sum(coalesce(pg_column_size(each.before), 0) + coalesce(pg_column_size(each.after), 0))
+               over (order by each.at desc, each.audit_id desc) as bytes
+      from kronos.list_audit(null, %(filter)s,
+                             coalesce(%(before_at)s::timestamptz, 'infinity'),
+                             coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                             %(limit)s::integer + 1) as each
+), page as materialized (
+    select * from found where nth <= %(limit)s::integer and (nth = 1 or bytes <= %(bytes)s::integer)
+)
+select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
+       page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
+       page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       (select count(*) from page) < (select count(*) from found) as _more
+  from page
+  left join kronos.workspaces as workspace using (workspace_id)
+ order by page.at desc, page.audit_id desc;
+
+-- name: get_head
+-- Where the chain of the workspace that was entered, or the instance's, begins and ends. One row.
+select workspace.slug as workspace, chain.number, encode(chain.hash, 'hex') as hash, chain.sealed_at,
+       (select count(*)
+          from kronos.audit_pending as pending
+         where kronos.audit_chain(pending.workspace_id) = which.chain_id) as pending,
+       chain.cut_number, encode(chain.cut_hash, 'hex') as cut_hash, chain.cut_at
+  from (select kronos.audit_chain(kronos.current_workspace_id()) as chain_id) as which
+  left join kronos.audit_chains as chain using (chain_id)
+  left join kronos.workspaces as workspace on workspace.workspace_id = which.chain_id;
+
+-- name: list_lines
+-- Sealed rows of that chain behind number %(after)s, in their order, each a line as it is exported: what its
+-- hash is made of stands last, as it is.
+select line.number, line.text
+  from (select sealed.number,
+               format('{"number": %%s, "hash": "%%s", "record": %%s}', sealed.number,
+                      encode(sealed.hash, 'hex'), kronos.audit_record(sealed)) as text
+          from kronos.audit as sealed
+         where sealed.chain_id = kronos.audit_chain(kronos.current_workspace_id())
+           and sealed.number > %(after)s
+         order by sealed.number
+         limit %(limit)s) as line
+ order by line.number;
+
+-- name: list_chains
+-- All chains, as their heads and cuts say, and what the newest note of a cut in each says. The owner's.
+select chain.chain_id, coalesce(workspace.slug, chain.workspace_id::text) as workspace, chain.number,
+       chain.hash, chain.cut_number, chain.cut_hash,
+       (select count(*)
+          from kronos.audit_pending as pending
+         where kronos.audit_chain(pending.workspace_id) = chain.chain_id) as pending,
+       (select each.after
+          from kronos.list_audit(chain.chain_id, '{"action": "audit.cut"}', 'infinity',
+                                 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1) as each) as noted_cut
+  from kronos.audit_chains as chain
+  left join kronos.workspaces as workspace on workspace.workspace_id = chain.workspace_id
+ order by chain.chain_id;
+
+-- name: read_chain
+-- The next %(limit)s rows of a chain, computed anew. One row.
+select number, hash, seen, fault
+  from kronos.verify_audit(%(chain_id)s, %(after)s, %(hash)s, %(limit)s);
+
+-- name: seal
+-- What is committed goes into its chains now. One row.
+select kronos.seal_audit(%(limit)s) as sealed;

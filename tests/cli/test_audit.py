@@ -1,0 +1,68 @@
+"""`kronos audit list|export|verify`: over the API who changed what, and in the database whether the chains hold."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.commands import Kronos
+from factory import add_endpoint
+from kronos.__main__ import main
+from sql_factory import Connection, make_cron_job, value
+
+
+def verify(url: str | None, *options: str) -> Result:
+    return CliRunner().invoke(
+        main, ["audit", "verify", *options], env={"KRONOS_DATABASE_URL": url}, catch_exceptions=False
+    )
+
+
+def test_changes_are_listed_exported_and_verified(
+    kronos: Kronos, workspace: str, shared_superuser: Connection, tmp_path: Path
+) -> None:
+    assert kronos("config", "create", "colours", '{"a": 1}').exit_code == 0
+    listed = kronos("audit", "list", "--object", "colours").stdout.split()
+    assert "config.create" in listed
+    assert workspace in listed
+    assert "nothing that was changed matches" in kronos("audit", "list", "--actor", "nobody").stderr
+    shared_superuser.execute("select kronos.seal_audit(1000)")
+    exported = kronos("audit", "export")
+    assert exported.exit_code == 0, exported.output
+    file = tmp_path / "audit.jsonl"
+    file.write_bytes(exported.stdout_bytes)
+    found = verify(None, "--file", str(file))
+    assert (found.exit_code, " rows hold, 1 to " in found.stdout) == (0, True), found.output
+    head = found.stdout.strip().rpartition("head ")[2]
+    assert verify(None, "--file", str(file), "--head", f"{workspace}:{head}").exit_code == 0
+    file.write_bytes(exported.stdout_bytes.replace(b"colours", b"colors"))
+    changed = verify(None, "--file", str(file))
+    assert (changed.exit_code, "CHANGED" in changed.stdout) == (1, True)
+
+
+def test_the_database_is_verified_and_a_change_is_reported(superuser: Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser)
+    make_cron_job(superuser, endpoint)
+    slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
+    found = verify(database_url)
+    assert (found.exit_code, f"{slug}: 3 rows hold, 1 to 3; head 3:" in found.stdout) == (0, True), found.output
+    superuser.execute("set session_replication_role = replica")
+    superuser.execute("update kronos.audit set actor = 'x' where workspace_id = %s", [endpoint.workspace_id])
+    changed = verify(database_url)
+    assert changed.exit_code == 1
+    assert f"{slug}: CHANGED: number 1 is not what was sealed" in changed.stdout
+
+
+@pytest.mark.parametrize("head", ["x", "acme:7", "acme:7:zz", f"acme:{'9' * 30}:{'a' * 64}"])
+def test_a_head_that_is_none_is_refused(database_url: str, head: str) -> None:
+    refused = verify(database_url, "--head", head)
+    assert (refused.exit_code, "write it like acme:1412" in refused.output) == (2, True)
+
+
+def test_who_may_not_act_as_the_owner_verifies_nothing(superuser: Connection, database_url: str) -> None:
+    info = psycopg.conninfo.conninfo_to_dict(database_url)
+    superuser.execute("alter role kronos_worker password 'w'")
+    url = psycopg.conninfo.make_conninfo(database_url, user="kronos_worker", password="w") if info else ""
+    refused = verify(url)
+    assert refused.exit_code == 1
+    assert "KRONOS_DATABASE_URL that `kronos migrate` is run with" in refused.output
