@@ -65,16 +65,26 @@ class InstanceEntered:
 
 
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
+_ENTER_TO_WRITE = statement("workspaces.enter_to_write", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: "Pool", workspace: str, writes: Writes | None = None) -> None:
+    def __init__(
+        self, pool: "Pool", workspace: str, writes: Writes | None = None, *, writes_suspended: bool = False
+    ) -> None:
         self._pool = pool
         self._writes = writes or Writes()
+        self._writes_suspended = writes_suspended
         self.workspace = workspace  # slug or id, as the caller named it
+
+    @property
+    def even_suspended(self) -> "WorkspaceView":
+        """The same view for what is changed of the workspace itself, while it is suspended too. All other writes of a
+        suspended one raise WorkspaceSuspended."""
+        return WorkspaceView(self._pool, self.workspace, self._writes, writes_suspended=True)
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises WorkspaceNotFound, KronosError."""
@@ -223,7 +233,7 @@ class WorkspaceView:
         async with connection.cursor(row_factory=class_row(Entered)) as entering:
             try:
                 async with connection.pipeline():
-                    await entering.execute(_ENTER_WORKSPACE.text, {"workspace": self.workspace})
+                    await entering.execute(self._enters(statements).text, {"workspace": self.workspace})
                     self._writes.send(*statements)
                     yield
                 self._writes.end()
@@ -234,6 +244,10 @@ class WorkspaceView:
                 raise
             if _found_none(entering):
                 raise self._not_found()
+
+    def _enters(self, statements: Sequence[Statement[Any]]) -> Statement[Entered]:
+        is_open = self._writes_suspended or all(each.is_read for each in statements)
+        return _ENTER_WORKSPACE if is_open else _ENTER_TO_WRITE
 
     def _not_found(self) -> errors.WorkspaceNotFound:
         return errors.WorkspaceNotFound(f"no workspace {self.workspace!r}")

@@ -13,8 +13,10 @@ KronosError                        500  internal_error          we did not fores
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
 ├── RateLimited                    429  rate_limited            nothing was done
+├── QuotaUsedUp                    429  quota_exceeded          nothing was done; it fits later
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
-│                                       idempotency_mismatch
+│   │                                   idempotency_mismatch
+│   └── QuotaTooSmall                   quota_exceeded          it never fits
 ├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
@@ -29,9 +31,11 @@ KronosError                        500  internal_error          we did not fores
 └── MigrationFailed                     only on the command line
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import psycopg
@@ -60,6 +64,8 @@ class KronosError(Exception):
     status: ClassVar[int] = 500
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
+    numbers: Mapping[str, object] = MappingProxyType({})
+    """Members of the problem document that say by how much."""
 
     def __init__(self, detail: str, *, code: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail)
@@ -175,15 +181,25 @@ class Conflict(KronosError):
 
 
 class WorkspaceSuspended(Conflict):
-    """The workspace is suspended: it takes nothing that runs, until it is ACTIVE again."""
+    """The workspace is suspended: nothing in it is changed until it is ACTIVE again."""
 
     code = "workspace_suspended"
 
     def __init__(self, workspace: str, status: str, what: str) -> None:
+        self._say(f"workspace {workspace} is {status}: it takes no {what}")
+
+    @classmethod
+    def of(cls, message: str) -> "WorkspaceSuspended":
+        """As PostgreSQL says it."""
+        made = cls.__new__(cls)
+        made._say(message)
+        return made
+
+    def _say(self, detail: str) -> None:
         fault = Fault(
-            pointer="", detail=f"the workspace is {status}", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
+            pointer="", detail="the workspace is SUSPENDED", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
         )
-        super().__init__(f"workspace {workspace} is {status}: it takes no {what}", faults=(fault,))
+        Conflict.__init__(self, detail, faults=(fault,))
 
 
 class Overtaken(Conflict):
@@ -205,6 +221,17 @@ class RateLimited(KronosError):
     code = "rate_limited"
     title = "Rate limited"
     retry_after_seconds: ClassVar[int] = 2
+
+
+class QuotaUsedUp(KronosError):
+    """A quota of the workspace has no room now: the call may be repeated after Retry-After. Nothing was done."""
+
+    status = 429
+    code = "quota_exceeded"
+    title = "Quota exceeded"
+
+    retry_after_seconds: int = 60
+    """Until the quota begins again, by PostgreSQL's clock."""
 
 
 class PreconditionFailed(KronosError):
@@ -234,6 +261,13 @@ class Unprocessable(KronosError):
     def of(cls, *faults: Fault) -> "Unprocessable":
         """That fields of the body are wrong, at least one."""
         return cls(summary("field", faults), faults=faults)
+
+
+class QuotaTooSmall(Unprocessable):
+    """A quota of the workspace has no room for this, whenever it is asked for. Nothing was done."""
+
+    code = "quota_exceeded"
+    title = "Quota exceeded"
 
 
 class Unavailable(KronosError):
@@ -372,6 +406,7 @@ _OF_SCHEDULES = {
     "KR015": (None, "/spec"),
     "KR034": (None, ""),
 }
+_OF_QUOTAS: dict[str, type[QuotaUsedUp] | type[QuotaTooSmall]] = {"KR040": QuotaUsedUp, "KR041": QuotaTooSmall}
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
     "KR010": Overtaken,
@@ -380,8 +415,10 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR013": WorkspaceNotFound,
     "KR014": PreconditionFailed,
     "KR016": Unvalidated,
+    "KR023": WorkspaceSuspended.of,
     "KR024": SqlGrantRefused,
     "KR035": _job_in_use,
+    "KR042": Forbidden,
 }
 
 
@@ -416,6 +453,32 @@ def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str 
     return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
 
 
+def over_quota(
+    sqlstate: str, message: str, detail: str | None, column: str | None, hint: str | None
+) -> QuotaUsedUp | QuotaTooSmall | None:
+    """What PostgreSQL found to be over a quota of the workspace, with its numbers; None for any other SQLSTATE."""
+    if (kind := _OF_QUOTAS.get(sqlstate)) is None:
+        return None
+    return quota_refused(kind, message, json.loads(detail or "{}"), pointer=f"/{column}" if column else "", hint=hint)
+
+
+def quota_refused(
+    kind: type[QuotaUsedUp] | type[QuotaTooSmall],
+    message: str,
+    numbers: Mapping[str, object],
+    *,
+    pointer: str = "",
+    hint: str | None = None,
+) -> QuotaUsedUp | QuotaTooSmall:
+    """A refusal with its numbers: quota, used, limit, asked, resets_at; retry_after_seconds becomes the header."""
+    refused = kind(message, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
+    refused.numbers = {name: value for name, value in numbers.items() if name != "retry_after_seconds"}
+    seconds = numbers.get("retry_after_seconds")
+    if isinstance(refused, QuotaUsedUp) and isinstance(seconds, int):
+        refused.retry_after_seconds = seconds
+    return refused
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection
     string."""
@@ -426,6 +489,11 @@ def from_database(error: psycopg.Error) -> KronosError:
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
     if of_schedule := schedule_refused(sqlstate, message, error.diag.message_hint, error.diag.column_name):
         return of_schedule
+    diagnosed = error.diag
+    if refused := over_quota(
+        sqlstate, message, diagnosed.message_detail, diagnosed.column_name, diagnosed.message_hint
+    ):
+        return refused
     if made := _BY_SQLSTATE.get(sqlstate):
         return made(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):

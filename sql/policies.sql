@@ -25,7 +25,8 @@ begin
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
-                             'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate']) as relation
+                             'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
+                             'deletions', 'quota_shards']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule

@@ -15,6 +15,8 @@ from sql_factory import Connection, make_cron_job, records, values
 _SCHEMA = (
     "types",
     "workspaces",
+    "deletions",
+    "quota_shards",
     "api_keys",
     "documents",
     "cancelled_jobs",
@@ -118,7 +120,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 38
+    assert len(tables) == 40
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

@@ -3,7 +3,7 @@
 -- an execution of its own, a one-shot without a row in jobs, so it has no callback itself. A run of another
 -- job is noted as due: run_chained makes it, which may have to wait for that job.
 -- An endpoint that was deleted meanwhile (the job is over, its last run was under way) has the callback among
--- its dead letters.
+-- its dead letters; so has a workspace whose executions a day are used up.
 -- Locks the endpoints' rows, shared, ids ascending, as a foreign key locks them.
 -- Returns: how many; workers are woken.
 create or replace function kronos.call_back(p_execution_ids uuid[]) returns bigint
@@ -14,6 +14,7 @@ declare
     c_deleted constant jsonb := jsonb_build_object('code', 'endpoint_deleted',
                                                    'detail', 'the endpoint of the callback was deleted');
     v_callbacks bigint;
+    v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
     with called as materialized (
         select * from kronos.called_back(p_execution_ids)
@@ -25,7 +26,10 @@ begin
            for key share
     ), delivery as materialized (
         select called.*, endpoint.version, endpoint.deleted_at, made_of.max_attempts, made_of.max_crashes,
-               made_of.timeout_ms
+               made_of.timeout_ms,
+               case when endpoint.deleted_at is not null then c_deleted
+                    when v_are_counted
+                    then kronos.quota_reason(kronos.take_executions(called.workspace_id, 1)) end as refusal
           from called
           join endpoint using (endpoint_id)
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
@@ -43,16 +47,16 @@ begin
         select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', kronos.now(),
                kronos.now(), kronos.now(), kronos.now(), max_attempts, max_crashes, timeout_ms, input
           from delivery
-         where deleted_at is null
+         where refusal is null
     ), refused as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, status, status_reason, scheduled_at, run_at, created_at,
                                            completed_at, max_attempts, input, error)
-        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', 'FAILED', c_deleted,
+        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', 'FAILED', refusal,
                kronos.now(), kronos.now(), kronos.now(), kronos.now(), max_attempts, input,
-               jsonb_build_object('type', c_deleted -> 'code', 'message', c_deleted -> 'detail')
+               jsonb_build_object('type', refusal -> 'code', 'message', refusal -> 'detail')
           from delivery
-         where deleted_at is not null
+         where refusal is not null
     )
     select sum(target.callbacks) filter (where pg_notify('kronos_work', target.endpoint) is not null)
       into v_callbacks
