@@ -1,5 +1,7 @@
 """A workspace's quotas: exact, whichever way in; the refusal has the numbers; and usage says what is left."""
 
+import json
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -182,6 +184,30 @@ def test_executions_of_a_day_are_counted_whichever_way_they_come(day: Callable[[
         assert 11 * 3600 < int(answer.headers["Retry-After"]) <= 12 * 3600
     shown = used(it.api, it.base, "executions_per_day")
     assert (shown["used"], shown["limit"], shown["resets_at"]) == (12, 12, problem["resets_at"])
+
+
+def test_jobs_that_are_made_by_sql_are_counted_whatever_the_session_sets(
+    day: Callable[[int], Day], superuser: Connection
+) -> None:
+    it = day(3)
+    clerk = f"clerk_{uuid.uuid4().hex}"
+    superuser.execute(f"create role {clerk} login")
+    superuser.execute("select kronos.grant_sql(%s, %s)", [it.slug, clerk])
+    superuser.execute(f"set session authorization {clerk}")
+    try:
+        superuser.execute("select set_config('kronos.quotas', '', false)")
+        superuser.execute("select kronos.enqueue('sink', name => 'named')")
+        superuser.execute("select kronos.enqueue_many(%s)", ['[{"endpoint": "sink"}, {"endpoint": "sink"}]'])
+        for call in ("enqueue('sink')", "enqueue('sink', name => 'late')", 'enqueue_many(\'[{"endpoint": "sink"}]\')'):
+            with pytest.raises(psycopg.Error) as refusal:
+                superuser.execute(f"select kronos.{call}".encode())
+            numbers = json.loads(refusal.value.diag.message_detail or "")
+            assert (refusal.value.sqlstate, numbers["used"], numbers["limit"]) == ("KR040", 3, 3)
+    finally:
+        superuser.execute("reset session authorization")
+    superuser.execute("select kronos.revoke_sql(%s, %s)", [it.slug, clerk])
+    superuser.execute(f"drop role {clerk}")
+    assert it.used == 3
 
 
 def test_each_of_a_batch_is_refused_for_itself(day: Callable[[int], Day]) -> None:

@@ -29,6 +29,8 @@ begin
             else kronos.delete_rest(v_deletion, p_limit) end;
     exception
         when foreign_key_violation then
+            v_error := jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,
+                                          'message', sqlerrm);
             v_deletion := kronos.next_phase(v_deletion, 'EXECUTIONS');
             v_deletion.next_at := kronos.clock() + interval '0.25 seconds';
         when others then
