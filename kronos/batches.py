@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from kronos import errors, idempotency, jobs, new_jobs, one_shots, payload_specs, schedules
+from kronos import errors, idempotency, jobs, new_jobs, one_shots, payload_specs, quotas, schedules
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import Job, JsonObject
@@ -42,6 +42,7 @@ class _Taken:
     twins: JsonObject
     names: list[str]
     called: list[str]
+    quotas: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class _Batch:
         return [each for each in self.items if each.answer is None and each.twin_id is None and each.same is None]
 
 
+_OVER_QUOTA = (errors.QuotaUsedUp, errors.QuotaTooSmall)
 _FIND_TAKEN = statement("job_reads.find_taken", _Taken)
 _INSERT_BARE = statement("jobs.insert_bare_one_shots", OneShot)
 _MATCH_BATCH = statement("jobs.match_batch", _Counted)
@@ -132,8 +134,8 @@ async def _made(batch: _Batch) -> None:
             return
         try:
             await _insert(batch)
-        except (errors.Conflict, errors.NotFound, errors.Unprocessable) as error:
-            if isinstance(error, errors.WorkspaceNotFound):
+        except (errors.Conflict, errors.NotFound, errors.Unprocessable, errors.QuotaUsedUp) as error:
+            if isinstance(error, errors.WorkspaceNotFound) or (batch.is_atomic and isinstance(error, _OVER_QUOTA)):
                 raise
             last = error  # nothing was made: what they name was changed since it was looked at
         else:
@@ -180,6 +182,8 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
         elif faults := list(_callback_faults(each.new, endpoints=endpoints, called=set(taken.called))):
             each.answer = errors.Unprocessable.of(*faults)
     _find_doubles(batch.open)
+    if taken.quotas is not None and not batch.is_atomic:
+        quotas.refuse_each(taken.quotas, batch.open)
 
 
 def _named(new: NewJob, what: str) -> Iterable[str]:
@@ -396,4 +400,6 @@ def placed(error: errors.KronosError, place: int) -> errors.KronosError:
     detail = errors.summary("field", faults) if isinstance(error, errors.Unprocessable) and faults else error.detail
     if error.code == "idempotency_mismatch":
         detail = error.detail
-    return type(error)(detail, code=error.code, faults=faults or (Fault(pointer=at, detail=error.detail),))
+    there = type(error)(detail, code=error.code, faults=faults or (Fault(pointer=at, detail=error.detail),))
+    there.numbers = error.numbers
+    return there

@@ -74,13 +74,26 @@ class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
     def __init__(
-        self, pool: Runs, workspace: str, writes: Writes | None = None, origin: ChangeOrigin | str | None = None
+        self,
+        pool: Runs,
+        workspace: str,
+        writes: Writes | None = None,
+        origin: ChangeOrigin | str | None = None,
+        *,
+        writes_suspended: bool = False,
     ) -> None:
         """`origin`: who changes what is changed over it; or as it is said of several at once."""
         self._pool = pool
         self._writes = writes or Writes()
         self._origin = origin
+        self._writes_suspended = writes_suspended
         self.workspace = workspace  # slug or id, as the caller named it
+
+    @property
+    def even_suspended(self) -> "WorkspaceView":
+        """The same view for what is changed of the workspace itself, while it is suspended too. All other writes of a
+        suspended one raise WorkspaceSuspended."""
+        return WorkspaceView(self._pool, self.workspace, self._writes, self._origin, writes_suspended=True)
 
     @property
     def caller(self) -> str:
@@ -241,7 +254,9 @@ class WorkspaceView:
     async def _transaction(self, connection: Connection, *statements: Statement[Any]) -> AsyncIterator[None]:
         is_read = all(each.is_read for each in statements)
         enter = _ENTER_WORKSPACE if is_read else _ENTER_WORKSPACE_TO_WRITE
-        params = {"workspace": self.workspace, **({} if is_read else {"caller": self.caller})}
+        params: dict[str, object] = {"workspace": self.workspace}
+        if not is_read:
+            params |= {"caller": self.caller, "even_suspended": self._writes_suspended}
         async with connection.cursor(row_factory=class_row(Entered)) as entering:
             try:
                 async with connection.pipeline():

@@ -3,6 +3,7 @@
 A SQLSTATE of ours (KRnnn) stands in _BY_SQLSTATE or _OF_SCHEDULES, a constraint that callers meet in _BY_CONSTRAINT.
 """
 
+import json
 import re
 from collections.abc import Callable
 
@@ -14,17 +15,22 @@ from kronos.errors import (
     DatabaseUnavailable,
     EndpointNotFound,
     Fault,
+    Forbidden,
     KeyTaken,
     KronosError,
     Overtaken,
     PgCronUnavailable,
     PreconditionFailed,
+    QuotaTooSmall,
+    QuotaUsedUp,
     ReadOnly,
     SqlGrantRefused,
     Unprocessable,
     Unvalidated,
     WorkspaceNotFound,
+    WorkspaceSuspended,
     name_taken,
+    quota_refused,
 )
 
 # Rolled back by the server, out of resources, object not in a usable state, shut down, system error:
@@ -75,6 +81,7 @@ _OF_SCHEDULES = {
     "KR015": (None, "/spec"),
     "KR034": (None, ""),
 }
+_OF_QUOTAS: dict[str, type[QuotaUsedUp] | type[QuotaTooSmall]] = {"KR040": QuotaUsedUp, "KR041": QuotaTooSmall}
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
     "KR010": Overtaken,
@@ -83,8 +90,10 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR013": WorkspaceNotFound,
     "KR014": PreconditionFailed,
     "KR016": Unvalidated,
+    "KR023": WorkspaceSuspended.of,
     "KR024": SqlGrantRefused,
     "KR035": _job_in_use,
+    "KR042": Forbidden,
 }
 
 
@@ -119,6 +128,15 @@ def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str 
     return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
 
 
+def over_quota(
+    sqlstate: str, message: str, detail: str | None, column: str | None, hint: str | None
+) -> QuotaUsedUp | QuotaTooSmall | None:
+    """What PostgreSQL found to be over a quota of the workspace, with its numbers; None for any other SQLSTATE."""
+    if (kind := _OF_QUOTAS.get(sqlstate)) is None:
+        return None
+    return quota_refused(kind, message, json.loads(detail or "{}"), pointer=f"/{column}" if column else "", hint=hint)
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection
     string."""
@@ -129,6 +147,11 @@ def from_database(error: psycopg.Error) -> KronosError:
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
     if of_schedule := schedule_refused(sqlstate, message, error.diag.message_hint, error.diag.column_name):
         return of_schedule
+    diagnosed = error.diag
+    if refused := over_quota(
+        sqlstate, message, diagnosed.message_detail, diagnosed.column_name, diagnosed.message_hint
+    ):
+        return refused
     if made := _BY_SQLSTATE.get(sqlstate):
         return made(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):

@@ -6,13 +6,14 @@ One by one: kronos.executions.retry.
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
 from kronos import errors, idempotency
 from kronos.database import PAGE_BYTES, WorkspaceView
-from kronos.model import BulkOperation, EndpointChoice, ListedExecution, OperationKind
+from kronos.model import BulkOperation, EndpointChoice, ListedExecution
 from kronos.sql import statement
 
 
@@ -57,7 +58,7 @@ class NewOperation:
     """What is done to which dead letters, at most `per_second` of them a second; `endpoint_version` is where a REDRIVE
     sends them."""
 
-    kind: OperationKind
+    kind: Literal["REDRIVE", "DISCARD"]
     which: LetterFilter
     per_second: int | None = None
     endpoint_version: EndpointChoice = "latest"

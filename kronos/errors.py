@@ -15,8 +15,10 @@ KronosError                        500  internal_error          we did not fores
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
 ├── RateLimited                    429  rate_limited            nothing was done
+├── QuotaUsedUp                    429  quota_exceeded          nothing was done; it fits later
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
-│                                       idempotency_mismatch
+│   │                                   idempotency_mismatch
+│   └── QuotaTooSmall                   quota_exceeded          it never fits
 ├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
@@ -32,7 +34,9 @@ KronosError                        500  internal_error          we did not fores
 └── MigrationFailed                     only on the command line
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from kronos.unreachable import Unreachable
@@ -59,6 +63,8 @@ class KronosError(Exception):
     status: ClassVar[int] = 500
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
+    numbers: Mapping[str, object] = MappingProxyType({})
+    """Members of the problem document that say by how much."""
 
     def __init__(self, detail: str, *, code: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail)
@@ -197,15 +203,25 @@ class Conflict(KronosError):
 
 
 class WorkspaceSuspended(Conflict):
-    """The workspace is suspended: it takes nothing that runs, until it is ACTIVE again."""
+    """The workspace is suspended: nothing in it is changed until it is ACTIVE again."""
 
     code = "workspace_suspended"
 
     def __init__(self, workspace: str, status: str, what: str) -> None:
+        self._say(f"workspace {workspace} is {status}: it takes no {what}")
+
+    @classmethod
+    def of(cls, message: str) -> "WorkspaceSuspended":
+        """As PostgreSQL says it."""
+        made = cls.__new__(cls)
+        made._say(message)
+        return made
+
+    def _say(self, detail: str) -> None:
         fault = Fault(
-            pointer="", detail=f"the workspace is {status}", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
+            pointer="", detail="the workspace is SUSPENDED", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
         )
-        super().__init__(f"workspace {workspace} is {status}: it takes no {what}", faults=(fault,))
+        Conflict.__init__(self, detail, faults=(fault,))
 
 
 class Overtaken(Conflict):
@@ -230,6 +246,17 @@ class RateLimited(KronosError):
     def __init__(self, detail: str, *, retry_after_seconds: int = 2) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaUsedUp(KronosError):
+    """A quota of the workspace has no room now: the call may be repeated after Retry-After. Nothing was done."""
+
+    status = 429
+    code = "quota_exceeded"
+    title = "Quota exceeded"
+
+    retry_after_seconds: int = 60
+    """Until the quota begins again, by PostgreSQL's clock."""
 
 
 class PreconditionFailed(KronosError):
@@ -259,6 +286,13 @@ class Unprocessable(KronosError):
     def of(cls, *faults: Fault) -> "Unprocessable":
         """That fields of the body are wrong, at least one."""
         return cls(summary("field", faults), faults=faults)
+
+
+class QuotaTooSmall(Unprocessable):
+    """A quota of the workspace has no room for this, whenever it is asked for. Nothing was done."""
+
+    code = "quota_exceeded"
+    title = "Quota exceeded"
 
 
 class Unavailable(KronosError):
@@ -351,3 +385,20 @@ def name_taken(by: str = "another live job of this workspace has this name") -> 
     """That a job cannot have its name."""
     hint = "choose another name, or PATCH the job that has it"
     return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))
+
+
+def quota_refused(
+    kind: type[QuotaUsedUp] | type[QuotaTooSmall],
+    message: str,
+    numbers: Mapping[str, object],
+    *,
+    pointer: str = "",
+    hint: str | None = None,
+) -> QuotaUsedUp | QuotaTooSmall:
+    """A refusal with its numbers: quota, used, limit, asked, resets_at; retry_after_seconds becomes the header."""
+    refused = kind(message, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
+    refused.numbers = {name: value for name, value in numbers.items() if name != "retry_after_seconds"}
+    seconds = numbers.get("retry_after_seconds")
+    if isinstance(refused, QuotaUsedUp) and isinstance(seconds, int):
+        refused.retry_after_seconds = seconds
+    return refused

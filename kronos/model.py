@@ -27,7 +27,7 @@ Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
-OperationKind = Literal["REDRIVE", "DISCARD"]
+OperationKind = Literal["REDRIVE", "DISCARD", "DELETION"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
 VersionUse = Literal["snapshot", "latest"]
@@ -329,7 +329,8 @@ class Backfill:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOperation:
     """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so far,
-    `failures` by reason. `endpoint_version`: of a REDRIVE alone."""
+    `failures` by reason. `endpoint_version`: of a REDRIVE alone. A DELETION is of the workspace itself: while it is
+    RUNNING `status_reason` says what goes now."""
 
     operation_id: UUID
     workspace: str

@@ -61,7 +61,7 @@ class PendingWork:
     dead letters, about. last_error: at, type and message of the last step that failed.
     """
 
-    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION", "REDRIVE", "DISCARD"]
+    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION", "REDRIVE", "DISCARD", "DELETION"]
     workspace: str
     job_id: UUID | None
     remaining: int

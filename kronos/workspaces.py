@@ -26,7 +26,6 @@ _FOLLOW_SECONDS = 20.0
 _AGAIN_SECONDS = 0.02
 _TRIES = 50
 """How many steps in a row may find nothing to do before it ends: another session holds what is left."""
-_UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
 
 
 class Limit(NamedTuple):
@@ -58,26 +57,15 @@ class Following:
     jobs_left: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceDeletion:
-    """Whether a workspace was deleted, and what is unfinished in it."""
-
-    is_deleted: bool
-    jobs: int
-    executions: int
-    backfills: int
-
-
 _INSERT = statement("workspaces.insert_workspace", Workspace)
-_GET = statement("workspaces.get_workspace", Workspace)
+GET = statement("workspaces.get_workspace", Workspace)
 _LIST = statement("workspaces.list_workspaces", Workspace)
 _UPDATE = statement("workspaces.update_workspace", Workspace)
 _RENAME = statement("workspaces.rename_workspace", Workspace)
-_MATCH = statement("workspaces.match_workspace", MatchedWorkspace)
+MATCH = statement("workspaces.match_workspace", MatchedWorkspace)
 _SUSPEND = statement("workspaces.suspend_workspace", Turned)
 _RESUME = statement("workspaces.resume_workspace", Turned)
 _TURN_FURTHER = statement("workspaces.turn_further", Following)
-_DELETE = statement("workspaces.delete_workspace", WorkspaceDeletion)
 
 
 async def create(
@@ -114,7 +102,7 @@ async def _require_organization(view: InstanceView, slug: str) -> None:
 
 async def get(view: WorkspaceView) -> Workspace:
     """The workspace. Raises WorkspaceNotFound."""
-    return _present(view, await view.rows(_GET, {"workspace": view.workspace}))
+    return _present(view, await view.rows(GET, {"workspace": view.workspace}))
 
 
 async def list_page(
@@ -139,7 +127,8 @@ async def update(
 
     Raises WorkspaceNotFound, Forbidden, PreconditionFailed, DatabaseUnavailable: nothing was changed.
     """
-    _refuse_system(view)
+    refuse_system(view)
+    view = view.even_suspended
     params = {
         "workspace": view.workspace,
         "name": name,
@@ -148,14 +137,14 @@ async def update(
         "if_match": _listed(if_match),
     }
     if status is None:
-        updated, found = await view.write_then_read(_UPDATE, params, _GET, params)
+        updated, found = await view.write_then_read(_UPDATE, params, GET, params)
         if not updated and found and if_match is not None and found[0].version not in if_match:
             raise errors.PreconditionFailed(
                 f"the workspace is at version {found[0].version}, which If-Match does not name"
             )
         return _present(view, found if updated else [])
     turn = _SUSPEND if status == "SUSPENDED" else _RESUME
-    _, _, updated = await view.prepare_write_read(_MATCH, turn, _RENAME, params)
+    _, _, updated = await view.prepare_write_read(MATCH, turn, _RENAME, params)
     workspace = _present(view, updated)
     return replace(workspace, jobs_left=await _follow(view, workspace.jobs_left))
 
@@ -179,26 +168,6 @@ async def _follow(view: WorkspaceView, jobs_left: int) -> int:
     return jobs_left
 
 
-async def delete(view: WorkspaceView, *, if_match: Collection[int] | None = None) -> Workspace:
-    """Delete a workspace in which all is finished, and its endpoints.
-
-    Raises WorkspaceNotFound, Forbidden, PreconditionFailed, Conflict saying what is not finished.
-    """
-    _refuse_system(view)
-    params = {"workspace": view.workspace, "if_match": _listed(if_match)}
-    _, found, (deletion,) = await view.prepare_write_read(_MATCH, _GET, _DELETE, params)
-    workspace = _present(view, found)
-    if deletion.is_deleted:
-        return replace(workspace, status="DELETED")
-    counts = {"jobs": deletion.jobs, "executions": deletion.executions, "backfills": deletion.backfills}
-    remaining = [f"{count} {_UNFINISHED[what]}" for what, count in counts.items() if count]
-    if not remaining:
-        raise _not_found(view)
-    raise errors.Conflict(
-        f"workspace {workspace.slug} still has {', '.join(remaining)}: cancel them or let them end first"
-    )
-
-
 def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:
     """The only row; none where the workspace was deleted after the transaction had entered it. Raises
     WorkspaceNotFound."""
@@ -215,6 +184,7 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
     return errors.WorkspaceNotFound.of(view.workspace)
 
 
-def _refuse_system(view: WorkspaceView) -> None:
+def refuse_system(view: WorkspaceView) -> None:
+    """That the workspace is not Kronos's own. Raises Forbidden."""
     if view.workspace == SYSTEM:
         raise errors.Forbidden(f"the workspace {SYSTEM} belongs to Kronos itself: it can be read, not changed")

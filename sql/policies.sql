@@ -28,7 +28,8 @@ begin
                              'document_versions', 'sql_grants', 'secrets',
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
                             'request_limit', 'request_rates',
-                             'audit', 'audit_pending', 'audit_chains']) as relation
+                             'audit', 'audit_pending', 'audit_chains',
+                             'deletions', 'quota_shards']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule

@@ -63,6 +63,7 @@ EXAMPLES: Mapping[str, JsonObject] = {
         "spec": {"url": "https://example.com/hooks/report", "body_template": {"id": "{{input.id}}"}},
     },
     "JobBatch": {"jobs": [{"endpoint": "weekly-report", "trigger": "IMMEDIATE", "input": {"id": 7}}], "atomic": True},
+    "QuotasPut": {"max_cron_jobs": 500, "max_executions_per_day": 100_000},
     "ConfigCreate": {"name": "production", "values": {"region": "eu"}},
     "ConfigPut": {"values": {"region": "eu"}},
     "PayloadSpecCreate": {"name": "report-input", "schema": {"type": "object", "required": ["id"]}},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 from starlette.responses import Response
@@ -26,7 +27,8 @@ class ProblemFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An error, as RFC 9457 has it. `errors` only for invalid input, `pg_sqlstate` only where PostgreSQL gave one."""
+    """An error, as RFC 9457 has it. `errors` only for invalid input, `pg_sqlstate` only where PostgreSQL gave one;
+    `quota` and its numbers only where one is used up."""
 
     type: str
     title: str
@@ -36,6 +38,11 @@ class Problem:
     code: str
     request_id: str
     errors: list[ProblemFault] | None = None
+    quota: str | None = None
+    used: int | None = None
+    limit: int | None = None
+    asked: int | None = None
+    resets_at: datetime | None = None
     pg_sqlstate: str | None = None
 
 
@@ -45,11 +52,12 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
     more: JsonObject = {}
     if error.faults:
         more["errors"] = error.faults
+    more.update(error.numbers)
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
         if error.sqlstate is not None:
             more["pg_sqlstate"] = error.sqlstate
-    if isinstance(error, errors.RateLimited):
+    if isinstance(error, errors.RateLimited | errors.QuotaUsedUp):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="kronos"'
@@ -65,7 +73,8 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
 
 def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
     """The problem document of one of several things that a request asked for."""
-    document = _problem(scope, error.status, error.code, error.title, error.detail, {"errors": error.faults})
+    members = {"errors": error.faults, **error.numbers}
+    document = _problem(scope, error.status, error.code, error.title, error.detail, members)
     made: JsonObject = orjson.loads(redacted(orjson.dumps(document).decode()))
     return made
 

@@ -27,6 +27,18 @@ class WorkspaceQuery(PageQuery):
     )
 
 
+class DeletionQuery(Query):
+    """How a workspace is deleted."""
+
+    confirm: str | None = Field(
+        default=None,
+        max_length=200,
+        description="The workspace's slug or name, which is needed where anything is in it.",
+        examples=["acme"],
+    )
+    validate_only: Flag = Field(default=False, description="Only count what would go: nothing is written.")
+
+
 class ChangeQuery(Query):
     """How a change that live jobs may not be valid against is made."""
 

@@ -111,6 +111,30 @@ class WorkspacePatch(Body):
 _Days = Annotated[int, Field(ge=1, le=36500)]
 
 
+class QuotasPut(Body):
+    """What a workspace may have and make; what is not given, or null, has no limit."""
+
+    max_cron_jobs: int | None = Field(
+        default=None, ge=0, le=10_000_000, description="ACTIVE and PAUSED CRON jobs.", examples=[500]
+    )
+    max_executions_per_day: int | None = Field(
+        default=None, ge=0, le=1_000_000_000_000, description="Made on a day, in UTC.", examples=[100_000]
+    )
+    max_input_bytes: int | None = Field(
+        default=None, ge=2, le=1_048_576, description="Of one input, as JSON.", examples=[65_536]
+    )
+    max_concurrency: int | None = Field(
+        default=None, ge=1, le=100_000, description="Deliveries under way at once, exactly.", examples=[50]
+    )
+    max_alarms_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Entries in pg_cron that may ring in one and the same minute.",
+        examples=[100],
+    )
+
+
 class RetentionPut(Body):
     """How long a workspace's history is kept, in days; what is not given, or null, is the instance's."""
 

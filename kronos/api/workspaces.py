@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import errors, workspaces
+from kronos import deletions, errors, workspaces
 from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
@@ -13,9 +13,10 @@ from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import IfMatch, IfNoneMatch, Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
-from kronos.api.query_schemas import WorkspaceQuery
+from kronos.api.query_schemas import DeletionQuery, WorkspaceQuery
 from kronos.api.schemas import WorkspaceCreate, WorkspacePatch
-from kronos.model import Role, Workspace
+from kronos.deletions import Contents
+from kronos.model import BulkOperation, Role, Workspace
 
 router = Router("/v1/workspaces", tags=["workspaces"])
 _ABSENT = errors.WorkspaceNotFound
@@ -98,12 +99,21 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
 @router.delete(
     "/{w}",
     needs=Role.ADMIN,
-    responses=answers({200: Workspace})
-    | problems(_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
+    responses=answers({200: Workspace | Contents, 202: BulkOperation}, "Location")
+    | problems(_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed, errors.Unprocessable),
 )
-async def delete_workspace(view: View, if_match: IfMatch = None) -> Response:
-    """Delete a workspace without live jobs."""
-    return answer(await workspaces.delete(view, if_match=if_match))
+async def delete_workspace(
+    call: Call, view: View, instance: Instance, query: Annotated[DeletionQuery, Query()], if_match: IfMatch = None
+) -> Response:
+    """Delete a workspace and all that it holds; one that holds something needs its name to confirm, and goes on by an
+    operation. With validate_only, count what would go."""
+    if query.validate_only:
+        return answer(await deletions.look(view))
+    workspace, operation = await deletions.begin(view, instance, confirm=query.confirm, if_match=if_match)
+    if operation is None:
+        return answer(workspace)
+    location = call.path("workspaces", workspace.workspace_id, "operations", operation.operation_id)
+    return answer(operation, 202, Location=location)
 
 
 def _tag(workspace: Workspace) -> str:

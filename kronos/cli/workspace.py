@@ -7,9 +7,12 @@ import click
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import NULL, Api, command, given
+from kronos.cli.operation import FIELDS as OPERATION
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
            "max_concurrency", "in_flight", "organization")  # fmt: skip
+_USED = ("workspace", "cron_jobs", "executions_per_day", "input_bytes", "concurrency", "alarms_per_minute")
+_QUOTAS = ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
@@ -65,9 +68,59 @@ def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurre
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-def rm(api: Api, slug: str) -> None:
-    """Delete a workspace in which nothing is unfinished. Its history stays until retention takes it."""
-    api.say(f"workspace {slug} is deleted", api.send("DELETE", slug))
+@click.option("--validate-only", is_flag=True, help="Only count what would go.")
+@click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
+def delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
+    """Delete a workspace and all that it holds.
+
+    Its entries in pg_cron, jobs, history, secrets, endpoints and keys. It is gone for everybody at once; its rows go
+    behind the call: kronos operation get -w SLUG OPERATION.
+    """
+    _delete(api, slug, validate_only, confirm)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+@click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
+def rm(api: Api, slug: str, confirm: str | None) -> None:
+    """Delete a workspace and all that it holds, as delete."""
+    _delete(api, slug, False, confirm)
+
+
+def _delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
+    found = api.send("DELETE", slug, query=given(confirm=confirm, validate_only="true" if validate_only else None))
+    if validate_only:
+        api.show(found, ("workspace", "is_empty", "counted_up_to", "contents"))
+    elif isinstance(found, dict) and "operation_id" in found:
+        api.show(found, OPERATION)
+    else:
+        api.say(f"workspace {slug} is deleted", found)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+def usage(api: Api, slug: str) -> None:
+    """Show what a workspace has and has made, against its quotas."""
+    api.show(api.get(slug, "usage"), _USED)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+@click.option("--max-cron-jobs", type=int, help="ACTIVE and PAUSED CRON jobs.")
+@click.option("--max-executions-per-day", type=int, help="Made on a day, in UTC.")
+@click.option("--max-input-bytes", type=int, help="Of one input, as JSON.")
+@click.option("--max-concurrency", type=int, help="Deliveries under way at once.")
+@click.option("--max-alarms-per-minute", type=int, help="Entries in pg_cron that may ring in one minute.")
+@click.option("--none", "drops", multiple=True, metavar="NAME", help="This one has no limit, such as max_cron_jobs.")
+def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) -> None:
+    """Show a workspace's quotas, or set some of them."""
+    present = api.get(slug, "quotas", fields=_QUOTAS)
+    changed = given(**{**limits, **dict.fromkeys(drops, NULL)})
+    if changed:
+        etag = f'"{present["version"]}"'
+        kept = {name: present[name] for name in _QUOTAS}
+        present = api.send("PUT", slug, "quotas", body={**kept, **changed}, if_match=etag)
+    api.show(present, ("workspace", *_QUOTAS, "version"))
 
 
 @workspace.command("grant-sql")

@@ -191,7 +191,8 @@ select job.job_id, job.name, workspace.slug, '02000', 'it has no row in kronos.p
  limit %(limit)s;
 
 -- name: list_left_behind
--- What is unfinished although its workspace or endpoint was deleted: no statement of Kronos leaves any.
+-- What is unfinished although its workspace or endpoint was deleted: no statement of Kronos leaves any, but a
+-- deletion that is under way takes it in steps.
 select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.deleted
   from (select 'job' as kind, job.job_id as id, workspace.slug as workspace,
                case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end as deleted
@@ -200,25 +201,30 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
          where job.status in ('ACTIVE', 'PAUSED')
            and (endpoint.deleted_at is not null or workspace.status = 'DELETED')
+           and not exists (select from kronos.deletions where deleted_id = workspace.workspace_id)
         union all
         select 'execution', live.execution_id, workspace.slug,
                case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end
           from kronos.execution_live as live
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.workspaces as workspace on workspace.workspace_id = live.workspace_id
-         where endpoint.deleted_at is not null or workspace.status = 'DELETED'
+         where (endpoint.deleted_at is not null or workspace.status = 'DELETED')
+           and not exists (select from kronos.deletions where deleted_id = workspace.workspace_id)
         union all
         select 'backfill', backfill.backfill_id, workspace.slug, 'workspace'
           from kronos.backfills as backfill
           join kronos.workspaces as workspace using (workspace_id)
          where backfill.status = 'RUNNING'
            and workspace.status = 'DELETED'
+           and not exists (select from kronos.deletions where deleted_id = workspace.workspace_id)
         union all
         select 'operation', operation.operation_id, workspace.slug, 'workspace'
           from kronos.operations as operation
           join kronos.workspaces as workspace using (workspace_id)
          where operation.status = 'RUNNING'
-           and workspace.status = 'DELETED') as left_behind
+           and workspace.status = 'DELETED'
+           and not exists (select from kronos.deletions where deleted_id = workspace.workspace_id)
+       ) as left_behind
  order by left_behind.kind, left_behind.id
  limit %(limit)s;
 

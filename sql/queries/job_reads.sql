@@ -1,7 +1,7 @@
 -- name: find_taken
 -- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
 -- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
--- those of the CRON jobs that its callbacks run. One row.
+-- those of the CRON jobs that its callbacks run; and what the workspace's quotas have room for. One row.
 select workspace.slug as workspace, workspace.status as workspace_status,
        array(select endpoint.name
                from kronos.endpoints as endpoint
@@ -34,7 +34,8 @@ select workspace.slug as workspace, workspace.status as workspace_status,
               where job.workspace_id = kronos.current_workspace_id()
                 and job.name = any (%(called)s::text[])
                 and job.trigger = 'CRON'
-                and job.status in ('ACTIVE', 'PAUSED')) as called
+                and job.status in ('ACTIVE', 'PAUSED')) as called,
+       kronos.quota_room() as quotas
   from kronos.workspaces as workspace
  where workspace.workspace_id = kronos.current_workspace_id();
 

@@ -5,10 +5,12 @@ select workspace_id, slug, status
  where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null;
 
 -- name: enter_workspace_to_write
--- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did.
+-- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did. KR023 where the
+-- workspace is suspended, unless what is changed is of the workspace itself (%(even_suspended)s).
 select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
- where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null
+ where (%(even_suspended)s or kronos.takes_writes(workspace.slug, workspace.status))
+   and set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null
    and set_config('kronos.caller', %(caller)s, true) is not null;
 
 -- name: enter_instance
@@ -128,7 +130,43 @@ select kronos.resume_workspace() as entries;
 -- many have still to.
 select done, jobs_left from kronos.turn_further();
 
--- name: delete_workspace
--- One row: whether it was deleted, with its endpoints, and what is unfinished in it where it was not. Nothing
--- and not deleted: it was deleted before.
-select is_deleted, jobs, executions, backfills from kronos.delete_workspace();
+-- name: begin_deletion
+-- The workspace is deleted, or, with %(is_trial)s, only looked at. One row; operation_id: null where it was
+-- not, for want of %(confirm)s.
+select operation_id, contents, is_empty
+  from kronos.begin_deletion(%(confirm)s::text, %(is_trial)s);
+
+-- name: run_deletion
+-- The next step of a deletion. One row: whether it can go on at once.
+select kronos.delete_some(%(operation_id)s) as goes_on;
+
+-- name: get_deletion
+-- The deletion of a workspace, for the instance's administrator. No row: none of this id, of a workspace that
+-- had this slug or id.
+select {BulkOperation} from kronos.find_deletion(%(workspace)s, %(operation_id)s);
+
+-- name: get_usage
+-- No row: no such workspace.
+select workspace, version, cron_jobs, max_cron_jobs, executions, max_executions_per_day, resets_at,
+       max_input_bytes, in_flight, max_concurrency, alarms, max_alarms_per_minute
+  from kronos.usage_of();
+
+-- name: update_quotas
+-- All of them at once; null: no limit. No row: no such workspace, or another version than those in
+-- %(if_match)s.
+update kronos.workspaces
+   set max_cron_jobs = %(max_cron_jobs)s::integer,
+       max_executions_per_day = %(max_executions_per_day)s::bigint,
+       max_input_bytes = %(max_input_bytes)s::integer,
+       max_concurrency = %(max_concurrency)s::integer,
+       max_alarms_per_minute = %(max_alarms_per_minute)s::integer,
+       version = version + ((max_cron_jobs, max_executions_per_day, max_input_bytes, max_concurrency,
+                             max_alarms_per_minute)
+                            is distinct from (%(max_cron_jobs)s::integer,
+                                              %(max_executions_per_day)s::bigint,
+                                              %(max_input_bytes)s::integer, %(max_concurrency)s::integer,
+                                              %(max_alarms_per_minute)s::integer))::integer
+ where workspace_id = kronos.current_workspace_id()
+   and status <> 'DELETED'
+   and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
+returning version;

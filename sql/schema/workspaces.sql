@@ -10,6 +10,11 @@ create table kronos.workspaces (
     version       integer     not null default 1,    -- counts the changes, for If-Match
     max_concurrency integer,                         -- deliveries under way at once; null: no limit
     organization_id uuid,
+    -- quotas; null: no limit
+    max_cron_jobs   integer,                         -- ACTIVE and PAUSED
+    max_executions_per_day bigint,                   -- made on a day (UTC): see kronos.quota_shards
+    max_input_bytes integer,                         -- of one input, as JSON
+    max_alarms_per_minute integer,                   -- entries in pg_cron that may ring in one minute
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),
@@ -17,10 +22,18 @@ create table kronos.workspaces (
     constraint workspaces_deleted_is_told   check ((status = 'DELETED') = (deleted_at is not null)),
     constraint workspaces_limit_bounded     check (max_concurrency between 1 and 100000),
     constraint workspaces_organization_fkey foreign key (organization_id)
-        references kronos.organizations (organization_id)
+        references kronos.organizations (organization_id),
+    constraint workspaces_quotas_bounded
+        check (max_cron_jobs between 0 and 10000000
+               and max_executions_per_day between 0 and 1000000000000
+               and max_input_bytes between 2 and 1048576
+               and max_alarms_per_minute between 1 and 1000000)
 );
 -- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';
+-- Serves account_ticks and call_back: whether any workspace has one.
+create index workspaces_with_daily_quota on kronos.workspaces (workspace_id)
+    where max_executions_per_day is not null;
 -- Serves list_workspaces.
 create index workspaces_newest on kronos.workspaces (created_at desc, workspace_id desc);
 -- The same of an organization's.

@@ -166,8 +166,10 @@ def test_a_suspension_is_a_version_of_the_workspace(api: httpx.Client, base: str
         api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": suspended.headers["etag"]}).status_code == 200
     )
     api.delete(f"{base}/jobs/nightly").raise_for_status()
-    assert api.delete(base, headers={"If-Match": '"1"'}).status_code == 412
-    assert api.delete(base, headers={"If-Match": api.get(base).headers["etag"]}).status_code == 200
+    named = {"confirm": api.get(base).json()["slug"]}
+    assert api.delete(base, params=named, headers={"If-Match": '"1"'}).status_code == 412
+    etag = api.get(base).headers["etag"]
+    assert api.delete(base, params=named, headers={"If-Match": etag}).status_code == 202
 
 
 def test_who_has_the_version_is_not_sent_it_again(api: httpx.Client, base: str) -> None:

@@ -25,6 +25,8 @@ METHODS = {
     "/v1/audit": {"get"},
     "/v1/audit/head": {"get"},
     "/v1/audit/export": {"get"},
+    "/v1/workspaces/{w}/usage": {"get"},
+    "/v1/workspaces/{w}/quotas": {"get", "put"},
     "/v1/workspaces/{w}/endpoints": {"get", "post"},
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/endpoints/{name}/render": {"post"},
@@ -312,6 +314,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/secrets", bodies["create_secret"], 201),
         ("PUT", f"{base}/secrets/api-token", bodies["put_secret"], 200),
         ("PUT", f"{base}/retention", bodies["put_retention"], 200),
+        ("PUT", f"{base}/quotas", bodies["put_quotas"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),
         ("POST", "/v1/schedules/preview", bodies["preview_schedule"], 200),
     ]

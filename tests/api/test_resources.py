@@ -1,17 +1,12 @@
 """Workspaces and endpoints over HTTP."""
 
 import uuid
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import psycopg
 
-from api_answers import DEFAULT_POLICY, problem_of
-from conftest import Api
-from factory import EndpointRow
-from worker.protocol import as_worker, claim, finalize
+from api_answers import DEFAULT_POLICY
 
 ENDPOINT: dict[str, Any] = {
     "type": "HTTP",
@@ -66,56 +61,6 @@ def test_a_workspace_is_made_changed_and_deleted(api: httpx.Client) -> None:
         404,
     )
     assert api.post("/v1/workspaces", json={"slug": slug}).json()["name"] == slug
-
-
-def test_a_workspace_is_deleted_once_all_in_it_has_ended(
-    api: httpx.Client, workspace: str, shared_api: Api, shared_superuser: psycopg.Connection
-) -> None:
-    """A job that has ended leaves an execution that is to be tried again in an hour, and a backfill that goes on."""
-    base = f"/v1/workspaces/{workspace}"
-    retried = ENDPOINT["retry_policy"] | {"initial_delay_ms": 3_600_000, "max_delay_ms": 3_600_000}
-    assert (
-        api.put(f"{base}/endpoints/sink", json=ENDPOINT | {"retry_policy": retried, "max_in_flight": None}).status_code
-        == 200
-    )
-    job = api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}).json()["job_id"]
-    window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:10:00Z", "max_active": 1}
-    backfill = api.post(f"{base}/jobs/{job}/backfill", json=window).json()["backfill_id"]
-    assert refusal(api.delete(base)) == "1 ACTIVE or PAUSED jobs, 1 unfinished executions, 1 RUNNING backfills"
-
-    shared_superuser.execute(
-        "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job]
-    )
-    (execution,) = api.get(f"{base}/executions").json()["data"]
-    with as_worker(shared_api.database_url) as worker:
-        (row,) = shared_superuser.execute(
-            "select endpoint_id, workspace_id from kronos.jobs where job_id = %s", [job]
-        ).fetchall()
-        endpoint = EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
-        token, claimed = claim(worker, endpoint)
-        assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
-        assert finalize(worker, token, claimed, "FAILED", retry=timedelta(hours=1)) == {
-            UUID(execution["execution_id"]): "RETRY"
-        }
-    assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
-    refused = api.delete(f"{base}/endpoints/sink").json()
-    assert (refused["code"], "?endpoint=sink" in refused["detail"]) == ("endpoint_in_use", True)
-
-    assert api.post(f"{base}/backfills/{backfill}/cancel").json()["status"] == "CANCELLED"
-    assert api.delete(base).json()["status"] == "DELETED"
-    ((left,),) = shared_superuser.execute(
-        "select count(*) from kronos.endpoints where workspace_id = %s and deleted_at is null", [endpoint.workspace_id]
-    ).fetchall()
-    assert left == 0
-    assert api.delete(base).status_code == 404
-
-
-def refusal(answer: httpx.Response) -> str:
-    """What a workspace still has."""
-    problem = problem_of(answer)
-    assert (problem["status"], problem["code"]) == (409, "conflict")
-    detail: str = problem["detail"]
-    return detail.partition(" still has ")[2].partition(":")[0]
 
 
 def test_an_endpoint_is_made_as_it_was_given(api: httpx.Client, workspace: str) -> None:

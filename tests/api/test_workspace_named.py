@@ -196,6 +196,9 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "PUT /v1/workspaces/{w}/secrets/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,
+        "GET /v1/workspaces/{w}/quotas": 200,
+        "PUT /v1/workspaces/{w}/quotas": 200,
+        "GET /v1/workspaces/{w}/usage": 200,
     }
     assert state(superuser, theirs.workspace) == before
 
@@ -249,6 +252,8 @@ _NEEDS_NONE = {
     "workspaces.enter_instance_to_write": "the instance administrator's",
     "audit.list_instance_audit": "the instance administrator's",
     **{f"audit.{name}": "the administrator's" for name in ("list_chains", "read_chain", "seal")},
+    "workspaces.run_deletion": "the instance's, of a workspace that is gone",
+    "workspaces.get_deletion": "the instance administrator's, of a workspace that is gone",
     "workspaces.enter_instance": "the instance administrator's",
     "workspaces.insert_workspace": "the instance administrator's",
     "workspaces.get_workspace": "finds the workspace",

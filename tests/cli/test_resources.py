@@ -25,6 +25,20 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
     assert shown(kronos("workspace", "get", slug))["name"] == "Acme & Co"
     assert shown(kronos("workspace", "edit", slug, "--status", "suspended"))["status"] == "SUSPENDED"
     assert slug in kronos("workspace", "ls").stdout
+    assert shown(kronos("workspace", "quotas", slug, "--max-cron-jobs", "5"))["max_cron_jobs"] == "5"
+    assert shown(kronos("workspace", "quotas", slug, "--max-input-bytes", "99"))["max_cron_jobs"] == "5"
+    assert "max_cron_jobs" not in shown(kronos("workspace", "quotas", slug, "--none", "max_cron_jobs"))
+    assert '"limit":99' in shown(kronos("workspace", "usage", slug))["input_bytes"]
+    kronos("workspace", "edit", slug, "--status", "active")
+    shown(kronos("config", "put", "team", "{}", "-w", slug))
+    looked = shown(kronos("workspace", "delete", slug, "--validate-only"))
+    assert (looked["is_empty"], '"configs":1' in looked["contents"]) == ("false", True)
+    assert "confirm" in kronos("workspace", "delete", slug).stderr
+    begun = shown(kronos("workspace", "delete", slug, "--confirm", slug))
+    assert (begun["kind"], begun["status"]) == ("DELETION", "RUNNING")
+    shown(kronos("operation", "get", begun["operation_id"], "-w", slug))
+    assert "no workspace" in kronos("workspace", "get", slug).stderr
+    shown(kronos("workspace", "create", slug))
     assert kronos("workspace", "rm", slug).stdout == f"workspace {slug} is deleted\n"
     assert "no workspace" in kronos("workspace", "get", slug).stderr
 

@@ -71,7 +71,15 @@ def counts(*, left: int = 0, **changed: int) -> Record:
         "alarms": 0,
         "pointers": 0,
         "ended": 0,
-        "left": {"ended": 0, "resumed": 0, "suspension": 0, "cancelled": 0, "alarms": 0, "entries": left},
+        "left": {
+            "ended": 0,
+            "resumed": 0,
+            "suspension": 0,
+            "cancelled": 0,
+            "deletions": 0,
+            "alarms": 0,
+            "entries": left,
+        },
     } | changed
 
 

@@ -99,6 +99,7 @@ def test_no_statement_that_writes_counts_as_a_read() -> None:
     assert {name.partition(".")[2].partition("_")[0] for name in writes} <= {
         "insert", "replace", "update", "delete", "cancel", "retry", "pause", "resume", "suspend",
         "skip", "trigger", "settle", "turn", "set", "rename", "match", "lock", "enable", "disable",
+        "begin", "run",
     }  # fmt: skip
 
 

@@ -20,12 +20,14 @@ declare
     v_ended     uuid[];
     v_again     uuid[];      -- those not later than the last that was delivered before
     v_ended_now integer;
+    v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
     with job as materialized (
         select jobs as whole, pointer, endpoint.version as endpoint_version, made_of.max_attempts,
                made_of.max_crashes, made_of.timeout_ms,
                case when endpoint.on_disabled = 'SKIP' then kronos.why_disabled(endpoint.endpoint_id) end
-                   as why_disabled
+                   as why_disabled,
+               v_are_counted and kronos.has_daily_quota(jobs.workspace_id) as is_counted
           from kronos.jobs
          cross join lateral kronos.pointer_of(jobs.job_id) as pointer
           join kronos.endpoints as endpoint using (endpoint_id)
@@ -48,10 +50,16 @@ begin
          cross join lateral (select *
                                from kronos.due_ticks(job.whole, job.pointer, p_now)
                               where (job.whole).overlap = 'ALLOW' and job.why_disabled is null
+                                and not job.is_counted
                               union all
                              select *
                                from kronos.admitted_ticks(job.whole, job.pointer, p_now)
                               where (job.whole).overlap <> 'ALLOW' and job.why_disabled is null
+                                and not job.is_counted
+                              union all
+                             select *
+                               from kronos.counted_ticks(job.whole, job.pointer, p_now)
+                              where job.is_counted and job.why_disabled is null
                               union all
                              select *
                                from kronos.unwanted_ticks(job.whole, job.pointer, p_now, job.why_disabled)

@@ -4,7 +4,7 @@
 -- backfill_ticks, and next_at moves past it in the same transaction, so that a crash anywhere leaves nothing
 -- behind and nothing twice. A job whose runs must not overlap gives a backfill one run at a time, and only
 -- while no other run of the job is unfinished: it waits, it never replaces or skips. While the workspace is
--- suspended it waits too.
+-- suspended it waits too, and while its executions a day are used up.
 -- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its
 -- endpoint and input; its attempts go on counting. It waits for no lock (lock_backfill).
 -- Returns: how many executions were made.
@@ -36,6 +36,7 @@ begin
     if v_room is null then
         return 0;
     end if;
+    v_room := kronos.count_backfill(v_job.workspace_id, v_room);
 
     v_batch := 2 * v_room + 16;
     while v_made < v_room and v_backfill.next_at is not null and v_seen < c_ticks_a_call loop
@@ -64,6 +65,7 @@ begin
                                    then kronos.clock() end
          where backfill_id = p_backfill_id;
     end if;
+    perform kronos.count_backfill(v_job.workspace_id, v_made - v_room);
     if v_made > 0 then
         perform pg_notify('kronos_work', '');
     end if;

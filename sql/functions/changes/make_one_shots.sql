@@ -7,9 +7,11 @@
 -- (delete_endpoint), and their present versions are read after that.
 -- An endpoint with a payload spec is as one that is not there, unless the inputs were validated
 -- (is_validated).
+-- What is made is counted where the workspace has quotas.
 -- As the caller: row level security holds.   Returns: a row for each; job_id is null where it was not made.
--- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; where
--- p_is_whole, KR016 for an input that was not validated, KR012 for an endpoint that is not there.
+-- Raises: KR040, KR041 where a quota is used up; 22023 where a list is shorter than another, an input is no
+-- object or a time is none; where p_is_whole, KR016 for an input that was not validated, KR012 for an
+-- endpoint that is not there.
 create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[],
                                                  p_is_whole boolean, p_priorities smallint[] default null)
 returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text,
@@ -21,6 +23,7 @@ declare
     v_workspace_id constant uuid := kronos.current_workspace_id();
     v_endpoints    uuid[];
     v_is_broken    boolean;
+    v_is_counted   boolean;
     v_missing      text;
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
@@ -41,8 +44,9 @@ begin
                     for key share),
            exists (select
                      from unnest(p_inputs, p_run_at) as item (input, run_at)
-                    where jsonb_typeof(item.input) is distinct from 'object' or not isfinite(item.run_at))
-      into v_endpoints, v_is_broken;
+                    where jsonb_typeof(item.input) is distinct from 'object' or not isfinite(item.run_at)),
+           current_setting('kronos.quotas', true) = 'on'
+      into v_endpoints, v_is_broken, v_is_counted;
     if v_is_broken then
         raise exception 'an input is an object, and a time is an instant or null' using
             errcode = 'invalid_parameter_value';
@@ -60,6 +64,13 @@ begin
                 message = format('no endpoint %s in this workspace',
                                  coalesce(quote_literal(v_missing), 'without a name'));
         end if;
+    end if;
+    if v_is_counted then
+        perform kronos.count_made((select count(*)
+                                     from unnest(p_endpoints) as named (name)
+                                     join kronos.endpoints as endpoint
+                                       on endpoint.endpoint_id = any (v_endpoints)
+                                      and endpoint.name = named.name), p_inputs);
     end if;
     return query
         with known as materialized (

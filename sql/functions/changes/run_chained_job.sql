@@ -1,6 +1,6 @@
 -- run_chained_job: makes a run that is due by a callback, of the job as it is now. Where that is over or
--- paused, or the chain is too long, it is recorded as SKIPPED with the reason. A suspended workspace's run
--- waits like its others.
+-- paused, the chain is too long, or the workspace's executions a day are used up, it is recorded as SKIPPED
+-- with the reason. A suspended workspace's run waits like its others.
 -- Returns: whether it is done with; false where somebody has the job locked at this moment.
 create or replace function kronos.run_chained_job(p_due kronos.callbacks) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -46,6 +46,9 @@ begin
                                     format('the job is %s: %s', v_newest.status,
                                            coalesce(v_newest.status_reason ->> 'detail', 'it has ended')))
     end;
+    if v_reason is null and kronos.has_daily_quota(v_newest.workspace_id) then
+        v_reason := kronos.quota_reason(kronos.take_executions(v_newest.workspace_id, 1));
+    end if;
     if v_reason is null then
         perform kronos.make_run(v_newest, v_made_of, p_due.execution_id, p_due.input);
         perform pg_notify('kronos_work', v_newest.endpoint_id::text);

@@ -1,5 +1,6 @@
--- delete_workspace: deletes the transaction's workspace, with its endpoints, where nothing in it is
--- unfinished; else nothing happens. What is unfinished is looked for twice, as in delete_endpoint: what
+-- delete_workspace: as the release before deletes the transaction's workspace (begin_deletion does now), with
+-- its endpoints, where nothing in it is unfinished; else nothing happens. What is unfinished is looked for
+-- twice, as in delete_endpoint: what
 -- was about to add to it holds its endpoint's row. Its secrets are gone at once, whatever retention keeps.
 -- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
 -- changed; its row, which a session that makes an endpoint shares; its endpoints.

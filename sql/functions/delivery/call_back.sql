@@ -9,6 +9,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 declare
     v_callbacks bigint;
+    v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
     with called as materialized (
         select * from kronos.called_back(p_execution_ids)

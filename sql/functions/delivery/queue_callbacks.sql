@@ -1,6 +1,7 @@
 -- queue_callbacks: makes the deliveries of callbacks to endpoints, by their ids: each an execution of its
 -- own, a one-shot without a row in jobs, so it has no callback itself; at an endpoint that was deleted
--- meanwhile (the job is over, its last run was under way) a dead letter.
+-- meanwhile (the job is over, its last run was under way) a dead letter, and so where the workspace's
+-- executions a day are used up.
 -- Locks the endpoints' rows, shared, as a foreign key locks them, and passes over those that somebody else
 -- has locked for himself: it waits for nobody.
 -- Returns: those that it has dealt with. An endpoint that is not there any more takes nothing.
@@ -14,6 +15,7 @@ declare
     c_deleted constant jsonb := jsonb_build_object('code', 'endpoint_deleted',
                                                    'detail', 'the endpoint of the callback was deleted');
     v_done uuid[];
+    v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
     with wanted as materialized (
         select *
@@ -26,7 +28,10 @@ begin
            for key share skip locked
     ), delivery as materialized (
         select wanted.*, endpoint.version, endpoint.deleted_at, made_of.max_attempts, made_of.max_crashes,
-               made_of.timeout_ms
+               made_of.timeout_ms,
+               case when endpoint.deleted_at is not null then c_deleted
+                    when v_are_counted
+                    then kronos.quota_reason(kronos.take_executions(wanted.workspace_id, 1)) end as refusal
           from wanted
           join endpoint using (endpoint_id)
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
@@ -37,16 +42,16 @@ begin
         select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', kronos.now(),
                kronos.now(), kronos.now(), kronos.now(), max_attempts, max_crashes, timeout_ms, input
           from delivery
-         where deleted_at is null
+         where refusal is null
     ), refused as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, status, status_reason, scheduled_at, run_at, created_at,
                                            completed_at, max_attempts, input, error)
-        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', 'FAILED', c_deleted,
+        select execution_id, workspace_id, execution_id, endpoint_id, version, 'API', 'FAILED', refusal,
                kronos.now(), kronos.now(), kronos.now(), kronos.now(), max_attempts, input,
-               jsonb_build_object('type', c_deleted -> 'code', 'message', c_deleted -> 'detail')
+               jsonb_build_object('type', refusal -> 'code', 'message', refusal -> 'detail')
           from delivery
-         where deleted_at is not null
+         where refusal is not null
     )
     select array_agg(execution_id) into v_done
       from wanted

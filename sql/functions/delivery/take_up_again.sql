@@ -6,8 +6,9 @@
 -- The row of the job's newest version is locked first, as by a session that cancels it: so no run is made of
 -- a job that is being cancelled.
 -- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
--- workspace_suspended.
--- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
+-- workspace_suspended, quota_exceeded.
+-- Raises: in a request of a workspace with quotas KR040 where its executions a day are used up; KR012 where
+-- its endpoint was deleted (require_live_endpoint).
 create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
                                                 p_endpoint_version text)
 returns text
@@ -72,6 +73,12 @@ begin
      where endpoint.endpoint_id = v_failed.endpoint_id;
     if v_failed.attempt_count >= c_most_attempts then
         return 'attempts_used_up';
+    end if;
+    if current_setting('kronos.quotas', true) = 'on' then
+        perform kronos.count_executions(p_workspace_id, 1);
+    elsif kronos.has_daily_quota(p_workspace_id)
+      and kronos.take_executions(p_workspace_id, 1) is not null then
+        return 'quota_exceeded';
     end if;
     update kronos.jobs
        set status = 'ACTIVE', runs = 0

@@ -9,8 +9,11 @@ declare
     v_workspace_id uuid;
     v_slug         text;
     v_status       text;
+    v_has_quotas   boolean;
 begin
-    select workspace.workspace_id, workspace.slug, workspace.status into v_workspace_id, v_slug, v_status
+    select workspace.workspace_id, workspace.slug, workspace.status,
+           num_nonnulls(workspace.max_executions_per_day, workspace.max_input_bytes) > 0
+      into v_workspace_id, v_slug, v_status, v_has_quotas
       from kronos.sql_grants as granted
       join kronos.workspaces as workspace on workspace.workspace_id = granted.workspace_id
      where granted.role_name = session_user
@@ -25,6 +28,7 @@ begin
             hint = format('kronos workspace edit %s --status active', v_slug);
     end if;
     v_status := set_config('kronos.validated', '', true);    -- whatever the caller says: nothing was
+    v_status := set_config('kronos.quotas', case when v_has_quotas then 'on' else '' end, true);
     v_status := set_config('kronos.workspace_id', v_workspace_id::text, true);
     return v_slug;
 end

@@ -2,7 +2,8 @@
 -- and after it the operations that go on in steps, for the instance's administrator: of both the oldest, up
 -- to p_limit in all. remaining: of a SUSPENSION or RESUMPTION about how many jobs have still to follow their
 -- workspace; of a CANCELLATION how many executions of that version of the job have still to end, counted up
--- to 10,000; of an operation (REDRIVE, DISCARD) about how many dead letters it has still to deal with.
+-- to 10,000; of an operation (REDRIVE, DISCARD) about how many dead letters it has still to deal with;
+-- of a DELETION of a workspace about how many rows have still to go.
 -- Returns: no row, nearly always.
 create or replace function kronos.steps_under_way(p_limit integer)
 returns table (kind text, workspace text, job_id uuid, remaining bigint, since timestamptz, last_error jsonb,
@@ -36,6 +37,11 @@ begin
                        greatest(operation.total - operation.done - operation.failed, 0)
                   from kronos.operations as operation
                  where operation.status = 'RUNNING'
+                 union all
+                select 2, 'DELETION', deletion.deleted_id, null, deletion.created_at, deletion.last_error,
+                       deletion.operation_id, greatest(deletion.total - deletion.done, 1)
+                  from kronos.deletions as deletion
+                 where deletion.status = 'RUNNING'
                  order by place, since
                  limit p_limit) as step
           join kronos.workspaces as workspace using (workspace_id)

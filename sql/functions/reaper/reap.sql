@@ -3,7 +3,7 @@
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose
 --      pause has run out;
 --   2. has jobs follow their workspaces that were suspended or resumed, and ends what is left of cancelled
---      jobs;
+--      jobs, and of what deleted workspaces held;
 --   3. reads time zones again, and puts right the alarms and pointers that this changes;
 --   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
 --      role, or edited by hand; registers what an ACTIVE job lacks;
@@ -21,8 +21,8 @@ declare
     v_began  constant timestamptz := kronos.clock();
     v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, '
                       '"failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
-    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "cancelled": 0, "alarms": 0, '
-                      '"entries": 0}'::jsonb;
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "cancelled": 0, "deletions": 0, '
+                      '"alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;
     v_done   record;
     v_task   text;
@@ -31,8 +31,8 @@ begin
     for v_task, v_until in
         select task, v_began + p_budget * share
           from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.45),
-                       (4, 'cancel_all', 0.5), (5, 'refresh_zones', 0.6), (6, 'repair_pg_cron', 1),
-                       (7, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+                       (4, 'cancel_all', 0.5), (5, 'delete_further', 0.55), (6, 'refresh_zones', 0.65),
+                       (7, 'repair_pg_cron', 1), (8, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         -- both account for ticks
@@ -59,6 +59,8 @@ begin
                     v_left := v_left || jsonb_build_object('suspension', kronos.turn_all(v_until));
                 when 'cancel_all' then
                     v_left := v_left || jsonb_build_object('cancelled', kronos.cancel_all(v_until));
+                when 'delete_further' then
+                    v_left := v_left || jsonb_build_object('deletions', kronos.delete_further(v_until));
                 when 'refresh_zones' then
                     select * into v_done from kronos.refresh_zones(v_until);
                     v_errors := v_errors || v_done.errors;

@@ -1,6 +1,7 @@
 -- retain_workspaces: up to p_limit workspaces that were deleted longer ago than the instance's failure_days
 -- and of which no job is kept, with their endpoints. Nor is an execution then: retain_jobs keeps a job for as
 -- long as one of its executions is kept, and one-shots that have no row there are looked for.
+-- What a deletion takes in steps (kronos.deletions) is left to it; once it is over, its row goes as late.
 -- Returns: how many. With p_dry_run it only counts.
 create or replace function kronos.retain_workspaces(p_limit integer, p_dry_run boolean) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -15,6 +16,8 @@ begin
                        where workspace.status = 'DELETED'
                          and workspace.deleted_at < kronos.now()
                              - make_interval(days => instance.failure_days)
+                         and not exists (select from kronos.deletions as deletion
+                                          where deletion.deleted_id = workspace.workspace_id)
                          and not exists (select from kronos.jobs as job
                                           where job.workspace_id = workspace.workspace_id)
                          and not exists (select from kronos.execution_done as done
@@ -28,6 +31,7 @@ begin
         delete from kronos.workspace_retention where workspace_id = any (v_doomed);
         delete from kronos.endpoint_health where workspace_id = any (v_doomed);
         delete from kronos.workspace_gate where workspace_id = any (v_doomed);
+        delete from kronos.quota_shards where workspace_id = any (v_doomed);
         delete from kronos.endpoint_gate where workspace_id = any (v_doomed);
         delete from kronos.endpoint_versions where workspace_id = any (v_doomed);
         delete from kronos.endpoints where workspace_id = any (v_doomed);
@@ -38,6 +42,11 @@ begin
                            where key.workspace_id = any (v_doomed));
         delete from kronos.api_keys where workspace_id = any (v_doomed);
         delete from kronos.workspaces where workspace_id = any (v_doomed);
+    end if;
+    if not p_dry_run then
+        delete from kronos.deletions
+         where completed_at < kronos.now() - make_interval(days => (select instance.failure_days
+                                                                      from kronos.retention as instance));
     end if;
     return cardinality(v_doomed);
 end

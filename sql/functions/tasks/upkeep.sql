@@ -1,16 +1,17 @@
 -- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out,
 -- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, or for room
 -- under their concurrency key (release_all_parked), backfills,
--- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all) and jobs that have
--- still to follow their workspace (turn_all), for 50 ms each. p_limit bounds each of the others. Workers that
+-- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all), jobs that have
+-- still to follow their workspace (turn_all) and what deleted workspaces held (delete_further), for 50 ms
+-- each. p_limit bounds each of the others. Workers that
 -- have room call it a few times a second. They look at the leases, deadlines and chained runs whose time came
 -- within the last three seconds, and every few seconds at all of them; of the runs that wait they look at a
 -- part each time (release_held). Every few seconds the audit is sealed, too (seal_audit).
 -- So it costs the same whatever was delivered and however many wait. keep_leases looks at all of both, each
 -- minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
--- chain is due, no cancelled job has executions left and no job has a workspace to follow; else the next call
--- is worth making soon.
+-- chain is due, no cancelled job has executions left, no job has a workspace to follow and no deleted
+-- workspace holds anything; else the next call is worth making soon.
 create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true,
                                          p_all_waiting boolean default true, out requeued integer,
                                          out failed integer, out released integer, out backfilled integer)
@@ -32,7 +33,8 @@ begin
         backfilled := coalesce(backfilled, 0);
     end if;
     if kronos.cancel_all(kronos.clock() + interval '50 milliseconds')
-       + kronos.turn_all(kronos.clock() + interval '50 milliseconds') > 0 then
+       + kronos.turn_all(kronos.clock() + interval '50 milliseconds')
+       + kronos.delete_further(kronos.clock() + interval '50 milliseconds') > 0 then
         backfilled := coalesce(backfilled, 0);
     end if;
     if p_all_leases then

@@ -1,0 +1,44 @@
+"""Routes of a workspace's quotas, and of what it has used of them."""
+
+from typing import Annotated
+
+from fastapi import Body
+from starlette.responses import Response
+
+from kronos import errors, quotas
+from kronos.api.call import answer
+from kronos.api.conditions import etag
+from kronos.api.dependencies import IfMatch, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Router
+from kronos.api.schemas import QuotasPut
+from kronos.model import Role
+from kronos.quotas import QuotaLimits, Quotas, Usage
+
+router = Router("/v1/workspaces/{w}", tags=["workspaces"])
+_ABSENT = errors.WorkspaceNotFound
+
+
+@router.get("/usage", needs=Role.VIEWER, responses=answers({200: Usage}) | problems(_ABSENT))
+async def get_usage(view: View) -> Response:
+    """What the workspace has and has made, against its quotas."""
+    return answer(await quotas.usage(view))
+
+
+@router.get("/quotas", needs=Role.VIEWER, responses=answers({200: Quotas}, "ETag") | problems(_ABSENT))
+async def get_quotas(view: View) -> Response:
+    """What the workspace may have and make; null: no limit."""
+    found = await quotas.get(view)
+    return answer(found, ETag=etag(found.version))
+
+
+@router.put(
+    "/quotas",
+    needs=Role.INSTANCE_ADMIN,
+    responses=answers({200: Quotas}, "ETag")
+    | problems(_ABSENT, errors.Forbidden, errors.PreconditionFailed, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def put_quotas(view: View, body: Annotated[QuotasPut, Body()], if_match: IfMatch = None) -> Response:
+    """Set what the workspace may have and make; what is not given, or null, has no limit."""
+    stored = await quotas.put(view, QuotaLimits(**body.model_dump()), if_match=if_match)
+    return answer(stored, ETag=etag(stored.version))

@@ -1,0 +1,137 @@
+"""A workspace is deleted with all that it holds: at once for everybody, and behind the request in steps
+(kronos.delete_some), which the workers' upkeep and the reaper take."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from kronos import errors, workspaces
+from kronos.database import InstanceView, WorkspaceView
+from kronos.model import BulkOperation, JsonObject, Workspace
+from kronos.sql import statement
+
+_STEPS_AT_ONCE = 12
+"""An empty workspace is gone with the request that deletes it: as many steps as its phases need, and some more."""
+_WORDS = {
+    "live_jobs": "ACTIVE or PAUSED jobs",
+    "jobs": "jobs, all versions",
+    "unfinished_executions": "unfinished executions",
+    "finished_executions": "finished executions",
+    "dead_letters": "dead letters",
+    "backfills": "backfills",
+    "endpoints": "endpoints",
+    "configs": "configs",
+    "payload_specs": "payload specs",
+    "secrets": "secrets",
+    "sql_grants": "roles that make jobs by SQL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What would go with a workspace: each kind is counted up to `counted_up_to`."""
+
+    workspace: str
+    is_empty: bool
+    counted_up_to: int
+    contents: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunDeletion:
+    """The operation that deletes the workspace, or None; and what is, or was, in it; None: it is not there any more."""
+
+    operation_id: UUID | None
+    contents: JsonObject | None
+    is_empty: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOfDeletion:
+    """Whether the next step can follow at once."""
+
+    goes_on: bool
+
+
+_BEGIN = statement("workspaces.begin_deletion", BegunDeletion)
+_STEP = statement("workspaces.run_deletion", StepOfDeletion)
+_FIND = statement("workspaces.get_deletion", BulkOperation)
+COUNTED_UP_TO = 100_000
+
+
+async def look(view: WorkspaceView) -> Contents:
+    """What would go. Raises WorkspaceNotFound, Forbidden."""
+    workspaces.refuse_system(view)
+    view = view.even_suspended
+    params = {"workspace": view.workspace, "if_match": None, "confirm": None, "is_trial": True}
+    _, workspace, (found,) = await view.prepare_write_read(workspaces.MATCH, workspaces.GET, _BEGIN, params)
+    if not workspace or found.contents is None:
+        raise _not_found(view)
+    return Contents(
+        workspace=workspace[0].slug,
+        is_empty=bool(found.is_empty),
+        counted_up_to=COUNTED_UP_TO,
+        contents=found.contents,
+    )
+
+
+async def begin(
+    view: WorkspaceView, instance: InstanceView, *, confirm: str | None, if_match: Collection[int] | None = None
+) -> tuple[Workspace, BulkOperation | None]:
+    """Delete the workspace. The operation goes on behind the call; None: it was empty, and is gone.
+
+    Raises WorkspaceNotFound, Forbidden, PreconditionFailed; Conflict where something is in it and `confirm` is not
+    given, Unprocessable where that is neither its slug nor its name.
+    """
+    workspaces.refuse_system(view)
+    view = view.even_suspended
+    params = {
+        "workspace": view.workspace,
+        "if_match": None if if_match is None else list(if_match),
+        "confirm": confirm,
+        "is_trial": False,
+    }
+    _, found, (begun,) = await view.prepare_write_read(workspaces.MATCH, workspaces.GET, _BEGIN, params)
+    if not found or begun.contents is None:
+        raise _not_found(view)
+    workspace = replace(found[0], status="DELETED")
+    if begun.operation_id is None:
+        raise _unconfirmed(workspace, confirm, begun.contents)
+    if begun.is_empty:
+        await _go_on(instance, begun.operation_id)
+    operation = await get(instance, str(workspace.workspace_id), begun.operation_id)
+    return workspace, None if begun.is_empty and operation.status == "COMPLETED" else operation
+
+
+async def get(instance: InstanceView, workspace: str, operation_id: UUID) -> BulkOperation:
+    """The deletion of a workspace, by the slug that it had or its id; also once that is gone. Raises
+    OperationNotFound."""
+    found = await instance.one_or_none(_FIND, {"workspace": workspace, "operation_id": operation_id})
+    if found is None:
+        raise errors.OperationNotFound(f"no operation {operation_id} in workspace {workspace}")
+    return found
+
+
+async def _go_on(instance: InstanceView, operation_id: UUID) -> None:
+    """Take a deletion's steps, to its end as a rule; else the workers and the reaper go on with it."""
+    for _ in range(_STEPS_AT_ONCE):
+        (step,) = await instance.rows(_STEP, {"operation_id": operation_id})
+        if not step.goes_on:
+            break
+
+
+def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
+    return errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
+
+
+def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject) -> errors.KronosError:
+    there = ", ".join(f"{contents[kind]} {words}" for kind, words in _WORDS.items() if contents.get(kind))
+    hint = f"Call again with confirm={workspace.slug}; with validate_only=true it is only counted."
+    if confirm is None:
+        detail = f"workspace {workspace.slug} still has {there}: all of it goes with it"
+        fault = errors.Fault(pointer="/confirm", detail="the workspace's slug or name has to be repeated", hint=hint)
+        return errors.Conflict(detail, faults=(fault,))
+    fault = errors.Fault(
+        pointer="/confirm", detail=f"{confirm[:80]!r} is neither the workspace's slug nor its name", hint=hint
+    )
+    return errors.Unprocessable(f"workspace {workspace.slug} is not deleted: {fault.detail}", faults=(fault,))

@@ -1,0 +1,181 @@
+"""What a workspace may have and make, and what it has: its quotas. They are counted where they are set, and cost
+nothing where they are not (sql/functions/quotas)."""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from kronos import errors, workspaces
+from kronos.database import WorkspaceView
+from kronos.model import JsonObject
+from kronos.new_jobs import NewJob
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLimits:
+    """Of a workspace; None: no limit. Of jobs the ACTIVE and PAUSED CRON jobs; executions that are made on a day (UTC);
+    bytes of one input as JSON; deliveries under way at once; entries in pg_cron that may ring in one minute."""
+
+    max_cron_jobs: int | None
+    max_executions_per_day: int | None
+    max_input_bytes: int | None
+    max_concurrency: int | None
+    max_alarms_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas(QuotaLimits):
+    """A workspace's limits; `version` is the workspace's."""
+
+    workspace: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """How much is used of a limit. limit None: there is none; used None: nothing is counted without one. resets_at:
+    when it is 0 again."""
+
+    used: int | None
+    limit: int | None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a workspace has, against its quotas."""
+
+    workspace: str
+    cron_jobs: Used
+    executions_per_day: Used
+    input_bytes: Used
+    concurrency: Used
+    alarms_per_minute: Used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """As the database has it."""
+
+    workspace: str
+    version: int
+    cron_jobs: int
+    max_cron_jobs: int | None
+    executions: int | None
+    max_executions_per_day: int | None
+    resets_at: datetime
+    max_input_bytes: int | None
+    in_flight: int | None
+    max_concurrency: int | None
+    alarms: int
+    max_alarms_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotasStored:
+    """The version at which quotas were stored."""
+
+    version: int
+
+
+class Item(Protocol):
+    """A job of a batch, which gets an answer."""
+
+    @property
+    def new(self) -> NewJob:
+        """What is asked for."""
+
+    answer: Any
+
+
+_GET = statement("workspaces.get_usage", UsageRow)
+_UPDATE = statement("workspaces.update_quotas", QuotasStored)
+
+
+async def usage(view: WorkspaceView) -> Usage:
+    """What is used. Raises WorkspaceNotFound."""
+    row = _present(view, await view.rows(_GET, {}))
+    return Usage(
+        workspace=row.workspace,
+        cron_jobs=Used(used=row.cron_jobs, limit=row.max_cron_jobs),
+        executions_per_day=Used(
+            used=row.executions,
+            limit=row.max_executions_per_day,
+            resets_at=None if row.max_executions_per_day is None else row.resets_at,
+        ),
+        input_bytes=Used(used=None, limit=row.max_input_bytes),
+        concurrency=Used(used=row.in_flight, limit=row.max_concurrency),
+        alarms_per_minute=Used(used=row.alarms, limit=row.max_alarms_per_minute),
+    )
+
+
+async def get(view: WorkspaceView) -> Quotas:
+    """The limits. Raises WorkspaceNotFound."""
+    return _shown(_present(view, await view.rows(_GET, {})))
+
+
+async def put(view: WorkspaceView, limits: QuotaLimits, *, if_match: Collection[int] | None = None) -> Quotas:
+    """Set all of them, for what is made from now on: what is there already stays, also where it is more. Raises
+    WorkspaceNotFound, Forbidden, PreconditionFailed."""
+    workspaces.refuse_system(view)
+    params = asdict(limits) | {"if_match": None if if_match is None else list(if_match)}
+    stored, found = await view.even_suspended.write_then_read(_UPDATE, params, _GET, {})
+    row = _present(view, found)
+    if not stored:
+        raise errors.PreconditionFailed(f"the workspace is at version {row.version}, which If-Match does not name")
+    return _shown(row)
+
+
+def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
+    """Gives those jobs of a batch their refusal that the workspace has no room for, in order: the first ones fit.
+
+    `room` is kronos.quota_room's.
+    """
+    left, cron_jobs = room["executions_left"], room["cron_jobs"]
+    for each in items:
+        is_cron = each.new.trigger == "CRON"
+        size = 0 if room["max_input_bytes"] is None else _bytes(each.new.input)
+        if size > (room["max_input_bytes"] or size):
+            numbers: JsonObject = {"quota": "input_bytes", "asked": size, "limit": room["max_input_bytes"]}
+            text = f"the input has {size} bytes, and the workspace takes {room['max_input_bytes']}"
+            each.answer = errors.quota_refused(errors.QuotaTooSmall, text, numbers, pointer="/input")
+        elif is_cron and cron_jobs is not None and cron_jobs >= room["max_cron_jobs"]:
+            numbers = {"quota": "cron_jobs", "used": cron_jobs + 1, "limit": room["max_cron_jobs"]}
+            text = f"the workspace has {cron_jobs} ACTIVE and PAUSED CRON jobs, and may have {room['max_cron_jobs']}"
+            each.answer = errors.quota_refused(errors.QuotaTooSmall, text, numbers)
+        elif is_cron and cron_jobs is not None:
+            cron_jobs += 1
+        elif not is_cron and left == 0:
+            limit = room["max_executions_per_day"]
+            numbers = {"quota": "executions_per_day", "used": limit, "limit": limit, "asked": 1}
+            numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
+            text = f"the workspace makes its {limit} executions a day; it begins again at {room['resets_at']}"
+            each.answer = errors.quota_refused(errors.QuotaUsedUp, text, numbers)
+        elif not is_cron and left is not None:
+            left -= 1
+
+
+def _bytes(input: JsonObject) -> int:
+    """As PostgreSQL writes it."""
+    return len(json.dumps(input, ensure_ascii=False).encode())
+
+
+def _present(view: WorkspaceView, found: list[UsageRow]) -> UsageRow:
+    if not found:
+        raise errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
+    return found[0]
+
+
+def _shown(row: UsageRow) -> Quotas:
+    return Quotas(
+        workspace=row.workspace,
+        version=row.version,
+        max_cron_jobs=row.max_cron_jobs,
+        max_executions_per_day=row.max_executions_per_day,
+        max_input_bytes=row.max_input_bytes,
+        max_concurrency=row.max_concurrency,
+        max_alarms_per_minute=row.max_alarms_per_minute,
+    )

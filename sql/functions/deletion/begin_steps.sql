@@ -1,0 +1,42 @@
+-- begin_steps: a deletion's first steps, in the transaction that begins it: endpoints, up to 5,000 (17 us
+-- each), so that who was about to make something for one has committed or finds it deleted
+-- (require_live_endpoint); entries in pg_cron until p_until; what is under way is asked to end. It waits for
+-- a lock half a second at most: what it does not get the operation does.
+-- Returns: where the deletion has come to.
+create or replace function kronos.begin_steps(p_deletion kronos.deletions, p_until timestamptz)
+returns kronos.deletions
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '500ms'
+as $$
+declare
+    v_deletion kronos.deletions := p_deletion;
+begin
+    begin
+        with present as (
+            select endpoint.endpoint_id from kronos.endpoints as endpoint
+             where endpoint.workspace_id = v_deletion.deleted_id and endpoint.deleted_at is null
+             order by endpoint.endpoint_id
+             limit 5000
+               for update
+        )
+        update kronos.endpoints as endpoint
+           set deleted_at = kronos.now()
+          from present
+         where endpoint.endpoint_id = present.endpoint_id;
+    exception when lock_not_available or deadlock_detected then
+        null;      -- delete_executions deletes them
+    end;
+    begin
+        while v_deletion.phase = 'ENTRIES' and kronos.clock() < p_until loop
+            v_deletion := kronos.delete_entries(v_deletion, 500);
+        end loop;
+    exception when lock_not_available or deadlock_detected then
+        v_deletion := p_deletion;
+    end;
+    begin
+        perform kronos.end_claimed(v_deletion.deleted_id);
+    exception when lock_not_available or deadlock_detected then
+        null;      -- delete_executions asks again
+    end;
+    return v_deletion;
+end
+$$;

@@ -1,0 +1,16 @@
+-- count_executions: take_executions, for whom an exception undoes what it was asked for.
+-- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON.
+create or replace function kronos.count_executions(p_workspace_id uuid, p_number bigint) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_refusal constant jsonb := kronos.take_executions(p_workspace_id, p_number);
+begin
+    if v_refusal is not null then
+        raise exception using
+            errcode = case when p_number > (v_refusal ->> 'limit')::bigint then 'KR041' else 'KR040' end,
+            message = kronos.refusal_text(v_refusal), detail = v_refusal::text,
+            hint = 'ask the instance''s administrator for a higher quota, or wait for the next day';
+    end if;
+end
+$$;

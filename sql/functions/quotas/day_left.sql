@@ -1,0 +1,6 @@
+-- day_left: how many seconds the day has left, in UTC, at least one.
+create or replace function kronos.day_left() returns integer
+language sql stable
+as $$
+    select greatest(86400 - extract(epoch from (kronos.now() at time zone 'UTC')::time)::integer, 1)
+$$;

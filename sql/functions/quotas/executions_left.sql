@@ -1,0 +1,9 @@
+-- executions_left: how many executions a workspace may still make today; null: any number. Nothing is locked.
+create or replace function kronos.executions_left(p_workspace_id uuid) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select greatest(sum(shard.day_share - case when shard.day >= (kronos.now() at time zone 'UTC')::date
+                                               then shard.used else 0 end), 0)::bigint
+      from kronos.quota_shards as shard
+     where shard.workspace_id = p_workspace_id
+$$;

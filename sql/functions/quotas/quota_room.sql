@@ -1,0 +1,28 @@
+-- quota_room: what the transaction's workspace has room for now, for those who refuse part of what they are
+-- asked for (a batch of which each job is for itself). Nothing is locked: the write judges again.
+-- Returns: null without quotas; else executions (as take_executions would refuse one more), executions_left,
+-- cron_jobs, max_cron_jobs, max_input_bytes; null: no limit.
+create or replace function kronos.quota_room() returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+begin
+    if coalesce(current_setting('kronos.quotas', true), '') <> 'on' then
+        return null;
+    end if;
+    return (select jsonb_build_object(
+                       'executions_left', kronos.executions_left(workspace.workspace_id),
+                       'max_executions_per_day', workspace.max_executions_per_day,
+                       'resets_at', kronos.iso(((kronos.now() at time zone 'UTC')::date + 1)::timestamp
+                                               at time zone 'UTC'),
+                       'retry_after_seconds', kronos.day_left(),
+                       'cron_jobs', case when workspace.max_cron_jobs is not null then
+                           (select count(*)
+                              from kronos.jobs as job
+                             where job.workspace_id = workspace.workspace_id and job.trigger = 'CRON'
+                               and job.status in ('ACTIVE', 'PAUSED')) end,
+                       'max_cron_jobs', workspace.max_cron_jobs,
+                       'max_input_bytes', workspace.max_input_bytes)
+              from kronos.workspaces as workspace
+             where workspace.workspace_id = kronos.current_workspace_id());
+end
+$$;
