@@ -1,8 +1,8 @@
 """Restarts over a minute's edge: of `kronos up`, of PostgreSQL alone, of all workers. No tick is lost, late or twice,
 whatever its policy.
 
-Two rounds each in the suite. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty and asserts the lateness, which
-is always printed.
+One round each, at another moment of the edge; two with --deep. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty
+and asserts the lateness, which is always printed.
 """
 
 import os
@@ -24,6 +24,7 @@ import psycopg
 import pytest
 
 from conftest import await_condition
+from depth import depth
 from embedded.conftest import Up
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
@@ -32,7 +33,7 @@ from sql_factory import Connection, make_cron_job, records, values
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
-ROUNDS = int(os.environ.get("KRONOS_TEST_RESTARTS", "2"))
+ROUNDS = int(os.environ.get("KRONOS_TEST_RESTARTS", depth(1, deep=2)))
 IS_MEASURED = ROUNDS >= 20
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
