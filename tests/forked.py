@@ -70,6 +70,7 @@ class _Origin:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._codes: dict[int, int] = {}
+        self._unseen: set[int] = set()
         self.environment = dict(os.environ)
         with theirs:
             command = [sys.executable, "-P", str(Path(__file__).with_name("forking.py")), str(theirs.fileno())]
@@ -92,6 +93,9 @@ class _Origin:
         with self._lock:
             while pid not in self._codes:
                 self._hear()
+            if pid in self._unseen:
+                self._unseen.remove(pid)
+                self._control.send(json.dumps({"reap": pid}).encode())
             return self._codes[pid]
 
     def _hear(self) -> dict[str, int]:
@@ -100,6 +104,7 @@ class _Origin:
         heard: dict[str, int] = json.loads(text)
         if "ended" in heard:
             self._codes[heard["ended"]] = heard["code"]
+            self._unseen.add(heard["ended"])
         return heard
 
     def close(self) -> None:

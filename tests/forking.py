@@ -42,10 +42,12 @@ def next_order(control: socket.socket) -> Order:
                     pid = children.pop(key.fd)
                     selector.unregister(key.fd)
                     os.close(key.fd)
-                    _, status = os.waitpid(pid, 0)
-                    control.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+                    control.send(json.dumps({"ended": pid, "code": _code_of(pid)}).encode())
                     continue
                 order, outputs = _received(control)
+                if isinstance(order, int):
+                    os.waitpid(order, 0)
+                    continue
                 if order is None:
                     for pid in children.values():
                         os.kill(pid, signal.SIGKILL)
@@ -66,14 +68,24 @@ def next_order(control: socket.socket) -> Order:
                 control.send(json.dumps({"began": pid}).encode())
 
 
-def _received(control: socket.socket) -> tuple[Order | None, list[int]]:
+def _code_of(pid: int) -> int:
+    """Of a process that has ended: it stays in /proc until the one who ordered it has looked, as a child would."""
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    if ended is None:
+        raise RuntimeError(f"process {pid} has not ended")
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+
+def _received(control: socket.socket) -> tuple[Order | int | None, list[int]]:
+    """An order; the process that is to leave /proc; or None: nobody is there."""
     text, control_data, _, _ = control.recvmsg(_MOST_BYTES, socket.CMSG_SPACE(2 * array.array("i").itemsize))
     if not text:
         return None, []
     descriptors = array.array("i")
     for _, _, data in control_data:
         descriptors.frombytes(data)
-    return Order(**json.loads(text)), list(descriptors)
+    told = json.loads(text)
+    return told["reap"] if "reap" in told else Order(**told), list(descriptors)
 
 
 def _become(order: Order, outputs: list[int], of_parent: list[int]) -> None:

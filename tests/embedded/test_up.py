@@ -46,7 +46,9 @@ def create_workspace(up: Up, slug: str) -> None:
         assert response.status == 201
 
 
-def test_ready_means_that_everything_answers(first_up: Start) -> None:
+def test_ready_means_that_everything_answers_and_sigterm_stops_all_of_it(
+    first_up: Start, is_clear: Callable[[], bool]
+) -> None:
     running = first_up()
     line = running.await_ready()
     assert line == f"ready {running.url}"
@@ -60,12 +62,10 @@ def test_ready_means_that_everything_answers(first_up: Start) -> None:
         ).fetchone()
     assert row == ("kronos", True)
     assert set(running.children()) == {"api", "worker", "postgres"}
+    stops_all_of_it(running, signal.SIGTERM, is_clear)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_all_of_it(up: Start, is_clear: Callable[[], bool], number: signal.Signals) -> None:
-    running = up()
-    running.await_ready()
+def stops_all_of_it(running: Up, number: signal.Signals, is_clear: Callable[[], bool]) -> None:
     running.process.send_signal(number)
     assert running.process.wait(60) == 0, running.said()
     assert is_clear()
@@ -123,37 +123,29 @@ def test_each_killed_child_is_started_again(up: Start) -> None:
         )
 
 
-def test_the_next_start_recovers_from_kill_9(up: Start) -> None:
+def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_outlives_it(
+    up: Start, is_clear: Callable[[], bool]
+) -> None:
     first = up()
     first.await_ready()
     create_workspace(first, "kept")
     key = (first.home / "admin.key").read_text()
     first.process.kill()
     first.process.wait()
-    again = up()  # at once: the children of the killed one are still on their way out
-    again.await_ready()
-    assert "kept" in workspaces(again)
-    assert (again.home / "admin.key").read_text() == key
-    assert again.told["pid"] == again.process.pid
-
-
-def test_the_next_start_recovers_from_kill_9_of_everything(up: Start) -> None:
-    first = up()
-    first.await_ready()
-    create_workspace(first, "kept")
-    for pid in (first.process.pid, *first.children().values()):
+    second = up()  # at once: the children of the killed one are still on their way out
+    second.await_ready()
+    assert "kept" in workspaces(second)
+    assert (second.home / "admin.key").read_text() == key
+    assert second.told["pid"] == second.process.pid
+    create_workspace(second, "kept-too")
+    for pid in (second.process.pid, *second.children().values()):
         os.kill(pid, signal.SIGKILL)
-    first.process.wait()
-    again = up()
-    again.await_ready()
-    assert "kept" in workspaces(again)
-
-
-def test_nothing_outlives_a_killed_one(up: Start, is_clear: Callable[[], bool]) -> None:
-    running = up()
-    running.await_ready()
-    running.process.kill()
-    running.process.wait()
+    second.process.wait()
+    third = up()
+    third.await_ready()
+    assert {"kept", "kept-too"} <= set(workspaces(third))
+    third.process.kill()
+    third.process.wait()
     eventually(is_clear, "its children outlive it", seconds=30)
 
 
@@ -169,7 +161,9 @@ def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
     assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr
 
 
-def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else(up: Start, home: Path) -> None:
+def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else_and_sigint_stops_them(
+    up: Start, home: Path, is_clear: Callable[[], bool]
+) -> None:
     running = up()
     running.await_ready()
     with psycopg.connect(str(running.told["database_url"])) as connection:
@@ -183,16 +177,15 @@ def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else(up: St
         told = Path(f"/proc/{running.children()[name]}/environ").read_bytes().decode()
         assert secrets[known] in told
         assert secrets["superuser_password"] not in told
+    stops_all_of_it(running, signal.SIGINT, is_clear)
 
 
 def test_a_home_of_an_earlier_release_gets_its_logins(up: Start, home: Path) -> None:
-    first = up()
-    first.await_ready()
-    first.process.terminate()
-    assert first.process.wait(60) == 0
     known = json.loads((home / "cluster.json").read_text())
     (home / "cluster.json").write_text(json.dumps({name: known[name] for name in ("port", "superuser_password")}))
-    again = up()
-    again.await_ready()
-    assert is_ready(again)
-    assert json.loads((home / "cluster.json").read_text())["superuser_password"] == known["superuser_password"]
+    running = up()
+    running.await_ready()
+    assert is_ready(running)
+    found = json.loads((home / "cluster.json").read_text())
+    assert found["superuser_password"] == known["superuser_password"]
+    assert found.keys() == known.keys()

@@ -17,13 +17,15 @@ import psycopg
 import pytest
 
 from conftest import await_condition, make_workspace
+from depth import depth
 from embedded.conftest import Up
 
 pytestmark = pytest.mark.faults
 
-JOBS = 1000
+JOBS = depth(500, deep=1000)
 VICTIMS = ("worker", "api", "postmaster", "backend")
-KILLS = 2 * len(VICTIMS)
+KILLS_OF_EACH = depth(1, deep=2)
+KILLS = KILLS_OF_EACH * len(VICTIMS)
 SETTINGS = {"KRONOS_EGRESS_ALLOW": "127.0.0.0/8", "KRONOS_LEASE_SECONDS": "2", "KRONOS_WORKER_CONCURRENCY": "50"}
 
 
@@ -164,7 +166,7 @@ def test_no_job_is_lost_whatever_is_killed(
     log, url = receiver
     seed = random.SystemRandom().randrange(2**32)
     chance = random.Random(seed)
-    victims = chance.sample(VICTIMS * 2, KILLS)
+    victims = chance.sample(VICTIMS * KILLS_OF_EACH, KILLS)
     with capsys.disabled():
         sys.stdout.write(f"\nkills: seed {seed}: {', '.join(victims)}\n")
     running = up(**SETTINGS)

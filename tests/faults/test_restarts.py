@@ -1,8 +1,8 @@
 """Restarts over a minute's edge: of `kronos up`, of PostgreSQL alone, of all workers. No tick is lost, late or twice,
 whatever its policy.
 
-Two rounds each in the suite. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty and asserts the lateness, which
-is always printed.
+One round each, at another moment of the edge; two with --deep. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty
+and asserts the lateness, which is always printed.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,15 +24,17 @@ import psycopg
 import pytest
 
 from conftest import await_condition
-from embedded.conftest import Up
+from depth import depth
+from embedded.conftest import Up, made_home
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
 from kronos.embedded.cluster import Cluster
+from servers import copy_home
 from sql_factory import Connection, make_cron_job, records, values
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
-ROUNDS = int(os.environ.get("KRONOS_TEST_RESTARTS", "2"))
+ROUNDS = int(os.environ.get("KRONOS_TEST_RESTARTS", depth(1, deep=2)))
 IS_MEASURED = ROUNDS >= 20
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -187,12 +189,13 @@ def rounds_of(home: Path, what: str, first: int) -> list[Late]:
 
 
 def test_no_tick_is_lost_or_late_by_a_restart_over_a_minutes_edge(
-    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    used_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    homes = [tmp_path_factory.mktemp(what.replace(" ", "-")) for what in RESTARTS]
-    for home in (homes[0].parent, *homes):
-        home.chmod(0o711)  # PostgreSQL's user passes through
-    with ThreadPoolExecutor(len(RESTARTS)) as threads:
+    with ExitStack() as stack:
+        homes = [stack.enter_context(made_home()) for _ in RESTARTS]
+        for home in homes:
+            copy_home(used_home, home)
+        threads = stack.enter_context(ThreadPoolExecutor(len(RESTARTS)))
         each = list(threads.map(rounds_of, homes, RESTARTS, range(len(RESTARTS))))
     late = [one for rounds in each for one in rounds]
     with capsys.disabled():

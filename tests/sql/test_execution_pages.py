@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from conftest import cloned
+from depth import depth
 from factory import add_endpoint
 from kronos.model import Execution
 from servers import Server
@@ -148,7 +149,7 @@ def past(server: Server, template: str) -> Iterator[Past]:
         yield Past(connection)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(depth(12, deep=24)))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
     """Whether the weeks of all executions are noted, of those since an upgrade, or of none; whatever the session's time
     zone."""

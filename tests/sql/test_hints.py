@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts
+from depth import depth
 from refused_texts import REFUSED, damaged_texts
 from sql_factory import Connection, pg_cron, value
 
@@ -357,7 +358,9 @@ def foreign_texts(draw: st.DrawFn) -> str:
 
 
 @settings(
-    deadline=None, max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(150, deep=700),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(text=st.one_of(foreign_texts(), foreign_texts(), damaged_texts()))
 def test_what_any_hint_says_to_write_is_taken(shared: Connection, text: str) -> None:

@@ -1,5 +1,5 @@
-"""Two years of history cost a ring or a request what ten days do: reads and locks with 750 partitions and 20,000
-jobs."""
+"""Years of history cost a ring or a request what ten days do: reads and locks with 400 partitions, 750 with --deep, and
+20,000 jobs."""
 
 import threading
 import uuid
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from conftest import await_condition, cloned
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from kronos import idempotency, sql
 from servers import Server
@@ -18,7 +19,7 @@ from sql.plans import locks, partitions_in, plan_of, run_statement, seq_scans, t
 from sql_factory import Connection, make_cron_job, records, value
 from worker.protocol import claim_params, finalize_params, run
 
-DAYS = 750
+DAYS = depth(400, deep=750)
 DAY = timedelta(days=1)
 
 _PARTITIONS = """
@@ -46,7 +47,7 @@ begin
 end
 $$
 """
-_JOBS = """
+_JOBS = f"""
 with made as (
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, name, cron,
     timezone, schedule, alarm,
@@ -56,13 +57,13 @@ select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.sta
        case when n % 4 = 0 then cron end, case when n % 4 = 0 then timezone end, case when n % 4 = 0 then schedule end,
        case when n % 4 = 0 then alarm end, case when n % 4 = 0 then description end,
        made.at, made.at,
-       case when n % 200 = 0 then array['rare'] else '{}' end, case when kind.status = 'COMPLETED' then made.at end
+       case when n % 200 = 0 then array['rare'] else '{{}}' end, case when kind.status = 'COMPLETED' then made.at end
   from kronos.jobs as job
  cross join generate_series(1, 20000) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
  cross join lateral (select case when n % 4 = 0 then 'CRON' else 'IMMEDIATE' end as trigger,
                             case when n % 4 = 0 then 'ACTIVE' else 'COMPLETED' end as status) as kind
- cross join lateral (select now() - n * interval '50 minutes' as at) as made
+ cross join lateral (select now() - n * interval '{4 * DAYS} seconds' as at) as made
  where job.job_id = $1
 returning job_id, workspace_id, trigger
 )
@@ -70,24 +71,24 @@ insert into kronos.pointers (job_id, workspace_id, next_tick_at)
 select job_id, workspace_id, now() + interval '1 day' + row_number() over () * interval '4 s' from made
        where trigger = 'CRON'
 """
-_EXECUTIONS = """
+_EXECUTIONS = f"""
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
     status, scheduled_at, run_at,
                                    created_at, started_at, max_attempts, input)
 select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1,
        case when job.trigger = 'CRON' then 'SCHEDULE' else 'API' end,
-       case when n % 10 = 0 then 'FAILED' else 'SUCCESS' end, tick.at, tick.at, tick.at, tick.at, 5, '{}'
+       case when n % 10 = 0 then 'FAILED' else 'SUCCESS' end, tick.at, tick.at, tick.at, tick.at, 5, '{{}}'
   from (select *, row_number() over (order by created_at) as nth
           from kronos.jobs where trigger = 'IMMEDIATE' or job_id = $1) as job
  cross join lateral (select job.created_at as at, job.nth as n where job.trigger = 'IMMEDIATE'
                       union all
                      select date_trunc('minute', now()) - n * interval '1 hour', n
-                       from generate_series(1, 17990) as n where job.trigger = 'CRON') as tick
+                       from generate_series(1, {24 * DAYS - 10}) as n where job.trigger = 'CRON') as tick
 """
 
 
 class Old:
-    """A workspace that is two years old: 15,000 finished one-shots, 5,000 CRON jobs, one of which ran each hour."""
+    """A workspace that is years old: 15,000 finished one-shots, 5,000 CRON jobs, one of which ran each hour."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -247,7 +248,7 @@ def test_a_filter_that_nothing_matches_comes_to_its_end_by_index(old: Old, filte
 
 @pytest.mark.parametrize("of", ["workspace", "job"])
 def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str) -> None:
-    """Of 750 partitions those of two weeks, 300 and 600 days ago; and of what is not there, none."""
+    """Of all partitions those of two weeks, long ago; and of what is not there, none."""
     name, params = {
         "workspace": ("executions.list_executions", _PAGE),
         "job": ("executions.list_job_executions", _PAGE | {"job": str(old.job_id)}),
@@ -257,7 +258,7 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
             cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, input)
         select kronos.uuid7(at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'EXPIRED', '{}', at, at, at, 5, '{}'
-          from kronos.jobs, unnest(array[now() - interval '300 days', now() - interval '600 days']) as at
+          from kronos.jobs, unnest(array[now() - 0.4 * %s, now() - 0.8 * %s]) as at
                where job_id = %s
     """
     found = {}
@@ -265,7 +266,7 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
         with told_plans(old.connection) as plans:
             old.connection.execute("update kronos.retention set weeks_from = '-infinity'")
             if what == "rare":
-                old.connection.execute(rare, [old.job_id])
+                old.connection.execute(rare, [DAYS * DAY, DAYS * DAY, old.job_id])
             plans.clear()
             rows = run_statement(
                 old.connection, name, params | {"status": "EXPIRED"}, role="kronos_api", workspace_id=old.workspace_id
@@ -278,7 +279,7 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
 
 @pytest.mark.parametrize("edge", ["scheduled_after", "scheduled_before"])
 def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, edge: str) -> None:
-    """Of 750 partitions those about it, and the one with a run that was asked for long before."""
+    """Of all partitions those about it, and the one with a run that was asked for long before."""
     at = datetime.now(UTC) + (DAY if edge == "scheduled_after" else -DAYS * DAY / 2)
     odd = """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
@@ -290,7 +291,7 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
     """
     made = {
         "job_id": old.job_id,
-        "made_at": datetime.now(UTC) - 200 * DAY,
+        "made_at": datetime.now(UTC) - DAYS * DAY * 0.27,
         "scheduled_at": at + (DAY if edge == "scheduled_after" else -DAY),
     }
     with told_plans(old.connection) as plans:
@@ -311,20 +312,20 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
 
 
 def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old: Old) -> None:
-    """Of 750 partitions of a day: not from the seven of each week."""
+    """Of the partitions of a day: not from the seven of each week."""
     runs = """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
             cause, status,
                                            scheduled_at, run_at, created_at, max_attempts, input)
         select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at,
                at, 5, '{}'
-          from kronos.jobs, generate_series(now() - interval '700 days', now(), interval '7 days') as at
+          from kronos.jobs, generate_series(now() - %s, now(), interval '7 days') as at
                where job_id = %s
     """
     with told_plans(old.connection) as plans:
         old.connection.execute("update kronos.retention set weeks_from = '-infinity'")
-        job_id = make_cron_job(old.connection, old.endpoint, created_at=datetime.now(UTC) - 740 * DAY)
-        old.connection.execute(runs, [job_id])
+        job_id = make_cron_job(old.connection, old.endpoint, created_at=datetime.now(UTC) - (DAYS - 10) * DAY)
+        old.connection.execute(runs, [(DAYS - 50) * DAY, job_id])
         plans.clear()
         params = _PAGE | {"job": str(job_id)}
         rows = run_statement(

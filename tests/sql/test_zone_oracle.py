@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import Reading, cron_texts, instants, read
+from depth import depth
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -199,7 +200,7 @@ def random_case(random: Random, zones: list[str]) -> Case:
     )
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(depth(4, deep=10)))
 def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(
     shared: Connection, zones: list[str], seed: int
 ) -> None:
