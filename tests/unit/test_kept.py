@@ -19,7 +19,7 @@ from kronos.kept import Cache
 
 # Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
 _OURS = {"kronos/sql.py", "kronos/revisions.py", "kronos/api/docs.py"}  # asked by names of ours alone
-_FILLED = {"kronos/delivery/template_text.py", "kronos/delivery/outcome.py", "kronos/delivery/http.py"}
+_FILLED = {"kronos/delivery/template_text.py", "kronos/delivery/outcome.py", "kronos/delivery/egress.py"}
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -59,6 +59,14 @@ def checked_urls(length: int) -> None:
         )
 
 
+def checked_hosts(labels: int) -> None:
+    transport = HttpTransport(EgressPolicy.parse(""))
+    _kept_alive.append(transport)
+    for seed in range(1500):
+        host = ".".join(names(seed, labels, 60))
+        assert isinstance(transport.envelope("POST", f"http://{host}/{seed}", {"Bad Name": ""}), Undeliverable)
+
+
 _kept_alive: list[object] = []
 
 
@@ -69,6 +77,7 @@ _kept_alive: list[object] = []
         *(lambda size=size: answers_headers(*size) for size in ((16, 60), (64, 15), (120, MAX_HEADERS), (500, 128))),
         *(lambda length=length: requests_urls(length) for length in (900, 1000, 2000)),
         *(lambda length=length: checked_urls(length) for length in (900, 1000, 2000)),
+        *(lambda labels=labels: checked_hosts(labels) for labels in (1, 4, 30)),
     ],
 )
 def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], None]) -> None:
