@@ -303,19 +303,17 @@ def test_a_filter_that_names_what_is_not_there_is_refused(api: httpx.Client, bas
     assert api.get(f"{base}/operations").json()["data"] == []
 
 
-def test_a_suspended_workspace_redrives_nothing_and_may_discard(api: httpx.Client, base: str, failing: Failing) -> None:
+def test_a_suspended_workspace_redrives_and_discards_nothing(api: httpx.Client, base: str, failing: Failing) -> None:
     failing.one_shots(1)
     before = api.post(f"{base}/dead-letters/redrive", json={})
     assert api.patch(base, json={"status": "SUSPENDED"}).status_code == 200
     assert problem(api.post(f"{base}/dead-letters/redrive", json={}), 409)["code"] == "workspace_suspended"
     failing.steps()
     assert ended(api, base, before)["status"] == "RUNNING"  # it waits
-    discard = api.post(f"{base}/dead-letters/discard", json={})
-    failing.steps()
-    assert ended(api, base, discard)["done"] == 1
+    assert problem(api.post(f"{base}/dead-letters/discard", json={}), 409)["code"] == "workspace_suspended"
     assert api.patch(base, json={"status": "ACTIVE"}).status_code == 200
     failing.steps()
-    assert (ended(api, base, before)["status"], ended(api, base, before)["done"]) == ("COMPLETED", 0)
+    assert (ended(api, base, before)["status"], ended(api, base, before)["done"]) == ("COMPLETED", 1)
 
 
 def test_another_workspaces_are_not_there(api: httpx.Client, base: str, failing: Failing, own_slug: str) -> None:
@@ -341,18 +339,6 @@ def test_operations_are_listed_newest_first(api: httpx.Client, base: str) -> Non
     first = api.get(f"{base}/operations", params={"limit": 2}).json()
     rest = api.get(f"{base}/operations", params={"limit": 2, "cursor": first["next_cursor"]}).json()
     assert [row["operation_id"] for row in first["data"] + rest["data"]] == made[::-1]
-
-
-def test_a_deleted_workspace_ends_its_operations(
-    api: httpx.Client, base: str, shared_superuser: psycopg.Connection
-) -> None:
-    begun = api.post(f"{base}/dead-letters/discard", json={}).json()
-    assert api.delete(base).status_code in (200, 204)
-    row = shared_superuser.execute(
-        "select status, status_reason ->> 'code' from kronos.operations where operation_id = %s",
-        [begun["operation_id"]],
-    ).fetchone()
-    assert row == ("CANCELLED", "workspace_deleted")
 
 
 def test_a_running_worker_does_the_work(own_api: Api, own_workspace: str) -> None:

@@ -222,6 +222,7 @@ WRITES = {
     "resumed workspace": Write(path=f"PATCH {ONE}", body={"status": "ACTIVE"}, ready=_suspended),
     "deleted workspace": Write(path=f"DELETE {ONE}", ready=_empty),
     "ages": Write(path=f"PUT {ONE}/retention", body={"success_days": 3}),
+    "quotas": Write(path=f"PUT {ONE}/quotas", body={"max_cron_jobs": 3}),
 }
 
 
