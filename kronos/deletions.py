@@ -121,7 +121,7 @@ async def _go_on(instance: InstanceView, operation_id: UUID) -> None:
 
 
 def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
-    return errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
+    return errors.WorkspaceNotFound.of(view.workspace)
 
 
 def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject) -> errors.KronosError:

@@ -165,7 +165,7 @@ def _bytes(input: JsonObject) -> int:
 
 def _present(view: WorkspaceView, found: list[UsageRow]) -> UsageRow:
     if not found:
-        raise errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
+        raise errors.WorkspaceNotFound.of(view.workspace)
     return found[0]
 
 

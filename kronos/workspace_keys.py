@@ -99,7 +99,7 @@ async def rotate(
 
 async def revoke(view: WorkspaceView, key_id: UUID) -> None:
     """End a key. Safe to repeat. Raises WorkspaceNotFound, KeyNotFound."""
-    (revocation,) = await view.rows(_REVOKE, {"key_id": key_id})
+    (revocation,) = await view.even_suspended.rows(_REVOKE, {"key_id": key_id})
     if not revocation.is_revoked:
         raise errors.KeyNotFound(f"no key {key_id}")
 

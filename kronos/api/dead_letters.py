@@ -9,7 +9,7 @@ from starlette.responses import Response
 from kronos import dead_letters, deletions, errors
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, page
-from kronos.api.dependencies import READ_FROM, IdempotencyKey, Instance, OperationId, ReadView, View
+from kronos.api.dependencies import READ_FROM, CallerOf, IdempotencyKey, Instance, OperationId, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router, shown_at
 from kronos.api.query_schemas import LetterQuery, PageQuery
@@ -91,11 +91,14 @@ async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> R
 
 
 @router.get("/operations/{o}", needs=Role.VIEWER, responses=answers({200: BulkOperation}) | problems(*_ABSENT))
-async def get_operation(view: View, instance: Instance, operation_id: OperationId) -> Response:
-    """One operation, and how far it has come; the deletion of a workspace also once that is gone."""
+async def get_operation(view: View, instance: Instance, caller: CallerOf, operation_id: OperationId) -> Response:
+    """One operation, and how far it has come; for the instance's administrator the deletion of a workspace too, also
+    once that is gone."""
     try:
         return answer(await dead_letters.get(view, operation_id))
     except (errors.WorkspaceNotFound, errors.OperationNotFound) as absent:
+        if caller.role is not Role.INSTANCE_ADMIN:
+            raise
         try:
             return answer(await deletions.get(instance, view.workspace, operation_id))
         except errors.OperationNotFound:

@@ -50,6 +50,9 @@ create or replace trigger audited_deletion after delete on kronos.workspaces for
 create or replace trigger audited after insert or update or delete on kronos.api_keys for each row
     execute function kronos.note_change('api_key', 'public_id', 'name',
                                         'workspace_id,secret_sha256,created_at,last_used_at');
+create or replace trigger audited after insert or update or delete on kronos.organizations for each row
+    execute function kronos.note_change('organization', 'organization_id', 'slug',
+                                        'organization_id,version,created_at');
 create or replace trigger audited after insert or update or delete on kronos.sql_grants for each row
     execute function kronos.note_change('sql_grant', 'role_name', 'role_name', 'workspace_id,granted_at');
 create or replace trigger audited after insert or delete on kronos.secrets for each row

@@ -35,6 +35,9 @@ begin
     perform kronos.revoke_sql(p_deletion.deleted_id::text, granted.role_name)
        from kronos.sql_grants as granted
       where granted.workspace_id = p_deletion.deleted_id;
+    delete from kronos.request_rates
+     where key_id in (select key.key_id from kronos.api_keys as key
+                       where key.workspace_id = p_deletion.deleted_id);
     foreach v_table in array kronos.what_is_left() loop
         execute format('delete from kronos.%1$I where ctid = any (array(select ctid from kronos.%1$I '
                        'where workspace_id = $1 limit $2))', v_table)
