@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from kronos import database, errors, heartbeat
 from kronos.api import (
+    auth,
     backfills,
     batch,
     configs,
@@ -33,6 +34,7 @@ from kronos.api import (
     payload_specs,
     problems,
     retention,
+    role_mappings,
     schedules,
     schemas,
     secrets,
@@ -46,10 +48,14 @@ from kronos.api.heads import Heads
 from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
 from kronos.api.renewal import Renewal
+from kronos.api.sessions import Sessions
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
+
+if TYPE_CHECKING:
+    from kronos.api.provider import Provider
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
@@ -72,6 +78,8 @@ _RESOURCES = (
     workspaces,
     workspace_keys,
     organizations,
+    role_mappings,
+    auth,
     retention,
     schedules,
     system,
@@ -120,9 +128,11 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
     encryption keys as they were read at the start.
 
-    Raises ValueError where settings.egress_allow names no networks.
+    Raises ValueError where settings.egress_allow names no networks, or what is said of an identity provider does not
+    suffice.
     """
     egress = EgressPolicy.parse(settings.egress_allow)
+    provider = _provider(settings)
     encryption_keys = CurrentKeys(KeySource.of(settings), keys)
 
     @asynccontextmanager
@@ -134,6 +144,7 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
             settings=settings,
             pool=pool,
             keys=api_keys,
+            sessions=Sessions(pool, provider) if provider is not None else None,
             egress=egress,
             encryption_keys=encryption_keys,
         )
@@ -172,6 +183,15 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(errors.KronosError, _refused)
     return app
+
+
+def _provider(settings: Settings) -> "Provider | None":
+    """The identity provider, where one is configured. Raises ValueError."""
+    if settings.oidc_issuer is None:
+        return None
+    from kronos.api.provider import Provider  # with it aiohttp, 15 MB that others do not need
+
+    return Provider.of(settings)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

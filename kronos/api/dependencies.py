@@ -171,6 +171,9 @@ OrganizationRef = Annotated[
     Path(alias="org", description="An organization's slug, or its id."),
 ]
 KeyId = Annotated[UUID, BeforeValidator(_id_of("key")), Path(alias="key_id", description="A key's id.")]
+MappingId = Annotated[
+    UUID, BeforeValidator(_id_of("role mapping")), Path(alias="mapping_id", description="A role mapping's id.")
+]
 JobRef = Annotated[
     str,
     AfterValidator(judged_later(_job_ref)),

@@ -220,6 +220,10 @@ _NEEDS_NONE = {
     "keys.list_known_keys": "so do keys that were found",
     "keys.update_last_use": "so do keys that were found",
     "keys.get_expiry": "an instant alone",
+    "people.list_granted_roles": "groups, of whatever workspaces",
+    "people.insert_sign_in": "a person's, of whatever workspaces",
+    "people.find_sign_in": "a person's, of whatever workspaces",
+    "people.delete_sign_in": "a person's, of whatever workspaces",
     **{
         f"organizations.{name}": "the instance administrator's"
         for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")

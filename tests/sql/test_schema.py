@@ -14,8 +14,11 @@ from sql_factory import Connection, make_cron_job, records, values
 # In an order in which each finds what it refers to.
 _SCHEMA = (
     "types",
+    "organizations",
     "workspaces",
     "api_keys",
+    "role_mappings",
+    "sign_ins",
     "documents",
     "cancelled_jobs",
     "endpoints",

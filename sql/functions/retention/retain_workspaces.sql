@@ -33,6 +33,7 @@ begin
         delete from kronos.endpoints where workspace_id = any (v_doomed);
         delete from kronos.document_versions where workspace_id = any (v_doomed);
         delete from kronos.documents where workspace_id = any (v_doomed);
+        delete from kronos.role_mappings where workspace_id = any (v_doomed);
         delete from kronos.api_keys where workspace_id = any (v_doomed);
         delete from kronos.workspaces where workspace_id = any (v_doomed);
     end if;
