@@ -13,7 +13,7 @@ from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers
 from kronos.api.operation import Router
-from kronos.api.sessions import ATTEMPT_COOKIE, SESSION_COOKIE, Attempt, Sessions, digest_of
+from kronos.api.sessions import ATTEMPT_COOKIE, SESSION_COOKIE, Sessions, SignInAttempt, digest_of
 from kronos.model import Role
 
 router = Router(tags=["keys"])
@@ -57,7 +57,7 @@ async def get_me(call: Call) -> Response:
 async def begin_sign_in(call: Call) -> Response:
     """Send a browser to the identity provider."""
     sessions = _sessions(call)
-    attempt = Attempt(
+    attempt = SignInAttempt(
         state=secrets.token_urlsafe(_SECRET_BYTES),
         nonce=secrets.token_urlsafe(_SECRET_BYTES),
         verifier=secrets.token_urlsafe(_SECRET_BYTES),
@@ -117,7 +117,7 @@ def _sessions(call: Call) -> Sessions:
     return sessions
 
 
-def _attempt(call: Call) -> Attempt:
+def _attempt(call: Call) -> SignInAttempt:
     """What this browser was sent out with. Raises InvalidRequest where it was not, or not with this state."""
     parts = call.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state = call.query_params.get("state", "")
@@ -125,7 +125,7 @@ def _attempt(call: Call) -> Attempt:
         raise errors.InvalidRequest.of(
             "this sign-in was not begun in this browser, or too long ago", "Begin again at /auth/login.", "/state"
         )
-    return Attempt(state=parts[0], nonce=parts[1], verifier=parts[2])
+    return SignInAttempt(state=parts[0], nonce=parts[1], verifier=parts[2])
 
 
 def _redirect(url: str) -> Response:

@@ -22,7 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from kronos import errors
-from kronos.api.sessions import Attempt, Identity
+from kronos.api.sessions import Identity, SignInAttempt
 from kronos.config import Settings
 from kronos.model import JsonObject
 
@@ -73,7 +73,7 @@ class Provider:
             secret=secret,
         )
 
-    async def sign_in_url(self, attempt: Attempt) -> str:
+    async def sign_in_url(self, attempt: SignInAttempt) -> str:
         """Where a browser is sent. Raises ProviderUnavailable."""
         configuration = await self._configured()
         url: str = prepare_grant_uri(
@@ -89,7 +89,7 @@ class Provider:
         )
         return url
 
-    async def identity(self, code: str, attempt: Attempt, *, issuer: str | None) -> Identity:
+    async def identity(self, code: str, attempt: SignInAttempt, *, issuer: str | None) -> Identity:
         """Who it was that came back with this code; `issuer` as the answer names it (RFC 9207). Raises
         ProviderUnavailable, Forbidden."""
         if issuer is not None and issuer != self._issuer:
@@ -106,7 +106,7 @@ class Provider:
         keys = await self._asked("GET", configuration["jwks_uri"])
         return self._judged(tokens, keys, attempt)
 
-    def _judged(self, tokens: JsonObject, keys: JsonObject, attempt: Attempt) -> Identity:
+    def _judged(self, tokens: JsonObject, keys: JsonObject, attempt: SignInAttempt) -> Identity:
         """Whom the ID token is of. Raises Forbidden."""
         options = {
             "iss": {"essential": True, "value": self._issuer},

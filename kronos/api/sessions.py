@@ -34,7 +34,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class SignInAttempt:
     """What a browser that was sent to the provider has to come back with."""
 
     state: str

@@ -39,6 +39,8 @@ _FOR_ALL = {
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
     "POST /v1/workspaces/{w}/secrets",
+    "POST /v1/workspaces/{w}/keys",
+    "POST /v1/workspaces/{w}/role-mappings",
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
@@ -107,12 +109,15 @@ class Theirs:
             """,
             [failed],
         )
+        self.key_id = client.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
+        mapped = client.post(f"{base}/role-mappings", json={"group": "theirs", "role": "viewer"})
+        self.mapping_id = mapped.raise_for_status().json()["mapping_id"]
         begun = client.post(f"{base}/dead-letters/redrive", json={"error_type": "none"})
         self.operation_id = begun.raise_for_status().json()["operation_id"]
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
-        names["o"] = self.operation_id
+        names |= {"o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
         return path.format_map(names)
 
 
