@@ -176,6 +176,33 @@ class Settings(BaseSettings):
     decrypt. Mode 0600; `kronos migrate` makes it if it is not there. For the API and the workers; without it no secret
     can be stored."""
 
+    oidc_issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=2048)] | None = None
+    """The identity provider by which people sign in (OpenID Connect), as its tokens name it; its configuration is read
+    below it. Unset: nobody signs in, there are keys alone. http only on this machine."""
+
+    oidc_client_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """What the provider knows this instance as; needed with an issuer."""
+
+    oidc_client_secret_file: Path | None = None
+    """The client's secret, in a file; none for a public client, whose proof is PKCE alone."""
+
+    oidc_redirect_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+/auth/callback$", max_length=2048)] | None = (
+        None
+    )
+    """Where browsers reach …/auth/callback of this API, as it is registered with the provider; needed with an issuer.
+    Writes with a session must come from its origin."""
+
+    oidc_scopes: Annotated[str, Field(pattern=r"^openid( [\x21\x23-\x5b\x5d-\x7e]+)*$", max_length=500)] = (
+        "openid profile email"
+    )
+    """What is asked of the provider; some need `groups` here, so that the ID token has them."""
+
+    oidc_groups_claim: Annotated[str, Field(min_length=1, max_length=255)] = "groups"
+    """The claim of the ID token that lists a person's groups."""
+
+    oidc_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 8 * 3600
+    """How long a person stays signed in."""
+
     encryption_key_command: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and
     where a secret is under a key that is not known yet."""

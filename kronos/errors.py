@@ -27,6 +27,7 @@ KronosError                        500  internal_error          we did not fores
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
 │   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+│   ├── ProviderUnavailable             identity_provider_unavailable  nobody can sign in now
 │   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
 ├── AuditRefused                        only on the command line: who connects may not verify the audit
 ├── SqlGrantRefused                     only on the command line: a role cannot be let make jobs by SQL
@@ -144,6 +145,12 @@ class KeyNotFound(NotFound):
     """No such key in this workspace, or it works no longer."""
 
     code = "key_not_found"
+
+
+class MappingNotFound(NotFound):
+    """No such role mapping in this workspace."""
+
+    code = "mapping_not_found"
 
 
 class EndpointNotFound(NotFound):
@@ -349,6 +356,12 @@ class PgCronUnavailable(Unavailable):
     """pg_cron could not write or remove the entry; the job's row is as it was."""
 
     code = "pg_cron_unavailable"
+
+
+class ProviderUnavailable(Unavailable):
+    """The identity provider did not answer, or not as one: nobody can sign in now. Who is signed in stays so."""
+
+    code = "identity_provider_unavailable"
 
 
 class EncryptionKeyMissing(Unavailable):

@@ -44,11 +44,12 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
-                 kronos.organizations,
+                 kronos.organizations, kronos.role_mappings,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
+grant insert, delete on kronos.role_mappings to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
@@ -75,6 +76,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.known_keys(uuid[]), kronos.note_use(uuid[]), kronos.workspace_keys(),
                           kronos.make_key(text, bytea, text, boolean, text, timestamptz, text),
                           kronos.revoke_workspace_key(uuid),
+                          kronos.granted_roles(text[]), kronos.find_sign_in(bytea),
+                          kronos.open_sign_in(bytea, text, text, text[], interval), kronos.end_sign_in(bytea),
                           kronos.rotate_key(uuid, text, bytea, interval, timestamptz, text),
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),

@@ -17,7 +17,8 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'organizations', 'api_keys', 'endpoints', 'endpoint_versions',
+          from unnest(array['workspaces', 'organizations', 'role_mappings', 'sign_ins', 'api_keys',
+                            'endpoints', 'endpoint_versions',
                             'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
@@ -37,7 +38,7 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                             'operations', 'secrets',
+                             'operations', 'secrets', 'role_mappings',
                              'job_callbacks', 'callbacks', 'endpoint_health']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from kronos import config, errors, heartbeat
 from kronos.api import (
     audit,
+    auth,
     backfills,
     batch,
     configs,
@@ -36,6 +37,7 @@ from kronos.api import (
     problems,
     quotas,
     retention,
+    role_mappings,
     schedules,
     schemas,
     secrets,
@@ -50,6 +52,7 @@ from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
+from kronos.api.sessions import Sessions
 from kronos.api.urls import Urls
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
@@ -57,6 +60,9 @@ from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
 from kronos.pool import Pool
 from kronos.replica import Replica
+
+if TYPE_CHECKING:
+    from kronos.api.provider import Provider
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
@@ -80,6 +86,8 @@ _RESOURCES = (
     workspace_keys,
     organizations,
     quotas,
+    role_mappings,
+    auth,
     retention,
     audit,
     schedules,
@@ -129,9 +137,11 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
     """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
     encryption keys as they were read at the start.
 
-    Raises ValueError where settings.egress_allow names no networks.
+    Raises ValueError where settings.egress_allow names no networks, or what is said of an identity provider does not
+    suffice.
     """
     egress = EgressPolicy.parse(settings.egress_allow)
+    provider = _provider(settings)
     encryption_keys = CurrentKeys(KeySource.of(settings), keys)
 
     @asynccontextmanager
@@ -144,6 +154,7 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
             settings=settings,
             pool=pool,
             keys=api_keys,
+            sessions=Sessions(pool, provider) if provider is not None else None,
             egress=egress,
             encryption_keys=encryption_keys,
             replica=replica,
@@ -205,6 +216,15 @@ def _replica(settings: Settings, primary: Pool) -> Replica | None:
         size=settings.database_pool_size,
         max_lag_seconds=settings.read_max_lag_seconds,
     )
+
+
+def _provider(settings: Settings) -> "Provider | None":
+    """The identity provider, where one is configured. Raises ValueError."""
+    if settings.oidc_issuer is None:
+        return None
+    from kronos.api.provider import Provider  # with it aiohttp, 15 MB that others do not need
+
+    return Provider.of(settings)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

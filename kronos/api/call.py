@@ -16,6 +16,7 @@ from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
+from kronos.api.sessions import SESSION_COOKIE, Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import WorkspaceView
@@ -68,6 +69,8 @@ class Context:
     settings: Settings
     pool: Pool
     keys: Keys
+    sessions: Sessions | None
+    """None: nobody can sign in."""
     egress: EgressPolicy
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
@@ -88,6 +91,8 @@ class Call(Request):
 
     caller: Caller
     """Who calls; known once `authenticate` has been awaited."""
+    person: Person | None = None
+    """Who is signed in, where no key is held."""
     refusal: errors.KronosError | None = None
     """What is wrong with the body, once it was judged."""
     _judged: object = False
@@ -128,15 +133,26 @@ class Call(Request):
         """Whether the caller may do this, which needs a role. Raises Unauthorized, RateLimited, Forbidden; and
         WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
         read."""
-        self.caller = caller = await self.context.keys.authenticate(self.headers.get("authorization"), self.scope)
-        withheld.begin(caller)
         workspace = self.path_params.get("w")
+        self.caller = caller = await self._known_caller(workspace, writes=writes)
+        withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
             raise errors.WorkspaceNotFound.of(workspace.lower())
         if not caller.role.covers(needed):
             raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
+
+    async def _known_caller(self, workspace: str | None, *, writes: bool) -> Caller:
+        """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
+        WorkspaceNotFound."""
+        authorization, sessions = self.headers.get("authorization"), self.context.sessions
+        if authorization is None and sessions is not None and (secret := self.cookies.get(SESSION_COOKIE)):
+            self.person = await sessions.person(secret)
+            if writes:
+                sessions.require_own_origin(self.headers)
+            return self.person.calls(workspace)
+        return await self.context.keys.authenticate(authorization, self.scope)
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):

@@ -173,6 +173,9 @@ OrganizationRef = Annotated[
     Path(alias="org", description="An organization's slug, or its id."),
 ]
 KeyId = Annotated[UUID, BeforeValidator(_id_of("key")), Path(alias="key_id", description="A key's id.")]
+MappingId = Annotated[
+    UUID, BeforeValidator(_id_of("role mapping")), Path(alias="mapping_id", description="A role mapping's id.")
+]
 JobRef = Annotated[
     str,
     AfterValidator(judged_later(_job_ref)),
@@ -231,7 +234,7 @@ def _origin(call: Call) -> ChangeOrigin | None:
     actor = call.caller.actor
     return ChangeOrigin(
         actor=actor,
-        key=actor,
+        key=actor if call.person is None else None,
         address=call.client.host if call.client is not None else None,
         request_id=call.scope["kronos.request_id"],
     )

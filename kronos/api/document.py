@@ -88,6 +88,7 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "SchedulePreview": {"cron": "0 9 * * 1", "timezone": "Asia/Kolkata", "count": 3},
     "KeyCreate": {"role": "operator", "name": "ci"},
     "KeyRotate": {"overlap_seconds": 3600},
+    "MappingCreate": {"group": "scheduler-operators", "role": "operator"},
     "OrganizationCreate": {"slug": "umbrella", "name": "Umbrella"},
     "OrganizationPatch": {"name": "Umbrella Ltd"},
     "WorkspaceCreate": {"slug": "acme", "name": "Acme"},

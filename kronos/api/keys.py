@@ -12,7 +12,7 @@ import hmac
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -118,7 +118,7 @@ class Keys:
         KronosError."""
         asked_at = time.monotonic()
         in_use = {digest: each for digest, each in self._trusted.items() if asked_at - each.used_at < _KEPT_SECONDS}
-        known = await keys.known(InstanceView(self._pool), [each.caller.key_id for each in in_use.values()])
+        known = await keys.known(InstanceView(self._pool), _key_ids(in_use.values())) if in_use else {}
         for digest, trust in in_use.items():
             if (now := known.get(trust.caller.key_id)) is not None:
                 trust.caller = _caller(trust.caller.actor, now)
@@ -252,7 +252,7 @@ def _caller(public_id: str, key: keys.KeyNow) -> Caller:
     )
 
 
-def _key_ids(trusts: Sequence[_Trust]) -> list[UUID]:
+def _key_ids(trusts: Iterable[_Trust]) -> list[UUID]:
     return [each.caller.key_id for each in trusts]
 
 

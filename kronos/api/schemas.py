@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from kronos import errors
 from kronos.api.fields import (
     AnyTime,
     Body,
@@ -77,6 +78,29 @@ class KeyCreate(Body):
         description="From then on it does not work; null: until it is revoked.",
         examples=["2999-01-01T00:00:00Z"],
     )
+
+
+class MappingCreate(Body):
+    """A role for the people of a group."""
+
+    group: Annotated[Text, Field(max_length=255)] = Field(
+        description="As the identity provider's groups claim has it.", examples=["scheduler-operators"]
+    )
+    role: WorkspaceRole = Field(description="What they may.", examples=["operator"])
+    sees_payloads: bool | None = Field(
+        default=None, description="Whether viewers see payloads; by default they do not. Others do.", examples=[True]
+    )
+
+
+def sees_payloads(body: KeyCreate | MappingCreate) -> bool:
+    """As it was asked for; by default a viewer does not. Raises Unprocessable."""
+    if body.sees_payloads is None:
+        return body.role != "viewer"
+    if body.role != "viewer" and not body.sees_payloads:
+        detail = f"an {body.role} sees payloads"
+        fault = errors.Fault(pointer="/sees_payloads", detail=detail, hint="Leave it out, or make the role viewer.")
+        raise errors.Unprocessable.of(fault)
+    return body.sees_payloads
 
 
 class KeyRotate(Body):

@@ -13,7 +13,7 @@ from kronos.api.dependencies import KeyId, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
 from kronos.api.query_schemas import PageQuery
-from kronos.api.schemas import KeyCreate, KeyRotate
+from kronos.api.schemas import KeyCreate, KeyRotate, sees_payloads
 from kronos.model import Role, WorkspaceKey
 from kronos.workspace_keys import KeyTerms, NewKey
 
@@ -30,7 +30,7 @@ _ABSENT = (errors.WorkspaceNotFound, errors.KeyNotFound)
 )
 async def create_key(call: Call, view: View, body: KeyCreate) -> Response:
     """Make a key of the workspace. `key` is shown now and never again."""
-    terms = KeyTerms(role=body.role, name=body.name, sees_payloads=_sees_payloads(body), expires_at=body.expires_at)
+    terms = KeyTerms(role=body.role, name=body.name, sees_payloads=sees_payloads(body), expires_at=body.expires_at)
     return _shown_once(await workspace_keys.create(view, terms, created_by=call.caller.actor))
 
 
@@ -68,17 +68,6 @@ async def rotate_key(
         created_by=call.caller.actor,
     )
     return _shown_once(made)
-
-
-def _sees_payloads(body: KeyCreate) -> bool:
-    """As it was asked for; by default a viewer does not. Raises Unprocessable."""
-    if body.sees_payloads is None:
-        return body.role != "viewer"
-    if body.role != "viewer" and not body.sees_payloads:
-        detail = f"an {body.role} sees payloads"
-        hint = "Leave it out, or make the role viewer."
-        raise errors.Unprocessable.of(errors.Fault(pointer="/sees_payloads", detail=detail, hint=hint))
-    return body.sees_payloads
 
 
 def _shown_once(made: NewKey) -> Response:

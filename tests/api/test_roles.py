@@ -42,6 +42,7 @@ LEAST = {
         f"GET {_W}/executions/{{e}}",
         f"GET {_W}/executions/{{e}}/attempts",
         f"GET {_W}/executions/{{e}}/logs",
+        "GET /v1/me",
         "POST /v1/schedules/preview",  # nothing is written
     },
     "operator": {
@@ -62,6 +63,7 @@ LEAST = {
         f"POST {_W}/executions/{{e}}/retry",
     },
     "admin": {
+        f"GET {_W}/role-mappings",
         f"GET {_W}/keys",
         f"POST {_W}/keys",
         f"DELETE {_W}/keys/{{key_id}}",
@@ -90,6 +92,8 @@ LEAST = {
         f"DELETE {_W}/secrets/{{name}}",
     },
     "instance_admin": {
+        f"POST {_W}/role-mappings",
+        f"DELETE {_W}/role-mappings/{{mapping_id}}",
         "POST /v1/organizations",
         "GET /v1/organizations",
         "GET /v1/organizations/{org}",
@@ -110,7 +114,7 @@ _ABSENT = str(uuid.UUID(int=7))
 def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> httpx.Response:
     """The answer to an operation that changes nothing: its thing is absent, its body empty, its version another."""
     method, path = operation.split(" ")
-    names = {name: ids.get(name, _ABSENT) for name in ("j", "e", "b", "o", "name", "key_id", "i", "org")}
+    names = {name: ids.get(name, _ABSENT) for name in ("j", "e", "b", "o", "name", "key_id", "mapping_id", "i", "org")}
     headers = {} if method == "GET" else {"If-Match": '"999"'}
     return client.request(method, path.format(w=workspace, **names), headers=headers)
 

@@ -39,6 +39,8 @@ _FOR_ALL = {
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
     "POST /v1/workspaces/{w}/secrets",
+    "POST /v1/workspaces/{w}/keys",
+    "POST /v1/workspaces/{w}/role-mappings",
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
@@ -111,13 +113,16 @@ class Theirs:
             """,
             [failed],
         )
+        self.key_id = client.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
+        mapped = client.post(f"{base}/role-mappings", json={"group": "theirs", "role": "viewer"})
+        self.mapping_id = mapped.raise_for_status().json()["mapping_id"]
         begun = client.post(f"{base}/dead-letters/redrive", json={"error_type": "none"})
         self.operation_id = begun.raise_for_status().json()["operation_id"]
         self.key_id = client.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
-        names |= {"o": self.operation_id, "key_id": self.key_id}
+        names |= {"o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
         return path.format_map(names)
 
 
@@ -229,6 +234,10 @@ _NEEDS_NONE = {
     "keys.list_known_keys": "so do keys that were found",
     "keys.update_last_use": "so do keys that were found",
     "keys.get_expiry": "an instant alone",
+    "people.list_granted_roles": "groups, of whatever workspaces",
+    "people.insert_sign_in": "a person's, of whatever workspaces",
+    "people.find_sign_in": "a person's, of whatever workspaces",
+    "people.delete_sign_in": "a person's, of whatever workspaces",
     **{
         f"organizations.{name}": "the instance administrator's"
         for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")

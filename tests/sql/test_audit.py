@@ -31,6 +31,8 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["pointers", "pointers_floor", "turns", "cancelled_jobs"], "follow from what is changed"),
     **dict.fromkeys(["job_tags", "job_callbacks", "workspace_gate", "job_faults"], "follow from what is changed"),
     **dict.fromkeys(["heartbeats", "zones", "made_objects", "retention_sweeps", "schema_version"], "Kronos's own"),
+    **dict.fromkeys(["deletions", "quota_shards"], "follow from what is changed"),
+    **dict.fromkeys(["request_rates", "sign_ins"], "of requests and sessions"),
     "idempotency_keys": "kept with what they made",
 }
 

@@ -20,6 +20,8 @@ _SCHEMA = (
     "quota_shards",
     "api_keys",
     "request_rates",
+    "role_mappings",
+    "sign_ins",
     "documents",
     "cancelled_jobs",
     "endpoints",
@@ -123,7 +125,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 43
+    assert len(tables) == 45
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

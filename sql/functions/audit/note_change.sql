@@ -53,6 +53,11 @@ create or replace trigger audited after insert or update or delete on kronos.api
 create or replace trigger audited after insert or update or delete on kronos.organizations for each row
     execute function kronos.note_change('organization', 'organization_id', 'slug',
                                         'organization_id,version,created_at');
+create or replace trigger audited after insert or update or delete on kronos.role_mappings for each row
+    execute function kronos.note_change('role_mapping', 'mapping_id', 'group_name',
+                                        'mapping_id,workspace_id,created_at');
+create or replace trigger audited after update of per_minute on kronos.request_limit for each row
+    execute function kronos.note_change('setting', 'request_limit', '', '');
 create or replace trigger audited after insert or update or delete on kronos.sql_grants for each row
     execute function kronos.note_change('sql_grant', 'role_name', 'role_name', 'workspace_id,granted_at');
 create or replace trigger audited after insert or delete on kronos.secrets for each row

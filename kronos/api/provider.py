@@ -1,0 +1,207 @@
+"""The identity provider, as OpenID Connect 1.0 has it: authorization code with PKCE, state and nonce.
+
+Three requests are made to it, and none while anybody else waits: its configuration (kept for ten minutes), the exchange
+of a code, its keys. Authlib judges the claims and writes the requests; joserfc verifies signatures.
+"""
+
+import asyncio
+import base64
+import logging
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import orjson
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from authlib.oidc.discovery import get_well_known_url
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from kronos import errors
+from kronos.api.identity import Identity, SignInAttempt
+from kronos.config import Settings
+from kronos.model import JsonObject
+
+_log = logging.getLogger("kronos.api")
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_MAX_BYTES = 1024 * 1024
+_KEPT_SECONDS = 600.0
+_FAILED_SECONDS = 2.0
+# Signatures by keys of the provider's alone: with HS256 the client's secret would make tokens, with none anybody.
+_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_MOST_GROUPS = 500
+_MOST_CHARACTERS = 255
+
+
+class Provider:
+    """An identity provider, and this instance as its client."""
+
+    def __init__(self, settings: Settings, *, issuer: str, client_id: str, redirect_url: str, secret: str) -> None:
+        self.redirect_url = redirect_url
+        parts = urlsplit(redirect_url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        """What the browsers of its people name as the origin of their writes."""
+        self._settings = settings
+        self._issuer = issuer
+        self._client_id = client_id
+        self._secret = secret
+        self._configuration: tuple[float, JsonObject | errors.ProviderUnavailable] | None = None
+        self._reading = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Provider":
+        """The provider that the settings name. Raises ValueError where they do not suffice."""
+        if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.oidc_redirect_url is None:
+            raise ValueError("KRONOS_OIDC_ISSUER needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL too")
+        for name, url in (("ISSUER", settings.oidc_issuer), ("REDIRECT_URL", settings.oidc_redirect_url)):
+            if not _is_safe(url):
+                raise ValueError(f"KRONOS_OIDC_{name} has to be https: over http anybody on the way reads it")
+        file = settings.oidc_client_secret_file
+        try:
+            secret = "" if file is None else file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"KRONOS_OIDC_CLIENT_SECRET_FILE: {file} cannot be read") from error
+        return cls(
+            settings,
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            redirect_url=settings.oidc_redirect_url,
+            secret=secret,
+        )
+
+    async def sign_in_url(self, attempt: SignInAttempt) -> str:
+        """Where a browser is sent. Raises ProviderUnavailable."""
+        configuration = await self._configured()
+        url: str = prepare_grant_uri(
+            configuration["authorization_endpoint"],
+            client_id=self._client_id,
+            response_type="code",
+            redirect_uri=self.redirect_url,
+            scope=self._settings.oidc_scopes,
+            state=attempt.state,
+            nonce=attempt.nonce,
+            code_challenge=create_s256_code_challenge(attempt.verifier),  # type: ignore[no-untyped-call]  # as its stubs have it
+            code_challenge_method="S256",
+        )
+        return url
+
+    async def identity(self, code: str, attempt: SignInAttempt, *, issuer: str | None) -> Identity:
+        """Who it was that came back with this code; `issuer` as the answer names it (RFC 9207). Raises
+        ProviderUnavailable, Forbidden."""
+        if issuer is not None and issuer != self._issuer:
+            raise errors.Forbidden("the answer is another identity provider's")
+        configuration = await self._configured()
+        body: str = prepare_token_request(
+            "authorization_code",
+            redirect_uri=self.redirect_url,
+            code=code,
+            code_verifier=attempt.verifier,
+            client_id=self._client_id,
+        )
+        tokens = await self._asked("POST", configuration["token_endpoint"], body)
+        keys = await self._asked("GET", configuration["jwks_uri"])
+        return self._judged(tokens, keys, attempt)
+
+    def _judged(self, tokens: JsonObject, keys: JsonObject, attempt: SignInAttempt) -> Identity:
+        """Whom the ID token is of. Raises Forbidden."""
+        options = {
+            "iss": {"essential": True, "value": self._issuer},
+            "aud": {"essential": True, "value": self._client_id},
+        }
+        try:
+            token = jwt.decode(tokens["id_token"], KeySet.import_key_set(keys), algorithms=_ALGORITHMS)  # type: ignore[arg-type]  # a JSON object
+            params = {
+                "nonce": attempt.nonce,
+                "client_id": self._client_id,
+                "access_token": tokens.get("access_token"),
+            }
+            claims = CodeIDToken(token.claims, token.header, options, params)
+            claims.validate(leeway=60)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            _log.warning("an ID token of %s is refused: %s", self._issuer, type(error).__name__)
+            raise errors.Forbidden("what the identity provider says of you does not hold") from None
+        except Exception as error:
+            if not type(error).__module__.startswith("authlib."):
+                raise
+            _log.warning("an ID token of %s is refused: %s", self._issuer, error)
+            raise errors.Forbidden("what the identity provider says of you does not hold") from None
+        return Identity(
+            subject=str(claims["sub"])[:_MOST_CHARACTERS],
+            email=_text(claims.get("email")),
+            groups=self._groups(claims.get(self._settings.oidc_groups_claim)),
+        )
+
+    def _groups(self, claim: object) -> list[str]:
+        named = [claim] if isinstance(claim, str) else claim
+        if not isinstance(named, list):
+            return []
+        groups = [each for each in named if isinstance(each, str) and 0 < len(each) <= _MOST_CHARACTERS]
+        return groups[:_MOST_GROUPS]
+
+    async def _configured(self) -> JsonObject:
+        """The provider's configuration. Raises ProviderUnavailable."""
+        async with self._reading:  # one asks for all who wait
+            now = time.monotonic()
+            if self._configuration is None or now >= self._configuration[0]:
+                try:
+                    found = await self._read_configuration()
+                    self._configuration = now + _KEPT_SECONDS, found
+                except errors.ProviderUnavailable as error:
+                    self._configuration = now + _FAILED_SECONDS, error.with_traceback(None)
+            known = self._configuration[1]
+        if isinstance(known, errors.ProviderUnavailable):
+            raise errors.ProviderUnavailable(known.detail)
+        return known
+
+    async def _read_configuration(self) -> JsonObject:
+        found = await self._asked("GET", get_well_known_url(self._issuer, external=True))
+        endpoints = [found.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+        if found.get("issuer") != self._issuer or not all(
+            isinstance(each, str) and _is_safe(each) for each in endpoints
+        ):
+            raise self._unavailable("its configuration is not that of this issuer")
+        return found
+
+    async def _asked(self, method: str, url: str, body: str | None = None) -> JsonObject:
+        """The provider's answer. Raises ProviderUnavailable; Forbidden where it refuses the code."""
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            if self._secret:  # RFC 6749 2.3.1
+                pair = f"{quote(self._client_id, safe='')}:{quote(self._secret, safe='')}"
+                headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                raw = await answer.content.read(_MAX_BYTES)
+                status = answer.status
+            document: Any = orjson.loads(raw)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unavailable(f"it cannot be reached ({type(error).__name__})") from None
+        except orjson.JSONDecodeError:
+            raise self._unavailable("its answer is not JSON") from None
+        if method == "POST" and status in (400, 401, 403):
+            _log.warning("%s refuses a code: %s", self._issuer, status)
+            raise errors.Forbidden("the identity provider does not take this sign-in: begin again at /auth/login")
+        if status != 200 or not isinstance(document, dict):
+            raise self._unavailable(f"it answered {status}")
+        return document
+
+    def _unavailable(self, why: str) -> errors.ProviderUnavailable:
+        _log.warning("the identity provider %s: %s", self._issuer, why)
+        return errors.ProviderUnavailable(f"nobody can sign in now: the identity provider does not do its part, {why}")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+
+
+def _text(value: object) -> str | None:
+    return value[:_MOST_CHARACTERS] if isinstance(value, str) and value else None

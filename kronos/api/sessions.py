@@ -1,0 +1,111 @@
+"""Who calls with a session: people who have signed in, by the cookie of their browser."""
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from starlette.datastructures import Headers
+
+from kronos import errors, people
+from kronos.api.fields import WORKSPACE_FORM
+from kronos.api.keys import TRUSTED_SECONDS, Caller
+from kronos.database import InstanceView
+from kronos.model import Role
+from kronos.pool import Pool
+
+if TYPE_CHECKING:  # it loads aiohttp, 15 MB that a process without a provider does not need
+    from kronos.api.provider import Provider
+
+# With this prefix a browser takes them over https alone, from this host, for all of it (RFC 6265bis 4.1.3.2).
+SESSION_COOKIE: Final = "__Host-kronos-session"
+ATTEMPT_COOKIE: Final = "__Host-kronos-sign-in"
+_MAX_KNOWN = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who is signed in, with what it may in which workspaces: of several roles in one the most."""
+
+    sign_in_id: UUID
+    subject: str
+    email: str | None
+    callers: tuple[Caller, ...]
+
+    def calls(self, workspace: str | None) -> Caller:
+        """The caller that it is for a workspace, by slug or id; None: for what is of no workspace. Raises Forbidden,
+        WorkspaceNotFound."""
+        if workspace is None or not WORKSPACE_FORM.fullmatch(workspace):
+            if not self.callers:
+                raise errors.Forbidden("none of your groups has a role here")
+            return max(self.callers, key=lambda each: list(Role).index(each.role))
+        for each in self.callers:
+            if not each.is_confined_from(workspace):
+                return each
+        raise errors.WorkspaceNotFound.of(workspace.lower())
+
+
+class Sessions:
+    """Checks sessions, and trusts those that were right for a moment, as Keys."""
+
+    def __init__(self, pool: Pool, provider: "Provider") -> None:
+        self.provider = provider
+        self._pool = pool
+        self._known: dict[bytes, tuple[float, Person]] = {}
+
+    async def person(self, secret: str) -> Person:
+        """Who is signed in with this cookie. Raises Unauthorized, DatabaseUnavailable."""
+        digest = digest_of(secret)
+        until, person = self._known.get(digest, (0.0, None))
+        asked_at = time.monotonic()
+        if person is not None and asked_at < until:
+            return person
+        found = await people.find(InstanceView(self._pool), digest)
+        if found is None:
+            self._known.pop(digest, None)
+            raise errors.Unauthorized("you are signed out: go to /auth/login")
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        person = _person(found)
+        self._known[digest] = asked_at + min(TRUSTED_SECONDS, found.valid_seconds), person
+        return person
+
+    def forget(self, secret: str) -> None:
+        """Ask anew about this one."""
+        self._known.pop(digest_of(secret), None)
+
+    def require_own_origin(self, headers: Headers) -> None:
+        """That a write with a cookie comes from a page of ours: a browser says where from, and no page can change it.
+        Raises Forbidden."""
+        if not hmac.compare_digest(headers.get("origin", "").encode(), self.provider.origin.encode()):
+            raise errors.Forbidden(
+                f"a write with a session has to come from {self.provider.origin}, as the header Origin says; scripts "
+                "use a key"
+            )
+
+
+def digest_of(secret: str) -> bytes:
+    """What a session is found by."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def _person(found: people.SignIn) -> Person:
+    most: dict[str, Caller] = {}
+    for each in found.grants:
+        role = Role(each["role"])
+        known = most.get(each["workspace_id"])
+        sees = bool(each["sees_payloads"]) or (known is not None and known.sees_payloads)
+        if known is not None and known.role.covers(role):
+            role = known.role
+        most[each["workspace_id"]] = Caller(
+            actor=f"oidc:{found.email or found.subject}",
+            key_id=found.sign_in_id,
+            role=role,
+            sees_payloads=sees,
+            workspace_id=UUID(each["workspace_id"]),
+            workspace=each["workspace"],
+        )
+    callers = tuple(sorted(most.values(), key=lambda each: each.workspace or ""))
+    return Person(sign_in_id=found.sign_in_id, subject=found.subject, email=found.email, callers=callers)

@@ -1,0 +1,116 @@
+"""People: which roles the groups of an identity provider have in workspaces, and who is signed in."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kronos import errors
+from kronos.database import InstanceView, WorkspaceView
+from kronos.model import Json, WorkspaceRole
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleMapping:
+    """What people of a group of the identity provider's may in the workspace; of several groups the most."""
+
+    mapping_id: UUID
+    group: str
+    role: WorkspaceRole
+    sees_payloads: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedMapping:
+    """The id of a mapping that there was."""
+
+    mapping_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedRole:
+    """What somebody may in a workspace."""
+
+    workspace_id: UUID
+    workspace: str
+    role: WorkspaceRole
+    sees_payloads: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSignIn:
+    """The id of a session that was opened."""
+
+    sign_in_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSignIn:
+    """Whether there was a session."""
+
+    was_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A session, with the roles of its person's groups as they are now."""
+
+    sign_in_id: UUID
+    subject: str
+    email: str | None
+    valid_seconds: float
+    grants: Json
+
+
+_INSERT = statement("people.insert_mapping", RoleMapping)
+_LIST = statement("people.list_mappings", RoleMapping)
+_DELETE = statement("people.delete_mapping", DeletedMapping)
+_GRANTED = statement("people.list_granted_roles", GrantedRole)
+_OPEN = statement("people.insert_sign_in", OpenedSignIn)
+_FIND = statement("people.find_sign_in", SignIn)
+_END = statement("people.delete_sign_in", EndedSignIn)
+
+
+async def map_group(view: WorkspaceView, group: str, role: WorkspaceRole, *, sees_payloads: bool) -> RoleMapping:
+    """Give a group a role in the workspace. Raises WorkspaceNotFound, Conflict where it has one."""
+    params = {"group_name": group, "role": role, "sees_payloads": sees_payloads}
+    if (made := await view.one_or_none(_INSERT, params)) is None:
+        raise errors.Conflict(f"the group {group!r} has a role in this workspace: delete that mapping first")
+    return made
+
+
+async def list_mappings(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[RoleMapping]:
+    """Up to `limit` mappings of the workspace, newest first, after the position `before`."""
+    created_at, mapping_id = before or (None, None)
+    return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": mapping_id})
+
+
+async def unmap(view: WorkspaceView, mapping_id: UUID) -> None:
+    """Take a group's role. Raises WorkspaceNotFound, MappingNotFound."""
+    if await view.one_or_none(_DELETE, {"mapping_id": mapping_id}) is None:
+        raise errors.MappingNotFound(f"no role mapping {mapping_id}")
+
+
+async def granted_roles(view: InstanceView, groups: list[str]) -> list[GrantedRole]:
+    """What people of these groups may. Raises KronosError."""
+    return await view.rows(_GRANTED, {"groups": groups})
+
+
+async def sign_in(
+    view: InstanceView, digest: bytes, *, subject: str, email: str | None, groups: list[str], lasts: timedelta
+) -> UUID:
+    """Open a session, which its secret's digest finds. Raises KronosError."""
+    params = {"digest": digest, "subject": subject, "email": email, "groups": groups, "lasts": lasts}
+    (opened,) = await view.rows(_OPEN, params)
+    return opened.sign_in_id
+
+
+async def find(view: InstanceView, digest: bytes) -> SignIn | None:
+    """The session; None where it was ended, or has expired. Raises KronosError."""
+    return await view.one_or_none(_FIND, {"digest": digest})
+
+
+async def sign_out(view: InstanceView, digest: bytes) -> None:
+    """End a session. Safe to repeat. Raises KronosError."""
+    await view.rows(_END, {"digest": digest})

@@ -1,0 +1,39 @@
+-- name: insert_mapping
+-- No row: the group has a role in the workspace.
+insert into kronos.role_mappings (workspace_id, group_name, role, sees_payloads, created_at)
+values (kronos.current_workspace_id(), %(group_name)s, %(role)s, %(sees_payloads)s, kronos.now())
+    on conflict (workspace_id, group_name) do nothing
+returning mapping_id, group_name as "group", role, sees_payloads, created_at;
+
+-- name: list_mappings
+select mapping_id, group_name as "group", role, sees_payloads, created_at
+  from kronos.role_mappings
+ where workspace_id = kronos.current_workspace_id()
+   and (created_at, mapping_id)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+               else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+               else %(before_id)s::uuid end)
+ order by created_at desc, mapping_id desc
+ limit %(limit)s;
+
+-- name: delete_mapping
+-- No row: there is none.
+delete from kronos.role_mappings
+ where workspace_id = kronos.current_workspace_id() and mapping_id = %(mapping_id)s
+returning mapping_id;
+
+-- name: list_granted_roles
+select workspace_id, workspace, role, sees_payloads from kronos.granted_roles(%(groups)s::text[]);
+
+-- name: insert_sign_in
+-- One row.
+select kronos.open_sign_in(%(digest)s, %(subject)s, %(email)s, %(groups)s::text[], %(lasts)s) as sign_in_id;
+
+-- name: find_sign_in
+-- No row: nobody is signed in with it.
+select sign_in_id, subject, email, valid_seconds, grants from kronos.find_sign_in(%(digest)s);
+
+-- name: delete_sign_in
+-- One row.
+select kronos.end_sign_in(%(digest)s) as was_open;

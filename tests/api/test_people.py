@@ -1,0 +1,376 @@
+"""People sign in by OpenID Connect, with a real provider: oidc-provider-mock, on Authlib's authorization server.
+
+It verifies clients, redirects, codes and nonces as any. What it lacks of RFC 7636 is added in front of it: a code is
+given for a verifier, and only to it.
+"""
+
+import base64
+import hashlib
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import httpx
+import psycopg
+import pytest
+from werkzeug.serving import BaseWSGIServer, make_server
+
+import conftest
+from conftest import Api, await_condition, make_workspace, running_api
+from factory import add_key
+from kronos import config
+from kronos.api import sessions
+from kronos.api.app import create
+from kronos.api.keys import TRUSTED_SECONDS
+from sql_factory import value
+
+with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
+    warnings.simplefilter("ignore")
+    import oidc_provider_mock  # type: ignore[import-untyped]  # it has none
+
+_SECRET = "correct-horse-battery-staple"
+_REDIRECT = "https://kronos.example/auth/callback"
+_ORIGIN = "https://kronos.example"
+
+
+@dataclass
+class Pkce:
+    """A WSGI application in front of the provider's: of each code the challenge, and at its exchange the proof."""
+
+    provider: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+    refused: list[str] = field(default_factory=list)
+    challenges: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        asked = dict(parse_qsl(environ["QUERY_STRING"]))
+        if environ["PATH_INFO"] == "/oauth2/token":
+            length = int(environ["CONTENT_LENGTH"])
+            body = environ["wsgi.input"].read(length)
+            environ["wsgi.input"] = __import__("io").BytesIO(body)
+            given = dict(parse_qsl(body.decode()))
+            proof = base64.urlsafe_b64encode(hashlib.sha256(given["code_verifier"].encode()).digest()).rstrip(b"=")
+            if self.challenges.pop(given["code"], None) != proof.decode():
+                self.refused.append(given["code"])
+                start("400 Bad Request", [("Content-Type", "application/json")])
+                return [b'{"error": "invalid_grant"}']
+
+        def noting(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            location = dict(headers).get("Location", "")
+            if code := parse_qs(urlsplit(location).query).get("code"):
+                assert asked["code_challenge_method"] == "S256"
+                self.challenges[code[0]] = asked["code_challenge"]
+            return start(status, headers, *more)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(self.provider(environ, noting))
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    """The issuer's URL of a running provider."""
+    people = [
+        oidc_provider_mock.User(sub="ada", claims={"email": "ada@example.com", "groups": ["ops", "readers"]}),
+        oidc_provider_mock.User(sub="bob", claims={"email": "bob@example.com", "groups": ["readers"]}),
+        oidc_provider_mock.User(sub="eve", claims={"email": "eve@example.com", "groups": ["nobody"]}),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        front = Pkce(oidc_provider_mock.app(require_nonce=True, user_claims=people).wsgi_app)
+    server: BaseWSGIServer = make_server("localhost", 0, front, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join(60)
+    server.server_close()
+
+
+@contextmanager
+def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
+    """An API whose people sign in there."""
+    secret = directory / "client.secret"
+    secret.write_text(_SECRET + "\n")
+    directory.joinpath("api").mkdir(exist_ok=True)
+    with running_api(
+        url,
+        directory / "api",
+        oidc_issuer=issuer,
+        oidc_client_id="kronos",
+        oidc_client_secret_file=secret,
+        oidc_redirect_url=_REDIRECT,
+    ) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def served(provider: str, server: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with (
+        conftest.cloned(server, template) as url,
+        signing_in(provider, url, tmp_path_factory.mktemp("people")) as api,
+    ):
+        yield api
+
+
+@dataclass
+class Browser:
+    """A browser, as far as we rely on one: it keeps cookies and sends them back, and says where a write comes from."""
+
+    api: httpx.Client
+    cookies: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, set[str]] = field(default_factory=dict)
+
+    def request(self, method: str, path: str, *, origin: str | None = _ORIGIN, **more: Any) -> httpx.Response:
+        headers = {"Authorization": None, "Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
+        if method not in ("GET", "HEAD") and origin is not None:
+            headers["Origin"] = origin
+        request = self.api.build_request(method, path, **more)
+        del request.headers["authorization"]
+        request.headers.update({name: each for name, each in headers.items() if each is not None})
+        answer = self.api.send(request)
+        for line in answer.headers.get_list("set-cookie"):
+            pair, *attributes = line.split("; ")
+            name, _, given = pair.partition("=")
+            self.attributes[name] = set(attributes)
+            self.cookies[name] = given
+            if "Max-Age=0" in attributes:
+                del self.cookies[name]
+        return answer
+
+    def go(self) -> dict[str, str]:
+        """Off to the provider; what is asked there."""
+        sent = self.request("GET", "/auth/login")
+        assert sent.status_code == 303, sent.text
+        self.url = sent.headers["location"]
+        return dict(parse_qsl(urlsplit(self.url).query))
+
+    def come_back(self, who: str, **changed: str) -> httpx.Response:
+        """Say who one is, and come back with the provider's answer."""
+        told = httpx.post(self.url, data={"sub": who})
+        assert told.status_code == 302, told.text
+        back = urlsplit(told.headers["location"])
+        assert f"{back.scheme}://{back.netloc}{back.path}" == _REDIRECT
+        return self.request("GET", "/auth/callback?" + urlencode(dict(parse_qsl(back.query)) | changed))
+
+    def sign_in(self, who: str) -> httpx.Response:
+        self.go()
+        return self.come_back(who)
+
+
+@pytest.fixture
+def scene(served: Api) -> tuple[str, str]:
+    """Two workspaces: in the first `ops` are operators and `readers` viewers, in the second nobody is anything."""
+    first, second = make_workspace(served.client), make_workspace(served.client)
+    map_group(served.client, first, "ops", "operator")
+    map_group(served.client, first, "readers", "viewer")
+    return first, second
+
+
+def map_group(client: httpx.Client, workspace: str, group: str, role: str) -> str:
+    made = client.post(f"/v1/workspaces/{workspace}/role-mappings", json={"group": group, "role": role})
+    assert made.status_code == 201, made.text
+    return str(made.json()["mapping_id"])
+
+
+def test_a_person_signs_in_and_has_the_most_of_its_groups_roles(served: Api, scene: tuple[str, str]) -> None:
+    browser, (first, second) = Browser(served.client), scene
+    asked = browser.go()
+    assert asked["response_type"] == "code"
+    assert len(asked["state"]) >= 43
+    assert len(asked["nonce"]) >= 43
+    assert (asked["code_challenge_method"], len(asked["code_challenge"])) == ("S256", 43)
+    assert _SECRET not in browser.url
+    assert browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[2] not in browser.url  # the verifier
+    back = browser.come_back("ada")
+    assert (back.status_code, back.headers["location"]) == (303, "/")
+    assert set(browser.cookies) == {sessions.SESSION_COOKIE}
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= browser.attributes[sessions.SESSION_COOKIE]
+
+    me = browser.request("GET", "/v1/me").json()
+    assert (me["kind"], me["actor"], me["email"]) == ("session", "oidc:ada@example.com", "ada@example.com")
+    assert {"workspace": first, "role": "operator", "sees_payloads": True} in me["grants"]
+    assert second not in {each["workspace"] for each in me["grants"]}
+    path = f"/v1/workspaces/{first}/jobs"
+    assert browser.request("POST", path, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).status_code == 201
+    keys = browser.request("GET", f"/v1/workspaces/{first}/keys")
+    assert (keys.status_code, keys.json()["code"]) == (403, "forbidden")
+    theirs = browser.request("GET", f"/v1/workspaces/{second}/jobs")
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "workspace_not_found")
+    assert browser.request("GET", "/v1/workspaces").status_code == 403
+
+
+def test_a_write_with_a_session_comes_from_our_own_pages(served: Api, scene: tuple[str, str]) -> None:
+    browser, path = Browser(served.client), f"/v1/workspaces/{scene[0]}/jobs"
+    browser.sign_in("ada")
+    job = {"endpoint": "sink", "trigger": "IMMEDIATE"}
+    for origin in (
+        None,
+        "https://evil.example",
+        "null",
+        "https://kronos.example.evil.example",
+        "http://kronos.example",
+    ):
+        for target, body in ((path, job), ("/auth/logout", None)):
+            refused = browser.request("POST", target, origin=origin, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), (origin, target)
+    assert browser.request("GET", path).json()["data"] == []
+    assert browser.request("POST", path, json=job).status_code == 201
+
+
+def test_a_sign_out_ends_the_session_and_a_removed_mapping_its_role_in_two_seconds(
+    served: Api, scene: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert TRUSTED_SECONDS < 2
+    now = [1000.0]
+    monkeypatch.setattr("kronos.api.sessions.time.monotonic", lambda: now[0])
+    browser, path = Browser(served.client), f"/v1/workspaces/{scene[0]}/jobs"
+    browser.sign_in("bob")
+    assert browser.request("GET", path).status_code == 200
+    (mapping,) = [
+        each["mapping_id"]
+        for each in served.client.get(f"/v1/workspaces/{scene[0]}/role-mappings").json()["data"]
+        if each["group"] == "readers"
+    ]
+    removed = served.client.delete(f"/v1/workspaces/{scene[0]}/role-mappings/{mapping}")
+    assert removed.status_code == 204
+    now[0] += TRUSTED_SECONDS
+    assert browser.request("GET", path).status_code == 404
+    again = served.client.delete(f"/v1/workspaces/{scene[0]}/role-mappings/{mapping}")
+    assert (again.status_code, again.json()["code"]) == (404, "mapping_not_found")
+
+    kept = dict(browser.cookies)
+    assert browser.request("POST", "/auth/logout").status_code == 204
+    assert browser.cookies == {}
+    browser.cookies = kept  # as somebody who had copied it
+    assert browser.request("GET", "/v1/me").status_code == 401
+
+
+@pytest.mark.parametrize("case", ["another state", "no cookie", "another's cookie", "used twice", "declined", "issuer"])
+def test_an_answer_that_is_not_this_browsers_is_refused(served: Api, scene: tuple[str, str], case: str) -> None:
+    browser, other = Browser(served.client), Browser(served.client)
+    browser.go()
+    other.go()
+    if case == "another state":
+        answer, status = browser.come_back("ada", state="x" * 43), 400
+    elif case == "no cookie":
+        browser.cookies.clear()
+        answer, status = browser.come_back("ada"), 400
+    elif case == "another's cookie":
+        # a thief has a code and a state that fits its own cookie, and not the verifier
+        state = other.cookies[sessions.ATTEMPT_COOKIE].split(".")[0]
+        browser.cookies = dict(other.cookies)
+        answer, status = browser.come_back("ada", state=state), 403
+    elif case == "used twice":
+        kept = dict(browser.cookies)
+        told = httpx.post(browser.url, data={"sub": "ada"}).headers["location"]
+        query = urlsplit(told).query
+        assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
+        browser.cookies = kept
+        answer, status = browser.request("GET", f"/auth/callback?{query}"), 403
+    elif case == "issuer":
+        answer, status = browser.come_back("ada", iss="https://evil.example"), 403
+    else:
+        state = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[0]
+        answer = browser.request("GET", f"/auth/callback?error=access_denied&state={state}")
+        status = 403
+    assert answer.status_code == status, answer.text
+    assert sessions.SESSION_COOKIE not in browser.cookies
+
+
+def test_whose_groups_have_no_role_is_not_let_in(served: Api, scene: tuple[str, str]) -> None:
+    browser = Browser(served.client)
+    refused = browser.sign_in("eve")
+    assert (refused.status_code, "none of your groups" in refused.json()["detail"]) == (403, True)
+    assert sessions.SESSION_COOKIE not in browser.cookies
+
+
+def test_a_session_is_a_row_that_holds_no_secret_and_ends(served: Api, scene: tuple[str, str]) -> None:
+    browser = Browser(served.client)
+    browser.sign_in("ada")
+    secret = browser.cookies[sessions.SESSION_COOKIE]
+    with psycopg.connect(served.database_url, autocommit=True) as superuser:
+        digest = hashlib.sha256(secret.encode()).digest()
+        row = value(superuser, "select row::text from kronos.sign_ins as row where secret_sha256 = %s", [digest])
+        assert secret not in row
+        superuser.execute("update kronos.sign_ins set expires_at = now() where secret_sha256 = %s", [digest])
+        assert browser.request("GET", "/v1/me").status_code == 401
+        Browser(served.client).sign_in("ada")
+        assert value(superuser, "select count(*) from kronos.sign_ins where expires_at < now()") == 0
+
+
+def test_a_key_goes_before_a_session_and_says_who_it_is(served: Api, scene: tuple[str, str]) -> None:
+    with psycopg.connect(served.database_url, autocommit=True) as superuser:
+        key = add_key(superuser, scene[0], "viewer", sees_payloads=False)
+    me = served.client.get("/v1/me", headers={"Authorization": f"Bearer {key}"}).json()
+    assert me == {
+        "kind": "key",
+        "actor": key.split("_")[2],
+        "email": None,
+        "grants": [{"workspace": scene[0], "role": "viewer", "sees_payloads": False}],
+    }
+    browser = Browser(served.client)
+    browser.sign_in("ada")
+    cookie = "; ".join(f"{name}={each}" for name, each in browser.cookies.items())
+    with_both = served.client.get("/v1/me", headers={"Authorization": f"Bearer {key}", "Cookie": cookie})
+    assert with_both.json()["kind"] == "key"
+
+
+def test_a_provider_that_is_down_is_said_and_hinders_nobody_else(database_url: str, tmp_path: Path) -> None:
+    with signing_in("http://127.0.0.1:9", database_url, tmp_path) as api:
+        answer = api.client.get("/auth/login")
+        assert (answer.status_code, answer.json()["code"]) == (503, "identity_provider_unavailable")
+        assert "it cannot be reached" in answer.json()["detail"]
+        assert answer.headers["retry-after"]
+        assert api.client.get("/v1/workspaces").status_code == 200
+        assert api.client.get("/healthz").status_code == 200
+
+
+def test_nobody_signs_in_where_no_provider_is_configured(api: httpx.Client) -> None:
+    for method, path in (("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/logout")):
+        answer = api.request(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "KRONOS_OIDC_ISSUER is not set" in answer.json()["detail"]
+    stranger = api.get("/v1/me", headers={"Authorization": "", "Cookie": f"{sessions.SESSION_COOKIE}=x"})
+    assert stranger.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"oidc_issuer": "https://id.example"}, "needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL"),
+        (
+            {"oidc_issuer": "http://id.example", "oidc_client_id": "k", "oidc_redirect_url": _REDIRECT},
+            "KRONOS_OIDC_ISSUER has to be https",
+        ),
+        (
+            {
+                "oidc_issuer": "https://id.example",
+                "oidc_client_id": "k",
+                "oidc_redirect_url": _REDIRECT,
+                "oidc_client_secret_file": Path("/nowhere/secret"),
+            },
+            "KRONOS_OIDC_CLIENT_SECRET_FILE: /nowhere/secret cannot be read",
+        ),
+    ],
+)
+def test_a_provider_that_cannot_be_meant_ends_the_start(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        create(config.load(database_url="postgresql://", **given))
+
+
+def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) -> None:
+    path = f"/v1/workspaces/{workspace}/role-mappings"
+    group = f"g-{uuid.uuid4().hex[:8]}"
+    made = api.post(path, json={"group": group, "role": "viewer"}).json()
+    assert (made["group"], made["role"], made["sees_payloads"]) == (group, "viewer", False)
+    taken = api.post(path, json={"group": group, "role": "admin"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    assert api.get(path).json()["data"] == [made]
+    await_condition(lambda: api.delete(f"{path}/{made['mapping_id']}").status_code == 204, "the mapping to go")
+    assert api.get(path).json()["data"] == []
