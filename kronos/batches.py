@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from kronos import errors, idempotency, jobs, new_jobs, one_shots, payload_specs, quotas, schedules
+from kronos.batch_errors import placed, together
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import Job, JsonObject
@@ -25,7 +26,6 @@ from kronos.sql import Statement, statement
 from kronos.waking import Waking
 
 MOST_JOBS = 1000
-MOST_FAULTS = 20
 _TRIES = 3
 Made: TypeAlias = Job | JsonObject
 """A job, or a one-shot's document, as a job is shown."""
@@ -378,28 +378,10 @@ async def _known(batch: _Batch) -> None:
 
 
 def _refuse_together(batch: _Batch) -> None:
-    """Where all or none are to be made and some cannot be. Raises one error for all that is wrong: of their kind where
-    it is one, else Unprocessable."""
+    """Where all or none are to be made and some cannot be. Raises one error for all that is wrong."""
     wrong = {
         **batch.faults,
         **{each.place: each.answer for each in batch.items if isinstance(each.answer, errors.KronosError)},
     }
-    if not batch.is_atomic or not wrong:
-        return
-    refused = [placed(wrong[place], place) for place in sorted(wrong)]
-    faults = tuple(fault for each in refused for fault in each.faults)
-    kinds = {(type(each), each.code) for each in refused}
-    kind, code = kinds.pop() if len(kinds) == 1 else (errors.Unprocessable, errors.Unprocessable.code)
-    raise kind(f"no job was made: {errors.summary('field', faults)}", code=code, faults=faults[:MOST_FAULTS])
-
-
-def placed(error: errors.KronosError, place: int) -> errors.KronosError:
-    """The error of the job at this place of a batch: its pointers lead into the batch."""
-    at = f"/jobs/{place}"
-    faults = tuple(Fault(pointer=at + each.pointer, detail=each.detail, hint=each.hint) for each in error.faults)
-    detail = errors.summary("field", faults) if isinstance(error, errors.Unprocessable) and faults else error.detail
-    if error.code == "idempotency_mismatch":
-        detail = error.detail
-    there = type(error)(detail, code=error.code, faults=faults or (Fault(pointer=at, detail=error.detail),))
-    there.numbers = error.numbers
-    return there
+    if batch.is_atomic and wrong:
+        raise together(wrong)

@@ -5,7 +5,7 @@ A SQLSTATE of ours (KRnnn) stands in _BY_SQLSTATE or _OF_SCHEDULES, a constraint
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 
@@ -30,7 +30,6 @@ from kronos.errors import (
     WorkspaceNotFound,
     WorkspaceSuspended,
     name_taken,
-    quota_refused,
 )
 
 # Rolled back by the server, out of resources, object not in a usable state, shut down, system error:
@@ -126,6 +125,23 @@ def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str 
     if sqlstate == "KR034" and column is not None:  # of a callback: on_success.job
         pointer = f"/{column.replace('.', '/')}"
     return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
+
+
+def quota_refused(
+    kind: type[QuotaUsedUp] | type[QuotaTooSmall],
+    message: str,
+    numbers: Mapping[str, object],
+    *,
+    pointer: str = "",
+    hint: str | None = None,
+) -> QuotaUsedUp | QuotaTooSmall:
+    """A refusal with its numbers: quota, used, limit, asked, resets_at; retry_after_seconds becomes the header."""
+    refused = kind(message, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
+    refused.numbers = {name: value for name, value in numbers.items() if name != "retry_after_seconds"}
+    seconds = numbers.get("retry_after_seconds")
+    if isinstance(refused, QuotaUsedUp) and isinstance(seconds, int):
+        refused.retry_after_seconds = seconds
+    return refused
 
 
 def over_quota(

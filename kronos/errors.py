@@ -398,20 +398,3 @@ def name_taken(by: str = "another live job of this workspace has this name") -> 
     """That a job cannot have its name."""
     hint = "choose another name, or PATCH the job that has it"
     return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))
-
-
-def quota_refused(
-    kind: type[QuotaUsedUp] | type[QuotaTooSmall],
-    message: str,
-    numbers: Mapping[str, object],
-    *,
-    pointer: str = "",
-    hint: str | None = None,
-) -> QuotaUsedUp | QuotaTooSmall:
-    """A refusal with its numbers: quota, used, limit, asked, resets_at; retry_after_seconds becomes the header."""
-    refused = kind(message, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
-    refused.numbers = {name: value for name, value in numbers.items() if name != "retry_after_seconds"}
-    seconds = numbers.get("retry_after_seconds")
-    if isinstance(refused, QuotaUsedUp) and isinstance(seconds, int):
-        refused.retry_after_seconds = seconds
-    return refused

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from kronos import errors, workspaces
+from kronos import database_errors, errors, workspaces
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.new_jobs import NewJob
@@ -141,11 +141,11 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
         if size > (room["max_input_bytes"] or size):
             numbers: JsonObject = {"quota": "input_bytes", "asked": size, "limit": room["max_input_bytes"]}
             text = f"the input has {size} bytes, and the workspace takes {room['max_input_bytes']}"
-            each.answer = errors.quota_refused(errors.QuotaTooSmall, text, numbers, pointer="/input")
+            each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers, pointer="/input")
         elif is_cron and cron_jobs is not None and cron_jobs >= room["max_cron_jobs"]:
             numbers = {"quota": "cron_jobs", "used": cron_jobs + 1, "limit": room["max_cron_jobs"]}
             text = f"the workspace has {cron_jobs} ACTIVE and PAUSED CRON jobs, and may have {room['max_cron_jobs']}"
-            each.answer = errors.quota_refused(errors.QuotaTooSmall, text, numbers)
+            each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers)
         elif is_cron and cron_jobs is not None:
             cron_jobs += 1
         elif not is_cron and left == 0:
@@ -153,7 +153,7 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
             numbers = {"quota": "executions_per_day", "used": limit, "limit": limit, "asked": 1}
             numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
             text = f"the workspace makes its {limit} executions a day; it begins again at {room['resets_at']}"
-            each.answer = errors.quota_refused(errors.QuotaUsedUp, text, numbers)
+            each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers)
         elif not is_cron and left is not None:
             left -= 1
 

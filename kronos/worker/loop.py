@@ -9,14 +9,13 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
-import orjson
 import psycopg
 
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
 from kronos.server_time import boot_time
-from kronos.worker import claims
+from kronos.worker import attempt_log, claims
 from kronos.worker.aborts import Aborts
 from kronos.worker.attempt import Leased, begin
 from kronos.worker.claims import MARGIN, Claim, Wanted
@@ -48,8 +47,6 @@ _ROOM_SECONDS = 0.003
 # A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
 # and make room for everyone.
 _STUCK_SECONDS = 0.1
-# Of an attempt's error a line of the log says so much; its row has the rest.
-_LOGGED_CHARACTERS = 200
 # A worker that is to stop, and waits for its deliveries, looks so often for those that were cancelled.
 _DRAINING_SECONDS = 1.0
 # Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
@@ -367,42 +364,7 @@ class Loop:
             self._upkeep_at = min(self._upkeep_at, time.monotonic() + _BACKFILL_SECONDS)
             self._wake.within(_BACKFILL_SECONDS)
         self._slot_freed()
-        is_all_told = _log.isEnabledFor(logging.DEBUG)
+        is_all_told = attempt_log.is_all_told()
         for leased, result, verdict in ended:
             if result is not None and (is_all_told or verdict != "SUCCESS"):
-                _tell(leased, result, verdict)
-
-
-def _tell(leased: Leased, result: Result, verdict: Verdict) -> None:
-    """One line per attempt: what went well for who asks for DEBUG, what did not for everyone."""
-    match verdict:
-        case "SUCCESS" | "ALREADY":
-            level = logging.DEBUG
-        case "RETRY":
-            level = logging.INFO
-        case _:
-            level = logging.WARNING
-    if _log.isEnabledFor(level):
-        claim = leased.claim
-        _log.log(
-            level,
-            "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s",
-            claim.execution_id,
-            claim.job_id,
-            claim.attempt_count,
-            claim.max_attempts,
-            result.status,
-            result.duration_ms,
-            _why(result.error),
-            verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
-        )
-
-
-def _why(error: str | None) -> str:
-    """What an attempt's error was, in one line: as its row has it, where no secret is. What a receiver or a resolver
-    wrote into it may hold anything, so it is quoted."""
-    said = orjson.loads(error) if error is not None else None
-    if not isinstance(said, dict) or "type" not in said:
-        return ""
-    message = orjson.dumps(str(said.get("message", ""))[:_LOGGED_CHARACTERS]).decode()
-    return f" ({said['type']}: {message})"
+                attempt_log.tell(leased, result, verdict)

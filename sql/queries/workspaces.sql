@@ -5,8 +5,8 @@ select workspace_id, slug, status
  where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null;
 
 -- name: enter_workspace_to_write
--- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did. KR023 where the
--- workspace is suspended, unless what is changed is of the workspace itself (%(even_suspended)s).
+-- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did. KR023 where
+-- the workspace is suspended, unless what is changed is of the workspace itself (%(even_suspended)s).
 select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
  where (%(even_suspended)s or kronos.takes_writes(workspace.slug, workspace.status))

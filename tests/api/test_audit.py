@@ -54,12 +54,14 @@ _LEAVES = {
     "suspended workspace": ("workspace.suspend", "{w}"),
     "resumed workspace": ("workspace.resume", "{w}"),
     "deleted workspace": ("workspace.delete", "{w}"),
+    "quotas": ("workspace.update", "{w}"),
     "ages": ("retention.update", "{workspace_id}"),
 }
 # A one-shot is its execution, and no row of the audit: what one more row would cost is in decision 72.
 _LEAVES_NONE = {"one-shot", "local one-shot"}
 _MINE = """
-select actor, key_id, address, action, object_type, object_id, object, before, after, database_user
+select workspace_id::text, actor, key_id, address, action, object_type, object_id, object, before, after,
+       database_user
   from (select workspace_id, actor, key_id, address, action, object_type, object_id, object, before, after,
                database_user, request_id, at from kronos.audit_pending
         union all
@@ -109,9 +111,7 @@ def test_a_write_leaves_one_row_that_says_who_did_what_in_which_request(scene: _
     (row,) = found
     action, named = _LEAVES[name]
     made = answer.json() if answer.content else {}
-    workspace_id = value(
-        scene.superuser, "select workspace_id::text from kronos.workspaces where slug = %s", [scene.slug]
-    )
+    workspace_id = row["workspace_id"]
     object = named.format_map({"new": scene.new, "workspace_id": workspace_id, **names, **made})
     assert (row["action"], row["object_type"]) == (action, action.partition(".")[0])
     assert object in (row["object_id"], row["object"])

@@ -2,13 +2,11 @@
 
 import re
 import uuid
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint
 from kronos import audit, keys, sql
 from kronos.audit import Pin, Verified
@@ -202,168 +200,6 @@ def test_who_may_only_enqueue_says_nothing_of_who_it_is(superuser: Connection) -
         assert rows_of(superuser, endpoint.workspace_id)[-1]["actor"] == role
     finally:
         superuser.execute(f"drop policy hand on kronos.workspaces; drop owned by {role}; drop role {role}")
-
-
-def test_a_transaction_that_commits_late_comes_into_the_chain_late(superuser: Connection, database_url: str) -> None:
-    endpoint = add_endpoint(superuser)
-    with psycopg.connect(database_url) as late:
-        early_by_id = make_cron_job(late, endpoint)
-        after_it = make_cron_job(superuser, endpoint)
-        assert seal(superuser) > 0, "it waits for nobody"
-        late.commit()
-    assert seal(superuser) == 1
-    chain = values(
-        superuser,
-        "select object_id from kronos.audit where workspace_id = %s and action = 'job.create' order by number",
-        [endpoint.workspace_id],
-    )
-    assert chain == [str(after_it), str(early_by_id)]
-    assert verified(database_url, slug_of(superuser, endpoint)).fault is None
-
-
-def test_what_is_being_sealed_is_sealed_once(superuser: Connection, database_url: str) -> None:
-    add_endpoint(superuser)
-    with psycopg.connect(database_url) as other:
-        assert seal(other) > 0
-        add_endpoint(superuser)
-        assert seal(superuser) == 0, "another session is at it"
-        other.commit()
-    assert seal(superuser) > 0
-    assert all(each.fault is None for each in audit.verify(database_url))
-
-
-def test_a_chain_that_cannot_go_on_holds_up_no_delivery(superuser: Connection) -> None:
-    endpoint = add_endpoint(superuser)
-    seal(superuser)
-    superuser.execute("update kronos.audit_chains set number = 0 where workspace_id = %s", [endpoint.workspace_id])
-    make_cron_job(superuser, endpoint)
-    assert value(superuser, "select requeued from kronos.upkeep(1000)") == 0
-    assert value(superuser, "select count(*) from kronos.audit_pending") == 1
-
-
-_TAMPERED = {
-    "a value": ("update kronos.audit set actor = 'nobody' where chain_id = %(id)s and number = 3", "number 3 is not"),
-    "after": ("update kronos.audit set after = '{}' where chain_id = %(id)s and number = 2", "number 2 is not"),
-    "its time": (
-        "update kronos.audit set at = at - interval '1 us' where chain_id = %(id)s and number = 1",
-        "number 1",
-    ),
-    "one that is gone": ("delete from kronos.audit where chain_id = %(id)s and number = 3", "number 3 is missing"),
-    "the first": ("delete from kronos.audit where chain_id = %(id)s and number = 1", "number 1 is missing"),
-    "the last": (
-        "delete from kronos.audit where chain_id = %(id)s"
-        " and number = (select max(number) from kronos.audit where chain_id = %(id)s)",
-        "its head says",
-    ),
-    "a cut that nobody made": (
-        "with cut as (delete from kronos.audit where chain_id = %(id)s and number <= 2 returning number, hash)"
-        " update kronos.audit_chains set cut_number = 2, cut_hash = (select hash from cut where number = 2)"
-        " where chain_id = %(id)s",
-        "no retention has noted",
-    ),
-    "a chain of one's own": (
-        "with cut as (delete from kronos.audit where chain_id = %(id)s and number <= 2 returning number, hash)"
-        " update kronos.audit_chains set cut_hash = (select hash from cut where number = 2) where chain_id = %(id)s",
-        "does not begin",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", _TAMPERED)
-def test_what_is_changed_past_all_triggers_is_found(superuser: Connection, database_url: str, name: str) -> None:
-    endpoint = add_endpoint(superuser)
-    for _ in range(4):
-        make_cron_job(superuser, endpoint)
-    seal(superuser)
-    slug = slug_of(superuser, endpoint)
-    assert verified(database_url, slug).fault is None
-    write, told = _TAMPERED[name]
-    superuser.execute("set session_replication_role = replica")
-    superuser.execute(write, {"id": endpoint.workspace_id})
-    superuser.execute("reset session_replication_role")
-    assert told in str(verified(database_url, slug).fault)
-
-
-def test_a_chain_that_was_written_anew_holds_and_is_not_the_one_that_was_noted(
-    superuser: Connection, database_url: str
-) -> None:
-    """What a superuser can do who knows the code; who kept a head elsewhere sees it."""
-    endpoint = add_endpoint(superuser)
-    for _ in range(4):
-        make_cron_job(superuser, endpoint)
-    seal(superuser)
-    slug = slug_of(superuser, endpoint)
-    before = verified(database_url, slug)
-    pin = Pin(number=before.number, hash=before.hash)
-    middle = records(
-        superuser,
-        "select number, encode(hash, 'hex') as hash from kronos.audit where chain_id = %s and number = 2",
-        [endpoint.workspace_id],
-    )[0]
-    superuser.execute("set session_replication_role = replica")
-    superuser.execute(
-        "update kronos.audit set actor = 'nobody' where chain_id = %s and number = 3", [endpoint.workspace_id]
-    )
-    superuser.execute(
-        """
-        do $$
-        declare
-            v_row  kronos.audit;
-            v_hash bytea;
-        begin
-            for v_row in select * from kronos.audit order by chain_id, number loop
-                v_hash := kronos.audit_hash(case when v_row.number = 1 then kronos.audit_genesis(v_row.chain_id)
-                                                 else v_hash end, v_row);
-                update kronos.audit set hash = v_hash where chain_id = v_row.chain_id and number = v_row.number;
-                update kronos.audit_chains set hash = v_hash where chain_id = v_row.chain_id;
-            end loop;
-        end
-        $$
-        """
-    )
-    superuser.execute("reset session_replication_role")
-    assert verified(database_url, slug).fault is None
-    assert verified(database_url, slug, Pin(**middle)).fault is None
-    assert f"number {pin.number} is not the one" in str(verified(database_url, slug, pin).fault)
-    make_cron_job(superuser, endpoint)
-    assert "was noted" in str(verified(database_url, slug, Pin(number=99, hash="0" * 64)).fault)
-    assert [each.fault for each in audit.verify(database_url, [("nowhere", pin)]) if each.workspace == "nowhere"] == [
-        f"there is no such chain, of which number {pin.number} was noted"
-    ]
-
-
-def test_what_retention_cuts_off_leaves_a_chain_that_holds(superuser: Connection, database_url: str) -> None:
-    clock = Clock(superuser)
-    clock.step(timedelta(days=-500))
-    endpoint = add_endpoint(superuser)
-    slug = slug_of(superuser, endpoint)
-    for _ in range(5):
-        make_cron_job(superuser, endpoint)
-    seal(superuser)
-    old = verified(database_url, slug)
-    clock.step(timedelta(days=500))
-    kept = make_cron_job(superuser, endpoint)
-    seal(superuser)
-    assert value(superuser, "select audit_rows from kronos.retain_audit(3)") >= 3
-    counts = value(superuser, "select kronos.retain()")
-    assert counts["audit_rows"] >= 1, counts
-    seal(superuser)
-    found = verified(database_url, slug)
-    assert (found.fault, found.first) == (None, old.number + 1)
-    actions = records(
-        superuser,
-        "select action, object_id, actor from kronos.audit where workspace_id = %s order by number",
-        [endpoint.workspace_id],
-    )
-    assert [each["action"] for each in actions] == ["job.create", "audit.cut", "audit.cut"]
-    assert actions[0]["object_id"] == str(kept)
-    # what is left of an idle chain is not cut for ever
-    clock.step(timedelta(days=500))
-    value(superuser, "select audit_rows from kronos.retain_audit(1000)")
-    seal(superuser)
-    clock.step(timedelta(days=500))
-    assert value(superuser, "select audit_rows from kronos.retain_audit(1000)") == 0
-    assert verified(database_url, slug).fault is None
 
 
 def test_what_the_reaper_ends_is_the_reapers(superuser: Connection) -> None:

@@ -1,0 +1,52 @@
+"""What the worker's log says of each attempt."""
+
+import logging
+
+import orjson
+
+from kronos.worker.attempt import Leased
+from kronos.worker.results import Result, Verdict
+
+_log = logging.getLogger("kronos.worker")
+# Of an attempt's error a line of the log says so much; its row has the rest.
+_LOGGED_CHARACTERS = 200
+
+
+def is_all_told() -> bool:
+    """Whether attempts that went well are in it, too."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
+def tell(leased: Leased, result: Result, verdict: Verdict) -> None:
+    """One line per attempt: what went well for who asks for DEBUG, what did not for everyone."""
+    match verdict:
+        case "SUCCESS" | "ALREADY":
+            level = logging.DEBUG
+        case "RETRY":
+            level = logging.INFO
+        case _:
+            level = logging.WARNING
+    if _log.isEnabledFor(level):
+        claim = leased.claim
+        _log.log(
+            level,
+            "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s",
+            claim.execution_id,
+            claim.job_id,
+            claim.attempt_count,
+            claim.max_attempts,
+            result.status,
+            result.duration_ms,
+            _why(result.error),
+            verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
+        )
+
+
+def _why(error: str | None) -> str:
+    """What an attempt's error was, in one line: as its row has it, where no secret is. What a receiver or a resolver
+    wrote into it may hold anything, so it is quoted."""
+    said = orjson.loads(error) if error is not None else None
+    if not isinstance(said, dict) or "type" not in said:
+        return ""
+    message = orjson.dumps(str(said.get("message", ""))[:_LOGGED_CHARACTERS]).decode()
+    return f" ({said['type']}: {message})"
