@@ -83,7 +83,13 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
     backfill = made("/jobs/job-1/backfill", window)
     operation = made("/dead-letters/discard", {})
     superuser.execute(_FAILED, [executions[1]])
+    key = made("/keys", {"role": "viewer", "name": "a key"})
+    mapping = made("/role-mappings", {"group": "people", "role": "viewer"})
+    client.post("/v1/organizations", json={"slug": f"of-{slug}"[:60]}).raise_for_status()
     return {
+        "org": [f"of-{slug}"[:60]],
+        "key_id": [key["key_id"]],
+        "mapping_id": [mapping["mapping_id"]],
         "w": [slug],
         "j": ["job-1", changed["job_id"], *jobs],
         "e": executions,

@@ -13,8 +13,12 @@ def paths(api: httpx.Client, workspace: str) -> dict[str, set[str]]:
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/jobs", json=CRON).raise_for_status()
     execution_id = api.post(f"{base}/jobs/nightly/trigger").raise_for_status().json()["execution_id"]
+    api.post("/v1/organizations", json={"slug": "umbrella"})
     known = {
         "w": workspace,
+        "org": "umbrella",
+        "key_id": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a13",
+        "mapping_id": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a14",
         "j": "nightly",
         "name": "sink",
         "e": execution_id,
