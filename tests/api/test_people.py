@@ -22,7 +22,7 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
-from conftest import Api, await_condition, make_workspace, running_api
+from conftest import Api, make_workspace, running_api
 from factory import add_key
 from kronos import config
 from kronos.api import sessions
@@ -372,5 +372,7 @@ def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) 
     taken = api.post(path, json={"group": group, "role": "admin"})
     assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
     assert api.get(path).json()["data"] == [made]
-    await_condition(lambda: api.delete(f"{path}/{made['mapping_id']}").status_code == 204, "the mapping to go")
+    api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
+    assert api.post(path, json={"group": "another", "role": "viewer"}).json()["code"] == "workspace_suspended"
+    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its people could read on
     assert api.get(path).json()["data"] == []
