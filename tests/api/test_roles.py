@@ -17,6 +17,8 @@ LEAST = {
     "viewer": {
         f"GET {_W}",
         f"GET {_W}/retention",
+        f"GET {_W}/quotas",
+        f"GET {_W}/usage",
         f"GET {_W}/endpoints",
         f"GET {_W}/endpoints/{{name}}",
         f"GET {_W}/endpoints/{{name}}/signing-keys",
@@ -92,6 +94,7 @@ LEAST = {
         f"DELETE {_W}/secrets/{{name}}",
     },
     "instance_admin": {
+        f"PUT {_W}/quotas",
         f"POST {_W}/role-mappings",
         f"DELETE {_W}/role-mappings/{{mapping_id}}",
         "POST /v1/organizations",
