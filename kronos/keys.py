@@ -20,6 +20,7 @@ from kronos import errors, owner, session
 from kronos.database import InstanceView
 from kronos.sql import statement
 
+_ADMINISTRATORS = "instance_admin"
 FORM = "kr_live_<public id>_<secret>"
 _KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0-9_-]{16,128})", re.ASCII)
 
@@ -226,19 +227,22 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
 
 
 def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
-    """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none,
-    DatabaseUnavailable."""
+    """End a key of the instance. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is
+    none, DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         session.rows(connection, _REVOKE, {"public_id": public_id})
         stored = _one(connection, public_id)
         (others,) = session.rows(connection, _OTHERS, {"public_id": public_id})
-    if stored is None:
-        raise errors.KeyRefused(f"there is no key with the public id {public_id!r}: see `kronos key list --instance`")
+    if stored is None or stored.role != _ADMINISTRATORS:
+        raise errors.KeyRefused(
+            f"the instance has no key with the public id {public_id!r}: see `kronos key list --instance`; a "
+            "workspace's ends with `kronos key revoke PUBLIC_ID -w WORKSPACE`"
+        )
     return stored, others.keys
 
 
 def stored(admin_database_url: str) -> list[StoredKey]:
-    """All keys, the oldest first. Raises DatabaseUnavailable."""
+    """All keys of the instance, the oldest first. Raises DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         return session.rows(connection, _LIST, {})
 
@@ -278,6 +282,11 @@ def _require_valid(found: StoredKey | None, key: GivenKey, key_file: Path) -> No
         raise errors.KeyRefused(
             f"the key in {key_file} is not the one that the database knows as {key.public_id}: its secret is another. "
             f"Put the right file back. Or: {anew}"
+        )
+    if found.role != _ADMINISTRATORS:
+        raise errors.KeyRefused(
+            f"the key in {key_file} ({key.public_id}) is a workspace's, with the role {found.role}, and not the "
+            f"administrator's. Put the right file back. Or: {anew}"
         )
     if found.revoked_at is not None:
         raise errors.KeyRefused(

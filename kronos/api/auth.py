@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -77,7 +78,8 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
     given = call.query_params
     if "error" in given or not given.get("code"):
         raise errors.Forbidden("the identity provider did not let you in: begin again at /auth/login")
-    identity = await sessions.provider.identity(given["code"], attempt, issuer=given.get("iss"))
+    with sessions.guessed(given["code"], call.host):  # each asks the provider
+        identity = await sessions.provider.identity(given["code"], attempt, issuer=given.get("iss"))
     if not await people.granted_roles(instance, identity.groups):
         raise errors.Forbidden(
             "none of your groups has a role in a workspace here: the instance's administrator maps groups to roles"
@@ -104,8 +106,10 @@ async def sign_out(call: Call, instance: Instance) -> Response:
     sessions = _sessions(call)
     sessions.require_own_origin(call.headers)
     if secret := call.cookies.get(SESSION_COOKIE):
-        await people.sign_out(instance, digest_of(secret))
-        sessions.forget(secret)
+        with suppress(errors.Unauthorized):  # who is signed out stays so
+            await sessions.person(secret, call.host)
+            await people.sign_out(instance, digest_of(secret))
+            sessions.forget(secret)
     response = Response(status_code=204)
     _set_cookie(response, SESSION_COOKIE, "", max_age=0)
     return response

@@ -97,6 +97,11 @@ class Call(Request):
     """What is wrong with the body, once it was judged."""
     _judged: object = False
 
+    @property
+    def host(self) -> str:
+        """The caller's address, as the connection or a trusted proxy says it."""
+        return self.client.host if self.client is not None else ""
+
     async def judge(self, kind: object, *, is_needed: bool) -> None:
         """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is
         kept in `refusal`: it is reported where the path is right. Raises PayloadTooLarge."""
@@ -148,7 +153,7 @@ class Call(Request):
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
         if authorization is None and sessions is not None and (secret := self.cookies.get(SESSION_COOKIE)):
-            self.person = await sessions.person(secret)
+            self.person = await sessions.person(secret, self.host)
             if writes:
                 sessions.require_own_origin(self.headers)
             return self.person.calls(workspace)

@@ -228,8 +228,9 @@ async def instance_view(call: Call) -> InstanceView:
 
 
 def _origin(call: Call) -> ChangeOrigin | None:
-    """Who changes what the request changes, for the audit; a read changes nothing."""
-    if call.method in ("GET", "HEAD"):
+    """Who changes what the request changes, for the audit; a read changes nothing, nor does who signs out, for which
+    nobody has to be known."""
+    if call.method in ("GET", "HEAD") or not hasattr(call, "caller"):
         return None
     actor = call.caller.actor
     return ChangeOrigin(

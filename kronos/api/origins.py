@@ -1,7 +1,8 @@
 """CORS (Fetch, 3.2): which pages of other origins may call the API from a browser. None, unless the settings say so.
 
-Keys travel in the Authorization header, which a page has to have been given: there are no cookies, so credentials are
-never allowed, and * gives a page nothing that any other program has not.
+Keys travel in the Authorization header, which a page has to have been given. Cookies are for our own pages: credentials
+are never allowed, so no page of another origin acts as who is signed in, and * gives it nothing that any other program
+has not.
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,9 @@ of a code, its keys. Authlib judges the claims and writes the requests; joserfc 
 
 import asyncio
 import base64
+import contextlib
 import logging
+import re
 import time
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,7 +21,7 @@ from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import get_well_known_url
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from kronos import errors
 from kronos.api.identity import Identity, SignInAttempt
@@ -35,6 +37,7 @@ _FAILED_SECONDS = 2.0
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _MOST_GROUPS = 500
 _MOST_CHARACTERS = 255
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Provider:
@@ -113,7 +116,7 @@ class Provider:
             "aud": {"essential": True, "value": self._client_id},
         }
         try:
-            token = jwt.decode(tokens["id_token"], KeySet.import_key_set(keys), algorithms=_ALGORITHMS)  # type: ignore[arg-type]  # a JSON object
+            token = jwt.decode(tokens["id_token"], KeySet(_understood(keys)), algorithms=_ALGORITHMS)
             params = {
                 "nonce": attempt.nonce,
                 "client_id": self._client_id,
@@ -121,7 +124,7 @@ class Provider:
             }
             claims = CodeIDToken(token.claims, token.header, options, params)
             claims.validate(leeway=60)
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             _log.warning("an ID token of %s is refused: %s", self._issuer, type(error).__name__)
             raise errors.Forbidden("what the identity provider says of you does not hold") from None
         except Exception as error:
@@ -129,9 +132,13 @@ class Provider:
                 raise
             _log.warning("an ID token of %s is refused: %s", self._issuer, error)
             raise errors.Forbidden("what the identity provider says of you does not hold") from None
+        if (subject := _text(claims["sub"])) is None:
+            _log.warning("an ID token of %s is refused: its subject is no name", self._issuer)
+            raise errors.Forbidden("what the identity provider says of you does not hold")
         return Identity(
-            subject=str(claims["sub"])[:_MOST_CHARACTERS],
-            email=_text(claims.get("email")),
+            subject=subject,
+            # where it says that it has not looked whether it is theirs, people write another's there
+            email=None if claims.get("email_verified") is False else _text(claims.get("email")),
             groups=self._groups(claims.get(self._settings.oidc_groups_claim)),
         )
 
@@ -139,7 +146,7 @@ class Provider:
         named = [claim] if isinstance(claim, str) else claim
         if not isinstance(named, list):
             return []
-        groups = [each for each in named if isinstance(each, str) and 0 < len(each) <= _MOST_CHARACTERS]
+        groups = [each for each in named if isinstance(each, str) and _is_storable(each)]
         return groups[:_MOST_GROUPS]
 
     async def _configured(self) -> JsonObject:
@@ -179,7 +186,7 @@ class Provider:
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
                 session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
-                raw = await answer.content.read(_MAX_BYTES)
+                raw = await self._whole(answer.content)
                 status = answer.status
             document: Any = orjson.loads(raw)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -193,6 +200,15 @@ class Provider:
             raise self._unavailable(f"it answered {status}")
         return document
 
+    async def _whole(self, content: aiohttp.StreamReader) -> bytes:
+        """All of an answer, in however many pieces it comes. Raises ProviderUnavailable where it goes on too long."""
+        whole = bytearray()
+        while piece := await content.readany():
+            whole += piece
+            if len(whole) > _MAX_BYTES:
+                raise self._unavailable(f"it answers with more than {_MAX_BYTES} bytes")
+        return bytes(whole)
+
     def _unavailable(self, why: str) -> errors.ProviderUnavailable:
         _log.warning("the identity provider %s: %s", self._issuer, why)
         return errors.ProviderUnavailable(f"nobody can sign in now: the identity provider does not do its part, {why}")
@@ -203,5 +219,20 @@ def _is_safe(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
 
 
+def _understood(found: JsonObject) -> list[Key]:
+    """The keys of a set, but for those of a kind that is not known here (RFC 7517, 5)."""
+    given = found.get("keys")
+    keys: list[Key] = []
+    for each in given if isinstance(given, list) else ():
+        with contextlib.suppress(JoseError, ValueError, KeyError, TypeError):
+            keys.append(JWKRegistry.import_key(each))
+    return keys
+
+
+def _is_storable(text: str) -> bool:
+    return 0 < len(text) <= _MOST_CHARACTERS and not _UNSTORABLE.search(text)
+
+
 def _text(value: object) -> str | None:
-    return value[:_MOST_CHARACTERS] if isinstance(value, str) and value else None
+    """What stands in rows, logs and the audit as who somebody is: one line that can be read; None for anything else."""
+    return value if isinstance(value, str) and _is_storable(value) and value.isprintable() else None

@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -11,6 +14,7 @@ from starlette.datastructures import Headers
 
 from kronos import errors, people
 from kronos.api.fields import WORKSPACE_FORM
+from kronos.api.guesses import Guesses
 from kronos.api.keys import TRUSTED_SECONDS, Caller
 from kronos.database import InstanceView
 from kronos.model import Role
@@ -54,23 +58,46 @@ class Sessions:
         self.provider = provider
         self._pool = pool
         self._known: dict[bytes, tuple[float, Person]] = {}
+        self._guesses = Guesses()
 
-    async def person(self, secret: str) -> Person:
-        """Who is signed in with this cookie. Raises Unauthorized, DatabaseUnavailable."""
+    async def person(self, secret: str, host: str) -> Person:
+        """Who is signed in with this cookie, which came from there. Raises Unauthorized, RateLimited,
+        DatabaseUnavailable."""
         digest = digest_of(secret)
         until, person = self._known.get(digest, (0.0, None))
         asked_at = time.monotonic()
         if person is not None and asked_at < until:
             return person
-        found = await people.find(InstanceView(self._pool), digest)
-        if found is None:
-            self._known.pop(digest, None)
-            raise errors.Unauthorized("you are signed out: go to /auth/login")
+        with self.guessed(secret, host):
+            found = await people.find(InstanceView(self._pool), digest)
+            if found is None:
+                self._known.pop(digest, None)
+                raise errors.Unauthorized("you are signed out: go to /auth/login")
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         person = _person(found)
         self._known[digest] = asked_at + min(TRUSTED_SECONDS, found.valid_seconds), person
         return person
+
+    @contextmanager
+    def guessed(self, secret: str, host: str) -> Iterator[None]:
+        """Around what finds out whether a session or a code is one: who sends what is none is slowed, as with keys.
+        Raises RateLimited."""
+        digest = digest_of(secret)
+        guess = self._guesses.begin(host, digest.hex(), digest, time.monotonic())
+        if isinstance(guess, float):
+            seconds = math.ceil(guess)
+            detail = f"too much came from this address that was no session, and no sign-in: wait {seconds} s"
+            raise errors.RateLimited(detail, retry_after_seconds=seconds)
+        try:
+            yield
+        except (errors.Unauthorized, errors.Forbidden):
+            self._guesses.was_wrong(guess, time.monotonic())
+            raise
+        except BaseException:
+            self._guesses.is_undecided(guess, time.monotonic())
+            raise
+        self._guesses.was_right(guess, time.monotonic())
 
     def forget(self, secret: str) -> None:
         """Ask anew about this one."""

@@ -75,7 +75,8 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
     ),
 )
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
-    """Rename, limit, suspend or resume a workspace. While `jobs_left` is not 0, some jobs have still to follow."""
+    """Rename, limit, suspend or resume a workspace; all but its name is for the instance's administrator. While
+    `jobs_left` is not 0, some jobs have still to follow."""
     document = draft.document
     if _COPY.given(document):
         present = await workspaces.get(view)
@@ -89,6 +90,12 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
         hint = "Give name, status or max_concurrency."
         fault = errors.Fault(pointer="", detail="the body changes nothing", hint=hint)
         raise errors.Unprocessable(fault.detail, faults=(fault,))
+    if (is_limited or body.status is not None) and not call.caller.role.covers(Role.INSTANCE_ADMIN):
+        # whom it bounds, or has suspended, does not undo it
+        raise errors.Forbidden(
+            f"status and max_concurrency need the role instance_admin, and the key's is {call.caller.role.value}: "
+            "nothing was changed"
+        )
     if body.status is not None:
         call.take(workspaces.TURN_SECONDS)
     limit = workspaces.Limit(body.max_concurrency) if is_limited else None

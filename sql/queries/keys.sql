@@ -68,9 +68,10 @@ select public_id, role, created_at, revoked_at, kept_in, secret_sha256, burnt_at
    for update;
 
 -- name: list_keys
--- The oldest first.
+-- The instance's, the oldest first.
 select public_id, role, created_at, revoked_at, kept_in, secret_sha256, burnt_at
   from kronos.api_keys
+ where workspace_id is null
  order by created_at, public_id;
 
 -- name: update_file
@@ -91,12 +92,14 @@ update kronos.api_keys
 returning public_id;
 
 -- name: revoke_key
--- No row: unknown, or revoked before.
+-- No row: unknown, a workspace's, or revoked before.
 update kronos.api_keys
    set revoked_at = kronos.now()
- where public_id = %(public_id)s and revoked_at is null
+ where public_id = %(public_id)s and workspace_id is null and revoked_at is null
 returning public_id;
 
 -- name: count_others
--- One row: how many other keys work.
-select count(*) as keys from kronos.api_keys where public_id <> %(public_id)s and revoked_at is null;
+-- One row: how many other keys of the instance work.
+select count(*) as keys
+  from kronos.api_keys
+ where public_id <> %(public_id)s and workspace_id is null and revoked_at is null;

@@ -82,6 +82,9 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
     window = {"from": since.replace(" ", "T") + ":00", "to": until.replace(" ", "T") + ":00"}
     backfill = made("/jobs/job-1/backfill", window)
     operation = made("/dead-letters/discard", {})
+    keys = [made("/keys", {"role": role})["key_id"] for role in ("viewer", "operator")]
+    mappings = [made("/role-mappings", {"group": name, "role": "viewer"})["mapping_id"] for name in names]
+    organization = client.post("/v1/organizations", json={"slug": slug, "name": slug}).raise_for_status().json()
     superuser.execute(_FAILED, [executions[1]])
     key = made("/keys", {"role": "viewer", "name": "a key"})
     mapping = made("/role-mappings", {"group": "people", "role": "viewer"})
@@ -96,6 +99,9 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
         "b": [backfill["backfill_id"]],
         "o": [operation["operation_id"]],
         "name": [*names, "sink"],
+        "key_id": keys,
+        "mapping_id": mappings,
+        "org": [organization["slug"], organization["organization_id"]],
     }
 
 

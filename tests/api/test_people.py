@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -22,7 +23,7 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
-from conftest import Api, await_condition, make_workspace, running_api
+from conftest import Api, make_workspace, running_api
 from factory import add_key
 from kronos import config
 from kronos.api import sessions
@@ -290,6 +291,25 @@ def test_whose_groups_have_no_role_is_not_let_in(served: Api, scene: tuple[str, 
     assert sessions.SESSION_COOKIE not in browser.cookies
 
 
+def test_who_guesses_sessions_or_codes_is_slowed_and_who_is_signed_in_goes_on(
+    provider: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: 1000.0))  # all in one instant
+    with signing_in(provider, database_url, tmp_path) as api:
+        map_group(api.client, make_workspace(api.client), "ops", "viewer")
+        ada, stranger, answers = Browser(api.client), Browser(api.client), []
+        assert ada.sign_in("ada").status_code == 303
+        assert ada.request("GET", "/v1/me").status_code == 200
+        for number in range(24):
+            ways = ("GET", "/v1/me"), ("POST", "/auth/logout"), ("GET", f"/auth/callback?state=a&code={number}")
+            stranger.cookies = {sessions.SESSION_COOKIE: f"{number}", sessions.ATTEMPT_COOKIE: "a.b.c"}
+            answers.append(stranger.request(*ways[number % 3]))
+        assert [each.status_code for each in answers] == [401, 204, 403] * 6 + [401, 204] + [429] * 4
+        assert answers[-1].headers["retry-after"] == "3"
+        assert ada.request("GET", "/v1/me").status_code == 200
+        assert ada.request("POST", "/auth/logout").status_code == 204
+
+
 def test_a_session_is_a_row_that_holds_no_secret_and_ends(served: Api, scene: tuple[str, str]) -> None:
     browser = Browser(served.client)
     browser.sign_in("ada")
@@ -372,5 +392,7 @@ def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) 
     taken = api.post(path, json={"group": group, "role": "admin"})
     assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
     assert api.get(path).json()["data"] == [made]
-    await_condition(lambda: api.delete(f"{path}/{made['mapping_id']}").status_code == 204, "the mapping to go")
+    api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
+    assert api.post(path, json={"group": "another", "role": "viewer"}).json()["code"] == "workspace_suspended"
+    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its people could read on
     assert api.get(path).json()["data"] == []

@@ -17,8 +17,8 @@ LEAST = {
     "viewer": {
         f"GET {_W}",
         f"GET {_W}/retention",
-        f"GET {_W}/usage",
         f"GET {_W}/quotas",
+        f"GET {_W}/usage",
         f"GET {_W}/endpoints",
         f"GET {_W}/endpoints/{{name}}",
         f"GET {_W}/endpoints/{{name}}/signing-keys",
@@ -264,3 +264,25 @@ def test_a_viewer_sees_payloads_only_where_its_key_says_so(
     for read, text in seen[False].items():
         assert _CANARY not in text, read
         assert ('"withheld":"the key does not see payloads (sees_payloads)"' in text) == (read in with_payloads), read
+
+
+def test_a_workspaces_admin_does_not_undo_what_the_instance_bounds_it_by(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    path = f"/v1/workspaces/{workspace}"
+    api.patch(path, json={"status": "SUSPENDED", "max_concurrency": 3}).raise_for_status()
+    before = api.get(path).json()
+    with holding(api, add_key(shared_superuser, workspace, "admin")) as admin:
+        for change in (
+            {"status": "ACTIVE"},
+            {"max_concurrency": None},
+            {"max_concurrency": 100_000, "name": "Ours"},
+            before | {"status": "ACTIVE"},
+        ):
+            refused = admin.patch(path, json=change)
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), change
+        quotas = admin.put(f"{path}/quotas", json={})
+        assert (quotas.status_code, quotas.json()["code"]) == (403, "forbidden")
+        assert api.get(path).json() == before
+        renamed = admin.patch(path, json=before | {"name": "Ours"})
+        assert (renamed.status_code, renamed.json()["name"]) == (200, "Ours")

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import Api
+from factory import add_key, add_workspace
 from kronos import errors, keys
 from kronos.__main__ import main
 
@@ -103,6 +104,29 @@ def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path,
             refused()
 
 
+def test_a_workspaces_key_is_none_of_the_administrators(
+    database_url: str, key_file: Path, run: Run, superuser: psycopg.Connection
+) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    administrators = held_by(key_file).public_id
+    add_workspace(superuser, slug="acme")
+    theirs = add_key(superuser, "acme", "admin")
+    public_id = theirs.split("_")[2]
+    assert public_id not in run("list").stdout + run("list", "--json").stdout
+    refused = run("revoke", public_id)
+    assert (refused.exit_code, "-w WORKSPACE" in refused.stderr) == (1, True)
+    assert valid(superuser) == {administrators, public_id}
+
+    file = key_file.read_text()
+    key_file.write_text(theirs)
+    for refused_by in (keys.ensure_admin_key, keys.rotate):
+        with pytest.raises(errors.KeyRefused, match="is a workspace's, with the role admin"):
+            refused_by(database_url, key_file)
+    key_file.write_text(file)
+    assert keys.ensure_admin_key(database_url, key_file) == []
+    assert "No key of the administrator is left" in run("revoke", administrators).stderr
+
+
 def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
     database_url: str, key_file: Path, run: Run, superuser: psycopg.Connection
 ) -> None:
@@ -165,7 +189,7 @@ def test_revoke_takes_a_whole_key_and_knows_what_is_none(
     assert run("revoke", key_file.read_text().strip()).exit_code == 0
     assert valid(superuser) == set()
     absent = run("revoke", "nobody")
-    assert (absent.exit_code, "there is no key with the public id 'nobody'" in absent.stderr) == (1, True)
+    assert (absent.exit_code, "the instance has no key with the public id 'nobody'" in absent.stderr) == (1, True)
 
 
 def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""What an identity provider says, however it says it: odd tokens, odd keys, answers in many pieces or without end."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import ECKey, OctKey
+
+from kronos import config, errors
+from kronos.api.identity import Identity, SignInAttempt
+from kronos.api.provider import Provider
+
+_KEY = ECKey.generate_key("P-256", {"kid": "a"})
+_PUBLIC = _KEY.as_dict(private=False)
+_SECRET = "client-secret-canary-client-secret-canary"
+_CODE = "code-canary"
+_ATTEMPT = SignInAttempt(state="state-canary", nonce="nonce-canary", verifier="verifier-canary")
+_ADA = Identity(subject="ada", email="ada@example.com", groups=["ops"])
+_ES256 = {"alg": "ES256", "kid": "a"}
+Tokens = Callable[[str], dict[str, Any]]
+
+
+def claims(issuer: str, **changed: Any) -> bytes:
+    """An ID token's claims, but for what is changed; ... leaves one out."""
+    now = int(time.time())
+    who = {"iss": issuer, "aud": "kronos", "sub": "ada", "email": "ada@example.com", "groups": ["ops"]}
+    all_of_them = who | {"exp": now + 600, "iat": now, "nonce": _ATTEMPT.nonce} | changed
+    return json.dumps({name: each for name, each in all_of_them.items() if each is not ...}).encode()
+
+
+def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes | None = None, **changed: Any) -> Tokens:
+    """What the exchange of a code gives, once the issuer is known."""
+
+    def made(issuer: str) -> dict[str, Any]:
+        text = payload or claims(issuer, **changed)
+        return {"id_token": jws.serialize_compact(header, text, key, algorithms=[header["alg"]])}
+
+    return made
+
+
+def identity(given: Tokens, keys: object = None) -> Identity:
+    """Whom a provider that answers so, over a connection, says that somebody is."""
+    answers: dict[str, object] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")]
+        await reader.readexactly(int(lengths[0]) if lengths else 0)
+        body = json.dumps(answers[head.split()[1]]).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    async def ask() -> Identity:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            answers["/token"], answers["/keys"] = given(issuer), keys or {"keys": [_PUBLIC]}
+            answers["/.well-known/openid-configuration"] = {
+                "issuer": issuer,
+                "authorization_endpoint": f"{issuer}/sign-in",
+                "token_endpoint": f"{issuer}/token",
+                "jwks_uri": f"{issuer}/keys",
+            }
+            settings = config.load(database_url="postgresql://")
+            back = "https://kronos.example/auth/callback"
+            provider = Provider(settings, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            return await provider.identity(_CODE, _ATTEMPT, issuer=None)
+
+    return asyncio.run(ask())
+
+
+def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:
+    assert identity(tokens()) == _ADA
+    assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # no socket holds so much
+    with pytest.raises(errors.ProviderUnavailable, match="it answers with more than 1048576 bytes"):
+        identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "AKP", "alg": "ML-DSA-44", "kid": "z", "pub": "AA"},
+        {"kty": "OKP", "crv": "of tomorrow", "x": "AA", "kid": "z"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "z"},
+        {"kty": ["EC"]},
+        "EC",
+        None,
+    ],
+)
+def test_a_key_of_a_kind_that_is_not_known_leaves_the_others_good(other: object) -> None:
+    assert identity(tokens(), {"keys": [other, _PUBLIC]}) == _ADA
+
+
+_REFUSED: dict[str, Tokens] = {
+    "another's key": tokens(key=ECKey.generate_key("P-256", {"kid": "a"})),
+    "the client's secret as the key": tokens(key=OctKey.import_key(_SECRET), header={"alg": "HS256", "kid": "a"}),
+    "the public key as the secret": tokens(key=OctKey.import_key(json.dumps(_PUBLIC)), header={"alg": "HS256"}),
+    "no signature": lambda issuer: {"id_token": tokens()(issuer)["id_token"].rpartition(".")[0] + "."},
+    "no token": lambda issuer: {"access_token": "x"},
+    "a token that is none": lambda issuer: {"id_token": 5},
+    "claims that are none": tokens(payload=b"[1]"),
+    "claims without end": tokens(payload=b"[" * 100_000),
+    "expired": tokens(exp=1),
+    "never expires": tokens(exp=...),
+    "expires at no time": tokens(exp=float("nan")),
+    "of the future": tokens(iat=int(time.time()) + 3600),
+    "for another": tokens(aud="another"),
+    "for another too": tokens(aud=["another", "kronos"]),
+    "asked for by another": tokens(azp="another"),
+    "of another": tokens(iss="https://id.example"),
+    "another sign-in's": tokens(nonce="another"),
+    "no sign-in's": tokens(nonce=...),
+    "nobody": tokens(sub=""),
+    "a number": tokens(sub=7),
+    "what cannot be stored": tokens(sub="a\0"),
+    "half a character": tokens(sub="\ud800"),
+    "two lines": tokens(sub="ada\nroot"),
+    "a long name": tokens(sub="a" * 256),
+}
+
+
+@pytest.mark.parametrize("case", _REFUSED)
+def test_a_token_that_does_not_hold_is_refused_and_nothing_secret_is_said(
+    case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(errors.Forbidden) as refused:
+        identity(_REFUSED[case])
+    assert refused.value.detail == "what the identity provider says of you does not hold"
+    assert "canary" not in caplog.text + str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "groups"),
+    [
+        ("ops", ["ops"]),
+        (["ops", "o\0ps", "\ud800", "", "x" * 256, 7, None, True, ["ops"], {"ops": 1}], ["ops"]),
+        ({"ops": True}, []),
+        (7, []),
+        (None, []),
+        ([f"g{number}" for number in range(5000)], [f"g{number}" for number in range(500)]),
+    ],
+)
+def test_groups_are_texts_that_can_be_stored(given: object, groups: list[str]) -> None:
+    assert identity(tokens(groups=given)).groups == groups
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"email": "boss@example.com", "email_verified": False}, {"email": "a\r\nroot"}, {"email": ["a"]}, {"email": ""}],
+)
+def test_an_email_that_the_provider_does_not_vouch_for_names_nobody(given: dict[str, Any]) -> None:
+    assert identity(tokens(**given)) == Identity(subject="ada", email=None, groups=["ops"])
