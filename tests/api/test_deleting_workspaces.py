@@ -176,7 +176,9 @@ def test_all_of_it_goes_in_steps_that_a_crash_may_undo_and_nothing_else(
     assert ours.rows() == {}
     superuser.execute("select kronos.seal_audit(1000)")
     last = records(
-        superuser, "select action, object from kronos.audit where workspace_id = %s order by number", [ours.workspace_id]
+        superuser,
+        "select action, object from kronos.audit where workspace_id = %s order by number",
+        [ours.workspace_id],
     )
     assert last[-1] == {"action": "workspace.delete", "object": ours.slug}  # what went with it is no change of its own
     for table in ("execution_live", "execution_done", "attempt", "attempt_late", "callbacks"):
