@@ -87,8 +87,8 @@ async def list_mappings(view: WorkspaceView, *, limit: int, before: tuple[dateti
 
 
 async def unmap(view: WorkspaceView, mapping_id: UUID) -> None:
-    """Take a group's role. Raises WorkspaceNotFound, MappingNotFound."""
-    if await view.one_or_none(_DELETE, {"mapping_id": mapping_id}) is None:
+    """Take a group's role, of a suspended workspace too. Raises WorkspaceNotFound, MappingNotFound."""
+    if await view.even_suspended.one_or_none(_DELETE, {"mapping_id": mapping_id}) is None:
         raise errors.MappingNotFound(f"no role mapping {mapping_id}")
 
 
