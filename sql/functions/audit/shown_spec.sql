@@ -1,6 +1,6 @@
 -- shown_spec: the spec of an endpoint as an audit row has it. Credentials belong into secrets; where somebody
--- wrote one into a header or the URL's query all the same, it is not kept for as long as the audit is: what is
--- called like one, and names no secret, stands there as its SHA-256 and size, in the URL as ***.
+-- wrote one into a header or the URL's query all the same, it is not kept for as long as the audit is. What
+-- is called like one, and names no secret, stands there as its SHA-256 and size, in the URL as ***.
 create or replace function kronos.shown_spec(p_spec jsonb) returns jsonb
 language plpgsql stable parallel safe
 as $$
