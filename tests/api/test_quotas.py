@@ -87,6 +87,7 @@ def test_inputs_are_measured_whichever_way_they_come(api: httpx.Client, base: st
         ("jobs", CRON | long),
         ("jobs:batch", {"jobs": [NOW, NOW | long]}),
         (f"jobs/{job}/trigger", long),
+        ("endpoints/sink/test", long),
     ):
         refused(api.post(f"{base}/{path}", json=body), 422, "input_bytes", limit=20, asked=32)
     refused(api.patch(f"{base}/jobs/{job}", json=long), 422, "input_bytes", limit=20, asked=32)
@@ -177,6 +178,7 @@ def test_executions_of_a_day_are_counted_whichever_way_they_come(day: Callable[[
         ("jobs:batch", {"jobs": [NOW]}),
         (f"jobs/{job}/trigger", {}),
         (f"jobs/{queued}/trigger", {}),
+        ("endpoints/sink/test", {}),
     ):
         answer = it.post(path, body)
         problem = refused(answer, 429, "executions_per_day", used=12, limit=12, asked=1)
