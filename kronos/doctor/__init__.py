@@ -24,6 +24,7 @@ from kronos import (
 from kronos.database import Params
 from kronos.doctor import findings, instance, sealed, tables
 from kronos.doctor.facts import (
+    AuditState,
     BloatedTable,
     Change,
     CronSettings,
@@ -81,6 +82,7 @@ _UNNOTED = statement("doctor.list_unnoted_partitions", Partition)
 _NOTE_PARTITION = statement("doctor.note_partition", Made)
 _FOREIGN = statement("doctor.list_foreign_partitions", ForeignPartition)
 _RETENTION = statement("doctor.get_retention", RetentionState)
+_AUDIT = statement("doctor.get_audit", AuditState)
 _BLOATED = statement("doctor.list_bloated", BloatedTable)
 _REAP = statement("doctor.reap", Reaped)
 _ADD_PARTITIONS = statement("doctor.add_partitions", Made)
@@ -144,6 +146,7 @@ class Doctor:
         yield "partition notes", one(lambda: findings.unnoted_partitions(self._rows(_UNNOTED, limit=LISTED)))
         yield "partition owners", one(lambda: findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED)))
         yield "retention", lambda: findings.retention(*self._rows(_RETENTION, limit=LISTED))
+        yield "audit", one(lambda: instance.audit(*self._rows(_AUDIT)))
         yield "growth", one(lambda: findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED)))
         yield "ledger", one(self._ledger)
 

@@ -233,6 +233,14 @@ class RetentionState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditState:
+    """Rows of the audit that are in no chain yet, and how old the oldest is; 0 where there is none."""
+
+    unsealed: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BloatedTable:
     """A table of which more is dead than alive."""
 

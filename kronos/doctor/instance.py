@@ -4,11 +4,13 @@ delivers. No I/O."""
 from collections.abc import Iterator
 
 from kronos import pg_hba, readiness, ringing
-from kronos.doctor.facts import Change, Ground, PgCron, StepsUnderWay, Waiting
+from kronos.doctor.facts import AuditState, Change, Ground, PgCron, StepsUnderWay, Waiting
 from kronos.doctor.findings import MIGRATE, Finding, many, some
 
 # Suspending 200,000 jobs takes five minutes where workers alone do it, 50 ms of each quarter of a second.
 _STEPS_SECONDS = 900
+# Workers seal the audit every few seconds, the lease-keeper each minute.
+_UNSEALED_SECONDS = 600
 # What pg_cron says where its own login or worker failed; anything else is what the alarm's statement met.
 _NOT_STARTED = ("connection failed", "could not start background process", "job startup timeout")
 _SWITCHED = {
@@ -181,4 +183,19 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         "database does not know",
         fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; restart a worker that holds sessions and delivers "
         "nothing; for a group that no worker serves start `kronos worker --group NAME`",
+    )
+
+
+def audit(found: AuditState) -> Finding:
+    """Whether what was changed comes into the audit's chains."""
+    return Finding(
+        check="audit",
+        ok=found.oldest_seconds <= _UNSEALED_SECONDS,
+        detail=f"{found.unsealed} rows are not sealed, the oldest for {found.oldest_seconds:.0f} s"
+        if found.unsealed
+        else "every row is sealed",
+        meaning="who may delete rows of kronos.audit_pending can take them away unseen: sealing fails, or neither a "
+        "worker nor the internal job lease-keeper runs",
+        fix="PostgreSQL's log says why: kronos: the audit cannot be sealed; `select kronos.seal_audit(1000);` tries "
+        "it now",
     )

@@ -307,6 +307,12 @@ select extract(epoch from kronos.now() - instance.ran_at)::double precision as r
                               order by each.from_id
                               limit 1) as oldest) as stray;
 
+-- name: get_audit
+-- What of the audit is not in its chain yet. One row.
+select count(*)::integer as unsealed,
+       coalesce(extract(epoch from kronos.now() - min(pending.at)), 0)::double precision as oldest_seconds
+  from kronos.audit_pending as pending;
+
 -- name: list_bloated
 -- Tables in which dead rows outnumber those that live: nobody cleans up, or an old transaction keeps it from
 -- being done.

@@ -170,12 +170,32 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
     scene.client.put(f"{scene.base}/secrets/token", json={"value": f"{planted}-2"}).raise_for_status()
     job = scene.made("/jobs", {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": {"pin": planted}})
     scene.client.patch(f"{scene.base}/jobs/{job['job_id']}", json={"input": {"pin": f"{planted}-3"}}).raise_for_status()
+    spec: dict[str, Any] = {
+        "url": f"http://127.0.0.1:9/?a=1&api_key={planted}&b=2",
+        "headers": {
+            "Authorization": f"Bearer {planted}",
+            "X-Api-Key": planted,
+            "X-Tenant": "acme",
+            "X-Token": "{{secret.token}}",
+        },
+    }
+    scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
+    spec["headers"] |= {"Authorization": f"Bearer {planted}-4"}
+    scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
     for row in (job["job_id"], "token"):
         scene.client.get(f"{scene.base}/audit", params={"object": row}).raise_for_status()
     assert scene.client.get("/v1/workspaces").is_success
     for table in ("audit", "audit_pending"):
         rows = scene.superuser.execute(f"select row::text from kronos.{table} as row").fetchall()
         assert [text for (text,) in rows if planted in text] == []
+    (changed,) = scene.client.get(
+        f"{scene.base}/audit", params={"object": "literal", "action": "endpoint.update"}
+    ).json()["data"]
+    shown = changed["after"]["spec"]
+    assert shown["url"] == "http://127.0.0.1:9/?a=1&api_key=***&b=2"
+    assert (shown["headers"]["X-Tenant"], shown["headers"]["X-Token"]) == ("acme", "{{secret.token}}")
+    assert shown["headers"]["Authorization"].keys() == {"sha256", "bytes"}
+    assert shown["headers"]["Authorization"] != changed["before"]["spec"]["headers"]["Authorization"]
     (made,) = [
         each
         for each in scene.client.get(f"{scene.base}/audit", params={"action": "job.create"}).json()["data"]

@@ -20,6 +20,7 @@ from worker.protocol import as_worker, claim, finalize
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 4 * * *"}
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
+CALLBACKS = [("endpoint", "sink"), ("job", "called")]
 NONE = dict.fromkeys(
     ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
 )
@@ -86,6 +87,7 @@ def test_inputs_are_measured_whichever_way_they_come(api: httpx.Client, base: st
         ("jobs", CRON | long),
         ("jobs:batch", {"jobs": [NOW, NOW | long]}),
         (f"jobs/{job}/trigger", long),
+        ("endpoints/sink/test", long),
     ):
         refused(api.post(f"{base}/{path}", json=body), 422, "input_bytes", limit=20, asked=32)
     refused(api.patch(f"{base}/jobs/{job}", json=long), 422, "input_bytes", limit=20, asked=32)
@@ -176,6 +178,7 @@ def test_executions_of_a_day_are_counted_whichever_way_they_come(day: Callable[[
         ("jobs:batch", {"jobs": [NOW]}),
         (f"jobs/{job}/trigger", {}),
         (f"jobs/{queued}/trigger", {}),
+        ("endpoints/sink/test", {}),
     ):
         answer = it.post(path, body)
         problem = refused(answer, 429, "executions_per_day", used=12, limit=12, asked=1)
@@ -278,10 +281,12 @@ def test_many_at_once_make_no_more_than_the_day_allows_and_no_fewer(day: Callabl
         size = 1 + nth % 7
         with psycopg.connect(own_api.database_url, autocommit=True) as session:
             for _ in range(12):
-                with session.transaction():
-                    session.execute("select kronos.find_workspace(%s)", [it.slug])
-                    if value(session, "select kronos.take_executions(%s, %s)", [it.id, size]) is None:
-                        made[nth] += size
+                try:
+                    session.execute("select kronos.count_executions(%s, %s)", [it.id, size])
+                    made[nth] += size
+                except psycopg.Error as refusal:
+                    if refusal.sqlstate != "KR040":
+                        raise
         return 0
 
     made = [0] * 8
@@ -292,6 +297,55 @@ def test_many_at_once_make_no_more_than_the_day_allows_and_no_fewer(day: Callabl
     while it.used < 100:
         it.made("jobs", NOW)
     refused(it.post("jobs", NOW), 429, "executions_per_day", used=100, limit=100)
+
+
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_an_application_that_holds_the_last_of_a_day_holds_up_nobody_else(
+    day: Callable[[int], Day], superuser: Connection, own_api: Api, is_undone: bool
+) -> None:
+    """An end of a delivery, a ring and the upkeep serve all workspaces: none of them waits for an application that has
+    counted an execution and does not commit, and what cannot be decided until then is decided after."""
+    it = day(4)
+    ticking = it.made("jobs", CRON | {"cron": "* * * * *"})["job_id"]
+    it.made("jobs", CRON | {"name": "called"})
+    it.made("jobs:batch", {"jobs": [NOW | {"on_failure": {what: name}} for what, name in CALLBACKS]})
+    with (
+        psycopg.connect(own_api.database_url) as application,
+        as_worker(own_api.database_url) as worker,
+        psycopg.connect(own_api.database_url, autocommit=True) as ringing,
+    ):
+        # all that is left, and one of it counted
+        application.execute("select from kronos.quota_shards where workspace_id = %s for update", [it.id])
+        application.execute("select kronos.count_executions(%s, 1)", [it.id])
+        ringing.execute("set lock_timeout = '1ms'")
+        worker.execute("set lock_timeout = '1ms'")
+        token, ids = claim(worker, it.endpoint())
+        assert finalize(worker, token, ids, status="PERMANENT") == dict.fromkeys(ids, "FAILED")
+        superuser.execute(
+            "update tests.jobs set next_tick_at = date_trunc('minute', kronos.now()),"
+            " ticks_from = kronos.now() - interval '1 hour' where job_id = %s",
+            [ticking],
+        )
+        ringing.execute("select kronos.fire(%s)", [ticking])
+        operation = it.made("dead-letters/redrive")["operation_id"]
+        ringing.execute("select kronos.upkeep(100)")
+        undecided = "select count(*) from kronos.callbacks where due_at is not null"
+        assert value(superuser, undecided) == 2
+        assert value(superuser, "select count(*) from kronos.execution_live") == 0
+        assert it.api.get(f"{it.base}/jobs/{ticking}/executions").json()["data"] == []
+        assert it.api.get(f"{it.base}/operations/{operation}").json()["status"] == "RUNNING"
+        assert values(superuser, "select job_id from kronos.job_faults") == []
+        if is_undone:
+            application.rollback()
+        else:
+            application.commit()
+    superuser.execute("select kronos.fire(%s)", [ticking])
+    superuser.execute("update kronos.callbacks set due_at = '-infinity' where due_at is not null")
+    superuser.execute("update kronos.operations set next_at = '-infinity'")
+    superuser.execute("select kronos.upkeep(100)")
+    assert value(superuser, undecided) == 0
+    assert it.used == 4
+    assert value(superuser, "select count(*) from kronos.execution_live") == (2 if is_undone else 1)
 
 
 def test_a_workspace_without_quotas_has_no_row_no_count_and_no_lock(own_api: Api, superuser: Connection) -> None:

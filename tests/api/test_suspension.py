@@ -238,13 +238,18 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/enable": {},
     "DELETE /endpoints/fresh": {},
     "PUT /retention": {"success_days": 7},
+    "POST /keys": {"role": "viewer"},
+    "POST /keys/{key}/rotate": {},
+    "POST /role-mappings": {"group": "others", "role": "viewer"},
     "DELETE /jobs/job": {},
 }
-# What writes nothing, or the workspace itself.
+# What writes nothing, or the workspace itself; and what takes from somebody what he may do in it.
 DONE: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/render": {},
     "PATCH ": {"name": "halted"},
     "PUT /quotas": {"max_cron_jobs": 9},
+    "DELETE /keys/{key}": {},
+    "DELETE /role-mappings/{mapping}": {},
     "DELETE ?confirm=halted": {},
 }
 
@@ -261,7 +266,16 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     api.put(f"{base}/payload-specs/fresh", json={"schema": {}}).raise_for_status()
     api.put(f"{base}/secrets/fresh", json={"value": "a value"}).raise_for_status()
     api.post(f"{base}/endpoints", json=HTTP | {"name": "fresh"}).raise_for_status()
-    named = {"waiting": waiting, "dead": dead, "backfill": backfill, "operation": operation}
+    key = api.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
+    mapping = api.post(f"{base}/role-mappings", json={"group": "some", "role": "viewer"}).json()["mapping_id"]
+    named = {
+        "key": key,
+        "mapping": mapping,
+        "waiting": waiting,
+        "dead": dead,
+        "backfill": backfill,
+        "operation": operation,
+    }
     as_it_was = scene.client.get(f"{scene.jobs}/job").json()
     turned(scene, "SUSPENDED")
 
@@ -295,6 +309,8 @@ def _template(write: str) -> str:
         ("{waiting}", "{e}"),
         ("{backfill}", "{b}"),
         ("{operation}", "{o}"),
+        ("{key}", "{key_id}"),
+        ("{mapping}", "{mapping_id}"),
         ("/fresh", "/{name}"),
         ("s/sink", "s/{name}"),
     ):

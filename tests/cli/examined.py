@@ -23,7 +23,7 @@ CHECKS = {
     "cron.database_name", "internal jobs",
     "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones",
     "secrets", "time zone data",
-    "partitions", "partition notes", "partition owners", "retention", "default partitions", "growth", "ledger",
+    "partitions", "partition notes", "partition owners", "retention", "default partitions", "audit", "growth", "ledger",
     "objects", "alarms",
     "workers", "queue", "writes", "tables", "steps",
 }  # fmt: skip

@@ -55,6 +55,7 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
          "steps"),
         ("update kronos.retention set ran_at = now() - interval '4 hours'", "retention"),
         ("update kronos.retention set done_at = now() - interval '4 days'", "retention"),
+        ("update kronos.audit_pending set at = now() - interval '11 minutes'", "audit"),
         ("comment on schema kronos is 'sql/ of another release'", "schema"),
         ("do $$ begin execute format('alter database %%I set kronos.hold = on', current_database()); end $$", "hold"),
         ("delete from cron.job where command = (select format('select kronos.fire(%%L)', job_id) from kronos.jobs "

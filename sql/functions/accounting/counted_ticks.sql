@@ -2,6 +2,8 @@
 -- tick that would be delivered is counted; those that the day has no room for are SKIPPED, with the numbers,
 -- and count for no run. One that is accounted for already, by a pointer that was set back, is not counted
 -- again. Its rows are due_ticks'.
+-- Raises: 55P03 where others hold what the day has left, so that it is not known: the job's ticks stay due,
+-- and the next ring comes to them (account_each).
 create or replace function kronos.counted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                 p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
@@ -22,6 +24,11 @@ begin
             if not kronos.is_accounted_for(kronos.tick_id(p_job.job_id, scheduled_at)) then
                 -- no further look once one was refused: all of them have the same room
                 v_refusal := coalesce(v_refusal, kronos.take_executions(p_job.workspace_id, 1));
+                if v_refusal ? 'is_held' then
+                    raise exception using errcode = 'lock_not_available', message =
+                        format('others hold the last executions of a day of workspace %s',
+                               p_job.workspace_id);
+                end if;
             end if;
             if v_refusal is not null then
                 kind := 'SKIPPED';

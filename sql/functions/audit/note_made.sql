@@ -1,6 +1,7 @@
 -- note_made: the executions that a statement of the API has just made by hand, runs of jobs and tests of
 -- endpoints, are rows of the audit (note_execution). It notes what it finds made by this very transaction in
--- its workspace, and nothing else.   Returns: how many.
+-- its workspace, and nothing else. A test, which is of no job, is counted here where the workspace has quotas
+-- (runs of jobs: require_job).   Returns: how many.   Raises: KR040, KR041.
 create or replace function kronos.note_made(p_execution_ids uuid[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -9,7 +10,7 @@ declare
     v_count integer := 0;
 begin
     for v_made in
-        select live.workspace_id, live.execution_id, live.job_id, live.priority, job.name as job,
+        select live.workspace_id, live.execution_id, live.job_id, live.priority, live.input, job.name as job,
                endpoint.name as endpoint, kronos.is_test(live.execution_id) as is_test
           from kronos.execution_live as live
           join kronos.endpoints as endpoint using (endpoint_id)
@@ -19,6 +20,9 @@ begin
            and live.xmin = pg_current_xact_id()::xid
            and (live.cause = 'MANUAL' or kronos.is_test(live.execution_id))
     loop
+        if v_made.is_test and current_setting('kronos.quotas', true) = 'on' then
+            perform kronos.count_run(v_made.workspace_id, v_made.input);
+        end if;
         perform kronos.note_execution(
             v_made.workspace_id, case when v_made.is_test then 'test' else 'trigger' end, v_made.execution_id,
             case when v_made.is_test then v_made.endpoint else v_made.job end,

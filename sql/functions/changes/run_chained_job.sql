@@ -1,7 +1,8 @@
 -- run_chained_job: makes a run that is due by a callback, of the job as it is now. Where that is over or
 -- paused, the chain is too long, or the workspace's executions a day are used up, it is recorded as SKIPPED
 -- with the reason. A suspended workspace's run waits like its others.
--- Returns: whether it is done with; false where somebody has the job locked at this moment.
+-- Returns: whether it is done with; false where somebody has the job, or the last executions of its
+-- workspace's day, locked at this moment.
 create or replace function kronos.run_chained_job(p_due kronos.callbacks) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -47,7 +48,11 @@ begin
                                            coalesce(v_newest.status_reason ->> 'detail', 'it has ended')))
     end;
     if v_reason is null and kronos.has_daily_quota(v_newest.workspace_id) then
-        v_reason := kronos.quota_reason(kronos.take_executions(v_newest.workspace_id, 1));
+        v_reason := kronos.take_executions(v_newest.workspace_id, 1);
+        if v_reason ? 'is_held' then
+            return false;
+        end if;
+        v_reason := kronos.quota_reason(v_reason);
     end if;
     if v_reason is null then
         perform kronos.make_run(v_newest, v_made_of, p_due.execution_id, p_due.input);

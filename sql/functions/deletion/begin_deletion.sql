@@ -32,11 +32,12 @@ begin
     end if;
     -- those who share the row have committed by now, or find it deleted
     perform from kronos.workspaces where workspace_id = v_workspace.workspace_id for update;
-    delete from kronos.turns where workspace_id = v_workspace.workspace_id;
-    delete from kronos.secrets where workspace_id = v_workspace.workspace_id;
+    -- first: what goes with it is one change of the audit
     update kronos.workspaces
        set status = 'DELETED', deleted_at = kronos.now()
      where workspace_id = v_workspace.workspace_id;
+    delete from kronos.turns where workspace_id = v_workspace.workspace_id;
+    delete from kronos.secrets where workspace_id = v_workspace.workspace_id;
     insert into kronos.deletions (deleted_id, slug, name, counted, total, created_at)
     values (v_workspace.workspace_id, v_workspace.slug, v_workspace.name, contents,
             (select coalesce(sum(each.value::bigint), 0)

@@ -1,7 +1,8 @@
 -- call_back: the callbacks of runs that have just ended, of jobs that have some, in the same transaction: so
 -- each end of a run has its callback once, whatever crashes and whoever ends it. What goes to an endpoint is
 -- made at once (queue_callbacks). A run of another job is noted as due, and so is what goes to an endpoint
--- whose row somebody has locked: run_chained makes it. So no end of a run waits for either.
+-- whose row somebody has locked, as where somebody holds the last executions of the workspace's day:
+-- run_chained makes it. So no end of a run waits for either.
 -- Returns: how many; workers are woken.
 create or replace function kronos.call_back(p_execution_ids uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -9,7 +10,6 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 declare
     v_callbacks bigint;
-    v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
     with called as materialized (
         select * from kronos.called_back(p_execution_ids)

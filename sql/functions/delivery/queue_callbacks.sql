@@ -3,7 +3,7 @@
 -- meanwhile (the job is over, its last run was under way) a dead letter, and so where the workspace's
 -- executions a day are used up.
 -- Locks the endpoints' rows, shared, as a foreign key locks them, and passes over those that somebody else
--- has locked for himself: it waits for nobody.
+-- has locked for himself, as where somebody holds the last executions of the day: it waits for nobody.
 -- Returns: those that it has dealt with. An endpoint that is not there any more takes nothing.
 create or replace function kronos.queue_callbacks(p_execution_ids uuid[], p_workspace_ids uuid[],
                                                   p_endpoint_ids uuid[], p_inputs jsonb[])
@@ -14,8 +14,8 @@ as $$
 declare
     c_deleted constant jsonb := jsonb_build_object('code', 'endpoint_deleted',
                                                    'detail', 'the endpoint of the callback was deleted');
-    v_done uuid[];
     v_are_counted constant boolean := kronos.has_daily_quota(null);
+    v_done uuid[];
 begin
     with wanted as materialized (
         select *
@@ -51,11 +51,12 @@ begin
                kronos.now(), kronos.now(), kronos.now(), kronos.now(), max_attempts, input,
                jsonb_build_object('type', refusal -> 'code', 'message', refusal -> 'detail')
           from delivery
-         where refusal is not null
+         where not refusal ? 'is_held'
     )
     select array_agg(execution_id) into v_done
       from wanted
-     where endpoint_id in (select endpoint.endpoint_id from endpoint)
+     where execution_id in (select delivery.execution_id from delivery
+                             where not coalesce(refusal ? 'is_held', false))
         or not exists (select from kronos.endpoints as kept where kept.endpoint_id = wanted.endpoint_id);
     return coalesce(v_done, '{}');
 end

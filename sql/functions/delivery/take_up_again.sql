@@ -8,7 +8,7 @@
 -- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
 -- workspace_suspended, quota_exceeded.
 -- Raises: in a request of a workspace with quotas KR040 where its executions a day are used up; KR012 where
--- its endpoint was deleted (require_live_endpoint).
+-- its endpoint was deleted (require_live_endpoint); 55P03 where others hold what the day has left.
 create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
                                                 p_endpoint_version text)
 returns text
@@ -22,6 +22,7 @@ declare
     v_newest   kronos.jobs;
     v_failed   kronos.execution_done;
     v_made_of  record;
+    v_refusal  jsonb;
 begin
     select job.first_version_id into v_done
       from kronos.execution_done as done
@@ -76,9 +77,14 @@ begin
     end if;
     if current_setting('kronos.quotas', true) = 'on' then
         perform kronos.count_executions(p_workspace_id, 1);
-    elsif kronos.has_daily_quota(p_workspace_id)
-      and kronos.take_executions(p_workspace_id, 1) is not null then
-        return 'quota_exceeded';
+    elsif kronos.has_daily_quota(p_workspace_id) then
+        v_refusal := kronos.take_executions(p_workspace_id, 1);
+        if v_refusal ? 'is_held' then
+            raise exception using errcode = 'lock_not_available',
+                                  message = 'others hold the last executions of the workspace''s day';
+        elsif v_refusal is not null then
+            return 'quota_exceeded';
+        end if;
     end if;
     update kronos.jobs
        set status = 'ACTIVE', runs = 0

@@ -1,11 +1,17 @@
--- count_executions: take_executions, for whom an exception undoes what it was asked for.
+-- count_executions: take_executions, for whom an exception undoes what it was asked for. Where others hold
+-- what the day has left, they are waited for, all shards in their order: what is left is known exactly then.
+-- Of two transactions that hold a shard each, and come for the other's, one is undone (40P01).
 -- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON.
 create or replace function kronos.count_executions(p_workspace_id uuid, p_number bigint) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_refusal constant jsonb := kronos.take_executions(p_workspace_id, p_number);
+    v_refusal jsonb := kronos.take_executions(p_workspace_id, p_number);
 begin
+    if v_refusal ? 'is_held' then
+        perform from kronos.quota_shards where workspace_id = p_workspace_id order by shard for update;
+        v_refusal := kronos.take_executions(p_workspace_id, p_number);
+    end if;
     if v_refusal is not null then
         raise exception using
             errcode = case when p_number > (v_refusal ->> 'limit')::bigint then 'KR041' else 'KR040' end,

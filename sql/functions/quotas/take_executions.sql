@@ -1,14 +1,16 @@
 -- take_executions: counts executions that are about to be made against their workspace's
 -- max_executions_per_day. Nearly always one shard of sixteen has room, and is locked until the transaction
 -- ends; one that somebody holds is passed over. Where none has room for all, those that nobody holds share
--- theirs out anew; where that is too little too, all are waited for, in their order: what is left is known
--- exactly then. So no two sessions together make more than the day allows, and none is refused what there is
--- room for. The first two looks are a subtransaction: what they have locked in vain they
--- give back, because who waits for all must hold none.
+-- theirs out anew. Where that is too little too, there is room in those that are held, or none: so no two
+-- sessions together make more than the day allows, and none is refused what there is room for. It waits for
+-- nobody: it is asked by rings and by ends of deliveries, which serve all workspaces, and an application's
+-- transaction holds its shard for as long as it likes. The two looks are a subtransaction: what they have
+-- locked in vain they give back.
 -- The day is kronos.now()'s, in UTC: a counter for the whole day costs a row, where the last 24 hours would
 -- cost one for each bucket of them; and all of a workspace's callers know when it begins again.
 -- Returns: null where they are counted, or there is no limit; else why not: quota, used, limit, asked,
--- resets_at, retry_after_seconds.
+-- resets_at, retry_after_seconds; with is_held where it is not known yet, because others hold what is left:
+-- then nothing is counted, and whoever asks asks again (count_executions waits for them).
 create or replace function kronos.take_executions(p_workspace_id uuid, p_number bigint) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -18,6 +20,7 @@ declare
     v_shards  smallint[];
     v_used    bigint;
     v_limit   bigint;
+    v_room    bigint;
 begin
     if p_number = 0 then
         return null;
@@ -49,18 +52,14 @@ begin
     exception when sqlstate 'KR043' then
         null;      -- and no shard is held
     end;
-    v_shards := array(select shard from kronos.quota_shards
-                       where workspace_id = p_workspace_id order by shard for update);
-    if v_shards = '{}' then
-        return null;
-    elsif kronos.room_in(p_workspace_id, v_today, v_shards) >= p_number then
-        perform kronos.share_out(p_workspace_id, v_today, p_number, v_shards);
-        return null;
-    end if;
-    select sum(case when day >= v_today then used else 0 end), sum(day_share) into v_used, v_limit
+    select sum(case when day >= v_today then used else 0 end), sum(day_share),
+           sum(case when day >= v_today then share - used else day_share end) into v_used, v_limit, v_room
       from kronos.quota_shards where workspace_id = p_workspace_id;
-    return jsonb_build_object('quota', 'executions_per_day', 'used', v_used, 'limit', v_limit, 'asked',
-                              p_number, 'resets_at', kronos.iso((v_today + 1)::timestamp at time zone 'UTC'),
-                              'retry_after_seconds', kronos.day_left());
+    return (select jsonb_build_object('quota', 'executions_per_day', 'used', v_used, 'limit', v_limit,
+                                      'asked', p_number,
+                                      'resets_at', kronos.iso((v_today + 1)::timestamp at time zone 'UTC'),
+                                      'retry_after_seconds', kronos.day_left())
+                   || case when v_room >= p_number then '{"is_held": true}' else '{}' end::jsonb
+             where v_limit is not null);
 end
 $$;
