@@ -17,7 +17,7 @@ from kronos.delivery.envelope import METHODS, Envelope, Undeliverable, envelope
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import WORKER_STOPPED, Outcome, described, failed
-from kronos.delivery.ready import Head
+from kronos.delivery.ready import ReadyHead
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
@@ -105,9 +105,9 @@ class HttpTransport:
             )
         return envelope(method, url, headers, destination)
 
-    def head(self, method: str, url: str, headers: Mapping[str, str]) -> Head:
+    def head(self, method: str, url: str, headers: Mapping[str, str]) -> ReadyHead:
         """Templates of a URL and of headers, made ready for many deliveries. Raises Refused where they are not."""
-        return Head(method, url, headers, self._urls.check)
+        return ReadyHead(method, url, headers, self._urls.check)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[Signer] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.

@@ -77,7 +77,7 @@ class Slot:
         return made, len(made)
 
 
-class Body:
+class ReadyBody:
     """A body template that can be filled. Raises Refused, TypeError where it cannot."""
 
     __slots__ = ("_pieces",)
@@ -108,7 +108,7 @@ class Body:
         return b"".join(filled) if left >= 0 else None
 
 
-class Head:
+class ReadyHead:
     """A URL and headers with templates that can be filled. Raises Refused where they cannot."""
 
     __slots__ = ("_form", "_headers", "_host", "_lead", "_origin", "_target", "_url_has_query")

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable
-from kronos.delivery.ready import Body, Head
+from kronos.delivery.ready import ReadyBody, ReadyHead
 from kronos.delivery.refused import Refused
 from kronos.delivery.sending import NO_LIMITS, TimeLimits
 from kronos.delivery.template import TEMPLATES, named
@@ -49,15 +49,15 @@ class HttpTarget:
     limits: TimeLimits = NO_LIMITS
     is_fixed: bool = field(init=False)
     """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
-    body: Body | None = field(init=False)
+    body: ReadyBody | None = field(init=False)
     """The body's template, made ready; None: it is rendered."""
-    head: Head | Refused | None = field(init=False, default=None)
+    head: ReadyHead | Refused | None = field(init=False, default=None)
     """Of the URL and the headers the same, from the first delivery on; Refused: they are rendered."""
 
     def __post_init__(self) -> None:
         self.is_fixed = not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
         try:
-            self.body = None if self.body_template is None else Body(self.body_template)
+            self.body = None if self.body_template is None else ReadyBody(self.body_template)
         except (Refused, TypeError):  # each delivery says what is wrong
             self.body = None
 

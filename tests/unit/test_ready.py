@@ -7,7 +7,7 @@ import pytest
 from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.envelope import Envelope, envelope
 from kronos.delivery.headers import check_headers
-from kronos.delivery.ready import Body, Head
+from kronos.delivery.ready import ReadyBody, ReadyHead
 from kronos.delivery.refused import Refused
 from kronos.delivery.template import MAX_RENDERED_BYTES, render_body, render_headers, render_url
 from kronos.model import Json
@@ -93,7 +93,7 @@ def test_a_head_is_filled_as_it_is_rendered_or_not_at_all() -> None:
     filled = refused = 0
     for url, headers in product(URLS, HEADERS):
         try:
-            head = Head("POST", url, headers, lambda text: check_url(text, PUBLIC))
+            head = ReadyHead("POST", url, headers, lambda text: check_url(text, PUBLIC))
         except Refused:
             refused += 1
             continue
@@ -114,7 +114,7 @@ def test_a_head_is_filled_as_it_is_rendered_or_not_at_all() -> None:
     ],
 )
 def test_usual_values_are_filled(url: str, value: Json) -> None:
-    head = Head("POST", url, {"X-V": "{{input.l}}"}, lambda text: check_url(text, PUBLIC))
+    head = ReadyHead("POST", url, {"X-V": "{{input.l}}"}, lambda text: check_url(text, PUBLIC))
     assert head.fill({"input": {"v": value, "l": "x"}}) is not None
 
 
@@ -122,7 +122,7 @@ def test_a_body_is_filled_as_it_is_rendered_or_not_at_all() -> None:
     filled = 0
     for template in BODIES:
         try:
-            body = Body(template)
+            body = ReadyBody(template)
         except (Refused, TypeError):
             continue
         for value in VALUES:
@@ -135,7 +135,7 @@ def test_a_body_is_filled_as_it_is_rendered_or_not_at_all() -> None:
 
 @pytest.mark.parametrize("template", [["{{input.v}}"] * 9, ["a{{input.v}}"] * 9, "{{input.v}}" * 9])
 def test_a_body_is_bounded_as_where_it_is_rendered(template: Json) -> None:
-    body = Body(template)
+    body = ReadyBody(template)
     fits = MAX_RENDERED_BYTES // 9 - 2
     assert body.fill({"input": {"v": "x" * fits}}) == render_body(template, {"input": {"v": "x" * fits}})
     assert body.fill({"input": {"v": "x" * (fits + 1)}}) is None
