@@ -40,7 +40,7 @@ _INFRASTRUCTURE_PORTS = frozenset({
     1080, 1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5433, 5672, 5900, 6379, 6380, 6432,
     8125, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 15672, 25672, 27017, 50070,
 })  # fmt: skip
-_MAX_URL_CHARACTERS = 2048
+MAX_URL_CHARACTERS = 2048
 _MAX_ADDRESSES = 32
 # Of an authority that is kept: 1,024 of them are some hundred kilobytes.
 _MAX_CACHED_CHARACTERS = 256
@@ -162,7 +162,7 @@ class CheckedUrls:
         if (
             shape is None
             or shape.end("authority") > _MAX_CACHED_CHARACTERS
-            or len(text) > _MAX_URL_CHARACTERS
+            or len(text) > MAX_URL_CHARACTERS
             or "#" in text
             or _BAD_CHARACTER.search(text)
         ):
@@ -196,7 +196,7 @@ def _target(text: str) -> str:
 
 def redacted(text: str) -> str:
     """A URL of any form without what may be secret in it: no userinfo, no fragment, of the query only the names."""
-    text, _, _ = text[:_MAX_URL_CHARACTERS].partition("#")
+    text, _, _ = text[:MAX_URL_CHARACTERS].partition("#")
     base, question_mark, query = text.partition("?")
     scheme, separator, rest = base.partition("://")
     if separator:
@@ -245,8 +245,8 @@ def open_socket(policy: EgressPolicy, info: AddrInfo) -> socket.socket:
 
 
 def _parse(text: str) -> URL:
-    if len(text) > _MAX_URL_CHARACTERS:
-        raise Refused("url_too_long", f"the URL has {len(text)} characters, at most {_MAX_URL_CHARACTERS} are taken")
+    if len(text) > MAX_URL_CHARACTERS:
+        raise Refused("url_too_long", f"the URL has {len(text)} characters, at most {MAX_URL_CHARACTERS} are taken")
     if found := _BAD_CHARACTER.search(text):
         character = f"character U+{ord(found[0]):04X} at position {found.start()}"
         raise Refused("url_bad_character", f"the URL holds {character}", hint="Percent-encode it, or remove it.")

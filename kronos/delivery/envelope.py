@@ -1,11 +1,11 @@
 """What deliveries to one URL by one method with the same headers have in common: judged and written once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kronos.delivery.connections import Origin
 from kronos.delivery.egress import Destination
 from kronos.delivery.headers import IDENTITY, SIGNATURE, USER_AGENT
-from kronos.delivery.outcome import ErrorType, described_request
+from kronos.delivery.outcome import ErrorType, described_around, described_request, stored_url
 from kronos.delivery.refused import Refused
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -23,43 +23,30 @@ class Undeliverable:
         self.has_body = method != "GET"
 
 
-class Envelope:
-    """The part of a request that does not differ from delivery to delivery.
+class Form:
+    """What envelopes have in common whose method and names of headers are the same."""
 
-    Every part of it was judged: no control character is in any. A GET is sent without a body.
-    """
+    __slots__ = ("_around", "_names", "end", "has_body", "has_own_type", "method")
 
-    __slots__ = ("_described", "_method", "_names", "_own_type", "_url", "has_body", "head", "origin")
-
-    def __init__(self, method: str, url: str, headers: Mapping[str, str], destination: Destination) -> None:
-        """`url` as its author wrote it; `destination` is where it leads."""
-        self.origin = Origin(is_tls=destination.is_tls, host=destination.host, port=destination.port)
-        self.has_body = method != "GET"
-        self._method = method
-        self._url = url if url.isascii() else destination.url
-        own_names = {name.lower() for name in headers}
-        fixed = {"Host": destination.authority, **headers}
-        if "user-agent" not in own_names:
-            fixed["User-Agent"] = USER_AGENT
-        fixed["Accept-Encoding"] = "identity"
-        if "accept" not in own_names:
+    def __init__(self, method: str, header_names: Iterable[str]) -> None:
+        names = tuple(header_names)
+        lower = {name.lower() for name in names}
+        fixed = {"Accept-Encoding": "identity"}
+        if "user-agent" not in lower:
+            fixed = {"User-Agent": USER_AGENT, **fixed}
+        if "accept" not in lower:
             fixed["Accept"] = "*/*"
-        self._own_type = "content-type" in own_names
-        self._names = (*fixed, *IDENTITY)
-        lines = [f"{method} {destination.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fixed.items()), ""]
-        self.head = "\r\n".join(lines)
-        self._described: dict[tuple[bool, bool], str] = {}
+        self.method = method
+        self.has_body = method != "GET"
+        self.has_own_type = "content-type" in lower
+        self.end = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
+        """The lines that follow the author's headers."""
+        self._names = ("Host", *names, *fixed, *IDENTITY)
+        self._around: dict[tuple[bool, bool], tuple[str, str]] = {}
 
-    def request(self, identity: str, body: bytes) -> bytes:
-        """The request as it goes out."""
-        if not self.has_body:
-            return f"{self.head}{identity}\r\n".encode("ascii")
-        kind = "Content-Type: application/json\r\n" if body and not self._own_type else ""
-        return f"{self.head}{identity}{kind}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
-
-    def described(self, *, has_body: bool, is_signed: bool) -> str:
-        """The request as attempts store it, up to the number of its body's bytes."""
-        if (known := self._described.get((has_body, is_signed))) is None:
+    def described(self, url: str, *, has_body: bool, is_signed: bool) -> str:
+        """A request as attempts store it, up to the number of its body's bytes; `url` as `stored_url` has it."""
+        if (known := self._around.get((has_body, is_signed))) is None:
             names = [*self._names]
             if is_signed:
                 names.append(SIGNATURE)
@@ -67,8 +54,57 @@ class Envelope:
                 names.append("Content-Type")
             if self.has_body:
                 names.append("Content-Length")
-            known = self._described[has_body, is_signed] = described_request(self._method, self._url, names)
+            known = self._around[has_body, is_signed] = described_around(self.method, names)
+        before, after = known
+        return f"{before}{url}{after}"
+
+
+class Envelope:
+    """The part of a request that does not differ from delivery to delivery.
+
+    Every part of it was judged: no control character is in any. A GET is sent without a body.
+    """
+
+    __slots__ = ("_described", "_form", "_url", "has_body", "head", "origin")
+
+    def __init__(self, form: Form, origin: Origin, head: str, url: str) -> None:
+        """`head`: the request's line and the headers that its author sets; `url` as `stored_url` has it."""
+        self.origin = origin
+        self.has_body = form.has_body
+        self.head = f"{head}{form.end}"
+        self._form = form
+        self._url = url
+        self._described: dict[tuple[bool, bool], str] = {}
+
+    def request(self, identity: str, body: bytes) -> bytes:
+        """The request as it goes out."""
+        if not self.has_body:
+            return f"{self.head}{identity}\r\n".encode("ascii")
+        kind = "Content-Type: application/json\r\n" if body and not self._form.has_own_type else ""
+        return f"{self.head}{identity}{kind}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+
+    def described(self, *, has_body: bool, is_signed: bool) -> str:
+        """The request as attempts store it, up to the number of its body's bytes."""
+        if (known := self._described.get((has_body, is_signed))) is None:
+            known = self._form.described(self._url, has_body=has_body, is_signed=is_signed)
+            self._described[has_body, is_signed] = known
         return known
+
+
+def envelope(method: str, url: str, headers: Mapping[str, str], destination: Destination) -> Envelope:
+    """Of what was judged; `url` as its author wrote it, `destination` is where it leads."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return Envelope(
+        Form(method, headers),
+        origin_of(destination),
+        f"{method} {destination.target} HTTP/1.1\r\nHost: {destination.authority}\r\n{lines}",
+        stored_url(url if url.isascii() else destination.url),
+    )
+
+
+def origin_of(destination: Destination) -> Origin:
+    """Where the connection goes that leads there."""
+    return Origin(is_tls=destination.is_tls, host=destination.host, port=destination.port)
 
 
 def refusal_type(refused: Refused) -> ErrorType:

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from kronos.delivery.connections import Connections
 from kronos.delivery.egress import CheckedUrls, EgressPolicy, Resolver
-from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
+from kronos.delivery.envelope import METHODS, Envelope, Undeliverable, envelope
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import WORKER_STOPPED, Outcome, described, failed
+from kronos.delivery.ready import ReadyHead
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
@@ -102,7 +103,11 @@ class HttpTransport:
             return Undeliverable(
                 Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers
             )
-        return Envelope(method, url, headers, destination)
+        return envelope(method, url, headers, destination)
+
+    def head(self, method: str, url: str, headers: Mapping[str, str]) -> ReadyHead:
+        """Templates of a URL and of headers, made ready for many deliveries. Raises Refused where they are not."""
+        return ReadyHead(method, url, headers, self._urls.check)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[Signer] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.

@@ -158,12 +158,19 @@ def described_request(method: str, url: str, header_names: Iterable[str]) -> str
 
     It holds no header's value, no userinfo, no query value.
     """
-    request: Json = {
-        "method": storable_text(method, max_bytes=16),
-        "url": _stored_url(url),
-        "headers": _stored_names(header_names),
-    }
-    return json_bytes(request).decode().removesuffix("}")
+    before, after = described_around(method, header_names)
+    return f"{before}{stored_url(url)}{after}"
+
+
+def described_around(method: str, header_names: Iterable[str]) -> tuple[str, str]:
+    """What stands before and after `stored_url` in described_request: the same for many URLs."""
+    name, names = storable_text(method, max_bytes=16), _stored_names(header_names)
+    return f'{{"method":{json_bytes(name).decode()},"url":', f',"headers":{json_bytes(names).decode()}'
+
+
+def stored_url(url: str) -> str:
+    """A URL as attempts store it, as JSON: no userinfo, no query value."""
+    return json_bytes(_stored_url(url)).decode()
 
 
 def described(request: str, body_bytes: int) -> str:

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -271,32 +271,45 @@ def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rend
     """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
     context = _context(leased, to)
     if (envelope := to.envelope) is None or to.envelope_of is not leased.secrets:
-        envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
+        envelope = _envelope(to, context, transport)
         if to.is_fixed:
             to.envelope, to.envelope_of = envelope, leased.secrets
-    return envelope, render_body(to.body_template, context)
+    body = None if to.body is None else to.body.fill(context)
+    return envelope, render_body(to.body_template, context) if body is None else body
+
+
+def _envelope(to: HttpTarget, context: Mapping[str, Json], transport: HttpTransport) -> Envelope | Undeliverable:
+    """Of one delivery. Raises Refused."""
+    if to.head is None:
+        try:
+            to.head = transport.head(to.method, to.url, to.headers)
+        except Refused as refused:  # each delivery says what is wrong
+            to.head = refused
+    if not isinstance(to.head, Refused) and (filled := to.head.fill(context)) is not None:
+        return filled
+    return transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
 
 
 def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
     """What the target's templates may name."""
-    claim, facts = leased.claim, leased.facts
-    given = _read(claim.input)
-    if to.names_input_alone:
-        return {"input": given}
-    at = utc_text(claim.scheduled_at)
-    return {
-        "input": given,
-        "config": to.config,
-        "secret": {} if leased.secrets is None else leased.secrets.values,
-        "job": {"id": claim.job_id, "name": facts.job_name if facts else None},
-        "execution": {
+    claim, facts, roots = leased.claim, leased.facts, to.roots
+    context: dict[str, Json] = {"input": _read(claim.input)}
+    if "config" in roots:
+        context["config"] = to.config
+    if "secret" in roots:
+        context["secret"] = {} if leased.secrets is None else leased.secrets.values
+    if "job" in roots:
+        context["job"] = {"id": claim.job_id, "name": facts.job_name if facts else None}
+    if "execution" in roots:
+        context["execution"] = {
             "id": claim.execution_id,
             "attempt": claim.attempt_count,
             "cause": facts.cause if facts else None,
-        },
-        "scheduled_at": at,
-        "scheduled_local": facts.scheduled_local if facts else at,
-    }
+        }
+    if "scheduled_at" in roots:
+        at = context["scheduled_at"] = utc_text(claim.scheduled_at)
+        context["scheduled_local"] = facts.scheduled_local if facts else at
+    return context
 
 
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:

@@ -42,7 +42,7 @@ class StreamTarget:
     spec_bytes: int = 0
     destination: Destination | None = None
     config: JsonObject = field(default_factory=dict)
-    names_input_alone: bool = True
+    roots: frozenset[str] = frozenset({"input"})
     """As with HttpTarget."""
     needs_facts: bool = False
     needs: Needs | None = None

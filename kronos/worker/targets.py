@@ -8,6 +8,8 @@ from typing import TypedDict
 
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable
+from kronos.delivery.ready import ReadyBody, ReadyHead
+from kronos.delivery.refused import Refused
 from kronos.delivery.sending import NO_LIMITS, TimeLimits
 from kronos.delivery.template import TEMPLATES, named
 from kronos.model import Json, JsonObject
@@ -40,16 +42,24 @@ class HttpTarget:
     envelope: Envelope | Undeliverable | None = None
     envelope_of: Opened | None = None
     config: JsonObject = field(default_factory=dict)
-    names_input_alone: bool = True
-    """As most do: then nothing else is made for its deliveries."""
+    roots: frozenset[str] = frozenset({"input"})
+    """What its templates name a value of; nothing else is made for its deliveries."""
     needs_facts: bool = False
     rules: Rules = field(default_factory=Rules)
     limits: TimeLimits = NO_LIMITS
+    is_fixed: bool = field(init=False)
+    """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
+    body: ReadyBody | None = field(init=False)
+    """The body's template, made ready; None: it is rendered."""
+    head: ReadyHead | Refused | None = field(init=False, default=None)
+    """Of the URL and the headers the same, from the first delivery on; Refused: they are rendered."""
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
-        return not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
+    def __post_init__(self) -> None:
+        self.is_fixed = not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
+        try:
+            self.body = None if self.body_template is None else ReadyBody(self.body_template)
+        except (Refused, TypeError):  # each delivery says what is wrong
+            self.body = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +118,7 @@ def _limits(spec: JsonObject) -> TimeLimits:
 
 class _Named(TypedDict):
     config: JsonObject
-    names_input_alone: bool
+    roots: frozenset[str]
     needs_facts: bool
 
 
@@ -117,7 +127,7 @@ def _named(version: EndpointVersion, templates: Json) -> _Named:
     names = [name for _, name in named(templates)]
     return {
         "config": _object(version.config, "config") if version.config is not None else {},
-        "names_input_alone": all(name.root == "input" for name in names),
+        "roots": frozenset(name.root for name in names),
         "needs_facts": any(name.is_fact for name in names),
     }
 

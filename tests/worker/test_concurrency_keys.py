@@ -305,9 +305,33 @@ async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_
         await until(lambda: value(superuser, "select count(*) from kronos.execution_live") == 0, "all of them")
 
 
+def test_what_is_under_way_under_other_keys_is_not_read(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    """A hundred keys beside 300 under way: each row is read twice, and of what is under way its own key alone."""
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 2)
+    ids = add_executions(superuser, endpoint, 400)
+    superuser.execute(
+        "update kronos.execution_live as live set input = jsonb_build_object('customer', nth) "
+        "from unnest(%s::uuid[]) with ordinality as one (execution_id, nth) "
+        "where live.execution_id = one.execution_id",
+        [ids],
+    )
+    superuser.execute("vacuum (analyze) kronos.execution_live")
+    assert len(claim(worker, endpoint, quota=300)[1]) == 300
+    picked = f"select count(*) from kronos.pick_keyed('{endpoint.endpoint_id}', 100)"
+    assert value(superuser, picked) == 100, "and its statements are planned"
+    assert buffers(superuser, picked) < 850
+    assert _running(superuser, endpoint).total() == 300
+
+
 @pytest.mark.parametrize(
     ("template_text", "input", "key"),
     [
+        ("a-{{input.customer}}", {"customer": "b"}, "a-b"),
+        ("{{input.customer | default: 'none'}}-b", {}, "none-b"),
+        ("a-{{input.customer}}-b", {"customer": [1]}, "a-[1]-b"),
         ("{{input.customer}}", {"customer": "a"}, "a"),
         ("{{input.customer}}", {"customer": 7}, "7"),
         ("{{input.customer}}", {"customer": None}, ""),
@@ -322,13 +346,18 @@ async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_
     ],
 )
 def test_a_key_is_the_text_that_its_template_comes_to(
-    superuser: psycopg.Connection, template_text: str, input: Any, key: str
+    superuser: psycopg.Connection, worker: psycopg.Connection, template_text: str, input: Any, key: str
 ) -> None:
     found = value(
         superuser,
         "select kronos.concurrency_key(%s, %s)",
         [Jsonb(template.key_parts(template_text)), Jsonb(input)],
     )
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 2, template_text)
+    add_executions(superuser, endpoint, 1, input=input)
+    claim(worker, endpoint)
+    assert list(_running(superuser, endpoint)) == [found], "a claim puts short ones together itself"
     if key.startswith("sha256:"):
         assert (found[:7], len(found)) == ("sha256:", 71)
     else:

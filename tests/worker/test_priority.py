@@ -188,6 +188,24 @@ def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
     assert set(ids) < due
 
 
+def test_of_queues_that_go_later_a_claim_reads_no_more_than_their_beginning(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint, 2_100, due_in_seconds=-60)
+    superuser.execute(
+        "update kronos.execution_live as live set priority = nullif(nth % 21 - 10, 0) "
+        "from (select execution_id, row_number() over (order by visible_at) as nth from kronos.execution_live) as each "
+        "where live.execution_id = each.execution_id"
+    )
+    superuser.execute("vacuum analyze kronos.execution_live")
+    with as_worker(database_url) as worker:
+        params = claim_params([endpoint], quota=80)
+        nodes = _plan(worker, "claim_executions", params)
+    (shares,) = [node for node in nodes if node.get("Function Name") == "claim_shares"]
+    assert shares["Shared Hit Blocks"] + shares["Shared Read Blocks"] < 600
+
+
 def test_where_nothing_has_a_priority_no_other_queue_is_looked_into(
     superuser: psycopg.Connection, database_url: str
 ) -> None:

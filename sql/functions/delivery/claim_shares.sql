@@ -2,7 +2,8 @@
 -- p_room takes, in the order of their ranks (rank_of). Each priority is a queue of its own in
 -- execution_live_ready, 11 that of priority 0, so what is not due yet stands in nobody's way, whatever its
 -- priority. Nothing is locked: the claim takes as many of each as it can lock. p_due_from, p_rank_from: what
--- was due, and ranked, before has been taken.
+-- was due, and ranked, before has been taken. The queue whose first goes first is read first, and of the next
+-- ones only what goes before the last that is taken until then: mostly nothing.
 -- Returns: a row for each queue that is taken of, with from when on it is worth reading.
 create or replace function kronos.claim_shares(p_endpoint_id uuid, p_due_from timestamptz,
                                                p_rank_from timestamptz, p_room integer)
@@ -10,27 +11,56 @@ returns table (queue integer, executions integer, due_from timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
+#variable_conflict use_column
+declare
+    v_known  record;
+    v_found  record;
+    v_queues integer[]     := '{}';
+    v_times  timestamptz[] := '{}';
+    v_ranks  timestamptz[] := '{}';
+    v_bound  timestamptz   := 'infinity';      -- the rank of the last of them, once there are p_room
 begin
+    for v_known in
+        select each.queue, each.queue % 11 as priority, first.visible_at
+          from (select queue, p_rank_from + queue % 11 * interval '1 minute' as ranked_from
+                  from unnest(kronos.queues()) as queue) as each
+         cross join lateral (select live.visible_at
+                               from kronos.execution_live as live
+                              where live.endpoint_id = p_endpoint_id and live.claim_token is null
+                                and kronos.queue_of(live.priority) = each.queue
+                                and live.visible_at <= kronos.now()
+                                and live.visible_at >= least(p_due_from, each.ranked_from)
+                              order by live.visible_at
+                              limit 1) as first
+         order by kronos.rank_of(first.visible_at, each.queue % 11)
+    loop
+        exit when kronos.rank_of(v_known.visible_at, v_known.priority) > v_bound or p_room <= 0;
+        select array_agg(v_known.queue) as queues, array_agg(first.visible_at) as times,
+               array_agg(kronos.rank_of(first.visible_at, v_known.priority)) as ranks
+          into v_found
+          from (select live.visible_at
+                  from kronos.execution_live as live
+                 where live.endpoint_id = p_endpoint_id and live.claim_token is null
+                   and kronos.queue_of(live.priority) = v_known.queue
+                   and live.visible_at between v_known.visible_at
+                       and least(kronos.now(), v_bound + v_known.priority * interval '1 minute')
+                   and (live.deadline_at is null or live.deadline_at > kronos.now())
+                   and live.job_id not in (select job_id from kronos.cancelled_jobs)
+                 order by live.visible_at
+                 limit p_room) as first;
+        v_queues := v_queues || v_found.queues;
+        v_times  := v_times || v_found.times;
+        v_ranks  := v_ranks || v_found.ranks;
+        if cardinality(v_ranks) >= p_room then
+            v_bound := (select each from unnest(v_ranks) as each order by each offset p_room - 1 limit 1);
+        end if;
+    end loop;
     return query
-        with known as materialized (
-            select each.queue, each.queue % 11 as priority,
-                   least(p_due_from, p_rank_from + each.queue % 11 * interval '1 minute') as due_from
-              from unnest(kronos.queues()) as each (queue)
-        )
-        select taken.queue, count(*)::integer, min(taken.due_from)
-          from (select known.queue, known.due_from
-                  from known
-                 cross join lateral (select live.visible_at
-                                       from kronos.execution_live as live
-                                      where live.endpoint_id = p_endpoint_id and live.claim_token is null
-                                        and kronos.queue_of(live.priority) = known.queue
-                                        and live.visible_at <= kronos.now()
-                                        and live.visible_at >= known.due_from
-                                        and (live.deadline_at is null or live.deadline_at > kronos.now())
-                                        and live.job_id not in (select job_id from kronos.cancelled_jobs)
-                                      order by live.visible_at
-                                      limit greatest(p_room, 0)) as first
-                 order by kronos.rank_of(first.visible_at, known.priority), first.visible_at
+        select taken.queue, count(*)::integer,
+               least(p_due_from, p_rank_from + taken.queue % 11 * interval '1 minute')
+          from (select each.queue
+                  from unnest(v_queues, v_times, v_ranks) as each (queue, visible_at, rank)
+                 order by each.rank, each.visible_at
                  limit greatest(p_room, 0)) as taken
          group by taken.queue;
 end

@@ -1,10 +1,13 @@
 -- look_at_keyed: a step of pick_keyed: of up to p_limit executions of an endpoint that are due and have the
 -- rank p_from or a later one, beside those that were picked (p_ids, p_keys), it picks what its keys have room
--- for, and parks the rest. Each priority is a queue of its own, as claim_shares has it.
+-- for, and parks the rest. Each priority is a queue of its own, as claim_shares has it. A short key with one
+-- value, at p_path and between p_texts, is put together in place: a call of concurrency_key costs as much as
+-- all the rest.
 -- Returns: one row: what it picked, lowest rank first; how many it looked at, and the last of their ranks.
-create or replace function kronos.look_at_keyed(p_endpoint_id uuid, p_parts jsonb, p_max integer,
-                                                p_from timestamptz, p_limit integer, p_ids uuid[],
-                                                p_keys text[], out ids uuid[], out keys text[],
+create or replace function kronos.look_at_keyed(p_endpoint_id uuid, p_parts jsonb, p_path text[],
+                                                p_texts text[], p_max integer, p_from timestamptz,
+                                                p_limit integer, p_ids uuid[], p_keys text[],
+                                                out ids uuid[], out keys text[], out times timestamptz[],
                                                 out seen integer, out last_rank timestamptz)
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -27,42 +30,45 @@ begin
                               limit p_limit) as next
          order by rank
          limit p_limit
-    ), candidate as materialized (
-        select live.execution_id, first.rank, kronos.concurrency_key(p_parts, live.input) as key
+    ), locked as materialized (
+        select live.execution_id, live.visible_at, first.rank, live.input,
+               p_texts[1] || coalesce(live.input #>> p_path, p_texts[2]) || p_texts[3] as short
           from first
           join kronos.execution_live as live on live.execution_id = first.execution_id
          where live.claim_token is null and live.visible_at <= kronos.now()
            for update of live skip locked
-    ), room as materialized (
-        select each.key,
-               p_max - (select count(*)
-                          from (select
-                                  from kronos.execution_live as running
-                                 where running.endpoint_id = p_endpoint_id
-                                   and running.concurrency_key = each.key
-                                   and running.parked_at is null
-                                   and running.claim_token is not null
-                                 limit p_max) as held)
-                     - (select count(*) from unnest(p_keys) as picked (key) where picked.key = each.key)
-                   as executions
-          from (select distinct candidate.key from candidate) as each
-    ), placed as materialized (
-        select candidate.*, room.executions >= row_number() over (partition by candidate.key
-                                                                  order by candidate.rank,
-                                                                           candidate.execution_id) as fits
+    ), candidate as (
+        select locked.execution_id, locked.visible_at, locked.rank,
+               case when octet_length(locked.short) <= 256 then locked.short
+                    else kronos.concurrency_key(p_parts, locked.input) end collate "C" as key
+          from locked
+        offset 0
+    ), numbered as (
+        select candidate.*, row_number() over (partition by key order by rank, execution_id) as nth
           from candidate
-          join room on room.key = candidate.key
+    ), placed as materialized (
+        select execution_id, key, visible_at, rank,
+               max(case when nth = 1      -- under way come first, so no index of others is in question
+                        then p_max - cardinality(array_positions(p_keys, key))
+                             - (select count(held.claim_token)
+                                  from (select running.claim_token
+                                          from kronos.execution_live as running
+                                         where running.endpoint_id = p_endpoint_id
+                                           and running.concurrency_key = key and running.parked_at is null
+                                         order by running.claim_token
+                                         limit p_max) as held)
+                   end) over (partition by key) >= nth as fits
+          from numbered
     ), parked as (
         update kronos.execution_live as live
            set parked_at = live.visible_at, visible_at = '9999-12-31 00:00:00+00',
                concurrency_key = placed.key
-          from placed
-         where live.execution_id = placed.execution_id and not placed.fits
+          from placed where live.execution_id = placed.execution_id and not placed.fits
     )
-    select coalesce(array_agg(execution_id order by rank, execution_id) filter (where fits), '{}'),
-           coalesce(array_agg(key order by rank, execution_id) filter (where fits), '{}'),
+    select coalesce(array_agg(execution_id), '{}'), coalesce(array_agg(key), '{}'),
+           coalesce(array_agg(visible_at), '{}'),
            (select count(*) from first), (select max(first.rank) from first)
-      into ids, keys, seen, last_rank
-      from placed;
+      into ids, keys, times, seen, last_rank
+      from (select * from placed where fits order by rank, execution_id) as fitting;
 end
 $$;

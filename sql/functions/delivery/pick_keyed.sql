@@ -17,22 +17,33 @@ declare
     c_step  constant integer := 200;
     c_most  constant integer := 1000;
     v_gate  kronos.endpoint_gate;
+    v_value record;      -- the only one in the template, and the texts around it; null: there are several
     v_found record;
-    v_ids   uuid[]      := array[]::uuid[];
-    v_keys  text[]      := array[]::text[];
-    v_seen  integer     := 0;
-    v_limit integer     := p_room;
-    v_from  timestamptz := timestamptz '-infinity';
+    v_ids   uuid[]        := array[]::uuid[];
+    v_keys  text[]        := array[]::text[];
+    v_times timestamptz[] := array[]::timestamptz[];
+    v_seen  integer       := 0;
+    v_limit integer       := p_room;
+    v_from  timestamptz   := timestamptz '-infinity';
 begin
     select gate.* into v_gate from kronos.endpoint_gate as gate where gate.endpoint_id = p_endpoint_id;
+    select array(select jsonb_array_elements_text(part.value -> 'path')) as path,
+           array[coalesce(case when part.place > 1 then v_gate.key_parts ->> 0 end, ''),
+                 coalesce(part.value ->> 'default', ''),
+                 coalesce(v_gate.key_parts ->> part.place::integer, '')] as texts
+      into v_value
+      from jsonb_array_elements(v_gate.key_parts) with ordinality as part (value, place)
+     where jsonb_typeof(part.value) = 'object'
+       and jsonb_array_length(jsonb_path_query_array(v_gate.key_parts, '$[*].path')) = 1;
     while cardinality(v_ids) < p_room and v_gate.key_max > 0 loop
         select * into v_found
-          from kronos.look_at_keyed(p_endpoint_id, v_gate.key_parts, v_gate.key_max, v_from, v_limit, v_ids,
-                                    v_keys);
-        v_ids  := (v_ids || v_found.ids)[:p_room];
-        v_keys := (v_keys || v_found.keys)[:p_room];
-        v_seen := v_seen + v_found.seen;
-        v_from := v_found.last_rank;
+          from kronos.look_at_keyed(p_endpoint_id, v_gate.key_parts, v_value.path, v_value.texts,
+                                    v_gate.key_max, v_from, v_limit, v_ids, v_keys);
+        v_ids   := (v_ids || v_found.ids)[:p_room];
+        v_keys  := (v_keys || v_found.keys)[:p_room];
+        v_times := (v_times || v_found.times)[:p_room];
+        v_seen  := v_seen + v_found.seen;
+        v_from  := v_found.last_rank;
         exit when v_found.seen < v_limit;
         if v_seen >= c_most and cardinality(v_ids) < p_room then
             perform pg_notify('kronos_work', p_endpoint_id::text);
@@ -41,8 +52,7 @@ begin
         v_limit := c_step;
     end loop;
     return query
-    select live.execution_id, live.visible_at, live.endpoint_id, picked.key
-      from unnest(v_ids, v_keys) as picked (execution_id, key)
-      join kronos.execution_live as live on live.execution_id = picked.execution_id;
+    select picked.execution_id, picked.visible_at, p_endpoint_id, picked.key
+      from unnest(v_ids, v_times, v_keys) as picked (execution_id, visible_at, key);
 end
 $$;

@@ -1,0 +1,141 @@
+"""Templates made ready fill what they fill as template.py renders it, byte by byte, and leave it the rest."""
+
+from itertools import product
+
+import pytest
+
+from kronos.delivery.egress import EgressPolicy, check_url
+from kronos.delivery.envelope import Envelope, envelope
+from kronos.delivery.headers import check_headers
+from kronos.delivery.ready import ReadyBody, ReadyHead
+from kronos.delivery.refused import Refused
+from kronos.delivery.template import MAX_RENDERED_BYTES, render_body, render_headers, render_url
+from kronos.model import Json
+
+PUBLIC = EgressPolicy()
+VALUES: tuple[Json, ...] = (
+    *("", "a", "a.b", ".", "..", ".a", "a/../b", "..;x", ";", "a;b", "%2e", "2e", "a b", "é", "\U0001f600", "\x7f"),
+    *(
+        "a\r\nX: y",
+        "a\tb",
+        " a ",
+        '"',
+        "\\",
+        "{{input.b}}",
+        "#",
+        "?q=1&r",
+        "a@b.example",
+        "2026-01-02T03:04:05Z",
+        "~-_",
+    ),
+    *(0, -1, 2**63, 2**70, 1.5, 1e300, True, None, [], {}, [1, "x"], {"a": {"é": [None]}}),
+)
+URLS = (
+    *("https://a.example/{{input.v}}", "https://a.example?x={{input.v}}", "https://a.example/x/.{{input.v}}"),
+    *("https://A.example:444/%2{{input.v}}/..", "https://a.example/%{{input.v}}", "https://a.example/x{{input.v}}.;y"),
+    *("https://a.example/%2F{{input.v}}?{{input.v}}=1&b={{config.c}}#", "https://a.example/{{input.v}}{{input.v}}/é"),
+    *("https://a.example/.;{{input.v}}", "https://a.example/fixed?a=b", "https://10.0.0.1/{{input.v}}"),
+    *('https://a.example/"{{input.v}}', "https://a.example/{{input.v | default: 'none'}}", "{{input.v}}"),
+    *("https://a.example/{{input.none}}", "https://a.example/{{input.l.1}}", "https://a.example/\\{{{{input.v}}"),
+)
+HEADERS: tuple[dict[str, str], ...] = (
+    {},
+    {"X-V": "{{input.v}}"},
+    {"X-V": " {{input.v}} and {{secret.s}}", "user-agent": "mine"},
+    {"Accept": "text/plain", "content-type": "x/{{scheduled_at}}", "X-L": "{{scheduled_at | local}}"},
+    {"X-V": "{{input.none | default: 7}}", "X-T": "a\tb"},
+    {"Host": "{{input.v}}"},
+    {"X-V": "{{input.long}}", "X-W": "{{input.long}}"},
+)
+BODIES: tuple[Json, ...] = (
+    *("{{input}}", "{{input.v}}", "a {{input.v}} b", "\\{{ {{input.v}}", [], {}, [[{}], "x", 1, None, True, 1.0, "é"]),
+    {
+        "a": "{{input.v}}",
+        "b": ["{{input.v}}", {"c": "{{config.c}}-{{input.v}}"}],
+        'q"': "{{input.none | default: null}}",
+    },
+    *(
+        {"{{input.v}}": 1},
+        "{{input.none}}",
+        "{{input.l.0}}",
+        "{{nobody}}",
+        [2**70, "{{input.v}}"],
+        [["{{input.deep}}"]],
+    ),
+)
+
+
+def _context(value: Json) -> dict[str, Json]:
+    deep: Json = value
+    for _ in range(252):
+        deep = [deep]
+    return {
+        "input": {"v": value, "l": [value, "second"], "long": "y" * 9_000, "deep": deep},
+        "config": {"c": {"d": 1}},
+        "secret": {"s": "hidden"},
+        "scheduled_at": "2026-12-01T09:00:00Z",
+        "scheduled_local": "2026-12-01T10:00:00+01:00",
+    }
+
+
+def _rendered(url: str, headers: dict[str, str], context: dict[str, Json]) -> Envelope:
+    rendered, lines = render_url(url, context), render_headers(headers, context)
+    check_headers(lines)
+    return envelope("POST", rendered, lines, check_url(rendered, PUBLIC))
+
+
+def _all_of(one: Envelope) -> tuple[object, ...]:
+    stored = [one.described(has_body=body, is_signed=signed) for body, signed in product((False, True), repeat=2)]
+    return one.origin, one.head, one.request("", b"{}"), stored
+
+
+def test_a_head_is_filled_as_it_is_rendered_or_not_at_all() -> None:
+    filled = refused = 0
+    for url, headers in product(URLS, HEADERS):
+        try:
+            head = ReadyHead("POST", url, headers, lambda text: check_url(text, PUBLIC))
+        except Refused:
+            refused += 1
+            continue
+        for value in VALUES:
+            context = _context(value)
+            if (made := head.fill(context)) is not None:
+                filled += 1
+                assert _all_of(made) == _all_of(_rendered(url, headers, context)), (url, headers, value)
+    assert filled > 600
+    assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        *(("https://a.example/{{input.v}}", value) for value in ("4711", 4711, "a.b", "a b", "é", "a@b.example")),
+        *(("https://a.example/{{input.v | default: 'x'}}?a={{input.v}}", value) for value in ("4711", "a b", -1)),
+    ],
+)
+def test_usual_values_are_filled(url: str, value: Json) -> None:
+    head = ReadyHead("POST", url, {"X-V": "{{input.l}}"}, lambda text: check_url(text, PUBLIC))
+    assert head.fill({"input": {"v": value, "l": "x"}}) is not None
+
+
+def test_a_body_is_filled_as_it_is_rendered_or_not_at_all() -> None:
+    filled = 0
+    for template in BODIES:
+        try:
+            body = ReadyBody(template)
+        except (Refused, TypeError):
+            continue
+        for value in VALUES:
+            context = _context(value)
+            if (made := body.fill(context)) is not None:
+                filled += 1
+                assert made == render_body(template, context), (template, value)
+    assert filled > 250
+
+
+@pytest.mark.parametrize("template", [["{{input.v}}"] * 9, ["a{{input.v}}"] * 9, "{{input.v}}" * 9])
+def test_a_body_is_bounded_as_where_it_is_rendered(template: Json) -> None:
+    body = ReadyBody(template)
+    fits = MAX_RENDERED_BYTES // 9 - 2
+    assert body.fill({"input": {"v": "x" * fits}}) == render_body(template, {"input": {"v": "x" * fits}})
+    assert body.fill({"input": {"v": "x" * (fits + 1)}}) is None
