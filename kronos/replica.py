@@ -4,6 +4,9 @@ where it cannot be used, and where the caller asks for the primary.
 How far it is behind is known by no clock but this process's own count of seconds: the primary's write-ahead log is
 looked at each second, and the replica is as old as the newest look whose position it has replayed. So an idle primary
 is no lag, and a replica that hears nothing is not taken for a fresh one.
+
+Behind one URL there may be several servers, each as far as it is. So each read asks the one that it is on, before it
+reads, and goes to the primary where that is not fresh; what was looked at spares it the way there.
 """
 
 import asyncio
@@ -12,7 +15,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+from psycopg.rows import class_row
 
 from kronos import errors
 from kronos.database import InstanceView
@@ -24,12 +29,14 @@ from kronos.writes import Writes
 _log = logging.getLogger("kronos.database")
 _MOST_EVERY_SECONDS = 1.0
 _LOOK_SECONDS = 2.0
+_Reason: TypeAlias = Literal["asked", "lag", "down"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogWritten:
-    """Up to where the primary has written its log, in bytes, and on which timeline; nulls of a standby."""
+    """Up to where the primary of a system has written its log, in bytes, and on which timeline; nulls of a standby."""
 
+    system: int
     position: int | None
     timeline: int | None
 
@@ -38,6 +45,7 @@ class LogWritten:
 class LogReplayed:
     """Up to where a replica has replayed it, and the timeline that it is known to have followed; nulls of a primary."""
 
+    system: int
     position: int | None
     timeline: int | None
 
@@ -48,7 +56,7 @@ class Served:
 
     by: Literal["replica", "primary"] = "primary"
     lag_seconds: float | None = None
-    because: Literal["asked", "lag", "down"] | None = None
+    because: _Reason | None = None
 
     @property
     def header(self) -> str:
@@ -59,6 +67,14 @@ class Served:
 
 _WRITTEN = statement("readiness.get_written", LogWritten)
 _REPLAYED = statement("readiness.get_replayed", LogReplayed)
+
+
+class _NotServing(Exception):
+    """The server of a connection may not answer."""
+
+    def __init__(self, because: _Reason, why: str) -> None:
+        super().__init__(why)
+        self.because = because
 
 
 class Replica:
@@ -72,7 +88,7 @@ class Replica:
         self._every_seconds = min(_MOST_EVERY_SECONDS, max_lag_seconds / 4)
         # The last of these counts; older ones than may be are of no use.
         self._looks: deque[tuple[float, int]] = deque(maxlen=max(8, int(2 * max_lag_seconds / self._every_seconds)))
-        self._timeline: int | None = None
+        self._written: LogWritten | None = None
         self._fresh_at: float | None = None  # what it holds is all that was committed then
         self._is_down = True
 
@@ -80,12 +96,21 @@ class Replica:
         """How old its data is at most; None where nobody knows."""
         return None if self._fresh_at is None else time.monotonic() - self._fresh_at
 
-    def may_serve(self) -> Literal["lag", "down"] | None:
-        """Why it may not, None where it may."""
-        if self._is_down:
-            return "down"
-        lag = self.lag_seconds()
-        return None if lag is not None and lag <= self._max_lag_seconds else "lag"
+    def why_not(self) -> _Reason | None:
+        """Why it may not serve, as it was when it was last looked at; None where it may."""
+        return "down" if self._is_down else self._behind(self._fresh_at)
+
+    async def run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, served: Served) -> Made:
+        """As Pool.run, of a `work` that reads, on a server that may serve. Raises _NotServing as well."""
+
+        async def judged(connection: Connection) -> Made:
+            fresh_at = self._reached(await self._asked(connection))
+            if fresh_at is None or self._behind(fresh_at):
+                raise _NotServing("lag", "it is too far behind")
+            served.by, served.lag_seconds = "replica", max(time.monotonic() - fresh_at, served.lag_seconds or 0.0)
+            return await work(connection)
+
+        return await self.pool.run(judged, writes, is_read=True)
 
     async def watch(self) -> None:
         """Look until cancelled."""
@@ -104,25 +129,54 @@ class Replica:
             _log.debug("the primary's log cannot be looked at: %s", error)
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                (replayed,) = await InstanceView(self.pool).rows(_REPLAYED, {})
+                replayed = await self.pool.run(self._asked, Writes(), is_read=True)
+        except _NotServing as error:
+            self._turn(is_down=True, why=str(error))
         except (errors.KronosError, TimeoutError) as error:
             self._turn(is_down=True, why=f"it cannot be asked: {error or 'no answer in time'}")
-            return
-        if replayed.position is None or replayed.timeline is None:
-            self._turn(is_down=True, why="it is no replica: it takes writes")
-        elif self._timeline is not None and replayed.timeline < self._timeline:
-            self._turn(is_down=True, why="it has not been seen to follow the new primary yet")
         else:
             self._turn(is_down=False, why="")
-            reached = [at for at, position in self._looks if position <= replayed.position]
-            self._fresh_at = max(reached, default=self._fresh_at)
+            self._fresh_at = self._reached(replayed) or self._fresh_at
+
+    async def _asked(self, connection: Connection) -> LogReplayed:
+        """Where the server of a connection is. Raises _NotServing where that is none to read from; then it is closed,
+        for the next may lead to another."""
+        async with connection.cursor(row_factory=class_row(LogReplayed)) as cursor:
+            await cursor.execute(_REPLAYED.text)
+            (replayed,) = await cursor.fetchall()
+        if (why := self._why_unusable(replayed)) is not None:
+            await connection.close()
+            raise _NotServing("down", why)
+        return replayed
+
+    def _why_unusable(self, replayed: LogReplayed) -> str | None:
+        written = self._written
+        if replayed.position is None or replayed.timeline is None:
+            return "it is no replica: it takes writes"
+        if written is None:
+            return None  # and nobody knows how far behind it is
+        if replayed.system != written.system:
+            return "it is a replica of another PostgreSQL than the one of KRONOS_DATABASE_URL"
+        if written.timeline is not None and replayed.timeline < written.timeline:
+            return "it has not been seen to follow the new primary yet"
+        return None
+
+    def _reached(self, replayed: LogReplayed) -> float | None:
+        """When all was committed that a server has replayed; None: before any look that counts."""
+        position = replayed.position or 0
+        return max((at for at, written in self._looks if written <= position), default=None)
+
+    def _behind(self, fresh_at: float | None) -> Literal["lag"] | None:
+        return None if fresh_at is not None and time.monotonic() - fresh_at <= self._max_lag_seconds else "lag"
 
     def _note(self, at: float, written: LogWritten) -> None:
         if written.position is None:
             return
-        if written.timeline != self._timeline:  # a fail-over: positions of before mean something else
-            self._looks.clear()
-            self._fresh_at, self._timeline = None, written.timeline
+        known = self._written
+        if known is None or (written.system, written.timeline) != (known.system, known.timeline):
+            self._looks.clear()  # a fail-over: positions of before mean something else
+            self._fresh_at = None
+        self._written = written
         self._looks.append((at, written.position))
 
     def _turn(self, *, is_down: bool, why: str) -> None:
@@ -151,17 +205,17 @@ class ReplicaReads:
         self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
     ) -> Made:
         """As Pool.run."""
-        replica = self._replica
-        because: Literal["asked", "lag", "down"] | None = "asked" if self._is_primary_asked else replica.may_serve()
-        if is_read and because is None and self.served.because is None:
-            lag = replica.lag_seconds()
-            self.served.by, self.served.lag_seconds = "replica", max(lag or 0.0, self.served.lag_seconds or 0.0)
+        replica, served = self._replica, self.served
+        because = "asked" if self._is_primary_asked else served.because or replica.why_not()
+        if is_read and because is None:
             try:
-                return await replica.pool.run(work, writes, is_read=True)
+                return await replica.run(work, writes, served)
+            except _NotServing as refused:
+                because = refused.because
             except errors.Unavailable as error:  # it ended, or its replay took from the statement what it was reading
                 _log.debug("a read goes to the primary: %s", error)
                 because = "down"
         if is_read:
-            self.served.by, self.served.because = "primary", because or self.served.because
-            self.served.lag_seconds = replica.lag_seconds() if because == "lag" else None
+            served.by, served.because = "primary", because
+            served.lag_seconds = replica.lag_seconds() if because == "lag" else None
         return await replica.primary.run(work, writes, is_read=is_read)

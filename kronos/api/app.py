@@ -222,7 +222,7 @@ def _provider(settings: Settings) -> "Provider | None":
     """The identity provider, where one is configured. Raises ValueError."""
     if settings.oidc_issuer is None:
         return None
-    from kronos.api.provider import Provider  # with it aiohttp, 15 MB that others do not need
+    from kronos.api.provider import Provider  # with it aiohttp and more, 13 MB that others do not need
 
     return Provider.of(settings)
 

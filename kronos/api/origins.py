@@ -11,10 +11,11 @@ from starlette.types import Scope
 
 Headers = list[tuple[bytes, bytes]]
 _EXPOSED = (
-    b"ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Request-Id, Retry-After, WWW-Authenticate"
+    b"ETag, Idempotent-Replayed, Kronos-Read-From, Location, RateLimit, RateLimit-Policy, Request-Id, Retry-After, "
+    b"WWW-Authenticate"
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Request-Id"
+_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Kronos-Read-From, Request-Id"
 _KEPT_SECONDS = b"600"
 
 

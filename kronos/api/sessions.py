@@ -20,7 +20,7 @@ from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
 
-if TYPE_CHECKING:  # it loads aiohttp, 15 MB that a process without a provider does not need
+if TYPE_CHECKING:  # it loads aiohttp and more, 13 MB that a process without a provider does not need
     from kronos.api.provider import Provider
 
 # With this prefix a browser takes them over https alone, from this host, for all of it (RFC 6265bis 4.1.3.2).

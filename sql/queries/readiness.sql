@@ -12,14 +12,16 @@ select health.extension_version, health.internal_jobs, health.internal_entries, 
 
 -- name: get_written
 -- Up to where a primary's log is written, and its timeline; nulls on a standby. One row.
-select case when not pg_is_in_recovery() then (pg_current_wal_lsn() - '0/0')::bigint end as position,
+select (select system_identifier from pg_control_system()) as system,
+       case when not pg_is_in_recovery() then (pg_current_wal_lsn() - '0/0')::bigint end as position,
        case when not pg_is_in_recovery()
             then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer end as timeline;
 
 -- name: get_replayed
 -- Up to where a standby has replayed the log, and the timeline that it is known to have reached; nulls on a
 -- primary. One row.
-select case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0')::bigint end as position,
+select (select system_identifier from pg_control_system()) as system,
+       case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0')::bigint end as position,
        case when pg_is_in_recovery()
             then greatest((select timeline_id from pg_control_checkpoint()),
                           (select min_recovery_end_timeline from pg_control_recovery())) end as timeline;

@@ -115,6 +115,21 @@ async def test_a_page_of_a_named_origin_may_call_and_read_errors_and_no_other_ma
         assert (await client.options("/v1/workspaces", headers={"Origin": ORIGIN})).status_code == 405
 
 
+async def test_a_page_may_send_and_read_every_header_that_the_document_has() -> None:
+    sent, read = {"Kronos-Read-From"}, set[str]()
+    async with asking(cors_origins=ORIGIN) as client:
+        document = (await client.get("/openapi.json")).json()
+        for operation in [each for path in document["paths"].values() for each in path.values()]:
+            sent |= {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+            read |= {name for answer in operation["responses"].values() for name in answer.get("headers", {})}
+        assert {"If-Match", "Idempotency-Key"} <= sent
+        assert {"Kronos-Read-From", "ETag"} <= read
+        asked = (await client.options("/v1/workspaces", headers=preflight(ORIGIN))).headers
+        assert sent <= set(asked["access-control-allow-headers"].split(", "))
+        answered = (await client.get("/healthz", headers={"Origin": ORIGIN})).headers
+        assert read <= set(answered["access-control-expose-headers"].split(", "))
+
+
 async def test_all_origins_may_be_let_in_and_never_with_credentials() -> None:
     for named in ("*", ORIGIN):
         async with asking(cors_origins=named) as client:

@@ -1,0 +1,123 @@
+"""Which server a read may be answered by, where one URL leads to several, or to one that is nobody's replica."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kronos import replica
+from kronos.replica import LogReplayed, LogWritten, Replica, ReplicaReads
+from kronos.writes import Writes
+
+SYSTEM, OTHER_SYSTEM = 1, 2
+BOUND = 10
+
+
+@dataclass
+class Server:
+    """What one says of its log: to a Pool that leads to it, and as the connection, the cursor and their contexts."""
+
+    row: LogWritten | LogReplayed
+    is_closed: bool = False
+
+    @asynccontextmanager
+    async def cursor(self, **_: object) -> AsyncIterator["Server"]:
+        yield self
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[None]:
+        yield
+
+    async def execute(self, *_: object) -> None: ...
+
+    async def fetchall(self) -> list[LogWritten | LogReplayed]:
+        return [self.row]
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class Servers:
+    """In a pool's place: its next connection leads to the first of these."""
+
+    of: list[Server] = field(default_factory=list)
+
+    async def run(self, work: Callable[[Any], Awaitable[Any]], writes: Writes, *, is_read: bool = False) -> object:
+        return await work(self.of[0])
+
+
+@dataclass
+class Fleet:
+    """A primary, and what the replicas' URL leads to, at a time that the test sets."""
+
+    replica: Replica
+    primary: Server
+    behind_the_url: Servers
+    at: list[float]
+
+    def passes(self, seconds: float) -> None:
+        """Time, in which the primary and what stands first behind the URL are looked at."""
+        self.at[0] += seconds
+        asyncio.run(self.replica.look())
+
+    def reads_from(self, *servers: Server) -> str:
+        """The header of an answer where the URL leads to these."""
+        self.behind_the_url.of = list(servers)
+        reads = ReplicaReads(self.replica, is_primary_asked=False)
+
+        async def who(connection: Any) -> Any:
+            return connection
+
+        served = asyncio.run(reads.run(who, Writes(), is_read=True))
+        assert (served is self.primary) == (reads.served.by == "primary")
+        return reads.served.header
+
+
+def standby(position: int | None, *, system: int = SYSTEM, timeline: int | None = 1) -> Server:
+    return Server(LogReplayed(system=system, position=position, timeline=timeline))
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Looked at twice: at 0 the primary had written 100 bytes, 6 s later 200; the replica has all of them."""
+    at = [0.0]
+    monkeypatch.setattr(replica, "time", SimpleNamespace(monotonic=lambda: at[0]))
+    primary, fresh = Server(LogWritten(system=SYSTEM, position=100, timeline=1)), standby(200)
+    made = Replica("host=nowhere", Servers([primary]), size=1, max_lag_seconds=BOUND)  # type: ignore[arg-type]
+    servers = Servers([fresh])
+    made.pool = servers  # type: ignore[assignment]
+    fleet = Fleet(made, primary, servers, at)
+    fleet.passes(0)
+    primary.row = LogWritten(system=SYSTEM, position=200, timeline=1)
+    fleet.passes(6)
+    return fleet
+
+
+def test_each_read_is_judged_by_the_server_that_it_is_on(fleet: Fleet) -> None:
+    """A connection of the pool may lead to another server than the one that was looked at."""
+    assert fleet.reads_from(standby(200)) == "replica; lag_seconds=0.000"
+    assert fleet.reads_from(standby(199)) == "replica; lag_seconds=6.000"
+    fleet.at[0] += 5
+    assert fleet.reads_from(standby(200)) == "replica; lag_seconds=5.000"
+    assert fleet.reads_from(standby(199)) == "primary; lag_seconds=5.000; because=lag", "it is 11 s old"
+    assert fleet.reads_from(standby(99)) == "primary; lag_seconds=5.000; because=lag", "nobody knows how old"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [standby(10**9, system=OTHER_SYSTEM), standby(10**9, timeline=0), standby(None, timeline=None)],
+    ids=["of another cluster", "on the timeline before", "no standby"],
+)
+def test_what_is_no_replica_of_the_primary_answers_nothing_however_far_it_is(fleet: Fleet, wrong: Server) -> None:
+    assert fleet.reads_from(wrong) == "primary; because=down"
+    assert wrong.is_closed, "the next connection may lead to another"
+    fleet.passes(1)
+    assert fleet.replica.why_not() == "down"
+    fleet.behind_the_url.of = [standby(200)]
+    fleet.passes(1)
+    assert fleet.replica.why_not() is None
