@@ -35,7 +35,7 @@ def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 class Process:
     """A running API process and what it wrote."""
 
-    child: forked.Forked
+    child: forked.Started
     stderr: IO[str]
     lines: list[str] = field(default_factory=list)
     url: str = ""

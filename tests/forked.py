@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 _OF_THE_INTERPRETER = ("PYTHON", "LD_")  # what is read when a process is executed, and not when it is forked
 
@@ -112,6 +112,9 @@ class _Origin:
         self.process.wait(60)
 
 
+Started: TypeAlias = Forked | subprocess.Popen[bytes]
+
+
 @cache
 def _origin() -> _Origin:
     return _Origin()
@@ -125,13 +128,19 @@ def start(
     stderr: IO[Any] | int,
     program: str = "",
     modules: Sequence[str] = (),
-) -> Forked:
-    """`kronos ARGUMENTS`, or a program's text, in a process of its own that begins with `modules` imported."""
-    for name in environment.keys() | _origin().environment.keys():
-        if name.startswith(_OF_THE_INTERPRETER):
-            assert environment.get(name) == _origin().environment.get(name), (
-                f"{name} is read when a process is executed"
-            )
+) -> Started:
+    """`kronos ARGUMENTS`, or a program's text, in a process of its own that begins with `modules` imported.
+
+    It is executed, and not forked, where a variable asks for what only then is read, such as LD_PRELOAD.
+    """
+    names = environment.keys() | _origin().environment.keys()
+    if any(
+        environment.get(name) != _origin().environment.get(name)
+        for name in names
+        if name.startswith(_OF_THE_INTERPRETER)
+    ):
+        of_it = ["-c", program] if program else ["-m", "kronos", *arguments]
+        return subprocess.Popen([sys.executable, "-P", *of_it], env=environment, stdout=stdout, stderr=stderr)
     outputs = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
     order = {"arguments": list(arguments), "program": program, "modules": list(modules)}
     return _origin().fork(order | {"environment": dict(environment)}, outputs)

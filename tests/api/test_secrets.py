@@ -319,7 +319,10 @@ def test_a_deleted_workspace_has_no_secrets_left(
 ) -> None:
     put(api, workspace, "token")
     workspace_id = value(shared_superuser, "select workspace_id from kronos.workspaces where slug = %s", [workspace])
-    assert api.delete(base(workspace)).status_code == 200
+    deleted = api.delete(base(workspace), params={"confirm": workspace})
+    assert deleted.status_code == 202
+    while value(shared_superuser, "select kronos.delete_some(%s)", [deleted.json()["operation_id"]]):
+        pass
     assert values(shared_superuser, "select name from kronos.secrets where workspace_id = %s", [workspace_id]) == []
 
 

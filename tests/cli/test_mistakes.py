@@ -146,7 +146,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("pathlib.Path.home", no_home)
     assert_told(run("up"), "this user has no home directory", "--home")
-    assert_told(run("key", "list"), "this user has no home directory")
+    assert_told(run("key", "list", "--instance"), "this user has no home directory")
     assert_told(run("job", "explain", "j", "-w", "w"), "no API is known")
 
 
@@ -194,13 +194,18 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["retention", "run"], _DATABASE, "", 1),
         (["next", "* * * * *"], {}, _NO_DATABASE, 1),
         (["next", "* * * * *"], _DATABASE, "", 1),
-        (["key", "list"], {}, "no database is known", 1),
-        (["key", "list"], _DATABASE, "", 1),
-        (["key", "list", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 1),
-        (["key", "rotate"], _DATABASE, "no key file is known", 1),
-        (["key", "rotate", "--key-file", "/proc/none"], _DATABASE, "no key can be read from /proc/none", 1),
-        (["key", "create", "--key-file", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
-        (["key", "revoke"], _DATABASE, "PUBLIC_ID", 2),
+        (["key", "list", "--instance"], {}, "no database is known", 1),
+        (["key", "list", "--instance"], _DATABASE, "", 1),
+        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 1),
+        (["key", "rotate", "--instance"], _DATABASE, "no key file is known", 1),
+        (
+            ["key", "rotate", "--instance", "--key-file", "/proc/none"],
+            _DATABASE,
+            "no key can be read from /proc/none",
+            1,
+        ),
+        (["key", "create", "--instance", "--out", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
+        (["key", "revoke", "--instance"], _DATABASE, "PUBLIC_ID", 2),
         (["job", "explain", "j", "-w", "w"], {}, "no API is known", 1),
         (
             ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],
@@ -231,7 +236,8 @@ def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path)
     """In the way of the next try it would be, which is told that the file exists."""
     for _ in range(2):
         assert_told(
-            run("key", "create", "--key-file", str(tmp_path / "new.key"), **_DATABASE), "nothing listens at 127.0.0.1:1"
+            run("key", "create", "--instance", "--out", str(tmp_path / "new.key"), **_DATABASE),
+            "nothing listens at 127.0.0.1:1",
         )
         assert list(tmp_path.iterdir()) == []
 
@@ -254,7 +260,7 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
         content.replace(b'"pid": 1e999', b'"url": 1, "admin_key_file": 2, "database_url": 3, "pid": 1e999')
     )
     assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known")
-    assert_told(run("key", "list", XDG_DATA_HOME=str(tmp_path)), "no database is known")
+    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is known")
 
 
 @pytest.mark.parametrize(

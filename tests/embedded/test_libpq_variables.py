@@ -129,7 +129,13 @@ def in_process(*arguments: str, **environment: str) -> Result:
 
 def test_settings_that_mean_nothing_are_named_by_every_command(tmp_path: Path) -> None:
     over_the_api = (("workspace", "ls"), *((each, "ls", "-w", "y") for each in ("endpoint", "job", "execution")))
-    for command in (*over_the_api, ("key", "list"), ("doctor",), ("next", "* * * * *"), ("retention", "run")):
+    for command in (
+        *over_the_api,
+        ("key", "list", "--instance"),
+        ("doctor",),
+        ("next", "* * * * *"),
+        ("retention", "run"),
+    ):
         ended = in_process(
             *command, KRONOS_DATABASE_URL="postgresql://app@127.0.0.1:1/app", XDG_DATA_HOME=str(tmp_path)
         )

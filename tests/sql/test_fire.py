@@ -55,6 +55,7 @@ def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connecti
         "claimed_at": None,
         "started_at": None,
         "holds_slot": False,
+        "is_age_limited": None,
         "input": {"a": 1},
         "error": None,
         "overlap_key": None,

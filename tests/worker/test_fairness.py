@@ -164,7 +164,7 @@ class _Hanging:
 async def test_a_tenant_with_500_hanging_requests_delays_nobody(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
-    """The default concurrency. One workspace's requests hang, on two endpoints, and then another's: a third one's are
+    """A concurrency of 100. One workspace's requests hang, on two endpoints, and then another's: a third one's are
     delivered while all that were sent are open. When they are answered, all the others go."""
     first, second = _Hanging(), _Hanging()
     async with (
@@ -175,7 +175,7 @@ async def test_a_tenant_with_500_hanging_requests_delays_nobody(
         workspace_id = add_workspace(superuser)
         endpoint = add_endpoint(superuser, workspace_id, url=hanging.url, timeout_ms=_LONG)
         add_executions(superuser, endpoint, 480)
-        start(poll_seconds=60)
+        start(poll_seconds=60, worker_concurrency=100)
         await until(lambda: first.open == 100, "as many requests as one workspace may have")
         add_executions(
             superuser, add_endpoint(superuser, workspace_id, url=hanging.url, timeout_ms=_LONG), 20, is_told=True
