@@ -182,7 +182,9 @@ class Keys:
     async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Trust:
         """The key as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         check = self._checks.get(digest)
-        if check is None:
+        # One that has ended and stands here still was made for those before: to wait for it would not even let others
+        # go on, and nothing that it has left would ever change.
+        if check is None or check.done():
             guess = self._guesses.begin(_host(scope), given.public_id, digest, time.monotonic())
             if isinstance(guess, float):
                 seconds = math.ceil(guess)
@@ -196,7 +198,8 @@ class Keys:
         return trust
 
     def _ended(self, digest: bytes, check: asyncio.Task[_Trust | None]) -> None:
-        del self._checks[digest]
+        if self._checks.get(digest) is check:
+            del self._checks[digest]
         if not check.cancelled():
             check.exception()  # whoever waits has it; nobody may
 
