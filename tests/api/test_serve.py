@@ -119,12 +119,17 @@ def test_a_request_under_way_is_finished_before_the_end(
         assert process.child.wait(60) == 0
 
 
-def test_each_request_is_one_line_in_the_log(database_url: str) -> None:
+def test_each_request_is_one_line_in_the_log(database_url: str, key: str) -> None:
+    line_of = r"{} (GET) (\S+) (\d+) [\d.]+ ms (\S+)\n"
     with serving(database_url) as process:
         httpx.get(f"{process.url}/v1/secret-path?token=hidden", headers={"Request-Id": "my-id"}, timeout=60)
+        headers = {"Request-Id": "known", "Authorization": f"Bearer {key}"}
+        httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=60)
 
-        line = wait_for(lambda: process.found(r"my-id (GET) (\S+) (\d+) ([\d.]+) ms"), "the log line")
-        assert line.groups()[:3] == ("GET", "/v1/secret-path", "404")
+        line = wait_for(lambda: process.found(line_of.format("my-id")), "the log line")
+        assert line.groups() == ("GET", "/v1/secret-path", "404", "-")
+        line = wait_for(lambda: process.found(line_of.format("known")), "the log line")
+        assert line.groups() == ("GET", "/v1/workspaces", "200", key.split("_")[2])
         assert not process.found("hidden")
 
 
