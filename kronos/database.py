@@ -169,8 +169,8 @@ class WorkspaceView:
     async def write_then_read(
         self, write: Statement[Row], write_params: Params, read: Statement[Read], read_params: Params
     ) -> tuple[list[Row], list[Read]]:
-        """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as
-        `rows`."""
+        """The rows of a statement that writes, or reads, and of one that reads what it left in the same transaction.
+        Raises as `rows`."""
 
         async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
             async with (
@@ -182,7 +182,7 @@ class WorkspaceView:
                     await reading.execute(read.text, read_params)
                 return await writing.fetchall(), await reading.fetchall()
 
-        return await self._pool.run(work, self._writes)
+        return await self._pool.run(work, self._writes, is_read=write.is_read and read.is_read)
 
     async def prepare_write_read(
         self, prepare: Statement[First], write: Statement[Row], read: Statement[Read], params: Params

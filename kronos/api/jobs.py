@@ -212,8 +212,8 @@ async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQu
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
-@router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}, READ_FROM) | problems(*_ABSENT))
-async def get_job_status(view: ReadView, ref: JobRef) -> Response:
+@router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
+async def get_job_status(view: View, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
     job = await jobs.get(view, ref)
     counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}

@@ -14,6 +14,8 @@ from kronos.api.operation import Router
 
 router = Router(tags=["system"])
 _VERSION = version("kronos")
+_FOR_POSTGRESQL = 0.9
+"""Of the time that a probe may take: in the rest the answer is on its way, so who waits no longer hears the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ async def get_health() -> Response:
 @router.get("/readyz", needs=None, responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
 async def get_readiness(call: Call, instance: Instance) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
-    pool, seconds = call.context.pool, call.context.settings.ready_seconds
+    pool, seconds = call.context.pool, call.context.settings.ready_seconds * _FOR_POSTGRESQL
     found = await call.context.probe.ask(lambda: readiness.get(instance), seconds)
     if found is None:
         raise pool.why_no_answer(seconds)

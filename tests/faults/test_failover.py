@@ -12,8 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from api_process import Process, serving
@@ -193,6 +195,34 @@ def judge(connection: Connection, instance: Instance, acknowledged: dict[str, st
     assert [row for row in ended if not 1 <= received[row["id"]] <= row["attempts"]] == []
 
 
+def judge_same_from_both(primary: Node, client: httpx.Client, slug: str, one_shot: dict[str, Any]) -> None:
+    """Whatever a replica may answer, it answers as the primary does, which alone has the sessions of workers."""
+    jobs = f"/v1/workspaces/{slug}/jobs"
+    cron = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "starts_at": "2090-01-01T00:00:00Z"}
+    job_id = client.post(jobs, json=cron).json()["job_id"]
+    window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+    backfill = client.post(f"{jobs}/{job_id}/backfill", json=window).json()
+    ids = {"j": one_shot["job_id"], "e": one_shot["execution"]["execution_id"], "b": backfill["backfill_id"]}
+    paths = [
+        path.format_map(ids | {"w": slug})
+        for path, methods in client.get("/openapi.json").json()["paths"].items()
+        if "Kronos-Read-From" in methods.get("get", {"responses": {"200": {}}})["responses"]["200"].get("headers", {})
+    ]
+    assert len(paths) > 10
+
+    def are_same() -> bool:
+        of_replica = [client.get(path) for path in paths]
+        of_primary = [client.get(path, headers={"Kronos-Read-From": "primary"}) for path in paths]
+        assert {each.status_code for each in of_replica} == {200}
+        return all(
+            one.headers["Kronos-Read-From"].startswith("replica") and one.content == other.content
+            for one, other in zip(of_replica, of_primary, strict=True)
+        )
+
+    with psycopg.connect(primary.url, application_name="kronos-worker-claim"):
+        await_condition(are_same, "the replica to answer as the primary")
+
+
 def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node], tmp_path: Path) -> None:
     primary, replica = nodes
     with running_api(primary.url, tmp_path, database_read_url=replica.url, read_max_lag_seconds=2) as api:
@@ -230,6 +260,7 @@ def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node]
         await_condition(lambda: is_served("primary; because=down", 2), "the primary to answer for the dead")
         replica.start(synchronous_standby_names="")
         await_condition(lambda: is_served("replica; lag_seconds=", 2), "the replica to be back")
+        judge_same_from_both(primary, api.client, slugs[0], made)
 
 
 def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
