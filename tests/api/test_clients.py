@@ -69,6 +69,8 @@ def reads_alike(
     given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
     answer = module.sync_detailed(client=client, **given)
     assert (answer.status_code, type(answer.parsed).__name__ in ("NoneType", "Problem")) == (200, False), (path, answer)
+    if "application/json" not in operation["responses"]["200"]["content"]:
+        return True  # lines, which it hands over as they are
     told, raw = answer.parsed.to_dict(), api.get(path.format_map(given)).json()
     assert told.keys() == raw.keys(), path
     if "data" in raw:

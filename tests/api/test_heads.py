@@ -37,11 +37,11 @@ def test_head_is_get_without_its_body(api: httpx.Client, workspace: str) -> None
     for path in asked:
         get, head = api.get(path), api.head(path)
         assert (head.status_code, head.content) == (get.status_code, b""), path
-        assert set(head.headers) == set(get.headers), path
+        is_stream = "transfer-encoding" in get.headers
+        assert set(head.headers) == set(get.headers) - {"transfer-encoding"}, path
         assert head.headers["content-type"] == get.headers["content-type"]
-        assert abs(int(head.headers["content-length"]) - len(get.content)) <= 8, (
-            path
-        )  # a number of seconds may have grown
+        # a number of seconds may have grown
+        assert is_stream or abs(int(head.headers["content-length"]) - len(get.content)) <= 8, path
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "POST", "GET", "HEAD", "OPTIONS", "TRACE"])

@@ -1,6 +1,6 @@
 """A job's life over HTTP: made, read, changed, paused, resumed, triggered, cancelled; and its pg_cron entry with it."""
 
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -275,12 +275,7 @@ def test_a_repeated_request_is_known_after_its_time_has_passed(
     body = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2126-01-01T00:00:00Z", "idempotency_key": "once"}
     made = api.post(base, json=body)
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Later":
-            return cls(2127, 1, 1, tzinfo=tz)
-
-    monkeypatch.setattr("kronos.new_jobs.datetime", Later)
+    monkeypatch.setattr("kronos.new_jobs.CLOCK.now", lambda: datetime(2127, 1, 1, tzinfo=UTC))
     again = api.post(base, json=body)
     other = api.post(base, json=body | {"idempotency_key": "twice"})
     mismatched = api.post(base, json=body | {"input": {"n": 1}})

@@ -46,6 +46,12 @@ select jsonb_build_object(
         where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
+    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
+        where workspace_id = %(id)s),
+    'mappings', (select jsonb_agg(row order by row.mapping_id) from kronos.role_mappings as row
+        where workspace_id = %(id)s),
+    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row
+        where slug = %(new)s),
     'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
 """
 
@@ -133,6 +139,19 @@ def _disabled(scene: Scene) -> dict[str, str]:
     names = _endpoint(scene)
     scene.made(f"/endpoints/{names['name']}/disable")
     return names
+
+
+def _key(scene: Scene) -> dict[str, str]:
+    return {"key_id": scene.made("/keys", {"role": "viewer"})["key_id"]}
+
+
+def _mapping(scene: Scene) -> dict[str, str]:
+    return {"mapping_id": scene.made("/role-mappings", {"group": "readers", "role": "viewer"})["mapping_id"]}
+
+
+def _organization(scene: Scene) -> dict[str, str]:
+    scene.client.post("/v1/organizations", json={"slug": scene.new}).raise_for_status()
+    return {"org": scene.new}
 
 
 def _config(scene: Scene) -> dict[str, str]:
@@ -223,6 +242,13 @@ WRITES = {
     "deleted workspace": Write(path=f"DELETE {ONE}", ready=_empty),
     "ages": Write(path=f"PUT {ONE}/retention", body={"success_days": 3}),
     "quotas": Write(path=f"PUT {ONE}/quotas", body={"max_cron_jobs": 3}),
+    "key": Write(path=f"POST {ONE}/keys", body={"role": "viewer", "name": "new"}),
+    "rotated key": Write(path=f"POST {ONE}/keys/{{key_id}}/rotate", body={"overlap_seconds": 60}, ready=_key),
+    "revoked key": Write(path=f"DELETE {ONE}/keys/{{key_id}}", ready=_key),
+    "role mapping": Write(path=f"POST {ONE}/role-mappings", body={"group": "readers", "role": "viewer"}),
+    "removed role mapping": Write(path=f"DELETE {ONE}/role-mappings/{{mapping_id}}", ready=_mapping),
+    "organization": Write(path="POST /v1/organizations", body={"slug": "{new}"}),
+    "renamed organization": Write(path="PATCH /v1/organizations/{org}", body={"name": "renamed"}, ready=_organization),
 }
 
 
@@ -260,6 +286,7 @@ def test_every_write_of_the_api_is_cut() -> None:
     of_reads = {"POST /v1/schedules/preview", f"POST {ONE}/endpoints/{{name}}/render"}
     # It is several transactions, the first of which is as trigger's; its answer is not the thing but what became of it.
     of_reads |= {f"POST {ONE}/endpoints/{{name}}/test"}
+    of_reads |= {"POST /auth/logout"}  # ends a session, whatever is answered
     assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {
         write.path for write in WRITES.values()
     }

@@ -11,7 +11,7 @@ declare
     v_old              jsonb  := case when tg_op <> 'INSERT' then to_jsonb(old) end;
     v_row     constant jsonb  := coalesce(v_new, v_old);
     v_type             text   := tg_argv[0];
-    v_workspace_id constant uuid := v_row ->> 'workspace_id';
+    v_workspace_id constant uuid := (v_row ->> 'workspace_id')::uuid;
     v_name             text   := v_row ->> tg_argv[2];
     v_fields  record;
 begin

@@ -12,7 +12,6 @@ as $$
 declare
     v_deletion kronos.deletions := p_deletion;
     v_running  integer;
-    v_open     integer;
     v_ids      uuid[];
     v_room     integer := p_limit;
     v_at       record;

@@ -10,7 +10,7 @@ set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mer
 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
-    c_highest constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    c_highest constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     v_deletion kronos.deletions := p_deletion;
     v_bounds   constant uuid[] := array(select bound.id
                                           from kronos.partitions() as partition

@@ -1,7 +1,7 @@
 -- next_phase: a deletion at the beginning of a phase.
 create or replace function kronos.next_phase(p_deletion kronos.deletions, p_phase text)
 returns kronos.deletions
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     p_deletion.phase := p_phase;

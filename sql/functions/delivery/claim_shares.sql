@@ -15,10 +15,10 @@ as $$
 declare
     v_known  record;
     v_found  record;
-    v_queues integer[]     := '{}';
-    v_times  timestamptz[] := '{}';
-    v_ranks  timestamptz[] := '{}';
-    v_bound  timestamptz   := 'infinity';      -- the rank of the last of them, once there are p_room
+    v_queues integer[]     := array[]::integer[];
+    v_times  timestamptz[] := array[]::timestamptz[];
+    v_ranks  timestamptz[] := array[]::timestamptz[];
+    v_bound  timestamptz   := 'infinity'::timestamptz;      -- the rank of the last of them, once there are p_room
 begin
     for v_known in
         select each.queue, each.queue % 11 as priority, first.visible_at
