@@ -33,7 +33,7 @@ class Mask:
         forms = {form.translate(_SMALL) for value in values for form in _forms(value)}
         self._forms = [form for form in forms if len(form) >= _SHORTEST]
         # As JSON writes them: where none of these stands in a document, none of the values does, whole or cut off.
-        self._begins = {orjson.dumps(form[:_SHORTEST])[1:-1].decode().casefold() for form in self._forms}
+        self._begins = tuple({orjson.dumps(form[:_SHORTEST])[1:-1].decode().casefold() for form in self._forms})
 
     @property
     def size(self) -> int:
@@ -56,6 +56,10 @@ class Mask:
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """The outcome with all its texts masked."""
+        # A success, mostly with nothing to hide: one look at both documents. No beginning has a line's end in it.
+        is_whole = outcome.error is None and outcome.request is not None and outcome.response is not None
+        if is_whole and not self._may_stand_in(f"{outcome.request}\n{outcome.response}"):
+            return outcome
         request, response = self._document(outcome.request), self._document(outcome.response)
         error = self._json(outcome.error)
         if request is outcome.request and response is outcome.response and error == outcome.error:
@@ -67,10 +71,16 @@ class Mask:
         if document is None:
             return None
         # Most documents hold none: 3 us to see that, and 70 to read them and write them again.
-        folded = document.casefold()
-        if not any(begin in folded for begin in self._begins):
+        if not self._may_stand_in(document):
             return document
         return json_bytes(self._json(orjson.loads(document))).decode()
+
+    def _may_stand_in(self, documents: str) -> bool:
+        folded = documents.casefold()
+        for begin in self._begins:  # noqa: SIM110 - any() takes half as long again
+            if begin in folded:
+                return True
+        return False
 
     def _json(self, value: Json) -> Json:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
--- claim_shares: of an endpoint at which executions of several priorities wait: how many of each a claim of
+-- claim_shares: of an endpoint at which executions of several priorities wait, how many of each a claim of
 -- p_room takes, in the order of their ranks (rank_of). Each priority is a queue of its own in
 -- execution_live_ready, 11 that of priority 0, so what is not due yet stands in nobody's way, whatever its
 -- priority. Nothing is locked: the claim takes as many of each as it can lock. p_due_from, p_rank_from: what
@@ -20,6 +20,13 @@ declare
     v_ranks  timestamptz[] := array[]::timestamptz[];
     v_bound  timestamptz   := 'infinity'::timestamptz;      -- the rank of the last of them, once there are p_room
 begin
+    if not exists (select
+                     from kronos.execution_live as live
+                    where live.endpoint_id = p_endpoint_id and live.claim_token is null
+                      and kronos.queue_of(live.priority) < 11) then
+        return query select 11, p_room, least(p_due_from, p_rank_from);
+        return;
+    end if;
     for v_known in
         select each.queue, each.queue % 11 as priority, first.visible_at
           from (select queue, p_rank_from + queue % 11 * interval '1 minute' as ranked_from

@@ -12,12 +12,9 @@ create or replace function kronos.look_at_keyed(p_endpoint_id uuid, p_parts json
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
-    with queue as materialized (
-        select each.queue, p_from + each.queue % 11 * interval '1 minute' as due_from
-          from unnest(kronos.queues_in_use(p_endpoint_id)) as each (queue)
-    ), first as materialized (
+    with first as materialized (
         select next.execution_id, kronos.rank_of(next.visible_at, queue.queue % 11) as rank
-          from queue
+          from kronos.claim_shares(p_endpoint_id, 'infinity', p_from, p_limit + cardinality(p_ids)) as queue
          cross join lateral (select live.execution_id, live.visible_at
                                from kronos.execution_live as live
                               where live.endpoint_id = p_endpoint_id and live.claim_token is null
@@ -27,7 +24,7 @@ begin
                                 and live.job_id not in (select job_id from kronos.cancelled_jobs)
                                 and live.execution_id <> all (p_ids)
                               order by live.visible_at
-                              limit p_limit) as next
+                              limit queue.executions) as next
          order by rank
          limit p_limit
     ), locked as materialized (

@@ -27,12 +27,12 @@ begin
         return 0;
     end if;
     if not v_is_old then
-        v_room := v_max - (select count(*)
-                             from (select
+        v_room := v_max - (select count(held.claim_token)      -- those come first, as in look_at_keyed
+                             from (select running.claim_token
                                      from kronos.execution_live as running
                                     where running.endpoint_id = p_endpoint_id
                                       and running.concurrency_key = p_key and running.parked_at is null
-                                      and running.claim_token is not null
+                                    order by running.claim_token
                                     limit v_max) as held)
                         - (select count(*)
                              from (select
