@@ -164,7 +164,7 @@ class Replica:
     def _reached(self, replayed: LogReplayed) -> float | None:
         """When all was committed that a server has replayed; None: before any look that counts."""
         position = replayed.position or 0
-        return max((at for at, written in self._looks if written <= position), default=None)
+        return next((at for at, written in reversed(self._looks) if written <= position), None)  # the log only grows
 
     def _behind(self, fresh_at: float | None) -> Literal["lag"] | None:
         return None if fresh_at is not None and time.monotonic() - fresh_at <= self._max_lag_seconds else "lag"

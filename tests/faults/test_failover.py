@@ -125,7 +125,13 @@ def instance(nodes: tuple[Node, Node], tmp_path_factory: pytest.TempPathFactory)
         sink = Sink()
         stack.callback(sink.close)
         workspace = make_workspace(client)
-        spec = {"name": "sink", "type": "HTTP", "spec": {"url": sink.url}, "retry_policy": {"max_attempts": 20}}
+        # A claim whose answer was lost with the primary is given back at the end of its lease, timeout and 5 s.
+        spec = {
+            "name": "sink",
+            "type": "HTTP",
+            "spec": {"url": sink.url, "timeout_ms": 10_000},
+            "retry_policy": {"max_attempts": 20, "initial_delay_ms": 100},
+        }
         client.put(f"/v1/workspaces/{workspace}/endpoints/sink", json=spec).raise_for_status()
         await_condition(lambda: all("started" in each.log for each in started), "the workers to start")
         yield Instance(api=api, client=client, workspace=workspace, sink=sink)
