@@ -1,6 +1,6 @@
 """A job's life over HTTP: made, read, changed, paused, resumed, triggered, cancelled; and its pg_cron entry with it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
