@@ -6,6 +6,7 @@ given for a verifier, and only to it.
 
 import base64
 import hashlib
+import logging
 import threading
 import uuid
 import warnings
@@ -29,7 +30,7 @@ from kronos import config
 from kronos.api import sessions
 from kronos.api.app import create
 from kronos.api.keys import TRUSTED_SECONDS
-from sql_factory import value
+from sql_factory import records, value
 
 with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
     warnings.simplefilter("ignore")
@@ -38,6 +39,7 @@ with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
 _SECRET = "correct-horse-battery-staple"
 _REDIRECT = "https://kronos.example/auth/callback"
 _ORIGIN = "https://kronos.example"
+_THEIRS = {"httpx", "httpcore", "werkzeug", "oidc_provider_mock", "authlib"}
 
 
 @dataclass
@@ -282,6 +284,43 @@ def test_an_answer_that_is_not_this_browsers_is_refused(served: Api, scene: tupl
         status = 403
     assert answer.status_code == status, answer.text
     assert sessions.SESSION_COOKIE not in browser.cookies
+
+
+def test_what_a_person_does_is_theirs_in_the_audit_and_no_secret_is_written(
+    served: Api, scene: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    browser, path = Browser(served.client), f"/v1/workspaces/{scene[1]}"
+    map_group(served.client, scene[1], "ops", "admin")
+    with caplog.at_level(logging.DEBUG):
+        browser.go()
+        attempt = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")
+        told = httpx.post(browser.url, data={"sub": "ada"}).headers["location"]
+        query = urlsplit(told).query
+        assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
+        session = browser.cookies[sessions.SESSION_COOKIE]
+        made = browser.request("POST", f"{path}/keys", json={"role": "viewer"}).json()
+        assert browser.request("GET", f"/auth/callback?{query}").status_code == 400  # the cookie is gone
+        assert browser.request("POST", "/auth/logout").status_code == 204
+    rows = served.client.get(f"{path}/audit", params={"object_type": "api_key"}).json()["data"]
+    assert [(each["actor"], each["key_id"], each["action"]) for each in rows] == [
+        ("oidc:ada@example.com", None, "api_key.create")
+    ]
+    assert rows[0]["after"] == {
+        "public_id": made["public_id"],
+        "key_id": made["key_id"],
+        "role": "viewer",
+        "created_by": "oidc:ada@example.com",
+        "sees_payloads": False,
+    }
+    with psycopg.connect(served.database_url, autocommit=True) as superuser:
+        written = [str(records(superuser, f"select * from kronos.{each}")) for each in ("audit", "audit_pending")]
+    # what the browser and the provider write is theirs
+    written += [f"{each.name} {each.getMessage()}" for each in caplog.records if each.name.split(".")[0] not in _THEIRS]
+    code = dict(parse_qsl(query))["code"]
+    secrets = {"session": session, "code": code, "key": made["key"].split("_", 3)[3], "client": _SECRET}
+    named = zip(("state", "nonce", "verifier"), attempt, strict=True)
+    assert len(written) > 5
+    assert [(name, each) for name, secret in [*secrets.items(), *named] for each in written if secret in each] == []
 
 
 def test_whose_groups_have_no_role_is_not_let_in(served: Api, scene: tuple[str, str]) -> None:
