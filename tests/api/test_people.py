@@ -4,18 +4,16 @@ It verifies clients, redirects, codes and nonces as any. What it lacks of RFC 76
 given for a verifier, and only to it.
 """
 
-import base64
 import hashlib
+import logging
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import psycopg
@@ -23,54 +21,21 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
-from conftest import Api, make_workspace, running_api
+from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, signing_in
+from conftest import Api, make_workspace
 from factory import add_key
 from kronos import config
 from kronos.api import sessions
 from kronos.api.app import create
 from kronos.api.keys import TRUSTED_SECONDS
-from sql_factory import value
+from sql_factory import records, value
 
 with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
     warnings.simplefilter("ignore")
     import oidc_provider_mock  # type: ignore[import-untyped]  # it has none
 
-_SECRET = "correct-horse-battery-staple"
-_REDIRECT = "https://kronos.example/auth/callback"
-_ORIGIN = "https://kronos.example"
-
-
-@dataclass
-class Pkce:
-    """A WSGI application in front of the provider's: of each code the challenge, and at its exchange the proof."""
-
-    provider: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-    refused: list[str] = field(default_factory=list)
-    challenges: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        asked = dict(parse_qsl(environ["QUERY_STRING"]))
-        if environ["PATH_INFO"] == "/oauth2/token":
-            length = int(environ["CONTENT_LENGTH"])
-            body = environ["wsgi.input"].read(length)
-            environ["wsgi.input"] = __import__("io").BytesIO(body)
-            given = dict(parse_qsl(body.decode()))
-            proof = base64.urlsafe_b64encode(hashlib.sha256(given["code_verifier"].encode()).digest()).rstrip(b"=")
-            if self.challenges.pop(given["code"], None) != proof.decode():
-                self.refused.append(given["code"])
-                start("400 Bad Request", [("Content-Type", "application/json")])
-                return [b'{"error": "invalid_grant"}']
-
-        def noting(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            location = dict(headers).get("Location", "")
-            if code := parse_qs(urlsplit(location).query).get("code"):
-                assert asked["code_challenge_method"] == "S256"
-                self.challenges[code[0]] = asked["code_challenge"]
-            return start(status, headers, *more)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return list(self.provider(environ, noting))
+# The tests' server has uvicorn's access log; Kronos's has none (BoundedConfig).
+_THEIRS = {"httpx", "httpcore", "werkzeug", "oidc_provider_mock", "authlib", "uvicorn"}
 
 
 @pytest.fixture(scope="module")
@@ -93,23 +58,6 @@ def provider() -> Iterator[str]:
     server.server_close()
 
 
-@contextmanager
-def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
-    """An API whose people sign in there."""
-    secret = directory / "client.secret"
-    secret.write_text(_SECRET + "\n")
-    directory.joinpath("api").mkdir(exist_ok=True)
-    with running_api(
-        url,
-        directory / "api",
-        oidc_issuer=issuer,
-        oidc_client_id="kronos",
-        oidc_client_secret_file=secret,
-        oidc_redirect_url=_REDIRECT,
-    ) as api:
-        yield api
-
-
 @pytest.fixture(scope="module")
 def served(provider: str, server: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     with (
@@ -117,51 +65,6 @@ def served(provider: str, server: Any, template: str, tmp_path_factory: pytest.T
         signing_in(provider, url, tmp_path_factory.mktemp("people")) as api,
     ):
         yield api
-
-
-@dataclass
-class Browser:
-    """A browser, as far as we rely on one: it keeps cookies and sends them back, and says where a write comes from."""
-
-    api: httpx.Client
-    cookies: dict[str, str] = field(default_factory=dict)
-    attributes: dict[str, set[str]] = field(default_factory=dict)
-
-    def request(self, method: str, path: str, *, origin: str | None = _ORIGIN, **more: Any) -> httpx.Response:
-        headers = {"Authorization": None, "Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
-        if method not in ("GET", "HEAD") and origin is not None:
-            headers["Origin"] = origin
-        request = self.api.build_request(method, path, **more)
-        del request.headers["authorization"]
-        request.headers.update({name: each for name, each in headers.items() if each is not None})
-        answer = self.api.send(request)
-        for line in answer.headers.get_list("set-cookie"):
-            pair, *attributes = line.split("; ")
-            name, _, given = pair.partition("=")
-            self.attributes[name] = set(attributes)
-            self.cookies[name] = given
-            if "Max-Age=0" in attributes:
-                del self.cookies[name]
-        return answer
-
-    def go(self) -> dict[str, str]:
-        """Off to the provider; what is asked there."""
-        sent = self.request("GET", "/auth/login")
-        assert sent.status_code == 303, sent.text
-        self.url = sent.headers["location"]
-        return dict(parse_qsl(urlsplit(self.url).query))
-
-    def come_back(self, who: str, **changed: str) -> httpx.Response:
-        """Say who one is, and come back with the provider's answer."""
-        told = httpx.post(self.url, data={"sub": who})
-        assert told.status_code == 302, told.text
-        back = urlsplit(told.headers["location"])
-        assert f"{back.scheme}://{back.netloc}{back.path}" == _REDIRECT
-        return self.request("GET", "/auth/callback?" + urlencode(dict(parse_qsl(back.query)) | changed))
-
-    def sign_in(self, who: str) -> httpx.Response:
-        self.go()
-        return self.come_back(who)
 
 
 @pytest.fixture
@@ -173,12 +76,6 @@ def scene(served: Api) -> tuple[str, str]:
     return first, second
 
 
-def map_group(client: httpx.Client, workspace: str, group: str, role: str) -> str:
-    made = client.post(f"/v1/workspaces/{workspace}/role-mappings", json={"group": group, "role": role})
-    assert made.status_code == 201, made.text
-    return str(made.json()["mapping_id"])
-
-
 def test_a_person_signs_in_and_has_the_most_of_its_groups_roles(served: Api, scene: tuple[str, str]) -> None:
     browser, (first, second) = Browser(served.client), scene
     asked = browser.go()
@@ -186,7 +83,7 @@ def test_a_person_signs_in_and_has_the_most_of_its_groups_roles(served: Api, sce
     assert len(asked["state"]) >= 43
     assert len(asked["nonce"]) >= 43
     assert (asked["code_challenge_method"], len(asked["code_challenge"])) == ("S256", 43)
-    assert _SECRET not in browser.url
+    assert SECRET not in browser.url
     assert browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[2] not in browser.url  # the verifier
     back = browser.come_back("ada")
     assert (back.status_code, back.headers["location"]) == (303, "/")
@@ -284,6 +181,43 @@ def test_an_answer_that_is_not_this_browsers_is_refused(served: Api, scene: tupl
     assert sessions.SESSION_COOKIE not in browser.cookies
 
 
+def test_what_a_person_does_is_theirs_in_the_audit_and_no_secret_is_written(
+    served: Api, scene: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    browser, path = Browser(served.client), f"/v1/workspaces/{scene[1]}"
+    map_group(served.client, scene[1], "ops", "admin")
+    with caplog.at_level(logging.DEBUG):
+        browser.go()
+        attempt = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")
+        told = httpx.post(browser.url, data={"sub": "ada"}).headers["location"]
+        query = urlsplit(told).query
+        assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
+        session = browser.cookies[sessions.SESSION_COOKIE]
+        made = browser.request("POST", f"{path}/keys", json={"role": "viewer"}).json()
+        assert browser.request("GET", f"/auth/callback?{query}").status_code == 400  # the cookie is gone
+        assert browser.request("POST", "/auth/logout").status_code == 204
+    rows = served.client.get(f"{path}/audit", params={"object_type": "api_key"}).json()["data"]
+    assert [(each["actor"], each["key_id"], each["action"]) for each in rows] == [
+        ("oidc:ada@example.com", None, "api_key.create")
+    ]
+    assert rows[0]["after"] == {
+        "public_id": made["public_id"],
+        "key_id": made["key_id"],
+        "role": "viewer",
+        "created_by": "oidc:ada@example.com",
+        "sees_payloads": False,
+    }
+    with psycopg.connect(served.database_url, autocommit=True) as superuser:
+        written = [str(records(superuser, f"select * from kronos.{each}")) for each in ("audit", "audit_pending")]
+    # what the browser and the provider write is theirs
+    written += [f"{each.name} {each.getMessage()}" for each in caplog.records if each.name.split(".")[0] not in _THEIRS]
+    code = dict(parse_qsl(query))["code"]
+    secrets = {"session": session, "code": code, "key": made["key"].split("_", 3)[3], "client": SECRET}
+    named = zip(("state", "nonce", "verifier"), attempt, strict=True)
+    assert len(written) > 5
+    assert [(name, each) for name, secret in [*secrets.items(), *named] for each in written if secret in each] == []
+
+
 def test_whose_groups_have_no_role_is_not_let_in(served: Api, scene: tuple[str, str]) -> None:
     browser = Browser(served.client)
     refused = browser.sign_in("eve")
@@ -365,14 +299,14 @@ def test_nobody_signs_in_where_no_provider_is_configured(api: httpx.Client) -> N
     [
         ({"oidc_issuer": "https://id.example"}, "needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL"),
         (
-            {"oidc_issuer": "http://id.example", "oidc_client_id": "k", "oidc_redirect_url": _REDIRECT},
+            {"oidc_issuer": "http://id.example", "oidc_client_id": "k", "oidc_redirect_url": REDIRECT},
             "KRONOS_OIDC_ISSUER has to be https",
         ),
         (
             {
                 "oidc_issuer": "https://id.example",
                 "oidc_client_id": "k",
-                "oidc_redirect_url": _REDIRECT,
+                "oidc_redirect_url": REDIRECT,
                 "oidc_client_secret_file": Path("/nowhere/secret"),
             },
             "KRONOS_OIDC_CLIENT_SECRET_FILE: /nowhere/secret cannot be read",
