@@ -205,7 +205,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
             1,
         ),
         (["key", "create", "--instance", "--out", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
-        (["key", "revoke", "--instance"], _DATABASE, "PUBLIC_ID", 2),
+        (["key", "revoke", "--instance"], _DATABASE, "'KEY'", 2),
         (["job", "explain", "j", "-w", "w"], {}, "no API is known", 1),
         (
             ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],

@@ -394,7 +394,7 @@ def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
         run_statement(old.connection, "jobs.trigger_job", trigger, role="kronos_api", workspace_id=old.workspace_id)
         old.connection.execute("reset role")
         old.connection.execute("select * from kronos.upkeep(100)")
-        assert locks(old.connection) <= 100
+        assert locks(old.connection) <= 116  # the audit's tables and indexes are eight
     assert partitions_in("\n".join(plans), "execution_done") == set()
 
 

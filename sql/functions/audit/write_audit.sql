@@ -11,7 +11,7 @@ returns void
 language plpgsql volatile
 as $$
 declare
-    v_caller jsonb := nullif(current_setting('kronos.caller', true), '');
+    v_caller jsonb := nullif(current_setting('kronos.caller', true), '')::jsonb;
 begin
     if v_caller is not null
     and not (pg_has_role(session_user, 'kronos_api', 'member')

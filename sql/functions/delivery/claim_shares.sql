@@ -18,7 +18,8 @@ declare
     v_queues integer[]     := array[]::integer[];
     v_times  timestamptz[] := array[]::timestamptz[];
     v_ranks  timestamptz[] := array[]::timestamptz[];
-    v_bound  timestamptz   := 'infinity'::timestamptz;      -- the rank of the last of them, once there are p_room
+    -- the rank of the last of them, once there are p_room
+    v_bound  timestamptz   := 'infinity'::timestamptz;
 begin
     if not exists (select
                      from kronos.execution_live as live
