@@ -18,8 +18,7 @@ declare
     v_queues integer[]     := array[]::integer[];
     v_times  timestamptz[] := array[]::timestamptz[];
     v_ranks  timestamptz[] := array[]::timestamptz[];
-    -- the rank of the last of them, once there are p_room
-    v_bound  timestamptz   := 'infinity'::timestamptz;
+    v_bound  timestamptz   := 'infinity'::timestamptz;      -- the last one's rank, once there are p_room
 begin
     if not exists (select
                      from kronos.execution_live as live
