@@ -105,7 +105,7 @@ def test_what_is_no_http_is_a_problem_document_and_one_line(process: Process, ca
     answer = caller.answer()
 
     assert (answer.status, answer.problem["code"], answer.headers["connection"]) == (400, "invalid_request", "close")
-    assert re.search(r"INFO kronos.api \S+ \S+ \S+ 400 ", line_of(process, answer))
+    assert re.search(r"INFO +kronos\.api: \S+ \S+ \S+ 400 ", line_of(process, answer))
     assert caller.is_closed()
     assert not process.found("(WARNING|ERROR) uvicorn|Traceback")
 

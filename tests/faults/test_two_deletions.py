@@ -9,6 +9,9 @@ import pytest
 from conftest import Api
 from faults.scene import Scene
 from faults.test_deletion import _LEFT_BEHIND, DELETIONS, at_endpoint, base, both, finish, told
+from faults.test_deletion import watched as watched  # a fixture
+
+pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
 
 
 @pytest.mark.parametrize("status", ["SUSPENDED", "ACTIVE"])

@@ -238,7 +238,7 @@ def test_what_is_asked_each_minute_does_not_read_what_is_over(
     after = {name: buffers(many, query) for name, (query, _) in asked.items()}
     assert value(many, "select pg_relation_size('kronos.jobs') / 8192") - pages > before["right"] * 0.2 + 20
     assert {name: pages for name, pages in after.items() if pages > before[name] * asked[name][1] + 20} == {}
-    assert after["health"] < 150  # four internal jobs, each with its entry
+    assert after["health"] < 250  # four internal jobs, each with its entry, and what the catalog says of functions
     assert after["silence"] < 50
 
 
