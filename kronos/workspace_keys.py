@@ -1,6 +1,6 @@
 """What can be done to a workspace's keys: made, listed, rotated, revoked. No secret is kept, nor shown twice."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -66,7 +66,7 @@ async def create(view: WorkspaceView, terms: KeyTerms, *, created_by: str) -> Ne
     }
     made = await view.one_or_none(_INSERT, params)
     if made is not None:
-        return _shown_once(made, text)
+        return NewKey(**asdict(made), key=text)
     await _require_ahead(view, terms.expires_at)
     raise errors.Conflict(f"the workspace has {MOST} keys that work: revoke those that nobody uses")
 
@@ -94,7 +94,7 @@ async def rotate(
     }
     if (made := await view.one_or_none(_ROTATE, params)) is None:
         raise errors.KeyNotFound(f"no key {key_id} that works")
-    return _shown_once(made, text)
+    return NewKey(**asdict(made), key=text)
 
 
 async def revoke(view: WorkspaceView, key_id: UUID) -> None:
@@ -102,21 +102,6 @@ async def revoke(view: WorkspaceView, key_id: UUID) -> None:
     (revocation,) = await view.even_suspended.rows(_REVOKE, {"key_id": key_id})
     if not revocation.is_revoked:
         raise errors.KeyNotFound(f"no key {key_id}")
-
-
-def _shown_once(made: WorkspaceKey, text: str) -> NewKey:
-    return NewKey(
-        key_id=made.key_id,
-        public_id=made.public_id,
-        name=made.name,
-        role=made.role,
-        sees_payloads=made.sees_payloads,
-        created_at=made.created_at,
-        created_by=made.created_by,
-        expires_at=made.expires_at,
-        last_used_at=made.last_used_at,
-        key=text,
-    )
 
 
 async def _require_ahead(view: WorkspaceView, expires_at: datetime | None) -> None:

@@ -236,7 +236,7 @@ def _origin(call: Call) -> ChangeOrigin | None:
     return ChangeOrigin(
         actor=actor,
         key=actor if call.person is None else None,
-        address=call.client.host if call.client is not None else None,
+        address=call.host or None,
         request_id=call.scope["kronos.request_id"],
     )
 
