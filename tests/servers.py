@@ -21,8 +21,8 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from held_ports import held_port
 from kronos import migrations
-from kronos.embedded import ports
 from kronos.embedded.cluster import Cluster
 
 _PASSWORD = "test-only"
@@ -156,7 +156,7 @@ def copy_home(used: Path, home: Path) -> None:
     home.mkdir(mode=0o711, exist_ok=True)
     subprocess.run(["cp", "-a", used / "postgres", home], check=True)
     told = json.loads((used / "cluster.json").read_text())
-    (home / "cluster.json").write_text(json.dumps(told | {"port": ports.free_port()}))
+    (home / "cluster.json").write_text(json.dumps(told | {"port": held_port()}))
     (home / "cluster.json").chmod(0o600)
 
 

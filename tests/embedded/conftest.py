@@ -25,8 +25,10 @@ def made_home() -> Iterator[Path]:
     """A new directory that PostgreSQL's user can enter."""
     path = Path(tempfile.mkdtemp(prefix="kronos-home-"))
     path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -147,13 +149,15 @@ def starting(home: Path) -> Iterator[Callable[..., Up]]:
         started.append(process)
         return Up(home=home, process=process)
 
-    yield start
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.wait(60)
-    eventually(lambda: not processes_of(home), lambda: f"processes of {home} are left: {processes_of(home)}")
-    Cluster(home).destroy()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+        eventually(lambda: not processes_of(home), lambda: f"processes of {home} are left: {processes_of(home)}")
+        Cluster(home).destroy()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from embedded.waiting import eventually
-from kronos.embedded import installation, placement, processes
+from killing import signalled
+from kronos.embedded import installation, placement, ports, processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import ClusterFailed, PostgresMissing
 from kronos.embedded.home import Home
@@ -165,6 +166,21 @@ def test_a_taken_port_is_replaced_and_the_new_one_remembered(cluster: Cluster, h
     assert notes == [f"port {taken} is in use by another process: PostgreSQL moves to {cluster.port}"]
 
 
+def test_a_port_that_is_taken_between_the_look_and_the_start_is_replaced_too(
+    cluster: Cluster, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was free when it was looked at before the start, and is again when it is looked at after it: only PostgreSQL
+    has seen that it was taken."""
+    cluster.start()
+    taken = cluster.port
+    cluster.stop()
+    monkeypatch.setattr(ports, "is_free", lambda port, host="": True)
+    with socket.create_server(("127.0.0.1", taken)):
+        cluster.start()
+        assert setting(cluster, "port") == str(cluster.port) != str(taken)
+    assert notes == [f"port {taken} is in use by another process: PostgreSQL moves to {cluster.port}"]
+
+
 def test_a_killed_initdb_does_not_count(cluster: Cluster, home: Path) -> None:
     cluster.start()
     cluster.stop()
@@ -249,7 +265,7 @@ def test_a_killed_postmaster_is_followed_by_crash_recovery(cluster: Cluster) -> 
     with psycopg.connect(cluster.superuser_url) as connection:
         connection.execute("create table kept (n integer)")
     assert cluster.pid is not None
-    os.kill(cluster.pid, signal.SIGKILL)
+    assert signalled(cluster.pid, signal.SIGKILL)
     eventually(lambda: cluster.pid is None, "the postmaster survived SIGKILL")
     cluster.start()
     with psycopg.connect(cluster.superuser_url) as connection:
@@ -263,8 +279,10 @@ def test_an_orphan_launcher_is_ended_and_no_other_clusters_processes(cluster: Cl
         other.start()
         orphan, stranger, postmaster = launcher(cluster), launcher(other), cluster.pid
         assert postmaster is not None
-        os.kill(orphan, signal.SIGSTOP)  # it cannot notice that its postmaster is gone, and holds the shared memory
-        os.kill(postmaster, signal.SIGKILL)
+        assert signalled(
+            orphan, signal.SIGSTOP
+        )  # it cannot notice that its postmaster is gone, and holds the shared memory
+        assert signalled(postmaster, signal.SIGKILL)
         eventually(
             lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left"
         )
