@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, static
+from kronos.dashboard import configs, home, payload_specs, secrets, static
 
-_PARTS = (home,)
+_PARTS = (home, configs, payload_specs, secrets)
 
 
 def routes() -> list[BaseRoute]:

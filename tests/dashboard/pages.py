@@ -8,6 +8,12 @@ from typing import Final
 PAGES: Final = (
     "/w",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/configs",
+    "/w/{workspace}/configs/{config}",
+    "/w/{workspace}/payload-specs",
+    "/w/{workspace}/payload-specs/{payload_spec}",
+    "/w/{workspace}/secrets",
+    "/w/{workspace}/secrets/{secret}",
 )
 """Pages that are read with GET."""
 
