@@ -154,7 +154,7 @@ class Call(Request):
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
         if authorization is None and sessions is not None and (secret := self.cookies.get(SESSION_COOKIE)):
-            self.person = await sessions.person(secret, self.host)
+            self.person = await sessions.calling(secret, self.host, self.scope)
             if writes:
                 sessions.require_own_origin(self.headers)
             return self.person.calls(workspace)

@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from kronos import errors, keys
 from kronos.api.guesses import Guess, Guesses
-from kronos.api.rates import Allowance, RateStanding
+from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
@@ -98,7 +98,7 @@ class Keys:
                 raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
             trust = await self._admitted(given, digest, scope)
         trust.used_at = now
-        _stands(scope, trust.allowance)
+        stands(scope, trust.allowance)
         return trust.caller
 
     async def run(self) -> None:
@@ -172,7 +172,7 @@ class Keys:
                 if trust.allowance.spend(now):
                     return trust
                 if trust.allowance.is_used_up(now):
-                    raise _rate_limited(given.public_id, trust.allowance, now, scope)
+                    raise rate_limited(f"the key {given.public_id}", trust.allowance, now, scope)
                 # What was taken went to others who waited, or its minute has just ended.
         finally:
             self._waiting[digest] -= 1
@@ -219,14 +219,7 @@ class Keys:
             self._trusted.pop(digest, None)
             return None
         self._guesses.was_right(guess, time.monotonic())
-        allowance.take(
-            quota=key.quota,
-            granted=key.granted,
-            left_over=key.left_over,
-            window_at=key.window_at,
-            seconds=key.seconds,
-            asked_at=now,
-        )
+        allowance.take(key, now)
         if len(self._trusted) >= _MAX_TRUSTED and digest not in self._trusted:
             del self._trusted[next(iter(self._trusted))]
         noted_at = trust.noted_at if trust is not None else float("-inf")
@@ -257,23 +250,6 @@ def _caller(public_id: str, key: keys.KeyNow) -> Caller:
 
 def _key_ids(trusts: Iterable[_Trust]) -> list[UUID]:
     return [each.caller.key_id for each in trusts]
-
-
-def _rate_limited(public_id: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:
-    _stands(scope, allowance)
-    seconds = allowance.retry_after_seconds(now)
-    detail = (
-        f"the key {public_id} has made the {allowance.quota} requests of its minute: call again in {seconds} s; "
-        "nothing was done"
-    )
-    return errors.RateLimited(detail, retry_after_seconds=seconds)
-
-
-def _stands(scope: Scope | None, allowance: Allowance) -> None:
-    """What the request is counted among stands in its answer."""
-    if scope is not None:
-        standing: RateStanding = scope["kronos.standing"]
-        standing.allowance = allowance
 
 
 def _host(scope: Scope | None) -> str:
