@@ -7,8 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from factory import EndpointRow, add_endpoint, add_executions
+from kronos.delivery import template
+from sql.plans import overheard, rows_read, thrown_away
 from sql_factory import value
 from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, finalize_params, run
 
@@ -95,6 +98,49 @@ def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     assert _reads_by_index(nodes) == {"execution_live_ready", "workspaces_pkey", "endpoint_health_kept_off"}
     assert nodes[0]["Actual Rows"] == 10
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 500
+
+
+_KEY = "{{input.customer}}"
+_RANK = """
+update kronos.execution_live as live
+   set priority = nullif(ranked.nth % 21 - 10, 0)
+  from (select execution_id, row_number() over (order by visible_at) as nth from kronos.execution_live) as ranked
+ where ranked.execution_id = live.execution_id
+"""
+
+
+@pytest.mark.parametrize("is_ranked", [False, True], ids=["one priority", "all priorities"])
+@pytest.mark.parametrize("is_keyed", [False, True], ids=["no key", "a key"])
+@pytest.mark.parametrize("most", [None, 1000], ids=["no limit", "a limit"])
+def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended(
+    superuser: psycopg.Connection, database_url: str, most: int | None, is_keyed: bool, is_ranked: bool
+) -> None:
+    """A worker's plans are made once, mostly beside an empty queue."""
+    endpoint = add_endpoint(superuser, max_in_flight=most)
+    if is_keyed:
+        superuser.execute(
+            "update kronos.endpoint_gate set key_template = %s, key_parts = %s, key_max = 100 where endpoint_id = %s",
+            [_KEY, Jsonb(template.key_parts(_KEY)), endpoint.endpoint_id],
+        )
+    end = "finalize_limited_successes" if most or is_keyed else "finalize_successes"
+    superuser.execute("vacuum analyze kronos.execution_live")
+    with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
+        for count in (1, 2000):
+            add_executions(superuser, endpoint, count, input={"customer": "someone"})
+            if is_ranked:
+                superuser.execute(_RANK)
+            if count == 1:
+                superuser.execute("vacuum analyze kronos.execution_live")
+            plans.clear()
+            token, ids = claim(worker, endpoint, quota=50)
+            run(worker, end, finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta()))
+        assert len(ids) == 50
+        plan = "\n".join(plans)
+        assert "Update on execution_live" in plan
+        assert "Delete on execution_live" in plan
+        assert thrown_away(plan) <= 50
+        # of each priority the first fifty may be looked at
+        assert rows_read(plan, "execution_live") <= (21 * 50 if is_ranked else 2 * 50)
 
 
 DELIVERED = 20_000
