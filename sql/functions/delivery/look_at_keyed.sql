@@ -59,7 +59,8 @@ begin
         update kronos.execution_live as live
            set parked_at = live.visible_at, visible_at = '9999-12-31 00:00:00+00',
                concurrency_key = placed.key
-          from placed where live.execution_id = placed.execution_id and not placed.fits
+          from placed
+         where kronos.looked_up(live.execution_id, placed.execution_id) and not placed.fits
     )
     select coalesce(array_agg(execution_id), '{}'), coalesce(array_agg(key), '{}'),
            coalesce(array_agg(visible_at), '{}'),
