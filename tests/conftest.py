@@ -130,7 +130,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--storm",
         type=int,
-        default=1000,
+        default=500,
         metavar="EXECUTIONS",
         help="how many executions the storm of tests/faults/test_storm.py delivers; it lasts as long as they take",
     )
