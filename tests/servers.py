@@ -76,7 +76,7 @@ class EmbeddedServer:
     is room. It begins as a copy of `used`."""
 
     def __init__(self, used: Path, home: Path) -> None:
-        self._home = _in_memory() or home
+        self._home = in_memory() or home
         copy_home(used, self._home)
         self._cluster = Cluster(self._home, durable=False)
         self.superuser_url = ""
@@ -160,7 +160,7 @@ def copy_home(used: Path, home: Path) -> None:
     (home / "cluster.json").chmod(0o600)
 
 
-def _in_memory() -> Path | None:
+def in_memory() -> Path | None:
     """A new folder on a tmpfs; None where there is none, or not room for as many servers as run at once."""
     if not _has_room():
         return None

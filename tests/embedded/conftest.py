@@ -23,7 +23,7 @@ from servers import copy_home
 @contextmanager
 def made_home() -> Iterator[Path]:
     """A new directory that PostgreSQL's user can enter."""
-    path = Path(tempfile.mkdtemp(prefix="kronos-home-"))
+    path = servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-home-"))
     path.chmod(0o711)
     try:
         yield path
@@ -52,8 +52,9 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def cluster(home: Path, notes: list[str]) -> Iterator[Cluster]:
-    """A cluster that was not started yet."""
+def cluster(home: Path, used_home: Path, notes: list[str]) -> Iterator[Cluster]:
+    """A cluster that was made, and is stopped."""
+    copy_home(used_home, home)
     cluster = Cluster(home, durable=False, note=notes.append)
     yield cluster
     cluster.destroy()

@@ -22,7 +22,7 @@ from killing import signalled
 
 pytestmark = pytest.mark.faults
 
-JOBS = depth(500, deep=1000)
+JOBS = depth(300, deep=1000)
 VICTIMS = ("worker", "api", "postmaster", "backend")
 KILLS_OF_EACH = depth(1, deep=2)
 KILLS = KILLS_OF_EACH * len(VICTIMS)
