@@ -1,11 +1,12 @@
 """Routes by which people sign in and out, and that say who calls."""
 
 import hmac
+import math
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from starlette.responses import Response
 
@@ -15,8 +16,12 @@ from kronos.api.dependencies import Instance
 from kronos.api.document import answers
 from kronos.api.identity import SignInAttempt
 from kronos.api.operation import Router
-from kronos.api.sessions import ATTEMPT_COOKIE, SESSION_COOKIE, Sessions, digest_of
+from kronos.api.schemas import KeySignIn
+from kronos.api.sessions import ATTEMPT_COOKIE, digest_of, set_cookie
 from kronos.model import Role
+
+if TYPE_CHECKING:
+    from kronos.api.provider import Provider
 
 router = Router(tags=["keys"])
 _ATTEMPT_SECONDS = 600
@@ -34,7 +39,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who calls, and what it may."""
+    """Who calls, and what it may. kind: by a key in Authorization, or by the cookie of who is signed in."""
 
     kind: Literal["key", "session"]
     actor: str
@@ -50,7 +55,7 @@ async def get_me(call: Call) -> Response:
     grants = [
         Grant(workspace=each.workspace, role=each.role.value, sees_payloads=each.sees_payloads) for each in callers
     ]
-    kind: Literal["key", "session"] = "key" if person is None else "session"
+    kind: Literal["key", "session"] = "session" if call.is_signed_in else "key"
     email = None if person is None else person.email
     return answer(Me(kind=kind, actor=call.caller.actor, email=email, grants=grants))
 
@@ -58,28 +63,28 @@ async def get_me(call: Call) -> Response:
 @router.get("/auth/login", needs=None, include_in_schema=False)
 async def begin_sign_in(call: Call) -> Response:
     """Send a browser to the identity provider."""
-    sessions = _sessions(call)
+    provider = _provider(call)
     attempt = SignInAttempt(
         state=secrets.token_urlsafe(_SECRET_BYTES),
         nonce=secrets.token_urlsafe(_SECRET_BYTES),
         verifier=secrets.token_urlsafe(_SECRET_BYTES),
     )
-    response = _redirect(await sessions.provider.sign_in_url(attempt))
+    response = _redirect(await provider.sign_in_url(attempt))
     value = ".".join((attempt.state, attempt.nonce, attempt.verifier))
-    _set_cookie(response, ATTEMPT_COOKIE, value, max_age=_ATTEMPT_SECONDS)
+    set_cookie(response, ATTEMPT_COOKIE, value, max_age=_ATTEMPT_SECONDS)
     return response
 
 
 @router.get("/auth/callback", needs=None, include_in_schema=False)
 async def end_sign_in(call: Call, instance: Instance) -> Response:
     """A browser comes back from the identity provider: a session for who it says that it is."""
-    sessions = _sessions(call)
+    provider, sessions = _provider(call), call.context.sessions
     attempt = _attempt(call)
     given = call.query_params
     if "error" in given or not given.get("code"):
         raise errors.Forbidden("the identity provider did not let you in: begin again at /auth/login")
     with sessions.guessed(given["code"], call.host):  # each asks the provider
-        identity = await sessions.provider.identity(given["code"], attempt, issuer=given.get("iss"))
+        identity = await provider.identity(given["code"], attempt, issuer=given.get("iss"))
     if not await people.granted_roles(instance, identity.groups):
         raise errors.Forbidden(
             "none of your groups has a role in a workspace here: the instance's administrator maps groups to roles"
@@ -95,31 +100,55 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
         lasts=lasts,
     )
     response = _redirect(f"{call.scope.get('root_path', '')}/")
-    _set_cookie(response, SESSION_COOKIE, secret, max_age=call.context.settings.oidc_session_seconds)
-    _set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)
+    sessions.give(response, call, secret, max_age=call.context.settings.oidc_session_seconds)
+    set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)
     return response
+
+
+@router.post("/auth/key", needs=None, include_in_schema=False)
+async def sign_in_with_key(call: Call, new: KeySignIn) -> Response:
+    """A session for who holds this key: it may what the key may, for as long as that works."""
+    response = Response(status_code=204)
+    await open_session(call, new.key, response)
+    return response
+
+
+async def open_session(call: Call, key: str, response: Response) -> None:
+    """Sign in with a key, from a page of ours alone: no other site signs anybody in. A session that the browser had
+    before ends. Raises Forbidden, Unauthorized, RateLimited, DatabaseUnavailable."""
+    sessions = call.context.sessions
+    sessions.require_own_origin(call)
+    lasts = timedelta(seconds=call.context.settings.key_session_seconds)
+    secret, seconds = await sessions.open(key.strip(), call, lasts)
+    if before := sessions.secret_of(call):
+        await sessions.end(before)
+    sessions.give(response, call, secret, max_age=math.ceil(seconds))
 
 
 @router.post("/auth/logout", needs=None, include_in_schema=False)
-async def sign_out(call: Call, instance: Instance) -> Response:
+async def sign_out(call: Call) -> Response:
     """End the session, in every process within 2 s. Safe to repeat."""
-    sessions = _sessions(call)
-    sessions.require_own_origin(call.headers)
-    if secret := call.cookies.get(SESSION_COOKIE):
-        with suppress(errors.Unauthorized):  # who is signed out stays so
-            await sessions.person(secret, call.host)
-            await people.sign_out(instance, digest_of(secret))
-            sessions.forget(secret)
     response = Response(status_code=204)
-    _set_cookie(response, SESSION_COOKIE, "", max_age=0)
+    await close_session(call, response)
     return response
 
 
-def _sessions(call: Call) -> Sessions:
-    """Raises NotFound where nobody can sign in."""
-    if (sessions := call.context.sessions) is None:
-        raise errors.NotFound("nobody signs in here: KRONOS_OIDC_ISSUER is not set; use a key")
-    return sessions
+async def close_session(call: Call, response: Response) -> None:
+    """Sign out, from a page of ours alone. Raises Forbidden, RateLimited, DatabaseUnavailable."""
+    sessions = call.context.sessions
+    sessions.require_own_origin(call)
+    if secret := sessions.secret_of(call):
+        with suppress(errors.Unauthorized):  # who is signed out stays so
+            await call.recognise(secret)
+            await sessions.end(secret)
+    sessions.take(response, call)
+
+
+def _provider(call: Call) -> "Provider":
+    """Raises NotFound where no people sign in."""
+    if (provider := call.context.sessions.provider) is None:
+        raise errors.NotFound("no people sign in here: KRONOS_OIDC_ISSUER is not set; sign in with a key")
+    return provider
 
 
 def _attempt(call: Call) -> SignInAttempt:
@@ -135,10 +164,3 @@ def _attempt(call: Call) -> SignInAttempt:
 
 def _redirect(url: str) -> Response:
     return Response(status_code=303, headers={"Location": url, "Cache-Control": "no-store"})
-
-
-def _set_cookie(response: Response, name: str, value: str, *, max_age: int) -> None:
-    # Lax, not Strict: a browser that comes from the provider is to have it with its first page. It goes with no write
-    # of another site's, and those are refused by their origin besides.
-    attributes = f"Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"
-    response.headers.append("Set-Cookie", f"{name}={value}; {attributes}")

@@ -285,9 +285,9 @@ def test_a_provider_that_is_down_is_said_and_hinders_nobody_else(database_url: s
         assert api.client.get("/healthz").status_code == 200
 
 
-def test_nobody_signs_in_where_no_provider_is_configured(api: httpx.Client) -> None:
-    for method, path in (("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/logout")):
-        answer = api.request(method, path)
+def test_no_person_signs_in_where_no_provider_is_configured(api: httpx.Client) -> None:
+    for path in ("/auth/login", "/auth/callback"):
+        answer = api.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert "KRONOS_OIDC_ISSUER is not set" in answer.json()["detail"]
     stranger = api.get("/v1/me", headers={"Authorization": "", "Cookie": f"{sessions.SESSION_COOKIE}=x"})
