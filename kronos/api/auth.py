@@ -1,7 +1,9 @@
 """Routes by which people sign in and out, and that say who calls."""
 
+import base64
 import hmac
 import math
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 router = Router(tags=["keys"])
 _ATTEMPT_SECONDS = 600
+# Neither //host nor /\host, which browsers take for another's; nothing that they leave out, such as a tab.
+_OWN_PATH = re.compile(r"/(?:[\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]*)?", re.ASCII)
+_MOST_PATH = 1000
 _SECRET_BYTES = 32
 
 
@@ -70,7 +75,8 @@ async def begin_sign_in(call: Call) -> Response:
         verifier=secrets.token_urlsafe(_SECRET_BYTES),
     )
     response = _redirect(await provider.sign_in_url(attempt))
-    value = ".".join((attempt.state, attempt.nonce, attempt.verifier))
+    back = base64.urlsafe_b64encode(own_path(call.query_params.get("next")).encode()).decode().rstrip("=")
+    value = ".".join((attempt.state, attempt.nonce, attempt.verifier, back))
     set_cookie(response, ATTEMPT_COOKIE, value, max_age=_ATTEMPT_SECONDS)
     return response
 
@@ -79,7 +85,7 @@ async def begin_sign_in(call: Call) -> Response:
 async def end_sign_in(call: Call, instance: Instance) -> Response:
     """A browser comes back from the identity provider: a session for who it says that it is."""
     provider, sessions = _provider(call), call.context.sessions
-    attempt = _attempt(call)
+    attempt, back = _attempt(call)
     given = call.query_params
     if "error" in given or not given.get("code"):
         raise errors.Forbidden("the identity provider did not let you in: begin again at /auth/login")
@@ -99,7 +105,7 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
         groups=identity.groups,
         lasts=lasts,
     )
-    response = _redirect(f"{call.scope.get('root_path', '')}/")
+    response = _redirect(f"{call.scope.get('root_path', '')}{back}")
     sessions.give(response, call, secret, max_age=call.context.settings.oidc_session_seconds)
     set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)
     return response
@@ -151,15 +157,26 @@ def _provider(call: Call) -> "Provider":
     return provider
 
 
-def _attempt(call: Call) -> SignInAttempt:
-    """What this browser was sent out with. Raises InvalidRequest where it was not, or not with this state."""
+def own_path(given: str | None) -> str:
+    """Where a browser goes once it is signed in: `given`, where it is a path of ours below the prefix, and no address
+    of another site in any reading of it; else to the beginning."""
+    return given if given is not None and len(given) <= _MOST_PATH and _OWN_PATH.fullmatch(given) else "/w"
+
+
+def _attempt(call: Call) -> tuple[SignInAttempt, str]:
+    """What this browser was sent out with, and where it wants to. Raises InvalidRequest where it was not, or not with
+    this state."""
     parts = call.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state = call.query_params.get("state", "")
-    if len(parts) != 3 or not hmac.compare_digest(parts[0].encode(), state.encode("utf-8", "surrogateescape")):
+    if len(parts) != 4 or not hmac.compare_digest(parts[0].encode(), state.encode("utf-8", "surrogateescape")):
         raise errors.InvalidRequest.of(
             "this sign-in was not begun in this browser, or too long ago", "Begin again at /auth/login.", "/state"
         )
-    return SignInAttempt(state=parts[0], nonce=parts[1], verifier=parts[2])
+    try:
+        back = base64.urlsafe_b64decode(f"{parts[3]}{'=' * (-len(parts[3]) % 4)}").decode("ascii")
+    except ValueError:
+        back = None
+    return SignInAttempt(state=parts[0], nonce=parts[1], verifier=parts[2]), own_path(back)
 
 
 def _redirect(url: str) -> Response:

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, static
+from kronos.dashboard import home, sign_in, static
 
-_PARTS = (home,)
+_PARTS = (home, sign_in)
 
 
 def routes() -> list[BaseRoute]:

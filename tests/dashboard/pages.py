@@ -8,6 +8,8 @@ from typing import Final
 PAGES: Final = (
     "/w",
     "/w/{workspace}/nothing-there",
+    "/sign-in",
+    "/sign-in?next=/w/{workspace}",
 )
 """Pages that are read with GET."""
 
