@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     oidc_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 8 * 3600
     """How long a person stays signed in."""
 
+    key_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 12 * 3600
+    """How long who has signed in with a key stays so; no longer than the key works."""
+
     encryption_key_command: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and
     where a secret is under a key that is not known yet."""

@@ -16,7 +16,7 @@ from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
-from kronos.api.sessions import SESSION_COOKIE, Person, Sessions
+from kronos.api.sessions import Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import WorkspaceView
@@ -69,8 +69,7 @@ class Context:
     settings: Settings
     pool: Pool
     keys: Keys
-    sessions: Sessions | None
-    """None: nobody can sign in."""
+    sessions: Sessions
     egress: EgressPolicy
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
@@ -93,6 +92,8 @@ class Call(Request):
     """Who calls; known once `authenticate` has been awaited."""
     person: Person | None = None
     """Who is signed in, where no key is held."""
+    is_signed_in: bool = False
+    """Whether it calls by the cookie of a session, a person's or a key's."""
     refusal: errors.KronosError | None = None
     """What is wrong with the body, once it was judged."""
     _judged: object = False
@@ -153,12 +154,21 @@ class Call(Request):
         """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
-        if authorization is None and sessions is not None and (secret := self.cookies.get(SESSION_COOKIE)):
-            self.person = await sessions.calling(secret, self.host, self.scope)
-            if writes:
-                sessions.require_own_origin(self.headers)
-            return self.person.calls(workspace)
-        return await self.context.keys.authenticate(authorization, self.scope)
+        if authorization is not None or (secret := sessions.secret_of(self)) is None:
+            return await self.context.keys.authenticate(authorization, self.scope)
+        known = await self.recognise(secret)
+        self.is_signed_in = True
+        if writes:
+            sessions.require_own_origin(self)
+        return known.calls(workspace) if isinstance(known, Person) else known
+
+    async def recognise(self, secret: str) -> Caller | Person:
+        """Who is signed in with this secret of a session. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        sessions = self.context.sessions
+        if sessions.is_of_key(secret):
+            return await sessions.caller(secret, self)
+        self.person = await sessions.calling(secret, self.host, self.scope)
+        return self.person
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import configs, home, payload_specs, secrets, static
+from kronos.dashboard import configs, home, payload_specs, secrets, sign_in, static
 
-_PARTS = (home, configs, payload_specs, secrets)
+_PARTS = (home, sign_in, configs, payload_specs, secrets)
 
 
 def routes() -> list[BaseRoute]:

@@ -2,7 +2,7 @@
 -- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown, revoked or
 -- expired, or its workspace was deleted.
 select key.key_id, key.role, key.sees_payloads, key.workspace_id, key.workspace, key.valid_seconds,
-       key.secret_sha256, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+       taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds, key.secret_sha256
   from kronos.find_key(%(public_id)s) as key
  cross join lateral kronos.take_requests(key.key_id, key.secret_sha256 = %(digest)s, %(wanted)s) as taken;
 

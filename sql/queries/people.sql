@@ -41,3 +41,19 @@ select found.sign_in_id, found.subject, found.email, found.valid_seconds, found.
 -- name: delete_sign_in
 -- One row.
 select kronos.end_sign_in(%(digest)s) as was_open;
+
+-- name: insert_key_sign_in
+-- No row: the key works no longer.
+select sign_in_id, valid_seconds from kronos.open_key_sign_in(%(digest)s, %(key_id)s, %(lasts)s);
+
+-- name: find_key_sign_in
+-- And up to %(wanted)s requests of its key's minute. No row: there is none that opens anything.
+select found.key_id, found.role, found.sees_payloads, found.workspace_id, found.workspace,
+       found.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds,
+       found.public_id
+  from kronos.find_key_sign_in(%(digest)s) as found
+ cross join lateral kronos.take_requests(found.key_id, true, %(wanted)s) as taken;
+
+-- name: get_sign_in_end
+-- Why a session is none any more. No row: nobody knows.
+select public_id, reason from kronos.sign_in_end(%(digest)s);

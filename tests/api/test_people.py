@@ -88,7 +88,7 @@ def test_a_person_signs_in_and_has_the_most_of_its_groups_roles(served: Api, sce
     assert SECRET not in browser.url
     assert browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[2] not in browser.url  # the verifier
     back = browser.come_back("ada")
-    assert (back.status_code, back.headers["location"]) == (303, "/")
+    assert (back.status_code, back.headers["location"]) == (303, "/w")
     assert set(browser.cookies) == {sessions.SESSION_COOKIE}
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= browser.attributes[sessions.SESSION_COOKIE]
 
@@ -216,7 +216,7 @@ def test_what_a_person_does_is_theirs_in_the_audit_and_no_secret_is_written(
     map_group(served.client, scene[1], "ops", "admin")
     with caplog.at_level(logging.DEBUG):
         browser.go()
-        attempt = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")
+        attempt = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[:3]
         told = httpx.post(browser.url, data={"sub": "ada"}).headers["location"]
         query = urlsplit(told).query
         assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
@@ -264,7 +264,7 @@ def test_who_guesses_sessions_or_codes_is_slowed_and_who_is_signed_in_goes_on(
         assert ada.request("GET", "/v1/me").status_code == 200
         for number in range(24):
             ways = ("GET", "/v1/me"), ("POST", "/auth/logout"), ("GET", f"/auth/callback?state=a&code={number}")
-            stranger.cookies = {sessions.SESSION_COOKIE: f"{number}", sessions.ATTEMPT_COOKIE: "a.b.c"}
+            stranger.cookies = {sessions.SESSION_COOKIE: f"{number}", sessions.ATTEMPT_COOKIE: "a.b.c.d"}
             answers.append(stranger.request(*ways[number % 3]))
         assert [each.status_code for each in answers] == [401, 204, 403] * 6 + [401, 204] + [429] * 4
         assert answers[-1].headers["retry-after"] == "3"
@@ -313,9 +313,9 @@ def test_a_provider_that_is_down_is_said_and_hinders_nobody_else(database_url: s
         assert api.client.get("/healthz").status_code == 200
 
 
-def test_nobody_signs_in_where_no_provider_is_configured(api: httpx.Client) -> None:
-    for method, path in (("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/logout")):
-        answer = api.request(method, path)
+def test_no_person_signs_in_where_no_provider_is_configured(api: httpx.Client) -> None:
+    for path in ("/auth/login", "/auth/callback"):
+        answer = api.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert "KRONOS_OIDC_ISSUER is not set" in answer.json()["detail"]
     stranger = api.get("/v1/me", headers={"Authorization": "", "Cookie": f"{sessions.SESSION_COOKIE}=x"})

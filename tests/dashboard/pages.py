@@ -14,6 +14,8 @@ PAGES: Final = (
     "/w/{workspace}/payload-specs/{payload_spec}",
     "/w/{workspace}/secrets",
     "/w/{workspace}/secrets/{secret}",
+    "/sign-in",
+    "/sign-in?next=/w/{workspace}",
 )
 """Pages that are read with GET."""
 

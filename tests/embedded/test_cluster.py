@@ -1,27 +1,25 @@
 """The embedded cluster alone: made, started, found again after crashes, moved where it must be."""
 
-from collections.abc import Iterator
-from embedded.conftest import made_home
-from embedded.waiting import eventually
-from killing import signalled
-from kronos.embedded import installation
-from kronos.embedded import placement
-from kronos.embedded import ports
-from kronos.embedded import processes
-from kronos.embedded.cluster import Cluster
-from kronos.embedded.errors import ClusterFailed
-from kronos.embedded.errors import PostgresMissing
-from kronos.embedded.home import Home
-from pathlib import Path
 import json
 import os
-import psycopg
-import pytest
 import signal
 import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from embedded.conftest import made_home
+from embedded.waiting import eventually
+from killing import signalled
+from kronos.embedded import installation, placement, ports, processes
+from kronos.embedded.cluster import Cluster
+from kronos.embedded.errors import ClusterFailed, PostgresMissing
+from kronos.embedded.home import Home
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
