@@ -73,7 +73,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _KnownPerson:
     """What is known of a session, until when by time.monotonic; and the requests that its person may make."""
 
     until: float
@@ -89,7 +89,7 @@ class Sessions:
         """None: nobody signs in but with a key."""
         self._pool = pool
         self._keys = keys
-        self._known: dict[bytes, _Known] = {}
+        self._known: dict[bytes, _KnownPerson] = {}
         self._guesses = Guesses()
 
     def secret_of(self, request: Request) -> str | None:
@@ -154,7 +154,7 @@ class Sessions:
         stands(scope, known.allowance)
         return known.person
 
-    async def _checked(self, secret: str, host: str) -> "_Known":
+    async def _checked(self, secret: str, host: str) -> "_KnownPerson":
         """The session as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         digest, asked_at = digest_of(secret), time.monotonic()
         before = self._known.get(digest)
@@ -168,7 +168,7 @@ class Sessions:
         if len(self._known) >= _MAX_KNOWN and digest not in self._known:
             self._known.clear()
         until = asked_at + min(TRUSTED_SECONDS, found.valid_seconds)
-        known = self._known[digest] = _Known(until=until, person=_person(found), allowance=allowance)
+        known = self._known[digest] = _KnownPerson(until=until, person=_person(found), allowance=allowance)
         return known
 
     @contextmanager
