@@ -7,7 +7,6 @@ from kronos.embedded import ports
 
 # Below those that `kronos up` takes, and the system.
 _PORTS = range(12_000, 20_000)
-_held: list[socket.socket] = []
 
 
 def held_port() -> int:
@@ -23,7 +22,7 @@ def held_port() -> int:
         except OSError:
             holding.close()
             continue
-        _held.append(holding)
+        holding.detach()  # open until this process ends
         if ports.is_free(port):
             return port
     raise AssertionError("no port is free")

@@ -1,30 +1,50 @@
 """One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast, get_args, get_origin
-
-import orjson
-from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, core_schema
-from starlette.requests import Request
-from starlette.responses import Response
-
-from kronos import errors, readiness, reading, workspaces
-from kronos.api import body, conditions, withheld
-from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
-from kronos.api.keys import Caller, Keys
-from kronos.api.sessions import Person, Sessions
-from kronos.api.validation import faults_of, trimmed
+from dataclasses import dataclass
+from dataclasses import field
+from kronos import errors
+from kronos import readiness
+from kronos import reading
+from kronos import workspaces
+from kronos.api import body
+from kronos.api import conditions
+from kronos.api import withheld
+from kronos.api.fields import UUID_FORM
+from kronos.api.fields import WORKSPACE_FORM
+from kronos.api.keys import Caller
+from kronos.api.keys import Keys
+from kronos.api.sessions import Person
+from kronos.api.sessions import SESSION_COOKIE
+from kronos.api.sessions import Sessions
+from kronos.api.validation import faults_of
+from kronos.api.validation import trimmed
 from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
-from kronos.model import Json, JsonObject, Role
+from kronos.model import Json
+from kronos.model import JsonObject
+from kronos.model import Role
 from kronos.pool import Pool
 from kronos.replica import Replica
+from pydantic import BaseModel
+from pydantic import GetCoreSchemaHandler
+from pydantic import ValidationError
+from pydantic_core import CoreSchema
+from pydantic_core import core_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+from typing import cast
+from typing import get_args
+from typing import get_origin
+import asyncio
+import orjson
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
@@ -88,8 +108,8 @@ class Call(Request):
         """What the process shares."""
         return cast(Context, self.scope["app"].state.context)  # set by app.create, once
 
-    caller: Caller
-    """Who calls; known once `authenticate` has been awaited."""
+    known_caller: Caller | None = None
+    """Who calls, once `authenticate` has been awaited; None before, and where nobody has to be known."""
     person: Person | None = None
     """Who is signed in, where no key is held."""
     is_signed_in: bool = False
@@ -97,6 +117,13 @@ class Call(Request):
     refusal: errors.KronosError | None = None
     """What is wrong with the body, once it was judged."""
     _judged: object = False
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls a route that needs a role."""
+        if self.known_caller is None:
+            raise RuntimeError("nobody is known to call: the route needs no role, or it was not asked for yet")
+        return self.known_caller
 
     @property
     def host(self) -> str:
@@ -140,7 +167,7 @@ class Call(Request):
         WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
         read."""
         workspace = self.path_params.get("w")
-        self.caller = caller = await self._known_caller(workspace, writes=writes)
+        self.known_caller = caller = await self._find_caller(workspace, writes=writes)
         self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
         withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
@@ -150,7 +177,7 @@ class Call(Request):
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
-    async def _known_caller(self, workspace: str | None, *, writes: bool) -> Caller:
+    async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:
         """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
