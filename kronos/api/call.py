@@ -1,50 +1,30 @@
 """One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
 
-from collections.abc import Callable
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from dataclasses import field
-from kronos import errors
-from kronos import readiness
-from kronos import reading
-from kronos import workspaces
-from kronos.api import body
-from kronos.api import conditions
-from kronos.api import withheld
-from kronos.api.fields import UUID_FORM
-from kronos.api.fields import WORKSPACE_FORM
-from kronos.api.keys import Caller
-from kronos.api.keys import Keys
-from kronos.api.sessions import Person
-from kronos.api.sessions import SESSION_COOKIE
-from kronos.api.sessions import Sessions
-from kronos.api.validation import faults_of
-from kronos.api.validation import trimmed
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin
+
+import orjson
+from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kronos import errors, readiness, reading, workspaces
+from kronos.api import body, conditions, withheld
+from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
+from kronos.api.keys import Caller, Keys
+from kronos.api.sessions import Person, Sessions
+from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
-from kronos.model import Json
-from kronos.model import JsonObject
-from kronos.model import Role
+from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
 from kronos.replica import Replica
-from pydantic import BaseModel
-from pydantic import GetCoreSchemaHandler
-from pydantic import ValidationError
-from pydantic_core import CoreSchema
-from pydantic_core import core_schema
-from starlette.requests import Request
-from starlette.responses import Response
-from typing import Any
-from typing import Generic
-from typing import TypeVar
-from typing import cast
-from typing import get_args
-from typing import get_origin
-import asyncio
-import orjson
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
