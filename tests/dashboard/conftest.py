@@ -25,6 +25,13 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(autouse=True)
+def _no_cookies(request: pytest.FixtureRequest) -> None:
+    """What a test before has got: the client is the session's."""
+    if "api" in request.fixturenames:
+        request.getfixturevalue("api").cookies.clear()
+
+
 @pytest.fixture
 def origin(api: httpx.Client) -> str:
     return str(api.base_url).rstrip("/")
