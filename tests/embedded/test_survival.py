@@ -114,12 +114,13 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     assert "sign of life" not in running.said().removeprefix(said)
 
 
-def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
-    before = running.children()
+def test_each_killed_child_is_started_again_and_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.moved")
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
+    for name in ("api", "worker", "postgres"):
+        killed = running.children()[name]
+        os.kill(killed, signal.SIGKILL)
+        gone = {name: killed}
+        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.said()}", seconds=60)  # noqa: B023
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
 
@@ -169,7 +170,8 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
+def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_home: Path, first_up: Start) -> None:
+    copy_home(used_home, small_disk / "home")
     running = first_up("--home", str(small_disk / "home"))
     eventually(
         lambda: "ready " in (running.home / "up.out").read_text(),
