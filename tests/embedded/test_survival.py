@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from killing import signalled
+from kronos import listening
 from kronos.embedded import network, processes
 from servers import copy_home
 
@@ -115,12 +117,24 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     assert "sign of life" not in running.said().removeprefix(said)
 
 
-def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
-    before = running.children()
+def the_port_is_kept(running: Up) -> None:
+    """While no API runs nobody else can have its port, and who calls waits for the next one."""
+    with pytest.raises(OSError, match="in use"):
+        listening.listen("127.0.0.1", int(running.url.rpartition(":")[2]))
+    with urllib.request.urlopen(f"{running.url}/healthz", timeout=60) as response:
+        assert response.status == 200
+
+
+def test_each_killed_child_is_started_again_and_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.moved")
-    for pid in before.values():
-        signalled(pid, signal.SIGKILL)
-    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
+    for name in ("api", "worker", "postgres"):
+        killed = running.children()[name]
+        signalled(killed, signal.SIGKILL)
+        if name == "api":
+            eventually(lambda: running.children().get("api") != killed, "it outlives SIGKILL")  # noqa: B023
+            the_port_is_kept(running)
+        gone = {name: killed}
+        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.said()}", seconds=60)  # noqa: B023
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
 
@@ -170,7 +184,8 @@ def stopped(pid: int) -> Iterator[None]:
         signalled(pid, signal.SIGCONT)
 
 
-def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
+def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_home: Path, first_up: Start) -> None:
+    copy_home(used_home, small_disk / "home")
     running = first_up("--home", str(small_disk / "home"))
     eventually(
         lambda: "ready " in (running.home / "up.out").read_text(),

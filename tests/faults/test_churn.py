@@ -39,8 +39,8 @@ JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("churn")) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
 
 

@@ -92,7 +92,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("ground")
     with ExitStack() as stack:
         disk = stack.enter_context(_disk())
-        cluster = stack.enter_context(own_server(disk / "home" if disk else folder / "home"))
+        cluster = stack.enter_context(own_server(disk / "home" if disk else None))
         with connected(cluster) as superuser:
             superuser.execute("alter system set max_wal_size = '64MB'")
             superuser.execute("alter system set min_wal_size = '32MB'")

@@ -34,8 +34,8 @@ AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("outage")) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
 
 

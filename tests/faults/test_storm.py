@@ -25,8 +25,8 @@ from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, add_executions, is_idle
 from faults.cut_way import CutWay, cut_way
+from faults.own_server import own_server
 from killing import signalled
-from kronos import migrations
 from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
 
@@ -37,15 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A server of this test's own, and durable: what it acknowledged must outlive its crashes."""
-    made = Cluster(tmp_path_factory.mktemp("storm"), durable=True)
-    made.start()
-    try:
-        migrations.migrate(made.superuser_url)
+    with own_server(durable=True) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 async def _asked(url: str, ask: Callable[[psycopg.Connection], T]) -> T:

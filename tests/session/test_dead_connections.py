@@ -3,10 +3,8 @@ sent once more."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -221,12 +219,9 @@ class _Pid:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    home = Path(tempfile.mkdtemp(prefix="kronos-links-"))
-    home.chmod(0o711)
-    with own_server(home) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
-    shutil.rmtree(home)
 
 
 @contextmanager

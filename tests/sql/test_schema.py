@@ -343,7 +343,8 @@ def test_an_execution_by_id_is_looked_for_in_one_partition(filled: Connection, p
     # Of half a day ago: its partition is large at any time of the day; of a few rows a look would read them all.
     (one,) = records(
         filled,
-        "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset 60000 limit 1",
+        "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset %s limit 1",
+        [3 * JOBS],
     )
     read = plan_of(
         filled,
