@@ -138,7 +138,7 @@ with wanted as materialized (
       from open
      where not is_limited
     union all
-    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, limited.is_counted, key_max
+    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, is_counted, key_max
       from limited
       join open using (endpoint_id)
 ), queue as materialized (
@@ -178,8 +178,8 @@ with wanted as materialized (
            worker_id     = %(worker_id)s,
            claimed_at    = kronos.now(),
            started_at    = coalesce(started_at, kronos.now()),
-           holds_slot    = due.is_counted,
-           endpoint_version = greatest(due.latest_version, live.endpoint_version),
+           holds_slot    = is_counted,
+           endpoint_version = greatest(latest_version, endpoint_version),
            concurrency_key = key,
            attempt_count = attempt_count + 1,
            visible_at    = kronos.now() + make_interval(

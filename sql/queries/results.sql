@@ -180,7 +180,7 @@ with result as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using held
-     where kronos.looked_up(live.execution_id, held.execution_id) and verdict <> 'RETRY'
+     where kronos.looked_up(live.execution_id, id) and verdict <> 'RETRY'
 ), archived as (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
@@ -206,7 +206,7 @@ with result as materialized (
            is_age_limited = max_age_ms > 0,
            visible_at = kronos.now() + interval '1 ms' * retry_ms
       from held
-     where kronos.looked_up(live.execution_id, held.execution_id) and verdict = 'RETRY'
+     where kronos.looked_up(live.execution_id, id) and verdict = 'RETRY'
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
                                 duration_ms, worker_id, request, response, error, endpoint_version)
