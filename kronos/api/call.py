@@ -16,6 +16,7 @@ from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
+from kronos.api.live import Hub
 from kronos.api.sessions import SESSION_COOKIE, Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
@@ -79,6 +80,8 @@ class Context:
     """Where lists and reads may be answered from."""
     probe: Probe = field(default_factory=Probe)
     """Readiness."""
+    live: Hub
+    """Who listens to what changes."""
 
 
 class Call(Request):
@@ -159,6 +162,20 @@ class Call(Request):
                 sessions.require_own_origin(self.headers)
             return self.person.calls(workspace)
         return await self.context.keys.authenticate(authorization, self.scope)
+
+    async def remains(self, needed: Role) -> None:
+        """Whether the caller may still do what it was let begin: its key or session is looked at as for a request, and
+        none is counted. Raises as `authenticate`, and DatabaseUnavailable where nobody knows."""
+        workspace, sessions = self.path_params.get("w"), self.context.sessions
+        if self.person is not None and sessions is not None:
+            person = await sessions.person(self.cookies.get(SESSION_COOKIE, ""), self.host)
+            caller = person.calls(workspace)
+        else:
+            caller = await self.context.keys.known(self.headers.get("authorization", ""))
+        if workspace is not None and caller.is_confined_from(workspace):
+            raise errors.WorkspaceNotFound.of(workspace.lower())
+        if not caller.role.covers(needed):
+            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):
