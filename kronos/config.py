@@ -106,6 +106,15 @@ class Settings(BaseSettings):
     """Requests a minute of one key, in all API processes together; `off`: any number. More than one process serves, so
     that one key does not take a fleet. The instance's: stored as catch_up_immediate is."""
 
+    event_streams: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Streams of events that one API process serves at once: each is a connection, and counts among max_connections."""
+
+    event_streams_per_workspace: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """The same of one workspace."""
+
+    event_streams_per_key: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """The same of one key, or of one person's session."""
+
     admin_key_file: Path | None = None
     """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is
     made."""

@@ -58,6 +58,9 @@ grant select, insert on kronos.idempotency_keys to kronos_api;
 grant select (secret_id, workspace_id, name, version, key_id, signs, public_key, created_at, updated_at),
       insert, update, delete on kronos.secrets to kronos_api;
 
+-- whether anybody listens (is_watched)
+grant select on sequence kronos.live_until to kronos_api, kronos_worker;
+
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
@@ -103,13 +106,16 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb),
-                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea)
+                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),
+                          kronos.watch_live(uuid, interval), kronos.begin_live(),
+                          kronos.read_live(uuid[], pg_snapshot, integer),
+                          kronos.note_live(text, text, uuid[], uuid[])
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
-                          kronos.secret_keys(),
+                          kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])
    to kronos_worker;

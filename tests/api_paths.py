@@ -52,6 +52,7 @@ METHODS = {
     "/v1/workspaces/{w}/operations": {"get"},
     "/v1/workspaces/{w}/operations/{o}": {"get"},
     "/v1/workspaces/{w}/operations/{o}/cancel": {"post"},
+    "/v1/workspaces/{w}/events": {"get"},
     "/v1/workspaces/{w}/executions": {"get"},
     "/v1/workspaces/{w}/executions/{e}": {"get"},
     "/v1/workspaces/{w}/executions/{e}/cancel": {"post"},

@@ -28,10 +28,12 @@ from kronos.api import (
     docs,
     document,
     endpoints,
+    events,
     executions,
     instance,
     job_schemas,
     jobs,
+    live_events,
     organizations,
     payload_specs,
     problems,
@@ -49,6 +51,7 @@ from kronos.api.call import Context
 from kronos.api.fields import Body
 from kronos.api.heads import Heads
 from kronos.api.keys import Keys
+from kronos.api.live import Hub, ListenerBounds
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
@@ -76,6 +79,7 @@ _RESOURCES = (
     jobs,
     batch,
     executions,
+    events,
     backfills,
     dead_letters,
     endpoints,
@@ -121,6 +125,8 @@ class Application(FastAPI):
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
             made["components"]["schemas"] |= definitions["$defs"] | problem.pop("$defs") | {"Problem": problem}
+            happened = TypeAdapter(live_events.JobEvent | live_events.ExecutionEvent | live_events.ResetEvent)
+            made["components"]["schemas"] |= happened.json_schema(ref_template=_REF, mode="serialization")["$defs"]
             self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
@@ -149,7 +155,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
         pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         replica = _replica(settings, pool)
-        api_keys = Keys(pool)
+        api_keys, hub = Keys(pool), Hub(pool, ListenerBounds.of(settings))
         app.state.context = Context(
             settings=settings,
             pool=pool,
@@ -158,6 +164,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
             egress=egress,
             encryption_keys=encryption_keys,
             replica=replica,
+            live=hub,
         )
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         if replica is not None:
@@ -167,6 +174,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
             async with heartbeat.beating():
                 yield
         finally:
+            await hub.close()
             for each in beside:
                 each.cancel()
             await asyncio.gather(*beside, return_exceptions=True)

@@ -16,6 +16,7 @@ from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
+from kronos.api.live import Hub
 from kronos.api.sessions import Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
@@ -78,6 +79,8 @@ class Context:
     """Where lists and reads may be answered from."""
     probe: Probe = field(default_factory=Probe)
     """Readiness."""
+    live: Hub
+    """Who listens to what changes."""
 
 
 class Call(Request):
@@ -176,6 +179,21 @@ class Call(Request):
             return await sessions.caller(secret, self)
         self.person = await sessions.calling(secret, self.host, self.scope)
         return self.person
+
+    async def remains(self, needed: Role) -> None:
+        """Whether the caller may still do what it was let begin: its key or session is looked at as for a request, and
+        none is counted. Raises as `authenticate`, and DatabaseUnavailable where nobody knows."""
+        workspace, authorization = self.path_params.get("w"), self.headers.get("authorization")
+        sessions = self.context.sessions
+        if authorization is not None or (secret := sessions.secret_of(self)) is None:
+            caller = await self.context.keys.known(authorization or "")
+        else:
+            known = await sessions.known(secret, self)
+            caller = known.calls(workspace) if isinstance(known, Person) else known
+        if workspace is not None and caller.is_confined_from(workspace):
+            raise errors.WorkspaceNotFound.of(workspace.lower())
+        if not caller.role.covers(needed):
+            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):

@@ -17,6 +17,7 @@ from kronos.api import conditions
 from kronos.api.call import Call
 from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, SECRET_NAME, SLUG, UUID_FORM
 from kronos.api.keys import Caller
+from kronos.api.places import MAX_CHARACTERS
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
@@ -195,6 +196,15 @@ NewSpecName = Annotated[str, AfterValidator(judged_later(_new_name_of("payload s
 NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
 SecretName = Annotated[str, AfterValidator(judged_later(_secret_name)), _SECRET_TEXT, _SECRET_PATH]
 NewSecretName = Annotated[str, AfterValidator(judged_later(_new_secret_name)), _SECRET_TEXT, _SECRET_PATH]
+
+LastEventId = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": MAX_CHARACTERS}),
+    Header(
+        alias="Last-Event-ID",
+        description="The id of the last event that came, to go on after it; browsers send it themselves.",
+    ),
+]
 
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:

@@ -13,6 +13,7 @@ CONTACT = {"name": "The operator of this instance of Kronos"}
 TAGS = [
     {"name": "jobs", "description": "What is run, and when: IMMEDIATE, DELAYED or CRON."},
     {"name": "executions", "description": "One time that a job was due, and the attempts to deliver it."},
+    {"name": "events", "description": "What changes, as it changes: server-sent events."},
     {"name": "backfills", "description": "A CRON job's ticks of a past window, delivered later."},
     {"name": "dead-letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
     {"name": "endpoints", "description": "Where deliveries go."},

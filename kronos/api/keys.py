@@ -157,6 +157,25 @@ class Keys:
         """Ask anew about this session."""
         self._trusted.pop(_key_of(session), None)
 
+    async def known(self, authorization: str) -> Caller:
+        """As authenticate, for a request that goes on: none of the key's is spent. Raises Unauthorized, RateLimited,
+        DatabaseUnavailable."""
+        key = authorization.partition(" ")[2].strip()
+        if (given := keys.parse(key)) is None:
+            raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
+        return await self._known(_OfKey(given), hashlib.sha256(key.encode()).digest())
+
+    async def still_signed_in(self, session: bytes) -> Caller:
+        """As signed_in, where none is spent."""
+        return await self._known(_OfSession(session), _key_of(session))
+
+    async def _known(self, asked: _OfKey | _OfSession, digest: bytes) -> Caller:
+        trust, now = self._trusted.get(digest), time.monotonic()
+        if trust is None or now >= trust.until:
+            trust = await self._checked(asked, digest, None)
+        trust.used_at = now
+        return trust.caller
+
     async def run(self) -> None:
         """Renew the trust in the keys that are in use, and write down their use, until cancelled. While PostgreSQL is
         away trust ends by itself."""

@@ -1,11 +1,16 @@
 """What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
+from kronos.api.places import MAX_CHARACTERS
 from kronos.model import ExecutionStatus, JobStatus, Trigger
+
+EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
+EventStatus = JobStatus | ExecutionStatus
 
 
 class PageQuery(Query):
@@ -16,6 +21,28 @@ class PageQuery(Query):
         default=None,
         max_length=200,
         description="next_cursor of the page before, as it came; it is of this list alone.",
+    )
+
+
+class EventQuery(Query):
+    """Which events."""
+
+    types: EventTypes | None = Field(
+        default=None, description="Of jobs, of executions, or of both, separated by a comma.", examples=["execution"]
+    )
+    job: str | None = Field(
+        default=None,
+        max_length=127,
+        description="Of this job and of its executions: a name, which means all versions, or the id of one version.",
+        examples=["weekly-report"],
+    )
+    status: EventStatus | None = Field(
+        default=None, description="Of what is in this status now: one of a job's, or of an execution's."
+    )
+    after: str | None = Field(
+        default=None,
+        max_length=MAX_CHARACTERS,
+        description="The id of the last event that came, where the header Last-Event-ID cannot be sent.",
     )
 
 

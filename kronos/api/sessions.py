@@ -105,9 +105,12 @@ class Sessions:
     async def caller(self, secret: str, request: Request) -> Caller:
         """Whose key the session was opened with that has this secret, with one of its requests spent. Raises
         Unauthorized, RateLimited, DatabaseUnavailable."""
+        self._refuse_plain(secret, request)
+        return await self._keys.signed_in(digest_of(secret), request.scope)
+
+    def _refuse_plain(self, secret: str, request: Request) -> None:
         if not secret.startswith(self._prefix(request)):
             raise errors.Unauthorized("you are signed out: a session that was opened over http is none over https")
-        return await self._keys.signed_in(digest_of(secret), request.scope)
 
     async def why_ended(self, secret: str) -> str:
         """Why who has this secret is signed out, as a sentence. Raises DatabaseUnavailable."""
@@ -152,6 +155,17 @@ class Sessions:
             # What was taken may go to others who wait meanwhile, or its minute end: then it is asked for anew.
             known, now = await self._checked(secret, host), time.monotonic()
         stands(scope, known.allowance)
+        return known.person
+
+    async def known(self, secret: str, request: Request) -> "Caller | Person":
+        """Who is signed in with this secret, for a request that goes on: none is spent. Raises Unauthorized,
+        RateLimited, DatabaseUnavailable."""
+        if self.is_of_key(secret):
+            self._refuse_plain(secret, request)
+            return await self._keys.still_signed_in(digest_of(secret))
+        known = self._known.get(digest_of(secret))
+        if known is None or time.monotonic() >= known.until:
+            known = await self._checked(secret, request.client.host if request.client is not None else "")
         return known.person
 
     async def _checked(self, secret: str, host: str) -> "_KnownPerson":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.test_lost_answers import HTTP, WRITES, Scene, asked
+from api_answers import answered
 from conftest import Api, await_condition
 from factory import add_key
 from kronos import audit, config
@@ -158,7 +159,7 @@ def test_what_reads_and_what_is_refused_leaves_no_row(scene: _Audited) -> None:
     before = value(scene.superuser, "select count(*) from kronos.audit_pending")
     sealed = value(scene.superuser, "select coalesce(sum(number), 0) from kronos.audit_chains")
     for path in gets:
-        scene.client.get(path.format_map(names))
+        answered(scene.client, "GET", path.format_map(names))
     for path, body in (
         ("/v1/schedules/preview", {"cron": "0 0 * * *"}),
         (f"{scene.base}/endpoints/sink/render", {"input": {}}),

@@ -50,6 +50,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert name in document["components"]["schemas"], reference
 
 
+_OF_STREAMS = {"export": "application/x-ndjson", "events": "text/event-stream"}
+
+
 def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))
@@ -57,7 +60,7 @@ def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: 
         assert operation["summary"], (path, method)
         for status, answer in operation["responses"].items():
             if status in ("200", "201", "202"):
-                media_type = "application/x-ndjson" if path.endswith("/export") else "application/json"
+                media_type = _OF_STREAMS.get(path.rpartition("/")[2], "application/json")
                 assert answer["content"][media_type]["schema"], (path, method, status)
 
 

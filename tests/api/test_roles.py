@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from api_answers import answered
 from conftest import holding, make_workspace
 from factory import add_key
 
@@ -40,6 +41,7 @@ LEAST = {
         f"GET {_W}/dead-letters",
         f"GET {_W}/operations",
         f"GET {_W}/operations/{{o}}",
+        f"GET {_W}/events",
         f"GET {_W}/executions",
         f"GET {_W}/executions/{{e}}",
         f"GET {_W}/executions/{{e}}/attempts",
@@ -119,7 +121,7 @@ def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> htt
     method, path = operation.split(" ")
     names = {name: ids.get(name, _ABSENT) for name in ("j", "e", "b", "o", "name", "key_id", "mapping_id", "i", "org")}
     headers = {} if method == "GET" else {"If-Match": '"999"'}
-    return client.request(method, path.format(w=workspace, **names), headers=headers)
+    return answered(client, method, path.format(w=workspace, **names), headers)
 
 
 def said(response: httpx.Response, workspace: str) -> dict[str, Any]:
