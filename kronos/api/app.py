@@ -23,6 +23,7 @@ from kronos.api import (
     auth,
     backfills,
     batch,
+    bulk,
     configs,
     dead_letters,
     docs,
@@ -75,6 +76,7 @@ _REF = "#/components/schemas/{model}"
 _RESOURCES = (
     jobs,
     batch,
+    bulk,
     executions,
     backfills,
     dead_letters,
