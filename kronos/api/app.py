@@ -23,6 +23,7 @@ from kronos.api import (
     auth,
     backfills,
     batch,
+    bulk,
     configs,
     dead_letters,
     docs,
@@ -78,6 +79,7 @@ _REF = "#/components/schemas/{model}"
 _RESOURCES = (
     jobs,
     batch,
+    bulk,
     executions,
     events,
     backfills,

@@ -81,6 +81,8 @@ EXAMPLES: Mapping[str, JsonObject] = {
     },
     "JobPatch": {"cron": "30 9 * * 1"},
     "JobPause": {"note": "until the audit"},
+    "JobBulk": {"action": "pause", "filter": {"tag": "reports"}, "note": "migration", "validate_only": True},
+    "ScheduleSentence": {"sentence": "every weekday at 9:30", "timezone": "Europe/Berlin"},
     "JobSkipNext": {"count": 1},
     "TriggerRequest": {"input": {"id": 8}},
     "RetentionPut": {"success_days": 14, "failure_days": 180},

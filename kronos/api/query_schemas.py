@@ -7,10 +7,12 @@ from pydantic import Field
 
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
 from kronos.api.places import MAX_CHARACTERS
+from kronos.glances import MOST_JOBS
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
 EventStatus = JobStatus | ExecutionStatus
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class PageQuery(Query):
@@ -93,13 +95,29 @@ class JobQuery(PageQuery):
     q: str | None = Field(
         default=None,
         max_length=200,
-        description="Whose name, or endpoint's name, holds this text; or whose id begins with it.",
+        description="Whose name, title, tag, schedule in words, or endpoint's name, holds this text; or whose id "
+        "begins with it.",
         examples=["report"],
     )
     created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
     created_before: AnyTime | None = Field(
         default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
     )
+
+
+class GlanceQuery(Query):
+    """Which jobs."""
+
+    ids: str = Field(
+        pattern=f"^{_UUID}(,{_UUID}){{0,{MOST_JOBS - 1}}}$",
+        description="Their ids, up to 50, with commas between.",
+        examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
+    )
+
+    @property
+    def job_ids(self) -> list[UUID]:
+        """The ids."""
+        return [UUID(each) for each in self.ids.split(",")]
 
 
 class JobExecutionQuery(PageQuery):

@@ -245,6 +245,8 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("PUT", f"{base}/payload-specs/report-input", bodies["put_payload_spec"], 200),
         ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
         ("POST", f"{base}/jobs:batch", bodies["create_jobs"], 201),
+        ("POST", f"{base}/jobs:bulk", bodies["change_jobs"], 200),
+        ("POST", f"{base}/jobs/j/diff", bodies["preview_change"], 200),
         ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
         ("POST", f"{base}/jobs/j/pause", bodies["pause_job"], 200),
         ("POST", f"{base}/jobs/j/skip-next", bodies["skip_next_ticks"], 200),
@@ -258,6 +260,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("PUT", f"{base}/quotas", bodies["put_quotas"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),
         ("POST", "/v1/schedules/preview", bodies["preview_schedule"], 200),
+        ("POST", "/v1/schedules/parse", bodies["parse_schedule"], 200),
     ]
     for method, path, body, status in asked:
         answer = api.request(method, path, json=body)

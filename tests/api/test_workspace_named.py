@@ -20,6 +20,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/jobs/{j}/skip-next": {"count": 2},
     "POST /v1/workspaces/{w}/jobs/{j}/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /v1/workspaces/{w}/jobs": {"endpoint": "theirs", "trigger": "CRON", "cron": "* * * * *"},
+    "POST /v1/workspaces/{w}/jobs/{j}/diff": {"cron": "7 7 * * *"},
+    "POST /v1/workspaces/{w}/jobs:bulk": {"action": "cancel", "filter": {}},
     "POST /v1/workspaces/{w}/jobs:batch": {
         "jobs": [
             {"endpoint": "theirs", "trigger": "IMMEDIATE"},
@@ -34,6 +36,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
     "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
 }
+_QUERIES = {"GET /v1/workspaces/{w}/jobs:glance": "?ids={j}"}
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
     "POST /v1/workspaces/{w}/configs",
@@ -159,7 +162,14 @@ def answers(client: httpx.Client, theirs: Theirs) -> list[tuple[str, int, str]]:
     """What a workspace of its own is answered by every operation on theirs: (operation, status, text without ids)."""
     ours = make_workspace(client)
     return [
-        (operation, *asked(client, operation, theirs.fill(operation.partition(" ")[2], ours, execution=execution)))
+        (
+            operation,
+            *asked(
+                client,
+                operation,
+                theirs.fill(operation.partition(" ")[2] + _QUERIES.get(operation, ""), ours, execution=execution),
+            ),
+        )
         for operation in operations()
         for execution in ([theirs.waiting, theirs.ended] if "{e}" in operation else [theirs.waiting])
     ]
@@ -195,6 +205,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
     } == {
         "GET /v1/workspaces/{w}/endpoints": 200,
         # over our own, which are none
+        "POST /v1/workspaces/{w}/jobs:bulk": 200,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
