@@ -26,11 +26,21 @@ from kronos.api.dependencies import (
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import JobCreate, JobPatch, JobPause, JobSkipNext, JobTrigger
 from kronos.api.operation import Router, shown_at
-from kronos.api.query_schemas import CountQuery, ExplainQuery, JobExecutionQuery, JobQuery, PageQuery
+from kronos.api.query_schemas import (
+    CountQuery,
+    ExplainQuery,
+    JobExecutionQuery,
+    JobQuery,
+    PageQuery,
+    TickDaysQuery,
+    TicksQuery,
+)
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import Nothing
 from kronos.executions import ExecutionFilter
+from kronos.explain import ticks
 from kronos.explain.facts import Explanation
+from kronos.explain.ticks import TickDays, Ticks
 from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject, Role
@@ -248,6 +258,26 @@ async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Q
 async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
     """Why a job did or did not run at an instant."""
     return answer(await explain.explain(view, ref, at=query.at))
+
+
+@router.get(
+    "/{j}/ticks",
+    needs=Role.VIEWER,
+    responses=answers({200: Ticks}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
+)
+async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query()]) -> Response:
+    """A CRON job's ticks of a window, and what became of each."""
+    return answer(await ticks.list_ticks(view, ref, since=query.from_, until=query.to, limit=query.limit))
+
+
+@router.get(
+    "/{j}/ticks/days",
+    needs=Role.VIEWER,
+    responses=answers({200: TickDays}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
+)
+async def count_tick_days(view: View, ref: JobRef, query: Annotated[TickDaysQuery, Query()]) -> Response:
+    """A CRON job's ticks of a window, counted by day and by what became of them."""
+    return answer(await ticks.count_days(view, ref, since=query.from_, until=query.to, timezone=query.timezone))
 
 
 def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) -> Response:
