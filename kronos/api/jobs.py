@@ -37,6 +37,7 @@ from kronos.api.query_schemas import (
 )
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import Nothing
+from kronos.database import WorkspaceView
 from kronos.executions import ExecutionFilter
 from kronos.explain import ticks
 from kronos.explain.facts import Explanation
@@ -225,25 +226,7 @@ async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQu
 @router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
 async def get_job_status(view: View, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
-    job = await jobs.get(view, ref)
-    counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
-    standing = await ledger.standing(view, str(job.job_id))
-    waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
-    state = JobState(
-        job_id=job.job_id,
-        status=job.status,
-        health=_health(counts, waits_long=waits_long) if standing.fault is None else "ERROR",
-        error=standing.fault,
-        next_run_at=job.next_run_at,
-        last_run_at=job.last_run_at,
-        overdue_seconds=round(standing.overdue_seconds, 3),
-        waiting_seconds=round(standing.waiting_seconds, 3),
-        warnings=[*_kept_off(standing, job), *(_why_waiting(standing) if standing.waiting_seconds > 0 else [])],
-        pg_cron=job.pg_cron,
-        last_24h=counts,
-        ledger=standing.ledger,
-    )
-    return answer(state)
+    return answer(await state_of(view, await jobs.get(view, ref), ref))
 
 
 @router.get(
@@ -278,6 +261,27 @@ async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query
 async def count_tick_days(view: View, ref: JobRef, query: Annotated[TickDaysQuery, Query()]) -> Response:
     """A CRON job's ticks of a window, counted by day and by what became of them."""
     return answer(await ticks.count_days(view, ref, since=query.from_, until=query.to, timezone=query.timezone))
+
+
+async def state_of(view: WorkspaceView, job: Job, ref: str) -> JobState:
+    """How the job is doing that `ref` names: as a name, with the ticks of all its versions."""
+    counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
+    standing = await ledger.standing(view, str(job.job_id))
+    waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
+    return JobState(
+        job_id=job.job_id,
+        status=job.status,
+        health=_health(counts, waits_long=waits_long) if standing.fault is None else "ERROR",
+        error=standing.fault,
+        next_run_at=job.next_run_at,
+        last_run_at=job.last_run_at,
+        overdue_seconds=round(standing.overdue_seconds, 3),
+        waiting_seconds=round(standing.waiting_seconds, 3),
+        warnings=[*_kept_off(standing, job), *(_why_waiting(standing) if standing.waiting_seconds > 0 else [])],
+        pg_cron=job.pg_cron,
+        last_24h=counts,
+        ledger=standing.ledger,
+    )
 
 
 def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) -> Response:

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, static
+from kronos.dashboard import home, job, job_actions, static
 
-_PARTS = (home,)
+_PARTS = (home, job, job_actions)
 
 
 def routes() -> list[BaseRoute]:

@@ -80,7 +80,7 @@ def _as_counted(scene: Scene, job: str, listed: dict[str, Any]) -> None:
     assert counted == Counter(past)
 
 
-def _of_every_kind(scene: Scene) -> tuple[str, datetime]:
+def every_kind(scene: Scene) -> tuple[str, datetime]:
     """A job of a second version, and its first tick in question: the first version's ticks had every end."""
     first = scene.minute - 60 * MINUTE
     job_id = scene.make_old(scene.minute - 30 * MINUTE, name="report", overlap="QUEUE")
@@ -93,7 +93,7 @@ def _of_every_kind(scene: Scene) -> tuple[str, datetime]:
 
 
 def test_each_tick_is_as_explain_says_and_the_days_count_them(scene: Scene) -> None:
-    job_id, first = _of_every_kind(scene)
+    job_id, first = every_kind(scene)
     listed = _ticks(scene, "report", from_=first, to=first + 12 * MINUTE)
     assert _as_explained(scene, "report", listed) == [
         *(disposition for *_, disposition in _OUTCOMES),
@@ -138,7 +138,7 @@ def test_ticks_that_are_due_or_to_come_are_as_explain_says(scene: Scene) -> None
 
 @pytest.mark.parametrize("change", ["pause", "cancel", "patch"])
 def test_ticks_of_a_paused_a_cancelled_and_a_changed_job_are_as_explain_says(scene: Scene, change: str) -> None:
-    _of_every_kind(scene)
+    every_kind(scene)
     if change == "pause":
         assert scene.client.post(f"{scene.base}/report/pause", json={"note": "audit"}).status_code == 200
     elif change == "cancel":

@@ -11,6 +11,7 @@ class Furniture:
 
     workspace: str
     job: str
+    one_shot: str
 
     def path(self, page: str) -> str:
         return page.format_map(asdict(self))
@@ -29,4 +30,6 @@ def furnish(api: httpx.Client, workspace: str) -> Furniture:
         },
     )
     assert made.status_code == 201, made.text
-    return Furniture(workspace=workspace, job="nightly")
+    once = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"})
+    assert once.status_code == 201, once.text
+    return Furniture(workspace=workspace, job="nightly", one_shot=once.json()["job_id"])

@@ -8,6 +8,8 @@ from typing import Final
 PAGES: Final = (
     "/w",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/jobs/{job}?at=2026-11-29T03:15:00Z&compare=1",
+    "/w/{workspace}/jobs/{one_shot}",
 )
 """Pages that are read with GET."""
 
