@@ -61,11 +61,16 @@ async def time_line(
     """The ticks of the window; by default the last sixty or so, and the next ones."""
     now = CLOCK.now()
     step = _step(preview)
+    is_open = since is None
     until = until or (min(now, job.retired_at) if job.retired_at else now) + (step * _TO_COME if step else timedelta())
-    since = since or until - min(max((step or timedelta(minutes=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
+    since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST
-    return await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST)
+    found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST)
+    if is_open and found.next_from is not None:  # there were more than its schedule of now lets expect
+        length = max((found.next_from - since) * 3 / 4, _SHORTEST)
+        found = await ticks.list_ticks(view, str(job.job_id), since=min(now, until) - length, until=until, limit=_MOST)
+    return found
 
 
 async def month(view: WorkspaceView, job: Job, named: str | None) -> TickDays:

@@ -5,39 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from api_answers import problem_of
 from conftest import make_workspace
-from explain_scene import HOUR, MINUTE, Scene
+from explain_scene import HOUR, MINUTE, OUTCOMES, Scene, end_tick, every_kind
 from sql_factory import value
-
-_ENDED = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
-                                   status_reason, scheduled_at, run_at, created_at, started_at, completed_at,
-                                   attempt_count, max_attempts, tick_count, input)
-select kronos.tick_id(job_id, %(tick)s), workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, %(reason)s,
-       %(tick)s, %(tick)s, %(tick)s, %(tick)s, %(tick)s, 1, 5, %(count)s, '{}'
-  from kronos.jobs
- where job_id = %(job_id)s
-"""
-_OUTCOMES: list[tuple[str, str, dict[str, Any] | None, str]] = [
-    ("SUCCESS", "SCHEDULE", None, "DELIVERED"),
-    ("SUCCESS", "CATCH_UP", None, "LATE"),
-    ("FAILED", "SCHEDULE", {"code": "attempts_exhausted", "detail": "answered 503"}, "FAILED"),
-    ("CANCELLED", "SCHEDULE", {"code": "cancelled", "detail": "cancelled over the API"}, "CANCELLED"),
-    ("EXPIRED", "SCHEDULE", {"code": "deadline_passed", "detail": "too old"}, "EXPIRED"),
-    ("SKIPPED", "SCHEDULE", {"code": "overlap", "detail": "the run before it had not ended"}, "SKIPPED"),
-    ("SKIPPED", "SCHEDULE", {"code": "workspace_suspended", "detail": "it was suspended"}, "PAUSED"),
-    ("MISSED", "SCHEDULE", {"code": "missed", "policy": "SKIP"}, "MISSED"),
-]
-
-
-def _end(
-    scene: Scene, job_id: str, tick: datetime, status: str, cause: str, reason: dict[str, Any] | None, count: int = 1
-) -> None:
-    params = {"job_id": job_id, "tick": tick, "status": status, "cause": cause, "count": count}
-    scene.connection.execute(_ENDED, params | {"reason": Jsonb(reason) if reason else None})
 
 
 def _ticks(scene: Scene, job: str, **query: Any) -> dict[str, Any]:
@@ -80,30 +52,18 @@ def _as_counted(scene: Scene, job: str, listed: dict[str, Any]) -> None:
     assert counted == Counter(past)
 
 
-def every_kind(scene: Scene) -> tuple[str, datetime]:
-    """A job of a second version, and its first tick in question: the first version's ticks had every end."""
-    first = scene.minute - 60 * MINUTE
-    job_id = scene.make_old(scene.minute - 30 * MINUTE, name="report", overlap="QUEUE")
-    for nth, (status, cause, reason, _) in enumerate(_OUTCOMES):
-        _end(scene, job_id, first + nth * MINUTE, status, cause, reason)
-    tick = first + len(_OUTCOMES) * MINUTE  # three ticks of a pause, one row
-    span = {"first": tick.isoformat(), "last": (tick + 2 * MINUTE).isoformat(), "count": 3}
-    _end(scene, job_id, tick, "SKIPPED", "SCHEDULE", {"code": "paused", "detail": "it was paused", **span}, count=3)
-    return job_id, first
-
-
 def test_each_tick_is_as_explain_says_and_the_days_count_them(scene: Scene) -> None:
     job_id, first = every_kind(scene)
     listed = _ticks(scene, "report", from_=first, to=first + 12 * MINUTE)
     assert _as_explained(scene, "report", listed) == [
-        *(disposition for *_, disposition in _OUTCOMES),
+        *(disposition for *_, disposition in OUTCOMES),
         "PAUSED",
         "PAUSED",
         "PAUSED",
         "UNACCOUNTED",
     ]
     assert [each["tick_count"] for each in listed["data"]][-4:] == [3, 3, 3, 1]
-    assert len({each["execution_id"] for each in listed["data"]}) == len(_OUTCOMES) + 2
+    assert len({each["execution_id"] for each in listed["data"]}) == len(OUTCOMES) + 2
     _as_counted(scene, "report", listed)
     within = _ticks(scene, job_id, from_=first + 9 * MINUTE, to=first + 11 * MINUTE)  # the row began before
     assert _as_explained(scene, job_id, within) == ["PAUSED", "PAUSED"]
@@ -163,8 +123,8 @@ def test_no_more_ticks_are_to_come_than_max_runs_leaves(scene: Scene) -> None:
 
 def test_days_are_those_of_the_jobs_zone_or_another(scene: Scene) -> None:
     job_id = scene.make_old(scene.minute + 24 * HOUR, cron="30 23 * * *", timezone="Asia/Kolkata")
-    _end(scene, job_id, datetime.fromisoformat("2026-03-01T18:00:00+00:00"), "SUCCESS", "SCHEDULE", None)
-    _end(scene, job_id, datetime.fromisoformat("2026-03-02T18:00:00+00:00"), *_OUTCOMES[2][:3])
+    end_tick(scene, job_id, datetime.fromisoformat("2026-03-01T18:00:00+00:00"), "SUCCESS", "SCHEDULE", None)
+    end_tick(scene, job_id, datetime.fromisoformat("2026-03-02T18:00:00+00:00"), *OUTCOMES[2][:3])
     window = {"from_": "2026-03-01T12:00:00Z", "to": "2026-03-03T12:00:00Z"}
     assert _days(scene, job_id, **window)["data"] == [
         {"day": "2026-03-01", "ticks": {"DELIVERED": 1}},
