@@ -45,6 +45,8 @@ METHODS = {
     "/v1/workspaces/{w}/jobs/{j}/status": {"get"},
     "/v1/workspaces/{w}/jobs/{j}/next-runs": {"get"},
     "/v1/workspaces/{w}/jobs/{j}/explain": {"get"},
+    "/v1/workspaces/{w}/jobs/{j}/ticks": {"get"},
+    "/v1/workspaces/{w}/jobs/{j}/ticks/days": {"get"},
     "/v1/workspaces/{w}/jobs/{j}/backfill": {"post"},
     "/v1/workspaces/{w}/jobs/{j}/backfills": {"get"},
     "/v1/workspaces/{w}/backfills/{b}": {"get"},

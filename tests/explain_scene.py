@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from psycopg.types.json import Jsonb
 
 from sql_factory import value
 
@@ -80,3 +81,43 @@ def step_of(answer: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any]
     (found,) = (step for step in answer["steps"] if step["step"] == name)
     return found
+
+
+_ENDED = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                   status_reason, scheduled_at, run_at, created_at, started_at, completed_at,
+                                   attempt_count, max_attempts, tick_count, input)
+select kronos.tick_id(job_id, %(tick)s), workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, %(reason)s,
+       %(tick)s, %(tick)s, %(tick)s, %(tick)s, %(tick)s, 1, 5, %(count)s, '{}'
+  from kronos.jobs
+ where job_id = %(job_id)s
+"""
+OUTCOMES: list[tuple[str, str, dict[str, Any] | None, str]] = [
+    ("SUCCESS", "SCHEDULE", None, "DELIVERED"),
+    ("SUCCESS", "CATCH_UP", None, "LATE"),
+    ("FAILED", "SCHEDULE", {"code": "attempts_exhausted", "detail": "answered 503"}, "FAILED"),
+    ("CANCELLED", "SCHEDULE", {"code": "cancelled", "detail": "cancelled over the API"}, "CANCELLED"),
+    ("EXPIRED", "SCHEDULE", {"code": "deadline_passed", "detail": "too old"}, "EXPIRED"),
+    ("SKIPPED", "SCHEDULE", {"code": "overlap", "detail": "the run before it had not ended"}, "SKIPPED"),
+    ("SKIPPED", "SCHEDULE", {"code": "workspace_suspended", "detail": "it was suspended"}, "PAUSED"),
+    ("MISSED", "SCHEDULE", {"code": "missed", "policy": "SKIP"}, "MISSED"),
+]
+
+
+def end_tick(
+    scene: Scene, job_id: str, tick: datetime, status: str, cause: str, reason: dict[str, Any] | None, count: int = 1
+) -> None:
+    params = {"job_id": job_id, "tick": tick, "status": status, "cause": cause, "count": count}
+    scene.connection.execute(_ENDED, params | {"reason": Jsonb(reason) if reason else None})
+
+
+def every_kind(scene: Scene) -> tuple[str, datetime]:
+    """A job of a second version, and its first tick in question: the first version's ticks had every end."""
+    first = scene.minute - 60 * MINUTE
+    job_id = scene.make_old(scene.minute - 30 * MINUTE, name="report", overlap="QUEUE")
+    for nth, (status, cause, reason, _) in enumerate(OUTCOMES):
+        end_tick(scene, job_id, first + nth * MINUTE, status, cause, reason)
+    tick = first + len(OUTCOMES) * MINUTE  # three ticks of a pause, one row
+    span = {"first": tick.isoformat(), "last": (tick + 2 * MINUTE).isoformat(), "count": 3}
+    end_tick(scene, job_id, tick, "SKIPPED", "SCHEDULE", {"code": "paused", "detail": "it was paused", **span}, count=3)
+    return job_id, first

@@ -26,11 +26,22 @@ from kronos.api.dependencies import (
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import JobCreate, JobPatch, JobPause, JobSkipNext, JobTrigger
 from kronos.api.operation import Router, shown_at
-from kronos.api.query_schemas import CountQuery, ExplainQuery, JobExecutionQuery, JobQuery, PageQuery
+from kronos.api.query_schemas import (
+    CountQuery,
+    ExplainQuery,
+    JobExecutionQuery,
+    JobQuery,
+    PageQuery,
+    TickDaysQuery,
+    TicksQuery,
+)
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import Nothing
+from kronos.database import WorkspaceView
 from kronos.executions import ExecutionFilter
+from kronos.explain import ticks
 from kronos.explain.facts import Explanation
+from kronos.explain.ticks import TickDays, Ticks
 from kronos.fire_diffs import FireDiff
 from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
@@ -227,25 +238,7 @@ async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQu
 @router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
 async def get_job_status(view: View, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
-    job = await jobs.get(view, ref)
-    counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
-    standing = await ledger.standing(view, str(job.job_id))
-    waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
-    state = JobState(
-        job_id=job.job_id,
-        status=job.status,
-        health=_health(counts, waits_long=waits_long) if standing.fault is None else "ERROR",
-        error=standing.fault,
-        next_run_at=job.next_run_at,
-        last_run_at=job.last_run_at,
-        overdue_seconds=round(standing.overdue_seconds, 3),
-        waiting_seconds=round(standing.waiting_seconds, 3),
-        warnings=[*_kept_off(standing, job), *(_why_waiting(standing) if standing.waiting_seconds > 0 else [])],
-        pg_cron=job.pg_cron,
-        last_24h=counts,
-        ledger=standing.ledger,
-    )
-    return answer(state)
+    return answer(await state_of(view, await jobs.get(view, ref), ref))
 
 
 @router.get(
@@ -260,6 +253,47 @@ async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Q
 async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
     """Why a job did or did not run at an instant."""
     return answer(await explain.explain(view, ref, at=query.at))
+
+
+@router.get(
+    "/{j}/ticks",
+    needs=Role.VIEWER,
+    responses=answers({200: Ticks}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
+)
+async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query()]) -> Response:
+    """A CRON job's ticks of a window, and what became of each."""
+    return answer(await ticks.list_ticks(view, ref, since=query.from_, until=query.to, limit=query.limit))
+
+
+@router.get(
+    "/{j}/ticks/days",
+    needs=Role.VIEWER,
+    responses=answers({200: TickDays}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
+)
+async def count_tick_days(view: View, ref: JobRef, query: Annotated[TickDaysQuery, Query()]) -> Response:
+    """A CRON job's ticks of a window, counted by day and by what became of them."""
+    return answer(await ticks.count_days(view, ref, since=query.from_, until=query.to, timezone=query.timezone))
+
+
+async def state_of(view: WorkspaceView, job: Job, ref: str) -> JobState:
+    """How the job is doing that `ref` names: as a name, with the ticks of all its versions."""
+    counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
+    standing = await ledger.standing(view, str(job.job_id))
+    waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
+    return JobState(
+        job_id=job.job_id,
+        status=job.status,
+        health=_health(counts, waits_long=waits_long) if standing.fault is None else "ERROR",
+        error=standing.fault,
+        next_run_at=job.next_run_at,
+        last_run_at=job.last_run_at,
+        overdue_seconds=round(standing.overdue_seconds, 3),
+        waiting_seconds=round(standing.waiting_seconds, 3),
+        warnings=[*_kept_off(standing, job), *(_why_waiting(standing) if standing.waiting_seconds > 0 else [])],
+        pg_cron=job.pg_cron,
+        last_24h=counts,
+        ledger=standing.ledger,
+    )
 
 
 def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) -> Response:

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
+from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber, Zone
 from kronos.api.places import MAX_CHARACTERS
-from kronos.glances import MOST_JOBS
+from kronos.batches import MOST_JOBS
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
@@ -210,3 +210,35 @@ class CountQuery(Query):
     """How many runs to foresee."""
 
     count: WholeNumber = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
+
+
+class TicksQuery(Query):
+    """Which ticks: those of [`from`, `to`), so `to` is after `from`; of the last 24 hours by default."""
+
+    from_: Time | None = Field(
+        default=None,
+        alias="from",
+        description="The first is not before; 24 hours before `to` by default.",
+        examples=["2026-12-01T00:00:00Z"],
+    )
+    to: Time | None = Field(
+        default=None, description="The last is before; now by default.", examples=["2026-12-02T00:00:00Z"]
+    )
+    limit: WholeNumber = Field(default=100, ge=1, le=1000, description="Ticks that are listed.", examples=[100])
+
+
+class TickDaysQuery(Query):
+    """Which days of ticks: those of [`from`, `to`), 32 days at most; the last 31 days by default."""
+
+    from_: Time | None = Field(
+        default=None,
+        alias="from",
+        description="The first tick is not before; 31 days before `to` by default.",
+        examples=["2026-11-01T00:00:00Z"],
+    )
+    to: Time | None = Field(
+        default=None, description="The last is before; now by default.", examples=["2026-12-01T00:00:00Z"]
+    )
+    timezone: Zone | None = Field(
+        default=None, description="Whose days; those of the job's zone by default.", examples=["Europe/Berlin"]
+    )

@@ -2,9 +2,17 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import configs, home, payload_specs, secrets, sign_in, static
+from kronos.dashboard import configs, home, job, job_actions, payload_specs, secrets, sign_in, static
 
-_PARTS = (home, sign_in, configs, payload_specs, secrets)
+_PARTS = (
+    home,
+    sign_in,
+    job,
+    job_actions,
+    configs,
+    payload_specs,
+    secrets,
+)
 
 
 def routes() -> list[BaseRoute]:

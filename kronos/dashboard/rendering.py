@@ -97,8 +97,13 @@ def when(instant: datetime | None, zone: str | None = None) -> Markup:
 
 def absolute(instant: datetime, zone: str | None = None) -> str:
     """2026-11-29 03:15:00 UTC."""
-    local = instant.astimezone(_zone(zone))
+    local = instant.astimezone(zone_of(zone))
     return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if not zone or zone in ('UTC', 'GMT') else local.strftime('%Z')}"
+
+
+def exact(instant: datetime) -> str:
+    """2026-11-29T03:15:00Z, as the query of an address has it; with its microseconds where it has any."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def relative(instant: datetime, now: datetime | None = None) -> str:
@@ -191,14 +196,14 @@ def _environment() -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.do"],
     )
-    filters = (when, absolute, relative, duration, duration_ms, count, size, json_text, words)
+    filters = (when, absolute, exact, relative, duration, duration_ms, count, size, json_text, words)
     environment.filters |= {each.__name__: each for each in filters}
     environment.tests["withheld"] = is_withheld
     environment.globals |= {"attributes": attributes, "escape": escape}
     return environment
 
 
-def _zone(name: str | None) -> ZoneInfo:
+def zone_of(name: str | None) -> ZoneInfo:
     """A zone; UTC for one that this machine does not know, as PostgreSQL may know more."""
     try:
         return ZoneInfo(name or "UTC")

@@ -107,3 +107,39 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
   join kronos.endpoints as endpoint on endpoint.endpoint_id = version.endpoint_id
   left join kronos.endpoint_gate as gate on gate.endpoint_id = version.endpoint_id
   left join kronos.endpoint_health on endpoint_health.endpoint_id = version.endpoint_id;
+-- name: list_ticks
+-- The ticks of a window of all versions of a CRON job, in order, each with the execution that stands for it.
+-- No row: there are none, or no such job.
+with version as materialized (
+    select job as whole, job.*
+      from kronos.job_rows(kronos.find_job(%(job)s)) as asked
+     cross join lateral kronos.version_rows(asked.first_version_id) as job
+     where asked.workspace_id = kronos.current_workspace_id()
+       and job.trigger = 'CRON'
+       and job.ticks_from < %(to_at)s::timestamptz
+       and (job.ticks_until is null or job.ticks_until >= %(from_at)s::timestamptz)
+     order by job.ticks_from
+     limit 1000
+)
+select told.tick, version.job_id as version_id, version.version, version.status, version.ticks_from,
+       version.ticks_until, version.starts_at, version.ends_at, version.overlap, version.jitter_seconds,
+       version.catch_up_policy, version.catch_up_window_seconds, told.facts as run, told.is_to_be_skipped,
+       told.pg_cron
+  from version
+ cross join lateral kronos.ticks_told(version.whole, %(from_at)s, %(to_at)s, %(limit)s) as told
+ order by told.tick, version.version
+ limit %(limit)s;
+-- name: count_tick_days
+-- What became of the ticks of a window of all versions of a CRON job, by day and outcome. No row: there are
+-- none, or no such job.
+select counted.day, counted.status, counted.code, counted.cause, job.job_id as version_id,
+       counted.ticks::integer as ticks, counted.first_tick
+  from kronos.job_rows(kronos.find_job(%(job)s)) as asked
+ cross join lateral kronos.check_zone(coalesce(%(zone)s::text, asked.timezone)) as zone (name)
+ cross join lateral kronos.version_rows(asked.first_version_id) as job
+ cross join lateral kronos.tick_days(job, %(from_at)s, %(to_at)s, zone.name) as counted
+ where asked.workspace_id = kronos.current_workspace_id()
+   and job.trigger = 'CRON'
+   and job.ticks_from < %(to_at)s::timestamptz
+   and (job.ticks_until is null or job.ticks_until >= %(from_at)s::timestamptz)
+ order by counted.first_tick;

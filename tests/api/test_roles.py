@@ -36,6 +36,8 @@ LEAST = {
         f"GET {_W}/jobs/{{j}}/status",
         f"GET {_W}/jobs/{{j}}/next-runs",
         f"GET {_W}/jobs/{{j}}/explain",
+        f"GET {_W}/jobs/{{j}}/ticks",
+        f"GET {_W}/jobs/{{j}}/ticks/days",
         f"GET {_W}/jobs/{{j}}/backfills",
         f"GET {_W}/backfills/{{b}}",
         f"GET {_W}/dead-letters",

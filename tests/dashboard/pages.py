@@ -16,6 +16,8 @@ PAGES: Final = (
     "/w/{workspace}/secrets/{secret}",
     "/sign-in",
     "/sign-in?next=/w/{workspace}",
+    "/w/{workspace}/jobs/{job}?at=2026-11-29T03:15:00Z&compare=1",
+    "/w/{workspace}/jobs/{one_shot}",
 )
 """Pages that are read with GET."""
 

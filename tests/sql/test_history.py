@@ -157,6 +157,7 @@ _FILTERS = (
     "before_id",
 )
 _JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 50, "bytes": 1_048_576}
+_TICKS = {"job": "job_id", "from_at": datetime.now(UTC) - 200 * DAY, "to_at": datetime.now(UTC) - 196 * DAY}
 _READS: dict[
     str, tuple[str, dict[str, Any], int]
 ] = {  # and how many partitions of execution_done it may look into at most
@@ -179,6 +180,8 @@ _READS: dict[
     "a job's last day": ("job_reads.get_job_statistics", {"job": "job_id"}, 10),
     "a job's standing": ("ledger.get_standing", {"job": "job_id"}, 10),
     "explain": ("explain.get_facts", {"job": "job_id", "at": "scheduled_at"}, 10),
+    "a job's ticks": ("explain.list_ticks", _TICKS | {"limit": 101}, 10),
+    "a job's days": ("explain.count_tick_days", _TICKS | {"zone": None}, 10),
     "jobs": ("job_reads.list_jobs", _JOBS_PAGE, 10),
     "jobs of a trigger": ("job_reads.list_jobs", _JOBS_PAGE | {"trigger": "CRON"}, 0),
     "jobs of an endpoint": ("job_reads.list_jobs", _JOBS_PAGE | {"endpoint": "none"}, 0),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kronos.explain import explained
+from kronos.explain.explaining import explained
 from kronos.explain.facts import Facts, said, seconds
 
 NOW = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)

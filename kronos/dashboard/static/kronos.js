@@ -230,6 +230,21 @@ document.addEventListener("click", async (event) => {
     document.dispatchEvent(new Event("kronos:selected"));
   } else if (event.target.closest("input[data-select]")) document.dispatchEvent(new Event("kronos:selected"));
 });
+// What a small thing stands for, in words, while it is pointed at or focused.
+for (const type of ["pointerover", "focusin"]) {
+  document.addEventListener(type, (event) => {
+    const small = event.target.closest?.("[data-tip]");
+    const place = small && byId(small.dataset.tip);
+    if (place) place.textContent = small.title;
+  });
+}
+// A link to something folded opens it.
+function unfold() {
+  const target = location.hash && byId(location.hash.slice(1));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+}
+window.addEventListener("hashchange", unfold);
+unfold();
 // A form is sent once, however often its button is pressed; what is typed to confirm has to match.
 document.addEventListener("submit", (event) => {
   const form = event.target;

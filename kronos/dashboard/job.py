@@ -1,0 +1,176 @@
+"""The page of one job: what it is, what became of its ticks and why, what comes, and how it was before."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query as InQuery
+from pydantic import Field
+from starlette.responses import Response
+
+from kronos import audit, backfills, errors, executions, explain, jobs, versions
+from kronos.api.call import Call
+from kronos.api.dependencies import JobRef, View
+from kronos.api.fields import Query, Time, WholeNumber
+from kronos.api.jobs import state_of
+from kronos.audit import AuditFilter, AuditRow
+from kronos.dashboard import tick_windows
+from kronos.dashboard.forms import FilledForm
+from kronos.dashboard.page import Pages, shown
+from kronos.dashboard.rendering import json_text
+from kronos.database import WorkspaceView
+from kronos.errors import Fault
+from kronos.executions import ExecutionFilter
+from kronos.explain.facts import Explanation
+from kronos.explain.ticks import TickDays, Ticks
+from kronos.model import Job, Role
+from kronos.schedules import Preview
+from kronos.versions import Difference
+
+pages = Pages()
+_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 20, 20, 5
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
+
+
+class JobPageQuery(Query):
+    """What of the job is looked at."""
+
+    at: str | None = Field(default=None, max_length=40, description="The instant that is explained.")
+    since: Time | None = Field(default=None, description="The time line's beginning.")
+    until: Time | None = Field(default=None, description="Its end.")
+    month: str | None = Field(default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="The calendar's month.")
+    compare: WholeNumber | None = Field(default=None, ge=1, le=2**31 - 1, description="A version to be compared.")
+    with_: WholeNumber | None = Field(
+        default=None, alias="with", ge=1, le=2**31 - 1, description="The other one; the live one by default."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Two versions of the job beside each other."""
+
+    before: Job
+    after: Job
+    differences: list[Difference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the explain box was asked, and what is said of it."""
+
+    text: str
+    explanation: Explanation | None
+    fault: str | None
+
+
+class Forms:
+    """The forms of a page, by the name of what they do."""
+
+    def __init__(self, forms: Mapping[str, FilledForm]) -> None:
+        self._forms = forms
+
+    def __getitem__(self, name: str) -> FilledForm:
+        return self._forms[name]
+
+
+@pages.get("/w/{w}/jobs/{j}", needs=Role.VIEWER)
+async def get_job_page(call: Call, view: View, ref: JobRef, query: Annotated[JobPageQuery, InQuery()]) -> Response:
+    """A job."""
+    return await job_page(call, view, ref, query)
+
+
+async def job_page(
+    call: Call,
+    view: WorkspaceView,
+    ref: str,
+    query: JobPageQuery | None = None,
+    forms: Mapping[str, FilledForm] | None = None,
+    **values: object,
+) -> Response:
+    """The page; `forms` are those that were refused, by the name of what they do. Raises JobNotFound."""
+    query = query or JobPageQuery()
+    job = await jobs.get(view, ref)
+    preview: Preview | None = None
+    line: Ticks | None = None
+    days: TickDays | None = None
+    if job.trigger == "CRON":
+        preview = await jobs.next_runs(view, ref, count=_RUNS)
+        line = await tick_windows.time_line(view, job, preview, since=query.since, until=query.until)
+        days = await tick_windows.month(view, job, query.month)
+    refused = forms or {}
+    return shown(
+        call,
+        "job.html",
+        max([200, *(each.status for each in refused.values())]),
+        ref=ref,
+        job=job,
+        state=await state_of(view, job, ref),
+        preview=preview,
+        line=line,
+        groups=tick_windows.groups(line, job.timezone) if line is not None else [],
+        dispositions=tick_windows.dispositions(line) if line is not None else [],
+        calendar=tick_windows.calendar(job, days, query.month) if days is not None else None,
+        asked=await _asked(view, ref, query.at),
+        executions=await executions.list_page(view, ExecutionFilter(job=ref), limit=_EXECUTIONS, before=None),
+        versions=await jobs.versions(view, ref, limit=_VERSIONS, before=None),
+        compared=await _compared(view, ref, query),
+        backfills=await backfills.list_page(view, ref, limit=_BACKFILLS, before=None),
+        change=await _last_change(call, view, job),
+        forms=Forms(_forms(job, sees_payloads=call.caller.sees_payloads) | dict(refused)),
+        opened=next(iter(refused), None),
+        **{"counted": None} | values,
+    )
+
+
+async def _asked(view: WorkspaceView, ref: str, text: str | None) -> Asked:
+    """The explanation of the instant that was typed or clicked; a time without a zone is one of UTC."""
+    if not text or not text.strip():
+        return Asked(text="", explanation=None, fault=None)
+    written = text.strip()
+    try:
+        at = datetime.fromisoformat(written.replace(" ", "T") if _WITHOUT_ZONE.fullmatch(written) else written)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Asked(text=text, explanation=None, fault="This is no time. Write it as 2026-11-29T03:15:00Z.")
+    if not 1970 <= at.year < 3000:
+        return Asked(text=text, explanation=None, fault="Write a time of the years 1970 to 2999.")
+    return Asked(text=text, explanation=await explain.explain(view, ref, at=at), fault=None)
+
+
+async def _compared(view: WorkspaceView, ref: str, query: JobPageQuery) -> Compared | None:
+    if query.compare is None:
+        return None
+    before = await versions.get(view, ref, query.compare)
+    if query.with_ is None:
+        (newest,) = await jobs.versions(view, ref, limit=1, before=None)
+    else:
+        newest = await versions.get(view, ref, query.with_)  # type: ignore[assignment]  # either is a Job
+    return Compared(before=before, after=newest, differences=versions.differences(before, newest))
+
+
+async def _last_change(call: Call, view: WorkspaceView, job: Job) -> AuditRow | None:
+    """Who changed the job last; for those who may read the audit."""
+    if not call.caller.role.covers(Role.ADMIN):
+        return None
+    found = await audit.list_page(view, AuditFilter(object_type="job", object_id=str(job.job_id)), limit=1, before=None)
+    return found[0] if found else None
+
+
+def _forms(job: Job, *, sees_payloads: bool) -> dict[str, FilledForm]:
+    """The forms of all that can be done, as they are before anybody typed."""
+    names = ("pause", "resume", "skip", "trigger", "backfill", "cancel", "rollback")
+    made = {name: FilledForm() for name in names}
+    reason = job.status_reason or {}
+    made["pause"] = FilledForm.of({"note": reason.get("note") if job.status == "PAUSED" else None})
+    made["skip"] = FilledForm.of({"count": job.skip_next or 1})
+    if sees_payloads:
+        made["trigger"] = FilledForm(values={"/input": [json_text(job.input)]})
+    made["backfill"] = FilledForm(values={"/include": ["MISSED", "SKIPPED", "CANCELLED"], "/max_active": ["10"]})
+    return made
+
+
+def refused_field(pointer: str, detail: str, hint: str) -> errors.Unprocessable:
+    """A fault of a form that its page found itself."""
+    return errors.Unprocessable.of(Fault(pointer=pointer, detail=detail, hint=hint))

@@ -1,0 +1,150 @@
+"""Which ticks a job's page shows: a time line of a hundred, and a month by its days."""
+
+import calendar as calendars
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from kronos.dashboard.rendering import zone_of
+from kronos.database import WorkspaceView
+from kronos.explain import ticks
+from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDays, Ticks
+from kronos.model import Job
+from kronos.schedules import Preview
+from kronos.server_time import CLOCK
+
+_MOST = 100
+_WORST: tuple[Disposition, ...] = ("UNACCOUNTED", "ERROR", "FAILED", "MISSED", "EXPIRED", "OVERDUE", "LATE")
+"""What is worth a look, the worst first."""
+_PAST, _TO_COME = 60, 8
+_SHORTEST, _LONGEST = timedelta(minutes=10), timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A day of a month, and what became of its ticks; `begins` and `ends` on the zone's clocks."""
+
+    day: date
+    begins: datetime
+    ends: datetime
+    ticks: dict[Disposition, int]
+    total: int
+    worst: Disposition | None
+    is_today: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """A month of a job: weeks of seven days, from Monday; None for days of another month."""
+
+    name: str
+    this: str
+    before: str
+    after: str | None
+    timezone: str
+    weeks: list[list[Day | None]]
+    dispositions: list[Disposition]
+    retained_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Ticks of an hour, or of a day or a month where they are farther apart."""
+
+    label: str
+    ticks: list[Tick]
+
+
+async def time_line(
+    view: WorkspaceView, job: Job, preview: Preview, *, since: datetime | None, until: datetime | None
+) -> Ticks:
+    """The ticks of the window; by default the last sixty or so, and the next ones."""
+    now = CLOCK.now()
+    step = _step(preview)
+    is_open = since is None
+    until = until or (min(now, job.retired_at) if job.retired_at else now) + (step * _TO_COME if step else timedelta())
+    since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
+    if until <= since:
+        until = since + _SHORTEST
+    found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST)
+    if is_open and found.next_from is not None:  # there were more than its schedule of now lets expect
+        length = max((found.next_from - since) * 3 / 4, _SHORTEST)
+        found = await ticks.list_ticks(view, str(job.job_id), since=min(now, until) - length, until=until, limit=_MOST)
+    return found
+
+
+async def month(view: WorkspaceView, job: Job, named: str | None) -> TickDays:
+    """The days of a month, of the present one by default."""
+    first, zone = _first_day(job, named), zone_of(job.timezone)
+    begins, ends = _at(first, zone), _at(_next_month(first), zone)
+    return await ticks.count_days(view, str(job.job_id), since=begins, until=ends, timezone=job.timezone)
+
+
+def calendar(job: Job, counted: TickDays, named: str | None) -> Month:
+    """A month as it is shown."""
+    first, zone = _first_day(job, named), zone_of(job.timezone)
+    today = CLOCK.now().astimezone(zone).date()
+    of_days = {each.day: each.ticks for each in counted.data}
+    after = _next_month(first)
+    return Month(
+        name=f"{first:%B %Y}",
+        this=f"{first:%Y-%m}",
+        before=f"{first - timedelta(days=1):%Y-%m}",
+        after=f"{after:%Y-%m}" if after <= today else None,
+        timezone=counted.timezone,
+        retained_from=counted.retained_from,
+        dispositions=[each for each in DISPOSITIONS if any(each in day.ticks for day in counted.data)],
+        weeks=[
+            [
+                Day(
+                    day=day,
+                    begins=_at(day, zone),
+                    ends=_at(day + timedelta(days=1), zone),
+                    ticks=of_days.get(day, {}),
+                    total=sum(of_days.get(day, {}).values()),
+                    worst=next((each for each in _WORST if each in of_days.get(day, {})), None),
+                    is_today=day == today,
+                )
+                if day.month == first.month
+                else None
+                for day in week
+            ]
+            for week in calendars.Calendar().monthdatescalendar(first.year, first.month)
+        ],
+    )
+
+
+def groups(line: Ticks, timezone: str | None) -> list[Group]:
+    """The ticks of a time line by the hour, or by the day or the month where an hour has hardly any."""
+    zone = zone_of(timezone)
+    length = (line.until - line.since) / max(len(line.data), 1)
+    form = "%Y-%m-%d %H:00" if length < timedelta(minutes=30) else "%Y-%m-%d" if length < timedelta(days=1) else "%Y-%m"
+    found: dict[str, list[Tick]] = {}
+    for tick in line.data:
+        found.setdefault(tick.tick.astimezone(zone).strftime(form), []).append(tick)
+    return [Group(label=label, ticks=of) for label, of in found.items()]
+
+
+def dispositions(line: Ticks) -> list[Disposition]:
+    """What became of the ticks of a time line, each once."""
+    return [each for each in DISPOSITIONS if any(tick.disposition == each for tick in line.data)]
+
+
+def _step(preview: Preview) -> timedelta | None:
+    """How far apart the coming runs are, about; None where fewer than two are known."""
+    runs = preview.next_runs
+    return (runs[-1].at - runs[0].at) / (len(runs) - 1) if len(runs) > 1 else None
+
+
+def _first_day(job: Job, named: str | None) -> date:
+    if named is not None:
+        return date(max(1970, min(int(named[:4]), 2999)), int(named[5:]), 1)
+    return CLOCK.now().astimezone(zone_of(job.timezone)).date().replace(day=1)
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _at(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

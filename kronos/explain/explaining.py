@@ -1,0 +1,48 @@
+"""The judges of an instant in their order, and what they come to."""
+
+from collections.abc import Callable
+
+from kronos.explain import accounts, delivery, schedule
+from kronos.explain.facts import Explanation, Facts, Judged, Verdict
+from kronos.sql import statement
+
+FACTS = statement("explain.get_facts", Facts)
+
+# In the order in which a tick meets them; the first that has a verdict decides, the rest are shown all the same.
+_JUDGES: tuple[Callable[[Facts], Judged], ...] = (
+    schedule.version,
+    accounts.fault,
+    schedule.schedule,
+    schedule.window,
+    accounts.pause,
+    accounts.overlap,
+    accounts.missed,
+    accounts.entry,
+    accounts.alarm,
+    delivery.execution,
+    delivery.attempts,
+    delivery.waiting,
+    delivery.callbacks,
+)
+_UNKNOWN = Verdict(decision="NOT_DUE", code="nothing_to_run", because="The job has nothing to run at this instant.")
+
+
+def decided(facts: Facts) -> Verdict:
+    """The decision alone, with no step to it."""
+    return next((verdict for judge in _JUDGES if (verdict := judge(facts)[1]) is not None), _UNKNOWN)
+
+
+def explained(facts: Facts) -> Explanation:
+    """The answer that the facts give."""
+    judged = [judge(facts) for judge in _JUDGES]
+    verdict = next((verdict for _, verdict in judged if verdict is not None), _UNKNOWN)
+    return Explanation(
+        job_id=facts.job_id,
+        version_id=facts.version_id,
+        at=facts.at,
+        tick=facts.due_at,
+        decision=verdict.decision,
+        code=verdict.code,
+        because=verdict.because,
+        steps=[step for step, _ in judged if step is not None],
+    )

@@ -1,0 +1,82 @@
+"""Two versions of a job beside each other, and a job taken back to the terms of an older version."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from kronos import changes, errors, jobs
+from kronos.database import WorkspaceView
+from kronos.model import CronTerms, Job, Json, JsonObject
+
+TERMS = (
+    "endpoint",
+    *(each.name for each in fields(CronTerms) if not each.name.startswith("catch_up")),
+    "catch_up",
+    "input",
+)
+"""What a version of a CRON job consists of, as GET names it: all that a PATCH may change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A field that two versions of a job have otherwise."""
+
+    field: str
+    before: Json
+    after: Json
+
+
+async def get(view: WorkspaceView, job: str, version: int) -> Job:
+    """The job's version of this number. Raises JobNotFound."""
+    found = await jobs.versions(view, job, limit=1, before=version + 1)
+    if not found or found[0].version != version:
+        detail = f"job {job!r} has no version {version}, or none that is kept"
+        raise errors.JobNotFound(detail)
+    return found[0]
+
+
+def differences(before: Job, after: Job) -> list[Difference]:
+    """What has to be changed of `before` to have `after`."""
+    return [
+        Difference(field=name, before=old, after=new)
+        for name in TERMS
+        if (old := _term(before, name)) != (new := _term(after, name))
+    ]
+
+
+async def roll_back(view: WorkspaceView, job: str, version: int, *, if_match: changes.Versions = None) -> Job:
+    """A next version of a live CRON job with all terms of an older one; where it has them already, it stays as it is.
+
+    The live version is the one that the terms were compared with, or nothing is done. Raises as changes.replace, and
+    JobNotFound where there is no such version.
+    """
+    wanted, present = await get(view, job, version), await jobs.get(view, job)
+    if if_match is not None and present.version not in if_match:
+        raise errors.PreconditionFailed(
+            f"job {present.job_id} is at version {present.version}, which If-Match does not name"
+        )
+    if not (wanted_terms := _changes(present, wanted)):
+        return present
+    return await changes.replace(view, job, wanted_terms, if_match=[present.version])
+
+
+def _term(job: Job, name: str) -> Json:
+    """A term; an anchor as it was given, on the zone's clocks or as an instant."""
+    if name == "anchor" and job.anchor_local is not None:
+        return job.anchor_local
+    return getattr(job, name)
+
+
+def _changes(present: Job, wanted: Job) -> JsonObject:
+    """The changes that make the terms of `present` those of `wanted`, as changes.replace takes them."""
+    made: JsonObject = {each.field: each.after for each in differences(present, wanted)}
+    if {"cron", "every", "anchor"} & made.keys():  # they take each other's place
+        for name in ("cron", "every", "anchor"):
+            made.pop(name, None)
+        if wanted.every is None:
+            made["cron"] = wanted.cron
+        else:
+            local = wanted.anchor_local
+            made |= {"every": wanted.every, "anchor": datetime.fromisoformat(local) if local else wanted.anchor}
+    if (catch_up := made.pop("catch_up", None)) is not None:
+        made |= {f"catch_up_{name}": value for name, value in catch_up.items()}
+    return made
