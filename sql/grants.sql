@@ -101,7 +101,9 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb),
-                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea)
+                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),
+                          kronos.overdue_jobs(integer), kronos.last_reaping(),
+                          kronos.load_of_all(timestamptz, timestamptz, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),

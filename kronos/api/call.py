@@ -23,6 +23,7 @@ from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject, Role
+from kronos.overview import Coming
 from kronos.pool import Pool
 from kronos.replica import Replica
 
@@ -79,6 +80,8 @@ class Context:
     """Where lists and reads may be answered from."""
     probe: Probe = field(default_factory=Probe)
     """Readiness."""
+    coming: Coming = field(default_factory=Coming)
+    """What workspaces of very many jobs are going to do."""
 
 
 class Call(Request):
