@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
@@ -135,9 +135,9 @@ class Application(FastAPI):
         return stack
 
 
-def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
+def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> FastAPI:
     """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
-    encryption keys as they were read at the start.
+    encryption keys as they were read at the start; `pages` the routes of the dashboard.
 
     Raises ValueError where settings.egress_allow names no networks, or what is said of an identity provider does not
     suffice.
@@ -194,8 +194,9 @@ def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
             "logs": False,
         },  # nobody sets it up; asking whether costs 5 µs a request
     )
+    app.state.has_dashboard = bool(pages)
     # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
-    app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
+    app.router.routes[:0] = [*(route for resource in _RESOURCES for route in resource.router.routes), *pages]
     app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Urls)
     app.add_middleware(

@@ -143,7 +143,7 @@ class Call(Request):
         read."""
         workspace = self.path_params.get("w")
         self.caller = caller = await self._known_caller(workspace, writes=writes)
-        self.scope["kronos.actor"] = caller.actor
+        self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
         withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
             raise errors.WorkspaceNotFound.of(workspace.lower())

@@ -103,6 +103,9 @@ def _document(
     scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]
 ) -> Response:
     document = redacted(orjson.dumps(_problem(scope, status, code, title, detail, more)).decode())
+    shown_as: Callable[[Scope, JsonObject, Mapping[str, str]], Response] | None = scope.get("kronos.problem")
+    if shown_as is not None:  # a page: people read it
+        return shown_as(scope, orjson.loads(document), headers)
     return Response(document, status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 

@@ -6,9 +6,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from kronos import config, garbage
@@ -38,11 +39,11 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def run(settings: Settings, keys: Keyring | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, which let the requests under way finish. Logs the URL once it is bound; port 0
-    takes a free one."""
+def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> None:
+    """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let the requests under way finish. Logs
+    the URL once it is bound; port 0 takes a free one."""
     try:
-        application = app.create(settings, keys)
+        application = app.create(settings, keys, pages=pages)
     except ValueError as error:
         sys.exit(f"kronos: {error}")
     listening = _listen(settings.host, settings.port)

@@ -51,8 +51,10 @@ class Ready:
 
 @router.get("/", needs=None, responses=answers({200: Index}))
 async def get_index(call: Call) -> Response:
-    """What this is."""
+    """What this is; a browser is sent on to the dashboard."""
     prefix = call.scope.get("root_path", "")
+    if call.app.state.has_dashboard and "text/html" in call.headers.get("accept", ""):
+        return Response(status_code=303, headers={"Location": f"{prefix}/w", "Vary": "Accept"})
     index = Index(
         name="kronos",
         version=_VERSION,

@@ -25,14 +25,21 @@ _NOT_MIGRATED = (
 def serve(host: str | None, port: int | None) -> None:
     """One API process against KRONOS_DATABASE_URL."""
     with loading():
-        from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
+        # imported here, so that `kronos worker` does not load FastAPI
+        from kronos.api import serve as api
+        from kronos.dashboard import app as dashboard
+        from kronos.dashboard.static import NotInstalled
 
     settings = environment.settings(host=host, port=port)
     wanted = descriptors.of_api(settings.max_connections, settings.database_pool_size)
     _make_room(wanted, f"KRONOS_MAX_CONNECTIONS={settings.max_connections}")
     keys = environment.encryption_keys(KeySource.of(settings))
     _prove(settings, "kronos_api", keys)
-    api.run(settings, keys)
+    try:
+        pages = dashboard.routes()
+    except NotInstalled as error:
+        raise click.ClickException(str(error)) from None
+    api.run(settings, keys, pages=pages)
 
 
 @click.command()

@@ -1,0 +1,13 @@
+"""The routes of all pages, as the API's application takes them."""
+
+from starlette.routing import BaseRoute
+
+from kronos.dashboard import home, static
+
+_PARTS = (home,)
+
+
+def routes() -> list[BaseRoute]:
+    """Every page, and the scripts and styles. Raises static.NotInstalled where npm's are missing."""
+    static.require_all()
+    return [*(route for part in _PARTS for route in part.pages.routes), *static.routes, *home.rest.routes]

@@ -1,0 +1,106 @@
+"""A route of a page, and its answers: the page itself, a redirect with a notice, an error page.
+
+A page's route is an Operation of the API: the same key or session, roles, strict parameters and limits. What goes wrong
+in it, wherever, is answered as a page (problems.py asks `scope["kronos.problem"]`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from fastapi import APIRouter
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from kronos.api.call import Call
+from kronos.api.operation import Operation, Router
+from kronos.dashboard.rendering import Page, rendered
+from kronos.model import JsonObject
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
+NOTICE_COOKIE = "kronos-notice"
+_NOTICE_SECONDS = 20
+
+
+class PageRoute(Operation):
+    """One method of one path of the dashboard."""
+
+    # as APIRoute takes them
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
+        super().__init__(path, endpoint, **declared)
+        served = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["kronos.problem"] = _problem_page
+            await served(scope, receive, send)
+
+        self.app = app
+
+
+class Pages(Router):
+    """The pages of one part of the dashboard. Each names the least role that it needs; None: it is for everybody."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__(prefix, tags=["dashboard"])
+        self._router = APIRouter(prefix=prefix, route_class=PageRoute, include_in_schema=False)
+
+
+def shown(call: Call, template: str, status: int = 200, **values: object) -> Response:
+    """A page. The notice of what was done just before stands in it, once."""
+    notice = call.cookies.get(NOTICE_COOKIE)
+    values["notice"] = unquote(notice) if notice else None
+    response = Response(rendered(call, template, **values), status, media_type="text/html", headers=_HEADERS)
+    if notice:
+        response.headers.append("Set-Cookie", _notice_cookie("", seconds=0))
+    return response
+
+
+def done(call: Call, notice: str, *parts: object, **query: object) -> Response:
+    """Something was done: on to the page with these parts below the prefix, which says so."""
+    response = redirect(Page(call).url(*parts, **query))
+    response.headers.append("Set-Cookie", _notice_cookie(quote(notice), seconds=_NOTICE_SECONDS))
+    return response
+
+
+def redirect(url: str) -> Response:
+    """On to another page, which is read with GET."""
+    return Response(status_code=303, headers={"Location": url})
+
+
+def _notice_cookie(text: str, *, seconds: int) -> str:
+    return f"{NOTICE_COOKIE}={text}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
+
+
+def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
+    """What went wrong, as a page; who has to sign in is sent there; a script gets one sentence."""
+    call = Call(scope)
+    status = int(document["status"])
+    answered = {name: value for name, value in headers.items() if name != "WWW-Authenticate"}
+    is_script = call.headers.get("hx-request") == "true"
+    if status == 401:
+        location = _sign_in(call)
+        if is_script:
+            return Response(status_code=401, headers={"HX-Redirect": location})
+        return redirect(location) if call.method in ("GET", "HEAD") else redirect(_sign_in_alone(call))
+    if is_script:
+        text = rendered(call, "parts/problem.html", problem=document)
+        return Response(text, status, media_type="text/html", headers=answered | _HEADERS)
+    text = rendered(call, "error.html", problem=document, notice=None)
+    return Response(text, status, media_type="text/html", headers=answered | _HEADERS)
+
+
+def _sign_in(call: Call) -> str:
+    """The page where people sign in, which brings them back."""
+    query = call.scope["query_string"].decode("ascii", "replace")
+    back = call.scope["path"] + (f"?{query}" if query else "")
+    if call.headers.get("hx-request") == "true":
+        back = call.headers.get("hx-current-path", back)
+    return f"{_sign_in_alone(call)}?next={quote(back, safe='/')}"
+
+
+def _sign_in_alone(call: Call) -> str:
+    return f"{call.scope.get('root_path', '')}/sign-in"

@@ -1,0 +1,206 @@
+"""Templates, and what they may say: links below the prefix, times, numbers, JSON.
+
+Values reach a template through `rendered` alone, which withholds from each caller what it may not see.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from kronos import reading
+from kronos.api import withheld
+from kronos.api.call import Call
+from kronos.api.keys import Caller
+from kronos.dashboard import static
+from kronos.model import Role
+
+NOTHING: Final = "\u2013"
+"""What stands where there is no value."""
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNITS: Final = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
+
+
+class Page:
+    """What every template knows of the request: who asks, on which workspace, and how links are made."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.workspace: str | None = call.path_params.get("w")
+        """The workspace as the path names it."""
+        self.path: str = call.scope["path"]
+        self.caller: Caller | None = call.scope.get("kronos.caller")
+        """Who asks; None on pages that nobody has to be known for."""
+        self.request_id: str = call.scope["kronos.request_id"]
+
+    def may(self, role: str) -> bool:
+        """Whether the caller may do what needs this role: what it may not is not offered."""
+        return self.caller is not None and self.caller.role.covers(Role(role))
+
+    def url(self, *parts: object, **query: object) -> str:
+        """The address of a page: its parts below the prefix, and its query without what is None."""
+        path = "/".join([self._call.scope.get("root_path", ""), *(quote(str(part), safe="") for part in parts)])
+        asked = [
+            (name.rstrip("_"), str(each))
+            for name, value in query.items()
+            if value is not None
+            for each in (value if isinstance(value, list | tuple) else (value,))
+        ]
+        return f"{path or '/'}?{urlencode(asked)}" if asked else path or "/"
+
+    def here(self, *parts: object, **query: object) -> str:
+        """The address of a page of the same workspace."""
+        return self.url("w", self.workspace, *parts, **query)
+
+    def with_query(self, **query: object) -> str:
+        """This page's own address with some of its query changed; None takes a part away."""
+        asked = {name: self._call.query_params.getlist(name) for name in self._call.query_params}
+        asked |= {name.rstrip("_"): [] if value is None else [str(value)] for name, value in query.items()}
+        kept = [(name, each) for name, values in asked.items() for each in values]
+        path = self._call.scope.get("root_path", "") + quote(self.path, safe="/~:@!$&'()*+,;=-._")
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def file(self, name: str) -> static.StaticFile:
+        """A script or style sheet."""
+        return static.file(name)
+
+    def file_url(self, name: str) -> str:
+        """Where it is served."""
+        return f"{self._call.scope.get('root_path', '')}{static.file(name).path}"
+
+
+def rendered(call: Call, template: str, **values: object) -> str:
+    """A template's HTML, with values as this caller may see them."""
+    shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
+    return _environment().get_template(template).render(page=Page(call), now=datetime.now(UTC), **shown)
+
+
+def when(instant: datetime | None, zone: str | None = None) -> Markup:
+    """An instant as <time>: absolute in the zone, or in UTC, and relative to now. kronos.js keeps the relative part
+    true, and shows the absolute one in the zone that its reader chose."""
+    if instant is None:
+        return Markup('<span class="none">{}</span>').format(NOTHING)
+    exact = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    of_job = Markup(' data-zone="{}"').format(zone) if zone else ""
+    return Markup(
+        '<time datetime="{}"{}><span class="absolute">{}</span> <span class="relative">{}</span></time>'
+    ).format(exact, of_job, absolute(instant, zone), relative(instant))
+
+
+def absolute(instant: datetime, zone: str | None = None) -> str:
+    """2026-11-29 03:15:00 UTC."""
+    local = instant.astimezone(_zone(zone))
+    return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if not zone or zone in ('UTC', 'GMT') else local.strftime('%Z')}"
+
+
+def relative(instant: datetime, now: datetime | None = None) -> str:
+    """In 5 min, or 3 h ago."""
+    seconds = (instant - (now or datetime.now(UTC))).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    text = duration(abs(seconds))
+    return f"in {text}" if seconds > 0 else f"{text} ago"
+
+
+def duration(seconds: float | timedelta | None) -> str:
+    """How long, in its two largest units: 340 ms, 4.2 s, 5 min 3 s, 2 d 4 h."""
+    if seconds is None:
+        return NOTHING
+    if isinstance(seconds, timedelta):
+        seconds = seconds.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    left, parts = math.floor(seconds), []
+    for unit, name in _UNITS:
+        if left >= unit:
+            parts.append(f"{left // unit} {name}")
+            left %= unit
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return " ".join(parts)
+
+
+def duration_ms(milliseconds: float | None) -> str:
+    """As `duration`, of milliseconds."""
+    return duration(None if milliseconds is None else milliseconds / 1000)
+
+
+def count(number: int | None) -> str:
+    """12,345."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def size(byte_count: int | None) -> str:
+    """340 B, 4.2 kB, 17 MB."""
+    if byte_count is None:
+        return NOTHING
+    amount = float(byte_count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("a size has a unit")
+
+
+def json_text(value: object) -> str:
+    """A document, indented."""
+    return orjson.dumps(value, reading.plain, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def is_withheld(value: object) -> bool:
+    """Whether a payload stands there as the notice that the caller may not see it."""
+    return value == withheld.NOTICE
+
+
+def words(status: str) -> str:
+    """A status as people read it: GAVE_UP as gave up."""
+    return status.replace("_", " ").lower()
+
+
+def attributes(**given: object) -> Markup:
+    """HTML attributes; True is one without a value, None and False none at all."""
+    made = Markup("")
+    for name, value in given.items():
+        if value is None or value is False:
+            continue
+        shown = name.rstrip("_").replace("_", "-")
+        made += Markup(" {}").format(shown) if value is True else Markup(' {}="{}"').format(shown, value)
+    return made
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("kronos.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.do"],
+    )
+    filters = (when, absolute, relative, duration, duration_ms, count, size, json_text, words)
+    environment.filters |= {each.__name__: each for each in filters}
+    environment.tests["withheld"] = is_withheld
+    environment.globals |= {"attributes": attributes, "escape": escape}
+    return environment
+
+
+@cache
+def _zone(name: str | None) -> ZoneInfo:
+    """A zone; UTC for one that this machine does not know, as PostgreSQL may know more."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

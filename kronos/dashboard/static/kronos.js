@@ -1,0 +1,299 @@
+// What pages do beyond plain HTML: live changes, times in the reader's zone, keys, copying. Pages work without it.
+"use strict";
+
+const kept = {
+  read: (name, otherwise) => localStorage.getItem(`kronos-${name}`) ?? otherwise,
+  write: (name, value) => localStorage.setItem(`kronos-${name}`, value),
+};
+const prefix = document.documentElement.dataset.prefix;
+const byId = (id) => document.getElementById(id);
+
+// Times ------------------------------------------------------------------------------------------------------------
+
+const ZONES = ["utc", "viewer", "job"];
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+function spanOf(seconds) {
+  if (seconds < 1) return "";
+  let left = Math.floor(seconds);
+  const parts = [];
+  for (const [name, unit] of UNITS) {
+    if (left >= unit) {
+      parts.push(`${Math.floor(left / unit)} ${name}`);
+      left %= unit;
+    } else if (parts.length) break;
+    if (parts.length === 2) break;
+  }
+  return parts.join(" ");
+}
+
+function relativeOf(at, now) {
+  const seconds = (at - now) / 1000;
+  const span = spanOf(Math.abs(seconds));
+  if (!span) return "now";
+  return seconds > 0 ? `in ${span}` : `${span} ago`;
+}
+
+function zoneOf(time, choice) {
+  if (choice === "viewer") return undefined;
+  return choice === "job" && time.dataset.zone ? time.dataset.zone : "UTC";
+}
+
+const formats = new Map();
+function formatOf(zone) {
+  if (!formats.has(zone)) {
+    const options = { dateStyle: "short", timeStyle: "medium", hour12: false, timeZone: zone };
+    let format;
+    try {
+      format = new Intl.DateTimeFormat("sv-SE", options); // 2026-11-29 03:15:00, as the server writes it
+    } catch {
+      format = new Intl.DateTimeFormat("sv-SE", { ...options, timeZone: "UTC" });
+      zone = "UTC";
+    }
+    const name = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "short" });
+    formats.set(zone, [format, name]);
+  }
+  return formats.get(zone);
+}
+
+function showTimes(within = document) {
+  const choice = byId("zone")?.value ?? "utc";
+  const now = Date.now();
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const at = Date.parse(time.dateTime);
+    const absolute = time.querySelector(".absolute");
+    const relative = time.querySelector(".relative");
+    if (relative) relative.textContent = relativeOf(at, now);
+    if (absolute && absolute.dataset.shown !== choice) {
+      const [format, name] = formatOf(zoneOf(time, choice));
+      const zone = name.formatToParts(at).find((part) => part.type === "timeZoneName").value;
+      absolute.textContent = `${format.format(at)} ${zone}`;
+      absolute.dataset.shown = choice;
+    }
+  }
+}
+
+// Live changes -----------------------------------------------------------------------------------------------------
+
+const live = { source: null, waiting: null, last: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
+const REFRESH_MS = 1000;
+const RETRY_MS = [1000, 2000, 5000, 10000];
+
+const mainOf = () => byId("main");
+
+function refresh() {
+  if (!live.isWanted || live.waiting || !mainOf()?.dataset.live) return;
+  const wait = Math.max(0, live.last + REFRESH_MS - Date.now());
+  live.waiting = setTimeout(() => {
+    live.waiting = null;
+    live.last = Date.now();
+    // What is being typed or ticked is not taken away.
+    const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
+    if (busy) return void (live.isStale = true);
+    htmx.trigger(mainOf(), "kronos:changed");
+  }, wait);
+}
+
+function listen() {
+  const main = mainOf();
+  if (!main?.dataset.events || live.source || !live.isWanted) return;
+  const url = new URL(main.dataset.events, location.href);
+  url.searchParams.set("types", main.dataset.live);
+  const source = (live.source = new EventSource(url));
+  source.onopen = () => {
+    if (live.failures) refresh(); // what happened meanwhile
+    live.failures = 0;
+    showLive();
+  };
+  for (const type of [...main.dataset.live.split(","), "reset"]) source.addEventListener(type, refresh);
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) {
+      live.source = null;
+      const wait = RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)];
+      live.failures += 1;
+      setTimeout(listen, wait);
+      refresh(); // who has been signed out is sent to sign in
+    }
+    showLive();
+  };
+}
+
+function unlisten() {
+  live.source?.close();
+  live.source = null;
+  clearTimeout(live.waiting);
+  live.waiting = null;
+}
+
+function showLive() {
+  const button = byId("live");
+  if (!button) return;
+  const isOpen = live.source?.readyState === EventSource.OPEN;
+  button.hidden = false;
+  button.setAttribute("aria-pressed", String(live.isWanted));
+  button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
+  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : isOpen ? "Live" : "Connecting";
+}
+
+function toggleLive() {
+  live.isWanted = !live.isWanted;
+  kept.write("live", live.isWanted ? "on" : "off");
+  if (live.isWanted) {
+    listen();
+    refresh();
+  } else unlisten();
+  showLive();
+}
+
+// Notices ----------------------------------------------------------------------------------------------------------
+
+function notice(text, { isBad = false } = {}) {
+  const place = byId("notices");
+  const shown = document.createElement("p");
+  shown.className = isBad ? "notice bad" : "notice";
+  shown.textContent = text;
+  place.replaceChildren(shown);
+}
+
+document.addEventListener("htmx:sendError", () => {
+  notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
+  live.failures += 1;
+  setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
+  if (event.detail.xhr.status >= 500 && event.detail.elt.id === "main") {
+    live.failures += 1;
+    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
+  }
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  live.failures = 0;
+  byId("notices").querySelector(".bad")?.remove();
+  showTimes(event.detail.target.isConnected ? event.detail.target : document);
+  enhance();
+});
+document.addEventListener("htmx:configRequest", (event) => {
+  event.detail.headers["HX-Current-Path"] = location.pathname.slice(prefix.length) + location.search;
+});
+
+// Keys -------------------------------------------------------------------------------------------------------------
+
+let pressed = "";
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, [contenteditable], dialog[open]")) return;
+  const before = pressed;
+  pressed = "";
+  if (before === "g") {
+    const link = document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) {
+      event.preventDefault();
+      location.assign(link.href);
+    }
+    return;
+  }
+  const actions = {
+    "?": () => byId("shortcuts").showModal(),
+    "/": () => document.querySelector("input[type=search]")?.focus(),
+    g: () => (pressed = "g"),
+    n: () => document.querySelector("a[data-key=new]")?.click(),
+    p: () => byId("live") && toggleLive(),
+    t: () => {
+      const zone = byId("zone");
+      zone.value = ZONES[(ZONES.indexOf(zone.value) + 1) % ZONES.length];
+      zone.dispatchEvent(new Event("change"));
+    },
+  };
+  if (Object.hasOwn(actions, event.key)) {
+    event.preventDefault();
+    actions[event.key]();
+  }
+});
+
+// Buttons and forms ------------------------------------------------------------------------------------------------
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("button[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(byId(copy.dataset.copy).textContent);
+    notice("Copied.");
+  }
+  const opener = event.target.closest("button[data-opens]");
+  if (opener) byId(opener.dataset.opens).showModal();
+  const closer = event.target.closest("button[data-closes]");
+  if (closer) closer.closest("dialog").close();
+  const all = event.target.closest("input[data-select-all]");
+  if (all) {
+    for (const each of document.querySelectorAll("input[data-select]")) each.checked = all.checked;
+    document.dispatchEvent(new Event("kronos:selected"));
+  } else if (event.target.closest("input[data-select]")) document.dispatchEvent(new Event("kronos:selected"));
+});
+// A form is sent once, however often its button is pressed; what is typed to confirm has to match.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) return void event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 5000);
+});
+document.addEventListener("input", (event) => {
+  const typed = event.target.closest("input[data-confirm]");
+  if (typed) typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
+});
+// A menu closes when its reader goes elsewhere.
+document.addEventListener("focusin", (event) => {
+  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("pointerdown", (event) => {
+  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keyup", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.more[open]")) menu.open = false;
+});
+
+function enhance() {
+  for (const each of document.querySelectorAll("[data-scripted][hidden]")) each.hidden = false;
+  for (const typed of document.querySelectorAll("input[data-confirm]")) {
+    typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
+  }
+}
+
+// Beginning --------------------------------------------------------------------------------------------------------
+
+const zone = byId("zone");
+zone.hidden = false;
+zone.value = ZONES.includes(kept.read("zone", "utc")) ? kept.read("zone", "utc") : "utc";
+zone.addEventListener("change", () => {
+  kept.write("zone", zone.value);
+  showTimes();
+});
+const theme = byId("theme");
+theme.hidden = false;
+theme.addEventListener("click", () => {
+  const isDark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = isDark ? "light" : "dark";
+  kept.write("theme", document.documentElement.dataset.theme);
+});
+byId("keys").hidden = false;
+byId("keys").addEventListener("click", () => byId("shortcuts").showModal());
+byId("live")?.addEventListener("click", toggleLive);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") refresh();
+});
+document.addEventListener("focusout", () => {
+  if (live.isStale) {
+    live.isStale = false;
+    refresh();
+  }
+});
+window.addEventListener("pagehide", unlisten);
+window.addEventListener("pageshow", listen);
+setInterval(showTimes, 1000);
+showTimes();
+showLive();
+enhance();
+document.getElementById("refusal")?.focus();

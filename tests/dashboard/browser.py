@@ -1,0 +1,82 @@
+"""The system's Chromium over the real product, watched: what it asks, what is refused, what it says of errors."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, sync_playwright
+
+AXE = Path(__file__).parents[2] / "kronos/dashboard/node_modules/axe-core/axe.min.js"
+_SCREENSHOTS = os.environ.get("KRONOS_TEST_SCREENSHOTS")
+PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1440, height=900)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """One browser. Skips where the machine has none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no chromium on this machine: bin/install installs it where apt-get has it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what is wrong with what it did: asked another host, broke the policy, said an error."""
+
+    page: Page
+    origin: str
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._asked)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.origin}{path}")
+
+    def keep(self, name: str, width: int, theme: str) -> None:
+        """A screenshot of the whole page, for people who look: in KRONOS_TEST_SCREENSHOTS, where it names a folder."""
+        if _SCREENSHOTS is not None:
+            file = re.sub(r"[^a-z]+", "-", name.lower()).strip("-") or "home"
+            self.page.screenshot(path=Path(_SCREENSHOTS) / f"{file}-{width}-{theme}.png", full_page=True)
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.origin, "data:")):
+            self.wrong.append(f"asked {request.url}")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # What the server answers with 4xx or 5xx Chromium calls an error of the page; tests look at answers themselves.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.wrong.append(f"{message.type}: {message.text}")
+
+
+@contextmanager
+def watched(
+    browser: Browser, origin: str, *, key: str | None = None, width: int = 1440, theme: str = "light"
+) -> Iterator[Watched]:
+    """A page in a context of its own, with a key in each request's header where one is given."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    context = browser.new_context(
+        viewport=PHONE if width < 500 else DESKTOP,
+        color_scheme="dark" if theme == "dark" else "light",
+        extra_http_headers=headers,
+        reduced_motion="reduce",
+        timezone_id="Asia/Tokyo",
+    )
+    context.set_default_timeout(60_000)
+    try:
+        yield Watched(page=context.new_page(), origin=origin)
+    finally:
+        context.close()

@@ -1,0 +1,51 @@
+"""One browser for the tests of the dashboard, and pages in it.
+
+reader(path)     HTML of a page by httpx, parsed: most tests need no browser
+page             a page of Chromium with the administrator's key; what it does wrong fails the test
+"""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from lxml import html
+from playwright.sync_api import Browser
+
+from conftest import Api
+from dashboard.browser import Watched, chromium, watched
+from dashboard.furniture import Furniture, furnish
+
+Reader = Callable[[str], html.HtmlElement]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def origin(api: httpx.Client) -> str:
+    return str(api.base_url).rstrip("/")
+
+
+@pytest.fixture
+def page(browser: Browser, shared_api: Api, origin: str) -> Iterator[Watched]:
+    with watched(browser, origin, key=shared_api.key) as page:
+        yield page
+        assert page.wrong == []
+
+
+@pytest.fixture
+def reader(api: httpx.Client) -> Reader:
+    def read(path: str) -> html.HtmlElement:
+        answered = api.get(path)
+        assert answered.status_code == 200, answered.text
+        return html.document_fromstring(answered.text)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def furnished(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
+    return furnish(shared_api.client, new_workspace())

@@ -1,0 +1,15 @@
+"""Every page of the dashboard, as the tests of all pages walk them. A page that is not here fails test_all_pages.
+
+Paths are formatted with what `furnished` made: workspace, job, execution, … (tests/dashboard/furniture.py).
+"""
+
+from typing import Final
+
+PAGES: Final = (
+    "/w",
+    "/w/{workspace}/nothing-there",
+)
+"""Pages that are read with GET."""
+
+NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}"})
+"""Routes of GET that are no page of their own."""

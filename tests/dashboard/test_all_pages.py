@@ -1,0 +1,76 @@
+"""What is true of every page, whichever: by its HTML, and in a browser at two widths, light and dark."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from lxml import html
+from playwright.sync_api import Browser
+
+from conftest import Api
+from dashboard.browser import AXE, watched
+from dashboard.furniture import Furniture
+from dashboard.pages import NOT_WALKED, PAGES
+from kronos.dashboard import app
+
+_MOST_BYTES = 100_000
+_INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|<style", re.IGNORECASE)
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def test_every_route_is_walked() -> None:
+    declared = {
+        route.path  # type: ignore[attr-defined]
+        for route in app.routes()
+        if "GET" in route.methods  # type: ignore[attr-defined]
+    }
+    named = {re.sub(r"\{\w+\}", "{}", page.partition("?")[0]) for page in PAGES}
+    missing = [path for path in declared - NOT_WALKED if re.sub(r"\{\w+\}", "{}", path) not in named]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture, path: str) -> None:
+    answered = api.get(furnished.path(path))
+    assert answered.headers["content-type"].startswith("text/html")
+    assert len(answered.content) < _MOST_BYTES
+    assert "script-src 'self'" in answered.headers["content-security-policy"]
+    assert not _INLINE.search(answered.text)
+    page = html.document_fromstring(answered.text)
+    assert len(page.xpath("//h1")) == 1
+    assert page.xpath("//main//h1")
+    assert page.xpath("string(//title)").strip()
+    identifiers = page.xpath("//@id")
+    assert len(identifiers) == len(set(identifiers))
+    links = [*page.xpath("//@href"), *page.xpath("//@src"), *page.xpath("//@action")]
+    assert [each for each in links if not each.startswith(("/", "#"))] == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    browser: Browser, shared_api: Api, origin: str, furnished: Furniture, width: int, theme: str
+) -> None:
+    found = {}
+    with watched(browser, origin, key=shared_api.key, width=width, theme=theme) as reader:
+        for path in PAGES:
+            reader.go(furnished.path(path))
+            reader.keep(path, width, theme)
+            # as an extension's script, which the page's policy does not hold back
+            reader.page.evaluate(AXE.read_text())
+            violations = reader.page.evaluate("rules => axe.run(document, rules)", _RULES)["violations"]
+            overflow = reader.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            told = [f"{each['id']}: {_where(each)}" for each in violations]
+            if overflow > 0:
+                told.append(f"it is {overflow} px wider than the screen")
+            if told:
+                found[path] = told
+        assert reader.wrong == []
+    assert found == {}
+
+
+def _where(violation: dict[str, Any]) -> str:
+    nodes = violation["nodes"]
+    return f"{[node['html'][:200] for node in nodes[:3]]} {nodes[0]['failureSummary']}"
