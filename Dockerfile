@@ -1,5 +1,15 @@
 # One image for every part: `database` (PostgreSQL 17 with pg_cron 1.6), and any command of kronos: migrate, serve, worker.
 # What it has in it: /usr/share/kronos/python.cdx.json (CycloneDX), /usr/share/kronos/debian.txt.
+
+# The dashboard's scripts, as npm has them: the stage has a network and npm, the image neither.
+FROM debian:trixie-slim AS scripts
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates npm \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /scripts
+COPY kronos/dashboard/package.json kronos/dashboard/package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM debian:trixie-slim AS kronos
 
 # tzdata-legacy: the names that tzdata keeps for old times, such as US/Eastern, which many jobs have.
@@ -21,6 +31,7 @@ COPY pyproject.toml README.md ./
 COPY alembic alembic
 COPY sql sql
 COPY kronos kronos
+COPY --from=scripts /scripts/node_modules kronos/dashboard/node_modules
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
     && useradd --system --create-home --home-dir /var/lib/kronos --uid 10001 kronos \
     && chmod 755 /var/lib/kronos

@@ -29,7 +29,7 @@ _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class FilledForm:
     """A form as it is shown: what stands in its fields, by pointer, and what is wrong."""
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Form:
     once: str = field(default_factory=lambda: secrets.token_urlsafe(18))
 
     @classmethod
-    def of(cls, document: Mapping[str, object]) -> "Form":
+    def of(cls, document: Mapping[str, object]) -> "FilledForm":
         """A form with what a document has in it."""
         return cls(values=dict(_flat(document, "")))
 
@@ -62,24 +62,24 @@ class Form:
         shown = {id(each) for pointer in pointers for each in self.faults_at(pointer)}
         return [each for each in self.faults if id(each) not in shown]
 
-    def refused(self, error: errors.KronosError) -> "Form":
+    def refused(self, error: errors.KronosError) -> "FilledForm":
         """The same form, with why it was refused: all that was typed stays."""
         return replace(self, faults=error.faults, problem=error.detail, status=error.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SentForm:
     """A form as it was sent."""
 
     fields: Sequence[tuple[str, str]]
 
     @property
-    def form(self) -> Form:
+    def form(self) -> FilledForm:
         """To be shown again."""
         values: dict[str, list[str]] = {}
         for name, text in self.fields:
             values.setdefault(name.partition(":")[0], []).append(text)
-        return Form(values=values, once=self.once or secrets.token_urlsafe(18))
+        return FilledForm(values=values, once=self.once or secrets.token_urlsafe(18))
 
     @property
     def once(self) -> str | None:
@@ -123,7 +123,7 @@ class Sent:
         return made
 
 
-async def sent(call: Call) -> Sent:
+async def sent(call: Call) -> SentForm:
     """The form that a request sends. Raises InvalidRequest, PayloadTooLarge."""
     raw = await call.body()
     given = call.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -133,7 +133,7 @@ async def sent(call: Call) -> Sent:
         fields = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise errors.InvalidRequest.of("the form is not readable", "Load the page again, and send it anew.") from None
-    return Sent(fields=[(name, text.replace("\r\n", "\n")) for name, text in fields])
+    return SentForm(fields=[(name, text.replace("\r\n", "\n")) for name, text in fields])
 
 
 def _read(kind: str, text: str) -> Json:

@@ -6,7 +6,7 @@ from kronos import errors, workspaces
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance
 from kronos.dashboard.page import Pages, redirect, shown
-from kronos.dashboard.rendering import Page
+from kronos.dashboard.rendering import PageContext
 from kronos.model import Role, Workspace
 
 pages = Pages()
@@ -21,7 +21,7 @@ async def get_home(call: Call, instance: Instance) -> Response:
     own = [call.caller] if call.person is None else list(call.person.callers)
     names = [each.workspace for each in own if each.workspace is not None]
     if len(own) == 1 and names:
-        return redirect(Page(call).url("w", names[0]))
+        return redirect(PageContext(call).url("w", names[0]))
     found: list[Workspace] = []
     if any(each.workspace is None for each in own):
         found = await workspaces.list_page(instance, limit=_MOST, before=None)
@@ -32,4 +32,4 @@ async def get_home(call: Call, instance: Instance) -> Response:
 @rest.get("/w/{rest:path}", needs=Role.VIEWER)
 async def get_nothing(call: Call) -> Response:
     """No page."""
-    raise errors.NotFound(f"there is no page {call.scope['path'][:200]!r}: begin at {Page(call).url('w')}")
+    raise errors.NotFound(f"there is no page {call.scope['path'][:200]!r}: begin at {PageContext(call).url('w')}")

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from kronos.api.call import Call
 from kronos.api.operation import Operation, Router
-from kronos.dashboard.rendering import Page, rendered
+from kronos.dashboard.rendering import PageContext, rendered
 from kronos.model import JsonObject
 
 _POLICY = (
@@ -61,7 +61,7 @@ def shown(call: Call, template: str, status: int = 200, **values: object) -> Res
 
 def done(call: Call, notice: str, *parts: object, **query: object) -> Response:
     """Something was done: on to the page with these parts below the prefix, which says so."""
-    response = redirect(Page(call).url(*parts, **query))
+    response = redirect(PageContext(call).url(*parts, **query))
     response.headers.append("Set-Cookie", _notice_cookie(quote(notice), seconds=_NOTICE_SECONDS))
     return response
 

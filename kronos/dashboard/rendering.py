@@ -21,6 +21,7 @@ from kronos.api.call import Call
 from kronos.api.keys import Caller
 from kronos.dashboard import static
 from kronos.model import Role
+from kronos.server_time import CLOCK
 
 NOTHING: Final = "\u2013"
 """What stands where there is no value."""
@@ -28,7 +29,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS: Final = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 
 
-class Page:
+class PageContext:
     """What every template knows of the request: who asks, on which workspace, and how links are made."""
 
     def __init__(self, call: Call) -> None:
@@ -79,7 +80,7 @@ class Page:
 def rendered(call: Call, template: str, **values: object) -> str:
     """A template's HTML, with values as this caller may see them."""
     shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
-    return _environment().get_template(template).render(page=Page(call), now=datetime.now(UTC), **shown)
+    return _environment().get_template(template).render(page=PageContext(call), now=CLOCK.now(), **shown)
 
 
 def when(instant: datetime | None, zone: str | None = None) -> Markup:
@@ -102,7 +103,7 @@ def absolute(instant: datetime, zone: str | None = None) -> str:
 
 def relative(instant: datetime, now: datetime | None = None) -> str:
     """In 5 min, or 3 h ago."""
-    seconds = (instant - (now or datetime.now(UTC))).total_seconds()
+    seconds = (instant - (now or CLOCK.now())).total_seconds()
     if abs(seconds) < 1:
         return "now"
     text = duration(abs(seconds))
@@ -197,7 +198,6 @@ def _environment() -> Environment:
     return environment
 
 
-@cache
 def _zone(name: str | None) -> ZoneInfo:
     """A zone; UTC for one that this machine does not know, as PostgreSQL may know more."""
     try:

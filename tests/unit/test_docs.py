@@ -173,7 +173,7 @@ def test_each_file_of_ours_that_a_text_names_is_there() -> None:
 def _texts(folder: Path) -> Iterator[Path]:
     """The SQL, Python and pages of the repository."""
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith((".", "__")):
+        if path.is_dir() and not path.name.startswith((".", "__", "node_modules")):
             yield from _texts(path)
         elif path.suffix in (".sql", ".py", ".md"):
             yield path

@@ -1,0 +1,59 @@
+"""How times, numbers and links are written."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kronos.dashboard import rendering
+
+AT = datetime(2026, 11, 29, 3, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.34, "340 ms"),
+        (1, "1 s"),
+        (4.25, "4.2 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (303, "5 min 3 s"),
+        (3600, "1 h"),
+        (3661, "1 h 1 min"),
+        (86400 + 5, "1 d"),
+        (187200, "2 d 4 h"),
+        (None, rendering.NOTHING),
+        (timedelta(minutes=2), "2 min"),
+    ],
+)
+def test_duration(seconds: float | timedelta | None, text: str) -> None:
+    assert rendering.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ahead", "text"), [(0.4, "now"), (300, "in 5 min"), (-5400, "1 h 30 min ago"), (86400 * 400, "in 400 d")]
+)
+def test_relative(ahead: float, text: str) -> None:
+    assert rendering.relative(AT + timedelta(seconds=ahead), AT) == text
+
+
+def test_an_instant_names_its_zone() -> None:
+    assert rendering.absolute(AT, "Europe/Berlin") == "2026-11-29 04:15:00 CET"
+    assert rendering.absolute(AT) == "2026-11-29 03:15:00 UTC"
+    assert rendering.absolute(AT, "No/Such") == "2026-11-29 03:15:00 UTC"
+
+
+def test_an_instant_is_escaped_and_marked() -> None:
+    text = rendering.when(AT, 'x" onfocus="y')
+    assert 'datetime="2026-11-29T03:15:00Z"' in text
+    assert 'onfocus="y' not in text
+    assert rendering.when(None) == f'<span class="none">{rendering.NOTHING}</span>'
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (340, "340 B"), (4200, "4.2 kB"), (17_300_000, "17.3 MB"), (None, rendering.NOTHING)],
+)
+def test_size(number: int | None, text: str) -> None:
+    assert rendering.size(number) == text
