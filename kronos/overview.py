@@ -9,15 +9,16 @@ from uuid import UUID
 from kronos import load
 from kronos.database import WorkspaceView
 from kronos.kept import Cache
-from kronos.model import JsonObject
+from kronos.model import Json
 from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
 from kronos.sql import statement
 
 MINUTES = 60
 """Before and after the present one."""
-MOST_OF_MINUTE = 1_000
 MOST_LETTERS = 10_000
 _MOST_FAILED = 1_000
+_MOST_OF_QUEUE = 1_000
+_MOST_OF_HOUR = 20_000
 _LONGEST = 10
 _MINUTE = timedelta(minutes=1)
 _NOBODY_RANG = "nobody has accounted for its ticks: is pg_cron silent, and no worker connected?"
@@ -38,17 +39,17 @@ class Unfinished:
     """The row of overview.get_unfinished."""
 
     at: datetime
-    minutes: list[JsonObject]
+    minutes: Json  # a list, and so workers and late
     running: int
     waiting: int
     waiting_since: datetime | None
     is_cut: bool
-    workers: list[JsonObject]
-    late: list[JsonObject]
+    workers: Json
+    late: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverdueJob:
+class OverdueTick:
     """A row of overview.list_overdue."""
 
     job_id: UUID
@@ -108,8 +109,8 @@ class Reaping:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
     """What became of the ticks that were for this minute, and what is going to run in it (`upcoming`). `late`:
-    delivered, and begun more than 90 s after their time. `is_cut`: there may be more, as only the first 1,000 of each kind are
-    counted."""
+    delivered, and begun more than 90 s after their time. `is_cut`: there were more: of an hour
+    with more than 20,000 executions of a status, only some 300 a minute are counted."""
 
     at: datetime
     delivered: int = 0
@@ -145,7 +146,7 @@ class BusyWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PgCron:
+class Firing:
     """Whether ticks are fired in time and deliveries are made; `warnings` say what keeps them from it."""
 
     version: str | None
@@ -173,13 +174,13 @@ class Overview:
     dead_letters: Letters
     queue: Queue
     workers: list[BusyWorker]
-    pg_cron: PgCron
+    pg_cron: Firing
     drift: Reaping | None
 
 
 _OUTCOMES = statement("overview.list_outcomes", Outcomes)
 _UNFINISHED = statement("overview.get_unfinished", Unfinished)
-_OVERDUE = statement("overview.list_overdue", OverdueJob)
+_OVERDUE = statement("overview.list_overdue", OverdueTick)
 _FAILING = statement("overview.list_failing", FailingJob)
 _LETTERS = statement("overview.count_letters", Letters)
 _REAPING = statement("overview.get_reaping", Reaping)
@@ -211,10 +212,12 @@ class Coming:
 
 async def get(view: WorkspaceView, ready: Readiness, coming: Coming) -> Overview:
     """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
-    spans = {"minutes": MINUTES, "most": MOST_OF_MINUTE}
     wanted: list[tuple[Any, dict[str, object]]] = [
-        (_OUTCOMES, dict(spans)),
-        (_UNFINISHED, spans | {"longer_than": WAITS_LONG, "longest": _LONGEST}),
+        (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
+        (
+            _UNFINISHED,
+            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": _LONGEST},
+        ),
         (_OVERDUE, {"limit": _LONGEST}),
         (_FAILING, {"most": _MOST_FAILED, "limit": _LONGEST}),
         (_LETTERS, {"most": MOST_LETTERS}),
@@ -271,16 +274,11 @@ def _minutes(unfinished: Unfinished, outcomes: list[Outcomes], next_hour: load.L
         at = next_hour.from_at + nth * _MINUTE
         if at > present:
             add(at, "upcoming", runs)
-    known = {field.name for field in fields(Minute)}
-    return [
-        Minute(
-            at=at, is_cut=at in cut, **{name: number for name, number in counts.get(at, {}).items() if name in known}
-        )
-        for at in (first + nth * _MINUTE for nth in range(2 * MINUTES))
-    ]
+    instants = (first + nth * _MINUTE for nth in range(2 * MINUTES))
+    return [Minute(at=at, is_cut=at in cut, **counts.get(at, {})) for at in instants]
 
 
-def _late(unfinished: Unfinished, overdue: list[OverdueJob], ready: Readiness) -> list[LateJob]:
+def _late(unfinished: Unfinished, overdue: list[OverdueTick], ready: Readiness) -> list[LateJob]:
     late = [
         LateJob(
             job_id=each.job_id,
@@ -309,9 +307,9 @@ def _late(unfinished: Unfinished, overdue: list[OverdueJob], ready: Readiness) -
     return sorted(late, key=lambda each: each.since)
 
 
-def _pg_cron(ready: Readiness) -> PgCron:
+def _pg_cron(ready: Readiness) -> Firing:
     reason = why_not_ready(ready)
-    return PgCron(
+    return Firing(
         version=ready.extension_version,
         silent_seconds=round(ready.silent_seconds, 3),
         is_ready=reason is None,

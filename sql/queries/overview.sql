@@ -1,6 +1,6 @@
 -- name: list_outcomes
--- What became of the ticks of the %(minutes)s minutes that end with the present one, by minute; of each
--- minute and status the first %(most)s executions.
+-- What became of the ticks of the %(minutes)s minutes that end with the present one, by minute; %(most)s
+-- executions of each status.
 select became.minute, became.disposition, became.ticks, became.is_cut
   from kronos.outcomes_by_minute(kronos.current_workspace_id(),
                                  date_trunc('minute', kronos.now(), 'UTC')

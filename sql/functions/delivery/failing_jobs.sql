@@ -23,6 +23,7 @@ begin
     ), failing as materialized (
         select coalesce(letter.is_cron, false) as is_cron, count(*) as failures,
                min(letter.failed_at) as first_at, max(letter.failed_at) as last_at,
+               max(letter.failed_at) - interval '1 hour' as made_from,
                (array_agg(letter.execution_id order by letter.failed_at desc))[1] as last_id
           from letter
          group by 1, case when letter.is_cron then letter.first_version_id else letter.endpoint_id end
@@ -41,7 +42,7 @@ begin
                          from kronos.execution_done as done
                         where done.job_id = last.job_id
                           and done.status = 'SUCCESS'
-                          and done.created_at > failing.last_at - interval '1 hour'
+                          and done.created_at > failing.made_from
                           and done.completed_at > failing.last_at
                           and done.execution_id >= v_first_id)
      order by failing.failures desc, failing.last_at desc

@@ -2,7 +2,8 @@
 -- queue of its newest 1,000 endpoints the first p_most. So it costs the same however much waits, and however
 -- much is due later. What waits for another run of its job, or for its concurrency key, is among them.
 -- Returns: RUNNING, RETRYING, QUEUED or PENDING, as executions are shown; due_at: since when it waits or is
--- under way, or when it is due; waits_for: what else than a worker. In no order.   As the caller: row level security holds.
+-- under way, or when it is due; waits_for: what else than a worker. In no order.
+-- As the caller: row level security holds.
 create or replace function kronos.unfinished_within(p_workspace_id uuid, p_until timestamptz, p_most integer)
 returns table (execution_id uuid, job_id uuid, endpoint_id uuid, state text, scheduled_at timestamptz,
                due_at timestamptz, worker_id text, waits_for text)

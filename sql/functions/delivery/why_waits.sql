@@ -18,8 +18,8 @@ as $$
                 then format('no worker serves the group %s', gate.worker_group)
                 else (select case state.closed_by
                                  when 'endpoint_full'
-                                     then format('endpoint %s takes %s deliveries at once, and they are under '
-                                                 'way', endpoint.name, state.max_in_flight)
+                                     then format('endpoint %s takes %s deliveries at once, and they are '
+                                                 'under way', endpoint.name, state.max_in_flight)
                                  when 'workspace_full'
                                      then format('the workspace may have %s deliveries at once, and they are '
                                                  'under way', state.max_concurrency)

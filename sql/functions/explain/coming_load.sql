@@ -1,10 +1,11 @@
 -- coming_load: what the live CRON jobs of a workspace (null: of all) are going to do in [p_from, p_to): how
--- many runs each minute has, an hour of alike minutes in one row. Jobs that run at the same times are one
--- row: 50,000 jobs have few schedules. The p_schedules that most jobs have are looked at. A paused job runs
--- from its resume_at on, one of a suspended workspace not at all; max_runs and skip_next are not asked.
+-- many runs each minute has, an hour of alike minutes in one row. The p_schedules that most jobs have are
+-- looked at (coming_terms); max_runs and skip_next are not asked. What days a schedule has is asked once for
+-- all that have the same days; on a day on which the zone's clocks are left alone each of them has the
+-- schedule's hours and minutes, and near a change of the clocks each tick is asked for (tick_hours).
 -- Row level security confines it.
 -- Returns: minutes as tick_hours, runs in each; jobs: how many of them were looked at; left_out: and how many
--- were not, as their schedules are too many, or malformed.   50,000 jobs: docs/benchmarks.md.
+-- were not, as their schedules are too many, or malformed.   50,000 jobs: decision 0086.
 create or replace function kronos.coming_load(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                               p_schedules integer)
 returns table (hour timestamptz, minutes bigint, runs bigint, jobs bigint, left_out bigint)
@@ -14,50 +15,58 @@ as $$
 begin
     return query
     with term as materialized (
-        select case when (job.schedule).every_seconds is null then job.schedule end as schedule,
-               (job.schedule).every_seconds as seconds,
-               -- intervals that have begun are alike where their first ticks are
-               case when (job.schedule).every_seconds > 0 and isfinite((job.schedule).anchor)
-                    then kronos.next_interval_tick((job.schedule).every_seconds, (job.schedule).anchor,
-                                                   p_from - interval '1 microsecond') end as anchor,
-               greatest(p_from, kronos.finite(job.starts_at), kronos.finite(job.resume_at)) as from_at,
-               least(p_to, job.ends_at) as to_at, count(*) as jobs
-          from kronos.jobs as job
-          join kronos.workspaces as workspace using (workspace_id)
-         where workspace.status = 'ACTIVE'
-           and (p_workspace_id is null or job.workspace_id = p_workspace_id)
-           and job.trigger = 'CRON'
-           and job.status in ('ACTIVE', 'PAUSED')
-           and (job.status = 'ACTIVE' or job.resume_at < p_to)
-         group by 1, 2, 3, 4, 5
-    ), ranked as materialized (
-        select term.*, row_number() over (order by term.jobs desc, term.schedule, term.seconds, term.anchor)
-                       as place
+        select each.*, each.is_read and each.place <= p_schedules as is_asked,
+               case when each.seconds is not null                     then 'interval'
+                    when (each.schedule).anchor_local is not null then 'calendar'
+                    else 'cron' end as kind
+          from kronos.coming_terms(p_workspace_id, p_from, p_to) as each
+    ), cron as materialized (
+        select term.*, (term.schedule).timezone as zone, kronos.at_midnight(term.schedule) as days,
+               kronos.cron_values((term.schedule).hours::bigint) as hours
           from term
-         where term.from_at < term.to_at
-    ), sound as materialized (
-        select ranked.*,
-               case when ranked.place > p_schedules       then false
-                    when ranked.schedule is not null then kronos.schedule_fault(ranked.schedule) is null
-                    else ranked.anchor is not null end as is_read
-          from ranked
+         where term.is_asked and term.kind = 'cron'
+    ), zone_day as materialized (
+        select zone.name as zone, each.day, each.begins, each.ends, each.is_calm
+          from (select distinct cron.zone from cron) as zone (name)
+         cross join lateral kronos.days_of(zone.name, p_from, p_to) as each
+    ), named_day as materialized (
+        select alike.days, zone_day.begins
+          from (select distinct cron.days, cron.zone from cron) as alike
+         cross join lateral kronos.named_days(alike.days, p_from, p_to) as named (day)
+          join zone_day on zone_day.zone = alike.zone and zone_day.day = named.day and zone_day.is_calm
+    ), named as (
+        select hour.at as hour,
+               kronos.minutes_within((cron.schedule).minutes, hour.at, cron.from_at, cron.to_at) as minutes,
+               cron.jobs as runs
+          from cron
+          join named_day on named_day.days = cron.days
+         cross join unnest(cron.hours) as of_day (hour)
+         cross join lateral (select named_day.begins + of_day.hour * interval '1 hour' as at) as hour
+         where hour.at + interval '1 hour' > cron.from_at and hour.at < cron.to_at
+         union all
+        select each.hour, each.minutes, cron.jobs
+          from cron
+          join zone_day on zone_day.zone = cron.zone and not zone_day.is_calm
+         cross join lateral kronos.tick_hours(cron.schedule, greatest(zone_day.begins, cron.from_at),
+                                              least(zone_day.ends, cron.to_at)) as each
+         union all
+        select each.hour, each.minutes, term.jobs
+          from term
+         cross join lateral kronos.tick_hours(term.schedule, term.from_at, term.to_at) as each
+         where term.is_asked and term.kind = 'calendar'
+         union all
+        select each.hour, each.minutes, term.jobs * (60 / least(term.seconds, 60))
+          from term
+         cross join lateral kronos.interval_hours(term.seconds, term.anchor, term.from_at, term.to_at) as each
+         where term.is_asked and term.kind = 'interval'
     )
-    select named.hour, named.minutes, sum(sound.jobs * coalesce(60 / least(sound.seconds, 60), 1))::bigint,
-           null::bigint, null::bigint
-      from sound
-     cross join lateral (select each.hour, each.minutes
-                           from kronos.tick_hours(sound.schedule, sound.from_at, sound.to_at) as each
-                          where sound.schedule is not null
-                          union all
-                         select each.hour, each.minutes
-                           from kronos.interval_hours(sound.seconds, sound.anchor, sound.from_at,
-                                                      sound.to_at) as each
-                          where sound.seconds is not null) as named
-     where sound.is_read
+    select named.hour, named.minutes, sum(named.runs)::bigint, null::bigint, null::bigint
+      from named
+     where named.minutes <> 0
      group by named.hour, named.minutes
      union all
-    select null, null, null, coalesce(sum(sound.jobs) filter (where sound.is_read), 0)::bigint,
-           coalesce(sum(sound.jobs) filter (where not sound.is_read), 0)::bigint
-      from sound;
+    select null, null, null, coalesce(sum(term.jobs) filter (where term.is_asked), 0)::bigint,
+           coalesce(sum(term.jobs) filter (where not term.is_asked), 0)::bigint
+      from term;
 end
 $$;

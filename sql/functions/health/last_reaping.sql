@@ -1,5 +1,5 @@
--- last_reaping: what the reaper, which rings every minute, found the last time, of the last ten minutes: where
--- jobs and pg_cron's entries differed.
+-- last_reaping: what the reaper, which rings every minute, found the last time, of the last ten minutes:
+-- where jobs and pg_cron's entries differed.
 -- Returns: no row where it has not run in that time. mended: differences that it put right; left_over: those
 -- that it left to the next minute; nulls: it failed.
 create or replace function kronos.last_reaping()
