@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, static
+from kronos.dashboard import dead_letters, executions, home, overview, static
 
-_PARTS = (home,)
+_PARTS = (home, overview, executions, dead_letters)
 
 
 def routes() -> list[BaseRoute]:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 
 import httpx
 
+from dashboard.runs import furnish_runs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Furniture:
@@ -11,12 +13,15 @@ class Furniture:
 
     workspace: str
     job: str
+    execution: str
+    waiting: str
+    operation: str
 
     def path(self, page: str) -> str:
         return page.format_map(asdict(self))
 
 
-def furnish(api: httpx.Client, workspace: str) -> Furniture:
+def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
     """Make it, by the API."""
     made = api.post(
         f"/v1/workspaces/{workspace}/jobs",
@@ -29,4 +34,4 @@ def furnish(api: httpx.Client, workspace: str) -> Furniture:
         },
     )
     assert made.status_code == 201, made.text
-    return Furniture(workspace=workspace, job="nightly")
+    return Furniture(workspace=workspace, job="nightly", **furnish_runs(api, database_url, workspace, "nightly"))
