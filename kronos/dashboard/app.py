@@ -2,9 +2,19 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import dead_letters, executions, home, overview, static
+from kronos.dashboard import (
+    configs,
+    dead_letters,
+    executions,
+    home,
+    overview,
+    payload_specs,
+    secrets,
+    sign_in,
+    static,
+)
 
-_PARTS = (home, overview, executions, dead_letters)
+_PARTS = (home, sign_in, overview, executions, dead_letters, configs, payload_specs, secrets)
 
 
 def routes() -> list[BaseRoute]:

@@ -13,6 +13,9 @@ class Furniture:
 
     workspace: str
     job: str
+    config: str
+    payload_spec: str
+    secret: str
     execution: str
     waiting: str
     operation: str
@@ -23,15 +26,28 @@ class Furniture:
 
 def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
     """Make it, by the API."""
-    made = api.post(
-        f"/v1/workspaces/{workspace}/jobs",
-        json={
-            "endpoint": "sink",
-            "trigger": "CRON",
-            "name": "nightly",
-            "cron": "0 3 * * *",
-            "timezone": "Europe/Berlin",
-        },
+    base = f"/v1/workspaces/{workspace}"
+    made = [
+        api.put(f"{base}/configs/production", json={"values": {"region": "eu", "hosts": ["a", "b"]}}),
+        api.put(f"{base}/payload-specs/report-input", json={"schema": {"type": "object"}}),
+        api.put(f"{base}/secrets/api-token", json={"value": "correct horse"}),
+        api.post(
+            f"{base}/jobs",
+            json={
+                "endpoint": "sink",
+                "trigger": "CRON",
+                "name": "nightly",
+                "cron": "0 3 * * *",
+                "timezone": "Europe/Berlin",
+            },
+        ),
+    ]
+    assert [each.text for each in made if each.status_code != 201] == []
+    return Furniture(
+        workspace=workspace,
+        job="nightly",
+        config="production",
+        payload_spec="report-input",
+        secret="api-token",
+        **furnish_runs(api, database_url, workspace, "nightly"),
     )
-    assert made.status_code == 201, made.text
-    return Furniture(workspace=workspace, job="nightly", **furnish_runs(api, database_url, workspace, "nightly"))

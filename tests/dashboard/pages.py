@@ -17,6 +17,14 @@ PAGES: Final = (
     "/w/{workspace}/dead-letters/discard?q=500",
     "/w/{workspace}/operations/{operation}",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/configs",
+    "/w/{workspace}/configs/{config}",
+    "/w/{workspace}/payload-specs",
+    "/w/{workspace}/payload-specs/{payload_spec}",
+    "/w/{workspace}/secrets",
+    "/w/{workspace}/secrets/{secret}",
+    "/sign-in",
+    "/sign-in?next=/w/{workspace}",
 )
 """Pages that are read with GET."""
 

@@ -89,7 +89,7 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
     with psycopg.connect(database_url, autocommit=True) as connection:
         for nth in range(40):
             status = ("SUCCESS", "SUCCESS", "SUCCESS", "SKIPPED")[nth % 4]
-            ended(connection, workspace, job, status, ago=timedelta(minutes=1 + nth), nth=nth)
+            ended(connection, workspace, job, status, ago=timedelta(minutes=10 + nth), nth=nth)
         failed = [ended(connection, workspace, job, ago=timedelta(minutes=3 + nth), nth=nth) for nth in range(4)]
         waiting = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={"input": {"by": "hand"}})
         assert waiting.status_code == 202, waiting.text
