@@ -109,7 +109,9 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),
                           kronos.watch_live(uuid, interval), kronos.begin_live(),
                           kronos.read_live(uuid[], pg_snapshot, integer),
-                          kronos.note_live(text, text, uuid[], uuid[])
+                          kronos.note_live(text, text, uuid[], uuid[]),
+                          kronos.overdue_jobs(integer), kronos.last_reaping(),
+                          kronos.load_of_all(timestamptz, timestamptz, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),

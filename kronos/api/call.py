@@ -24,6 +24,7 @@ from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject, Role
+from kronos.overview import Coming
 from kronos.pool import Pool
 from kronos.replica import Replica
 
@@ -81,6 +82,8 @@ class Context:
     """Readiness."""
     live: Hub
     """Who listens to what changes."""
+    coming: Coming = field(default_factory=Coming)
+    """What workspaces of very many jobs are going to do."""
 
 
 class Call(Request):

@@ -16,6 +16,7 @@ TAGS = [
     {"name": "events", "description": "What changes, as it changes: server-sent events."},
     {"name": "backfills", "description": "A CRON job's ticks of a past window, delivered later."},
     {"name": "dead-letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
+    {"name": "overview", "description": "What a workspace did and is going to do, at a glance."},
     {"name": "endpoints", "description": "Where deliveries go."},
     {"name": "configs", "description": "Values that templates of endpoints hold."},
     {"name": "payload-specs", "description": "What inputs must be."},

@@ -8,6 +8,7 @@ from pydantic import Field
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber, Zone
 from kronos.api.places import MAX_CHARACTERS
 from kronos.batches import MOST_JOBS
+from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
@@ -145,7 +146,7 @@ class ExecutionQuery(JobExecutionQuery):
     )
 
 
-class LetterQuery(PageQuery):
+class LetterFilterQuery(Query):
     """Which dead letters."""
 
     endpoint: str | None = Field(
@@ -165,6 +166,16 @@ class LetterQuery(PageQuery):
     )
     after: AnyTime | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
     before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+
+
+class LetterQuery(PageQuery, LetterFilterQuery):
+    """Which page of which dead letters."""
+
+
+class LoadQuery(Query):
+    """How far ahead."""
+
+    window: Window = Field(default="24h", description="The coming 24 hours, or 7 days.", examples=["7d"])
 
 
 class AuditQuery(PageQuery):

@@ -2,13 +2,28 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import configs, home, job, job_actions, payload_specs, secrets, sign_in, static
+from kronos.dashboard import (
+    configs,
+    dead_letters,
+    executions,
+    home,
+    job,
+    job_actions,
+    overview,
+    payload_specs,
+    secrets,
+    sign_in,
+    static,
+)
 
 _PARTS = (
     home,
     sign_in,
+    overview,
     job,
     job_actions,
+    executions,
+    dead_letters,
     configs,
     payload_specs,
     secrets,

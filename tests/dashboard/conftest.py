@@ -56,4 +56,4 @@ def reader(api: httpx.Client) -> Reader:
 
 @pytest.fixture(scope="session")
 def furnished(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
-    return furnish(shared_api.client, new_workspace())
+    return furnish(shared_api.client, shared_api.database_url, new_workspace())

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import httpx
 
+from dashboard.runs import furnish_runs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Furniture:
-    """What the paths of pages are formatted with: workspace, job, one_shot, config, …"""
+    """What the paths of pages are formatted with: workspace, job, one_shot, config, execution, …"""
 
     workspace: str
     names: Mapping[str, str]
@@ -17,7 +19,7 @@ class Furniture:
         return page.format_map({"workspace": self.workspace, **self.names})
 
 
-def furnish(api: httpx.Client, workspace: str) -> Furniture:
+def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
     """Make it, by the API."""
     base = f"/v1/workspaces/{workspace}"
     cron = {"trigger": "CRON", "name": "nightly", "cron": "0 3 * * *", "timezone": "Europe/Berlin"}
@@ -37,5 +39,6 @@ def furnish(api: httpx.Client, workspace: str) -> Furniture:
             "config": "production",
             "payload_spec": "report-input",
             "secret": "api-token",
+            **furnish_runs(api, database_url, workspace, "nightly"),
         },
     )

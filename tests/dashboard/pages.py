@@ -7,6 +7,15 @@ from typing import Final
 
 PAGES: Final = (
     "/w",
+    "/w/{workspace}",
+    "/w/{workspace}/executions",
+    "/w/{workspace}/executions?status=FAILED&job={job}&scheduled_after=2026-01-01T00:00&scheduled_before=",
+    "/w/{workspace}/executions/{execution}",
+    "/w/{workspace}/executions/{waiting}",
+    "/w/{workspace}/dead-letters",
+    "/w/{workspace}/dead-letters/redrive?endpoint=sink&job=&error_type=http_status",
+    "/w/{workspace}/dead-letters/discard?q=500",
+    "/w/{workspace}/operations/{operation}",
     "/w/{workspace}/nothing-there",
     "/w/{workspace}/configs",
     "/w/{workspace}/configs/{config}",
