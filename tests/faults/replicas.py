@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from conftest import await_condition
+from killing import kill
 from kronos.embedded import configuration, initdb, installation, processes
 from kronos.embedded.ports import free_port
 from sql_factory import Connection, value
@@ -104,8 +105,7 @@ class Node:
     def kill(self) -> None:
         """As a machine that loses its power: no process of it does anything any more."""
         if self._process is not None:
-            for pid in processes.postgres_processes(self.data):
-                os.kill(pid, signal.SIGKILL)
+            kill(processes.postgres_processes(self.data))
             self._process.wait(60)
             await_condition(lambda: not processes.postgres_processes(self.data), "the end of all its processes")
 
