@@ -475,7 +475,7 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
 
 # How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to
 # suppress names this one.
-for name, examples in (("kronos", 50), ("kronos-deep", 100)):
+for name, examples in (("kronos", 30), ("kronos-deep", 100)):
     hypothesis.settings.register_profile(
         name, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )

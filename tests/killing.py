@@ -1,7 +1,8 @@
-"""Signals for processes that may end by themselves meanwhile."""
+"""Signals for processes of which one may have ended by itself meanwhile."""
 
 import os
 import signal
+from collections.abc import Iterable
 
 
 def signalled(pid: int, number: signal.Signals) -> bool:
@@ -12,3 +13,9 @@ def signalled(pid: int, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def kill(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
+    """`kill -9` of each, or another signal: backends come and go, and children end when their parent does."""
+    for pid in pids:
+        signalled(pid, number)

@@ -17,7 +17,7 @@ import pytest
 
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
-from killing import signalled
+from killing import kill, signalled
 from kronos import listening
 from kronos.embedded import network, processes
 from servers import copy_home
@@ -51,8 +51,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         # A port that is taken: then it has to move, and to write run.json again.
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
-        for pid in before.values():
-            signalled(pid, signal.SIGKILL)
+        kill(before.values())
         eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
@@ -143,8 +142,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     before = running.children()
     (running.home / "log").rename(running.home / "log.away")
     (running.home / "log").write_text("in the way")
-    for pid in before.values():
-        signalled(pid, signal.SIGKILL)
+    kill(before.values())
     eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
         assert f"what {name} says goes here until its next start" in running.said()
@@ -195,8 +193,7 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_ho
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()
     with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
-        for pid in before.values():
-            signalled(pid, signal.SIGKILL)
+        kill(before.values())
         place = (full.home / "postgres").resolve()
         assert processes.end_postgres(place / "data", [(signal.SIGKILL, 20)]) == []
         for lock in [place / "data" / "postmaster.pid", *(place / "socket").glob(".s.*")]:

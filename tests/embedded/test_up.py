@@ -16,7 +16,7 @@ import pytest
 
 from embedded.conftest import Up
 from embedded.waiting import eventually
-from killing import signalled
+from killing import kill
 from kronos.embedded import network
 
 pytestmark = pytest.mark.faults
@@ -125,8 +125,7 @@ def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_
     assert (second.home / "admin.key").read_text() == key
     assert second.told["pid"] == second.process.pid
     create_workspace(second, "kept-too")
-    for pid in (second.process.pid, *second.children().values()):
-        signalled(pid, signal.SIGKILL)
+    kill((second.process.pid, *second.children().values()))
     second.process.wait()
     third = up()
     third.await_ready()

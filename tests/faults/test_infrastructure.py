@@ -23,7 +23,7 @@ from factory import add_endpoint
 from faults.own_server import connected, own_server
 from faults.sink import Sink
 from faults.stepped_clock import library, needs_library
-from killing import signalled
+from killing import kill
 from kronos import keys
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
@@ -130,8 +130,7 @@ def test_postgresql_is_stopped(ground: Ground) -> None:
 
 
 def test_postgresql_is_killed_with_all_its_processes(ground: Ground) -> None:
-    for pid in processes.postgres_processes(ground.cluster.data):
-        signalled(pid, signal.SIGKILL)
+    kill(processes.postgres_processes(ground.cluster.data))
     await_condition(lambda: ground.says("PostgreSQL"), "the cause")
     ground.cluster.stop()
     ground.cluster.start()
@@ -142,13 +141,11 @@ def test_postgresql_answers_nothing(ground: Ground) -> None:
     """As behind a network that swallows all: connections stand, and nothing comes."""
     ground.client.get("/v1/workspaces").raise_for_status()
     stopped = processes.postgres_processes(ground.cluster.data)
-    for pid in stopped:
-        signalled(pid, signal.SIGSTOP)
+    kill(stopped, signal.SIGSTOP)
     try:
         await_condition(lambda: ground.says("answer"), "the cause")
     finally:
-        for pid in stopped:
-            signalled(pid, signal.SIGCONT)
+        kill(stopped, signal.SIGCONT)
     ground.await_recovery()
 
 

@@ -27,7 +27,7 @@ from depth import depth
 from embedded.conftest import Up, made_home, starting
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
-from killing import signalled
+from killing import kill, signalled
 from servers import copy_home
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -86,8 +86,7 @@ class Instance:
 
     def restart_workers(self) -> None:
         workers = self._workers()
-        for pid in workers:
-            signalled(pid, signal.SIGTERM)
+        kill(workers, signal.SIGTERM)
         await_condition(lambda: len(self._workers() - workers) == 2, "two new workers", seconds=60)
 
     def _answers(self) -> bool:
