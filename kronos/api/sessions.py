@@ -147,15 +147,23 @@ class Sessions:
     async def calling(self, secret: str, host: str, scope: Scope) -> Person:
         """Who is signed in with this cookie, which came from there, with one of its requests spent, as with keys.
         Raises Unauthorized, RateLimited, DatabaseUnavailable."""
-        digest = digest_of(secret)
-        known, now = self._known.get(digest), time.monotonic()
-        while known is None or now >= known.until or not known.allowance.spend(now):
-            if known is not None and now < known.until and known.allowance.is_used_up(now):
-                raise rate_limited(_actor(known.person.subject, known.person.email), known.allowance, now, scope)
-            # What was taken may go to others who wait meanwhile, or its minute end: then it is asked for anew.
-            known, now = await self._checked(secret, host), time.monotonic()
+        known, now = self._known.get(digest_of(secret)), time.monotonic()
+        if known is None or now >= known.until or not known.allowance.spend(now):
+            known = await self._admitted(secret, host, scope)
         stands(scope, known.allowance)
         return known.person
+
+    async def _admitted(self, secret: str, host: str, scope: Scope) -> "_KnownPerson":
+        while True:
+            known, now = self._known.get(digest_of(secret)), time.monotonic()
+            if known is None or now >= known.until or not known.allowance.is_used_up(now):
+                known = await self._checked(secret, host)  # however late it comes, it is the answer
+                now = time.monotonic()
+            if known.allowance.spend(now):
+                return known
+            if known.allowance.is_used_up(now):
+                raise rate_limited(_actor(known.person.subject, known.person.email), known.allowance, now, scope)
+            # What was taken went to others who waited, or its minute has just ended.
 
     async def known(self, secret: str, request: Request) -> "Caller | Person":
         """Who is signed in with this secret, for a request that goes on: none is spent. Raises Unauthorized,
