@@ -1,6 +1,6 @@
 """What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -10,7 +10,7 @@ from kronos.api.places import MAX_CHARACTERS
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
-EventStatus = JobStatus | ExecutionStatus
+EventStatus = Literal[JobStatus, ExecutionStatus]
 
 
 class PageQuery(Query):
