@@ -164,6 +164,11 @@ class Hub:
         subscription.backlog.clear()
         subscription.put([reset("missed")], self._place(watched))
 
+    @property
+    def watched(self) -> Sequence[_Watched]:
+        """The workspaces with listeners, or that had one lately."""
+        return list(self._watched.values())
+
     async def close(self) -> None:
         """End all streams, and listen no more."""
         self.end_all("closing")
@@ -184,7 +189,7 @@ class Hub:
     async def _run(self) -> None:
         while self._watched and not self._is_closed:
             try:
-                await self._look()
+                await self.look()
             except errors.KronosError as error:
                 _log.debug("what changes cannot be asked for: %s", error)
             except Exception:
@@ -194,7 +199,7 @@ class Hub:
             await asyncio.sleep(_BEGINNING_EVERY_SECONDS if is_beginning else EVERY_SECONDS)
         self._snapshot = None
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Ask what has changed, read it, and hand it out. Raises KronosError."""
         instance, now = InstanceView(self._pool), _now()
         for watched in list(self._watched.values()):

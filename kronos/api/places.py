@@ -49,7 +49,7 @@ def place_of(given: str, workspace_id: UUID, pointer: str) -> EventPlace:
         xips = [each for (each,) in _XIP.iter_unpack(raw[_HEAD.size :])]
     except (UnicodeEncodeError, binascii.Error, struct.error):
         raise _refused("is malformed", pointer) from None
-    is_snapshot = 0 < xmin <= xmax < _BEYOND and all(xmin <= low < high < xmax for low, high in pairwise([*xips, xmax]))
+    is_snapshot = 0 < xmin <= xmax < _BEYOND and all(low < high for low, high in pairwise([xmin - 1, *xips, xmax]))
     if version != _VERSION or digest != _digest(workspace_id, raw[9:]) or count != len(xips) or not is_snapshot:
         raise _refused("is of another workspace, or was changed", pointer)
     snapshot = f"{xmin}:{xmax}:{','.join(map(str, xips))}"

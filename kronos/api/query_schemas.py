@@ -1,6 +1,6 @@
 """What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
-EventStatus = JobStatus | ExecutionStatus
+EventStatus = Literal[JobStatus, ExecutionStatus]
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 

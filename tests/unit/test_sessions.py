@@ -36,7 +36,7 @@ async def test_an_answer_that_comes_late_is_one(monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr("kronos.api.sessions.time.monotonic", lambda: now[0])
     monkeypatch.setattr(people, "find", find)
-    sessions = Sessions(cast(Any, None), cast(Any, None))
+    sessions = Sessions(cast(Any, None), cast(Any, None), None)
     scope = {"kronos.standing": RateStanding()}
     if granted:
         assert (await sessions.calling("a", "127.0.0.1", scope)).subject == "ada"
