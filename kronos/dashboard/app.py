@@ -7,6 +7,7 @@ from kronos.dashboard import (
     dead_letters,
     executions,
     home,
+    load,
     overview,
     payload_specs,
     secrets,
@@ -14,7 +15,7 @@ from kronos.dashboard import (
     static,
 )
 
-_PARTS = (home, sign_in, overview, executions, dead_letters, configs, payload_specs, secrets)
+_PARTS = (home, sign_in, overview, executions, dead_letters, load, configs, payload_specs, secrets)
 
 
 def routes() -> list[BaseRoute]:

@@ -19,6 +19,7 @@ class Furniture:
     execution: str
     waiting: str
     operation: str
+    busy: str
 
     def path(self, page: str) -> str:
         return page.format_map(asdict(self))
