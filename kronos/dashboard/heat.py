@@ -50,6 +50,8 @@ def map_of(load: Load) -> HeatMap:
     offset = (load.from_at - begin) // _MINUTE
     hours = -(-(offset + len(load.runs)) // 60)
     of_cell = 1 if hours <= 48 else 5
+    of_zone = -(-hours // _ZONES)
+    hours += -hours % of_zone  # so that all zones are equally wide
     cells = _cells([0] * offset + load.runs, hours, of_cell)
     most = max(load.runs)
     leasts = sorted({max(-(-most * level // LEVELS), 1) for level in range(1, LEVELS + 1)})
@@ -60,7 +62,7 @@ def map_of(load: Load) -> HeatMap:
             for nth, (start, end) in enumerate(zip(starts, leasts, strict=True))
             if most
         ],
-        zones=_zones(load, hours),
+        zones=_zones(load, hours, of_zone),
         minutes_of_cell=of_cell,
     )
 
@@ -91,14 +93,13 @@ def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_c
     return "".join(parts)
 
 
-def _zones(load: Load, hours: int) -> list[HeatZone]:
+def _zones(load: Load, hours: int, each: int) -> list[HeatZone]:
     """Links that are wide enough for a finger."""
     begin = load.from_at.replace(minute=0)
-    each = -(-hours // _ZONES)
     zones = []
     for hour in range(0, hours, each):
         since, until = begin + hour * _HOUR, begin + min(hour + each, hours) * _HOUR
-        first = max((since - load.from_at) // _MINUTE, 0)
+        first = min(max((since - load.from_at) // _MINUTE, 0), len(load.runs) - 1)
         part = load.runs[first : max((until - load.from_at) // _MINUTE, 0)]
         most = max(part, default=0)
         busiest = first + part.index(most) if part else first
