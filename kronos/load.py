@@ -1,9 +1,11 @@
 """What the live CRON jobs are going to do, minute by minute, and which of them would better run a few minutes later."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from kronos.database import InstanceView, WorkspaceView
 from kronos.sql import statement
@@ -62,7 +64,46 @@ class Load:
     worker_per_minute: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingJob:
+    """A job that runs in a minute. JSON's writer leaves out `_number`: how many do."""
+
+    job_id: UUID
+    name: str | None
+    version: int
+    endpoint: str
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    description: str | None
+    _number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A job that could run some minutes later: its cron text as it is and as it would be."""
+
+    job: ComingJob
+    minutes: int
+    cron: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What spreading the jobs of a minute over the minutes after it would give: how many runs the busiest of these has
+    before and after."""
+
+    moves: list[Move]
+    before: int
+    after: int
+
+
 LIST = statement("load.list_load", LoadRow)
+_LIST_JOBS_AT = statement("load.list_jobs_at", ComingJob)
+MOST_JOBS_SHOWN = 200
+MOST_MINUTES_APART = 59
+# A cron text that names one minute of the hour: another one is another time and nothing else.
+_ONE_MINUTE = re.compile(r"([0-9]{1,2})(\s+\S+\s+\S+\s+\S+\s+\S+)", re.ASCII)
 _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
 
 
@@ -76,6 +117,33 @@ async def of_instance(view: InstanceView, window: Window) -> Load:
     """What all jobs are going to do, those of Kronos itself too."""
     minutes = MINUTES[window]
     return of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
+
+
+async def jobs_at(view: WorkspaceView, at: datetime) -> tuple[list[ComingJob], int]:
+    """The jobs that run in a minute, the first 200 by name, and how many there are. Raises WorkspaceNotFound."""
+    found = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
+    return found, found[0]._number if found else 0
+
+
+def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:
+    """Which of a minute's jobs to move to one of so many minutes after it, within its hour, so that the busiest of them
+    has as few runs as can be. Each goes to where there are fewest. None where that would change nothing."""
+    first = (at - load.from_at) // _MINUTE
+    last = min(minutes, _IN_HOUR - 1 - at.minute, len(load.runs) - 1 - first)
+    if first < 0 or last < 1:
+        return None
+    runs = load.runs[first : first + last + 1]
+    before = max(runs)
+    moves = []
+    for job in jobs:
+        named = _ONE_MINUTE.fullmatch(job.cron or "")
+        to = min(range(len(runs)), key=lambda each: (runs[each], each))
+        if named is None or to == 0 or runs[to] + 1 >= runs[0] or int(named[1]) + to >= _IN_HOUR:
+            continue
+        runs[0] -= 1
+        runs[to] += 1
+        moves.append(Move(job=job, minutes=to, cron=f"{int(named[1]) + to}{named[2]}"))
+    return Spread(moves=moves, before=before, after=max(runs)) if moves else None
 
 
 def asked(minutes: int) -> dict[str, object]:

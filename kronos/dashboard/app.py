@@ -9,6 +9,7 @@ from kronos.dashboard import (
     home,
     job,
     job_actions,
+    load,
     overview,
     payload_specs,
     secrets,
@@ -27,6 +28,7 @@ _PARTS = (
     configs,
     payload_specs,
     secrets,
+    load,
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
+from kronos.api.fields import AnyTime, WholeNumber
 from kronos.api.query_schemas import ExecutionQuery, LetterQuery, LoadQuery
 
 # <input type="datetime-local"> knows no zone: filters say that theirs are UTC.
@@ -33,13 +34,11 @@ class TypedExecutionQuery(Typed, ExecutionQuery):
 
 
 class TypedLetterQuery(Typed, LetterQuery):
-    """Which dead letters; `operation`: whose progress stands above them; `chosen`: some of them, by their ids."""
-
-    operation: str | None = Field(default=None, max_length=36)
+    """Which dead letters."""
 
 
 class TypedLoadQuery(Typed, LoadQuery):
-    """How far ahead; `at`: the minute whose jobs are shown; `spread`: by how many minutes at most a job may move."""
+    """How far ahead; `at`: the minute whose jobs are shown; `spread`: over how many minutes after it they may go."""
 
-    at: str | None = Field(default=None, max_length=40)
-    spread: str | None = Field(default=None, max_length=3)
+    at: AnyTime | None = None
+    spread: WholeNumber = Field(default=10, ge=1, le=59)

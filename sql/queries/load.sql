@@ -15,3 +15,11 @@ select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
   from kronos.load_of_all(date_trunc('minute', kronos.now(), 'UTC'),
                           date_trunc('minute', kronos.now(), 'UTC')
                           + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming;
+
+-- name: list_jobs_at
+-- The jobs of the workspace that run in the minute %(at)s, the first %(limit)s by name, each with how many
+-- there are. No row: none does.
+select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron, coming.every, coming.timezone,
+       coming.description, coming.number as _number
+  from kronos.coming_jobs(kronos.current_workspace_id(), date_trunc('minute', %(at)s::timestamptz, 'UTC'),
+                          %(schedules)s::integer, %(limit)s::integer) as coming;

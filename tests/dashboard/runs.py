@@ -91,6 +91,12 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
             status = ("SUCCESS", "SUCCESS", "SUCCESS", "SKIPPED")[nth % 4]
             ended(connection, workspace, job, status, ago=timedelta(minutes=10 + nth), nth=nth)
         failed = [ended(connection, workspace, job, ago=timedelta(minutes=3 + nth), nth=nth) for nth in range(4)]
+        for nth in range(4):
+            body = {"endpoint": "sink", "trigger": "CRON", "name": f"at-nine-{nth}", "cron": "0 9 * * *"}
+            made = api.post(f"/v1/workspaces/{workspace}/jobs", json=body)
+            assert made.status_code == 201, made.text
+        nine = connection.execute("select kronos.next_tick(kronos.parse_cron('0 9 * * *'), now())").fetchone()
+        assert nine is not None
         waiting = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={"input": {"by": "hand"}})
         assert waiting.status_code == 202, waiting.text
         connection.execute(
@@ -101,6 +107,7 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
     assert begun.status_code == 202, begun.text
     return {
         "execution": failed[0],
+        "busy": nine[0].strftime("%Y-%m-%dT%H:%M:00Z"),
         "waiting": waiting.json()["execution_id"],
         "operation": begun.json()["operation_id"],
     }
