@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, sign_in, static
+from kronos.dashboard import audit, home, keys, settings, sign_in, static, system, usage
 
-_PARTS = (home, sign_in)
+_PARTS = (home, keys, audit, usage, settings, system, sign_in)
 
 
 def routes() -> list[BaseRoute]:

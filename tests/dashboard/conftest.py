@@ -1,4 +1,4 @@
-"""One browser for the tests of the dashboard, and pages in it.
+"""A browser for the tests of the dashboard, one a file, and pages in it.
 
 reader(path)     HTML of a page by httpx, parsed: most tests need no browser
 page             a page of Chromium with the administrator's key; what it does wrong fails the test
@@ -18,8 +18,9 @@ from dashboard.furniture import Furniture, furnish
 Reader = Callable[[str], html.HtmlElement]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one file: Playwright's event loop runs in this thread until it ends, and no asynchronous test beside it."""
     with chromium() as browser:
         yield browser
 

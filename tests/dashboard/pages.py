@@ -8,10 +8,22 @@ from typing import Final
 PAGES: Final = (
     "/w",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/keys",
+    "/w/{workspace}/keys/new",
+    "/w/{workspace}/audit",
+    "/w/{workspace}/audit?action=job.create&object=nightly",
+    "/w/{workspace}/audit?actor=nobody",
+    "/system",
+    "/system?part=drift",
+    "/system/audit",
+    "/w/{workspace}/usage",
+    "/w/{workspace}/usage/edit",
+    "/w/{workspace}/settings",
+    "/w/{workspace}/delete",
     "/sign-in",
     "/sign-in?next=/w/{workspace}",
 )
 """Pages that are read with GET."""
 
-NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}"})
+NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}", "/system/deletions/{o}"})
 """Routes of GET that are no page of their own."""
