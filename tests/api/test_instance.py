@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from conftest import Api
+from factory import add_endpoint, add_executions
 from kronos import changes
 from sql_factory import make_cron_job
 
@@ -184,3 +185,36 @@ def test_an_operation_under_way_is_shown_behind_what_holds(own_api: Api, own_wor
         superuser.execute("delete from kronos.turns")
         superuser.execute("select kronos.advance_operations(100)")
     assert client.get("/v1/system/status").json()["steps"] == []
+
+
+def test_what_workers_have_under_way_is_listed_by_worker_the_oldest_first(own_api: Api, su: psycopg.Connection) -> None:
+    endpoint = add_endpoint(su)
+    runs = add_executions(su, endpoint, 9)
+    claim = """
+        update kronos.execution_live
+           set claim_token = gen_random_uuid(), worker_id = %s, claimed_at = now() - make_interval(secs => %s),
+               attempt_count = 1, visible_at = now() + interval '1 minute'
+         where execution_id = %s
+    """
+    for age, run in enumerate(runs[:7]):
+        su.execute(claim, ["one", age, run])
+    su.execute(claim, ["two", 1, runs[7]])
+    found = own_api.client.get("/v1/system/workers").json()["data"]
+    assert [(each["worker_id"], each["running"]) for each in found] == [("one", 7), ("two", 1)]
+    shown = found[0]["executions"]
+    assert [each["execution_id"] for each in shown] == [str(each) for each in runs[6:1:-1]]
+    assert (shown[0]["attempt"], shown[0]["job"], shown[0]["endpoint"][:2]) == (1, None, "e-")
+    assert found[1]["executions"][0]["execution_id"] == str(runs[7])
+
+
+def test_history_says_how_long_it_is_kept_and_in_which_weeks(own_api: Api, su: psycopg.Connection) -> None:
+    found = own_api.client.get("/v1/system/history").json()
+    kept = found["retention"]
+    assert (kept["success_days"], kept["failure_days"], kept["audit_days"]) == (30, 90, 400)
+    assert found["partitions"][0]["from_at"] >= found["partitions"][-1]["from_at"]
+    assert {each["history"] for each in found["partitions"]} == {"executions", "attempts"}
+    assert all(each["bytes"] > 0 for each in found["partitions"])
+    analysed = next(each for each in found["partitions"] if each["history"] == "executions")["partition"]
+    su.execute(f"analyze kronos.{analysed}".encode())
+    again = own_api.client.get("/v1/system/history").json()["partitions"]
+    assert [each["rows"] for each in again if each["partition"] == analysed] == [0]
