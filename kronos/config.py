@@ -14,10 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
-# The pipe that `kronos up` hears its children by; where the command line finds the API, its key and the workspace; the
-# passwords that `kronos migrate` gives to the API's and the workers' logins.
+# The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
+# the API, its key and the workspace; the passwords that `kronos migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
+    "KRONOS_LISTEN_FD",
     "KRONOS_URL",
     "KRONOS_API_KEY",
     "KRONOS_WORKSPACE",

@@ -56,13 +56,18 @@ class EndedSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """A session, with the roles of its person's groups as they are now."""
+    """A session, with the roles of its person's groups as they are now, and requests of its person's minute."""
 
     sign_in_id: UUID
     subject: str
     email: str | None
     valid_seconds: float
     grants: Json
+    quota: int | None
+    granted: int
+    left_over: int
+    window_at: datetime
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +139,15 @@ async def sign_in(
     return opened.sign_in_id
 
 
-async def find(view: InstanceView, digest: bytes) -> SignIn | None:
-    """The session; None where it was ended, or has expired. Raises KronosError."""
-    return await view.one_or_none(_FIND, {"digest": digest})
+async def find(view: InstanceView, digest: bytes, wanted: int) -> SignIn | None:
+    """The session, with up to `wanted` requests; None where it was ended, or has expired. Raises KronosError."""
+    return await view.one_or_none(_FIND, {"digest": digest, "wanted": wanted})
 
 
-async def sign_out(view: InstanceView, digest: bytes) -> None:
-    """End a session. Safe to repeat. Raises KronosError."""
-    await view.rows(_END, {"digest": digest})
+async def sign_out(view: InstanceView, digest: bytes) -> bool:
+    """End a session; whether there was one. Raises KronosError."""
+    (ended,) = await view.rows(_END, {"digest": digest})
+    return ended.was_open
 
 
 async def sign_in_with_key(view: InstanceView, digest: bytes, *, key_id: UUID, lasts: timedelta) -> float | None:

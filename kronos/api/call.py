@@ -88,8 +88,8 @@ class Call(Request):
         """What the process shares."""
         return cast(Context, self.scope["app"].state.context)  # set by app.create, once
 
-    caller: Caller
-    """Who calls; known once `authenticate` has been awaited."""
+    known_caller: Caller | None = None
+    """Who calls, once `authenticate` has been awaited; None before, and where nobody has to be known."""
     person: Person | None = None
     """Who is signed in, where no key is held."""
     is_signed_in: bool = False
@@ -97,6 +97,13 @@ class Call(Request):
     refusal: errors.KronosError | None = None
     """What is wrong with the body, once it was judged."""
     _judged: object = False
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls a route that needs a role."""
+        if self.known_caller is None:
+            raise RuntimeError("nobody is known to call: the route needs no role, or it was not asked for yet")
+        return self.known_caller
 
     @property
     def host(self) -> str:
@@ -140,7 +147,7 @@ class Call(Request):
         WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
         read."""
         workspace = self.path_params.get("w")
-        self.caller = caller = await self._known_caller(workspace, writes=writes)
+        self.known_caller = caller = await self._find_caller(workspace, writes=writes)
         self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
         withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
@@ -150,7 +157,7 @@ class Call(Request):
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
-    async def _known_caller(self, workspace: str | None, *, writes: bool) -> Caller:
+    async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:
         """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
@@ -167,7 +174,7 @@ class Call(Request):
         sessions = self.context.sessions
         if sessions.is_of_key(secret):
             return await sessions.caller(secret, self)
-        self.person = await sessions.person(secret, self.host)
+        self.person = await sessions.calling(secret, self.host, self.scope)
         return self.person
 
     async def _is_system(self, workspace: str) -> bool:

@@ -23,7 +23,7 @@ from starlette.types import Scope
 
 from kronos import errors, keys, people
 from kronos.api.guesses import Guess, Guesses
-from kronos.api.rates import Allowance, RateStanding
+from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
@@ -140,7 +140,7 @@ class Keys:
                 raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
             trust = await self._admitted(_OfKey(given), digest, scope)
         trust.used_at = now
-        _stands(scope, trust.allowance)
+        stands(scope, trust.allowance)
         return trust.caller
 
     async def signed_in(self, session: bytes, scope: Scope | None = None) -> Caller:
@@ -150,7 +150,7 @@ class Keys:
         if trust is None or now >= trust.until or not trust.allowance.spend(now):
             trust = await self._admitted(_OfSession(session), digest, scope)
         trust.used_at = now
-        _stands(scope, trust.allowance)
+        stands(scope, trust.allowance)
         return trust.caller
 
     def forget(self, session: bytes) -> None:
@@ -232,7 +232,7 @@ class Keys:
                 if trust.allowance.spend(now):
                     return trust
                 if trust.allowance.is_used_up(now):
-                    raise _rate_limited(trust.caller.actor, trust.allowance, now, scope)
+                    raise rate_limited(f"the key {trust.caller.actor}", trust.allowance, now, scope)
                 # What was taken went to others who waited, or its minute has just ended.
         finally:
             self._waiting[digest] -= 1
@@ -278,14 +278,7 @@ class Keys:
             return None
         public_id, key = found
         self._guesses.was_right(guess, time.monotonic())
-        allowance.take(
-            quota=key.quota,
-            granted=key.granted,
-            left_over=key.left_over,
-            window_at=key.window_at,
-            seconds=key.seconds,
-            asked_at=now,
-        )
+        allowance.take(key, now)
         if len(self._trusted) >= _MAX_TRUSTED and digest not in self._trusted:
             del self._trusted[next(iter(self._trusted))]
         noted_at = trust.noted_at if trust is not None else float("-inf")
@@ -325,23 +318,6 @@ def _key_of(session: bytes) -> bytes:
 
 def _key_ids(trusts: Iterable[_Trust]) -> list[UUID]:
     return [each.caller.key_id for each in trusts]
-
-
-def _rate_limited(public_id: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:
-    _stands(scope, allowance)
-    seconds = allowance.retry_after_seconds(now)
-    detail = (
-        f"the key {public_id} has made the {allowance.quota} requests of its minute: call again in {seconds} s; "
-        "nothing was done"
-    )
-    return errors.RateLimited(detail, retry_after_seconds=seconds)
-
-
-def _stands(scope: Scope | None, allowance: Allowance) -> None:
-    """What the request is counted among stands in its answer."""
-    if scope is not None:
-        standing: RateStanding = scope["kronos.standing"]
-        standing.allowance = allowance
 
 
 def _host(scope: Scope | None) -> str:

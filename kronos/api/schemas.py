@@ -136,7 +136,8 @@ _Days = Annotated[int, Field(ge=1, le=36500)]
 
 
 class QuotasPut(Body):
-    """What a workspace may have and make; what is not given, or null, has no limit."""
+    """What a workspace may have and make; what is not given, or null, has no limit. What GET gives may be sent back
+    whole."""
 
     max_cron_jobs: int | None = Field(
         default=None, ge=0, le=10_000_000, description="ACTIVE and PAUSED CRON jobs.", examples=[500]

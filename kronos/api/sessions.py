@@ -10,7 +10,7 @@ import math
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -18,11 +18,13 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from kronos import errors, people
 from kronos.api.fields import WORKSPACE_FORM
 from kronos.api.guesses import Guesses
 from kronos.api.keys import TRUSTED_SECONDS, Caller, Keys
+from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
@@ -70,6 +72,15 @@ class Person:
         raise errors.WorkspaceNotFound.of(workspace.lower())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KnownPerson:
+    """What is known of a session, until when by time.monotonic; and the requests that its person may make."""
+
+    until: float
+    person: Person
+    allowance: Allowance
+
+
 class Sessions:
     """Checks sessions, and trusts those that were right for a moment, as Keys, which does it for those of keys."""
 
@@ -78,7 +89,7 @@ class Sessions:
         """None: nobody signs in but with a key."""
         self._pool = pool
         self._keys = keys
-        self._known: dict[bytes, tuple[float, Person]] = {}
+        self._known: dict[bytes, _KnownPerson] = {}
         self._guesses = Guesses()
 
     def secret_of(self, request: Request) -> str | None:
@@ -120,31 +131,45 @@ class Sessions:
             raise errors.Unauthorized("the API key was revoked or has expired")
         return secret, seconds
 
-    async def end(self, secret: str) -> None:
-        """Sign out, in every process within 2 s. Safe to repeat. Raises DatabaseUnavailable."""
+    async def end(self, secret: str, host: str) -> None:
+        """Sign out, in every process within 2 s; who has no request left may, too. Safe to repeat. Raises RateLimited
+        for who sends many that are none, DatabaseUnavailable."""
         digest = digest_of(secret)
-        await people.sign_out(InstanceView(self._pool), digest)
+        with suppress(errors.Unauthorized), self.guessed(secret, host):
+            if not await people.sign_out(InstanceView(self._pool), digest):
+                raise errors.Unauthorized("there is no such session")
         self._known.pop(digest, None)
         self._keys.forget(digest)
 
-    async def person(self, secret: str, host: str) -> Person:
-        """Who is signed in with this cookie, which came from there. Raises Unauthorized, RateLimited,
-        DatabaseUnavailable."""
+    async def calling(self, secret: str, host: str, scope: Scope) -> Person:
+        """Who is signed in with this cookie, which came from there, with one of its requests spent, as with keys.
+        Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         digest = digest_of(secret)
-        until, person = self._known.get(digest, (0.0, None))
-        asked_at = time.monotonic()
-        if person is not None and asked_at < until:
-            return person
+        known, now = self._known.get(digest), time.monotonic()
+        while known is None or now >= known.until or not known.allowance.spend(now):
+            if known is not None and now < known.until and known.allowance.is_used_up(now):
+                raise rate_limited(_actor(known.person.subject, known.person.email), known.allowance, now, scope)
+            # What was taken may go to others who wait meanwhile, or its minute end: then it is asked for anew.
+            known, now = await self._checked(secret, host), time.monotonic()
+        stands(scope, known.allowance)
+        return known.person
+
+    async def _checked(self, secret: str, host: str) -> "_KnownPerson":
+        """The session as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        digest, asked_at = digest_of(secret), time.monotonic()
+        before = self._known.get(digest)
+        allowance = before.allowance if before is not None else Allowance()
         with self.guessed(secret, host):
-            found = await people.find(InstanceView(self._pool), digest)
+            found = await people.find(InstanceView(self._pool), digest, allowance.wanted(asked_at, 1))
             if found is None:
                 self._known.pop(digest, None)
                 raise errors.Unauthorized("you are signed out: sign in again")
-        if len(self._known) >= _MAX_KNOWN:
+        allowance.take(found, asked_at)
+        if len(self._known) >= _MAX_KNOWN and digest not in self._known:
             self._known.clear()
-        person = _person(found)
-        self._known[digest] = asked_at + min(TRUSTED_SECONDS, found.valid_seconds), person
-        return person
+        until = asked_at + min(TRUSTED_SECONDS, found.valid_seconds)
+        known = self._known[digest] = _KnownPerson(until=until, person=_person(found), allowance=allowance)
+        return known
 
     @contextmanager
     def guessed(self, secret: str, host: str) -> Iterator[None]:
@@ -223,7 +248,7 @@ def _person(found: people.SignIn) -> Person:
         if known is not None and known.role.covers(role):
             role = known.role
         most[each["workspace_id"]] = Caller(
-            actor=f"oidc:{found.email or found.subject}",
+            actor=_actor(found.subject, found.email),
             key_id=found.sign_in_id,
             role=role,
             sees_payloads=sees,
@@ -232,3 +257,8 @@ def _person(found: people.SignIn) -> Person:
         )
     callers = tuple(sorted(most.values(), key=lambda each: each.workspace or ""))
     return Person(sign_in_id=found.sign_in_id, subject=found.subject, email=found.email, callers=callers)
+
+
+def _actor(subject: str, email: str | None) -> str:
+    """As it stands in what somebody did."""
+    return f"oidc:{email or subject}"

@@ -2,9 +2,21 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import audit, home, keys, settings, sign_in, static, system, usage
+from kronos.dashboard import (
+    audit,
+    configs,
+    home,
+    keys,
+    payload_specs,
+    secrets,
+    settings,
+    sign_in,
+    static,
+    system,
+    usage,
+)
 
-_PARTS = (home, keys, audit, usage, settings, system, sign_in)
+_PARTS = (home, configs, payload_specs, secrets, keys, audit, usage, settings, system, sign_in)
 
 
 def routes() -> list[BaseRoute]:

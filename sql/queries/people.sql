@@ -31,8 +31,12 @@ select workspace_id, workspace, role, sees_payloads from kronos.granted_roles(%(
 select kronos.open_sign_in(%(digest)s, %(subject)s, %(email)s, %(groups)s::text[], %(lasts)s) as sign_in_id;
 
 -- name: find_sign_in
--- No row: nobody is signed in with it.
-select sign_in_id, subject, email, valid_seconds, grants from kronos.find_sign_in(%(digest)s);
+-- And up to %(wanted)s requests of the person's minute, which is one for all of its sessions. No row: nobody
+-- is signed in with it.
+select found.sign_in_id, found.subject, found.email, found.valid_seconds, found.grants,
+       taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+  from kronos.find_sign_in(%(digest)s) as found
+ cross join lateral kronos.take_requests(md5('person ' || found.subject)::uuid, true, %(wanted)s) as taken;
 
 -- name: delete_sign_in
 -- One row.

@@ -10,6 +10,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
 from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, signing_in
+from clock import Clock
 from conftest import Api, make_workspace
 from factory import add_key
 from kronos import config
@@ -147,6 +149,32 @@ def test_a_sign_out_ends_the_session_and_a_removed_mapping_its_role_in_two_secon
     assert browser.cookies == {}
     browser.cookies = kept  # as somebody who had copied it
     assert browser.request("GET", "/v1/me").status_code == 401
+
+
+def test_a_person_has_the_minute_of_a_key_for_all_sessions_together_and_may_sign_out_without_any(
+    served: Api, scene: tuple[str, str]
+) -> None:
+    browsers, bob = [Browser(served.client), Browser(served.client)], Browser(served.client)
+    for each in browsers:
+        each.sign_in("ada")
+    bob.sign_in("bob")
+    with psycopg.connect(served.database_url, autocommit=True) as superuser:
+        clock = Clock(superuser)
+        clock.stand(datetime.now(UTC))  # no minute ends meanwhile
+        superuser.execute("update kronos.request_limit set per_minute = 7")
+        superuser.execute("delete from kronos.request_rates")
+        try:
+            answers = [each.request("GET", "/v1/me") for _ in range(8) for each in browsers]
+            assert sum(each.status_code == 200 for each in answers) == 7
+            refused = answers[-1]
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert "oidc:ada@example.com has made the 7 requests" in refused.json()["detail"]
+            assert refused.headers["ratelimit"] == f'"key";r=0;t={refused.headers["retry-after"]}'
+            assert bob.request("GET", "/v1/me").status_code == 200
+            assert browsers[0].request("POST", "/auth/logout").status_code == 204
+        finally:
+            superuser.execute("update kronos.request_limit set per_minute = 300000")
+            clock.step(timedelta())
 
 
 @pytest.mark.parametrize("case", ["another state", "no cookie", "another's cookie", "used twice", "declined", "issuer"])

@@ -1,4 +1,4 @@
-"""A browser for the tests of the dashboard, one a file, and pages in it.
+"""A browser for each file of the dashboard's tests that opens pages, and pages in it.
 
 reader(path)     HTML of a page by httpx, parsed: most tests need no browser
 page             a page of Chromium with the administrator's key; what it does wrong fails the test
@@ -20,9 +20,16 @@ Reader = Callable[[str], html.HtmlElement]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Of one file: Playwright's event loop runs in this thread until it ends, and no asynchronous test beside it."""
+    """Of one file: while it is there its loop runs in this thread, and no asynchronous test can."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def _no_cookies(request: pytest.FixtureRequest) -> None:
+    """What a test before has got: the client is the session's."""
+    if "api" in request.fixturenames:
+        request.getfixturevalue("api").cookies.clear()
 
 
 @pytest.fixture

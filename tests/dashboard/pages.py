@@ -20,6 +20,12 @@ PAGES: Final = (
     "/w/{workspace}/usage/edit",
     "/w/{workspace}/settings",
     "/w/{workspace}/delete",
+    "/w/{workspace}/configs",
+    "/w/{workspace}/configs/{config}",
+    "/w/{workspace}/payload-specs",
+    "/w/{workspace}/payload-specs/{payload_spec}",
+    "/w/{workspace}/secrets",
+    "/w/{workspace}/secrets/{secret}",
     "/sign-in",
     "/sign-in?next=/w/{workspace}",
 )

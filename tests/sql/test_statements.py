@@ -148,7 +148,7 @@ def test_what_counts_as_a_read_changes_nothing(module_database_url: str) -> None
     assert [name for name, text in reading.items() if _WRITING.search(text)] == []
     called = {name: set(re.findall(r"\bkronos\.(\w+)\(", text)) & volatile for name, text in reading.items()}
     assert {name: functions for name, functions in called.items() if functions} == {
-        name: {"take_requests"} for name in ("keys.find_key", "people.find_key_sign_in")
+        name: {"take_requests"} for name in ("keys.find_key", "people.find_key_sign_in", "people.find_sign_in")
     }
 
 
