@@ -153,7 +153,7 @@ class HistoryPartition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionState:
+class KeptHistory:
     """How long the instance keeps what, in days; when retention last ran, and last left nothing to do. `unsealed`: rows
     of the audit that are in no chain yet, counted up to 10,000."""
 
@@ -184,7 +184,7 @@ _DRIFT = statement("system.list_drift", DriftRow)
 _WORKERS = statement("system.list_workers", RunningRow)
 _WORKERS_SHOWN = 200
 _PARTITIONS = statement("system.list_partitions", HistoryPartition)
-_RETENTION = statement("system.get_retention", RetentionState)
+_RETENTION = statement("system.get_retention", KeptHistory)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 HELD = (
@@ -249,7 +249,7 @@ async def partitions(view: InstanceView) -> list[HistoryPartition]:
     return await view.rows(_PARTITIONS, {})
 
 
-async def retention(view: InstanceView) -> RetentionState:
+async def retention(view: InstanceView) -> KeptHistory:
     """How long the instance keeps what, and how retention gets on. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_RETENTION, {})
     return found

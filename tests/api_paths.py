@@ -6,6 +6,8 @@ METHODS = {
     "/readyz": {"get"},
     "/v1/system/status": {"get"},
     "/v1/system/drift": {"get"},
+    "/v1/system/workers": {"get"},
+    "/v1/system/history": {"get"},
     "/v1/workspaces": {"get", "post"},
     "/v1/workspaces/{w}": {"get", "patch", "delete"},
     "/v1/workspaces/{w}/retention": {"get", "put"},

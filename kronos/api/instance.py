@@ -13,7 +13,7 @@ from kronos.api.document import answers
 from kronos.api.operation import Router
 from kronos.api.query_schemas import DriftQuery
 from kronos.model import Role
-from kronos.system import BusyWorker, Drift, HistoryPartition, PendingWork, RetentionState, Status, ZoneData
+from kronos.system import BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
 router = Router("/v1/system", tags=["system"])
 
@@ -44,7 +44,7 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
+class BusyWorkers:
     """The workers that have something under way."""
 
     data: list[BusyWorker]
@@ -54,14 +54,14 @@ class Workers:
 class History:
     """How history is kept: for how long, and in which partitions."""
 
-    retention: RetentionState
+    retention: KeptHistory
     partitions: list[HistoryPartition]
 
 
-@router.get("/workers", needs=Role.INSTANCE_ADMIN, responses=answers({200: Workers}))
+@router.get("/workers", needs=Role.INSTANCE_ADMIN, responses=answers({200: BusyWorkers}))
 async def list_workers(instance: Instance) -> Response:
     """What workers have under way. One that has nothing to do is not listed: status counts the sessions of all."""
-    return answer(Workers(data=await system.workers(instance)))
+    return answer(BusyWorkers(data=await system.workers(instance)))
 
 
 @router.get("/history", needs=Role.INSTANCE_ADMIN, responses=answers({200: History}))

@@ -42,7 +42,7 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class AuditedChange:
     """A row of the audit, and its fields; `more` of them are not shown."""
 
     row: ListedAuditRow
@@ -76,13 +76,13 @@ async def _shown(call: Call, view: WorkspaceView | InstanceView, workspace: str,
     )
 
 
-def _change(row: ListedAuditRow) -> Change:
+def _change(row: ListedAuditRow) -> AuditedChange:
     was, becomes = row.before or {}, row.after or {}
     names = [*becomes, *(name for name in was if name not in becomes)]
     fields = [
         FieldChange(name=name, was=_text(was, name), becomes=_text(becomes, name)) for name in names[:_MOST_FIELDS]
     ]
-    return Change(row=row, fields=fields, more=max(0, len(names) - _MOST_FIELDS))
+    return AuditedChange(row=row, fields=fields, more=max(0, len(names) - _MOST_FIELDS))
 
 
 def _text(document: Mapping[str, Json], name: str) -> str | None:

@@ -105,6 +105,8 @@ LEAST = {
         "GET /v1/workspaces",
         "GET /v1/system/status",
         "GET /v1/system/drift",
+        "GET /v1/system/workers",
+        "GET /v1/system/history",
         "GET /v1/audit",
         "GET /v1/audit/head",
         "GET /v1/audit/export",
