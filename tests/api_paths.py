@@ -64,6 +64,7 @@ METHODS = {
     "/v1/organizations": {"get", "post"},
     "/v1/organizations/{org}": {"get", "patch"},
     "/v1/me": {"get"},
+    "/v1/me/workspaces": {"get"},
     "/v1/workspaces/{w}/role-mappings": {"get", "post"},
     "/v1/workspaces/{w}/role-mappings/{mapping_id}": {"delete"},
     "/v1/workspaces/{w}/keys": {"get", "post"},

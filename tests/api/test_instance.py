@@ -6,8 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Api
-from factory import add_endpoint, add_executions
+from conftest import Api, holding
+from factory import add_endpoint, add_executions, add_key
 from kronos import changes
 from sql_factory import make_cron_job
 
@@ -218,3 +218,45 @@ def test_history_says_how_long_it_is_kept_and_in_which_weeks(own_api: Api, su: p
     su.execute(f"analyze kronos.{analysed}".encode())
     again = own_api.client.get("/v1/system/history").json()["partitions"]
     assert [each["rows"] for each in again if each["partition"] == analysed] == [0]
+
+
+def test_what_is_to_be_looked_at_in_each_workspace_that_the_caller_may_see(
+    own_api: Api, own_workspace: str, su: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(su)
+    add_executions(su, endpoint, 3)
+    other, workspace_id = su.execute(
+        "select slug, workspace_id from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]
+    ).fetchone() or ("", None)
+    make_cron_job(su, endpoint, next_tick_at="2026-01-01T00:00:00Z")
+    su.execute(
+        """
+        insert into kronos.endpoint_health (endpoint_id, workspace_id, failures, failing_since, is_watched)
+        values (%s, %s, 3, now(), true)
+        """,
+        [endpoint.endpoint_id, workspace_id],
+    )
+    su.execute(
+        """
+        insert into kronos.dead_letters
+            (execution_id, workspace_id, endpoint_id, job_id, first_version_id, failed_at)
+        select gen_random_uuid(), %s, %s, gen_random_uuid(), gen_random_uuid(), now()
+          from generate_series(1, 1100)
+        """,
+        [workspace_id, endpoint.endpoint_id],
+    )
+    nothing = {"status": "ACTIVE", "overdue_jobs": 0, "failing_endpoints": 0, "dead_letters": 0}
+    found = {each.pop("workspace"): each for each in own_api.client.get("/v1/me/workspaces").json()["data"]}
+    assert found[own_workspace] == nothing | {"name": own_workspace}
+    assert found[other] == nothing | {
+        "name": other,
+        "overdue_jobs": 1,
+        "failing_endpoints": 1,
+        "dead_letters": 1000,
+    }
+    with holding(own_api.client, add_key(su, own_workspace, "viewer", sees_payloads=False)) as viewer:
+        assert [each["workspace"] for each in viewer.get("/v1/me/workspaces").json()["data"]] == [own_workspace]
+        home = viewer.get("/w")
+        assert (home.status_code, home.headers["location"]) == (303, f"/w/{own_workspace}")
+    page = own_api.client.get("/w").text
+    assert "1,000 or more to deal with" in page

@@ -45,6 +45,7 @@ LEAST = {
         f"GET {_W}/executions/{{e}}/attempts",
         f"GET {_W}/executions/{{e}}/logs",
         "GET /v1/me",
+        "GET /v1/me/workspaces",
         "POST /v1/schedules/preview",  # nothing is written
     },
     "operator": {

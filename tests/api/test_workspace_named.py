@@ -273,6 +273,7 @@ _NEEDS_NONE = {
     "workspaces.insert_workspace": "the instance administrator's",
     "workspaces.get_workspace": "finds the workspace",
     "workspaces.list_workspaces": "the instance administrator's",
+    "workspaces.list_health": "of the workspaces that the caller was found to have a role in",
 }
 
 

@@ -240,6 +240,7 @@ _MAY = {
         "revoke_workspace_key",
         "rotate_key",
         "workspace_keys",
+        "workspaces_health",
         "get_retention",
         "is_group_served",
         "is_job_entry_right",
