@@ -12,7 +12,7 @@ from kronos.sql import statement
 
 _STEPS_AT_ONCE = 12
 """An empty workspace is gone with the request that deletes it: as many steps as its phases need, and some more."""
-_WORDS = {
+WORDS = {
     "live_jobs": "ACTIVE or PAUSED jobs",
     "jobs": "jobs, all versions",
     "unfinished_executions": "unfinished executions",
@@ -127,7 +127,7 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 
 
 def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject) -> errors.KronosError:
-    there = ", ".join(f"{contents[kind]} {words}" for kind, words in _WORDS.items() if contents.get(kind))
+    there = ", ".join(f"{contents[kind]} {words}" for kind, words in WORDS.items() if contents.get(kind))
     hint = f"Call again with confirm={workspace.slug}; with validate_only=true it is only counted."
     if confirm is None:
         detail = f"workspace {workspace.slug} still has {there}: all of it goes with it"

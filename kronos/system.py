@@ -103,6 +103,70 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningRow:
+    """An execution that a worker has under way; `running`: how many it has."""
+
+    worker_id: str
+    running: int
+    execution_id: UUID
+    workspace: str
+    endpoint: str
+    job_id: UUID
+    job: str | None
+    attempt: int
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningExecution:
+    """An execution that a worker has under way. job: the job's name, null where it has none."""
+
+    execution_id: UUID
+    workspace: str
+    endpoint: str
+    job_id: UUID
+    job: str | None
+    attempt: int
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyWorker:
+    """A worker that has claimed something: how much, and the five executions that it claimed first. Of all claims the
+    10,000 whose leases end first are counted."""
+
+    worker_id: str
+    running: int
+    executions: list[RunningExecution]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPartition:
+    """A week of history. `rows`: as it was analysed last; null: it never was."""
+
+    history: Literal["executions", "attempts"]
+    partition: str
+    from_at: datetime
+    until_at: datetime
+    rows: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptHistory:
+    """How long the instance keeps what, in days; when retention last ran, and last left nothing to do. `unsealed`: rows
+    of the audit that are in no chain yet, counted up to 10,000."""
+
+    success_days: int
+    failure_days: int
+    run_details_days: int
+    audit_days: int
+    ran_at: datetime
+    done_at: datetime
+    unsealed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneData:
     """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another machine, or
     reads otherwise."""
@@ -117,6 +181,10 @@ _STATUS = statement("system.get_status", Status)
 _STEPS = statement("system.list_steps", PendingWork)
 _STEPS_SHOWN = 100
 _DRIFT = statement("system.list_drift", DriftRow)
+_WORKERS = statement("system.list_workers", RunningRow)
+_WORKERS_SHOWN = 200
+_PARTITIONS = statement("system.list_partitions", HistoryPartition)
+_RETENTION = statement("system.get_retention", KeptHistory)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 HELD = (
@@ -153,6 +221,38 @@ async def drift(view: InstanceView, *, limit: int) -> Drift:
         for row in found
     ]
     return Drift(differences=found[0].differences if found else 0, data=data)
+
+
+async def workers(view: InstanceView) -> list[BusyWorker]:
+    """The workers that have something under way, by their ids, up to 200. Raises DatabaseUnavailable."""
+    found: dict[str, BusyWorker] = {}
+    for row in await view.rows(_WORKERS, {"limit": _WORKERS_SHOWN}):
+        worker = found.setdefault(
+            row.worker_id, BusyWorker(worker_id=row.worker_id, running=row.running, executions=[])
+        )
+        worker.executions.append(
+            RunningExecution(
+                execution_id=row.execution_id,
+                workspace=row.workspace,
+                endpoint=row.endpoint,
+                job_id=row.job_id,
+                job=row.job,
+                attempt=row.attempt,
+                claimed_at=row.claimed_at,
+            )
+        )
+    return list(found.values())
+
+
+async def partitions(view: InstanceView) -> list[HistoryPartition]:
+    """The partitions of history, the newest week first. Raises DatabaseUnavailable."""
+    return await view.rows(_PARTITIONS, {})
+
+
+async def retention(view: InstanceView) -> KeptHistory:
+    """How long the instance keeps what, and how retention gets on. Raises DatabaseUnavailable."""
+    (found,) = await view.rows(_RETENTION, {})
+    return found
 
 
 async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:

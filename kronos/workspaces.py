@@ -14,7 +14,7 @@ from uuid import UUID
 
 from kronos import errors, organizations
 from kronos.database import InstanceView, WorkspaceView
-from kronos.model import Workspace
+from kronos.model import Workspace, WorkspaceStatus
 from kronos.sql import statement
 
 _log = logging.getLogger("kronos.api")
@@ -57,9 +57,23 @@ class Following:
     jobs_left: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceHealth:
+    """What somebody has to look at in a workspace. overdue_jobs: due for longer than catch-up leaves any;
+    failing_endpoints: whose last attempts failed, or that are slowed or disabled; dead_letters: counted up to 1,000."""
+
+    workspace: str
+    name: str
+    status: WorkspaceStatus
+    overdue_jobs: int
+    failing_endpoints: int
+    dead_letters: int
+
+
 _INSERT = statement("workspaces.insert_workspace", Workspace)
 GET = statement("workspaces.get_workspace", Workspace)
 _LIST = statement("workspaces.list_workspaces", Workspace)
+_HEALTH = statement("workspaces.list_health", WorkspaceHealth)
 _UPDATE = statement("workspaces.update_workspace", Workspace)
 _RENAME = statement("workspaces.rename_workspace", Workspace)
 MATCH = statement("workspaces.match_workspace", MatchedWorkspace)
@@ -112,6 +126,12 @@ async def list_page(
     created_at, workspace_id = before or (None, None)
     params = {"limit": limit, "before_created_at": created_at, "before_id": workspace_id}
     return await view.rows(_LIST, {**params, "organization": organization})
+
+
+async def health(view: InstanceView, workspace_ids: Collection[UUID]) -> dict[str, WorkspaceHealth]:
+    """How these workspaces are, by slug; of those that are there. Raises DatabaseUnavailable."""
+    found = await view.rows(_HEALTH, {"workspace_ids": list(workspace_ids)})
+    return {each.workspace: each for each in found}
 
 
 async def update(

@@ -14,7 +14,7 @@ from kronos.api.document import answers, problems
 from kronos.api.fields import UUID_FORM
 from kronos.api.operation import Router
 from kronos.api.query_schemas import AuditExportQuery, AuditQuery
-from kronos.audit import AuditFilter, AuditRow, ChainHead
+from kronos.audit import AuditFilter, AuditRow, ChainHead, ListedAuditRow
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Role
 
@@ -36,7 +36,7 @@ _EXPORTED = {
 )
 async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Response:
     """Who changed what in a workspace, the last change first."""
-    return await _page(view, view.workspace, query)
+    return answer(await page_of(view, view.workspace, query))
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) 
 @router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
 async def list_instance_audit(instance: Instance, query: Annotated[AuditQuery, Query()]) -> Response:
     """Who changed what in the instance and all workspaces, the last change first."""
-    return await _page(instance, "", query)
+    return answer(await page_of(instance, "", query))
 
 
 @router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: ChainHead}))
@@ -78,13 +78,14 @@ async def export_instance_audit(instance: Instance, query: Annotated[AuditExport
     return await _exported(instance, query)
 
 
-async def _page(view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery) -> Response:
+async def page_of(view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery) -> Page[ListedAuditRow]:
+    """A page of the audit of a workspace, or of the instance. Raises InvalidRequest, WorkspaceNotFound."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("audit", workspace, filters)
     if (named := filters["object"]) is not None and UUID_FORM.fullmatch(named):
         filters |= {"object": None, "object_id": named.lower()}
     rows = await audit.list_page(view, AuditFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
-    return answer(bounded(rows, of=of, place=lambda row: (row.at, row.audit_id)))
+    return bounded(rows, of=of, place=lambda row: (row.at, row.audit_id))
 
 
 async def _exported(view: WorkspaceView | InstanceView, query: AuditExportQuery) -> Response:

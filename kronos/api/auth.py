@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starlette.responses import Response
 
-from kronos import errors, people
+from kronos import errors, people, workspaces
 from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers
@@ -19,13 +19,16 @@ from kronos.api.identity import SignInAttempt
 from kronos.api.operation import Router
 from kronos.api.schemas import KeySignIn
 from kronos.api.sessions import ATTEMPT_COOKIE, digest_of, set_cookie
+from kronos.database import InstanceView
 from kronos.model import Role
+from kronos.workspaces import WorkspaceHealth
 
 if TYPE_CHECKING:
     from kronos.api.provider import Provider
 
 router = Router(tags=["keys"])
 _ATTEMPT_SECONDS = 600
+_MOST_WORKSPACES = 100
 # Neither //host nor /\host, which browsers take for another's; nothing that they leave out, such as a tab.
 _OWN_PATH = re.compile(r"/(?:[\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]*)?", re.ASCII)
 _MOST_PATH = 1000
@@ -62,6 +65,29 @@ async def get_me(call: Call) -> Response:
     kind: Literal["key", "session"] = "session" if call.is_signed_in else "key"
     email = None if person is None else person.email
     return answer(Me(kind=kind, actor=call.caller.actor, email=email, grants=grants))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWorkspaces:
+    """Workspaces of the caller's, by slug; of an instance's key the newest."""
+
+    data: list[WorkspaceHealth]
+
+
+@router.get("/v1/me/workspaces", needs=Role.VIEWER, responses=answers({200: OwnWorkspaces}))
+async def list_own_workspaces(call: Call, instance: Instance) -> Response:
+    """The workspaces that the caller may see, up to a hundred, and what somebody has to look at in each."""
+    return answer(OwnWorkspaces(data=await own_workspaces(call, instance)))
+
+
+async def own_workspaces(call: Call, instance: InstanceView) -> list[WorkspaceHealth]:
+    """The workspaces that the caller may see, by slug, up to a hundred. Raises DatabaseUnavailable."""
+    callers = (call.caller,) if call.person is None else call.person.callers
+    ids = [each.workspace_id for each in callers if each.workspace_id is not None][:_MOST_WORKSPACES]
+    if len(ids) < len(callers) and not ids:  # a key of the instance
+        ids = [each.workspace_id for each in await workspaces.list_page(instance, limit=_MOST_WORKSPACES, before=None)]
+    found = await workspaces.health(instance, ids)
+    return [found[slug] for slug in sorted(found)]
 
 
 @router.get("/auth/login", needs=None, include_in_schema=False)

@@ -13,7 +13,7 @@ from kronos.api.document import answers
 from kronos.api.operation import Router
 from kronos.api.query_schemas import DriftQuery
 from kronos.model import Role
-from kronos.system import Drift, PendingWork, Status, ZoneData
+from kronos.system import BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
 router = Router("/v1/system", tags=["system"])
 
@@ -41,6 +41,33 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
         warnings=system.warnings_of(found, zones),
     )
     return answer(shown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyWorkers:
+    """The workers that have something under way."""
+
+    data: list[BusyWorker]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How history is kept: for how long, and in which partitions."""
+
+    retention: KeptHistory
+    partitions: list[HistoryPartition]
+
+
+@router.get("/workers", needs=Role.INSTANCE_ADMIN, responses=answers({200: BusyWorkers}))
+async def list_workers(instance: Instance) -> Response:
+    """What workers have under way. One that has nothing to do is not listed: status counts the sessions of all."""
+    return answer(BusyWorkers(data=await system.workers(instance)))
+
+
+@router.get("/history", needs=Role.INSTANCE_ADMIN, responses=answers({200: History}))
+async def get_history(instance: Instance) -> Response:
+    """The instance's retention, and the partitions of its history."""
+    return answer(History(retention=await system.retention(instance), partitions=await system.partitions(instance)))
 
 
 @router.get("/drift", needs=Role.INSTANCE_ADMIN, responses=answers({200: Drift}))

@@ -37,7 +37,8 @@ _OVERLOADED = Refusal(
     headers=_LATER,
 )
 # Of every answer. A page that is one (docs.py) has a policy of its own, and what is for everybody says that it is kept.
-_OF_ALL = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_OF_ALL = ((b"x-content-type-options", b"nosniff"),)
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 _NOT_KEPT = (b"cache-control", b"no-store")
 # RFC 6797: a year. Subdomains are not ours to speak for.
@@ -116,7 +117,7 @@ class Boundary:
     def _complete(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> None:
         """What every answer has besides, unless it has its own."""
         names = {name for name, _ in headers}
-        headers += [each for each in (_POLICY, _NOT_KEPT) if each[0] not in names]
+        headers += [each for each in (_POLICY, _NOT_KEPT, _NO_REFERRER) if each[0] not in names]
         if scope.get("scheme") == "https":
             headers.append(_TLS_ONLY)
         if self._origins:

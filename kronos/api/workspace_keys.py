@@ -14,6 +14,7 @@ from kronos.api.document import answers, problems
 from kronos.api.operation import Router
 from kronos.api.query_schemas import PageQuery
 from kronos.api.schemas import KeyCreate, KeyRotate, sees_payloads
+from kronos.database import WorkspaceView
 from kronos.model import Role, WorkspaceKey
 from kronos.workspace_keys import KeyTerms, NewKey
 
@@ -30,16 +31,13 @@ _ABSENT = (errors.WorkspaceNotFound, errors.KeyNotFound)
 )
 async def create_key(call: Call, view: View, body: KeyCreate) -> Response:
     """Make a key of the workspace. `key` is shown now and never again."""
-    terms = KeyTerms(role=body.role, name=body.name, sees_payloads=sees_payloads(body), expires_at=body.expires_at)
-    return _shown_once(await workspace_keys.create(view, terms, created_by=call.caller.actor))
+    return _shown_once(await workspace_keys.create(view, terms_of(body), created_by=call.caller.actor))
 
 
 @router.get("", needs=Role.ADMIN, responses=answers({200: Page[WorkspaceKey]}) | problems(errors.WorkspaceNotFound))
 async def list_keys(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """The workspace's keys that were not revoked, newest first, without their secrets."""
-    of = list_digest("keys", view.workspace, {})
-    rows = await workspace_keys.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.key_id)))
+    return answer(await page_of(view, query))
 
 
 @router.delete("/{key_id}", needs=Role.ADMIN, status_code=204, responses=answers({204: None}) | problems(*_ABSENT))
@@ -69,6 +67,18 @@ async def rotate_key(
         created_by=call.caller.actor,
     )
     return _shown_once(made)
+
+
+def terms_of(body: KeyCreate) -> KeyTerms:
+    """What the key is to be. Raises Unprocessable."""
+    return KeyTerms(role=body.role, name=body.name, sees_payloads=sees_payloads(body), expires_at=body.expires_at)
+
+
+async def page_of(view: WorkspaceView, query: PageQuery) -> Page[WorkspaceKey]:
+    """A page of the workspace's keys. Raises InvalidRequest, WorkspaceNotFound."""
+    of = list_digest("keys", view.workspace, {})
+    rows = await workspace_keys.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
+    return page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.key_id))
 
 
 def _shown_once(made: NewKey) -> Response:

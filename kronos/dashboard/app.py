@@ -3,18 +3,23 @@
 from starlette.routing import BaseRoute
 
 from kronos.dashboard import (
+    audit,
     configs,
     dead_letters,
     executions,
     home,
     job,
     job_actions,
+    keys,
     load,
     overview,
     payload_specs,
     secrets,
+    settings,
     sign_in,
     static,
+    system,
+    usage,
 )
 
 _PARTS = (
@@ -29,6 +34,11 @@ _PARTS = (
     payload_specs,
     secrets,
     load,
+    keys,
+    audit,
+    usage,
+    settings,
+    system,
 )
 
 

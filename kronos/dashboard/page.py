@@ -21,6 +21,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+# no-referrer would have browsers send `Origin: null` with our own forms (Fetch, 3.1), which are refused then.
 _HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
 NOTICE_COOKIE = "kronos-notice"
 _NOTICE_SECONDS = 20
@@ -36,6 +37,9 @@ class PageRoute(Operation):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["kronos.problem"] = _problem_page
+            if scope["method"] == "GET" and (filled := _filled(scope["query_string"])) is not None:
+                await redirect(_at(scope, filled))(scope, receive, send)
+                return
             await served(scope, receive, send)
 
         self.app = app
@@ -69,6 +73,19 @@ def done(call: Call, notice: str, *parts: object, **query: object) -> Response:
 def redirect(url: str) -> Response:
     """On to another page, which is read with GET."""
     return Response(status_code=303, headers={"Location": url})
+
+
+def _filled(query: bytes) -> str | None:
+    """The query without the fields of a form that were left empty, as browsers send them; None: it has none such."""
+    pairs = query.decode("latin-1").split("&")
+    kept = [each for each in pairs if each.partition("=")[2]]
+    return "&".join(kept) if query and len(kept) < len(pairs) and all("=" in each for each in pairs) else None
+
+
+def _at(scope: Scope, query: str) -> str:
+    """This address, with another query."""
+    path = quote(scope.get("root_path", "") + scope["path"], safe="/~:@!$&'()*+,;=-._")
+    return f"{path}?{query}" if query else path
 
 
 def _notice_cookie(text: str, *, seconds: int) -> str:

@@ -24,3 +24,17 @@ select job_id, workspace, jobid, jobname, difference, differences from kronos.sy
 -- name: list_zones_read
 -- The zones in use as PostgreSQL reads them.
 select timezone, probes, distances from kronos.zones_read();
+
+-- name: list_workers
+-- What workers have under way, by worker. No row: nothing.
+select worker_id, running, execution_id, workspace, endpoint, job_id, job, attempt, claimed_at
+  from kronos.system_workers(%(limit)s);
+
+-- name: list_partitions
+-- Of history, the newest week first.
+select history, partition, from_at, until_at, rows, bytes from kronos.system_partitions();
+
+-- name: get_retention
+-- One row.
+select success_days, failure_days, run_details_days, audit_days, ran_at, done_at, unsealed
+  from kronos.system_retention();

@@ -68,6 +68,11 @@ select workspace_id, slug, name, status, version, created_at, suspended_at,
  order by created_at desc, workspace_id desc
  limit %(limit)s;
 
+-- name: list_health
+-- Of those of %(workspace_ids)s that are there.
+select workspace, name, status, overdue_jobs, failing_endpoints, dead_letters
+  from kronos.workspaces_health(%(workspace_ids)s::uuid[]);
+
 -- name: update_workspace
 -- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is;
 -- the limit is written where %(is_limited)s.

@@ -85,6 +85,7 @@ class Browser:
         del request.headers["authorization"]
         request.headers.update({name: each for name, each in headers.items() if each is not None})
         answer = self.api.send(request)
+        self.api.cookies.clear()  # this browser keeps its own; the client is shared
         for line in answer.headers.get_list("set-cookie"):
             pair, *attributes = line.split("; ")
             name, _, given = pair.partition("=")

@@ -6,7 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Api
+from conftest import Api, holding
+from factory import add_endpoint, add_executions, add_key
 from kronos import changes
 from sql_factory import make_cron_job
 
@@ -108,7 +109,7 @@ def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace:
     assert own_api.client.get("/v1/system/drift").json()["differences"] == 0
 
 
-@pytest.mark.parametrize("path", ["/v1/system/status", "/v1/system/drift"])
+@pytest.mark.parametrize("path", [f"/v1/system/{each}" for each in ("status", "drift", "workers", "history")])
 def test_without_a_key_nothing_is_shown(api: httpx.Client, path: str) -> None:
     answer = httpx.get(f"{api.base_url}{path}")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
@@ -184,3 +185,78 @@ def test_an_operation_under_way_is_shown_behind_what_holds(own_api: Api, own_wor
         superuser.execute("delete from kronos.turns")
         superuser.execute("select kronos.advance_operations(100)")
     assert client.get("/v1/system/status").json()["steps"] == []
+
+
+def test_what_workers_have_under_way_is_listed_by_worker_the_oldest_first(own_api: Api, su: psycopg.Connection) -> None:
+    endpoint = add_endpoint(su)
+    runs = add_executions(su, endpoint, 9)
+    claim = """
+        update kronos.execution_live
+           set claim_token = gen_random_uuid(), worker_id = %s, claimed_at = now() - make_interval(secs => %s),
+               attempt_count = 1, visible_at = now() + interval '1 minute'
+         where execution_id = %s
+    """
+    for age, run in enumerate(runs[:7]):
+        su.execute(claim, ["one", age, run])
+    su.execute(claim, ["two", 1, runs[7]])
+    found = own_api.client.get("/v1/system/workers").json()["data"]
+    assert [(each["worker_id"], each["running"]) for each in found] == [("one", 7), ("two", 1)]
+    shown = found[0]["executions"]
+    assert [each["execution_id"] for each in shown] == [str(each) for each in runs[6:1:-1]]
+    assert (shown[0]["attempt"], shown[0]["job"], shown[0]["endpoint"][:2]) == (1, None, "e-")
+    assert found[1]["executions"][0]["execution_id"] == str(runs[7])
+
+
+def test_history_says_how_long_it_is_kept_and_in_which_weeks(own_api: Api, su: psycopg.Connection) -> None:
+    found = own_api.client.get("/v1/system/history").json()
+    kept = found["retention"]
+    assert (kept["success_days"], kept["failure_days"], kept["audit_days"]) == (30, 90, 400)
+    assert found["partitions"][0]["from_at"] >= found["partitions"][-1]["from_at"]
+    assert {each["history"] for each in found["partitions"]} == {"executions", "attempts"}
+    assert all(each["bytes"] > 0 for each in found["partitions"])
+    analysed = next(each for each in found["partitions"] if each["history"] == "executions")["partition"]
+    su.execute(f"analyze kronos.{analysed}".encode())
+    again = own_api.client.get("/v1/system/history").json()["partitions"]
+    assert [each["rows"] for each in again if each["partition"] == analysed] == [0]
+
+
+def test_what_is_to_be_looked_at_in_each_workspace_that_the_caller_may_see(
+    own_api: Api, own_workspace: str, su: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(su)
+    add_executions(su, endpoint, 3)
+    other, workspace_id = su.execute(
+        "select slug, workspace_id from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]
+    ).fetchone() or ("", None)
+    make_cron_job(su, endpoint, next_tick_at="2026-01-01T00:00:00Z")
+    su.execute(
+        """
+        insert into kronos.endpoint_health (endpoint_id, workspace_id, failures, failing_since, is_watched)
+        values (%s, %s, 3, now(), true)
+        """,
+        [endpoint.endpoint_id, workspace_id],
+    )
+    su.execute(
+        """
+        insert into kronos.dead_letters
+            (execution_id, workspace_id, endpoint_id, job_id, first_version_id, failed_at)
+        select gen_random_uuid(), %s, %s, gen_random_uuid(), gen_random_uuid(), now()
+          from generate_series(1, 1100)
+        """,
+        [workspace_id, endpoint.endpoint_id],
+    )
+    nothing = {"status": "ACTIVE", "overdue_jobs": 0, "failing_endpoints": 0, "dead_letters": 0}
+    found = {each.pop("workspace"): each for each in own_api.client.get("/v1/me/workspaces").json()["data"]}
+    assert found[own_workspace] == nothing | {"name": own_workspace}
+    assert found[other] == nothing | {
+        "name": other,
+        "overdue_jobs": 1,
+        "failing_endpoints": 1,
+        "dead_letters": 1000,
+    }
+    with holding(own_api.client, add_key(su, own_workspace, "viewer", sees_payloads=False)) as viewer:
+        assert [each["workspace"] for each in viewer.get("/v1/me/workspaces").json()["data"]] == [own_workspace]
+        home = viewer.get("/w")
+        assert (home.status_code, home.headers["location"]) == (303, f"/w/{own_workspace}")
+    page = own_api.client.get("/w").text
+    assert "1,000 or more to deal with" in page

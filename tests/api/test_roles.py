@@ -52,6 +52,7 @@ LEAST = {
         f"GET {_W}/executions/{{e}}/attempts",
         f"GET {_W}/executions/{{e}}/logs",
         "GET /v1/me",
+        "GET /v1/me/workspaces",
         "POST /v1/schedules/preview",  # nothing is written
     },
     "operator": {
@@ -113,6 +114,8 @@ LEAST = {
         "GET /v1/system/status",
         "GET /v1/system/drift",
         "GET /v1/system/load",
+        "GET /v1/system/workers",
+        "GET /v1/system/history",
         "GET /v1/audit",
         "GET /v1/audit/head",
         "GET /v1/audit/export",

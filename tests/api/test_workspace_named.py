@@ -277,6 +277,9 @@ _NEEDS_NONE = {
     "system.list_drift": "the instance's",
     "system.list_steps": "the instance's",
     "system.list_zones_read": "the instance's",
+    "system.list_workers": "the instance administrator's",
+    "system.list_partitions": "the instance's",
+    "system.get_retention": "the instance's",
     "workspaces.enter_workspace": "finds the workspace",
     "workspaces.enter_workspace_to_write": "finds the workspace",
     "workspaces.enter_instance_to_write": "the instance administrator's",
@@ -288,6 +291,7 @@ _NEEDS_NONE = {
     "workspaces.insert_workspace": "the instance administrator's",
     "workspaces.get_workspace": "finds the workspace",
     "workspaces.list_workspaces": "the instance administrator's",
+    "workspaces.list_health": "of the workspaces that the caller was found to have a role in",
 }
 
 

@@ -20,6 +20,18 @@ PAGES: Final = (
     "/w/{workspace}/load?window=7d&at={busy}",
     "/system/load",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/keys",
+    "/w/{workspace}/keys/new",
+    "/w/{workspace}/audit",
+    "/w/{workspace}/audit?action=job.create&object=nightly",
+    "/w/{workspace}/audit?actor=nobody",
+    "/system",
+    "/system?part=drift",
+    "/system/audit",
+    "/w/{workspace}/usage",
+    "/w/{workspace}/usage/edit",
+    "/w/{workspace}/settings",
+    "/w/{workspace}/delete",
     "/w/{workspace}/configs",
     "/w/{workspace}/configs/{config}",
     "/w/{workspace}/payload-specs",
@@ -33,5 +45,5 @@ PAGES: Final = (
 )
 """Pages that are read with GET."""
 
-NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}"})
+NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}", "/system/deletions/{o}"})
 """Routes of GET that are no page of their own."""

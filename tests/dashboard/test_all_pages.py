@@ -37,6 +37,7 @@ def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture
     assert answered.headers["content-type"].startswith("text/html")
     assert len(answered.content) < _MOST_BYTES
     assert "script-src 'self'" in answered.headers["content-security-policy"]
+    assert answered.headers.get_list("referrer-policy") == ["same-origin"]  # else Origin is null in our own forms
     assert not _INLINE.search(answered.text)
     page = html.document_fromstring(answered.text)
     assert len(page.xpath("//h1")) == 1

@@ -4,8 +4,11 @@ import httpx
 import psycopg
 import pytest
 from lxml import html
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import expect
 
 from api.signing_in import Browser
+from dashboard.browser import watched
 from factory import add_key
 from kronos.api.auth import own_path
 from kronos.api.sessions import PLAIN_COOKIE
@@ -81,3 +84,28 @@ def test_another_sites_page_signs_nobody_in_or_out(api: httpx.Client, origin: st
         assert refused.status_code == 403
         assert "set-cookie" not in refused.headers
     assert browser.request("GET", "/v1/me").status_code == 200
+
+
+def test_a_key_signs_in_and_its_end_signs_out_by_itself(
+    browser: Chromium, api: httpx.Client, origin: str, workspace: str
+) -> None:
+    path = f"/v1/workspaces/{workspace}/keys"
+    made = api.post(path, json={"role": "admin", "name": "mine"}).json()
+    with watched(browser, origin) as reader:
+        page = reader.page
+        reader.go(f"/w/{workspace}/keys")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        page.get_by_label("Key", exact=True).fill(made["key"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_url(f"{origin}/w/{workspace}/keys")
+        (cookie,) = [each for each in page.context.cookies() if each["name"] == PLAIN_COOKIE]
+        assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, False, "Lax")
+        assert page.evaluate("document.cookie") == ""
+        assert made["key"] not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+
+        assert api.delete(f"{path}/{made['key_id']}").status_code == 204
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(f"the key {made['public_id']} was revoked")).to_be_visible()
+        assert page.url == f"{origin}/sign-in?next=/w/{workspace}/keys"
+        assert [each["name"] for each in page.context.cookies() if each["name"] == PLAIN_COOKIE] == []
+        assert reader.wrong == []

@@ -80,9 +80,10 @@ const REFRESH_MS = 1000;
 const RETRY_MS = [1000, 2000, 5000, 10000];
 
 const mainOf = () => byId("main");
+const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
 
 function refresh() {
-  if (!live.isWanted || live.waiting || !mainOf()?.dataset.live) return;
+  if (!live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
   const wait = Math.max(0, live.last + REFRESH_MS - Date.now());
   live.waiting = setTimeout(() => {
     live.waiting = null;
@@ -90,7 +91,7 @@ function refresh() {
     // What is being typed or ticked is not taken away.
     const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
     if (busy) return void (live.isStale = true);
-    htmx.trigger(mainOf(), "kronos:changed");
+    htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
   }, wait);
 }
 
@@ -128,7 +129,7 @@ function unlisten() {
 function showLive() {
   const button = byId("live");
   if (!button) return;
-  const isOpen = live.source?.readyState === EventSource.OPEN;
+  const isOpen = live.source?.readyState === EventSource.OPEN || (againOf() && !live.failures);
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
@@ -143,6 +144,11 @@ function toggleLive() {
     refresh();
   } else unlisten();
   showLive();
+}
+
+// What its reader has opened stays open when the page changes.
+if (window.Idiomorph) {
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
 }
 
 // Notices ----------------------------------------------------------------------------------------------------------
@@ -163,7 +169,7 @@ document.addEventListener("htmx:sendError", () => {
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
-  if (event.detail.xhr.status >= 500 && event.detail.elt.id === "main") {
+  if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) {
     live.failures += 1;
     setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
   }
@@ -305,6 +311,7 @@ document.addEventListener("focusout", () => {
     refresh();
   }
 });
+if (againOf()) setInterval(() => document.hidden || refresh(), 1000 * againOf().dataset.again);
 window.addEventListener("pagehide", unlisten);
 window.addEventListener("pageshow", listen);
 setInterval(showTimes, 1000);

@@ -1,0 +1,96 @@
+"""The instance, for its administrator: what rings, who works on what, what Kronos does by itself, what is kept; and
+deletions of workspaces, which outlast them."""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import Field
+from starlette.responses import Response
+
+from kronos import deletions, executions, jobs, readiness, system, workspaces
+from kronos.api.call import Call
+from kronos.api.dependencies import Instance, OperationId, SettingsOf
+from kronos.api.fields import Query as QueryModel
+from kronos.dashboard.page import Pages, shown
+from kronos.database import WorkspaceView
+from kronos.executions import ExecutionFilter
+from kronos.jobs import JobFilter
+from kronos.model import Execution, JsonObject, ListedExecution, Role
+
+pages = Pages()
+_MOST_DIFFERENCES: Final = 50
+_LOOKED_AT: Final = 60
+"""Runs of internal jobs: three ring each minute, so twenty minutes of them."""
+_REPAIRS: Final = ("registered", "unscheduled", "corrected", "resumed", "ended", "alarms", "pointers", "failed")
+
+
+class SystemQuery(QueryModel):
+    """What of the page is asked for."""
+
+    part: Literal["drift"] | None = Field(default=None, description="With the count of differences.")
+
+
+class DeletionOf(QueryModel):
+    """Which workspace goes."""
+
+    workspace: UUID = Field(description="Its id.")
+
+
+@pages.get("/system", needs=Role.INSTANCE_ADMIN)
+async def get_system(
+    call: Call, instance: Instance, settings: SettingsOf, query: Annotated[SystemQuery, Query()]
+) -> Response:
+    """How the instance is doing. Jobs and entries are compared where it is asked for: it takes as long as the
+    reaper."""
+    drift = await system.drift(instance, limit=_MOST_DIFFERENCES) if query.part == "drift" else None
+    if drift is not None and call.headers.get("hx-request") == "true":
+        return shown(call, "parts/drift.html", drift=drift)
+    found = await system.status(instance)
+    zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
+    own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
+    runs = await executions.list_page(own, ExecutionFilter(), limit=_LOOKED_AT, before=None)
+    return shown(
+        call,
+        "system.html",
+        found=found,
+        zones=zones,
+        silent_after=readiness.SILENT_AFTER.total_seconds(),
+        warnings=system.warnings_of(found, zones),
+        steps=await system.steps(instance),
+        workers=await system.workers(instance),
+        internal=await jobs.list_page(own, JobFilter(status="ACTIVE"), limit=20, before=None),
+        last=_last(runs),
+        repairs=_repairs(runs),
+        retention=await system.retention(instance),
+        partitions=await system.partitions(instance),
+        drift=drift,
+    )
+
+
+@pages.get("/system/deletions/{o}", needs=Role.INSTANCE_ADMIN)
+async def get_deletion(
+    call: Call, instance: Instance, operation_id: OperationId, query: Annotated[DeletionOf, Query()]
+) -> Response:
+    """How far a workspace's deletion has come."""
+    operation = await deletions.get(instance, str(query.workspace), operation_id)
+    return shown(call, "deletion.html", operation=operation)
+
+
+def _last(runs: list[ListedExecution]) -> dict[str, Execution]:
+    """The newest run of each internal job, by its name."""
+    found: dict[str, Execution] = {}
+    for each in runs:
+        found.setdefault(each.job_name or "", each)
+    return found
+
+
+def _repairs(runs: list[ListedExecution]) -> list[dict[str, object]]:
+    """The runs of the reaper that put something right, with what."""
+    made: list[dict[str, object]] = []
+    for each in runs:
+        counts: JsonObject = each.output if each.job_name == "reaper" and isinstance(each.output, dict) else {}
+        done = {name: counts[name] for name in _REPAIRS if counts.get(name)}
+        if done or (each.job_name == "reaper" and each.status == "FAILED"):
+            made.append({"at": each.scheduled_at, "execution_id": each.execution_id, "done": done, "error": each.error})
+    return made

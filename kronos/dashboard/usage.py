@@ -1,0 +1,46 @@
+"""What a workspace has and makes, against its quotas; and the quotas, for who may set them."""
+
+from starlette.responses import Response
+
+from kronos import errors, quotas
+from kronos.api.call import Call
+from kronos.api.dependencies import View
+from kronos.api.schemas import QuotasPut
+from kronos.dashboard import forms
+from kronos.dashboard.forms import FilledForm
+from kronos.dashboard.page import Pages, done, shown
+from kronos.model import Role
+from kronos.quotas import QuotaLimits
+
+pages = Pages()
+_VERSION = "version"
+_REFUSALS = (errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden)
+
+
+@pages.get("/w/{w}/usage", needs=Role.VIEWER)
+async def get_usage(call: Call, view: View) -> Response:
+    """What is used of each quota."""
+    return shown(call, "usage.html", usage=await quotas.usage(view))
+
+
+@pages.get("/w/{w}/usage/edit", needs=Role.INSTANCE_ADMIN)
+async def get_quotas(call: Call, view: View) -> Response:
+    """The form of the quotas."""
+    found = await quotas.get(view)
+    limits = {name: getattr(found, name) for name in QuotasPut.model_fields}
+    return shown(call, "quotas_form.html", form=FilledForm.of(limits), version=str(found.version))
+
+
+@pages.post("/w/{w}/usage/edit", needs=Role.INSTANCE_ADMIN)
+async def put_quotas(call: Call, view: View) -> Response:
+    """Set all quotas, unless somebody changed the workspace meanwhile."""
+    sent = await forms.sent(call)
+    version = sent.text(_VERSION)
+    try:
+        body = await call.judged(QuotasPut, sent.document())
+        if_match = {int(version)} if version.isascii() and version.isdecimal() and len(version) < 19 else set[int]()
+        await quotas.put(view, QuotaLimits(**body.model_dump()), if_match=if_match)
+    except _REFUSALS as error:
+        form = sent.form.refused(error)
+        return shown(call, "quotas_form.html", form.status, form=form, version=version)
+    return done(call, "The quotas are set, for what is made from now on.", "w", call.path_params["w"], "usage")
