@@ -6,7 +6,7 @@ from pydantic import Field
 
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber
 from kronos.glances import MOST_JOBS
-from kronos.model import ExecutionStatus, JobStatus, Trigger
+from kronos.model import ExecutionStatus, JobStatusAsked, Trigger
 
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -64,7 +64,9 @@ class JobQuery(PageQuery):
         default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
     )
     trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
-    status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
+    status: JobStatusAsked | None = Field(
+        default=None, description="In this status; LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
+    )
     tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
     q: str | None = Field(
         default=None,

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, static
+from kronos.dashboard import home, job_form, jobs, static
 
-_PARTS = (home,)
+_PARTS = (home, job_form, jobs)
 
 
 def routes() -> list[BaseRoute]:

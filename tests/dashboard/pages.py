@@ -7,6 +7,9 @@ from typing import Final
 
 PAGES: Final = (
     "/w",
+    "/w/{workspace}/jobs",
+    "/w/{workspace}/jobs/new",
+    "/w/{workspace}/jobs/{job}/edit",
     "/w/{workspace}/nothing-there",
 )
 """Pages that are read with GET."""
