@@ -14,10 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
-# The pipe that `kronos up` hears its children by; where the command line finds the API, its key and the workspace; the
-# passwords that `kronos migrate` gives to the API's and the workers' logins.
+# The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
+# the API, its key and the workspace; the passwords that `kronos migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
+    "KRONOS_LISTEN_FD",
     "KRONOS_URL",
     "KRONOS_API_KEY",
     "KRONOS_WORKSPACE",
@@ -202,6 +203,9 @@ class Settings(BaseSettings):
 
     oidc_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 8 * 3600
     """How long a person stays signed in."""
+
+    key_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 12 * 3600
+    """How long who has signed in with a key stays so; no longer than the key works."""
 
     encryption_key_command: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and

@@ -78,6 +78,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.revoke_workspace_key(uuid),
                           kronos.granted_roles(text[]), kronos.find_sign_in(bytea),
                           kronos.open_sign_in(bytea, text, text, text[], interval), kronos.end_sign_in(bytea),
+                          kronos.open_key_sign_in(bytea, uuid, interval), kronos.find_key_sign_in(bytea),
+                          kronos.sign_in_end(bytea),
                           kronos.rotate_key(uuid, text, bytea, interval, timestamptz, text),
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),

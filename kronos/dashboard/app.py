@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, job_form, jobs, static
+from kronos.dashboard import configs, home, job_form, jobs, payload_specs, secrets, sign_in, static
 
-_PARTS = (home, job_form, jobs)
+_PARTS = (home, sign_in, job_form, jobs, configs, payload_specs, secrets)
 
 
 def routes() -> list[BaseRoute]:

@@ -186,7 +186,7 @@ with wanted as materialized (
                secs => greatest(timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
            )
       from due
-     where live.execution_id = due.execution_id
+     where kronos.looked_up(live.execution_id, due.execution_id)
     returning live.execution_id, workspace_id, job_id, live.endpoint_id, endpoint_version, attempt_count,
               max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input,
               greatest(due.visible_at, '1970-01-01 00:00:00+00') as due_at, priority,

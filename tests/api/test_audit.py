@@ -187,7 +187,15 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
             "X-Tenant": "acme",
             "X-Token": "{{secret.token}}",
         },
+        "body_template": {
+            "password": planted,
+            "in": [{"apiToken": [planted, "{{secret.token}}"]}, f"grant=1&client_secret={planted}"],
+            "pin_code": "{{input.pin}}",
+            "none": None,
+        },
     }
+    config = {"values": {"db": {"password": planted}, "region": "eu"}}
+    scene.client.put(f"{scene.base}/configs/literal", json=config).raise_for_status()
     scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
     spec["headers"] |= {"Authorization": f"Bearer {planted}-4"}
     scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
@@ -201,6 +209,11 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
         f"{scene.base}/audit", params={"object": "literal", "action": "endpoint.update"}
     ).json()["data"]
     shown = changed["after"]["spec"]
+    assert shown["body_template"]["password"].keys() == {"sha256", "bytes"}
+    assert shown["body_template"]["in"][0]["apiToken"][1] == "{{secret.token}}"
+    assert (shown["body_template"]["pin_code"], shown["body_template"]["none"]) == ("{{input.pin}}", None)
+    (config,) = scene.client.get(f"{scene.base}/audit", params={"object_type": "config"}).json()["data"]
+    assert config["after"]["content"]["region"] == "eu"
     assert shown["url"] == "http://127.0.0.1:9/?a=1&api_key=***&b=2"
     assert (shown["headers"]["X-Tenant"], shown["headers"]["X-Token"]) == ("acme", "{{secret.token}}")
     assert shown["headers"]["Authorization"].keys() == {"sha256", "bytes"}

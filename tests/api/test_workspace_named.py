@@ -249,6 +249,9 @@ _NEEDS_NONE = {
     "people.insert_sign_in": "a person's, of whatever workspaces",
     "people.find_sign_in": "a person's, of whatever workspaces",
     "people.delete_sign_in": "a person's, of whatever workspaces",
+    "people.insert_key_sign_in": "so does a key that was found",
+    "people.find_key_sign_in": "a key says which workspace, not the other way round",
+    "people.get_sign_in_end": "so does a key that was found",
     **{
         f"organizations.{name}": "the instance administrator's"
         for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")

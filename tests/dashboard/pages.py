@@ -11,6 +11,14 @@ PAGES: Final = (
     "/w/{workspace}/jobs/new",
     "/w/{workspace}/jobs/{job}/edit",
     "/w/{workspace}/nothing-there",
+    "/w/{workspace}/configs",
+    "/w/{workspace}/configs/{config}",
+    "/w/{workspace}/payload-specs",
+    "/w/{workspace}/payload-specs/{payload_spec}",
+    "/w/{workspace}/secrets",
+    "/w/{workspace}/secrets/{secret}",
+    "/sign-in",
+    "/sign-in?next=/w/{workspace}",
 )
 """Pages that are read with GET."""
 

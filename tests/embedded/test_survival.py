@@ -16,6 +16,7 @@ import pytest
 
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
+from killing import signalled
 from kronos.embedded import network, processes
 from servers import copy_home
 
@@ -49,7 +50,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
         for pid in before.values():
-            os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)
         eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
@@ -86,7 +87,7 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
     before = running.children()
     hung = {name: before[name] for name in ("api", "worker")}
     for pid in before.values():
-        os.kill(pid, signal.SIGSTOP)
+        signalled(pid, signal.SIGSTOP)
     eventually(lambda: is_well(running, hung), lambda: f"not replaced: {running.said()}", seconds=60)
     for name in ("api", "worker-1"):
         assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
@@ -101,14 +102,14 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     before, said = running.children(), running.said()
     everybody = [running.process.pid, *before.values()]
     for pid in everybody:
-        os.kill(pid, signal.SIGSTOP)
+        signalled(pid, signal.SIGSTOP)
     until = time.monotonic() + 5.5
     eventually(lambda: time.monotonic() > until, "the clock stands still")
     for pid in everybody:
-        os.kill(pid, signal.SIGCONT)
+        signalled(pid, signal.SIGCONT)
     # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new
     # one is there.
-    os.kill(before["worker"], signal.SIGKILL)
+    signalled(before["worker"], signal.SIGKILL)
     eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.said()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
     assert "sign of life" not in running.said().removeprefix(said)
@@ -118,7 +119,7 @@ def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
     before = running.children()
     (running.home / "log").rename(running.home / "log.moved")
     for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
@@ -129,7 +130,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.away")
     (running.home / "log").write_text("in the way")
     for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
         assert f"what {name} says goes here until its next start" in running.said()
@@ -162,11 +163,11 @@ def fill(path: Path) -> None:
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """The process stands still meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
+    signalled(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signalled(pid, signal.SIGCONT)
 
 
 def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
@@ -180,7 +181,7 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_u
     before = full.children()
     with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
         for pid in before.values():
-            os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)
         place = (full.home / "postgres").resolve()
         assert processes.end_postgres(place / "data", [(signal.SIGKILL, 20)]) == []
         for lock in [place / "data" / "postmaster.pid", *(place / "socket").glob(".s.*")]:

@@ -16,6 +16,8 @@ import pytest
 
 from embedded.conftest import Up
 from embedded.waiting import eventually
+from killing import signalled
+from kronos import listening
 from kronos.embedded import network
 
 pytestmark = pytest.mark.faults
@@ -114,13 +116,24 @@ def test_each_killed_child_is_started_again(up: Start) -> None:
     running.await_ready()
     for name in ("api", "worker", "postgres"):
         killed = running.children()[name]
-        os.kill(killed, signal.SIGKILL)
+        signalled(killed, signal.SIGKILL)
+        if name == "api":
+            eventually(lambda: running.children().get("api") != killed, "it outlives SIGKILL")  # noqa: B023
+            the_port_is_kept(running)
         eventually(lambda: name in (now := running.children()) and now[name] != killed, f"no new {name}")  # noqa: B023
         eventually(lambda: is_ready(running), f"not ready after the end of {name}", seconds=60)
         eventually(
             lambda: set(running.children()) == {"api", "worker", "postgres"},
             f"not all are there after the end of {name}",
         )
+
+
+def the_port_is_kept(running: Up) -> None:
+    """While no API runs nobody else can have its port, and who calls waits for the next one."""
+    with pytest.raises(OSError, match="in use"):
+        listening.listen("127.0.0.1", int(running.url.rpartition(":")[2]))
+    with urllib.request.urlopen(f"{running.url}/healthz", timeout=60) as response:
+        assert response.status == 200
 
 
 def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_outlives_it(
@@ -139,7 +152,7 @@ def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_
     assert second.told["pid"] == second.process.pid
     create_workspace(second, "kept-too")
     for pid in (second.process.pid, *second.children().values()):
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     second.process.wait()
     third = up()
     third.await_ready()

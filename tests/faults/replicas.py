@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg
 
 from conftest import await_condition
+from held_ports import held_port
+from killing import signalled
 from kronos.embedded import configuration, initdb, installation, processes
-from kronos.embedded.ports import free_port
 from sql_factory import Connection, value
 
 _PASSWORD = "test-only"
@@ -105,7 +106,7 @@ class Node:
         """As a machine that loses its power: no process of it does anything any more."""
         if self._process is not None:
             for pid in processes.postgres_processes(self.data):
-                os.kill(pid, signal.SIGKILL)
+                signalled(pid, signal.SIGKILL)
             self._process.wait(60)
             await_condition(lambda: not processes.postgres_processes(self.data), "the end of all its processes")
 
@@ -139,7 +140,7 @@ def pair() -> Iterator[tuple[Node, Node]]:
     memory = Path("/dev/shm")
     home = Path(tempfile.mkdtemp(prefix="kronos-pair-", dir=memory if memory.is_dir() else None))
     home.chmod(0o755)
-    port = free_port()
+    port = held_port()
     nodes = Node(home, "127.0.0.1", port), Node(home, "127.0.0.2", port)
     try:
         nodes[0].initialise()

@@ -1,7 +1,6 @@
 """What may befall the servers under Kronos, one by one: /readyz says which it is, calls are answered 503 with
 Retry-After, and all goes on by itself when the fault is gone."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from factory import add_endpoint
 from faults.own_server import connected, own_server
 from faults.sink import Sink
 from faults.stepped_clock import library, needs_library
+from killing import signalled
 from kronos import keys
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
@@ -131,7 +131,7 @@ def test_postgresql_is_stopped(ground: Ground) -> None:
 
 def test_postgresql_is_killed_with_all_its_processes(ground: Ground) -> None:
     for pid in processes.postgres_processes(ground.cluster.data):
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     await_condition(lambda: ground.says("PostgreSQL"), "the cause")
     ground.cluster.stop()
     ground.cluster.start()
@@ -143,12 +143,12 @@ def test_postgresql_answers_nothing(ground: Ground) -> None:
     ground.client.get("/v1/workspaces").raise_for_status()
     stopped = processes.postgres_processes(ground.cluster.data)
     for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+        signalled(pid, signal.SIGSTOP)
     try:
         await_condition(lambda: ground.says("answer"), "the cause")
     finally:
         for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+            signalled(pid, signal.SIGCONT)
     ground.await_recovery()
 
 

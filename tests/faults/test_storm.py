@@ -7,7 +7,6 @@ executions are delivered over HTTP, Redis and Kafka; one worker's log is on a fu
 
 import asyncio
 import logging
-import os
 import random
 import signal
 import time
@@ -26,6 +25,7 @@ from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, add_executions, is_idle
 from faults.cut_way import CutWay, cut_way
+from killing import signalled
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
@@ -214,11 +214,8 @@ class _Killer:
         while not (pids := await _asked(self._url, _backends_of_workers)):
             assert time.monotonic() < deadline, "no worker has a connection"
             await asyncio.sleep(0.05)
-        try:
-            os.kill(self._dice.choice(pids)[0], signal.SIGKILL)
-        except ProcessLookupError:
-            return  # its worker ended it first
-        self.killed["backend"] += 1
+        if signalled(self._dice.choice(pids)[0], signal.SIGKILL):  # else its worker ended it first
+            self.killed["backend"] += 1
 
 
 def _backends_of_workers(connection: psycopg.Connection) -> list[tuple[Any, ...]]:

@@ -236,10 +236,10 @@ def serving(url: str, key: str) -> Iterator[httpx.Client]:
     with subprocess.Popen(
         [sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stderr is not None
-        found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
         try:
+            assert process.stderr is not None
+            found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+            threading.Thread(target=process.stderr.read, daemon=True).start()
             with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 yield client
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import kronos
+from depth import depth
 from kronos.delivery import outcome, template, template_text
 from kronos.delivery.answer import MAX_HEADERS, AnswerParser
 from kronos.delivery.egress import EgressPolicy
@@ -41,7 +42,7 @@ def template_texts(length: int) -> None:
 
 
 def answers_headers(count: int, length: int) -> None:
-    for seed in range(400):
+    for seed in range(depth(200, deep=400)):  # of which the names of the largest answers are 18 MB
         answer = AnswerParser()
         answer.feed(
             b"HTTP/1.1 204 No\r\n"

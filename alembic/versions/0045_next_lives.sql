@@ -1,0 +1,4 @@
+-- The version that the workspace was deleted at: what takes its slug begins above it.
+alter table kronos.deletions add column version integer not null default 0;
+-- Serves continue_versions.
+create index deletions_of_slug on kronos.deletions (slug, version);
