@@ -144,7 +144,7 @@ def _filter(bulk: Bulk) -> dict[str, object]:
     """The filter as the statements take it, with the statuses that the action is for."""
     asked = asdict(bulk.which or JobFilter())
     status = asked.pop("status")
-    asked["statuses"] = [each for each in _STATUSES[bulk.action] if status in (None, each)]
+    asked["statuses"] = [each for each in _STATUSES[bulk.action] if status in (None, "LIVE", each)]
     if bulk.action != "cancel" and asked["trigger"] is None:
         asked["trigger"] = "CRON"
     if bulk.until is not None:

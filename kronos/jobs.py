@@ -10,7 +10,7 @@ from uuid import UUID
 from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import Job, JobStatus, ListedJob, Trigger
+from kronos.model import Job, JobStatusAsked, ListedJob, Trigger
 from kronos.new_jobs import Asked, NewJob, asked_of, is_its_execution, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
 from kronos.sql import Statement, statement
@@ -36,11 +36,11 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list holds; None: all."""
+    """Which jobs a list holds; None: all; status LIVE: ACTIVE or PAUSED."""
 
     endpoint: str | None = None
     trigger: Trigger | None = None
-    status: JobStatus | None = None
+    status: JobStatusAsked | None = None
     tag: str | None = None
     q: str | None = None
     created_after: datetime | None = None

@@ -16,6 +16,8 @@ JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
+JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]
+"""Of a filter. LIVE: ACTIVE or PAUSED."""
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
 EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]

@@ -21,7 +21,7 @@ from kronos.api.fields import (
 )
 from kronos.batches import MOST_JOBS
 from kronos.bulk_jobs import MOST_AT_ONCE, BulkAction
-from kronos.model import JobStatus, Overlap, TickOutcome, Trigger
+from kronos.model import JobStatusAsked, Overlap, TickOutcome, Trigger
 from kronos.sentences import MOST_CHARACTERS
 from kronos.server_time import CLOCK
 
@@ -246,7 +246,9 @@ class JobSelection(Body):
 
     endpoint: EndpointName | None = Field(default=None, description="Of this endpoint.", examples=["weekly-report"])
     trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
-    status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
+    status: JobStatusAsked | None = Field(
+        default=None, description="In this status; LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
+    )
     tag: Annotated[Text, Field(max_length=64)] | None = Field(
         default=None, description="With this tag.", examples=["reports"]
     )

@@ -9,7 +9,7 @@ from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber, Zon
 from kronos.api.places import MAX_CHARACTERS
 from kronos.batches import MOST_JOBS
 from kronos.load import Window
-from kronos.model import ExecutionStatus, JobStatus, Trigger
+from kronos.model import ExecutionStatus, JobStatus, JobStatusAsked, Trigger
 
 EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
 EventStatus = Literal[JobStatus, ExecutionStatus]
@@ -91,7 +91,9 @@ class JobQuery(PageQuery):
         default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
     )
     trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
-    status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
+    status: JobStatusAsked | None = Field(
+        default=None, description="In this status; LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
+    )
     tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
     q: str | None = Field(
         default=None,

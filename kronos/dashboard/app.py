@@ -10,6 +10,8 @@ from kronos.dashboard import (
     home,
     job,
     job_actions,
+    job_form,
+    jobs,
     keys,
     load,
     overview,
@@ -22,18 +24,21 @@ from kronos.dashboard import (
     usage,
 )
 
+# As they are matched: /jobs/new comes before /jobs/{j}.
 _PARTS = (
     home,
     sign_in,
     overview,
+    jobs,
+    job_form,
     job,
     job_actions,
     executions,
     dead_letters,
+    load,
     configs,
     payload_specs,
     secrets,
-    load,
     keys,
     audit,
     usage,

@@ -150,6 +150,8 @@ def _read(kind: str, text: str) -> Json:
         return text in ("true", "on", "yes", "1")
     if kind == "words":
         return [each for each in re.split(r"[,\s]+", text) if each]
+    if kind == "commas":
+        return [each for part in text.split(",") if (each := part.strip())]
     if kind == "utc" and _LOCAL.fullmatch(text):
         return f"{text}:00Z" if len(text) == 16 else f"{text}Z"
     return text

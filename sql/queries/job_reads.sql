@@ -88,11 +88,15 @@ select {Job}
 with found as materialized (
     select array(
            select found.job_id
-             from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text,
-                                   %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
-                                   %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
-                                   %(before_id)s::uuid,
-                                   %(limit)s::integer + 1) as found) as ids
+             from unnest(case when %(status)s::text = 'LIVE' then array['ACTIVE', 'PAUSED']
+                              else array[%(status)s::text] end) as wanted (status)
+            cross join lateral kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, wanted.status,
+                                                %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
+                                                %(created_before)s::timestamptz,
+                                                %(before_created_at)s::timestamptz, %(before_id)s::uuid,
+                                                %(limit)s::integer + 1) as found
+            order by found.created_at desc, found.job_id desc
+            limit %(limit)s::integer + 1) as ids
 ), page as materialized (
     select fitting.job_id, cardinality(fitting.ids) < cardinality(found.ids) as more_follow
       from found

@@ -87,10 +87,11 @@ create index jobs_ending on kronos.jobs (ends_at)
 create index jobs_newest on kronos.jobs (workspace_id, trigger, status, created_at, job_id);
 -- Serves the names of retired jobs (find_job).
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
--- Serves search_jobs, which reads names and titles in the order of the list, and of the index alone.
+-- Serves search_jobs, which reads names, titles and schedules in words in the order of the list, and of the
+-- index alone.
 create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_at, job_id)
-    include (name, title, endpoint_id)
-    where name is not null or title is not null;
+    include (name, title, description, endpoint_id)
+    where name is not null or title is not null or description is not null;
 -- Serves find_jobs, and delete_endpoint: is it in use?
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,

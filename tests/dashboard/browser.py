@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
 
 AXE = Path(__file__).parents[2] / "kronos/dashboard/node_modules/axe-core/axe.min.js"
 _SCREENSHOTS = os.environ.get("KRONOS_TEST_SCREENSHOTS")
@@ -22,6 +22,7 @@ def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("no chromium on this machine: bin/install installs it where apt-get has it")
+    expect.set_options(timeout=60_000)  # a busy machine answers late, not never
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         try:

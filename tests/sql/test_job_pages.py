@@ -76,11 +76,14 @@ class Jobs:
              where job.workspace_id = %(workspace_id)s
                and (%(endpoint)s::text is null or endpoint.name = %(endpoint)s)
                and (%(trigger)s::text is null or trigger = %(trigger)s) and (%(status)s::text is null
-                   or status = %(status)s)
+                   or status = %(status)s or (%(status)s = 'LIVE' and status in ('ACTIVE', 'PAUSED')))
                and (%(tag)s::text is null or %(tag)s = any (tags))
                and (%(created_after)s::timestamptz is null or job.created_at > %(created_after)s)
                and (%(created_before)s::timestamptz is null or job.created_at < %(created_before)s)
                and (%(q)s::text is null or strpos(lower(job.name), lower(%(q)s)) > 0
+                   or strpos(lower(job.description), lower(%(q)s)) > 0
+                   or (%(tag)s::text is null and exists (select from unnest(tags) as each (tag)
+                                                          where strpos(lower(each.tag), lower(%(q)s)) > 0))
                    or strpos(lower(endpoint.name), lower(%(q)s)) > 0
                     or (length(%(q)s) >= 4 and starts_with(job_id::text, lower(%(q)s))))
              order by job.created_at desc, job_id desc
@@ -128,11 +131,14 @@ def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
         "%",
         "ffff-",
         "-",
+        "MINUTE",
+        "som",
+        "ALL",
     ]
     filters = _NONE | {
         "endpoint": chance.choice([None, None, jobs.endpoints[0], "nobody"]),
         "trigger": chance.choice([None, None, "CRON", "IMMEDIATE"]),
-        "status": chance.choice([None, None, "ACTIVE", "RETIRED"]),
+        "status": chance.choice([None, None, "ACTIVE", "RETIRED", "LIVE"]),
         "tag": chance.choice([None, None, "all", "some", "none"]),
         "q": chance.choice(texts),
         "created_after": chance.choice([None, None, NOW - timedelta(hours=40)]),

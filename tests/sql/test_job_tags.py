@@ -78,11 +78,11 @@ def many(superuser: Connection, endpoint: EndpointRow) -> EndpointRow:
         ({"tag": "old"}, 10, 0, 12),
         ({"tag": "all", "status": "PAUSED"}, 0, 0, 0),
         ({"tag": "all", "endpoint": "none"}, 0, 0, 3000),
-        ({"q": "report"}, 10, 12, 0),
+        ({"q": "report"}, 10, 12, 1),  # a probe for each different tag
         ({"q": "report", "tag": "all"}, 10, 12, 2012),
         ({"q": "report", "tag": "old"}, 10, 3000, 101),
-        ({"q": "report", "trigger": "IMMEDIATE"}, 0, 0, 0),
-        ({"q": "nothing"}, 0, 3001, 0),
+        ({"q": "report", "trigger": "IMMEDIATE"}, 0, 0, 1),
+        ({"q": "nothing"}, 0, 3001, 1),
     ],
 )
 def test_a_page_reads_what_it_shows(

@@ -1,10 +1,11 @@
--- search_jobs: find_jobs with a text q: jobs whose name or title, or whose endpoint's name, has it in it, in
--- whatever case; and, from four hexadecimal digits on, jobs whose id begins with it. Names and titles are
--- read in the order of the list, from their index alone and not the jobs, until the page is full; 50,000
--- names that do not have it take 10 ms. A name is ASCII, so its small letters are those of the locale C, at a
--- quarter of the price. Jobs without a name or a title, as most one-shots are, cost nothing. Of a tag that
--- few jobs have, they are known first; of one that many have, the newest are soon met. As the owner, bound to
--- the caller's workspace.   Returns: newest first.
+-- search_jobs: find_jobs with a text q: jobs whose name, title or schedule in words, or whose endpoint's
+-- name, or one of whose tags (matching_tags), where no tag is asked for, has it in it, in whatever case; and,
+-- from four hexadecimal digits on, jobs whose id begins with it. Names, titles and words are read in the
+-- order of the list, from their index alone and not the jobs, until the page is full; 50,000 that do not have
+-- it take 20 ms. Names and words are ASCII, so their small letters are those of the locale C, at a quarter of
+-- the price. Jobs without any of these, as most one-shots are, cost nothing. Of a tag that few jobs have,
+-- they are known first; of one that many have, the newest are soon met. As the owner, bound to the caller's
+-- workspace.   Returns: newest first.
 create or replace function kronos.search_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
                                               p_tag text, p_q text, p_created_after timestamptz,
                                               p_created_before timestamptz, p_before_created_at timestamptz,
@@ -51,6 +52,14 @@ begin
                                                      p_before_created_at, p_before_id,
                                                      p_limit) as few where p_tag is not null) as found;
     end if;
+    if p_tag is null then
+        select v_ids || array_agg(found.job_id), v_at || array_agg(found.created_at)
+          into v_ids, v_at
+          from unnest(kronos.matching_tags(p_q)) as matching (tag)
+         cross join lateral kronos.tagged_jobs(matching.tag, p_endpoint_ids, p_triggers, p_statuses,
+                                               p_created_after, p_created_before, p_before_created_at,
+                                               p_before_id, p_limit) as found;
+    end if;
     return query
         select either.id, either.at
           from (select named.id, named.at
@@ -61,10 +70,12 @@ begin
                                       where job.workspace_id = v_workspace
                                         and job.trigger = wanted.trigger
                                         and job.status = wanted_too.status
-                                        and (job.name is not null or job.title is not null)
+                                        and (job.name is not null or job.title is not null
+                                             or job.description is not null)
                                         and (v_tagged is null or job.job_id = any (v_tagged))
                                         and (position(v_q in lower(job.name collate "C")) > 0
-                                             or position(v_q in lower(job.title)) > 0)
+                                             or position(v_q in lower(job.title)) > 0
+                                             or position(v_q in lower(job.description collate "C")) > 0)
                                         and (p_endpoint_ids is null or job.endpoint_id = any (p_endpoint_ids))
                                         and (p_tag is null or v_tagged is not null
                                              or exists (select from kronos.jobs as whole

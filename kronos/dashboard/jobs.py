@@ -1,0 +1,158 @@
+"""The list of jobs, and what is done to many of them at once: counted first, then confirmed, then done in steps."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import model_validator
+from starlette.responses import Response
+
+from kronos import bulk_jobs, endpoints, errors, glances, jobs
+from kronos.api.bulk import bulk_of, done_step
+from kronos.api.call import Call
+from kronos.api.cursors import bounded, decoded, list_digest
+from kronos.api.dependencies import ReadView, View
+from kronos.api.job_schemas import JobBulk
+from kronos.api.query_schemas import JobQuery
+from kronos.dashboard.forms import SentForm, sent
+from kronos.dashboard.page import Pages, done, shown
+from kronos.dashboard.rendering import PageContext
+from kronos.database import WorkspaceView
+from kronos.jobs import JobFilter
+from kronos.model import JsonObject, Role
+
+pages = Pages()
+_STEP = 100
+_MOST_ENDPOINTS = 200
+_FILTERS = ("q", "endpoint", "trigger", "status", "tag")
+_ANY = "any"
+_DEFAULTS = {"trigger": "CRON", "status": "LIVE"}
+_DID = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled", "trigger": "Triggered"}
+
+
+class JobsPageQuery(JobQuery):
+    """Which jobs. A form that is sent by GET sends its empty fields too. Without a word of it the live CRON jobs are
+    shown; `any` asks for all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_typed(cls, given: Any) -> Any:  # noqa: ANN401  # as pydantic passes it
+        if not isinstance(given, dict):
+            return given
+        asked = _DEFAULTS | {name: value for name, value in given.items() if value not in ("", None)}
+        return {name: value for name, value in asked.items() if not (name in _DEFAULTS and value == _ANY)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkAsked:
+    """A bulk on its way: what its form carries from step to step."""
+
+    document: JsonObject
+    done: int
+    total: int
+    is_more: bool
+    refused: list[bulk_jobs.RefusedJob]
+    cursor: str | None
+
+
+@pages.get("/w/{w}/jobs", needs=Role.VIEWER)
+async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Query()]) -> Response:
+    """Jobs, newest first, filtered by what stands in the address."""
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("jobs", view.workspace, filters)
+    limit = min(query.limit, glances.MOST_JOBS)
+    rows = await jobs.list_page(view, JobFilter(**filters), limit=limit, before=decoded(query.cursor, of))
+    page = bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id))
+    found = await glances.recent(view, [row.job_id for row in rows if row.trigger == "CRON"])
+    asked = {name: filters[name] for name in _FILTERS}
+    response = shown(
+        call,
+        "jobs.html",
+        jobs=list(page.data),
+        next_cursor=page.next_cursor,
+        glances=found,
+        asked=asked,
+        is_filtered=any(asked[name] not in (None, _DEFAULTS.get(name)) for name in _FILTERS)
+        or any(asked[name] is None for name in _DEFAULTS),
+        cursor=query.cursor,
+    )
+    if call.headers.get("hx-request") == "true":
+        shortened = {name: value for name in _FILTERS if (value := _written(name, asked[name])) is not None}
+        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **shortened)
+    return response
+
+
+def _written(name: str, value: str | None) -> str | None:
+    """A filter as the address has it; None where it says nothing."""
+    if name in _DEFAULTS:
+        return _ANY if value is None else None if value == _DEFAULTS[name] else value
+    return value
+
+
+@pages.post("/w/{w}/jobs/bulk", needs=Role.OPERATOR)
+async def change_jobs(call: Call, view: View) -> Response:
+    """Count, and ask; confirmed, do a step, and go on."""
+    form = await sent(call)
+    document = _document(form)
+    try:
+        body = await call.judged(JobBulk, document)
+        bulk = bulk_of(body, actor=call.caller.actor)
+        counted = await bulk_jobs.count(view, bulk)
+    except errors.Unprocessable as error:
+        return _asked_again(call, form, document, error)
+    total = int(form.text("total") or 0) or counted.count
+    if not form.has("confirmed"):
+        asked = BulkAsked(document=document, done=0, total=total, is_more=counted.is_more, refused=[], cursor=None)
+        return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=False)
+    step = await done_step(view, bulk, limit=_STEP, cursor=form.text("cursor") or None)
+    number = int(form.text("done") or 0) + step.done
+    refused = [*_refused_before(form), *step.refused]
+    if step.next_cursor is None and not refused:
+        what = "job" if number == 1 else "jobs"
+        return _gone_on(call, done(call, f"{_DID[body.action]} {number:,} {what}.", "w", view.workspace, "jobs"))
+    asked = BulkAsked(
+        document=document, done=number, total=total, is_more=counted.is_more, refused=refused, cursor=step.next_cursor
+    )
+    return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=True)
+
+
+def _gone_on(call: Call, response: Response) -> Response:
+    """A redirect; of what a script sent the whole page goes there."""
+    if call.headers.get("hx-request") == "true":
+        response.headers["HX-Redirect"] = response.headers["Location"]
+        del response.headers["Location"]
+        response.status_code = 200
+    return response
+
+
+def _document(form: SentForm) -> JsonObject:
+    """The API's body: the jobs that are ticked, or the filter with which they were listed."""
+    document: JsonObject = {"action": form.text("action")}
+    if form.has("all"):
+        document["filter"] = {name: text for name in _FILTERS if (text := form.text(name))}
+    else:
+        document["jobs"] = form.all("jobs")
+    if document["action"] == "pause":
+        document |= {name: text for name, text in form.document().items() if name in ("note", "pause_until")}
+    if document["action"] == "trigger" and form.once:
+        document["idempotency_key"] = form.once
+    return document
+
+
+def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
+    """What the steps before were refused, as the form carries it: for its reader alone."""
+    said = [text.split("\n", 2) for text in form.all("refused")[:_STEP]]
+    return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
+
+
+def _asked_again(call: Call, form: SentForm, document: JsonObject, error: errors.Unprocessable) -> Response:
+    asked = BulkAsked(
+        document=document, done=0, total=int(form.text("total") or 0), is_more=False, refused=[], cursor=None
+    )
+    refused = form.form.refused(error)
+    return shown(call, "jobs_bulk.html", refused.status, bulk=asked, form=refused, is_begun=False)
+
+
+async def endpoint_names(view: WorkspaceView) -> list[str]:
+    """The newest endpoints' names, for who chooses one."""
+    return [each.name for each in await endpoints.list_page(view, limit=_MOST_ENDPOINTS, before=None)]

@@ -1,0 +1,70 @@
+"""What people do with jobs in a browser: make one, change one, pause five hundred."""
+
+import re
+
+import httpx
+from playwright.sync_api import expect
+
+from dashboard.browser import Watched
+
+
+def test_a_job_is_made_from_a_sentence_edited_with_its_runs_shown_and_saved(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    browser = page.page
+    page.go(f"/w/{workspace}/jobs")
+    browser.get_by_role("link", name="New job").click()
+    browser.get_by_label("Name", exact=True).fill("weekly-report")
+    browser.get_by_label("Endpoint", exact=True).fill("sink")
+    browser.get_by_label("In words", exact=True).last.fill("every blue moon at 9:30")
+    expect(browser.locator("#preview")).to_contain_text("“blue moon” was not understood")
+    browser.get_by_label("In words", exact=True).last.fill("every weekday at 9:30")
+    browser.get_by_label("Time zone").fill("Europe/Berlin")
+    expect(browser.locator("#preview")).to_contain_text("At 09:30 on Monday through Friday")
+    expect(browser.locator("#preview li")).to_have_count(10)
+    browser.get_by_role("button", name="Create the job").click()
+    expect(browser).to_have_url(re.compile("/jobs/weekly-report$"))
+
+    page.go(f"/w/{workspace}/jobs")
+    browser.get_by_role("searchbox", name="Search").fill("monday")
+    expect(browser).to_have_url(re.compile(r"/jobs\?q=monday$"))
+    row = browser.get_by_role("row").filter(has_text="weekly-report")
+    expect(row).to_contain_text("At 09:30 on Monday through Friday")
+    browser.get_by_role("searchbox", name="Search").fill("sunday")
+    expect(browser.locator("#list")).to_contain_text("No job matches")
+
+    page.go(f"/w/{workspace}/jobs/weekly-report/edit")
+    browser.get_by_label("Cron text", exact=True).fill("45 9 * * 1-5")
+    browser.get_by_role("button", name="Show what changes").click()
+    expect(browser.locator("section[aria-labelledby=changes]")).to_contain_text(re.compile(r"[45] moved"))
+    browser.get_by_role("button", name="Save").click()
+    expect(browser).to_have_url(re.compile("/jobs/weekly-report$"))
+    job = api.get(f"/v1/workspaces/{workspace}/jobs/weekly-report").json()
+    assert (job["version"], job["cron"], job["timezone"]) == (2, "45 9 * * 1-5", "Europe/Berlin")
+
+
+def test_five_hundred_jobs_are_paused_with_a_note_and_resumed(page: Watched, api: httpx.Client, workspace: str) -> None:
+    jobs = [
+        {"endpoint": "sink", "trigger": "CRON", "name": f"job-{number:03}", "cron": "0 3 * * *", "tags": ["many"]}
+        for number in range(500)
+    ]
+    made = api.post(f"/v1/workspaces/{workspace}/jobs:batch", json={"jobs": jobs})
+    assert made.status_code == 201, made.text
+    browser = page.page
+    page.go(f"/w/{workspace}/jobs?tag=many")
+    browser.get_by_label("All that match, on other pages too").check()
+    browser.get_by_role("button", name="Pause…").click()
+    expect(browser.get_by_role("heading", level=1)).to_have_text("Pause 500 jobs?")
+    browser.get_by_label("Note").fill("the warehouse moves")
+    browser.get_by_role("button", name="Pause 500 jobs").click()
+    expect(browser.locator("#notices")).to_contain_text("Paused 500 jobs.")
+    bulk = {"action": "resume", "filter": {"tag": "many"}, "validate_only": True}
+    assert api.post(f"/v1/workspaces/{workspace}/jobs:bulk", json=bulk).json() == {"count": 500, "is_more": False}
+
+    page.go(f"/w/{workspace}/jobs?status=PAUSED")
+    expect(browser.get_by_role("row").nth(1)).to_contain_text("the warehouse moves")
+    browser.get_by_label("All that match, on other pages too").check()
+    browser.get_by_role("button", name="Resume…").click()
+    browser.get_by_role("button", name="Resume 500 jobs").click()
+    expect(browser.locator("#notices")).to_contain_text("Resumed 500 jobs.")
+    assert api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED"}).json()["data"] == []
