@@ -299,21 +299,18 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
 ) -> None:
     """Cut at the first, second, … request to PostgreSQL of the call, until the call is through before it is cut."""
     write, told = WRITES[name], set[str]()
-    ready: tuple[Scene, dict[str, str]] | None = None
     for point in POINTS:
+        ready: tuple[Scene, dict[str, str]] | None = None
         if point == "during" and write.makes is None:
             break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
         for at in range(1, 17):
-            if ready is None:
-                scene = Scene(*apis)
-                ready = scene, write.ready(scene)
+            ready = ready or (made := Scene(*apis), write.ready(made))
             (scene, names), key = ready, uuid.uuid4().hex
             before = scene.state()
             scene.proxy.arm(point, at, of=[scene.slug, scene.new])
             answer = asked(scene, write, names, key)
             if not scene.proxy.disarm():
                 assert answer.is_success, answer.text
-                ready = None
                 break
             await_condition(scene.has_ended, "PostgreSQL to end what it was sent")
             after = scene.state()
@@ -326,10 +323,9 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
                     assert answer.headers["Retry-After"]
                 else:
                     assert "it may have been done" in problem["detail"]
-                    assert ("Repeat the call with the same Idempotency-Key" in problem["detail"]) == (
-                        write.makes is not None
-                    )
-                    assert ("Retry-After" in answer.headers) == (write.makes is not None)
+                    is_repeatable = write.makes is not None
+                    assert ("Repeat the call with the same Idempotency-Key" in problem["detail"]) == is_repeatable
+                    assert ("Retry-After" in answer.headers) == is_repeatable
             if point == "after" and after != before:
                 assert answer.is_success or problem["code"] == "outcome_unknown"
             if write.makes is not None:
