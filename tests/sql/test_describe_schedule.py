@@ -307,11 +307,10 @@ def _told(description: str) -> tuple[Times, list[date]]:
 _DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 
-@settings(
-    deadline=None,
-    max_examples=depth(5, deep=20),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+_HEALTHY = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(deadline=None, max_examples=depth(5, deep=20), suppress_health_check=_HEALTHY)
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list[str]) -> None:
     for text, description in zip(texts, describe(shared, texts), strict=True):
@@ -322,11 +321,7 @@ def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list
         )
 
 
-@settings(
-    deadline=None,
-    max_examples=depth(6, deep=24),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(deadline=None, max_examples=depth(6, deep=24), suppress_health_check=_HEALTHY)
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
@@ -336,11 +331,7 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connec
         assert days == [day for day in _DAYS if given_fields.has_day(day)], (text, description)
 
 
-@settings(
-    deadline=None,
-    max_examples=depth(2, deep=8),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(deadline=None, max_examples=depth(2, deep=8), suppress_health_check=_HEALTHY)
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_what_is_described_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
@@ -375,11 +366,7 @@ def test_an_interval_reads_in_english(shared: Connection, seconds: int, anchor: 
     assert words == (description,)
 
 
-@settings(
-    deadline=None,
-    max_examples=depth(50, deep=200),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(deadline=None, max_examples=depth(50, deep=200), suppress_health_check=_HEALTHY)
 @given(
     minutes=st.one_of(
         st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)
