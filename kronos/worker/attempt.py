@@ -45,8 +45,9 @@ _MAX_BYTES_ON_LOOP = 64 * 1024
 _RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
 _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
-# orjson reads integers beyond 64 bits as floats.
-_LONG_INTEGER = re.compile(r"[0-9]{19}")
+# orjson reads integers beyond 64 bits as floats. A number in what jsonb writes follows a space or a bracket, or is all
+# of it: an expression that begins with one character is looked for in a quarter of the time.
+_LONG_MEMBER, _LONG_FIRST_ITEM = re.compile(r" -?[0-9]{19}"), re.compile(r"\[-?[0-9]{19}")
 _rendering: set[asyncio.Task[None]] = set()
 
 
@@ -320,7 +321,10 @@ def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) 
 
 
 def _read(text: str) -> Json:
-    return json.loads(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+    """JSON as PostgreSQL writes it, and not as anybody does."""
+    if _LONG_MEMBER.search(text) or ("[" in text and _LONG_FIRST_ITEM.search(text)) or text[0] not in '{["':
+        return json.loads(text)
+    return orjson.loads(text)
 
 
 def _json(value: Json) -> str | None:

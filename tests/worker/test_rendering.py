@@ -119,7 +119,14 @@ async def test_what_is_cancelled_while_it_waits_for_its_turn_is_given_back_unsen
 
 @pytest.mark.parametrize(
     "text",
-    ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}'],
+    [
+        "12345678901234567890123",
+        "-12345678901234567890123",
+        "[-9223372036854775809, 1.5, 18446744073709551616]",
+        "[[18446744073709551616]]",
+        '{"a": 1234567890123456789}',
+        '{"a": {"b": -12345678901234567890, "c": [-18446744073709551617]}, "d": "18446744073709551616"}',
+    ],
 )
 async def test_integers_of_any_size_are_sent_as_they_are(text: str) -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
