@@ -37,7 +37,8 @@ _LINGER_SECONDS = 30.0
 """How long it is after its last listener has gone: a page that is left for another begins where it was."""
 _BEGINNING_SECONDS = 2.0
 """How long a new listener waits for what began before it and is not over yet; then it is asked to read again later."""
-_BEGINNING_EVERY_SECONDS = 0.05
+_BUSY_SECONDS = 0.05
+"""The same while one begins, or more has changed than is read at once."""
 _RETRY_SECONDS = 10
 _MOST_PENDING = 5000
 """Objects that have changed and were not read yet. Of more, listeners are asked to read the lists again."""
@@ -195,8 +196,8 @@ class Hub:
             except Exception:
                 _log.exception("what changes cannot be reported: its listeners come again")
                 self._end_listeners("failed")
-            is_beginning = any(not each.whole.is_set() for each in self._watched.values())
-            await asyncio.sleep(_BEGINNING_EVERY_SECONDS if is_beginning else EVERY_SECONDS)
+            is_busy = any(each.pending or not each.whole.is_set() for each in self._watched.values())
+            await asyncio.sleep(_BUSY_SECONDS if is_busy else EVERY_SECONDS)
         self._snapshot = None
 
     async def look(self) -> None:

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from kronos.model import Json, JsonObject
 _TIMEOUT_SECONDS = 30
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _COPIED_BYTES = 64 * 1024
+_MAX_LINE_BYTES = 1024 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
 _MORE_THAN_AN_ADDRESS = (
@@ -28,6 +29,19 @@ _MORE_THAN_AN_ADDRESS = (
 )
 # What a terminal takes for a command, and what turns the order of the text after it.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class LostError(click.ClickException):
+    """The API cannot be reached now, or has no room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One event of a stream. Without data it only says where the listener is (`id`)."""
+
+    type: str
+    data: JsonObject | None
+    id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +108,52 @@ class Client:
         finally:
             connection.close()
 
+    def listen(self, path: Sequence[str], *, query: Mapping[str, str | None], after: str | None) -> Iterator[Told]:
+        """The events of a stream, until it ends. Raises LostError where another try may do, ClickException where the
+        API refuses."""
+        parts = urlsplit(self.url)
+        target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
+        given = {name: value for name, value in query.items() if value is not None}
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        sent = {"Authorization": f"Bearer {self.key}"} | ({} if after is None else {"Last-Event-ID": after})
+        try:
+            connection.request("GET", f"{target}?{urlencode(given)}", headers=sent)
+            response = connection.getresponse()
+            if response.status != 200:
+                answer = response.read(_MAX_ANSWER_BYTES)
+                if response.status in (429, 500, 502, 503, 504):
+                    raise LostError(f"{self.url} answered {response.status}")
+                _read(self.url, response.status, answer)
+                raise self.foreign(f"has status {response.status}")
+            if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+                raise self.foreign("is no stream of events")
+            yield from _told(response)
+        except orjson.JSONDecodeError:
+            raise self.foreign("has an event that is no JSON") from None
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise LostError(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
+        finally:
+            connection.close()
+
     def foreign(self, what: str) -> click.ClickException:
         """An answer that is none of Kronos's."""
         return click.ClickException(f"the answer of {self.url} {what}: is it Kronos, and of this release?")
+
+
+def _told(response: http.client.HTTPResponse) -> Iterator[Told]:
+    """Events as they come (HTML, 9.2). Raises OSError, HTTPException."""
+    fields: dict[str, str] = {}
+    while line := response.readline(_MAX_LINE_BYTES):
+        name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(":")
+        if name:
+            fields[name] = value.removeprefix(" ")
+        elif line.strip() == b"" and fields.keys() & {"data", "id"}:
+            data: Json = orjson.loads(fields["data"]) if "data" in fields else None
+            yield Told(
+                type=fields.get("event", "message"), data=data if isinstance(data, dict) else None, id=fields.get("id")
+            )
+            fields = {}
 
 
 def _read(url: str, status: int, body: bytes) -> JsonObject:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, TypeGuard
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kronos import errors
-from kronos.cli.client import Client, connect, printable
+from kronos.cli.client import Client, Told, connect, printable
 from kronos.model import Json, JsonObject
 
 _STYLES = {
@@ -52,6 +52,10 @@ class Api:
     def copy(self, to: BinaryIO, *path: str, **query: str | None) -> None:
         """Writes an answer as it comes, however long it is. Raises ClickException."""
         self.client.copy(to, self._path(path), query=query)
+
+    def listen(self, *path: str, after: str | None, **query: str | None) -> Iterator[Told]:
+        """The events of a stream, until it ends. Raises LostError, ClickException."""
+        return self.client.listen(self._path(path), query=query, after=after)
 
     def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> Json:
         """What is there, with these `fields`. Raises ClickException."""
@@ -138,10 +142,10 @@ class Api:
 
 
 def command(
-    group: click.Group, *, in_workspace: bool = True, name: str | None = None, help: str | None = None
+    group: click.Group | None, *, in_workspace: bool = True, name: str | None = None, help: str | None = None
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Makes a command of `group` out of a function whose first argument is the Api that the common options name. Its
-    name and help are the function's, where none are given."""
+    """Makes a command of `group`, or of `kronos` itself, out of a function whose first argument is the Api that the
+    common options name. Its name and help are the function's, where none are given."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(
@@ -154,7 +158,8 @@ def command(
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         made = click.command(name=name or function.__name__.strip("_").replace("_", "-"))(run)
         made.params += _common(in_workspace)
-        group.add_command(made)
+        if group is not None:
+            group.add_command(made)
         return made
 
     return decorate

@@ -23,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
 from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, signing_in
+from api.test_events import listening
 from clock import Clock
 from conftest import Api, make_workspace
 from factory import add_key
@@ -175,6 +176,24 @@ def test_a_person_has_the_minute_of_a_key_for_all_sessions_together_and_may_sign
         finally:
             superuser.execute("update kronos.request_limit set per_minute = 300000")
             clock.step(timedelta())
+
+
+def test_who_has_signed_in_hears_what_changes_until_it_signs_out(served: Api, scene: tuple[str, str]) -> None:
+    browser, workspace = Browser(served.client), scene[0]
+    browser.sign_in("bob")
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with (
+        httpx.Client(base_url=served.client.base_url, headers={"Cookie": cookie}, timeout=90) as client,
+        listening(client, workspace, types="execution") as heard,
+    ):
+        asked = {"endpoint": "sink", "trigger": "IMMEDIATE"}
+        made = served.client.post(f"/v1/workspaces/{workspace}/jobs", json=asked).raise_for_status().json()
+        told = heard.next()
+        assert told is not None
+        assert told.data["execution_id"] == made["job_id"]
+        assert browser.request("POST", "/auth/logout").status_code == 204
+        assert heard.rest() == []
+        assert heard.comments == ["unauthorized"]
 
 
 @pytest.mark.parametrize("case", ["another state", "no cookie", "another's cookie", "used twice", "declined", "issuer"])

@@ -25,7 +25,9 @@ begin
     end if;
     delete from kronos.live_watches where until <= kronos.clock();
     insert into kronos.live_watches (workspace_id, until)
-    values (p_workspace_id, v_until)
+    select workspace.workspace_id, v_until
+      from kronos.workspaces as workspace
+     where workspace.workspace_id = p_workspace_id and workspace.status <> 'DELETED'
         on conflict (workspace_id) do update set until = greatest(live_watches.until, excluded.until);
     -- by the statement, which may come after another that set it further
     perform setval('kronos.live_until', ceil(extract(epoch from v_until))::bigint)
