@@ -98,6 +98,17 @@ class Spread:
     after: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadMinute:
+    """The jobs that run in a minute: `number` of them, the first 200 by name; and what spreading these would give.
+    Null: nothing, as they are few, or name more than one minute of the hour."""
+
+    at: datetime
+    number: int
+    jobs: list[ComingJob]
+    spread: Spread | None
+
+
 LIST = statement("load.list_load", LoadRow)
 _LIST_JOBS_AT = statement("load.list_jobs_at", ComingJob)
 MOST_JOBS_SHOWN = 200
@@ -119,10 +130,13 @@ async def of_instance(view: InstanceView, window: Window) -> Load:
     return of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
 
 
-async def jobs_at(view: WorkspaceView, at: datetime) -> tuple[list[ComingJob], int]:
-    """The jobs that run in a minute, the first 200 by name, and how many there are. Raises WorkspaceNotFound."""
-    found = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
-    return found, found[0]._number if found else 0
+async def minute(view: WorkspaceView, load: Load, at: datetime, minutes: int) -> LoadMinute:
+    """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
+    is of that time. Raises WorkspaceNotFound."""
+    jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
+    at = at.replace(second=0, microsecond=0)
+    number = jobs[0]._number if jobs else 0
+    return LoadMinute(at=at, number=number, jobs=jobs, spread=spread(load, at, jobs, minutes))
 
 
 def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:

@@ -9,6 +9,7 @@ METHODS = {
     "/v1/system/load": {"get"},
     "/v1/workspaces/{w}/overview": {"get"},
     "/v1/workspaces/{w}/load": {"get"},
+    "/v1/workspaces/{w}/load/minute": {"get"},
     "/v1/workspaces/{w}/dead-letters/groups": {"get"},
     "/v1/system/workers": {"get"},
     "/v1/system/history": {"get"},

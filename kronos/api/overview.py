@@ -10,9 +10,9 @@ from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
-from kronos.api.query_schemas import LoadQuery
+from kronos.api.query_schemas import LoadMinuteQuery, LoadQuery
 from kronos.database import InstanceView
-from kronos.load import Load
+from kronos.load import Load, LoadMinute
 from kronos.model import Role
 from kronos.overview import Overview
 
@@ -36,6 +36,17 @@ async def get_overview(call: Call, view: View, instance: Instance) -> Response:
 async def get_load(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
     """How many runs each coming minute has, of a workspace's jobs."""
     return answer(await load.of_workspace(view, query.window))
+
+
+@router.get(
+    "/v1/workspaces/{w}/load/minute",
+    needs=Role.VIEWER,
+    responses=answers({200: LoadMinute}) | problems(errors.WorkspaceNotFound),
+)
+async def get_load_of_minute(view: View, query: Annotated[LoadMinuteQuery, Query()]) -> Response:
+    """The jobs that run in a minute to come, and what spreading them over the minutes after it would give."""
+    found = await load.of_workspace(view, query.window)
+    return answer(await load.minute(view, found, query.at, query.spread))
 
 
 @router.get("/v1/system/load", needs=Role.INSTANCE_ADMIN, responses=answers({200: Load}))

@@ -180,6 +180,15 @@ class LoadQuery(Query):
     window: Window = Field(default="24h", description="The coming 24 hours, or 7 days.", examples=["7d"])
 
 
+class LoadMinuteQuery(LoadQuery):
+    """Which minute, and how its jobs may be spread."""
+
+    at: Time = Field(description="The minute.", examples=["2026-12-01T09:00:00Z"])
+    spread: WholeNumber = Field(
+        default=10, ge=1, le=59, description="Over how many minutes after it its jobs may go.", examples=[15]
+    )
+
+
 class AuditQuery(PageQuery):
     """Which changes."""
 

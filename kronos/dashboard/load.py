@@ -25,22 +25,15 @@ _MOST_MOVED = 50
 async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of the coming day or week, the busiest minutes with their jobs, and what spreading would give."""
     found = await load.of_workspace(view, query.window)
-    jobs: list[load.ComingJob] = []
-    number, spread = 0, None
-    if query.at is not None:
-        at = query.at.replace(second=0, microsecond=0)
-        jobs, number = await load.jobs_at(view, at)
-        spread = load.spread(found, at, jobs, query.spread)
+    minute = await load.minute(view, found, query.at, query.spread) if query.at is not None else None
     return shown(
         call,
         "load.html",
         found=_without_runs(found),
         window=query.window,
         heat=heat.map_of(found),
-        at=query.at,
-        jobs=jobs[:_MOST_MOVED],
-        number=number,
-        spread=spread and load.Spread(moves=spread.moves[:_MOST_MOVED], before=spread.before, after=spread.after),
+        minute=minute,
+        most_moved=_MOST_MOVED,
         minutes=query.spread,
     )
 
@@ -82,10 +75,8 @@ async def get_instance_load(call: Call, instance: Instance, query: Annotated[Typ
         found=_without_runs(found),
         window=query.window,
         heat=heat.map_of(found),
-        at=None,
-        jobs=[],
-        number=0,
-        spread=None,
+        minute=None,
+        most_moved=_MOST_MOVED,
         minutes=query.spread,
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from kronos.api.fields import AnyTime, WholeNumber
+from kronos.api.fields import Time, WholeNumber
 from kronos.api.query_schemas import ExecutionQuery, LetterQuery, LoadQuery
 
 # <input type="datetime-local"> knows no zone: filters say that theirs are UTC.
@@ -40,5 +40,5 @@ class TypedLetterQuery(Typed, LetterQuery):
 class TypedLoadQuery(Typed, LoadQuery):
     """How far ahead; `at`: the minute whose jobs are shown; `spread`: over how many minutes after it they may go."""
 
-    at: AnyTime | None = None
+    at: Time | None = None
     spread: WholeNumber = Field(default=10, ge=1, le=59)

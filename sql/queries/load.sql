@@ -19,7 +19,7 @@ select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
 -- name: list_jobs_at
 -- The jobs of the workspace that run in the minute %(at)s, the first %(limit)s by name, each with how many
 -- there are. No row: none does.
-select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron, coming.every, coming.timezone,
-       coming.description, coming.number as _number
+select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron, coming.every,
+       coming.timezone, coming.description, coming.number as _number
   from kronos.coming_jobs(kronos.current_workspace_id(), date_trunc('minute', %(at)s::timestamptz, 'UTC'),
                           %(schedules)s::integer, %(limit)s::integer) as coming;

@@ -179,6 +179,19 @@ def test_the_load_counts_each_coming_minute(scene: Scene, window: str, minutes: 
     assert found["pg_cron_per_minute"] > 1000
 
 
+def test_a_minute_shows_its_jobs_and_what_spreading_them_would_give(scene: Scene) -> None:
+    for nth in range(3):
+        scene.job(f"nine-{nth}", cron="59 9 * * *" if nth == 2 else "5 9 * * *")
+    at = next(each["at"] for each in scene.api.get(f"{scene.base}/load").json()["busiest"] if each["runs"] == 2)
+    found = scene.api.get(f"{scene.base}/load/minute", params={"at": at, "spread": 5}).json()
+    assert (found["number"], [each["name"] for each in found["jobs"]]) == (2, ["nine-0", "nine-1"])
+    (move,) = found["spread"]["moves"]
+    assert (move["job"]["name"], move["minutes"], move["cron"]) == ("nine-0", 1, "6 9 * * *")
+    assert (found["spread"]["before"], found["spread"]["after"]) == (2, 1)
+    last = at.replace(":05:", ":59:")
+    assert scene.api.get(f"{scene.base}/load/minute", params={"at": last}).json()["spread"] is None
+
+
 def test_the_instances_load_is_its_administrators(scene: Scene) -> None:
     scene.job("hourly", cron="7 * * * *")
     found = scene.api.get("/v1/system/load").json()

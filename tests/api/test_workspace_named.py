@@ -220,6 +220,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         # of ours, which has nothing
         "GET /v1/workspaces/{w}/overview": 200,
         "GET /v1/workspaces/{w}/load": 200,
+        "GET /v1/workspaces/{w}/load/minute": 400,  # which
         "GET /v1/workspaces/{w}/dead-letters/groups": 200,
     }
     assert state(superuser, theirs.workspace) == before

@@ -10,6 +10,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_first_id constant uuid := kronos.uuid7_floor(p_since - interval '1 hour');
+    v_end_id   constant uuid := kronos.uuid7_floor(kronos.now() + interval '1 hour');
 begin
     return query
     with letter as materialized (
@@ -44,7 +45,7 @@ begin
                           and done.status = 'SUCCESS'
                           and done.created_at > failing.made_from
                           and done.completed_at > failing.last_at
-                          and done.execution_id >= v_first_id)
+                          and done.execution_id >= v_first_id and done.execution_id < v_end_id)
      order by failing.failures desc, failing.last_at desc
      limit p_limit;
 end

@@ -6,7 +6,7 @@ create or replace function kronos.coming_jobs(p_workspace_id uuid, p_at timestam
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
                description text, number bigint)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 begin
     return query

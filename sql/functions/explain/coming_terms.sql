@@ -7,7 +7,7 @@ create or replace function kronos.coming_terms(p_workspace_id uuid, p_from times
 returns table (schedule kronos.schedule, seconds integer, anchor timestamptz, from_at timestamptz,
                to_at timestamptz, jobs bigint, place bigint, is_read boolean)
 language plpgsql stable rows 500 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 begin
     return query
