@@ -109,3 +109,30 @@ def test_a_key_signs_in_and_its_end_signs_out_by_itself(
         assert page.url == f"{origin}/sign-in?next=/w/{workspace}/keys"
         assert [each["name"] for each in page.context.cookies() if each["name"] == PLAIN_COOKIE] == []
         assert reader.wrong == []
+
+
+def test_a_viewer_looks_around_and_signs_out(
+    browser: Chromium, origin: str, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    key = add_key(shared_superuser, workspace, "viewer", sees_payloads=False)
+    with watched(browser, origin, width=360) as reader:
+        page = reader.page
+        reader.go(f"/w/{workspace}/settings")
+        page.get_by_label("Key", exact=True).fill(key)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{origin}/w/{workspace}/settings")
+        page.get_by_text("More", exact=True).click()
+        expect(page.get_by_role("link", name="Usage")).to_be_visible()
+        for name in ("Keys", "Audit", "System"):
+            expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)
+        page.get_by_role("link", name="Usage").click()
+        expect(page.get_by_role("heading", name="Usage")).to_be_visible()
+        expect(page.get_by_role("link", name="Change quotas")).to_have_count(0)
+        page.locator("details.account summary").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+        assert [each for each in page.context.cookies() if each["name"] == PLAIN_COOKIE] == []
+        reader.go(f"/w/{workspace}/usage")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert reader.wrong == []

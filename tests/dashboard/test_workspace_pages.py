@@ -193,7 +193,7 @@ def test_a_workspace_goes_once_its_name_was_typed(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     path = f"/w/{workspace}/delete"
-    assert "endpoints" in text(read(api.get(path)), "//table")
+    assert "1 endpoints" in text(read(api.get(path)), "//main//ul")
     refused = read(api.post(path, data={"/confirm": "another"}), 422)
     assert text(refused, "//*[@id='f-confirm-faults']")
     gone = api.post(path, data={"/confirm": workspace})
