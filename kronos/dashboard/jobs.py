@@ -76,7 +76,7 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
         or any(asked[name] is None for name in _DEFAULTS),
         cursor=query.cursor,
     )
-    if call.headers.get("hx-request") == "true":
+    if call.headers.get("hx-target") == "list":  # what is live asks for the page as its address has it
         shortened = {name: value for name in _FILTERS if (value := _written(name, asked[name])) is not None}
         response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **shortened)
     return response

@@ -91,8 +91,11 @@ def test_an_empty_list_says_what_to_do_next(workspace: str, reader: Reader) -> N
 
 
 def test_a_script_gets_the_address_without_what_says_nothing(api: httpx.Client, workspace: str) -> None:
-    answered = api.get(f"/w/{workspace}/jobs?q=x&status=LIVE&trigger=any&tag=", headers={"HX-Request": "true"})
+    asked = f"/w/{workspace}/jobs?q=x&status=LIVE&trigger=any&tag="
+    answered = api.get(asked, headers={"HX-Request": "true", "HX-Target": "list"})
     assert answered.headers["HX-Push-Url"] == f"/w/{workspace}/jobs?q=x&trigger=any"
+    live = api.get(asked, headers={"HX-Request": "true", "HX-Target": "main"})
+    assert "HX-Push-Url" not in live.headers
 
 
 def test_a_job_is_made_from_a_sentence_once_however_often_it_is_sent(

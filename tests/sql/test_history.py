@@ -179,6 +179,7 @@ _READS: dict[
     "a job": ("job_reads.get_job", {"job": "job_id"}, 0),
     "a job's last day": ("job_reads.get_job_statistics", {"job": "job_id"}, 10),
     "a job's standing": ("ledger.get_standing", {"job": "job_id"}, 10),
+    "jobs' last runs": ("job_reads.list_recent_runs", {"ids": "job_ids", "limit": 20}, 10),
     "explain": ("explain.get_facts", {"job": "job_id", "at": "scheduled_at"}, 10),
     "a job's ticks": ("explain.list_ticks", _TICKS | {"limit": 101}, 10),
     "a job's days": ("explain.count_tick_days", _TICKS | {"zone": None}, 10),
@@ -210,7 +211,7 @@ select count(*) from pg_locks join pg_class on pg_class.oid = relation
 
 
 def _params(old: Old, params: Mapping[str, Any]) -> dict[str, Any]:
-    known = {**old.an_execution(), "job_id": str(old.job_id)}
+    known = {**old.an_execution(), "job_id": str(old.job_id), "job_ids": f"{{{old.job_id}}}"}
     return {name: known.get(given, given) if isinstance(given, str) else given for name, given in params.items()}
 
 

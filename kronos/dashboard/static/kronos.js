@@ -82,15 +82,25 @@ const RETRY_MS = [1000, 2000, 5000, 10000];
 const mainOf = () => byId("main");
 const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
 
+// What is being typed or ticked is not taken away.
+function isBusy() {
+  return document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
+}
+
+// Nor what was begun while the answer was on its way.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.elt.id !== "main" || !isBusy()) return;
+  event.detail.shouldSwap = false;
+  live.isStale = true;
+});
+
 function refresh() {
   if (!live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
   const wait = Math.max(0, live.last + REFRESH_MS - Date.now());
   live.waiting = setTimeout(() => {
     live.waiting = null;
     live.last = Date.now();
-    // What is being typed or ticked is not taken away.
-    const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
-    if (busy) return void (live.isStale = true);
+    if (isBusy()) return void (live.isStale = true);
     htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
   }, wait);
 }
@@ -181,6 +191,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
   enhance();
 });
 document.addEventListener("htmx:configRequest", (event) => {
+  // A search changes the address without a new page: what is live is what the address says now.
+  if (event.detail.elt.id === "main") event.detail.path = location.pathname + location.search;
   event.detail.headers["HX-Current-Path"] = location.pathname.slice(prefix.length) + location.search;
 });
 
