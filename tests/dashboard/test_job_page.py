@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from lxml import html
 
@@ -13,11 +12,6 @@ from dashboard.conftest import Reader
 from explain_scene import HOUR, MINUTE, Scene, end_tick, every_kind
 from factory import add_key
 from kronos import versions
-
-
-@pytest.fixture
-def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
-    return Scene(api, shared_superuser, workspace)
 
 
 def texts(page: html.HtmlElement, path: str) -> list[str]:
