@@ -174,8 +174,8 @@ async def _replace(
     if is_replaced:
         return old if old.job_id == job_id else await jobs.get(view, str(job_id))
     if old.trigger != "CRON" or old.status not in _LIVE:
-        raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
-    if faults := _faults_of_change(old, changes):
+        raise errors.Conflict(why_not_updatable(old), code="job_not_updatable")
+    if faults := faults_of_change(old, changes):
         raise errors.Unprocessable.of(*faults)
     if "endpoint" in changes:
         raise jobs.no_endpoint(view, str(changes["endpoint"]))
@@ -190,7 +190,7 @@ def _terms(changes: JobChanges) -> CronTerms:
     return CronTerms(**{name: changes[name] for name in new_jobs.TERMS if name in changes})  # type: ignore[arg-type]
 
 
-def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
+def faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
     """What is wrong with the schedule that the job would have: an expression or an interval takes the place of
     whichever there was."""
     terms = _terms(changes)
@@ -200,7 +200,8 @@ def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]
     return tuple(schedules.faults(cron, every, terms.anchor, terms.timezone if "timezone" in changes else old.timezone))
 
 
-def _why_not_updatable(job: Job) -> str:
+def why_not_updatable(job: Job) -> str:
+    """Why a job that is no live CRON job is not changed."""
     if job.trigger != "CRON":
         return f"job {job.job_id} is {job.trigger}: only CRON jobs can be changed"
     heir = f"; its next version is {job.replaced_by_id}" if job.replaced_by_id else ""

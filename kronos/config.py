@@ -14,10 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
-# The pipe that `kronos up` hears its children by; where the command line finds the API, its key and the workspace; the
-# passwords that `kronos migrate` gives to the API's and the workers' logins.
+# The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
+# the API, its key and the workspace; the passwords that `kronos migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
+    "KRONOS_LISTEN_FD",
     "KRONOS_URL",
     "KRONOS_API_KEY",
     "KRONOS_WORKSPACE",
@@ -104,6 +105,15 @@ class Settings(BaseSettings):
     rate_limit: Annotated[int, Field(ge=1, le=100_000_000)] | None = 300_000
     """Requests a minute of one key, in all API processes together; `off`: any number. More than one process serves, so
     that one key does not take a fleet. The instance's: stored as catch_up_immediate is."""
+
+    event_streams: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Streams of events that one API process serves at once: each is a connection, and counts among max_connections."""
+
+    event_streams_per_workspace: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """The same of one workspace."""
+
+    event_streams_per_key: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """The same of one key, or of one person's session."""
 
     admin_key_file: Path | None = None
     """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is
@@ -202,6 +212,9 @@ class Settings(BaseSettings):
 
     oidc_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 8 * 3600
     """How long a person stays signed in."""
+
+    key_session_seconds: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 12 * 3600
+    """How long who has signed in with a key stays so; no longer than the key works."""
 
     encryption_key_command: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and

@@ -218,7 +218,7 @@ class WorkspaceView:
                         await cursor.execute(each.text, params)
                 return [await cursor.fetchall() for cursor in cursors]
 
-        return await self._pool.run(work, self._writes)
+        return await self._pool.run(work, self._writes, is_read=all(each.is_read for each, _ in statements))
 
     async def judged_write(
         self,

@@ -93,6 +93,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR024": SqlGrantRefused,
     "KR035": _job_in_use,
     "KR042": Forbidden,
+    "KR044": Conflict,
 }
 
 

@@ -39,6 +39,22 @@ class LetterCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LetterGroup:
+    """Dead letters of one endpoint and type of error: how many, of how many jobs, and what the last of them, which is
+    `execution_id`, said. JSON's writer leaves out `_counted`: how many were counted in all groups."""
+
+    endpoint: str
+    error_type: str | None
+    number: int
+    jobs: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    execution_id: UUID
+    message: str | None
+    _counted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
     """The operation that was begun; None where what the filter names is `absent`."""
 
@@ -65,7 +81,10 @@ class NewOperation:
 
 
 _LIST = statement("dead_letters.list_dead_letters", ListedExecution)
+_GROUPS = statement("dead_letters.list_dead_letter_groups", LetterGroup)
 _COUNT = statement("dead_letters.count_dead_letters", LetterCount)
+MOST_GROUPED = 10_000
+_MOST_GROUPS = 200
 _INSERT = statement("dead_letters.insert_operation", Begun)
 _GET = statement("dead_letters.get_operation", BulkOperation)
 _LIST_OPERATIONS = statement("dead_letters.list_operations", BulkOperation)
@@ -82,6 +101,11 @@ async def list_page(
         _LIST,
         asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_failed_at": failed_at, "before_id": execution_id},
     )
+
+
+async def groups(view: WorkspaceView, which: LetterFilter) -> list[LetterGroup]:
+    """The newest MOST_GROUPED dead letters by endpoint and type of error, the largest groups first, up to 200."""
+    return await view.rows(_GROUPS, asdict(which) | {"most": MOST_GROUPED, "limit": _MOST_GROUPS})
 
 
 async def count(view: WorkspaceView, which: LetterFilter) -> int:

@@ -24,6 +24,8 @@ _WORDS = {
     "payload_specs": "payload specs",
     "secrets": "secrets",
     "sql_grants": "roles that make jobs by SQL",
+    "keys": "keys that work",
+    "role_mappings": "groups with a role in it",
 }
 
 

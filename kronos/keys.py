@@ -68,15 +68,21 @@ class Burnt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundKey(KeyNow):
-    """With what its secret is recognised by, and not known; and the requests that were taken for it (take_requests)."""
+class AdmittedKey(KeyNow):
+    """With the requests that were taken for it (take_requests)."""
 
-    secret_sha256: bytes
     quota: int | None
     granted: int
     left_over: int
     window_at: datetime
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKey(AdmittedKey):
+    """With what its secret is recognised by, and not known."""
+
+    secret_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

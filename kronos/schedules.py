@@ -315,13 +315,14 @@ def shown(upcoming: Upcoming) -> Preview:
     """The answer for people."""
     return Preview(
         description=upcoming.description,
-        next_runs=[NextRun(at=_instant(run["at"]), local=run["local"], dst=run["dst"]) for run in upcoming.next_runs],
+        next_runs=[NextRun(at=instant_of(run["at"]), local=run["local"], dst=run["dst"]) for run in upcoming.next_runs],
         skipped=[
-            SkippedTick(at=_instant(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped
+            SkippedTick(at=instant_of(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped
         ],
         lints=upcoming.lints,
     )
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
+    """An instant as PostgreSQL writes it in JSON."""
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -10,9 +10,6 @@ from kronos.errors import Fault
 from kronos.model import WorkspaceKey, WorkspaceRole
 from kronos.sql import statement
 
-MOST = 1000
-"""Keys of a workspace that work at a time (kronos.make_key)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey(WorkspaceKey):
@@ -67,8 +64,7 @@ async def create(view: WorkspaceView, terms: KeyTerms, *, created_by: str) -> Ne
     made = await view.one_or_none(_INSERT, params)
     if made is not None:
         return NewKey(**asdict(made), key=text)
-    await _require_ahead(view, terms.expires_at)
-    raise errors.Conflict(f"the workspace has {MOST} keys that work: revoke those that nobody uses")
+    raise _over()
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[WorkspaceKey]:
@@ -81,7 +77,7 @@ async def rotate(
     view: WorkspaceView, key_id: UUID, *, overlap: timedelta, expires_at: datetime | None, created_by: str
 ) -> NewKey:
     """A new key in the place of one that works, which ends after the overlap. Raises WorkspaceNotFound, KeyNotFound,
-    Unprocessable."""
+    Unprocessable, Conflict where there are too many."""
     await _require_ahead(view, expires_at)
     text, given = keys.new()
     params = {
@@ -109,5 +105,9 @@ async def _require_ahead(view: WorkspaceView, expires_at: datetime | None) -> No
         return
     (judged,) = await view.rows(_JUDGE, {"expires_at": expires_at})
     if judged.is_over:
-        fault = Fault(pointer="/expires_at", detail="it lies in the past", hint="Give an instant that is to come.")
-        raise errors.Unprocessable.of(fault)
+        raise _over()
+
+
+def _over() -> errors.Unprocessable:
+    fault = Fault(pointer="/expires_at", detail="it lies in the past", hint="Give an instant that is to come.")
+    return errors.Unprocessable.of(fault)

@@ -58,6 +58,9 @@ grant select, insert on kronos.idempotency_keys to kronos_api;
 grant select (secret_id, workspace_id, name, version, key_id, signs, public_key, created_at, updated_at),
       insert, update, delete on kronos.secrets to kronos_api;
 
+-- whether anybody listens (is_watched)
+grant select on sequence kronos.live_until to kronos_api, kronos_worker;
+
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
@@ -78,6 +81,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.revoke_workspace_key(uuid),
                           kronos.granted_roles(text[]), kronos.find_sign_in(bytea),
                           kronos.open_sign_in(bytea, text, text, text[], interval), kronos.end_sign_in(bytea),
+                          kronos.open_key_sign_in(bytea, uuid, interval), kronos.find_key_sign_in(bytea),
+                          kronos.sign_in_end(bytea),
                           kronos.rotate_key(uuid, text, bytea, interval, timestamptz, text),
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
@@ -101,13 +106,18 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb),
-                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea)
+                          kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),
+                          kronos.watch_live(uuid, interval), kronos.begin_live(),
+                          kronos.read_live(uuid[], pg_snapshot, integer),
+                          kronos.note_live(text, text, uuid[], uuid[]),
+                          kronos.overdue_jobs(integer), kronos.last_reaping(),
+                          kronos.load_of_all(timestamptz, timestamptz, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
-                          kronos.secret_keys(),
+                          kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])
    to kronos_worker;

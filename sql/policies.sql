@@ -30,7 +30,8 @@ begin
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
                             'request_limit', 'request_rates',
                              'audit', 'audit_pending', 'audit_chains',
-                             'deletions', 'quota_shards']) as relation
+                             'deletions', 'quota_shards',
+                             'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule

@@ -53,3 +53,13 @@ DEFAULT_POLICY = {
     "probe_seconds": 300,
 }
 """The retry_policy of an endpoint that says nothing of it."""
+
+
+def answered(client: httpx.Client, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """As client.request; of an answer that has no end its beginning."""
+    with client.stream(method, path, headers=headers) as response:
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            beginning = httpx.ByteStream(next(response.iter_bytes()))
+            response = httpx.Response(response.status_code, headers=response.headers, stream=beginning)
+        response.read()
+    return response

@@ -13,6 +13,7 @@ from typing import IO, Any
 import httpx
 
 import forked
+from looking import looks
 
 PROGRAM = """
 from kronos import config, logs
@@ -24,10 +25,12 @@ serve.run(settings)
 
 
 def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        threading.Event().wait(0.02)
+    for pause in looks(seconds):
+        if found := holds():
+            return found
+        time.sleep(pause)
+    found = holds()
+    assert found, f"waited {seconds} s for {what}"
     return found
 
 

@@ -91,6 +91,8 @@ def count(superuser: Connection, app: App) -> int:
 def granted_app(superuser: Connection, url: str) -> Iterator[App]:
     """An application that may make jobs of its workspace, until the block ends."""
     made = an_app(superuser, url)
-    with made.connection:
-        yield made
-    done_with(superuser, made)
+    try:
+        with made.connection:
+            yield made
+    finally:
+        done_with(superuser, made)

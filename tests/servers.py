@@ -21,8 +21,8 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from held_ports import held_port
 from kronos import migrations
-from kronos.embedded import ports
 from kronos.embedded.cluster import Cluster
 
 _PASSWORD = "test-only"
@@ -76,7 +76,7 @@ class EmbeddedServer:
     is room. It begins as a copy of `used`."""
 
     def __init__(self, used: Path, home: Path) -> None:
-        self._home = _in_memory() or home
+        self._home = in_memory() or home
         copy_home(used, self._home)
         self._cluster = Cluster(self._home, durable=False)
         self.superuser_url = ""
@@ -156,11 +156,11 @@ def copy_home(used: Path, home: Path) -> None:
     home.mkdir(mode=0o711, exist_ok=True)
     subprocess.run(["cp", "-a", used / "postgres", home], check=True)
     told = json.loads((used / "cluster.json").read_text())
-    (home / "cluster.json").write_text(json.dumps(told | {"port": ports.free_port()}))
+    (home / "cluster.json").write_text(json.dumps(told | {"port": held_port()}))
     (home / "cluster.json").chmod(0o600)
 
 
-def _in_memory() -> Path | None:
+def in_memory() -> Path | None:
     """A new folder on a tmpfs; None where there is none, or not room for as many servers as run at once."""
     if not _has_room():
         return None

@@ -23,16 +23,20 @@ from kronos.api import (
     auth,
     backfills,
     batch,
+    bulk,
     configs,
     dead_letters,
     docs,
     document,
     endpoints,
+    events,
     executions,
     instance,
     job_schemas,
     jobs,
+    live_events,
     organizations,
+    overview,
     payload_specs,
     problems,
     quotas,
@@ -49,6 +53,7 @@ from kronos.api.call import Context
 from kronos.api.fields import Body
 from kronos.api.heads import Heads
 from kronos.api.keys import Keys
+from kronos.api.live import Hub, ListenerBounds
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
@@ -75,9 +80,12 @@ _REF = "#/components/schemas/{model}"
 _RESOURCES = (
     jobs,
     batch,
+    bulk,
     executions,
+    events,
     backfills,
     dead_letters,
+    overview,
     endpoints,
     configs,
     payload_specs,
@@ -121,6 +129,8 @@ class Application(FastAPI):
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
             made["components"]["schemas"] |= definitions["$defs"] | problem.pop("$defs") | {"Problem": problem}
+            happened = TypeAdapter(live_events.JobEvent | live_events.ExecutionEvent | live_events.ResetEvent)
+            made["components"]["schemas"] |= happened.json_schema(ref_template=_REF, mode="serialization")["$defs"]
             self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
@@ -149,15 +159,16 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
         pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         replica = _replica(settings, pool)
-        api_keys = Keys(pool)
+        api_keys, hub = Keys(pool), Hub(pool, ListenerBounds.of(settings))
         app.state.context = Context(
             settings=settings,
             pool=pool,
             keys=api_keys,
-            sessions=Sessions(pool, provider) if provider is not None else None,
+            sessions=Sessions(pool, api_keys, provider),
             egress=egress,
             encryption_keys=encryption_keys,
             replica=replica,
+            live=hub,
         )
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         if replica is not None:
@@ -167,6 +178,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
             async with heartbeat.beating():
                 yield
         finally:
+            await hub.close()
             for each in beside:
                 each.cancel()
             await asyncio.gather(*beside, return_exceptions=True)

@@ -1,11 +1,13 @@
 """Routes by which people sign in and out, and that say who calls."""
 
+import base64
 import hmac
+import math
+import re
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from starlette.responses import Response
 
@@ -15,11 +17,18 @@ from kronos.api.dependencies import Instance
 from kronos.api.document import answers
 from kronos.api.identity import SignInAttempt
 from kronos.api.operation import Router
-from kronos.api.sessions import ATTEMPT_COOKIE, SESSION_COOKIE, Sessions, digest_of
+from kronos.api.schemas import KeySignIn
+from kronos.api.sessions import ATTEMPT_COOKIE, digest_of, set_cookie
 from kronos.model import Role
+
+if TYPE_CHECKING:
+    from kronos.api.provider import Provider
 
 router = Router(tags=["keys"])
 _ATTEMPT_SECONDS = 600
+# Neither //host nor /\host, which browsers take for another's; nothing that they leave out, such as a tab.
+_OWN_PATH = re.compile(r"/(?:[\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]*)?", re.ASCII)
+_MOST_PATH = 1000
 _SECRET_BYTES = 32
 
 
@@ -34,7 +43,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who calls, and what it may."""
+    """Who calls, and what it may. kind: by a key in Authorization, or by the cookie of who is signed in."""
 
     kind: Literal["key", "session"]
     actor: str
@@ -50,7 +59,7 @@ async def get_me(call: Call) -> Response:
     grants = [
         Grant(workspace=each.workspace, role=each.role.value, sees_payloads=each.sees_payloads) for each in callers
     ]
-    kind: Literal["key", "session"] = "key" if person is None else "session"
+    kind: Literal["key", "session"] = "session" if call.is_signed_in else "key"
     email = None if person is None else person.email
     return answer(Me(kind=kind, actor=call.caller.actor, email=email, grants=grants))
 
@@ -58,28 +67,29 @@ async def get_me(call: Call) -> Response:
 @router.get("/auth/login", needs=None, include_in_schema=False)
 async def begin_sign_in(call: Call) -> Response:
     """Send a browser to the identity provider."""
-    sessions = _sessions(call)
+    provider = _provider(call)
     attempt = SignInAttempt(
         state=secrets.token_urlsafe(_SECRET_BYTES),
         nonce=secrets.token_urlsafe(_SECRET_BYTES),
         verifier=secrets.token_urlsafe(_SECRET_BYTES),
     )
-    response = _redirect(await sessions.provider.sign_in_url(attempt))
-    value = ".".join((attempt.state, attempt.nonce, attempt.verifier))
-    _set_cookie(response, ATTEMPT_COOKIE, value, max_age=_ATTEMPT_SECONDS)
+    response = _redirect(await provider.sign_in_url(attempt))
+    back = base64.urlsafe_b64encode(own_path(call.query_params.get("next")).encode()).decode().rstrip("=")
+    value = ".".join((attempt.state, attempt.nonce, attempt.verifier, back))
+    set_cookie(response, ATTEMPT_COOKIE, value, max_age=_ATTEMPT_SECONDS)
     return response
 
 
 @router.get("/auth/callback", needs=None, include_in_schema=False)
 async def end_sign_in(call: Call, instance: Instance) -> Response:
     """A browser comes back from the identity provider: a session for who it says that it is."""
-    sessions = _sessions(call)
-    attempt = _attempt(call)
+    provider, sessions = _provider(call), call.context.sessions
+    attempt, back = _attempt(call)
     given = call.query_params
     if "error" in given or not given.get("code"):
         raise errors.Forbidden("the identity provider did not let you in: begin again at /auth/login")
     with sessions.guessed(given["code"], call.host):  # each asks the provider
-        identity = await sessions.provider.identity(given["code"], attempt, issuer=given.get("iss"))
+        identity = await provider.identity(given["code"], attempt, issuer=given.get("iss"))
     if not await people.granted_roles(instance, identity.groups):
         raise errors.Forbidden(
             "none of your groups has a role in a workspace here: the instance's administrator maps groups to roles"
@@ -94,51 +104,77 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
         groups=identity.groups,
         lasts=lasts,
     )
-    response = _redirect(f"{call.scope.get('root_path', '')}/")
-    _set_cookie(response, SESSION_COOKIE, secret, max_age=call.context.settings.oidc_session_seconds)
-    _set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)
+    response = _redirect(f"{call.scope.get('root_path', '')}{back}")
+    sessions.give(response, call, secret, max_age=call.context.settings.oidc_session_seconds)
+    set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)
     return response
+
+
+@router.post("/auth/key", needs=None, include_in_schema=False)
+async def sign_in_with_key(call: Call, new: KeySignIn) -> Response:
+    """A session for who holds this key: it may what the key may, for as long as that works."""
+    response = Response(status_code=204)
+    await open_session(call, new.key, response)
+    return response
+
+
+async def open_session(call: Call, key: str, response: Response) -> None:
+    """Sign in with a key, from a page of ours alone: no other site signs anybody in. A session that the browser had
+    before ends. Raises Forbidden, Unauthorized, RateLimited, DatabaseUnavailable."""
+    sessions = call.context.sessions
+    sessions.require_own_origin(call)
+    lasts = timedelta(seconds=call.context.settings.key_session_seconds)
+    secret, seconds = await sessions.open(key.strip(), call, lasts)
+    if before := sessions.secret_of(call):
+        await sessions.end(before, call.host)
+    sessions.give(response, call, secret, max_age=math.ceil(seconds))
 
 
 @router.post("/auth/logout", needs=None, include_in_schema=False)
-async def sign_out(call: Call, instance: Instance) -> Response:
+async def sign_out(call: Call) -> Response:
     """End the session, in every process within 2 s. Safe to repeat."""
-    sessions = _sessions(call)
-    sessions.require_own_origin(call.headers)
-    if secret := call.cookies.get(SESSION_COOKIE):
-        with suppress(errors.Unauthorized):  # who is signed out stays so
-            await sessions.person(secret, call.host)
-            await people.sign_out(instance, digest_of(secret))
-            sessions.forget(secret)
     response = Response(status_code=204)
-    _set_cookie(response, SESSION_COOKIE, "", max_age=0)
+    await close_session(call, response)
     return response
 
 
-def _sessions(call: Call) -> Sessions:
-    """Raises NotFound where nobody can sign in."""
-    if (sessions := call.context.sessions) is None:
-        raise errors.NotFound("nobody signs in here: KRONOS_OIDC_ISSUER is not set; use a key")
-    return sessions
+async def close_session(call: Call, response: Response) -> None:
+    """Sign out, from a page of ours alone. Raises Forbidden, RateLimited, DatabaseUnavailable."""
+    sessions = call.context.sessions
+    sessions.require_own_origin(call)
+    if secret := sessions.secret_of(call):
+        await sessions.end(secret, call.host)
+    sessions.take(response, call)
 
 
-def _attempt(call: Call) -> SignInAttempt:
-    """What this browser was sent out with. Raises InvalidRequest where it was not, or not with this state."""
+def _provider(call: Call) -> "Provider":
+    """Raises NotFound where no people sign in."""
+    if (provider := call.context.sessions.provider) is None:
+        raise errors.NotFound("no people sign in here: KRONOS_OIDC_ISSUER is not set; sign in with a key")
+    return provider
+
+
+def own_path(given: str | None) -> str:
+    """Where a browser goes once it is signed in: `given`, where it is a path of ours below the prefix, and no address
+    of another site in any reading of it; else to the beginning."""
+    return given if given is not None and len(given) <= _MOST_PATH and _OWN_PATH.fullmatch(given) else "/w"
+
+
+def _attempt(call: Call) -> tuple[SignInAttempt, str]:
+    """What this browser was sent out with, and where it wants to. Raises InvalidRequest where it was not, or not with
+    this state."""
     parts = call.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state = call.query_params.get("state", "")
-    if len(parts) != 3 or not hmac.compare_digest(parts[0].encode(), state.encode("utf-8", "surrogateescape")):
+    if len(parts) != 4 or not hmac.compare_digest(parts[0].encode(), state.encode("utf-8", "surrogateescape")):
         raise errors.InvalidRequest.of(
             "this sign-in was not begun in this browser, or too long ago", "Begin again at /auth/login.", "/state"
         )
-    return SignInAttempt(state=parts[0], nonce=parts[1], verifier=parts[2])
+    try:
+        back = base64.urlsafe_b64decode(f"{parts[3]}{'=' * (-len(parts[3]) % 4)}").decode("ascii")
+    except ValueError:
+        back = None
+    return SignInAttempt(state=parts[0], nonce=parts[1], verifier=parts[2]), own_path(back)
 
 
 def _redirect(url: str) -> Response:
     return Response(status_code=303, headers={"Location": url, "Cache-Control": "no-store"})
-
-
-def _set_cookie(response: Response, name: str, value: str, *, max_age: int) -> None:
-    # Lax, not Strict: a browser that comes from the provider is to have it with its first page. It goes with no write
-    # of another site's, and those are refused by their origin besides.
-    attributes = f"Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"
-    response.headers.append("Set-Cookie", f"{name}={value}; {attributes}")

@@ -16,13 +16,15 @@ from kronos import errors, readiness, reading, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
-from kronos.api.sessions import SESSION_COOKIE, Person, Sessions
+from kronos.api.live import Hub
+from kronos.api.sessions import Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject, Role
+from kronos.overview import Coming
 from kronos.pool import Pool
 from kronos.replica import Replica
 
@@ -69,8 +71,7 @@ class Context:
     settings: Settings
     pool: Pool
     keys: Keys
-    sessions: Sessions | None
-    """None: nobody can sign in."""
+    sessions: Sessions
     egress: EgressPolicy
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
@@ -79,6 +80,10 @@ class Context:
     """Where lists and reads may be answered from."""
     probe: Probe = field(default_factory=Probe)
     """Readiness."""
+    live: Hub
+    """Who listens to what changes."""
+    coming: Coming = field(default_factory=Coming)
+    """What workspaces of very many jobs are going to do."""
 
 
 class Call(Request):
@@ -89,13 +94,22 @@ class Call(Request):
         """What the process shares."""
         return cast(Context, self.scope["app"].state.context)  # set by app.create, once
 
-    caller: Caller
-    """Who calls; known once `authenticate` has been awaited."""
+    known_caller: Caller | None = None
+    """Who calls, once `authenticate` has been awaited; None before, and where nobody has to be known."""
     person: Person | None = None
     """Who is signed in, where no key is held."""
+    is_signed_in: bool = False
+    """Whether it calls by the cookie of a session, a person's or a key's."""
     refusal: errors.KronosError | None = None
     """What is wrong with the body, once it was judged."""
     _judged: object = False
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls a route that needs a role."""
+        if self.known_caller is None:
+            raise RuntimeError("nobody is known to call: the route needs no role, or it was not asked for yet")
+        return self.known_caller
 
     @property
     def host(self) -> str:
@@ -139,7 +153,7 @@ class Call(Request):
         WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
         read."""
         workspace = self.path_params.get("w")
-        self.caller = caller = await self._known_caller(workspace, writes=writes)
+        self.known_caller = caller = await self._find_caller(workspace, writes=writes)
         self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
         withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
@@ -149,16 +163,40 @@ class Call(Request):
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
-    async def _known_caller(self, workspace: str | None, *, writes: bool) -> Caller:
+    async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:
         """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
-        if authorization is None and sessions is not None and (secret := self.cookies.get(SESSION_COOKIE)):
-            self.person = await sessions.person(secret, self.host)
-            if writes:
-                sessions.require_own_origin(self.headers)
-            return self.person.calls(workspace)
-        return await self.context.keys.authenticate(authorization, self.scope)
+        if authorization is not None or (secret := sessions.secret_of(self)) is None:
+            return await self.context.keys.authenticate(authorization, self.scope)
+        known = await self.recognise(secret)
+        self.is_signed_in = True
+        if writes:
+            sessions.require_own_origin(self)
+        return known.calls(workspace) if isinstance(known, Person) else known
+
+    async def recognise(self, secret: str) -> Caller | Person:
+        """Who is signed in with this secret of a session. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        sessions = self.context.sessions
+        if sessions.is_of_key(secret):
+            return await sessions.caller(secret, self)
+        self.person = await sessions.calling(secret, self.host, self.scope)
+        return self.person
+
+    async def remains(self, needed: Role) -> None:
+        """Whether the caller may still do what it was let begin: its key or session is looked at as for a request, and
+        none is counted. Raises as `authenticate`, and DatabaseUnavailable where nobody knows."""
+        workspace, authorization = self.path_params.get("w"), self.headers.get("authorization")
+        sessions = self.context.sessions
+        if authorization is not None or (secret := sessions.secret_of(self)) is None:
+            caller = await self.context.keys.known(authorization or "")
+        else:
+            known = await sessions.known(secret, self)
+            caller = known.calls(workspace) if isinstance(known, Person) else known
+        if workspace is not None and caller.is_confined_from(workspace):
+            raise errors.WorkspaceNotFound.of(workspace.lower())
+        if not caller.role.covers(needed):
+            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):

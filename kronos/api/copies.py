@@ -16,6 +16,7 @@ from kronos import errors, reading
 from kronos.api.fields import is_timestamp, timestamp
 from kronos.errors import Fault
 from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
+from kronos.quotas import Quotas
 from kronos.retention import Retention
 from kronos.server_time import CLOCK
 
@@ -43,6 +44,10 @@ class Kind:
         """Those of a body; empty where it is no copy."""
         return {name: value for name, value in raw.items() if name in self.read_only}
 
+    def writable(self, raw: JsonObject) -> JsonObject:
+        """The others."""
+        return {name: value for name, value in raw.items() if name not in self.read_only}
+
     def edited(self, raw: JsonObject, present: Mapping[str, Json]) -> JsonObject:
         """What the copy changes of the resource as GET gives it now. Raises Unprocessable for what cannot be
         changed."""
@@ -54,9 +59,7 @@ class Kind:
         if faults:
             raise errors.Unprocessable.of(*faults)
         return {
-            name: value
-            for name, value in raw.items()
-            if name not in self.read_only and not _same(value, present.get(name, _ABSENT))
+            name: value for name, value in self.writable(raw).items() if not _same(value, present.get(name, _ABSENT))
         }
 
 
@@ -69,7 +72,7 @@ def kind_of(row: type, body: type[BaseModel]) -> Kind:
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
-def shown(row: Config | Endpoint | Job | PayloadSpec | Workspace | Retention) -> JsonObject:
+def shown(row: Config | Endpoint | Job | PayloadSpec | Workspace | Retention | Quotas) -> JsonObject:
     """A row as GET gives it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document

@@ -41,13 +41,13 @@ def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], P
     """The page that `rows` make, which were asked for with limit + 1 to know whether another follows."""
     if len(rows) <= limit:
         return Page(data=rows[:limit], next_cursor=None)
-    return Page(data=rows[:limit], next_cursor=_encoded(of, place(rows[limit - 1])))
+    return Page(data=rows[:limit], next_cursor=encoded(of, place(rows[limit - 1])))
 
 
 def bounded(rows: Sequence[Listed], *, of: bytes, place: Callable[[Listed], Place]) -> Page[Listed]:
     """The page that `rows` make, which say themselves whether others follow."""
     more = bool(rows) and rows[-1]._more  # not private: what begins with _ is left out of the answer
-    return Page(data=rows, next_cursor=_encoded(of, place(rows[-1])) if more else None)
+    return Page(data=rows, next_cursor=encoded(of, place(rows[-1])) if more else None)
 
 
 def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:
@@ -83,7 +83,8 @@ def number_of(place: Place | None) -> int | None:
     return None if place is None else counted(place[0])
 
 
-def _encoded(of: bytes, place: Place) -> str:
+def encoded(of: bytes, place: Place) -> str:
+    """The cursor that stands for a place."""
     created_at, row_id = place
     return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, counted(created_at), row_id.bytes)).decode()
 

@@ -12,9 +12,9 @@ from kronos.api.cursors import Page, bounded, decoded, list_digest, page
 from kronos.api.dependencies import READ_FROM, CallerOf, IdempotencyKey, Instance, OperationId, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router, shown_at
-from kronos.api.query_schemas import LetterQuery, PageQuery
+from kronos.api.query_schemas import LetterFilterQuery, LetterQuery, PageQuery
 from kronos.api.schemas import LetterDiscard, LetterRedrive, Nothing
-from kronos.dead_letters import LetterFilter, NewOperation
+from kronos.dead_letters import LetterFilter, LetterGroup, NewOperation
 from kronos.model import BulkOperation, Execution, Role
 
 router = Router("/v1/workspaces/{w}", tags=["dead-letters"])
@@ -28,6 +28,32 @@ class DeadLetterCount:
     """How many dead letters an operation would deal with now."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterGroups:
+    """Dead letters by endpoint and type of error, the largest groups first, of the newest 10,000: `counted` of them.
+    `is_cut`: there may be more."""
+
+    data: list[LetterGroup]
+    counted: int
+    is_cut: bool
+
+
+@router.get(
+    "/dead-letters/groups",
+    needs=Role.VIEWER,
+    responses=answers({200: DeadLetterGroups}, READ_FROM) | problems(errors.WorkspaceNotFound),
+)
+async def list_dead_letter_groups(view: ReadView, query: Annotated[LetterFilterQuery, Query()]) -> Response:
+    """Dead letters by endpoint and type of error."""
+    return answer(grouped(await dead_letters.groups(view, LetterFilter(**query.model_dump()))))
+
+
+def grouped(data: list[LetterGroup]) -> DeadLetterGroups:
+    """The groups, with how many were counted."""
+    counted = data[0]._counted if data else 0
+    return DeadLetterGroups(data=data, counted=counted, is_cut=counted >= dead_letters.MOST_GROUPED)
 
 
 @router.get(

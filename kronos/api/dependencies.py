@@ -17,6 +17,7 @@ from kronos.api import conditions
 from kronos.api.call import Call
 from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, SECRET_NAME, SLUG, UUID_FORM
 from kronos.api.keys import Caller
+from kronos.api.places import MAX_CHARACTERS
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
@@ -196,6 +197,15 @@ NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpo
 SecretName = Annotated[str, AfterValidator(judged_later(_secret_name)), _SECRET_TEXT, _SECRET_PATH]
 NewSecretName = Annotated[str, AfterValidator(judged_later(_new_secret_name)), _SECRET_TEXT, _SECRET_PATH]
 
+LastEventId = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": MAX_CHARACTERS}),
+    Header(
+        alias="Last-Event-ID",
+        description="The id of the last event that came, to go on after it; browsers send it themselves.",
+    ),
+]
+
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
     """The view of the path's workspace; whether there is one shows at its first statement."""
@@ -206,18 +216,34 @@ READ_FROM = "Kronos-Read-From"
 _PRIMARY = "primary"
 
 
-async def read_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
-    """As workspace_view, of what may be some seconds old: on the replica, where there is one, unless the caller asks
-    for the primary. Raises InvalidRequest."""
-    replica = call.context.replica
-    if replica is None:
-        return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
-    asked = call.headers.get(READ_FROM)
-    if asked not in (None, _PRIMARY):
+def _read_from(header: str | None) -> str | None:
+    """Who is to answer. Raises InvalidRequest."""
+    if header not in (None, _PRIMARY):
         raise errors.InvalidRequest.of(
             f"the header {READ_FROM} is not {_PRIMARY}", f"Leave it out, or write {_PRIMARY}.", f"/{READ_FROM}"
         )
-    reads = ReplicaReads(replica, is_primary_asked=asked is not None)
+    return header
+
+
+ReadFrom = Annotated[
+    str | None,
+    BeforeValidator(judged_later(_read_from)),
+    WithJsonSchema({"type": "string", "enum": [_PRIMARY], "pattern": f"^{_PRIMARY}$"}),
+    Header(
+        alias=READ_FROM,
+        description="Where KRONOS_DATABASE_READ_URL names a replica: let the primary answer, with all that was written "
+        "before.",
+    ),
+]
+
+
+async def read_view(call: Call, workspace: WorkspaceRef, read_from: ReadFrom = None) -> WorkspaceView:
+    """As workspace_view, of what may be some seconds old: on the replica, where there is one, unless the caller asks
+    for the primary."""
+    replica = call.context.replica
+    if replica is None:
+        return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
+    reads = ReplicaReads(replica, is_primary_asked=read_from is not None)
     call.scope["kronos.served"] = reads.served
     return WorkspaceView(reads, workspace, call.scope["kronos.writes"])
 
@@ -230,9 +256,9 @@ async def instance_view(call: Call) -> InstanceView:
 def _origin(call: Call) -> ChangeOrigin | None:
     """Who changes what the request changes, for the audit; a read changes nothing, nor does who signs out, for which
     nobody has to be known."""
-    if call.method in ("GET", "HEAD") or not hasattr(call, "caller"):
+    if call.method in ("GET", "HEAD") or call.known_caller is None:
         return None
-    actor = call.caller.actor
+    actor = call.known_caller.actor
     return ChangeOrigin(
         actor=actor,
         key=actor if call.person is None else None,

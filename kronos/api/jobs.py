@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from kronos import changes, errors, executions, explain, jobs, ledger, pauses
+from kronos import changes, errors, executions, explain, fire_diffs, jobs, ledger, pauses
 from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
@@ -42,6 +42,7 @@ from kronos.executions import ExecutionFilter
 from kronos.explain import ticks
 from kronos.explain.facts import Explanation
 from kronos.explain.ticks import TickDays, Ticks
+from kronos.fire_diffs import FireDiff
 from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject, Role
@@ -134,6 +135,17 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
         if not document:
             return _shown(call, present)
     return _shown(call, await changes.replace(view, ref, job_changes(await draft.judged(document)), if_match=if_match))
+
+
+@router.post(
+    "/{j}/diff",
+    needs=Role.VIEWER,
+    responses=answers({200: FireDiff})
+    | problems(*_ABSENT, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def preview_change(view: View, ref: JobRef, body: JobPatch) -> Response:
+    """What a change would do to a CRON job's runs of the coming 7 days; nothing is written."""
+    return answer(await fire_diffs.foreseen(view, ref, job_changes(body)))
 
 
 @router.delete(

@@ -4,6 +4,9 @@ A key that was right is trusted for a moment. While it is used, one statement re
 process, beside the requests: these cost one round trip, and what was revoked, has expired or may less now is so within
 2 s everywhere. The statement that checks a key takes the requests that this process will serve for it
 (kronos/api/rates.py); of those who wait for the same key's check one asks.
+
+Who has signed in with a key calls as the key, by the cookie of a session. Such a session is trusted for the same
+moment, and asked for anew when that is over.
 """
 
 import asyncio
@@ -18,9 +21,9 @@ from uuid import UUID
 
 from starlette.types import Scope
 
-from kronos import errors, keys
+from kronos import errors, keys, people
 from kronos.api.guesses import Guess, Guesses
-from kronos.api.rates import Allowance, RateStanding
+from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
@@ -61,14 +64,53 @@ class Caller:
 
 @dataclass(slots=True, kw_only=True)
 class _Trust:
-    """What is known of a key. `until`: when it ends; `used_at`: its last use; `noted_at`: when that was last written
-    down. By time.monotonic. And the requests that it may make."""
+    """What is known of a key, or of a session of one. `until`: when it ends; `used_at`: its last use; `noted_at`: when
+    that was last written down. By time.monotonic. And the requests that it may make."""
 
     caller: Caller
     allowance: Allowance
     until: float
     used_at: float
+    is_session: bool
     noted_at: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _OfKey:
+    """A key that is looked at. `name`: what wrong ones are counted under, besides their address."""
+
+    given: keys.GivenKey
+    is_session = False
+    refusal = f"the API key is unknown, revoked or expired: {_HINT}"
+
+    @property
+    def name(self) -> str:
+        return self.given.public_id
+
+    async def find(self, view: InstanceView, wanted: int) -> tuple[str, keys.AdmittedKey] | None:
+        """Its public id, and what it may. Raises DatabaseUnavailable."""
+        key = await keys.find(view, self.given, wanted)
+        # Compared for an unknown key too: the time taken does not tell which public ids exist.
+        is_right = hmac.compare_digest(self.given.digest, key.secret_sha256 if key else _NOBODY)
+        return (self.given.public_id, key) if key is not None and is_right else None
+
+
+@dataclass(frozen=True, slots=True)
+class _OfSession:
+    """A session of a key that is looked at, by the digest of its secret."""
+
+    digest: bytes
+    is_session = True
+    refusal = "you are signed out: sign in again"
+
+    @property
+    def name(self) -> str:
+        return self.digest.hex()
+
+    async def find(self, view: InstanceView, wanted: int) -> tuple[str, keys.AdmittedKey] | None:
+        """Its key's public id, and what that may. Raises DatabaseUnavailable."""
+        found = await people.find_of_key(view, self.digest, wanted)
+        return None if found is None else (found.public_id, found)
 
 
 class Keys:
@@ -77,7 +119,7 @@ class Keys:
     def __init__(self, pool: Pool, *, trusted_seconds: float = TRUSTED_SECONDS) -> None:
         self._pool = pool
         self._trusted_seconds = trusted_seconds
-        self._trusted: dict[bytes, _Trust] = {}  # by the digest of the whole key
+        self._trusted: dict[bytes, _Trust] = {}  # by the digest of the whole key; of a session by _key_of
         self._checks: dict[bytes, asyncio.Task[_Trust | None]] = {}
         self._waiting: dict[bytes, int] = {}
         self._guesses = Guesses()
@@ -96,9 +138,42 @@ class Keys:
             given = keys.parse(key.strip())
             if given is None or not is_bearer:
                 raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
-            trust = await self._admitted(given, digest, scope)
+            trust = await self._admitted(_OfKey(given), digest, scope)
         trust.used_at = now
-        _stands(scope, trust.allowance)
+        stands(scope, trust.allowance)
+        return trust.caller
+
+    async def signed_in(self, session: bytes, scope: Scope | None = None) -> Caller:
+        """Whose key the session was opened with that has a secret with this digest; as `authenticate`."""
+        digest = _key_of(session)
+        trust, now = self._trusted.get(digest), time.monotonic()
+        if trust is None or now >= trust.until or not trust.allowance.spend(now):
+            trust = await self._admitted(_OfSession(session), digest, scope)
+        trust.used_at = now
+        stands(scope, trust.allowance)
+        return trust.caller
+
+    def forget(self, session: bytes) -> None:
+        """Ask anew about this session."""
+        self._trusted.pop(_key_of(session), None)
+
+    async def known(self, authorization: str) -> Caller:
+        """As authenticate, for a request that goes on: none of the key's is spent. Raises Unauthorized, RateLimited,
+        DatabaseUnavailable."""
+        key = authorization.partition(" ")[2].strip()
+        if (given := keys.parse(key)) is None:
+            raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
+        return await self._known(_OfKey(given), hashlib.sha256(key.encode()).digest())
+
+    async def still_signed_in(self, session: bytes) -> Caller:
+        """As signed_in, where none is spent."""
+        return await self._known(_OfSession(session), _key_of(session))
+
+    async def _known(self, asked: _OfKey | _OfSession, digest: bytes) -> Caller:
+        trust, now = self._trusted.get(digest), time.monotonic()
+        if trust is None or now >= trust.until:
+            trust = await self._checked(asked, digest, None)
+        trust.used_at = now
         return trust.caller
 
     async def run(self) -> None:
@@ -117,7 +192,11 @@ class Keys:
         """Ask what the keys in use may now, and forget those that work no longer, or that nobody uses. Raises
         KronosError."""
         asked_at = time.monotonic()
-        in_use = {digest: each for digest, each in self._trusted.items() if asked_at - each.used_at < _KEPT_SECONDS}
+        in_use = {
+            digest: each
+            for digest, each in self._trusted.items()
+            if asked_at - each.used_at < _KEPT_SECONDS and not each.is_session
+        }
         known = await keys.known(InstanceView(self._pool), _key_ids(in_use.values())) if in_use else {}
         for digest, trust in in_use.items():
             if (now := known.get(trust.caller.key_id)) is not None:
@@ -161,40 +240,40 @@ class Keys:
         except errors.KronosError as error:
             _log.warning("that the key %s stood in a URL could not be noted: %s", given.public_id, error.said)
 
-    async def _admitted(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Trust:
+    async def _admitted(self, asked: _OfKey | _OfSession, digest: bytes, scope: Scope | None) -> _Trust:
         self._waiting[digest] = self._waiting.get(digest, 0) + 1
         try:
             while True:
                 trust, now = self._trusted.get(digest), time.monotonic()
                 if trust is None or now >= trust.until or not trust.allowance.is_used_up(now):
-                    trust = await self._checked(given, digest, scope)
+                    trust = await self._checked(asked, digest, scope)
                     now = time.monotonic()
                 if trust.allowance.spend(now):
                     return trust
                 if trust.allowance.is_used_up(now):
-                    raise _rate_limited(given.public_id, trust.allowance, now, scope)
+                    raise rate_limited(f"the key {trust.caller.actor}", trust.allowance, now, scope)
                 # What was taken went to others who waited, or its minute has just ended.
         finally:
             self._waiting[digest] -= 1
             if not self._waiting[digest]:
                 del self._waiting[digest]
 
-    async def _checked(self, given: keys.GivenKey, digest: bytes, scope: Scope | None) -> _Trust:
+    async def _checked(self, asked: _OfKey | _OfSession, digest: bytes, scope: Scope | None) -> _Trust:
         """The key as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         check = self._checks.get(digest)
         # One that has ended and stands here still was made for those before: to wait for it would not even let others
         # go on, and nothing that it has left would ever change.
         if check is None or check.done():
-            guess = self._guesses.begin(_host(scope), given.public_id, digest, time.monotonic())
+            guess = self._guesses.begin(_host(scope), asked.name, digest, time.monotonic())
             if isinstance(guess, float):
                 seconds = math.ceil(guess)
                 detail = f"too many keys were wrong that came from this address, or had this id: wait {seconds} s"
                 raise errors.RateLimited(detail, retry_after_seconds=seconds)
-            check = self._checks[digest] = asyncio.create_task(self._check(given, digest, guess))
+            check = self._checks[digest] = asyncio.create_task(self._check(asked, digest, guess))
             check.add_done_callback(lambda done: self._ended(digest, done))
         # It goes on where the request that began it is cut off: others wait for it.
         if (trust := await asyncio.shield(check)) is None:
-            raise errors.Unauthorized(f"the API key is unknown, revoked or expired: {_HINT}")
+            raise errors.Unauthorized(asked.refusal)
         return trust
 
     def _ended(self, digest: bytes, check: asyncio.Task[_Trust | None]) -> None:
@@ -203,36 +282,32 @@ class Keys:
         if not check.cancelled():
             check.exception()  # whoever waits has it; nobody may
 
-    async def _check(self, given: keys.GivenKey, digest: bytes, guess: Guess) -> _Trust | None:
+    async def _check(self, asked: _OfKey | _OfSession, digest: bytes, guess: Guess) -> _Trust | None:
         trust, now = self._trusted.get(digest), time.monotonic()
         allowance = trust.allowance if trust is not None else Allowance()
         wanted = allowance.wanted(now, self._waiting.get(digest, 1))
         try:
-            key = await keys.find(InstanceView(self._pool), given, wanted)
+            found = await asked.find(InstanceView(self._pool), wanted)
         except BaseException:
             self._guesses.is_undecided(guess, time.monotonic())
             raise
-        # Compared for an unknown key too: the time taken does not tell which public ids exist.
-        is_right = hmac.compare_digest(given.digest, key.secret_sha256 if key else _NOBODY)
-        if key is None or not is_right:
+        if found is None:
             self._guesses.was_wrong(guess, time.monotonic())
             self._trusted.pop(digest, None)
             return None
+        public_id, key = found
         self._guesses.was_right(guess, time.monotonic())
-        allowance.take(
-            quota=key.quota,
-            granted=key.granted,
-            left_over=key.left_over,
-            window_at=key.window_at,
-            seconds=key.seconds,
-            asked_at=now,
-        )
+        allowance.take(key, now)
         if len(self._trusted) >= _MAX_TRUSTED and digest not in self._trusted:
             del self._trusted[next(iter(self._trusted))]
         noted_at = trust.noted_at if trust is not None else float("-inf")
-        caller, until = _caller(given.public_id, key), self._until(now, key)
         self._trusted[digest] = trust = _Trust(
-            caller=caller, allowance=allowance, until=until, used_at=now, noted_at=noted_at
+            caller=_caller(public_id, key),
+            allowance=allowance,
+            until=self._until(now, key),
+            used_at=now,
+            is_session=asked.is_session,
+            noted_at=noted_at,
         )
         self._in_use.set()
         return trust
@@ -255,25 +330,13 @@ def _caller(public_id: str, key: keys.KeyNow) -> Caller:
     )
 
 
+def _key_of(session: bytes) -> bytes:
+    """What a session is known by here: nothing in an Authorization header has such a digest."""
+    return b"session:" + session
+
+
 def _key_ids(trusts: Iterable[_Trust]) -> list[UUID]:
     return [each.caller.key_id for each in trusts]
-
-
-def _rate_limited(public_id: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:
-    _stands(scope, allowance)
-    seconds = allowance.retry_after_seconds(now)
-    detail = (
-        f"the key {public_id} has made the {allowance.quota} requests of its minute: call again in {seconds} s; "
-        "nothing was done"
-    )
-    return errors.RateLimited(detail, retry_after_seconds=seconds)
-
-
-def _stands(scope: Scope | None, allowance: Allowance) -> None:
-    """What the request is counted among stands in its answer."""
-    if scope is not None:
-        standing: RateStanding = scope["kronos.standing"]
-        standing.allowance = allowance
 
 
 def _host(scope: Scope | None) -> str:

@@ -15,7 +15,10 @@ _EXPOSED = (
     b"WWW-Authenticate"
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Kronos-Read-From, Request-Id"
+_HEADERS = (
+    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Kronos-Read-From, Last-Event-ID, "
+    b"Request-Id"
+)
 _KEPT_SECONDS = b"600"
 
 

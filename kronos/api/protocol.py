@@ -27,7 +27,7 @@ from kronos.api.refusals import (
     too_slow,
     url_too_long,
 )
-from kronos.api.whole import Lingering, Whole
+from kronos.api.whole import Ends, Lingering, Whole
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
@@ -92,16 +92,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._served: RequestResponseCycle | None = None  # `cycle` is the request that was read last
         self._answering: Whole | None = None
         self._is_over = False  # nothing more is read of it
-        self._is_in_head = False
-        self._is_url_whole = False
-        self._is_in_message = False
-        self._head_bytes = 0
-        self._header_count = 0
-        self._chunks = 0
+        self._is_in_head = self._is_url_whole = self._is_in_message = False
+        self._head_bytes = self._header_count = self._chunks = 0
         self._loose_bytes = 0  # taken by the parser since it last reported anything
         self._drained_bytes = 0
         self._unread_since = 0.0
         self._unread_then = 0
+        self._at_end = Ends()
 
     # What asyncio calls
 
@@ -119,6 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._served is not None and not self._served.response_complete:
             self._served.disconnected = True
             self._served.message_event.set()
+        self._at_end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -144,7 +142,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
         """The caller sends no more: what it has sent whole is answered all the same, as it may wait for that (RFC 9293
-        3.6)."""
+        3.6); but for what has no end."""
+        self._at_end()
         if self._state != "serving" or self._is_in_message or self.transport.is_closing():
             return False
         self._is_over = True
@@ -162,6 +161,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._unread_since = 0.0
         self._doors.is_read(self)
+
+    def shutdown(self) -> None:
+        """The process ends: what is being answered is answered, and what would go on ends."""
+        super().shutdown()
+        self._at_end()
 
     # What the parser calls
 
@@ -249,6 +253,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._served = cycle
         self._answering = Whole(cycle.transport)
         cycle.transport = cast(asyncio.Transport, self._answering)
+        cast(dict[str, object], cycle.scope)["kronos.at_end"] = self._at_end
         super()._start_asgi_task(cycle, app)
 
     # What the doors call

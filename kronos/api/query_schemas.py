@@ -1,11 +1,19 @@
 """What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
 
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber, Zone
+from kronos.api.places import MAX_CHARACTERS
+from kronos.batches import MOST_JOBS
+from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, Trigger
+
+EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
+EventStatus = Literal[JobStatus, ExecutionStatus]
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class PageQuery(Query):
@@ -16,6 +24,28 @@ class PageQuery(Query):
         default=None,
         max_length=200,
         description="next_cursor of the page before, as it came; it is of this list alone.",
+    )
+
+
+class EventQuery(Query):
+    """Which events."""
+
+    types: EventTypes | None = Field(
+        default=None, description="Of jobs, of executions, or of both, separated by a comma.", examples=["execution"]
+    )
+    job: str | None = Field(
+        default=None,
+        max_length=127,
+        description="Of this job and of its executions: a name, which means all versions, or the id of one version.",
+        examples=["weekly-report"],
+    )
+    status: EventStatus | None = Field(
+        default=None, description="Of what is in this status now: one of a job's, or of an execution's."
+    )
+    after: str | None = Field(
+        default=None,
+        max_length=MAX_CHARACTERS,
+        description="The id of the last event that came, where the header Last-Event-ID cannot be sent.",
     )
 
 
@@ -66,13 +96,29 @@ class JobQuery(PageQuery):
     q: str | None = Field(
         default=None,
         max_length=200,
-        description="Whose name, or endpoint's name, holds this text; or whose id begins with it.",
+        description="Whose name, title, tag, schedule in words, or endpoint's name, holds this text; or whose id "
+        "begins with it.",
         examples=["report"],
     )
     created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
     created_before: AnyTime | None = Field(
         default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
     )
+
+
+class GlanceQuery(Query):
+    """Which jobs."""
+
+    ids: str = Field(
+        pattern=f"^{_UUID}(,{_UUID}){{0,{MOST_JOBS - 1}}}$",
+        description="Their ids, up to 50, with commas between.",
+        examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
+    )
+
+    @property
+    def job_ids(self) -> list[UUID]:
+        """The ids."""
+        return [UUID(each) for each in self.ids.split(",")]
 
 
 class JobExecutionQuery(PageQuery):
@@ -100,7 +146,7 @@ class ExecutionQuery(JobExecutionQuery):
     )
 
 
-class LetterQuery(PageQuery):
+class LetterFilterQuery(Query):
     """Which dead letters."""
 
     endpoint: str | None = Field(
@@ -120,6 +166,16 @@ class LetterQuery(PageQuery):
     )
     after: AnyTime | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
     before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+
+
+class LetterQuery(PageQuery, LetterFilterQuery):
+    """Which page of which dead letters."""
+
+
+class LoadQuery(Query):
+    """How far ahead."""
+
+    window: Window = Field(default="24h", description="The coming 24 hours, or 7 days.", examples=["7d"])
 
 
 class AuditQuery(PageQuery):

@@ -10,6 +10,11 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+
+from starlette.types import Scope
+
+from kronos import errors
 
 _POLICY = b'"key"'
 _FEWEST, _SHARE = 10, 20
@@ -43,13 +48,11 @@ class Allowance:
         aim = min(max(_FEWEST, waiting, 2 * served), most)
         return max(1, aim - (self._left if now < self._ends else 0))
 
-    def take(
-        self, *, quota: int | None, granted: int, left_over: int, window_at: datetime, seconds: float, asked_at: float
-    ) -> None:
+    def take(self, taken: "Taken", asked_at: float) -> None:
         """What PostgreSQL gave, and how long it is good for from before it was asked: never into the next minute."""
-        kept = self._left if window_at == self._window_at else 0
-        self._quota, self._left, self._left_over, self._granted = quota, kept + granted, left_over, granted
-        self._window_at, self._ends = window_at, asked_at + seconds
+        kept = self._left if taken.window_at == self._window_at else 0
+        self._quota, self._left, self._left_over = taken.quota, kept + taken.granted, taken.left_over
+        self._granted, self._window_at, self._ends = taken.granted, taken.window_at, asked_at + taken.seconds
 
     def spend(self, now: float) -> bool:
         """Whether one more request may be served. What ended with its minute is asked for anew."""
@@ -83,6 +86,30 @@ class Allowance:
         ]
 
 
+class Taken(Protocol):
+    """What PostgreSQL gave (kronos.take_requests)."""
+
+    @property
+    def quota(self) -> int | None:
+        """Requests a minute; None: no limit."""
+
+    @property
+    def granted(self) -> int:
+        """Requests of this minute that this process may serve."""
+
+    @property
+    def left_over(self) -> int:
+        """Those that nobody has taken."""
+
+    @property
+    def window_at(self) -> datetime:
+        """When the minute began."""
+
+    @property
+    def seconds(self) -> float:
+        """Until it ends."""
+
+
 @dataclass(slots=True)
 class RateStanding:
     """Whose requests one request is counted among; in its scope as kronos.standing."""
@@ -92,3 +119,18 @@ class RateStanding:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Of the answer: none where nobody was known to call."""
         return self.allowance.headers(time.monotonic()) if self.allowance is not None else []
+
+
+def stands(scope: Scope | None, allowance: Allowance) -> None:
+    """What the request is counted among stands in its answer."""
+    if scope is not None:
+        standing: RateStanding = scope["kronos.standing"]
+        standing.allowance = allowance
+
+
+def rate_limited(who: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:
+    """The refusal of one request more than the minute has."""
+    stands(scope, allowance)
+    seconds = allowance.retry_after_seconds(now)
+    detail = f"{who} has made the {allowance.quota} requests of its minute: call again in {seconds} s; nothing was done"
+    return errors.RateLimited(detail, retry_after_seconds=seconds)

@@ -1,18 +1,29 @@
 """Routes of schedules that are not saved."""
 
+from dataclasses import dataclass
+
 from starlette.responses import Response
 
-from kronos import errors, schedules
+from kronos import errors, schedules, sentences
 from kronos.api.call import answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers, problems
-from kronos.api.job_schemas import SchedulePreview
+from kronos.api.job_schemas import SchedulePreview, ScheduleSentence
 from kronos.api.operation import Router
 from kronos.api.requests import schedule_text
 from kronos.model import Role
-from kronos.schedules import Preview
+from kronos.schedules import Preview, ScheduleText
 
 router = Router("/v1/schedules", tags=["schedules"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePhrase:
+    """A sentence as a schedule: `cron` or `every`, and what that will do."""
+
+    cron: str | None
+    every: str | None
+    preview: Preview
 
 
 @router.post(
@@ -23,3 +34,16 @@ router = Router("/v1/schedules", tags=["schedules"])
 async def preview_schedule(instance: Instance, body: SchedulePreview) -> Response:
     """What a schedule says in words, its next runs with what clock changes do to them, and what may surprise."""
     return answer(await schedules.preview(instance, schedule_text(body), after=body.after, count=body.count))
+
+
+@router.post(
+    "/parse",
+    needs=Role.VIEWER,
+    responses=answers({200: SchedulePhrase}) | problems(errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def parse_schedule(instance: Instance, body: ScheduleSentence) -> Response:
+    """The cron text or the interval that a sentence of plain English names; what was not understood is said."""
+    read = sentences.read(body.sentence)
+    text = ScheduleText(cron=read.cron, every=read.every, timezone=body.timezone)
+    preview = await schedules.preview(instance, text, after=None, count=body.count)
+    return answer(SchedulePhrase(cron=read.cron, every=read.every, preview=preview))

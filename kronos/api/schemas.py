@@ -136,7 +136,8 @@ _Days = Annotated[int, Field(ge=1, le=36500)]
 
 
 class QuotasPut(Body):
-    """What a workspace may have and make; what is not given, or null, has no limit."""
+    """What a workspace may have and make; what is not given, or null, has no limit. What GET gives may be sent back
+    whole."""
 
     max_cron_jobs: int | None = Field(
         default=None, ge=0, le=10_000_000, description="ACTIVE and PAUSED CRON jobs.", examples=[500]
@@ -215,6 +216,12 @@ class SecretCreate(SecretPut):
     """A secret to be made."""
 
     name: SecretName = Field(description="Its name in this workspace.", examples=["api-token"])
+
+
+class KeySignIn(Body):
+    """A key to sign in with."""
+
+    key: str = Field(max_length=512, description="The key, as it was shown when it was made.", repr=False)
 
 
 class Nothing(Body):

@@ -12,14 +12,13 @@ import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from kronos import config, garbage
+from kronos import config, garbage, listening
 from kronos.api import app
 from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
 from kronos.config import Settings
 from kronos.encryption import Keyring
 
-_BACKLOG = 2048
 _OTHER_FILES = 128
 """What a process has open beside its callers' connections and the database's."""
 
@@ -46,13 +45,13 @@ def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[Base
         application = app.create(settings, keys, pages=pages)
     except ValueError as error:
         sys.exit(f"kronos: {error}")
-    listening = _listen(settings.host, settings.port)
+    door = _listen(settings.host, settings.port)
     _allow_files(settings.max_connections + settings.database_pool_size + _OTHER_FILES)
     served = configuration(application, settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _log.info("listening on http://%s:%d%s", host, listening.getsockname()[1], settings.path_prefix)
+    _log.info("listening on http://%s:%d%s", host, door.getsockname()[1], settings.path_prefix)
     garbage.leave_what_is_there()
-    _Server(served).run(sockets=[listening])
+    _Server(served).run(sockets=[door])
 
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
@@ -81,17 +80,11 @@ def _allow_files(wanted: int) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return listening.handed_over() or listening.listen(host, port)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no name of a host"
         sys.exit(f"kronos: cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine")
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
     except OSError as error:
-        listening.close()
         sys.exit(f"kronos: cannot listen on {host} port {port}: {error.strerror}")
-    # Who reads the URL in the log and calls at once waits for the start's end, instead of being refused.
-    listening.listen(_BACKLOG)
-    return listening
+    except ValueError as error:
+        sys.exit(f"kronos: {error}")

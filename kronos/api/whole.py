@@ -46,6 +46,15 @@ class Whole:
         self._transport.close()
 
 
+class Ends(list[Callable[[], None]]):
+    """What ends answers that have no end of their own: called where the caller goes, or the process ends."""
+
+    def __call__(self) -> None:
+        """End them."""
+        for each in self:
+            each()
+
+
 class Lingering:
     """The transport of a request that is refused: closing it is what `linger` does."""
 

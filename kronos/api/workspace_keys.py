@@ -53,7 +53,8 @@ async def revoke_key(view: View, key_id: KeyId) -> Response:
     "/{key_id}/rotate",
     needs=Role.ADMIN,
     status_code=201,
-    responses=answers({201: NewKey}) | problems(*_ABSENT, errors.PayloadTooLarge, errors.Unprocessable),
+    responses=answers({201: NewKey})
+    | problems(*_ABSENT, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def rotate_key(
     call: Call, view: View, key_id: KeyId, body: Annotated[KeyRotate, Body(default_factory=KeyRotate)]

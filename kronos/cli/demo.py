@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kronos import listening
 from kronos.embedded import ports, running
 from kronos.embedded.home import Home, write_private
 from kronos.embedded.running import Running
@@ -206,14 +207,11 @@ async def _listen(runner: web.AppRunner, home: Home) -> str:
     """Starts the receiver, on the port of the last run where that is free: its endpoint then stays as it is."""
     remembered = home.path / "demo.json"
     try:
-        port = int(json.loads(remembered.read_text())["port"])
-    except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or it was edited
-        port = ports.free_port()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except (OSError, OverflowError):
-        port = ports.free_port()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        door = listening.listen("127.0.0.1", int(json.loads(remembered.read_text())["port"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # there is none yet, it was edited, or is taken
+        door = ports.listener()
+    await web.SockSite(runner, door).start()
+    port = door.getsockname()[1]
     with contextlib.suppress(OSError):  # on a full disk it gets another port next time
         write_private(remembered, json.dumps({"port": port}) + "\n")
     return f"http://127.0.0.1:{port}/"

@@ -2,9 +2,34 @@
 
 from starlette.routing import BaseRoute
 
-from kronos.dashboard import home, job, job_actions, static
+from kronos.dashboard import (
+    configs,
+    dead_letters,
+    executions,
+    home,
+    job,
+    job_actions,
+    load,
+    overview,
+    payload_specs,
+    secrets,
+    sign_in,
+    static,
+)
 
-_PARTS = (home, job, job_actions)
+_PARTS = (
+    home,
+    sign_in,
+    overview,
+    job,
+    job_actions,
+    executions,
+    dead_letters,
+    configs,
+    payload_specs,
+    secrets,
+    load,
+)
 
 
 def routes() -> list[BaseRoute]:

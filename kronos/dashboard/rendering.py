@@ -164,6 +164,16 @@ def json_text(value: object) -> str:
     return orjson.dumps(value, reading.plain, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
 
 
+def second_before(instant: datetime) -> datetime:
+    """For filters that leave out their own instant."""
+    return instant - timedelta(seconds=1)
+
+
+def dictwithout(document: Mapping[str, object], *names: str) -> dict[str, object]:
+    """A document's other members."""
+    return {name: value for name, value in document.items() if name not in names}
+
+
 def is_withheld(value: object) -> bool:
     """Whether a payload stands there as the notice that the caller may not see it."""
     return value == withheld.NOTICE
@@ -196,7 +206,20 @@ def _environment() -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.do"],
     )
-    filters = (when, absolute, exact, relative, duration, duration_ms, count, size, json_text, words)
+    filters = (
+        when,
+        absolute,
+        exact,
+        relative,
+        duration,
+        duration_ms,
+        count,
+        size,
+        json_text,
+        words,
+        dictwithout,
+        second_before,
+    )
     environment.filters |= {each.__name__: each for each in filters}
     environment.tests["withheld"] = is_withheld
     environment.globals |= {"attributes": attributes, "escape": escape}

@@ -54,6 +54,8 @@ class Child:
     log: Path | None
     note: Callable[[str], None]
     has_pulse: bool = False
+    # What it is started with besides: the variable that names it -> an open descriptor of ours.
+    inherited: dict[str, int] = field(default_factory=dict)
     restarts: Restarts = field(default_factory=Restarts)
     process: subprocess.Popen[bytes] | None = None
     pulse: Pulse | None = None
@@ -63,20 +65,23 @@ class Child:
         """Whether it runs now; reaps it if it has ended."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it runs, and has given a sign of life since its start."""
+        return self.is_running and self.pulse is not None and self.pulse.has_beaten
+
     def start(self, environment: Mapping[str, str]) -> None:
         """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM). Raises
         OSError."""
         self._forget()
         if not self.has_pulse:
-            self.process = self._popen({**os.environ, **environment}, ())
+            self.process = self._popen(environment, {})
         else:
             readable, writable = os.pipe()
             os.set_blocking(readable, False)
             self.pulse = Pulse(readable)
             try:
-                self.process = self._popen(
-                    {**os.environ, **environment, heartbeat.VARIABLE: str(writable)}, (writable,)
-                )
+                self.process = self._popen(environment, {heartbeat.VARIABLE: writable})
             finally:
                 os.close(writable)
         self.restarts.started()
@@ -134,7 +139,9 @@ class Child:
         """The last lines it wrote."""
         return logfiles.end_of(self.log) if self.log is not None else ""
 
-    def _popen(self, environment: Mapping[str, str], descriptors: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+    def _popen(self, environment: Mapping[str, str], descriptors: Mapping[str, int]) -> "subprocess.Popen[bytes]":
+        passed = {**self.inherited, **descriptors}
+        named = {variable: str(descriptor) for variable, descriptor in passed.items()}
         log = logfiles.open_or_none(self.log, self.note) if self.log is not None else None
         try:
             return subprocess.Popen(  # noqa: S603 - the command is ours
@@ -142,8 +149,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
-                pass_fds=descriptors,
+                env={**os.environ, **environment, **named},
+                pass_fds=tuple(passed.values()),
                 start_new_session=True,  # Ctrl-C is for us alone: we stop our children in order
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )

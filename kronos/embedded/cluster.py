@@ -1,6 +1,8 @@
 """A PostgreSQL cluster with pg_cron of its own, under one directory, as a child process of the caller."""
 
+import errno
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -58,6 +60,7 @@ class Cluster:
         self._user = processes.postgres_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._place = Path()
+        self._log_offset = 0
         self._installation: installation.Installation | None = None
         self._known: _Known | None = None
 
@@ -126,7 +129,7 @@ class Cluster:
             self._launch()
             if self._becomes_ready(seconds, give_up):
                 return
-            if attempt == 2 or ports.is_free(self.port):
+            if attempt == 2 or not self._was_port_taken():
                 break
             self._move_to_another_port()  # somebody took it between the look and the start
         raise ClusterFailed(f"PostgreSQL did not start:\n{self._end_of_log()}")
@@ -208,6 +211,18 @@ class Cluster:
         self._note(f"port {taken} is in use by another process: PostgreSQL moves to {self.port}")
         self._write_settings()
 
+    def _was_port_taken(self) -> bool:
+        """Whether the start failed for its port. Who had it may have released it meanwhile, so what PostgreSQL said
+        counts too."""
+        if not ports.is_free(self.port):
+            return True
+        try:
+            with self._log_file.open("rb") as log:
+                log.seek(self._log_offset)
+                return os.strerror(errno.EADDRINUSE).encode() in log.read()
+        except OSError:
+            return False
+
     @property
     def _password(self) -> str:
         if self._known is None:
@@ -230,6 +245,7 @@ class Cluster:
         """Starts the postmaster as a child that is stopped (fast) when its parent dies."""
         changed = self._user.popen_arguments()
         log = logfiles.open_or_none(self._log_file, self._note)
+        self._log_offset = os.fstat(log.fileno()).st_size if log is not None else 0
         with log or nullcontext():
             self._process = subprocess.Popen(  # noqa: S603 - the server that `installation` found
                 [self.installation.bin_dir / "postgres", "-D", self.data],

@@ -1,11 +1,13 @@
 """The API seen from its supervisor: its address, and whether it is ready."""
 
 import http.client
+import socket
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+from kronos import listening
 from kronos.embedded import ports
 from kronos.embedded.errors import EmbeddedError
 
@@ -40,20 +42,20 @@ def require_listenable(host: str) -> None:
         )
 
 
-def port_for(host: str, port: int) -> int:
-    """`port`, or for 0 one that is free now."""
-    return port or ports.free_port(_EVERYWHERE.get(host, host))
-
-
-def require_free(host: str, port: int, *, patience: float) -> None:
-    """Waits up to `patience` seconds until `port` can be listened on. Raises EmbeddedError."""
+def listen(host: str, port: int, *, patience: float) -> socket.socket:
+    """Listens on `host` and `port`, once it can, within `patience` seconds. Raises EmbeddedError."""
     deadline = time.monotonic() + patience
-    while (reason := ports.refusal(port, host)) is not None:
-        if time.monotonic() > deadline:
-            raise EmbeddedError(
-                f"cannot listen on {host} port {port}: {reason}. Choose another --port (KRONOS_PORT), "
-                "0 finds a free one"
-            )
+    while True:
+        try:
+            return listening.listen(host, port)
+        except OSError as error:
+            if error.errno in ports.OURS:
+                raise
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"cannot listen on {host} port {port}: {error.strerror}. Choose another --port (KRONOS_PORT), "
+                    "0 finds a free one"
+                ) from None
         time.sleep(0.1)  # nothing signals that another process released a port
 
 

@@ -4,11 +4,14 @@ import errno
 import random
 import socket
 
+from kronos import listening
 from kronos.embedded.errors import EmbeddedError
 
 # Below 32768, where Linux begins to give ports to outgoing connections that would be in the way of a later start.
 _PORTS = range(20_000, 32_000)
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EIO)
+_TRIES = 1000
+OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EIO)
+"""What this process or machine lacks; it says nothing about a port."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -30,15 +33,31 @@ def refusal(port: int, host: str = "127.0.0.1") -> str | None:
     except UnicodeError:  # a label of no or of too many characters
         return "no name of a host"
     except OSError as error:
-        if error.errno in _OURS:
+        if error.errno in OURS:
             raise
         return error.strerror or str(error)
     return None
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
-    for port in random.sample(_PORTS, 1000):
-        if is_free(port, host):
+def free_port() -> int:
+    """A port of loopback that nobody listens on now. Another process may take it before it is used: where we listen
+    ourselves, `listener` is better; PostgreSQL, which must have a number, is moved to another one."""
+    for port in random.sample(_PORTS, _TRIES):
+        if is_free(port):
             return port
-    raise EmbeddedError(f"cannot listen on {host}: no free port among 1000 between {_PORTS.start} and {_PORTS.stop}")
+    raise EmbeddedError(_none_free("127.0.0.1"))
+
+
+def listener(host: str = "127.0.0.1") -> socket.socket:
+    """Listens on a port that was free, and is nobody else's from now on."""
+    for port in random.sample(_PORTS, _TRIES):
+        try:
+            return listening.listen(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise EmbeddedError(_none_free(host))
+
+
+def _none_free(host: str) -> str:
+    return f"cannot listen on {host}: no free port among {_TRIES} between {_PORTS.start} and {_PORTS.stop}"

@@ -12,16 +12,18 @@ it says so and tries again. Decision 0033.
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kronos import instance_settings, keys, migrations
+from kronos import instance_settings, keys, listening, migrations
 from kronos.config import Settings
-from kronos.embedded import keyfile, logfiles, network, processes
+from kronos.embedded import keyfile, logfiles, network, ports, processes
 from kronos.embedded.children import Child, Restarts
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import PASSING, EmbeddedError, explained
@@ -39,6 +41,7 @@ _LOOK_AT_LOGS_SECONDS = 20.0
 _SAY_AGAIN_SECONDS = 60.0
 # A stopped postmaster takes no connection and reaps no backend. A person who stopped it to look at it has so long.
 _STOPPED_SECONDS = 10.0
+_NOT_BEGUN = network.ReadyAnswer(is_ready=False, answer="it does not serve yet")
 # Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
 _SHUTDOWN_MARGIN_SECONDS = 5.0
 
@@ -97,11 +100,16 @@ class Supervisor:
         self._home.require_usable()
         network.require_listenable(host)
         self._home.create()
-        port = network.port_for(host, self._settings.port)
-        self._url = network.url(host, port)
-        with HomeLock(self._home, self._url), Wakeups() as wakeups:
-            # Only now: an instance in this home holds the port, and who it is says more than that the port is taken.
-            network.require_free(host, port, patience=self._patience())
+        with ExitStack() as held:
+            door = held.enter_context(ports.listener(host)) if self._settings.port == 0 else None
+            port = door.getsockname()[1] if door is not None else self._settings.port
+            self._url = network.url(host, port)
+            held.enter_context(HomeLock(self._home, self._url))
+            wakeups = held.enter_context(Wakeups())
+            if door is None:
+                # Only now: an instance in this home holds the port, and who it is says more than that it is taken.
+                door = held.enter_context(network.listen(host, port, patience=self._patience()))
+            self._api.inherited[listening.VARIABLE] = door.fileno()
             keys.require_form(self._home.admin_key_file)
             keyfile.require_form(self._key_source)
             self._home.run_json.unlink(missing_ok=True)
@@ -110,7 +118,7 @@ class Supervisor:
                 while not wakeups.is_stop_requested:
                     self._keep_running(wakeups)
             finally:
-                self._stop(wakeups)
+                self._stop(wakeups, door)
 
     def _start(self, port: int, wakeups: Wakeups) -> None:
         """Everything up to `ready`, or until it is asked to stop."""
@@ -145,7 +153,8 @@ class Supervisor:
         begun = time.monotonic()
         is_reported = False
         while not wakeups.is_stop_requested:
-            readiness = network.readiness(self._url)
+            # Asked before it has begun, it would answer only then: the door is open already.
+            readiness = network.readiness(self._url) if self._api.has_begun else _NOT_BEGUN
             if readiness.is_ready:
                 return
             if time.monotonic() - begun > _PATIENT_SECONDS and not is_reported:
@@ -241,8 +250,9 @@ class Supervisor:
             self._note(f"pg_cron has rung nothing for {frozen_for.total_seconds():.0f} s: restarting PostgreSQL")
             self._cluster.stop()  # the next round starts it
 
-    def _stop(self, wakeups: Wakeups) -> None:
+    def _stop(self, wakeups: Wakeups, door: socket.socket) -> None:
         """API and workers first, gracefully; then PostgreSQL. A further request to stop ends the patience."""
+        door.close()  # the API has it too, until it has ended: nobody waits for one that will not be started again
         self._try(lambda: self._home.run_json.unlink(missing_ok=True))
         requests = wakeups.stop_requests
         deadline = time.monotonic() + self._settings.shutdown_seconds + _SHUTDOWN_MARGIN_SECONDS

@@ -118,15 +118,15 @@ with wanted as materialized (
                   %(ranks)s::timestamptz[]) as wanted (endpoint_id, quota, floor, rank)
      where not kronos.is_held()
 ), open as materialized (
-    select gate.endpoint_id, wanted.floor, wanted.rank, gate.latest_version, wanted.quota,
+    select gate.endpoint_id, floor, rank, latest_version, quota,
            coalesce(max_in_flight, rate_count, max_concurrency, trial_seconds, key_max) is not null
-               as is_limited,
-           key_max
+               as is_limited, key_max
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace using (workspace_id)
      where gate.paused_until <= kronos.now() and workspace.status = 'ACTIVE'
-), limited as materialized (      -- nothing is called where there are none
+), limited as materialized (
+    -- nothing is called where there are none
     select room.*
       from (select array_agg(endpoint_id) as ids, array_agg(quota) as quotas, array_agg(floor) as floors
               from open
@@ -138,7 +138,7 @@ with wanted as materialized (
       from open
      where not is_limited
     union all
-    select endpoint_id, open.floor, open.rank, open.latest_version, limited.room, limited.is_counted, key_max
+    select endpoint_id, floor, rank, latest_version, room, is_counted, key_max
       from limited
       join open using (endpoint_id)
 ), queue as materialized (
@@ -155,16 +155,16 @@ with wanted as materialized (
                          offset 0) as share on true
      where key_max is null
 ), due as materialized (
-    select picked.execution_id, visible_at, queue.endpoint_id, null as key, is_counted, latest_version
+    select execution_id, visible_at, queue.endpoint_id, null as key, is_counted, latest_version
       from queue
-     cross join lateral (select live.execution_id, live.visible_at
+     cross join lateral (select execution_id, visible_at
                            from kronos.execution_live as live
                           where live.endpoint_id = queue.endpoint_id and claim_token is null
                             and kronos.queue_of(priority) = queue.queue
-                            and live.visible_at <= kronos.now() and live.visible_at >= queue.due_from
+                            and visible_at <= kronos.now() and visible_at >= queue.due_from
                             and coalesce(deadline_at, 'infinity') > kronos.now()
                             and job_id not in (select job_id from kronos.cancelled_jobs)
-                          order by live.visible_at
+                          order by visible_at
                           limit queue.quota
                             for update skip locked) as picked
      union all
@@ -174,19 +174,18 @@ with wanted as materialized (
      where key_max > 0
 ), claimed as (
     update kronos.execution_live as live
-       set claim_token   = %(claim_token)s,
-           worker_id     = %(worker_id)s,
-           claimed_at    = kronos.now(),
-           started_at    = coalesce(started_at, kronos.now()),
-           holds_slot    = due.is_counted,
-           endpoint_version = greatest(due.latest_version, live.endpoint_version),
+       set claim_token = %(claim_token)s,
+           worker_id = %(worker_id)s,
+           claimed_at = kronos.now(),
+           started_at = coalesce(started_at, kronos.now()),
+           holds_slot = is_counted,
+           endpoint_version = greatest(latest_version, endpoint_version),
            concurrency_key = key,
            attempt_count = attempt_count + 1,
-           visible_at    = kronos.now() + make_interval(
-               secs => greatest(timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
-           )
+           visible_at = kronos.now()
+               + interval '1 ms' * greatest(timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s)
       from due
-     where live.execution_id = due.execution_id
+     where kronos.looked_up(live.execution_id, due.execution_id)
     returning live.execution_id, workspace_id, job_id, live.endpoint_id, endpoint_version, attempt_count,
               max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input,
               greatest(due.visible_at, '1970-01-01 00:00:00+00') as due_at, priority,
@@ -201,7 +200,11 @@ with wanted as materialized (
             having count(*) > 0) as done
      cross join lateral kronos.count_claimed(ids, taken, rooms, are_counted, bounds) as counted
 )
-select * from claimed
+select *
+  from claimed
+-- nothing more is done where nobody listens
+ where not (select kronos.is_watched())
+    or (select kronos.note_claims(array_agg(workspace_id), array_agg(execution_id)) from claimed)
  union all
 select null, workspace_id, null, endpoint_id, null, null, null, null, null, null, null, null, null,
        opens_in_ms

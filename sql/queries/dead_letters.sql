@@ -20,6 +20,15 @@ select {Execution},
  where workspace_id = kronos.current_workspace_id()
  order by completed_at desc, execution_id desc;
 
+-- name: list_dead_letter_groups
+-- By endpoint and type of error, the largest first, of the newest %(most)s. No row: there are none.
+select endpoint, error_type, number, jobs, first_failed_at, last_failed_at, execution_id, message,
+       looked_at as _counted
+  from kronos.dead_letter_groups(kronos.current_workspace_id(),
+                                 kronos.dead_letter_filter(%(endpoint)s, %(job)s, %(error_type)s, %(q)s,
+                                                           %(after)s::timestamptz, %(before)s::timestamptz),
+                                 %(most)s::integer, %(limit)s::integer);
+
 -- name: count_dead_letters
 -- How many there are; absent: the endpoint or the job that is named is not there. One row.
 select which.filter ->> 'absent' as absent,

@@ -166,3 +166,36 @@ select {Job}, false as _more
 select counted.status, counted.ticks, counted.last_scheduled_at
   from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
  order by counted.status;
+
+-- name: list_recent_runs
+-- The last %(limit)s executions of each of those of %(ids)s that are CRON jobs, each job's newest first; of
+-- one that has had none a row without an execution.
+select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, run.ticks, run.duration_ms
+  from kronos.jobs as job
+  left join kronos.recent_runs(%(ids)s::uuid[], %(limit)s::integer) as run using (job_id)
+ where job.job_id = any (%(ids)s::uuid[])
+   and job.workspace_id = kronos.current_workspace_id()
+   and job.trigger = 'CRON'
+ order by job.job_id, run.nth;
+
+-- name: find_jobs_for_bulk
+-- The newest %(limit)s jobs of some statuses after a place in the list (find_jobs).
+select found.job_id, found.created_at
+  from unnest(%(statuses)s::text[]) as wanted (status)
+ cross join lateral kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, wanted.status, %(tag)s::text,
+                                     %(q)s::text, %(created_after)s::timestamptz,
+                                     %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                                     %(before_id)s::uuid, %(limit)s::integer) as found
+ order by found.created_at desc, found.job_id desc
+ limit %(limit)s::integer;
+
+-- name: count_jobs_for_bulk
+-- How many jobs of some statuses a filter lets through; no more than %(limit)s are counted. One row.
+select count(*) as number
+  from (select
+          from unnest(%(statuses)s::text[]) as wanted (status)
+         cross join lateral kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, wanted.status,
+                                             %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
+                                             %(created_before)s::timestamptz, null, null,
+                                             %(limit)s::integer) as found
+         limit %(limit)s::integer) as met;

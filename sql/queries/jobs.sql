@@ -11,7 +11,7 @@
 -- names a workspace: all are of the one that is entered. Row level security compares with the setting when
 -- endpoints are looked for: offset 0 keeps both subqueries ones, so that the lateral one can only run after
 -- the row that made the setting. Were the order another, it would find nothing, and jobs.create asks once
--- more after entering the workspace the ordinary way.
+-- more after entering the workspace the ordinary way. enable_seqscan: as enter_workspace_to_write.
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
@@ -23,6 +23,7 @@ with given as materialized (
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
+               and set_config('enable_seqscan', 'off', true) is not null
             offset 0) as workspace
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type
                            from kronos.endpoints as endpoint

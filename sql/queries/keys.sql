@@ -2,7 +2,7 @@
 -- And up to %(wanted)s requests of its minute, where %(digest)s is its secret's. No row: unknown, revoked or
 -- expired, or its workspace was deleted.
 select key.key_id, key.role, key.sees_payloads, key.workspace_id, key.workspace, key.valid_seconds,
-       key.secret_sha256, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+       taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds, key.secret_sha256
   from kronos.find_key(%(public_id)s) as key
  cross join lateral kronos.take_requests(key.key_id, key.secret_sha256 = %(digest)s, %(wanted)s) as taken;
 
@@ -20,7 +20,7 @@ select key_id, role, sees_payloads, workspace_id, workspace, valid_seconds
 select kronos.note_use(%(key_ids)s::uuid[]) as noted;
 
 -- name: insert_workspace_key
--- No row: the workspace has as many as it may, or the key would never work.
+-- No row: the key would never work.
 select key_id, public_id, name, role, sees_payloads, created_at, created_by, expires_at, last_used_at
   from kronos.make_key(%(public_id)s, %(digest)s, %(role)s, %(sees_payloads)s, %(name)s, %(expires_at)s,
                        %(created_by)s) as made

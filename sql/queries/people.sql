@@ -31,9 +31,29 @@ select workspace_id, workspace, role, sees_payloads from kronos.granted_roles(%(
 select kronos.open_sign_in(%(digest)s, %(subject)s, %(email)s, %(groups)s::text[], %(lasts)s) as sign_in_id;
 
 -- name: find_sign_in
--- No row: nobody is signed in with it.
-select sign_in_id, subject, email, valid_seconds, grants from kronos.find_sign_in(%(digest)s);
+-- And up to %(wanted)s requests of the person's minute, which is one for all of its sessions. No row: nobody
+-- is signed in with it.
+select found.sign_in_id, found.subject, found.email, found.valid_seconds, found.grants,
+       taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
+  from kronos.find_sign_in(%(digest)s) as found
+ cross join lateral kronos.take_requests(md5('person ' || found.subject)::uuid, true, %(wanted)s) as taken;
 
 -- name: delete_sign_in
 -- One row.
 select kronos.end_sign_in(%(digest)s) as was_open;
+
+-- name: insert_key_sign_in
+-- No row: the key works no longer.
+select sign_in_id, valid_seconds from kronos.open_key_sign_in(%(digest)s, %(key_id)s, %(lasts)s);
+
+-- name: find_key_sign_in
+-- And up to %(wanted)s requests of its key's minute. No row: there is none that opens anything.
+select found.key_id, found.role, found.sees_payloads, found.workspace_id, found.workspace,
+       found.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds,
+       found.public_id
+  from kronos.find_key_sign_in(%(digest)s) as found
+ cross join lateral kronos.take_requests(found.key_id, true, %(wanted)s) as taken;
+
+-- name: get_sign_in_end
+-- Why a session is none any more. No row: nobody knows.
+select public_id, reason from kronos.sign_in_end(%(digest)s);

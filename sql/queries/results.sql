@@ -14,7 +14,7 @@ with result as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using result
-     where live.execution_id = result.execution_id
+     where kronos.looked_up(live.execution_id, result.execution_id)
        and live.claim_token is not distinct from result.claim_token
        and not live.holds_slot
        and (select health.is_watched
@@ -60,7 +60,7 @@ with result as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using result
-     where live.execution_id = result.execution_id
+     where kronos.looked_up(live.execution_id, result.execution_id)
        and live.claim_token is not distinct from result.claim_token
        and live.holds_slot
        and (select health.is_watched
@@ -180,7 +180,7 @@ with result as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using held
-     where live.execution_id = held.execution_id and verdict <> 'RETRY'
+     where kronos.looked_up(live.execution_id, id) and verdict <> 'RETRY'
 ), archived as (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
@@ -206,7 +206,7 @@ with result as materialized (
            is_age_limited = max_age_ms > 0,
            visible_at = kronos.now() + interval '1 ms' * retry_ms
       from held
-     where live.execution_id = held.execution_id and verdict = 'RETRY'
+     where kronos.looked_up(live.execution_id, id) and verdict = 'RETRY'
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
                                 duration_ms, worker_id, request, response, error, endpoint_version)
@@ -278,13 +278,14 @@ select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdi
 
 -- name: release_executions
 -- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one
--- that was cancelled meanwhile is CANCELLED.
+-- that was cancelled meanwhile is CANCELLED. "coalesce" on purpose: without it the planner takes the index of
+-- all leases for each row.
 with held as materialized (
     select live.*, jsonb_populate_record(live::kronos.execution_live, unclaimed) as whole
       from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
      cross join lateral (select * from kronos.execution_live as live
                           where live.execution_id = wanted.execution_id
-                            and live.claim_token = any (%(claim_tokens)s::uuid[])
+                            and coalesce(live.claim_token = any (%(claim_tokens)s::uuid[]), false)
                             for update) as live
      cross join lateral (select jsonb_build_object('worker_id', null, 'attempt_count', live.attempt_count - 1)
                                 || case when live.attempt_count > 1 then '{}'::jsonb
@@ -308,7 +309,7 @@ with held as materialized (
 ), ended as (
     delete from kronos.execution_live as live
      using held
-     where live.execution_id = held.execution_id and held.cancel_reason is not null
+     where kronos.looked_up(live.execution_id, held.execution_id) and held.cancel_reason is not null
 ), archived as (
     insert into kronos.execution_done
     select done.*
@@ -322,7 +323,7 @@ with held as materialized (
            visible_at = kronos.now(), attempt_count = live.attempt_count - 1,
            started_at = case when live.attempt_count > 1 then live.started_at end
       from held
-     where live.execution_id = held.execution_id and held.cancel_reason is null
+     where kronos.looked_up(live.execution_id, held.execution_id) and held.cancel_reason is null
 )
 select execution_id, case when cancel_reason is null then 'RELEASED' else 'CANCELLED' end as verdict
   from held;

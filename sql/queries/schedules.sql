@@ -45,3 +45,37 @@ select job.description, coming.next_runs, coming.skipped, coming.lints
  where job.job_id = kronos.find_job(%(job)s)
    and job.workspace_id = kronos.current_workspace_id()
    and job.trigger = 'CRON';
+
+-- name: preview_change
+-- What a change would do to a CRON job's runs %(within)s (fire_diff); a field that is not in %(changed)s
+-- stays as it is, as in replace_cron_job. No row: no live CRON job.
+select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
+                        kronos.now() + %(within)s::interval, %(shown)s::integer) as difference,
+       kronos.describe_schedule(read) as description, job.description as description_before
+  from kronos.jobs as job
+ cross join lateral (select case when %(every)s::text is not null then null
+                                 when %(cron)s::text is not null then %(cron)s::text
+                                 else job.cron end as cron,
+                            case when %(cron)s::text is not null then null
+                                 when %(every)s::text is not null then %(every)s::text
+                                 else job.every end as every,
+                            case when %(cron)s::text is null and %(anchor_local)s::timestamp is null
+                                 then coalesce(%(anchor)s::timestamptz, job.anchor) end as anchor,
+                            case when %(cron)s::text is null and %(anchor)s::timestamptz is null
+                                 then coalesce(%(anchor_local)s::timestamp, job.anchor_local) end
+                                as anchor_local,
+                            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
+                                 else job.starts_at end as starts_at,
+                            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
+                                 else job.ends_at end as ends_at,
+                            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
+                                 else job.max_runs end as max_runs) as next
+ cross join lateral kronos.read_schedule(next.cron, next.every, next.anchor,
+                                         coalesce(%(timezone)s::text, job.timezone),
+                                         coalesce(%(dst_gap)s::text, job.dst_gap),
+                                         coalesce(%(dst_overlap)s::text, job.dst_overlap),
+                                         next.anchor_local) as read
+ where job.job_id = kronos.find_job(%(job)s)
+   and job.workspace_id = kronos.current_workspace_id()
+   and job.trigger = 'CRON'
+   and job.status in ('ACTIVE', 'PAUSED');

@@ -7,11 +7,14 @@ select workspace_id, slug, status
 -- name: enter_workspace_to_write
 -- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did. KR023 where
 -- the workspace is suspended, unless what is changed is of the workspace itself (%(even_suspended)s).
+-- enable_seqscan: what a write looks for it finds by a key. A session keeps the plan of each foreign key's
+-- check; made while there were a few jobs, it would read all of them for each one that comes (decision 0081).
 select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
  where (%(even_suspended)s or kronos.takes_writes(workspace.slug, workspace.status))
    and set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null
-   and set_config('kronos.caller', %(caller)s, true) is not null;
+   and set_config('kronos.caller', %(caller)s, true) is not null
+   and set_config('enable_seqscan', 'off', true) is not null;
 
 -- name: enter_instance
 -- For the instance's administrator: the workspaces themselves.

@@ -20,6 +20,7 @@ create table kronos.deletions (
     last_error    jsonb,                                    -- at, type, message
     created_at    timestamptz not null default now(),
     completed_at  timestamptz,
+    version       integer     not null default 0,           -- the workspace's, at its deletion
     constraint deletions_pkey           primary key (operation_id),
     constraint deletions_deleted_id_key unique (deleted_id),
     constraint deletions_status_known   check (status in ('RUNNING', 'COMPLETED')),
@@ -29,3 +30,5 @@ create table kronos.deletions (
 ) with (fillfactor = 50);
 -- Serves delete_further.
 create index deletions_running on kronos.deletions (next_at) where status = 'RUNNING';
+-- Serves continue_versions.
+create index deletions_of_slug on kronos.deletions (slug, version);

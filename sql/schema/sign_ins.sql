@@ -1,15 +1,24 @@
--- People who are signed in. The row is the session: without it the browser's cookie opens nothing.
+-- Who is signed in: a person, by an identity provider, or who holds a key. The row is the session: without it
+-- the browser's cookie opens nothing.
 create table kronos.sign_ins (
     sign_in_id    uuid        not null default gen_random_uuid(),
     secret_sha256 bytea       not null,
-    subject       text        not null,
+    subject       text,                              -- a person's
     email         text,
-    groups        text[]      not null,
+    groups        text[],                            -- a person's
     created_at    timestamptz not null default now(),
     expires_at    timestamptz not null,
+    key_id        uuid,                              -- the key's that it was opened with
     constraint sign_ins_pkey           primary key (sign_in_id),
     constraint sign_ins_secret_key     unique (secret_sha256),
-    constraint sign_ins_digest_is_full check (octet_length(secret_sha256) = 32)
+    constraint sign_ins_digest_is_full check (octet_length(secret_sha256) = 32),
+    constraint sign_ins_key_fkey       foreign key (key_id)
+        references kronos.api_keys (key_id) on delete cascade,
+    constraint sign_ins_is_of_one
+        check (num_nonnulls(key_id, subject) = 1 and num_nonnulls(key_id, groups) = 1)
 );
 -- Serves the end of old ones.
 create index sign_ins_ended on kronos.sign_ins (expires_at);
+-- Serves the end of a key, and of its oldest sessions.
+create index sign_ins_of_key on kronos.sign_ins (key_id, created_at desc, sign_in_id desc)
+    where key_id is not null;

@@ -31,6 +31,8 @@ create table kronos.workspaces (
 );
 -- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';
+-- Serves continue_versions.
+create index workspaces_of_slug_deleted on kronos.workspaces (slug, version) where status = 'DELETED';
 -- Serves account_ticks and call_back: whether any workspace has one.
 create index workspaces_with_daily_quota on kronos.workspaces (workspace_id)
     where max_executions_per_day is not null;

@@ -45,8 +45,10 @@ def process_on(url: str, *, size: int) -> Iterator[Process]:
             return pool
 
         made = Process(runner, runner.run(opened()))
-        yield made
-        runner.run(made.pool.close())
+        try:
+            yield made
+        finally:
+            runner.run(made.pool.close())
 
 
 def creation(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job, bool]]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.test_lost_answers import HTTP, WRITES, Scene, asked
+from api_answers import answered
 from conftest import Api, await_condition
 from factory import add_key
 from kronos import audit, config
@@ -158,7 +159,7 @@ def test_what_reads_and_what_is_refused_leaves_no_row(scene: _Audited) -> None:
     before = value(scene.superuser, "select count(*) from kronos.audit_pending")
     sealed = value(scene.superuser, "select coalesce(sum(number), 0) from kronos.audit_chains")
     for path in gets:
-        scene.client.get(path.format_map(names))
+        answered(scene.client, "GET", path.format_map(names))
     for path, body in (
         ("/v1/schedules/preview", {"cron": "0 0 * * *"}),
         (f"{scene.base}/endpoints/sink/render", {"input": {}}),
@@ -187,7 +188,15 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
             "X-Tenant": "acme",
             "X-Token": "{{secret.token}}",
         },
+        "body_template": {
+            "password": planted,
+            "in": [{"apiToken": [planted, "{{secret.token}}"]}, f"grant=1&client_secret={planted}"],
+            "pin_code": "{{input.pin}}",
+            "none": None,
+        },
     }
+    config = {"values": {"db": {"password": planted}, "region": "eu"}}
+    scene.client.put(f"{scene.base}/configs/literal", json=config).raise_for_status()
     scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
     spec["headers"] |= {"Authorization": f"Bearer {planted}-4"}
     scene.client.put(f"{scene.base}/endpoints/literal", json=HTTP | {"spec": spec}).raise_for_status()
@@ -201,6 +210,11 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
         f"{scene.base}/audit", params={"object": "literal", "action": "endpoint.update"}
     ).json()["data"]
     shown = changed["after"]["spec"]
+    assert shown["body_template"]["password"].keys() == {"sha256", "bytes"}
+    assert shown["body_template"]["in"][0]["apiToken"][1] == "{{secret.token}}"
+    assert (shown["body_template"]["pin_code"], shown["body_template"]["none"]) == ("{{input.pin}}", None)
+    (config,) = scene.client.get(f"{scene.base}/audit", params={"object_type": "config"}).json()["data"]
+    assert config["after"]["content"]["region"] == "eu"
     assert shown["url"] == "http://127.0.0.1:9/?a=1&api_key=***&b=2"
     assert (shown["headers"]["X-Tenant"], shown["headers"]["X-Token"]) == ("acme", "{{secret.token}}")
     assert shown["headers"]["Authorization"].keys() == {"sha256", "bytes"}

@@ -116,13 +116,13 @@ async def test_a_page_of_a_named_origin_may_call_and_read_errors_and_no_other_ma
 
 
 async def test_a_page_may_send_and_read_every_header_that_the_document_has() -> None:
-    sent, read = {"Kronos-Read-From"}, set[str]()
+    sent, read = set[str](), set[str]()
     async with asking(cors_origins=ORIGIN) as client:
         document = (await client.get("/openapi.json")).json()
         for operation in [each for path in document["paths"].values() for each in path.values()]:
             sent |= {each["name"] for each in operation["parameters"] if each["in"] == "header"}
             read |= {name for answer in operation["responses"].values() for name in answer.get("headers", {})}
-        assert {"If-Match", "Idempotency-Key"} <= sent
+        assert {"If-Match", "Idempotency-Key", "Kronos-Read-From"} <= sent
         assert {"Kronos-Read-From", "ETag"} <= read
         asked = (await client.options("/v1/workspaces", headers=preflight(ORIGIN))).headers
         assert sent <= set(asked["access-control-allow-headers"].split(", "))

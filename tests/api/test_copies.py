@@ -171,6 +171,20 @@ def test_a_copy_of_retention_pins_nothing_that_was_the_instances(api: httpx.Clie
     assert [fault["pointer"] for fault in problem["errors"]] == ["/defaults"]
 
 
+def test_a_copy_of_quotas_keeps_all_that_it_has_and_is_held_to_its_version(api: httpx.Client, base: str) -> None:
+    one = f"{base}/quotas"
+    given = api.put(one, json={"max_cron_jobs": 9, "max_input_bytes": 512}).json()
+    same = api.put(one, json=given).json()
+    assert same == given | {"version": same["version"]}
+    edited = api.put(one, json=same | {"max_cron_jobs": 10}).json()
+    assert (edited["max_cron_jobs"], edited["max_input_bytes"]) == (10, 512)
+    problem = problem_of(api.put(one, json=same))  # overtaken
+    assert (problem["status"], [fault["pointer"] for fault in problem["errors"]]) == (422, ["/version"])
+    problem = problem_of(api.put(one, json=edited | {"workspace": "other"}))
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/workspace"]
+    assert api.get(one).json() == edited
+
+
 def test_a_copy_makes_an_endpoint_only_under_its_own_name(api: httpx.Client, base: str) -> None:
     given = api.get(f"{base}/endpoints/sink").json()
     assert problem_of(api.put(f"{base}/endpoints/fresh", json=given))["status"] == 422

@@ -230,6 +230,36 @@ def test_an_empty_one_is_gone_with_the_request(api: httpx.Client, shared_superus
     assert value(shared_superuser, left, [made["workspace_id"]]) == 0
 
 
+def test_keys_alone_are_something_too(api: httpx.Client) -> None:
+    base = f"/v1/workspaces/{make_workspace(api)}"
+    for key in api.get(f"{base}/keys").json()["data"]:
+        api.delete(f"{base}/keys/{key['key_id']}")
+    key = api.post(f"{base}/keys", json={"role": "viewer"}).json()
+    api.delete(f"{base}/endpoints/sink").raise_for_status()
+    refused = api.delete(base)
+    assert code_of(refused) == (409, "conflict")
+    assert "1 keys that work" in refused.json()["detail"]
+    api.delete(f"{base}/keys/{key['key_id']}").raise_for_status()
+    assert api.delete(base).status_code == 200
+
+
+def test_what_takes_a_slug_is_at_no_version_that_was_there_before(api: httpx.Client) -> None:
+    """An If-Match that was meant for the deleted one fits none of it, whatever its versions come to."""
+    slug = f"w-{uuid.uuid4().hex[:12]}"
+    base = f"/v1/workspaces/{slug}"
+    seen: set[str] = set()
+    for nth in range(3):
+        made = api.post("/v1/workspaces", json={"slug": slug}).raise_for_status()
+        tags = {made.headers["ETag"], api.patch(base, json={"name": f"the {nth}"}).headers["ETag"]}
+        assert len(tags) == 2
+        assert tags.isdisjoint(seen)
+        for tag in seen:
+            assert api.patch(base, json={"name": "of old"}, headers={"If-Match": tag}).status_code == 412
+            assert api.delete(base, headers={"If-Match": tag}).status_code == 412
+        seen |= tags
+        assert api.delete(base, headers={"If-Match": max(tags)}).status_code == 200
+
+
 def test_what_somebody_holds_keeps_no_workspace_from_being_deleted(
     own_api: Api, superuser: Connection, worker: Connection
 ) -> None:

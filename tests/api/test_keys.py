@@ -356,9 +356,12 @@ def test_a_workspace_has_a_thousand_keys_that_work_at_most(
         """,
         [workspace],
     )
-    made(api, workspace, role="viewer")
-    refused = api.post(f"/v1/workspaces/{workspace}/keys", json={"role": "viewer"})
-    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    last, keys_of = made(api, workspace, role="viewer"), f"/v1/workspaces/{workspace}/keys"
+    for path in (keys_of, f"{keys_of}/{last['key_id']}/rotate"):
+        refused = api.post(path, json={"overlap_seconds": 60} if path != keys_of else {"role": "viewer"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+        assert "1,000 keys that work" in refused.json()["detail"]
+    api.post(f"{keys_of}/{last['key_id']}/rotate", json={"overlap_seconds": 0}).raise_for_status()
 
 
 def test_no_key_is_in_a_log_or_an_error(api: httpx.Client, workspace: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from conftest import Api, make_workspace
+from depth import depth
 from oddities import DOCUMENTS, INSTANTS, INTEGERS, POSITIVE, SMALL, Row, jobs, maybe
 
 FINISHED = st.fixed_dictionaries(
@@ -178,7 +179,7 @@ def odd(shared_api: Api) -> Iterator[Odd]:
 
 
 @settings(
-    max_examples=25,
+    max_examples=depth(12, deep=25),
     deadline=None,
     phases=[Phase.generate],  # to shrink takes minutes, and what failed is printed whole
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -50,6 +50,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert name in document["components"]["schemas"], reference
 
 
+_OF_STREAMS = {"export": "application/x-ndjson", "events": "text/event-stream"}
+
+
 def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))
@@ -57,7 +60,7 @@ def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: 
         assert operation["summary"], (path, method)
         for status, answer in operation["responses"].items():
             if status in ("200", "201", "202"):
-                media_type = "application/x-ndjson" if path.endswith("/export") else "application/json"
+                media_type = _OF_STREAMS.get(path.rpartition("/")[2], "application/json")
                 assert answer["content"][media_type]["schema"], (path, method, status)
 
 
@@ -242,6 +245,8 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("PUT", f"{base}/payload-specs/report-input", bodies["put_payload_spec"], 200),
         ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
         ("POST", f"{base}/jobs:batch", bodies["create_jobs"], 201),
+        ("POST", f"{base}/jobs:bulk", bodies["change_jobs"], 200),
+        ("POST", f"{base}/jobs/j/diff", bodies["preview_change"], 200),
         ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
         ("POST", f"{base}/jobs/j/pause", bodies["pause_job"], 200),
         ("POST", f"{base}/jobs/j/skip-next", bodies["skip_next_ticks"], 200),
@@ -255,6 +260,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("PUT", f"{base}/quotas", bodies["put_quotas"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),
         ("POST", "/v1/schedules/preview", bodies["preview_schedule"], 200),
+        ("POST", "/v1/schedules/parse", bodies["parse_schedule"], 200),
     ]
     for method, path, body, status in asked:
         answer = api.request(method, path, json=body)

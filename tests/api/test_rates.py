@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import psycopg
@@ -77,14 +78,19 @@ async def test_one_process_loses_no_request_and_a_new_minute_begins_anew(pool: P
     assert await served(Keys(pool), key, 200) == 50
 
 
+def taken(window_at: datetime, granted: int) -> SimpleNamespace:
+    """As PostgreSQL answers."""
+    return SimpleNamespace(quota=100, granted=granted, left_over=100 - granted, window_at=window_at, seconds=60)
+
+
 async def test_what_is_taken_is_no_good_in_the_next_minute() -> None:
     """However much is left of it."""
     first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     allowance = Allowance()
-    allowance.take(quota=100, granted=10, left_over=90, window_at=first, seconds=60, asked_at=0)
+    allowance.take(taken(first, granted=10), asked_at=0)
     assert allowance.spend(59.9)
     assert not allowance.spend(60.0)
-    allowance.take(quota=100, granted=3, left_over=97, window_at=second, seconds=60, asked_at=60)
+    allowance.take(taken(second, granted=3), asked_at=60)
     assert [allowance.spend(61) for _ in range(4)] == [True, True, True, False]
 
 

@@ -3,17 +3,20 @@
 import psycopg
 import pytest
 
+from api_answers import answered
 from conftest import Api
+from depth import depth
 from kronos.model import Json
 from worker.running import seem_rung
 
-READS = 1000
+READS = depth(300, deep=1000)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
 
 # Of every table, each row with what its last writer left on it.
 _TABLES = (
     "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') "
-    "and tablename <> 'request_rates' order by 1"  # in which requests are counted, reads too
+    # in which requests are counted, reads too; and which workspaces somebody listens to, which is unlogged
+    "and tablename <> all (array['request_rates', 'live_watches', 'live_marks', 'live_origin']) order by 1"
 )
 _ROWS = "select ctid::text || ' ' || xmin::text || ' ' || (row.*)::text from {} as row order by 1"
 
@@ -49,11 +52,11 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     return [path.format(**found) for path, methods in documented.items() if "get" in methods]
 
 
-def test_a_thousand_reads_change_no_row(own_api: Api, paths: list[str], superuser: psycopg.Connection) -> None:
+def test_hundreds_of_reads_change_no_row(own_api: Api, paths: list[str], superuser: psycopg.Connection) -> None:
     before = written(superuser)
     for n in range(READS):
         path = paths[n % len(paths)]
-        response = own_api.client.get(path)
+        response = answered(own_api.client, "GET", path)
         assert response.status_code == 200, (path, response.text)
     previewed = own_api.client.post("/v1/schedules/preview", json={"cron": "* * * * *"})
     assert previewed.status_code == 200

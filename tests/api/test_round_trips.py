@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from api_answers import counts, problem_of
 from conftest import Api, await_condition, cloned, make_workspace, running_api
+from depth import depth
 from kronos.model import Json
 from servers import Server
 from worker.running import keep_from_ringing, workers
@@ -168,7 +169,7 @@ def place(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @settings(
-    max_examples=10,
+    max_examples=depth(5, deep=20),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -16,10 +16,10 @@ from api.generated import furnished, naming
 from depth import depth
 
 _HERE = Path(__file__).parent
-_LEAST_CASES = depth(3500, deep=5000)
+_LEAST_CASES = depth(1000, deep=5000)
 # Drawn at random for each operation, besides the cases of the schemas' edges, which are always the same: 7,860, or
 # 3,315 that differ.
-_BY_DEFAULT = depth(6, deep=12)
+_BY_DEFAULT = depth(3, deep=12)
 _PER_OPERATION = int(os.environ.get("KRONOS_TEST_EXAMPLES", _BY_DEFAULT))
 _SEED = os.environ.get("KRONOS_TEST_SEED", "20261128")
 

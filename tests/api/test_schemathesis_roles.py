@@ -22,7 +22,7 @@ from factory import add_key
 _HERE = Path(__file__).parent
 _IS_DEEP = os.environ.get("KRONOS_TEST_DEEP") == "1"
 _ROLES = ("viewer", "operator", "admin", "instance_admin") if _IS_DEEP else ("operator",)
-_PHASES, _EXAMPLES, _LEAST = ("examples,coverage,fuzzing,stateful", 30, 5000) if _IS_DEEP else ("fuzzing", 3, 150)
+_PHASES, _EXAMPLES, _LEAST = ("examples,coverage,fuzzing,stateful", 30, 5000) if _IS_DEEP else ("fuzzing", 2, 100)
 _SEED = os.environ.get("KRONOS_TEST_SEED", "20261129")
 
 

@@ -16,8 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api_answers import problem_of
 from api_process import PROGRAM, answers, serving, wait_for
+from held_ports import held_port
 from kronos import keys
-from kronos.embedded.ports import free_port
 
 
 class Valve:
@@ -27,7 +27,7 @@ class Valve:
         parts = conninfo_to_dict(url)
         self._target = (str(parts["host"]), int(str(parts.get("port") or 5432)))
         self._password = f":{parts['password']}" if parts.get("password") else ""
-        self.port = free_port()  # none that the system gives to others while the valve is closed
+        self.port = held_port()  # none that the system gives to others while the valve is closed
         self.url = f"postgresql://{parts['user']}{self._password}@127.0.0.1:{self.port}/{parts['dbname']}"
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
@@ -185,6 +185,22 @@ def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
 
     assert ended.returncode == 1
     assert "cannot listen on 127.0.0.1 port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("given", ["9999", "0", "three"])
+def test_a_descriptor_that_listens_to_nobody_ends_the_start_with_a_sentence(given: str, database_url: str) -> None:
+    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_LISTEN_FD": given}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (ended.returncode, f"KRONOS_LISTEN_FD={given} is no socket that listens" in ended.stderr) == (1, True)
     assert "Traceback" not in ended.stderr
 
 

@@ -47,8 +47,10 @@ def refused(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]
         create trigger refuse before insert on cron.job for each row when (new.jobname = 'kronos:{job}') execute
             function public.refuse();
     """)
-    yield
-    superuser.execute("drop function public.refuse() cascade")
+    try:
+        yield
+    finally:
+        superuser.execute("drop function public.refuse() cascade")
 
 
 @contextmanager

@@ -29,14 +29,11 @@ def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
         "select kronos.fire(job_id) from kronos.jobs join kronos.endpoints using (endpoint_id) where type = 'INTERNAL'"
     )
 
-    def has_launcher() -> bool:
-        return next(
-            each.ok
-            for each in doctor.examine(database_url, fix=False, progress=lambda checked, total: None)
-            if each.check == "launcher"
-        )
-
-    await_condition(has_launcher, "pg_cron's launcher")
+    launcher = (
+        "select count(*) from pg_stat_activity where backend_type = 'pg_cron launcher' or application_name = 'pg_cron "
+        "scheduler'"
+    )
+    await_condition(lambda: value(superuser, launcher) > 0, "pg_cron's launcher")
 
     def found(url: str = database_url, *, fix: bool = False) -> dict[str, Finding]:
         return {

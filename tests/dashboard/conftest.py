@@ -1,4 +1,4 @@
-"""One browser for the tests of the dashboard, and pages in it.
+"""A browser for each file of the dashboard's tests that opens pages, and pages in it.
 
 reader(path)     HTML of a page by httpx, parsed: most tests need no browser
 page             a page of Chromium with the administrator's key; what it does wrong fails the test
@@ -20,10 +20,18 @@ from explain_scene import Scene
 Reader = Callable[[str], html.HtmlElement]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one file: while it is there its loop runs in this thread, and no asynchronous test can."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def _no_cookies(request: pytest.FixtureRequest) -> None:
+    """What a test before has got: the client is the session's."""
+    if "api" in request.fixturenames:
+        request.getfixturevalue("api").cookies.clear()
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def reader(api: httpx.Client) -> Reader:
 
 @pytest.fixture(scope="session")
 def furnished(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
-    return furnish(shared_api.client, new_workspace())
+    return furnish(shared_api.client, shared_api.database_url, new_workspace())
 
 
 @pytest.fixture

@@ -1,35 +1,44 @@
 """A workspace with some of everything, for pages to show."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import httpx
+
+from dashboard.runs import furnish_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Furniture:
-    """What the paths of pages are formatted with."""
+    """What the paths of pages are formatted with: workspace, job, one_shot, config, execution, …"""
 
     workspace: str
-    job: str
-    one_shot: str
+    names: Mapping[str, str]
 
     def path(self, page: str) -> str:
-        return page.format_map(asdict(self))
+        return page.format_map({"workspace": self.workspace, **self.names})
 
 
-def furnish(api: httpx.Client, workspace: str) -> Furniture:
+def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
     """Make it, by the API."""
-    made = api.post(
-        f"/v1/workspaces/{workspace}/jobs",
-        json={
-            "endpoint": "sink",
-            "trigger": "CRON",
-            "name": "nightly",
-            "cron": "0 3 * * *",
-            "timezone": "Europe/Berlin",
+    base = f"/v1/workspaces/{workspace}"
+    cron = {"trigger": "CRON", "name": "nightly", "cron": "0 3 * * *", "timezone": "Europe/Berlin"}
+    made = [
+        api.put(f"{base}/configs/production", json={"values": {"region": "eu", "hosts": ["a", "b"]}}),
+        api.put(f"{base}/payload-specs/report-input", json={"schema": {"type": "object"}}),
+        api.put(f"{base}/secrets/api-token", json={"value": "correct horse"}),
+        api.post(f"{base}/jobs", json={"endpoint": "sink", **cron}),
+        once := api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}),
+    ]
+    assert [each.text for each in made if each.status_code != 201] == []
+    return Furniture(
+        workspace=workspace,
+        names={
+            "job": "nightly",
+            "one_shot": once.json()["job_id"],
+            "config": "production",
+            "payload_spec": "report-input",
+            "secret": "api-token",
+            **furnish_runs(api, database_url, workspace, "nightly"),
         },
     )
-    assert made.status_code == 201, made.text
-    once = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"})
-    assert once.status_code == 201, once.text
-    return Furniture(workspace=workspace, job="nightly", one_shot=once.json()["job_id"])

@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from kronos.embedded.ports import free_port
+from held_ports import held_port
 
 BINARY = shutil.which("redis-server")
 MISSING = "redis-server is not on this machine: bin/install gets it by apt-get install redis-server"
@@ -22,7 +22,7 @@ class RedisProcess:
     """`redis-server` in a folder of its own, with nothing saved to disk unless asked for."""
 
     def __init__(self, folder: Path, *options: str, port: int | None = None, tls: bool = False) -> None:
-        self.port = port or free_port()
+        self.port = port or held_port()
         self._folder = folder
         self._options = options
         self._tls = tls
@@ -38,12 +38,19 @@ class RedisProcess:
         command = [BINARY, *ports, "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "", *self._options]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            self._await_listening(self._process)
+        except AssertionError:
+            self.stop()
+            raise
+        return self
+
+    def _await_listening(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 20
         while not self._listens():
-            assert self._process.poll() is None, (self._folder / "redis.log").read_text()
+            assert process.poll() is None, (self._folder / "redis.log").read_text()
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.005)  # it says nothing when it listens
-        return self
 
     def _listens(self) -> bool:
         """Whether it answers, and is not loading its data."""

@@ -23,10 +23,12 @@ from servers import copy_home
 @contextmanager
 def made_home() -> Iterator[Path]:
     """A new directory that PostgreSQL's user can enter."""
-    path = Path(tempfile.mkdtemp(prefix="kronos-home-"))
+    path = servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-home-"))
     path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -50,8 +52,9 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def cluster(home: Path, notes: list[str]) -> Iterator[Cluster]:
-    """A cluster that was not started yet."""
+def cluster(home: Path, used_home: Path, notes: list[str]) -> Iterator[Cluster]:
+    """A cluster that was made, and is stopped."""
+    copy_home(used_home, home)
     cluster = Cluster(home, durable=False, note=notes.append)
     yield cluster
     cluster.destroy()
@@ -147,13 +150,15 @@ def starting(home: Path) -> Iterator[Callable[..., Up]]:
         started.append(process)
         return Up(home=home, process=process)
 
-    yield start
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.wait(60)
-    eventually(lambda: not processes_of(home), lambda: f"processes of {home} are left: {processes_of(home)}")
-    Cluster(home).destroy()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+        eventually(lambda: not processes_of(home), lambda: f"processes of {home} are left: {processes_of(home)}")
+        Cluster(home).destroy()
 
 
 @pytest.fixture

@@ -7,13 +7,16 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from embedded.conftest import made_home
 from embedded.waiting import eventually
-from kronos.embedded import installation, placement, processes
+from killing import signalled
+from kronos.embedded import installation, placement, ports, processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import ClusterFailed, PostgresMissing
 from kronos.embedded.home import Home
@@ -49,62 +52,64 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_it_serves_database_kronos_with_pg_cron_loaded(cluster: Cluster) -> None:
-    cluster.start()
-    assert setting(cluster, "shared_preload_libraries") == "pg_cron"
-    assert setting(cluster, "cron.database_name") == "kronos"
-    assert setting(cluster, "timezone") == "UTC"
-    assert psycopg.conninfo.conninfo_to_dict(cluster.superuser_url)["dbname"] == "kronos"
-    launcher(cluster)
+@pytest.fixture(scope="module")
+def running() -> Iterator[Cluster]:
+    """One that was made from nothing and runs, durable as by default, for the tests that look at it."""
+    with made_home() as home:
+        made = Cluster(home)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.destroy()
 
 
-def test_firings_are_background_workers_from_pg_cron_1_5_and_connections_before(cluster: Cluster) -> None:
-    cluster.start()
-    if cluster.installation.has_background_workers:
-        assert setting(cluster, "cron.use_background_workers") == "on"
-        assert int(setting(cluster, "max_worker_processes")) > int(setting(cluster, "cron.max_running_jobs"))
+def test_it_serves_database_kronos_with_pg_cron_loaded(running: Cluster) -> None:
+    assert setting(running, "shared_preload_libraries") == "pg_cron"
+    assert setting(running, "cron.database_name") == "kronos"
+    assert setting(running, "timezone") == "UTC"
+    assert psycopg.conninfo.conninfo_to_dict(running.superuser_url)["dbname"] == "kronos"
+    launcher(running)
+
+
+def test_firings_are_background_workers_from_pg_cron_1_5_and_connections_before(running: Cluster) -> None:
+    if running.installation.has_background_workers:
+        assert setting(running, "cron.use_background_workers") == "on"
+        assert int(setting(running, "max_worker_processes")) > int(setting(running, "cron.max_running_jobs"))
     else:
-        assert setting(cluster, "cron.host") == setting(cluster, "unix_socket_directories")
+        assert setting(running, "cron.host") == setting(running, "unix_socket_directories")
 
 
-def test_durable_is_the_default(home: Path) -> None:
-    cluster = Cluster(home)
-    try:
-        cluster.start()
-        assert (setting(cluster, "fsync"), setting(cluster, "synchronous_commit")) == ("on", "on")
-    finally:
-        cluster.destroy()
+def test_durable_is_the_default(running: Cluster) -> None:
+    assert (setting(running, "fsync"), setting(running, "synchronous_commit")) == ("on", "on")
 
 
 @as_root
-def test_root_drops_to_an_unprivileged_user(cluster: Cluster) -> None:
-    cluster.start()
-    owners = {Path(f"/proc/{pid}").stat().st_uid for pid in processes.postgres_processes(cluster.data)}
+def test_root_drops_to_an_unprivileged_user(running: Cluster) -> None:
+    owners = {Path(f"/proc/{pid}").stat().st_uid for pid in processes.postgres_processes(running.data)}
     assert owners == {processes.postgres_user().uid} != {0}
 
 
-def test_it_is_reached_over_loopback_with_a_password_only(cluster: Cluster) -> None:
-    cluster.start()
-    assert setting(cluster, "listen_addresses") == "127.0.0.1"
-    sockets = Path(setting(cluster, "unix_socket_directories"))
+def test_it_is_reached_over_loopback_with_a_password_only(running: Cluster) -> None:
+    assert setting(running, "listen_addresses") == "127.0.0.1"
+    sockets = Path(setting(running, "unix_socket_directories"))
     assert mode(sockets) == 0o700
     for host in ("127.0.0.1", str(sockets)):
         with pytest.raises(psycopg.OperationalError, match="no password supplied"):
-            psycopg.connect(host=host, port=cluster.port, user="postgres", dbname="kronos")
+            psycopg.connect(host=host, port=running.port, user="postgres", dbname="kronos")
 
 
-def test_the_firing_role_comes_through_the_socket_without_a_password_where_pg_cron_needs_that(cluster: Cluster) -> None:
-    cluster.start()
-    sockets = setting(cluster, "unix_socket_directories")
-    with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
+def test_the_firing_role_comes_through_the_socket_without_a_password_where_pg_cron_needs_that(running: Cluster) -> None:
+    sockets = setting(running, "unix_socket_directories")
+    with psycopg.connect(running.superuser_url, autocommit=True) as connection:
         connection.execute("create role kronos_cron login")
         connection.execute("create role other login")
 
     def login(user: str, host: str, database: str = "kronos") -> str:
-        with psycopg.connect(host=host, port=cluster.port, user=user, dbname=database) as connection:
+        with psycopg.connect(host=host, port=running.port, user=user, dbname=database) as connection:
             return connection.info.user
 
-    if cluster.installation.has_background_workers:
+    if running.installation.has_background_workers:
         with pytest.raises(psycopg.OperationalError):
             login("kronos_cron", sockets)
     else:
@@ -118,10 +123,9 @@ def test_the_firing_role_comes_through_the_socket_without_a_password_where_pg_cr
             login(user, host, database)
 
 
-def test_password_and_settings_are_private(cluster: Cluster, home: Path) -> None:
-    cluster.start()
-    assert mode(home / "cluster.json") == 0o600
-    assert mode(cluster.data) == 0o700
+def test_password_and_settings_are_private(running: Cluster) -> None:
+    assert mode(running.data) == 0o700
+    assert mode(running.data.parents[1] / "cluster.json") == 0o600
 
 
 def test_a_home_may_have_any_name_that_can_be_read(home: Path) -> None:
@@ -165,11 +169,25 @@ def test_a_taken_port_is_replaced_and_the_new_one_remembered(cluster: Cluster, h
     assert notes == [f"port {taken} is in use by another process: PostgreSQL moves to {cluster.port}"]
 
 
-def test_a_killed_initdb_does_not_count(cluster: Cluster, home: Path) -> None:
+def test_a_port_that_is_taken_between_the_look_and_the_start_is_replaced_too(
+    cluster: Cluster, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was free when it was looked at before the start, and is again when it is looked at after it: only PostgreSQL
+    has seen that it was taken."""
     cluster.start()
+    taken = cluster.port
     cluster.stop()
-    cluster.data.rename(cluster.data.with_name("data.new"))
-    (cluster.data.with_name("data.new") / "PG_VERSION").unlink()
+    monkeypatch.setattr(ports, "is_free", lambda port, host="": True)
+    with socket.create_server(("127.0.0.1", taken)):
+        cluster.start()
+        assert setting(cluster, "port") == str(cluster.port) != str(taken)
+    assert notes == [f"port {taken} is in use by another process: PostgreSQL moves to {cluster.port}"]
+
+
+def test_a_killed_initdb_does_not_count(cluster: Cluster, home: Path) -> None:
+    data = home / "postgres" / "data"
+    data.rename(data.with_name("data.new"))
+    (data.with_name("data.new") / "PG_VERSION").unlink()
     cluster.start()
     assert setting(cluster, "port") == str(cluster.port)
 
@@ -249,31 +267,25 @@ def test_a_killed_postmaster_is_followed_by_crash_recovery(cluster: Cluster) -> 
     with psycopg.connect(cluster.superuser_url) as connection:
         connection.execute("create table kept (n integer)")
     assert cluster.pid is not None
-    os.kill(cluster.pid, signal.SIGKILL)
+    assert signalled(cluster.pid, signal.SIGKILL)
     eventually(lambda: cluster.pid is None, "the postmaster survived SIGKILL")
     cluster.start()
     with psycopg.connect(cluster.superuser_url) as connection:
         connection.execute("select n from kept")
 
 
-def test_an_orphan_launcher_is_ended_and_no_other_clusters_processes(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_orphan_launcher_is_ended_and_no_other_clusters_processes(cluster: Cluster, running: Cluster) -> None:
     cluster.start()
-    other = Cluster(tmp_path / "neighbour", durable=False)
-    try:
-        other.start()
-        orphan, stranger, postmaster = launcher(cluster), launcher(other), cluster.pid
-        assert postmaster is not None
-        os.kill(orphan, signal.SIGSTOP)  # it cannot notice that its postmaster is gone, and holds the shared memory
-        os.kill(postmaster, signal.SIGKILL)
-        eventually(
-            lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left"
-        )
-        cluster.start()
-        assert orphan not in processes.postgres_processes(cluster.data)
-        assert setting(cluster, "port") == str(cluster.port)
-        assert launcher(other) == stranger
-    finally:
-        other.destroy()
+    orphan, stranger, postmaster = launcher(cluster), launcher(running), cluster.pid
+    assert postmaster is not None
+    # It cannot notice that its postmaster is gone, and holds the shared memory.
+    assert signalled(orphan, signal.SIGSTOP)
+    assert signalled(postmaster, signal.SIGKILL)
+    eventually(lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left")
+    cluster.start()
+    assert orphan not in processes.postgres_processes(cluster.data)
+    assert setting(cluster, "port") == str(cluster.port)
+    assert launcher(running) == stranger
 
 
 def test_a_postmaster_that_an_earlier_run_left_is_stopped_first(home: Path, cluster: Cluster, notes: list[str]) -> None:
@@ -295,7 +307,8 @@ def test_a_process_id_left_in_lock_files_is_no_obstacle_where_it_is_somebody_els
     assert setting(cluster, "port") == str(cluster.port)
 
 
-def test_the_server_stops_when_its_starter_is_killed(cluster: Cluster, home: Path) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_the_server_stops_when_its_starter_is_killed(home: Path) -> None:
     program = (
         "import sys, pathlib; from kronos.embedded.cluster import Cluster\n"
         "c = Cluster(pathlib.Path(sys.argv[1]), durable=False); c.start(); print(c.data, flush=True); sys.stdin.read()"
@@ -310,10 +323,8 @@ def test_the_server_stops_when_its_starter_is_killed(cluster: Cluster, home: Pat
         eventually(lambda: not processes.postgres_processes(data), "PostgreSQL outlives the process that started it")
 
 
-def test_a_server_that_does_not_start_says_why(cluster: Cluster) -> None:
-    cluster.start()
-    cluster.stop()
-    with (cluster.data / "postgresql.conf").open("a") as conf:
+def test_a_server_that_does_not_start_says_why(cluster: Cluster, home: Path) -> None:
+    with (home / "postgres" / "data" / "postgresql.conf").open("a") as conf:
         conf.write("shared_buffers = 'many'\n")
     with pytest.raises(ClusterFailed, match="shared_buffers"):
         cluster.start()

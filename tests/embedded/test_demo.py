@@ -1,44 +1,277 @@
-"""`kronos up --demo`, as a new user sees it: three jobs, and a tick that fires inside PostgreSQL and is delivered."""
+"""`kronos up --demo` as a new user meets it, started once in a shell that names another server: the README's tour works
+as printed, doctor finds no fault, the demo's ticks are delivered, and a second run goes on."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from embedded.conftest import Up
+from embedded.conftest import Up, made_home, starting
+from embedded.shells import OF_ANOTHER_SERVER, kronos
 from embedded.waiting import eventually
 
 pytestmark = pytest.mark.pg_cron
 
+ROOT = Path(__file__).parents[2]
+# What differs from one run to the next, and what the page shows in its place.
+_VARYING = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "INSTANT"),
+    (r"\d\d:\d\d:\d\d\.\d{3}Z", "CLOCK"),
+    (r"\d+\.\d{3} s", "SECONDS"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"PostgreSQL \d+ with pg_cron [\d.]+ on port \d+", "VERSIONS"),
+    (r'("jobid":|entry )\d+', r"\1NUMBER"),
+    (r"^\d+\|", "NUMBER|"),
+    (r"(MANUAL SUCCESS INSTANT) \d+", r"\1 MS"),
+)
 
-def jobs(up: Up) -> list[dict[str, str]]:
-    """The demo's jobs, asked of the API."""
-    key = Path(str(up.told["admin_key_file"])).read_text().strip()
-    request = urllib.request.Request(f"{up.url}/v1/workspaces/demo/jobs", headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        found: list[dict[str, str]] = json.load(response)["data"]
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command of the page, and what it says there."""
+
+    command: str
+    shown: list[str]
+
+
+class Terminal:
+    """One shell for all of them: what one exports, the next sees."""
+
+    def __init__(self, *shell: str, environment: dict[str, str] | None = None) -> None:
+        self._shell = subprocess.Popen(
+            shell,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+
+    def run(self, command: str) -> list[str]:
+        """The lines that it says."""
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        self._shell.stdin.write(f"{command}\necho; echo end-of-this-command\n")
+        self._shell.stdin.flush()
+        lines: list[str] = []
+        for line in self._shell.stdout:
+            if line == "end-of-this-command\n":
+                break
+            lines.append(line)
+        return _as_shown("".join(lines).rstrip().splitlines())
+
+    def close(self) -> None:
+        self._shell.communicate("exit\n", timeout=30)
+
+
+def steps() -> list[Step]:
+    """The commands of the tour's console blocks, in order."""
+    tour = (ROOT / "README.md").read_text().partition("## A tour")[2].partition("\n## ")[0]
+    found: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", tour, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append(Step(line.removeprefix("$ "), []))
+            else:
+                found[-1].shown.append(line)
     return found
 
 
-def test_within_70_s_a_tick_fires_and_is_delivered_and_a_second_run_goes_on(first_up: Callable[..., Up]) -> None:
-    first = first_up("--demo")
-    shown = first.home / "up.out"
+def _as_shown(lines: list[str]) -> list[str]:
+    """Lines without what varies, and with one blank where there are many."""
+    plain: list[str] = []
+    for line in lines:
+        text = re.sub(r"[ \t]+", " ", line).strip()
+        for pattern, name in _VARYING:
+            text = re.sub(pattern, name, text)
+        plain.append(text)
+    return [line for line in plain if line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A first `kronos up --demo`, and the folder in which commands look for the instance that runs here."""
+
+    up: Up
+    start: Callable[..., Up]
+    data_home: Path
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The tests below follow one another: what the first ones make is there for the next."""
+    with made_home() as home, starting(home) as start:
+        data_home = tmp_path_factory.mktemp("data")
+        (data_home / "kronos").symlink_to(home)
+        running = start("--demo", **OF_ANOTHER_SERVER)
+        running.await_ready()
+        yield Demo(up=running, start=start, data_home=data_home)
+
+
+@pytest.fixture
+def terminal(demo: Demo) -> Iterator[Terminal]:
+    """In the checkout, with this environment's commands, and with the instance in the home that is the default one."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    opened = Terminal(
+        "bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(demo.data_home)}
+    )
+    yield opened
+    opened.close()
+
+
+def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> None:
+    start, *rest = steps()
+    assert start.command == "bin/up"
+    running = demo.up
+
+    def said() -> list[str]:
+        text = running.said() + (running.home / "up.out").read_text()
+        return _as_shown(text.replace(str(running.home), "/home/ada/.local/share/kronos").splitlines())
+
+    # The last line is the first full minute's tick, for which a test below waits.
+    for line in _as_shown(start.shown)[:-1]:
+        eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
+    follow(rest, terminal)
+
+
+def follow(tour: list[Step], terminal: Terminal) -> None:
+    """Types each command, and sees what the page shows."""
+    for step in tour:
+        shown = _as_shown(step.shown)
+        if step.command.startswith("kronos execution ls"):  # the worker delivers beside us
+            eventually(lambda: terminal.run(step.command) == shown, f"{step.command} does not come to {shown}")  # noqa: B023
+        else:
+            assert terminal.run(step.command) == shown, step.command
+
+
+def test_kronos_up_and_its_children_never_see_variables_of_another_server(demo: Demo) -> None:
+    children = demo.up.children()
+    assert {"api", "worker", "postgres"} <= set(children)
+    for pid in children.values():
+        names = {entry.split(b"=", 1)[0].decode() for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+        assert names & OF_ANOTHER_SERVER.keys() == set()
+    log = demo.up.home / "log" / "worker-1.log"
+    eventually(lambda: "FAILED" not in (text := log.read_text()) and "started" in text, "the worker")
+    # The instance that runs here is found, without its URL, and also reached by nothing of this.
+    for command in (("next", "0 9 * * *"), ("retention", "run", "--dry-run")):
+        ended = kronos(*command, XDG_DATA_HOME=str(demo.data_home), **OF_ANOTHER_SERVER)
+        assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+        assert ended.stderr == ""
+
+
+def jobs(up: Up) -> dict[str, str]:
+    """Of the demo's workspace, asked of the API: name -> id."""
+    key = Path(str(up.told["admin_key_file"])).read_text().strip()
+    request = urllib.request.Request(f"{up.url}/v1/workspaces/demo/jobs", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return {job["name"]: job["job_id"] for job in json.load(response)["data"]}
+
+
+def test_within_70_s_a_tick_fires_and_is_delivered(demo: Demo) -> None:
+    shown = demo.up.home / "up.out"
     for line in (
         r"right-away +delivered \d+\.\d{3} s after",
         r"in-ten-seconds +delivered \d+\.\d{3} s after",
         r"every-minute +fired in PostgreSQL \d+\.\d{3} s, delivered \d+\.\d{3} s after \d\d:\d\d:00.000Z, attempt 1",
     ):
         pattern = re.compile(line)
-        eventually(lambda: pattern.search(shown.read_text()), lambda: f"no line {line}: {first.said()}", seconds=70)  # noqa: B023
-    made = {job["name"]: job["job_id"] for job in jobs(first)}
-    assert set(made) == {"right-away", "in-ten-seconds", "every-minute"}
-    first.process.terminate()
-    assert first.process.wait(60) == 0
+        eventually(lambda: pattern.search(shown.read_text()), lambda: f"no line {line}: {demo.up.said()}", seconds=70)  # noqa: B023
 
-    again = first_up("--demo")
+
+def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
+    here = {"XDG_DATA_HOME": str(demo.data_home), **OF_ANOTHER_SERVER}
+    # What is due at the first minute gets its entry once it has run.
+    eventually(lambda: kronos("doctor", "--json", **here).returncode == 0, "doctor finds fault", seconds=150)
+    ended = kronos("doctor", "--json", **here)
+    found = json.loads(ended.stdout)
+    assert [each for each in found["findings"] if not each["ok"]] == []
+    assert found["ok"]
+    assert ended.stderr == ""
+
+    options = ("--workspace", "kronos-system", "--key-file", str(demo.up.told["admin_key_file"]), "--json")
+
+    def has_run() -> bool:
+        answer = json.loads(kronos("job", "explain", "reaper", *options, KRONOS_URL=demo.up.url).stdout)
+        return bool(answer["decision"] == "RAN")
+
+    eventually(has_run, "the reaper's run is not explained", seconds=90)
+
+
+def test_a_second_run_goes_on(demo: Demo) -> None:
+    made = jobs(demo.up)
+    assert set(made) == {"right-away", "in-ten-seconds", "every-minute", "report"}  # the last of them is the tour's
+    demo.up.process.terminate()
+    assert demo.up.process.wait(60) == 0
+
+    again = demo.start("--demo")
     again.await_ready()
+    shown = demo.up.home / "up.out"
     eventually(lambda: shown.read_text().count("(from an earlier run, ") == 3, "the second run does not find the jobs")
-    assert {job["name"]: job["job_id"] for job in jobs(again)} == made
+    assert jobs(again) == made
+
+
+@pytest.fixture
+def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A container of plain Debian with Python, and a checkout in /kronos; its name."""
+    if not request.config.getoption("--containers"):
+        pytest.skip("needs Docker: run with --containers")
+    name = f"kronos-tour-{os.getpid()}"
+    # The host's network: where a mirror of packages is configured for the host, its address is valid here too.
+    subprocess.run(
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--detach",
+            "--network",
+            "host",
+            "--name",
+            name,
+            "debian:trixie-slim",
+            "sleep",
+            "1800",
+        ],
+        check=True,
+    )
+    try:
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True).stdout
+        subprocess.run(
+            ["docker", "exec", name, "sh", "-c", "apt-get update -qq && apt-get install -y -qq python3"], check=True
+        )
+        subprocess.run(
+            ["docker", "exec", "--interactive", name, "sh", "-c", "mkdir /kronos && tar -x -C /kronos"],
+            input=archive,
+            check=True,
+        )
+        yield name
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True)
+
+
+def test_the_tour_works_on_a_bare_machine(bare_machine: str) -> None:
+    subprocess.run(
+        ["docker", "exec", "--detach", bare_machine, "sh", "-c", "cd /kronos && bin/up --port 0 > up.out 2>&1"],
+        check=True,
+    )
+
+    def said() -> str:
+        return subprocess.run(
+            ["docker", "exec", bare_machine, "cat", "/kronos/up.out"], check=True, capture_output=True, text=True
+        ).stdout
+
+    eventually(lambda: re.search("right-away +delivered", said()), "nothing is delivered", seconds=600)
+    terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash")
+    try:
+        follow(steps()[1:], terminal)
+    finally:
+        terminal.close()

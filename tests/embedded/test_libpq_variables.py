@@ -3,87 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from conftest import await_condition
-from embedded.conftest import Up
-from embedded.waiting import eventually
+from embedded.shells import OF_ANOTHER_SERVER, kronos
 from kronos.__main__ import main
 from sql_factory import Connection, value
 
-# Each of them alone ends a connection to a server that it was not meant for, or makes it another.
-OF_ANOTHER_SERVER = {
-    "PGHOST": "192.0.2.1",
-    "PGHOSTADDR": "192.0.2.1",
-    "PGPORT": "1",
-    "PGUSER": "nobody",
-    "PGDATABASE": "nowhere",
-    "PGPASSWORD": "wrong",
-    "PGPASSFILE": "/nowhere/pgpass",
-    "PGSERVICE": "nowhere",
-    "PGSERVICEFILE": "/nowhere/pg_service.conf",
-    "PGOPTIONS": "-c default_transaction_read_only=on -c search_path=nowhere -c statement_timeout=1",
-    "PGTZ": "Asia/Kolkata",
-    "PGDATESTYLE": "German",
-    "PGGEQO": "off",
-    "PGAPPNAME": "somebody-elses",
-    "PGCLIENTENCODING": "LATIN1",
-    "PGCONNECT_TIMEOUT": "never",
-    "PGSSLMODE": "verify-full",
-    "PGSSLROOTCERT": "/nowhere/root.crt",
-    "PGSSLNEGOTIATION": "direct",
-    "PGREQUIREAUTH": "none",
-    "PGCHANNELBINDING": "require",
-    "PGGSSENCMODE": "require",
-    "PGTARGETSESSIONATTRS": "standby",
-    "PGLOADBALANCEHOSTS": "sometimes",
-    "PGMINPROTOCOLVERSION": "latest",
-}
 # What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where
 # there is none.
 FILL_IN = {name for name in OF_ANOTHER_SERVER if name.startswith(("PGSSL", "PGREQUIRE", "PGCHANNEL", "PGGSS", "PGMIN"))}
 HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in FILL_IN}
-
-
-@pytest.mark.faults
-def test_kronos_up_and_its_children_never_see_them(first_up: Callable[..., Up]) -> None:
-    running = first_up("--demo", **OF_ANOTHER_SERVER)
-    running.await_ready()
-    children = running.children()
-    assert {"api", "worker", "postgres"} <= set(children)
-    for pid in children.values():
-        names = {entry.split(b"=", 1)[0].decode() for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
-        assert names & OF_ANOTHER_SERVER.keys() == set()
-    eventually(
-        lambda: "FAILED" not in (log := (running.home / "log" / "worker-1.log").read_text()) and "started" in log,
-        "the worker",
-    )
-    # The instance that runs here is found, without its URL, and also reached by nothing of this.
-    here = {"XDG_DATA_HOME": str(running.home.parent), **OF_ANOTHER_SERVER}
-    home = running.home.parent / "kronos"
-    home.symlink_to(running.home)
-    try:
-        for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run", "--dry-run")):
-            ended = kronos(*command, **here)
-            assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
-            assert ended.stderr == ""
-    finally:
-        home.unlink()
-
-
-def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kronos", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """The API as its supervisor asks it."""
 
+import random
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
+from held_ports import held_port
 from kronos.embedded import network, ports
 from kronos.pool import Pool
 
@@ -31,7 +34,7 @@ def url() -> Iterator[str]:
 
 def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{ports.free_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{held_port()}")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert network.readiness(url) == network.ReadyAnswer(is_ready=True, answer="{}")
@@ -40,6 +43,14 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
 async def test_an_api_without_its_database_is_heard_saying_why() -> None:
     """It waits for PostgreSQL first; a client that hung up before said `timed out`, whatever was wrong."""
     assert Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
+
+
+def test_of_all_that_look_for_a_port_at_once_each_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They look at the same ports: the first is taken by one of them, and by nobody else."""
+    monkeypatch.setattr(random, "sample", lambda ports, count: list(ports)[:count])
+    with ExitStack() as held:
+        doors = [held.enter_context(ports.listener()) for _ in range(3)]
+        assert len({door.getsockname()[1] for door in doors}) == len(doors)
 
 
 def test_what_a_port_lacks_is_reported_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

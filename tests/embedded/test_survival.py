@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
+from killing import kill, signalled
+from kronos import listening
 from kronos.embedded import network, processes
 from servers import copy_home
 
@@ -48,8 +51,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         # A port that is taken: then it has to move, and to write run.json again.
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
-        for pid in before.values():
-            os.kill(pid, signal.SIGKILL)
+        kill(before.values())
         eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
@@ -86,7 +88,7 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
     before = running.children()
     hung = {name: before[name] for name in ("api", "worker")}
     for pid in before.values():
-        os.kill(pid, signal.SIGSTOP)
+        signalled(pid, signal.SIGSTOP)
     eventually(lambda: is_well(running, hung), lambda: f"not replaced: {running.said()}", seconds=60)
     for name in ("api", "worker-1"):
         assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
@@ -101,25 +103,37 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     before, said = running.children(), running.said()
     everybody = [running.process.pid, *before.values()]
     for pid in everybody:
-        os.kill(pid, signal.SIGSTOP)
+        signalled(pid, signal.SIGSTOP)
     until = time.monotonic() + 5.5
     eventually(lambda: time.monotonic() > until, "the clock stands still")
     for pid in everybody:
-        os.kill(pid, signal.SIGCONT)
+        signalled(pid, signal.SIGCONT)
     # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new
     # one is there.
-    os.kill(before["worker"], signal.SIGKILL)
+    signalled(before["worker"], signal.SIGKILL)
     eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.said()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
     assert "sign of life" not in running.said().removeprefix(said)
 
 
-def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
-    before = running.children()
+def the_port_is_kept(running: Up) -> None:
+    """While no API runs nobody else can have its port, and who calls waits for the next one."""
+    with pytest.raises(OSError, match="in use"):
+        listening.listen("127.0.0.1", int(running.url.rpartition(":")[2]))
+    with urllib.request.urlopen(f"{running.url}/healthz", timeout=60) as response:
+        assert response.status == 200
+
+
+def test_each_killed_child_is_started_again_and_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.moved")
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
+    for name in ("api", "worker", "postgres"):
+        killed = running.children()[name]
+        signalled(killed, signal.SIGKILL)
+        if name == "api":
+            eventually(lambda: running.children().get("api") != killed, "it outlives SIGKILL")  # noqa: B023
+            the_port_is_kept(running)
+        gone = {name: killed}
+        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.said()}", seconds=60)  # noqa: B023
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
 
@@ -128,8 +142,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     before = running.children()
     (running.home / "log").rename(running.home / "log.away")
     (running.home / "log").write_text("in the way")
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+    kill(before.values())
     eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
         assert f"what {name} says goes here until its next start" in running.said()
@@ -162,14 +175,15 @@ def fill(path: Path) -> None:
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """The process stands still meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
+    signalled(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signalled(pid, signal.SIGCONT)
 
 
-def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
+def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_home: Path, first_up: Start) -> None:
+    copy_home(used_home, small_disk / "home")
     running = first_up("--home", str(small_disk / "home"))
     eventually(
         lambda: "ready " in (running.home / "up.out").read_text(),
@@ -179,8 +193,7 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_u
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()
     with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
-        for pid in before.values():
-            os.kill(pid, signal.SIGKILL)
+        kill(before.values())
         place = (full.home / "postgres").resolve()
         assert processes.end_postgres(place / "data", [(signal.SIGKILL, 20)]) == []
         for lock in [place / "data" / "postmaster.pid", *(place / "socket").glob(".s.*")]:

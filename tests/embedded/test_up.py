@@ -16,6 +16,7 @@ import pytest
 
 from embedded.conftest import Up
 from embedded.waiting import eventually
+from killing import kill
 from kronos.embedded import network
 
 pytestmark = pytest.mark.faults
@@ -109,20 +110,6 @@ def test_a_port_that_is_taken_is_named(home: Path) -> None:
     assert not (home / "postgres").exists()
 
 
-def test_each_killed_child_is_started_again(up: Start) -> None:
-    running = up()
-    running.await_ready()
-    for name in ("api", "worker", "postgres"):
-        killed = running.children()[name]
-        os.kill(killed, signal.SIGKILL)
-        eventually(lambda: name in (now := running.children()) and now[name] != killed, f"no new {name}")  # noqa: B023
-        eventually(lambda: is_ready(running), f"not ready after the end of {name}", seconds=60)
-        eventually(
-            lambda: set(running.children()) == {"api", "worker", "postgres"},
-            f"not all are there after the end of {name}",
-        )
-
-
 def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_outlives_it(
     up: Start, is_clear: Callable[[], bool]
 ) -> None:
@@ -138,8 +125,7 @@ def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_
     assert (second.home / "admin.key").read_text() == key
     assert second.told["pid"] == second.process.pid
     create_workspace(second, "kept-too")
-    for pid in (second.process.pid, *second.children().values()):
-        os.kill(pid, signal.SIGKILL)
+    kill((second.process.pid, *second.children().values()))
     second.process.wait()
     third = up()
     third.await_ready()
@@ -161,26 +147,9 @@ def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
     assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr
 
 
-def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else_and_sigint_stops_them(
+def test_a_home_of_an_earlier_release_gets_logins_that_can_be_nothing_else_and_sigint_stops_them(
     up: Start, home: Path, is_clear: Callable[[], bool]
 ) -> None:
-    running = up()
-    running.await_ready()
-    with psycopg.connect(str(running.told["database_url"])) as connection:
-        sessions = connection.execute(
-            "select distinct split_part(application_name, '-', 2), usename from pg_stat_activity where "
-            "application_name like 'kronos-%'"
-        ).fetchall()
-    assert set(sessions) == {("api", "kronos_api"), ("worker", "kronos_worker")}
-    secrets = json.loads((home / "cluster.json").read_text())
-    for name, known in (("api", "api_password"), ("worker", "worker_password")):
-        told = Path(f"/proc/{running.children()[name]}/environ").read_bytes().decode()
-        assert secrets[known] in told
-        assert secrets["superuser_password"] not in told
-    stops_all_of_it(running, signal.SIGINT, is_clear)
-
-
-def test_a_home_of_an_earlier_release_gets_its_logins(up: Start, home: Path) -> None:
     known = json.loads((home / "cluster.json").read_text())
     (home / "cluster.json").write_text(json.dumps({name: known[name] for name in ("port", "superuser_password")}))
     running = up()
@@ -189,3 +158,14 @@ def test_a_home_of_an_earlier_release_gets_its_logins(up: Start, home: Path) -> 
     found = json.loads((home / "cluster.json").read_text())
     assert found["superuser_password"] == known["superuser_password"]
     assert found.keys() == known.keys()
+    with psycopg.connect(str(running.told["database_url"])) as connection:
+        sessions = connection.execute(
+            "select distinct split_part(application_name, '-', 2), usename from pg_stat_activity where "
+            "application_name like 'kronos-%'"
+        ).fetchall()
+    assert set(sessions) == {("api", "kronos_api"), ("worker", "kronos_worker")}
+    for name, password in (("api", "api_password"), ("worker", "worker_password")):
+        told = Path(f"/proc/{running.children()[name]}/environ").read_bytes().decode()
+        assert found[password] in told
+        assert found["superuser_password"] not in told
+    stops_all_of_it(running, signal.SIGINT, is_clear)

@@ -1,6 +1,8 @@
 """A PostgreSQL with pg_cron of a test's own, that can be stopped, killed and stepped in time; and what its ledger says
 of every job."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+import servers
 from conftest import await_condition
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
@@ -15,15 +18,23 @@ from sql_factory import Connection, Record, records, value
 
 
 @contextmanager
-def own_server(home: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """A migrated database on a server that outlives its own crashes, but not the machine's."""
-    cluster = Cluster(home, durable=False, environment=environment)
+def own_server(
+    home: Path | None = None, *, durable: bool = False, environment: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """A migrated database on a server that outlives its own crashes, but not the machine's unless it is `durable`. It
+    begins as a copy, in `home` or in memory."""
+    place = home or servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-own-"))
+    place.mkdir(exist_ok=True)
+    place.chmod(0o711)
+    servers.copy_home(servers.used_home(), place)
+    cluster = Cluster(place, durable=durable, environment=environment)
     cluster.start()
     try:
-        migrations.migrate(cluster.superuser_url)
+        migrations.migrate(cluster.superuser_url)  # its entries name the server that it was copied from
         yield cluster
     finally:
         cluster.destroy()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager

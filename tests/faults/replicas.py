@@ -1,6 +1,7 @@
 """A primary and its streaming replica on this machine, each with pg_cron, that can be killed, promoted and brought back
 as a replica or as a primary that does not know that it was replaced."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,31 +13,38 @@ from pathlib import Path
 
 import psycopg
 
+import servers
 from conftest import await_condition
+from held_ports import held_port
+from killing import kill
 from kronos.embedded import configuration, initdb, installation, processes
-from kronos.embedded.ports import free_port
 from sql_factory import Connection, value
-
-_PASSWORD = "test-only"
 
 
 class Node:
     """One PostgreSQL of the pair. Both have the same port, on addresses of their own, as two machines have."""
 
-    def __init__(self, home: Path, address: str, port: int) -> None:
+    def __init__(self, home: Path, address: str, port: int, password: str) -> None:
         self.address, self.port = address, port
         self._home, self._place = home, home / address
         self.data = self._place / "data"
         self._installation = installation.newest()
         self._user = processes.postgres_user()
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"postgresql://postgres:{_PASSWORD}@{address}:{port}/{configuration.DATABASE}"
+        self._login = f"postgres:{password}"
+        self.url = f"postgresql://{self._login}@{address}:{port}/{configuration.DATABASE}"
         for path in (self._place, self._place / "sockets"):
             path.mkdir()
             self._user.own(path)
 
-    def initialise(self) -> None:
-        initdb.initialise(self._installation, self.data, user=self._user, password=_PASSWORD, durable=False)
+    def begin_as(self, used: Path) -> None:
+        """As a copy of the cluster of a home that is not in use."""
+        subprocess.run(["cp", "-a", used / "postgres" / "data", self.data], check=True)
+
+    def url_with(self, other: "Node") -> str:
+        """Of both."""
+        hosts = f"{self.address}:{self.port},{other.address}:{other.port}"
+        return f"postgresql://{self._login}@{hosts}/{configuration.DATABASE}"
 
     def copy_of(self, primary: "Node") -> None:
         """A new replica of it, by pg_basebackup, in place of what was here."""
@@ -104,8 +112,7 @@ class Node:
     def kill(self) -> None:
         """As a machine that loses its power: no process of it does anything any more."""
         if self._process is not None:
-            for pid in processes.postgres_processes(self.data):
-                os.kill(pid, signal.SIGKILL)
+            kill(processes.postgres_processes(self.data))
             self._process.wait(60)
             await_condition(lambda: not processes.postgres_processes(self.data), "the end of all its processes")
 
@@ -135,14 +142,16 @@ class Node:
 
 @contextmanager
 def pair() -> Iterator[tuple[Node, Node]]:
-    """A primary that runs, with an empty database, and a node for its replica."""
+    """A primary that runs, with a migrated database, and a node for its replica."""
     memory = Path("/dev/shm")
     home = Path(tempfile.mkdtemp(prefix="kronos-pair-", dir=memory if memory.is_dir() else None))
     home.chmod(0o755)
-    port = free_port()
-    nodes = Node(home, "127.0.0.1", port), Node(home, "127.0.0.2", port)
+    port = held_port()
+    used = servers.used_home()
+    password: str = json.loads((used / "cluster.json").read_text())["superuser_password"]
+    nodes = Node(home, "127.0.0.1", port, password), Node(home, "127.0.0.2", port, password)
     try:
-        nodes[0].initialise()
+        nodes[0].begin_as(used)
         nodes[0].is_this_machine()
         nodes[0].start()
         yield nodes
@@ -154,5 +163,4 @@ def pair() -> Iterator[tuple[Node, Node]]:
 
 def url_of_both(nodes: tuple[Node, Node]) -> str:
     """As KRONOS_DATABASE_URL names them: whichever takes writes is used."""
-    user = f"postgresql://postgres:{_PASSWORD}@"
-    return user + ",".join(f"{node.address}:{node.port}" for node in nodes) + f"/{configuration.DATABASE}"
+    return nodes[0].url_with(nodes[1])

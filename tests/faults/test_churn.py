@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from conftest import await_condition, make_workspace
+from depth import depth
 from faults.own_server import connected, faulty_ledgers, own_server
 from faults.scene import entries, wanted_entries
 from kronos import keys
@@ -30,17 +31,16 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 CANARIES = 50
 PAIRS_PER_SECOND = 200
 CONNECTIONS = 8
-SECONDS = int(
-    os.environ.get("KRONOS_TEST_CHURN_SECONDS", "30")
-)  # 60 by hand: it keeps both cores busy, and other tests wait
+# 60 by hand: it keeps both cores busy, and other tests wait.
+SECONDS = int(os.environ.get("KRONOS_TEST_CHURN_SECONDS", depth(15, deep=30)))
 SECONDS_AFTER_FIRST_TICK = 5.0  # it is under way at a tick
 MINUTE = timedelta(minutes=1)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("churn")) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
 
 

@@ -35,9 +35,9 @@ def clock() -> Iterator[SteppedClock]:
 
 
 @pytest.fixture(scope="module")
-def cluster(clock: SteppedClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(clock: SteppedClock) -> Iterator[Cluster]:
     """Young: after the first test's step of an hour back, everything that is known of it lies ahead."""
-    with own_server(tmp_path_factory.mktemp("clock"), environment=clock.environment) as made:
+    with own_server(environment=clock.environment) as made:
         yield made
 
 

@@ -59,8 +59,8 @@ class Rung:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("corrupt")) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
 
 

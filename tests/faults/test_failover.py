@@ -98,7 +98,7 @@ class Instance:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[tuple[Node, Node]]:
     with pair() as made:
-        migrations.migrate(made[0].url)
+        migrations.migrate(made[0].url)  # its entries name the server that it was copied from
         with made[0].connected() as connection:  # else the ticks that are caught up on wait for one another
             connection.execute("update kronos.catch_up_wave set stagger_seconds = 0")
         made[1].copy_of(made[0])

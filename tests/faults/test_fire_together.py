@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from conftest import minute_with_time_left
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, fire, live, make_cron_job, once, value, values
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.faults
 
 DUE = 2000
 SESSIONS = 32
-ROUNDS = 4
+ROUNDS = depth(2, deep=4)
 
 
 def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> list[uuid.UUID]:

@@ -1,7 +1,6 @@
 """What may befall the servers under Kronos, one by one: /readyz says which it is, calls are answered 503 with
 Retry-After, and all goes on by itself when the fault is gone."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from factory import add_endpoint
 from faults.own_server import connected, own_server
 from faults.sink import Sink
 from faults.stepped_clock import library, needs_library
+from killing import kill
 from kronos import keys
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
@@ -92,7 +92,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("ground")
     with ExitStack() as stack:
         disk = stack.enter_context(_disk())
-        cluster = stack.enter_context(own_server(disk / "home" if disk else folder / "home"))
+        cluster = stack.enter_context(own_server(disk / "home" if disk else None))
         with connected(cluster) as superuser:
             superuser.execute("alter system set max_wal_size = '64MB'")
             superuser.execute("alter system set min_wal_size = '32MB'")
@@ -130,8 +130,7 @@ def test_postgresql_is_stopped(ground: Ground) -> None:
 
 
 def test_postgresql_is_killed_with_all_its_processes(ground: Ground) -> None:
-    for pid in processes.postgres_processes(ground.cluster.data):
-        os.kill(pid, signal.SIGKILL)
+    kill(processes.postgres_processes(ground.cluster.data))
     await_condition(lambda: ground.says("PostgreSQL"), "the cause")
     ground.cluster.stop()
     ground.cluster.start()
@@ -142,13 +141,11 @@ def test_postgresql_answers_nothing(ground: Ground) -> None:
     """As behind a network that swallows all: connections stand, and nothing comes."""
     ground.client.get("/v1/workspaces").raise_for_status()
     stopped = processes.postgres_processes(ground.cluster.data)
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    kill(stopped, signal.SIGSTOP)
     try:
         await_condition(lambda: ground.says("answer"), "the cause")
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        kill(stopped, signal.SIGCONT)
     ground.await_recovery()
 
 

@@ -1,6 +1,5 @@
 """`kronos up` while its processes are killed at random: every job reaches a final state, and none is lost."""
 
-import os
 import random
 import signal
 import sys
@@ -19,10 +18,11 @@ import pytest
 from conftest import await_condition, make_workspace
 from depth import depth
 from embedded.conftest import Up
+from killing import signalled
 
 pytestmark = pytest.mark.faults
 
-JOBS = depth(500, deep=1000)
+JOBS = depth(300, deep=1000)
 VICTIMS = ("worker", "api", "postmaster", "backend")
 KILLS_OF_EACH = depth(1, deep=2)
 KILLS = KILLS_OF_EACH * len(VICTIMS)
@@ -127,10 +127,9 @@ def kill_one(up: Up, victim: str, chance: random.Random) -> None:
                 pid = chance.choice(backends) if backends else None
             if pid is None:
                 return False
-            os.kill(pid, signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
             return False  # it ended by itself in the meantime
-        return True
+        return signalled(pid, signal.SIGKILL)
 
     await_condition(is_killed, f"a {victim} to kill: {up.said()}", seconds=60)
 

@@ -1,11 +1,10 @@
 """PostgreSQL is away over ticks: what was missed is told or delivered by each job's policy, spread over all jobs;
 nothing is twice."""
 
-import os
 import signal
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from conftest import await_condition, make_workspace, running_api
 from factory import EndpointRow, add_endpoint
 from faults.own_server import await_mid_minute, connected, faulty_ledgers, own_server
 from faults.scene import Scene
+from killing import signalled
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, Record, acting_as, job, make_cron_job, records, value, values
 
@@ -34,8 +34,8 @@ AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("outage")) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
 
 
@@ -230,12 +230,11 @@ def test_a_restart_in_a_loop_repeats_nothing(aftermath: Aftermath, cluster: Clus
 @contextmanager
 def uncommitted_catch_up(cluster: Cluster) -> Iterator[None]:
     """A session that has caught up on everything when its server is killed."""
-    connection = psycopg.connect(cluster.superuser_url)
-    assert connection.execute("select kronos.catch_up(clock_timestamp())").fetchone() != (0,)
-    yield
-    with pytest.raises(psycopg.OperationalError):
-        connection.execute("commit")
-    connection.close()
+    with closing(psycopg.connect(cluster.superuser_url)) as connection:
+        assert connection.execute("select kronos.catch_up(clock_timestamp())").fetchone() != (0,)
+        yield
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("commit")
 
 
 def test_kill_9_of_the_postmaster_in_the_middle_of_a_catch_up_loses_and_repeats_nothing(cluster: Cluster) -> None:
@@ -246,7 +245,7 @@ def test_kill_9_of_the_postmaster_in_the_middle_of_a_catch_up_loses_and_repeats_
         jobs = {policy: overdue_job(superuser, endpoint, first, policy) for policy in POLICIES}
     with uncommitted_catch_up(cluster):
         assert cluster.pid is not None
-        os.kill(cluster.pid, signal.SIGKILL)
+        assert signalled(cluster.pid, signal.SIGKILL)
         await_condition(lambda: cluster.pid is None, "the postmaster's end")
         cluster.start()
     with connected(cluster) as superuser:

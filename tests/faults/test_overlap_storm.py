@@ -19,12 +19,13 @@ import psycopg
 import pytest
 
 from conftest import await_condition
+from depth import depth
 from factory import EndpointRow, add_endpoint, is_idle
 from kronos import idempotency, sql
 from sql_factory import Connection, account, entries, fire, job, live, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
 
-STORM_SECONDS = 10
+STORM_SECONDS = depth(5, deep=10)
 MINUTE = timedelta(minutes=1)
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
 _POINTER = (

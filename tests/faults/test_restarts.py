@@ -8,7 +8,6 @@ and asserts the lateness, which is always printed.
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -25,10 +24,10 @@ import pytest
 
 from conftest import await_condition
 from depth import depth
-from embedded.conftest import Up, made_home
+from embedded.conftest import Up, made_home, starting
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
-from kronos.embedded.cluster import Cluster
+from killing import kill, signalled
 from servers import copy_home
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -57,16 +56,12 @@ class Late:
 class Instance:
     """A `kronos up` that can be restarted, and its database."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, start: Callable[..., Up]) -> None:
+        self._starts = start
         self.up = self._start()
 
     def _start(self) -> Up:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
-        with (self._home / "up.out").open("w") as out, (self._home / "up.err").open("a") as err:
-            command = [sys.executable, "-m", "kronos", "up", "--home", str(self._home), "--port", "0", "--workers", "2"]
-            process = subprocess.Popen(command, stdout=out, stderr=err, text=True, env=environment)
-        started = Up(home=self._home, process=process)
+        started = self._starts("--workers", "2")
         started.await_ready(120)
         return started
 
@@ -82,7 +77,7 @@ class Instance:
 
     def restart_postgresql(self) -> None:
         old = self.up.children()["postgres"]
-        os.kill(old, signal.SIGINT)  # a fast shutdown; the supervisor starts it again
+        signalled(old, signal.SIGINT)  # a fast shutdown; the supervisor starts it again
         await_condition(
             lambda: self.up.children().get("postgres", old) != old and self._answers(),
             "PostgreSQL to be back",
@@ -91,8 +86,7 @@ class Instance:
 
     def restart_workers(self) -> None:
         workers = self._workers()
-        for pid in workers:
-            os.kill(pid, signal.SIGTERM)
+        kill(workers, signal.SIGTERM)
         await_condition(lambda: len(self._workers() - workers) == 2, "two new workers", seconds=60)
 
     def _answers(self) -> bool:
@@ -106,11 +100,6 @@ class Instance:
         pid = self.up.process.pid
         children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         return {child for child in children if b"worker" in _command(child)}
-
-    def stop(self) -> None:
-        self.up.process.terminate()
-        self.up.process.wait(60)
-        Cluster(self._home).destroy()
 
 
 def _command(pid: int) -> list[bytes]:
@@ -181,11 +170,9 @@ def round_of(instance: Instance, what: str, edge: timedelta) -> list[Late]:
 
 def rounds_of(home: Path, what: str, first: int) -> list[Late]:
     """All rounds of one kind, on an instance of its own."""
-    instance = Instance(home)
-    try:
+    with starting(home) as start:
+        instance = Instance(start)
         return [late for n in range(ROUNDS) for late in round_of(instance, what, EDGES[(first + n) % len(EDGES)])]
-    finally:
-        instance.stop()
 
 
 def test_no_tick_is_lost_or_late_by_a_restart_over_a_minutes_edge(

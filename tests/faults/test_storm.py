@@ -7,7 +7,6 @@ executions are delivered over HTTP, Redis and Kafka; one worker's log is on a fu
 
 import asyncio
 import logging
-import os
 import random
 import signal
 import time
@@ -26,7 +25,8 @@ from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, add_executions, is_idle
 from faults.cut_way import CutWay, cut_way
-from kronos import migrations
+from faults.own_server import own_server
+from killing import signalled
 from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
 
@@ -37,15 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A server of this test's own, and durable: what it acknowledged must outlive its crashes."""
-    made = Cluster(tmp_path_factory.mktemp("storm"), durable=True)
-    made.start()
-    try:
-        migrations.migrate(made.superuser_url)
+    with own_server(durable=True) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 async def _asked(url: str, ask: Callable[[psycopg.Connection], T]) -> T:
@@ -214,11 +209,8 @@ class _Killer:
         while not (pids := await _asked(self._url, _backends_of_workers)):
             assert time.monotonic() < deadline, "no worker has a connection"
             await asyncio.sleep(0.05)
-        try:
-            os.kill(self._dice.choice(pids)[0], signal.SIGKILL)
-        except ProcessLookupError:
-            return  # its worker ended it first
-        self.killed["backend"] += 1
+        if signalled(self._dice.choice(pids)[0], signal.SIGKILL):  # else its worker ended it first
+            self.killed["backend"] += 1
 
 
 def _backends_of_workers(connection: psycopg.Connection) -> list[tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """A workspace's jobs follow its suspension in committed steps: whoever dies between two of them, or in one, the steps
 go on, and each tick is told once."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from api_process import serving
 from conftest import await_condition, minute_with_time_left
 from factory import EndpointRow, add_endpoint
 from faults.own_server import connected, own_server
+from killing import signalled
 from kronos import keys
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, acting_as, job, make_cron_job, value, values
@@ -32,9 +32,9 @@ PAUSED = '{"code": "paused"}'
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A server that may crash. Its internal jobs have no entries: the test alone has jobs follow."""
-    with own_server(tmp_path_factory.mktemp("turns")) as made:
+    with own_server() as made:
         with connected(made) as superuser:
             superuser.execute("delete from cron.job where jobname like 'kronos:%'")
         yield made
@@ -43,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def crash(cluster: Cluster, victim: Connection) -> None:
     """kill -9 of a backend: PostgreSQL ends all of them, recovers and goes on."""
     with psycopg.connect(cluster.superuser_url, autocommit=True) as bystander:
-        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        assert signalled(victim.info.backend_pid, signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
             victim.execute("commit")
 

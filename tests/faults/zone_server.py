@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +36,15 @@ class ZoneServer:
 @contextmanager
 def zone_server(home: Path) -> Iterator[ZoneServer]:
     """A migrated server; skips where no mount namespace can be made."""
+    import servers  # here: the process that serves begins in this file, and has no other of tests
+
     _require_namespaces()
     zones = home / "zoneinfo"
     shutil.copytree(SYSTEM_ZONES, zones, symlinks=True)
     os.chmod(home, 0o755)
+    place = servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-zones-"))
+    place.chmod(0o711)
+    servers.copy_home(servers.used_home(), place)
     mount = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5"'
     process = subprocess.Popen(
         [
@@ -54,7 +60,7 @@ def zone_server(home: Path) -> Iterator[ZoneServer]:
             SYSTEM_ZONES,
             sys.executable,
             __file__,
-            home,
+            place,
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -70,6 +76,7 @@ def zone_server(home: Path) -> Iterator[ZoneServer]:
         process.stdin.close()
         process.wait(60)
         process.stdout.close()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _require_namespaces() -> None:
@@ -81,7 +88,7 @@ def _require_namespaces() -> None:
 
 
 def _serve(home: Path) -> None:
-    cluster = Cluster(home / "cluster", durable=False)
+    cluster = Cluster(home, durable=False)
     cluster.start()
     try:
         migrations.migrate(cluster.superuser_url)

@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 
 from conftest import await_condition
+from depth import depth
 from factory import add_endpoint, add_executions
 from kronos import errors, migrations, repeatables
 from migrations.releases import Release, next_release, wider_revision
@@ -47,7 +48,7 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
         with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as connection:
             connection.execute(f"set role {role}")
             connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
-            while not done.is_set():
+            while not done.wait(0.005):
                 assert value(connection, work[role]) == 1
                 rounds[role] += 1
 
@@ -57,7 +58,7 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
     with ThreadPoolExecutor(5) as threads:
         workers = [threads.submit(goes_on, role) for role in work]
         try:
-            for number in range(3):
+            for number in range(depth(2, deep=3)):
                 before = dict(rounds)
                 release.touch_everything()
                 for upgrade in [threads.submit(migrations.migrate, database_url) for _ in range(2)]:

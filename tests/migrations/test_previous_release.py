@@ -29,12 +29,18 @@ from conftest import ROOT, await_condition
 from factory import add_endpoint, add_key, add_workspace
 from kronos import keys
 from sql.test_statements import prepared_columns
-from sql_factory import Connection, records, value
+from sql_factory import Connection, acting_as, records, value, values
 
 PREVIOUS = ROOT / "alembic" / "previous_release"
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
 _OF_A_WORKER = ("claims.", "results.", "system.ring_if_silent", "system.run_internal_job")
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
+
+_OF_WORKSPACES = """
+    select relname from pg_class join pg_attribute on attrelid = pg_class.oid and attname = 'workspace_id'
+     where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition
+       and relname not in ('audit', 'audit_chains', 'audit_pending')
+"""
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,55 @@ def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) 
         ["on_success"],
         ["on_failure"],
     ]
+
+
+def test_what_its_api_deletes_is_over_for_everybody_and_its_rows_go_with_its_age(
+    previous: Path, superuser: Connection
+) -> None:
+    """It knows neither keys of workspaces nor quotas, mappings and grants, and notes no deletion: its workspace has all
+    of them when it deletes it, and something new takes the slug."""
+    endpoint = add_endpoint(superuser)
+    workspace_id = endpoint.workspace_id
+    slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [workspace_id])
+    public_id = add_key(superuser, slug, "admin").split("_")[2]
+    clerk = f"clerk_{workspace_id.hex[:12]}"
+    superuser.execute(f"create role {clerk} login")
+    superuser.execute("select kronos.grant_sql(%s, %s)", [slug, clerk])
+    superuser.execute(
+        """
+        with mapping as (
+            insert into kronos.role_mappings (workspace_id, group_name, role, sees_payloads)
+            values (%(w)s, 'ops', 'admin', true)
+        ), age as (
+            insert into kronos.workspace_retention (workspace_id, success_days, failure_days) values (%(w)s, 1, 1)
+        )
+        update kronos.workspaces set max_executions_per_day = 100, max_concurrency = 5, version = 3
+         where workspace_id = %(w)s
+        """,
+        {"w": workspace_id},
+    )
+    statement = dict(_BLOCK.findall((previous / "sql/queries/workspaces.sql").read_text()))["delete_workspace"]
+    with superuser.transaction(), acting_as(superuser, "kronos_api"):
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+        (deleted,) = records(superuser, statement, {})
+    assert deleted["is_deleted"] is True
+    assert records(superuser, "select * from kronos.find_key(%s)", [public_id]) == []
+    assert records(superuser, "select * from kronos.granted_roles('{ops}')") == []
+    with acting_as(superuser, clerk), pytest.raises(psycopg.Error):
+        superuser.execute("select kronos.enqueue('sink', '{}')")
+    superuser.execute(f"drop role {clerk}")  # it holds no right any more
+    taken = "insert into kronos.workspaces (slug, name) values (%s, 'new') returning version"
+    assert value(superuser, taken, [slug]) == 4
+    superuser.execute(
+        "update kronos.workspaces set deleted_at = now() - interval '1000 days' where workspace_id = %s", [workspace_id]
+    )
+    assert value(superuser, "select kronos.retain_workspaces(100, false)") == 1
+    left = [
+        table
+        for table in values(superuser, _OF_WORKSPACES)
+        if values(superuser, f"select workspace_id from kronos.{table} where workspace_id = %s", [workspace_id])
+    ]
+    assert left == []
 
 
 def test_its_api_takes_no_key_of_a_workspace(previous: Path, superuser: Connection) -> None:

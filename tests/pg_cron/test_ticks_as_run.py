@@ -49,8 +49,8 @@ def clock() -> Iterator[SteppedClock]:
 
 
 @pytest.fixture
-def cluster(clock: SteppedClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with own_server(tmp_path_factory.mktemp("ticks"), environment=clock.environment) as made:
+def cluster(clock: SteppedClock) -> Iterator[Cluster]:
+    with own_server(environment=clock.environment) as made:
         yield made
 
 

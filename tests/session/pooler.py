@@ -12,8 +12,8 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import await_condition
+from held_ports import held_port
 from kronos.embedded import processes
-from kronos.embedded.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/sbin")
 
@@ -23,7 +23,7 @@ def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str,
     """The URL of `user` through a pgbouncer in pool mode `mode` to the database of `url`; ended, with its sessions,
     afterwards."""
     assert PROGRAM is not None
-    database, port = conninfo_to_dict(url), free_port()
+    database, port = conninfo_to_dict(url), held_port()
     (directory / "users.txt").write_text(f'"{user}" "{password}"\n')
     settings = {
         "listen_addr": "127.0.0.1",

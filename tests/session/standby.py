@@ -12,16 +12,16 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from conftest import await_condition
+from held_ports import held_port
 from kronos import timelines
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
-from kronos.embedded.ports import free_port
 
 
 @contextmanager
 def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
     """The superuser's URL of a copy of the cluster's data that is in recovery; the cluster was restarted for it."""
-    place, port, user = Path(tempfile.mkdtemp(prefix="kronos-standby-")), free_port(), processes.postgres_user()
+    place, port, user = Path(tempfile.mkdtemp(prefix="kronos-standby-")), held_port(), processes.postgres_user()
     cluster.stop()
     try:
         subprocess.run(["cp", "-a", str(cluster.data), str(place / "data")], check=True)

@@ -3,10 +3,8 @@ sent once more."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -221,12 +219,9 @@ class _Pid:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    home = Path(tempfile.mkdtemp(prefix="kronos-links-"))
-    home.chmod(0o711)
-    with own_server(home) as made:
+def cluster() -> Iterator[Cluster]:
+    with own_server() as made:
         yield made
-    shutil.rmtree(home)
 
 
 @contextmanager
@@ -236,10 +231,10 @@ def serving(url: str, key: str) -> Iterator[httpx.Client]:
     with subprocess.Popen(
         [sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stderr is not None
-        found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
         try:
+            assert process.stderr is not None
+            found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+            threading.Thread(target=process.stderr.read, daemon=True).start()
             with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 yield client
         finally:

@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
+from held_ports import held_port
 from kronos import database, errors, readiness, reading, session
 from kronos.__main__ import main
 from kronos.embedded.cluster import Cluster
-from kronos.embedded.ports import free_port
 from kronos.pool import Pool
 from kronos.unreachable import Unreachable
 from session.pooler import PROGRAM, pgbouncer
@@ -132,9 +132,11 @@ def listening(answer: bytes | None) -> Iterator[int]:
 
         held: list[socket.socket] = []
         threading.Thread(target=serve, daemon=True).start()
-        yield serving.getsockname()[1]
-        for each in held:
-            each.close()
+        try:
+            yield serving.getsockname()[1]
+        finally:
+            for each in held:
+                each.close()
 
 
 def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
@@ -145,7 +147,7 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
         assert cause(url.format(port)).kind == "broken_off"
     with listening(None) as port:
         assert cause(url.format(port)).kind == "unreachable"
-    refused = cause(url.format(free_port()))
+    refused = cause(url.format(held_port()))
     assert refused.kind == "refused"
     assert "does PostgreSQL run there, on this port" in refused.inside
 
@@ -215,7 +217,7 @@ def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:
 
 def test_of_several_servers_the_most_telling_cause_is_reported(cluster: Cluster) -> None:
     """`localhost` is two addresses, and one of them often refuses."""
-    ports = f"{free_port()},{cluster.port}"
+    ports = f"{held_port()},{cluster.port}"
     why = cause(of(cluster, host="127.0.0.1,127.0.0.1", port=ports, password="wrong"))
     assert why.kind == "password"
     assert f"127.0.0.1:{cluster.port}" in why.inside
@@ -261,7 +263,7 @@ def test_what_a_pooler_refuses_is_reported(
 @pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed: apt install pgbouncer")
 def test_a_pooler_whose_server_is_away_is_reported(cluster: Cluster) -> None:
     directory = Path(tempfile.mkdtemp(prefix="kronos-pooler-"))
-    away = make_conninfo(cluster.superuser_url, port=free_port())
+    away = make_conninfo(cluster.superuser_url, port=held_port())
     try:
         with pgbouncer(directory, away, mode="session", user="app", password=SECRET, server_login_retry="0.1") as url:
             assert cause(url).kind in ("pooler", "unreachable")
@@ -336,7 +338,7 @@ async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
     for changed, kind in (
         ({"password": "x"}, "password"),
         ({"host": "nosuchhost.invalid"}, "name"),
-        ({"port": free_port()}, "refused"),
+        ({"port": held_port()}, "refused"),
     ):
         told = session.conninfo(of(cluster, **changed))
         with pytest.raises(errors.Unconnected) as raised:

@@ -47,6 +47,25 @@ def told_plans(connection: Connection) -> Iterator[list[str]]:
         connection.remove_notice_handler(hear)
 
 
+@contextmanager
+def overheard(connection: Connection, role: str) -> Iterator[list[str]]:
+    """The plans of what a superuser's session runs inside as the role, in the plans that it keeps, as text."""
+    plans: list[str] = []
+
+    def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if (message := diagnostic.message_primary or "").startswith("duration:"):
+            plans.append(message)
+
+    connection.execute("reset role")
+    connection.execute(_TELL.replace("set local", "set"), prepare=False)
+    connection.execute(composed.SQL("set role {}").format(composed.Identifier(role)))
+    connection.add_notice_handler(hear)
+    try:
+        yield plans
+    finally:
+        connection.remove_notice_handler(hear)
+
+
 def run_statement(
     connection: Connection,
     name: str,
@@ -101,6 +120,17 @@ def rows_read(plan: str, table: str) -> int:
                 if again := re.search(r"Rows Removed by \w+: (\d+)", following):
                     removed += int(again[1])
             most = max(most, (int(found[1]) + removed) * int(found[2]))
+    return most
+
+
+def thrown_away(plan: str) -> int:
+    """The most rows that one join looked at and threw away, all its loops together."""
+    loops, most = 1, 0
+    for line in plan.splitlines():
+        if found := re.search(r"\(actual rows=\d+ loops=(\d+)\)", line):
+            loops = int(found[1])
+        if removed := re.search(r"Rows Removed by Join Filter: (\d+)", line):
+            most = max(most, loops * int(removed[1]))
     return most
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts, read
+from depth import depth
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -77,7 +78,9 @@ def test_no_alarm_for_a_text_that_is_refused(superuser: Connection, text: str) -
 
 
 @settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(5, deep=20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list[str]) -> None:
@@ -151,7 +154,9 @@ def stored(connection: Connection, alarm: str) -> str:
 
 
 @settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(25, deep=100),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     minutes=st.one_of(st.integers(1, 366 * 1440), st.integers(1, 366 * 24).map(lambda hours: hours * 60)),
@@ -172,7 +177,9 @@ def test_an_interval_of_seconds_is_pg_crons_own(superuser: Connection) -> None:
 
 
 @settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(5, deep=20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts, min_size=50, max_size=50))
 def test_pg_cron_takes_the_alarm_of_whatever_we_accept(cron_superuser: Connection, texts: list[str]) -> None:

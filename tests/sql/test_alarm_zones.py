@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import Reading, cron_texts, read
+from depth import depth
 from sql_factory import acting_as
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -271,7 +272,9 @@ def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection,
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(30, deep=120),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(zone=st.sampled_from(ZONES), cron=cron_texts, random=st.randoms(use_true_random=False))
 def test_any_zoned_text_rings_at_least_at_each_tick(shared: Connection, zone: str, cron: str, random: Random) -> None:
@@ -280,7 +283,9 @@ def test_any_zoned_text_rings_at_least_at_each_tick(shared: Connection, zone: st
 
 
 @settings(
-    deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(3, deep=10),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(pairs=st.lists(st.tuples(cron_texts, st.sampled_from(ZONES)), min_size=50, max_size=50))
 def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(
@@ -304,7 +309,9 @@ def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(
 
 
 @settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(100, deep=400),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(bits=st.integers(1, 2**31 - 1), star=st.sampled_from([True, False, None]), is_week=st.booleans())
 def test_a_field_has_the_given_values_and_begins_with_a_star_where_it_is_to(

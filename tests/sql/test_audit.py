@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -33,6 +34,7 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["request_rates", "sign_ins"], "of requests and sessions"),
     "idempotency_keys": "kept with what they made",
 }
+_NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next"}
 
 
 def rows_of(connection: Connection, object_id: object) -> list[dict[str, Any]]:
@@ -70,13 +72,19 @@ def test_every_table_is_in_the_audit_or_has_a_reason_not_to_be(shared: Connectio
     assert {f"kronos.{each}" for each in tables} == {*audited, *(f"kronos.{each}" for each in _NO_CONFIGURATION)}
 
 
-def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_gives(shared: Connection) -> None:
-    """Of note_new_job, which names them: what it leaves out are those that note_change hides of a job, and few more."""
-    made = (sql.root() / "functions" / "audit" / "note_new_job.sql").read_text()
+def _hidden_of_a_job() -> set[str]:
+    """The columns that note_change hides of a job's new version."""
     changed = (sql.root() / "functions" / "audit" / "note_change.sql").read_text()
     trigger = re.search(r"audited_version .*?;", changed, re.DOTALL)
     assert trigger is not None
-    hidden = set(re.findall(r"\w+", trigger[0].rpartition("'name',")[2]))
+    return set(re.findall(r"\w+", trigger[0].rpartition("'name',")[2]))
+
+
+def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_gives(shared: Connection) -> None:
+    """Of note_new_job, which names them: what it leaves out are those that note_change hides of a job, and few more."""
+    folder = sql.root() / "functions" / "audit"
+    made = (folder / "note_new_job.sql").read_text() + (folder / "further_terms.sql").read_text()
+    hidden = _hidden_of_a_job()
     columns = set(
         values(
             shared,
@@ -84,8 +92,32 @@ def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_g
             " where attrelid = 'kronos.jobs'::regclass and attnum > 0 and not attisdropped",
         )
     )
-    shown = set(re.findall(r"'(\w+)',\s+(?:new|kronos|jsonb_build_object)\b", made))
-    assert columns - shown - hidden == {"version", "previous_version_id", "description", "skip_next"}
+    shown = set(re.findall(r"'(\w+)',\s+(?:new|p_job|kronos|jsonb_build_object)\b", made))
+    assert columns - shown - hidden == _NOT_OF_A_NEW_JOB
+    # and whoever has one of the further ones, or lacks one that nearly all have, is shown whole
+    asked = set(re.findall(r"new\.(\w+)", made.partition("num_nonnulls(")[2].partition(") = 0")[0]))
+    assert asked == set(re.findall(r"p_job\.(\w+)", made))
+
+
+def test_a_new_job_is_shown_as_any_change_is_whatever_terms_it_has(superuser: Connection) -> None:
+    """As note_change would, which leaves out what is null."""
+    endpoint = add_endpoint(superuser)
+    given: tuple[dict[str, Any], ...] = (
+        {},
+        {"name": "a-name"},
+        {"title": "A title", "tags": ["b", "a"], "deadline_seconds": 7, "priority": 3, "max_runs": 2},
+        {"idempotency_key": "k", "starts_at": datetime(2030, 1, 1, tzinfo=UTC), "overlap": "SKIP"},
+    )
+    for terms in given:
+        job_id = make_cron_job(superuser, endpoint, **terms)
+        (made,) = rows_of(superuser, job_id)
+        wanted = value(
+            superuser,
+            "select jsonb_object_agg(key, kronos.shown_field(key, value)) from kronos.jobs as job,"
+            " jsonb_each(to_jsonb(job) - %s::text[]) where job_id = %s and value <> 'null'",
+            [sorted(_NOT_OF_A_NEW_JOB | _hidden_of_a_job()), job_id],
+        )
+        assert made["after"] == wanted
 
 
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_worker", "kronos_cron"])

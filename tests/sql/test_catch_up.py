@@ -9,6 +9,7 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from depth import depth
 from factory import add_endpoint
 from sql_factory import Connection, account, done, fire, job, live, make_cron_job, once, records, value, values
 
@@ -229,7 +230,9 @@ def test_a_job_that_reaches_max_runs_has_no_entry_any_more_and_owes_no_later_tic
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=depth(8, deep=30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     clocks=st.lists(st.integers(min_value=-7200, max_value=7200), min_size=1, max_size=12),

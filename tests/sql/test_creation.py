@@ -173,6 +173,18 @@ def test_a_creation_looks_by_keys_though_its_plans_were_made_while_there_was_not
     assert seq_scans("\n".join(asked), "jobs", "pointers", "pointers_floor") == []
 
 
+def test_a_creation_checks_its_foreign_keys_by_keys_though_there_were_few_jobs(
+    superuser: Connection, sound: EndpointRow
+) -> None:
+    """A session keeps the plans of these checks."""
+    superuser.execute("vacuum analyze kronos.jobs, kronos.pointers, kronos.endpoints")
+    with told_plans(superuser) as plans:
+        _created(superuser, sound)
+    checks = [plan for plan in plans if 'FROM ONLY "kronos".' in plan]
+    assert any('"kronos"."jobs" x' in plan for plan in checks)
+    assert seq_scans("\n".join(checks), "jobs", "endpoints", "workspaces") == []
+
+
 def _created(connection: Connection, endpoint: EndpointRow, **given: Any) -> tuple[Any, ...]:
     """(what was answered, the pointer's tick) of a new job of the first minute of each year."""
     slug, name = connection.execute(

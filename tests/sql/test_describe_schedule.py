@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cron_texts import cron_texts, read
 from day_fields import DayFields, day_fields, nearest_weekday
+from depth import depth
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Times = list[tuple[int, int]]
@@ -307,7 +308,9 @@ _DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 
 @settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(5, deep=20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list[str]) -> None:
@@ -320,7 +323,9 @@ def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list
 
 
 @settings(
-    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(6, deep=24),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connection, fields: list[DayFields]) -> None:
@@ -332,7 +337,9 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connec
 
 
 @settings(
-    deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(2, deep=8),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_what_is_described_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
@@ -369,7 +376,9 @@ def test_an_interval_reads_in_english(shared: Connection, seconds: int, anchor: 
 
 
 @settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(50, deep=200),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     minutes=st.one_of(

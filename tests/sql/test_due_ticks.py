@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts, next_tick, read
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, done, job, live, make_cron_job
 
@@ -106,7 +107,9 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
 
 
 @settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(8, deep=30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(cases=st.lists(_CASES, min_size=10, max_size=10))
 def test_each_tick_up_to_now_is_accounted_for_exactly_once_and_the_pointer_is_the_next(

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import instants, utc
+from depth import depth
 from sql_factory import pg_cron
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -191,7 +192,9 @@ order by n
 
 
 @settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(10, deep=40),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     given_ones=st.lists(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import cron_texts
 from cron_texts import instants, read, utc
+from depth import depth
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -275,7 +276,9 @@ def test_a_row_of_the_first_release_means_what_it_meant(shared: Connection) -> N
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(13, deep=50),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts.cron_texts, min_size=20, max_size=20), random=st.randoms(use_true_random=False))
 def test_25000_next_ticks_are_those_of_brute_force_over_minutes(
@@ -308,7 +311,9 @@ def first_later(minutes: list[int], days: list[date], after: datetime) -> dateti
 
 
 @settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(10, deep=40),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(pairs=st.lists(st.tuples(cron_texts.cron_texts, instants), min_size=40, max_size=40))
 def test_any_next_tick_is_the_one_that_walking_day_by_day_finds(
@@ -318,7 +323,9 @@ def test_any_next_tick_is_the_one_that_walking_day_by_day_finds(
 
 
 @settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(5, deep=20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts.cron_texts, min_size=10, max_size=10), after=instants)
 def test_tick_by_tick_two_days_have_exactly_the_matching_minutes(

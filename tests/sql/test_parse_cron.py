@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import Reading, cron_texts, read
+from depth import depth
 from refused_texts import REFUSED, damaged_texts
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -210,7 +211,9 @@ def test_macros_and_blanks_mean_their_five_fields(shared: Connection, macro: str
 
 
 @settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(8, deep=30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(cron_texts, min_size=40, max_size=40))
 def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts: list[str]) -> None:
@@ -218,7 +221,9 @@ def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts
 
 
 @settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(150, deep=600),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(text=damaged_texts())
 def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(shared: Connection, text: str) -> None:

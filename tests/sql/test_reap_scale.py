@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from scale import buffers, fill_cron_jobs, fill_one_shots
 from sql_factory import Connection, Record, fire, job, live, make_cron_job, once, value, values
 
-JOBS = 5000
+JOBS = depth(2000, deep=5000)
 MINUTE = timedelta(minutes=1)
 _DIFFERENCES = "select count(*) from kronos.pg_cron_drift()"
 
 
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[tuple[psycopg.Connection, EndpointRow]]:
-    """A database with 5,000 registered jobs; each test undoes what it does."""
+    """A database with thousands of registered jobs; each test undoes what it does."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute(
             "select kronos.reap()"
@@ -233,7 +234,7 @@ def test_what_is_asked_each_minute_does_not_read_what_is_over(
     many.execute("analyze kronos.jobs")
     pages = value(many, "select pg_relation_size('kronos.jobs') / 8192")
     before = {name: buffers(many, query) for name, (query, _) in asked.items()}
-    fill_one_shots(many, filled[1], 40_000)
+    fill_one_shots(many, filled[1], 8 * JOBS)
     many.execute("analyze kronos.jobs")
     after = {name: buffers(many, query) for name, (query, _) in asked.items()}
     assert value(many, "select pg_relation_size('kronos.jobs') / 8192") - pages > before["right"] * 0.2 + 20

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from depth import depth
 from factory import add_endpoint
 from kronos import floors, sql
 from sql.plans import plan_of, rows_read
@@ -43,6 +44,7 @@ _SCHEMA = (
     "sql_grants",
     "secrets",
     "audit",
+    "live",
 )
 
 _FINGERPRINT = """
@@ -125,7 +127,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 48
+    assert len(tables) == 52
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 
@@ -162,6 +164,8 @@ def test_each_reference_between_rows_of_tenants_holds_the_workspace(shared: Conn
           from pg_constraint
          where connamespace = 'kronos'::regnamespace and contype = 'f'
            and confrelid <> all (array['kronos.workspaces', 'kronos.organizations']::regclass[])
+           -- of no workspace: who is signed in is so with a key of the instance's too
+           and conname <> 'sign_ins_key_fkey'
         """,
     )
     assert len(references) >= 4
@@ -220,9 +224,12 @@ def test_kronos_roles_have_no_right_past_row_level_security(shared: Connection) 
     }
 
 
+JOBS = depth(6_000, deep=20_000)
+
+
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[Connection]:
-    """A workspace with 20,000 jobs and 60,000 executions of a day, and as much of a neighbour's."""
+    """A workspace with thousands of jobs and three executions of a day for each, and as much of a neighbour's."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill(connection)
         yield connection
@@ -241,7 +248,7 @@ def fill(connection: Connection) -> None:
                 select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron,
                        job.timezone, job.schedule, job.alarm,
                        job.description, now() - n * interval '1 second'
-                  from kronos.jobs as job, generate_series(1, 20000) as n,
+                  from kronos.jobs as job, generate_series(1, %s) as n,
                        lateral (select gen_random_uuid() as job_id where n > 0) as new
                  where job.job_id = %s
                 returning job_id, workspace_id
@@ -250,7 +257,7 @@ def fill(connection: Connection) -> None:
             select job_id, workspace_id, now() + interval '1 hour' + row_number() over () * interval '1 minute'
                    from made
             """,
-            [job_id],
+            [JOBS, job_id],
         )
         connection.execute(
             """
@@ -261,9 +268,9 @@ def fill(connection: Connection) -> None:
                    'SCHEDULE', 'SUCCESS',
                    tick.at, tick.at, tick.at, 5, '{}'
               from (select * from kronos.jobs where endpoint_id = %s limit 30) as job,
-                   generate_series(now() - interval '1 day', now(), interval '43 seconds') as tick (at)
+                   generate_series(now() - interval '1 day', now(), make_interval(secs => 864000.0 / %s)) as tick (at)
             """,
-            [endpoint.endpoint_id],
+            [endpoint.endpoint_id, JOBS],
         )
         connection.execute(
             """
@@ -302,7 +309,9 @@ _EXECUTIONS_PAGE: dict[str, object] = {
 @pytest.mark.parametrize("page", ["first", "deep"])
 def test_a_page_of_jobs_reads_a_page_of_jobs(filled: Connection, page: str, plan: str) -> None:
     (deep,) = records(
-        filled, "select workspace_id, created_at, job_id from kronos.jobs order by created_at offset 9000 limit 1"
+        filled,
+        "select workspace_id, created_at, job_id from kronos.jobs order by created_at offset %s limit 1",
+        [JOBS // 2],
     )
     before = {"before_created_at": None, "before_id": None}
     if page == "deep":
@@ -317,8 +326,9 @@ def test_a_page_of_jobs_reads_a_page_of_jobs(filled: Connection, page: str, plan
 def test_a_page_of_executions_reads_a_page_of_each_partition(filled: Connection, page: str, plan: str) -> None:
     (deep,) = records(
         filled,
-        "select workspace_id, created_at, execution_id from kronos.execution_done order by created_at offset 60000 "
+        "select workspace_id, created_at, execution_id from kronos.execution_done order by created_at offset %s "
         "limit 1",
+        [3 * JOBS],
     )
     before = {"before_created_at": None, "before_id": None}
     if page == "deep":
@@ -334,7 +344,8 @@ def test_an_execution_by_id_is_looked_for_in_one_partition(filled: Connection, p
     # Of half a day ago: its partition is large at any time of the day; of a few rows a look would read them all.
     (one,) = records(
         filled,
-        "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset 60000 limit 1",
+        "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset %s limit 1",
+        [3 * JOBS],
     )
     read = plan_of(
         filled,

@@ -2,14 +2,17 @@
 an old snapshot."""
 
 import uuid
+from collections.abc import Iterator
 
 import psycopg
+import pytest
 
+from depth import depth
 from factory import add_endpoint
 from sql_factory import Connection, buffers, value
 
 WAITING = 10_000
-DELIVERED = 20_000
+DELIVERED = depth(8_000, deep=20_000)
 BRIEF = "select * from kronos.upkeep(1000, false, false)"
 ALL = "select * from kronos.upkeep(1000)"
 
@@ -49,39 +52,50 @@ def add_waiting(connection: Connection, count: int) -> uuid.UUID:
     return endpoint.endpoint_id
 
 
+@pytest.fixture(scope="module")
+def waiting_url(module_database_url: str) -> str:
+    """A database where ten thousand runs wait; each test undoes what it does."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        add_waiting(connection, WAITING)
+    return module_database_url
+
+
+@pytest.fixture
+def waiting(waiting_url: str) -> Iterator[Connection]:
+    with psycopg.connect(waiting_url, autocommit=True) as connection, connection.transaction(force_rollback=True):
+        yield connection
+
+
 def look_at_parts(connection: Connection) -> None:
     """The session's looks are at a 32nd of what waits. By itself it finds a number that its machine needs a millisecond
     or two for."""
     connection.execute("select set_config('kronos.held_parts', '32', false)")
 
 
-def test_ten_thousand_that_wait_cost_a_workers_look_a_part_of_what_all_of_them_do(superuser: Connection) -> None:
-    add_waiting(superuser, WAITING)
-    look_at_parts(superuser)
-    assert buffers(superuser, BRIEF) * 8 < buffers(superuser, ALL)
+def test_ten_thousand_that_wait_cost_a_workers_look_a_part_of_what_all_of_them_do(waiting: Connection) -> None:
+    look_at_parts(waiting)
+    assert buffers(waiting, BRIEF) * 8 < buffers(waiting, ALL)
 
 
-def test_how_much_a_look_takes_follows_from_how_long_it_took(superuser: Connection) -> None:
-    add_waiting(superuser, WAITING)
-    superuser.execute(BRIEF)
-    assert value(superuser, "select current_setting('kronos.held_parts')") == "2", "all ten thousand in 2 ms?"
+def test_how_much_a_look_takes_follows_from_how_long_it_took(waiting: Connection) -> None:
+    waiting.execute(BRIEF)
+    assert value(waiting, "select current_setting('kronos.held_parts')") == "2", "all ten thousand in 2 ms?"
 
 
-def test_each_that_waits_for_nothing_has_its_turn(superuser: Connection) -> None:
-    add_waiting(superuser, WAITING)
+def test_each_that_waits_for_nothing_has_its_turn(waiting: Connection) -> None:
     for _ in range(12):
-        superuser.execute(BRIEF)
-    superuser.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
-    superuser.execute(
+        waiting.execute(BRIEF)
+    waiting.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
+    waiting.execute(
         "delete from kronos.execution_live where overlap_key in (select overlap_key from kronos.execution_live limit "
         "300)"
         " and visible_at < 'infinity'"
     )
     held = "select count(*) from kronos.execution_live where visible_at = 'infinity'"
-    assert value(superuser, held) == WAITING
-    released = sum(value(superuser, "select released from kronos.upkeep(1000, false, false)") for _ in range(130))
+    assert value(waiting, held) == WAITING
+    released = sum(value(waiting, "select released from kronos.upkeep(1000, false, false)") for _ in range(130))
     assert released > 0
-    assert value(superuser, "select released from kronos.upkeep(1000)") == 0, "none was passed over"
+    assert value(waiting, "select released from kronos.upkeep(1000)") == 0, "none was passed over"
 
 
 def test_where_few_wait_a_workers_look_is_at_all_of_them(superuser: Connection) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from sql.test_policies import furnished
 from sql_factory import Connection, acting_as, make_cron_job, records, value, values
@@ -58,6 +59,10 @@ _MAY = {
     "job_tags": {},
     "jobs": {"kronos_api": "siu"},
     "late_days": {"kronos_api": "s"},
+    "live_changes": {},
+    "live_marks": {},
+    "live_origin": {},
+    "live_watches": {},
     "made_objects": {},
     "operations": {"kronos_api": "siu"},
     "organizations": {"kronos_api": "siu"},
@@ -347,7 +352,7 @@ _TEXTS = st.one_of(
 
 
 @settings(
-    max_examples=20,
+    max_examples=depth(10, deep=40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

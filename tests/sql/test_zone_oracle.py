@@ -253,7 +253,9 @@ _CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), _GAPS, st.sampled_f
 
 @pytest.mark.usefixtures("zones")  # which reads them: no part of generating the first case
 @settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=depth(8, deep=30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     cases=st.lists(_CASES, min_size=10, max_size=10),

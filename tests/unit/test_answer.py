@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from depth import depth
 from kronos.delivery import answer
 from kronos.delivery.answer import MAX_BODY_BYTES, MAX_HEAD_BYTES, AnswerParser, NotHttp
 from kronos.kept import Cache
@@ -47,7 +48,7 @@ def _read(pieces: list[bytes]) -> tuple[object, ...]:
     return head and (head.status, head.headers), bytes(parser.body), parser.is_cut
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=depth(200, deep=800), deadline=None)
 @given(st.lists(_PIECES, min_size=1, max_size=12).map(b"".join), st.data())
 def test_answer_is_the_same_however_it_is_cut(wire: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(wire) - 1, 1)), max_size=8)))
@@ -55,7 +56,7 @@ def test_answer_is_the_same_however_it_is_cut(wire: bytes, data: st.DataObject) 
     assert _read(pieces) == _read([wire]) == _read([wire[at : at + 1] for at in range(len(wire))])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=depth(200, deep=800), deadline=None)
 @given(st.lists(_PIECES, min_size=1, max_size=12).map(b"".join))
 def test_an_answer_whose_head_was_read_before_is_read_as_the_first_was(wire: bytes) -> None:
     answer._heads = Cache(budget=1000, each=1000)
@@ -89,7 +90,7 @@ def test_a_head_that_was_read_before_is_taken_as_it_was() -> None:
     assert [bytes(parser.body) for parser in parsers] == [b"ok", b"ok"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=depth(50, deep=200), deadline=None)
 @given(
     st.sampled_from([b"a", b"\n", b"X: y\r\n", b"HTTP/1.1 103 E\r\n\r\n", b"1\r\nx\r\n", b"1;", b"\x00"]),
     st.booleans(),

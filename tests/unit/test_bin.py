@@ -63,3 +63,9 @@ def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> N
     )  # else the test of the release before has no history, and is skipped
     assert "entry: bin/check" in (ROOT / ".pre-commit-config.yaml").read_text()
     assert "bin/check" in (ROOT / "bin" / "test").read_text()
+
+
+def test_what_the_suite_leaves_out_is_what_the_check_has_run() -> None:
+    (checked,) = re.findall(r"^start pytest .*$", (ROOT / "bin" / "check").read_text(), re.MULTILINE)
+    (left_out,) = re.findall(r"^.*checked=\(--ignore.*$", (ROOT / "bin" / "test").read_text(), re.MULTILINE)
+    assert set(re.findall(r"--ignore=(\S+?)[\s)]", left_out)) == set(re.findall(r"tests/\S+", checked))

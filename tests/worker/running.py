@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 import forked
+from looking import looks
 
 
 class Worker:
@@ -100,7 +100,8 @@ def keep_from_ringing(superuser: psycopg.Connection) -> None:
 
 async def until(holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
     """Returns once `holds()` is true; fails with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        await asyncio.sleep(0.01)
+    for pause in looks(seconds):
+        if holds():
+            return
+        await asyncio.sleep(pause)
+    assert holds(), f"waited {seconds:g} s for {what}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import psycopg
 
+from depth import depth
 from factory import add_endpoint
 from kronos.worker.link import Link, Outage
 from kronos.worker.wake import Wake
@@ -15,7 +16,7 @@ from worker.test_plans import _plan
 _MANY = """
 with workspace as (
     insert into kronos.workspaces (slug, name)
-    select 'idle-' || number, 'Idle' from generate_series(1, 10000) as number
+    select 'idle-' || number, 'Idle' from generate_series(1, %s) as number
     returning workspace_id
 ), endpoint as (
     insert into kronos.endpoints (workspace_id, name, type)
@@ -51,10 +52,10 @@ class _Recording(Link):
         return await super().rows(statement, params, may_be_locked=may_be_locked)
 
 
-async def test_an_idle_workers_look_is_two_statements_with_ten_thousand_workspaces(
+async def test_an_idle_workers_look_is_two_statements_with_a_thousand_workspaces(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    superuser.execute(_MANY)
+    superuser.execute(_MANY, [1000])
     link, wake = _Recording(database_url), Wake(poll_seconds=60)
     loop = _loop(link, wake)
     await loop._look()
@@ -63,13 +64,13 @@ async def test_an_idle_workers_look_is_two_statements_with_ten_thousand_workspac
     await link.close()
 
 
-def test_a_look_and_the_upkeep_cost_the_same_with_ten_thousand_idle_workspaces(
+def test_a_look_and_the_upkeep_cost_the_same_with_thousands_of_idle_workspaces(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
     add_endpoint(superuser)
     upkeep: dict[str, object] = {"limit": 1000, "all_leases": True}
     before = [_pages(database_url, "list_due_endpoints", FULL_LOOK), _pages(database_url, "upkeep", upkeep)]
-    superuser.execute(_MANY)
+    superuser.execute(_MANY, [depth(4_000, deep=10_000)])
     while value(superuser, "select kronos.seal_audit(10000)"):
         pass  # that they were made; then they are idle
     superuser.execute("vacuum analyze")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from clock import Clock
 from delivery.servers import Receiver, answer
+from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in_flight
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
@@ -99,7 +100,7 @@ def test_a_clock_that_is_set_back_or_forward_gives_no_flood_and_no_stop(
     assert len(claim(worker, endpoint)[1]) == 2
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=depth(8, deep=30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rate=st.tuples(st.integers(1, 100), st.integers(1, 60), st.integers(1, 12)),
     steps=st.lists(st.tuples(st.integers(-2_000, 8_000), st.integers(1, 15), st.booleans()), min_size=1, max_size=10),

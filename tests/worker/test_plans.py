@@ -1,18 +1,24 @@
 """The worker's statements read by index: with 10,000 executions waiting, a claim or a finalize reads its own few."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
-from factory import EndpointRow, add_endpoint, add_executions
+from factory import EndpointRow, add_endpoint, add_executions, end_leases
+from kronos.delivery import template
+from sql.plans import overheard, rows_read, thrown_away
 from sql_factory import value
-from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, finalize_params, run
+from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, expire, finalize_params, release, run
 
 Busy = tuple[list[EndpointRow], psycopg.Connection]
+End = Callable[[psycopg.Connection, UUID, list[UUID]], None]
 Kept = tuple[list[EndpointRow], psycopg.Connection, psycopg.Connection]
 EXPLAIN = "explain (analyze, buffers, timing off, format json) "
 
@@ -95,6 +101,89 @@ def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     assert _reads_by_index(nodes) == {"execution_live_ready", "workspaces_pkey", "endpoint_health_kept_off"}
     assert nodes[0]["Actual Rows"] == 10
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 500
+
+
+_KEY = "{{input.customer}}"
+_RANK = """
+update kronos.execution_live as live
+   set priority = nullif(ranked.nth % 21 - 10, 0)
+  from (select execution_id, row_number() over (order by visible_at) as nth from kronos.execution_live) as ranked
+ where ranked.execution_id = live.execution_id
+"""
+
+
+def _succeed(worker: psycopg.Connection, token: UUID, ids: list[UUID], *, is_limited: bool) -> None:
+    name = "finalize_limited_successes" if is_limited else "finalize_successes"
+    assert run(worker, name, finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta())) == []
+
+
+def _fail(worker: psycopg.Connection, token: UUID, ids: list[UUID], *, is_retryable: bool) -> None:
+    params = finalize_params(token, ids, "FAILED", is_retryable=is_retryable, retry=timedelta(hours=1))
+    assert len(run(worker, "finalize_executions", params)) == len(ids)
+
+
+def _release(worker: psycopg.Connection, token: UUID, ids: list[UUID]) -> None:
+    assert len(run(worker, "get_run_facts", {"execution_ids": ids})) == len(ids)
+    assert set(release(worker, token, ids)) == set(ids)
+
+
+@pytest.mark.parametrize(
+    ("limits", "end"),
+    [
+        ({}, partial(_succeed, is_limited=False)),
+        ({"max_in_flight": 1000}, partial(_succeed, is_limited=True)),
+        ({"key_max": 100}, partial(_succeed, is_limited=True)),
+        ({"max_in_flight": 1000, "key_max": 100}, partial(_succeed, is_limited=True)),
+        ({"max_in_flight": 1000}, partial(_fail, is_retryable=True)),
+        ({"key_max": 100}, partial(_fail, is_retryable=False)),
+        ({}, _release),
+    ],
+)
+@pytest.mark.parametrize("is_ranked", [False, True], ids=["one priority", "all priorities"])
+def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended(
+    superuser: psycopg.Connection, database_url: str, limits: dict[str, int], end: End, is_ranked: bool
+) -> None:
+    """A worker's plans are made once, mostly beside an empty queue."""
+    endpoint = add_endpoint(superuser, max_in_flight=limits.get("max_in_flight"))
+    if "key_max" in limits:
+        superuser.execute(
+            "update kronos.endpoint_gate set key_template = %s, key_parts = %s, key_max = %s where endpoint_id = %s",
+            [_KEY, Jsonb(template.key_parts(_KEY)), limits["key_max"], endpoint.endpoint_id],
+        )
+    with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
+        for count in (1, 2000):
+            add_executions(superuser, endpoint, count, input={"customer": "someone"})
+            if is_ranked:
+                superuser.execute(_RANK)
+            if count == 1:
+                superuser.execute("vacuum analyze kronos.execution_live")
+            plans.clear()
+            token, ids = claim(worker, endpoint, quota=50)
+            end(worker, token, ids)
+        plan = "\n".join(plans)
+    assert len(ids) == 50
+    assert plan.count(" on execution_live") >= 4
+    assert thrown_away(plan) <= 50
+    # of each priority the first fifty may be looked at
+    assert rows_read(plan, "execution_live") <= (21 * 50 if is_ranked else 2 * 50)
+
+
+def test_the_plans_that_end_leases_read_those_that_ran_out(superuser: psycopg.Connection, database_url: str) -> None:
+    """As above; one of each fate, so that nothing is left unplanned."""
+    endpoint = add_endpoint(superuser, max_in_flight=1000)
+    with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
+        for count in (1, 2000):
+            add_executions(superuser, endpoint, count, max_crashes=count % 2)
+            if count == 1:
+                superuser.execute("vacuum analyze kronos.execution_live")
+            _, ids = claim(worker, endpoint, quota=50)
+            end_leases(superuser, ids)
+            plans.clear()
+            assert sum(expire(worker)) == len(ids)
+        plan = "\n".join(plans)
+    assert len(ids) == 50
+    assert thrown_away(plan) <= 50
+    assert rows_read(plan, "execution_live") <= 2 * 50
 
 
 DELIVERED = 20_000

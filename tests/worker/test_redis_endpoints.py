@@ -10,7 +10,7 @@ import pytest
 
 from delivery.redis_server import BINARY, MISSING, RedisProcess
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, is_idle, status_of
-from kronos.embedded.ports import free_port
+from held_ports import held_port
 from worker.running import Worker, until
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason=MISSING)
@@ -85,9 +85,11 @@ async def test_a_clusters_redirect_is_refused_clearly_and_not_followed(
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-port")
-    here = RedisProcess(tmp_path / "a", *options, str(free_port())).start()
-    there = RedisProcess(tmp_path / "b", *options, str(bus := free_port())).start()
+    here = RedisProcess(tmp_path / "a", *options, str(held_port()))
+    there = RedisProcess(tmp_path / "b", *options, str(bus := held_port()))
     try:
+        here.start()
+        there.start()
         with here.client() as one, there.client() as other:
             other.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
             one.execute_command(f"CLUSTER MEET 127.0.0.1 {there.port} {bus}")

@@ -73,6 +73,9 @@ function showTimes(within = document) {
   }
 }
 
+// What its reader opened or closed stays as it is while the rest of a page changes.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node instanceof HTMLDetailsElement);
+
 // Live changes -----------------------------------------------------------------------------------------------------
 
 const live = { source: null, waiting: null, last: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
@@ -88,10 +91,20 @@ function refresh() {
     live.waiting = null;
     live.last = Date.now();
     // What is being typed or ticked is not taken away.
-    const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
+    const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]") || isTyped();
     if (busy) return void (live.isStale = true);
     htmx.trigger(mainOf(), "kronos:changed");
   }, wait);
+}
+
+// Whether a form holds something that has not been sent.
+function isTyped() {
+  const fields = document.querySelectorAll("main form[method=post] :is(input:not([type=hidden]), textarea, select)");
+  return [...fields].some((each) =>
+    each instanceof HTMLSelectElement
+      ? [...each.options].some((option) => option.selected !== option.defaultSelected && each.querySelector("[selected]"))
+      : each.value !== each.defaultValue || each.checked !== each.defaultChecked,
+  );
 }
 
 function listen() {

@@ -22,41 +22,25 @@ declare
                                        then '00000000-0000-0000-0000-000000000000' else p_before_id end;
 begin
     return query
-        select (found.row).*
-          from ((select sealed as row, sealed.at, sealed.audit_id
-                   from kronos.audit as sealed
-                  where (p_chain_id is null or sealed.chain_id = p_chain_id)
-                    and (v_actor is null or sealed.actor = v_actor)
-                    and (v_action is null or sealed.action = v_action)
-                    and (v_type is null or sealed.object_type = v_type)
-                    and (v_object_id is null or sealed.object_id = v_object_id)
-                    and (v_object is null or sealed.object = v_object)
-                    and (v_request_id is null or sealed.request_id = v_request_id)
-                    and sealed.at >= v_after
-                    and (sealed.at, sealed.audit_id) < (v_at, v_id)
-                  order by sealed.at desc, sealed.audit_id desc
-                  limit p_limit)
+        select entry.*
+          from (select sealed.*
+                  from kronos.audit as sealed
                 union all
-               (select row(kronos.audit_chain(pending.workspace_id), null, pending.audit_id,
-                           pending.workspace_id, null, pending.at, pending.actor, pending.key_id,
-                           pending.address, pending.request_id, pending.database_user, pending.action,
-                           pending.object_type, pending.object_id, pending.object, pending.before,
-                           pending.after, null)::kronos.audit,
-                       pending.at, pending.audit_id
-                  from kronos.audit_pending as pending
-                 where (p_chain_id is null
-                        or kronos.audit_chain(pending.workspace_id) = p_chain_id)
-                   and (v_actor is null or pending.actor = v_actor)
-                   and (v_action is null or pending.action = v_action)
-                   and (v_type is null or pending.object_type = v_type)
-                   and (v_object_id is null or pending.object_id = v_object_id)
-                   and (v_object is null or pending.object = v_object)
-                   and (v_request_id is null or pending.request_id = v_request_id)
-                   and pending.at >= v_after
-                   and (pending.at, pending.audit_id) < (v_at, v_id)
-                 order by pending.at desc, pending.audit_id desc
-                 limit p_limit)) as found
-         order by found.at desc, found.audit_id desc
+                select kronos.audit_chain(pending.workspace_id), null, pending.audit_id, pending.workspace_id,
+                       null, pending.at, pending.actor, pending.key_id, pending.address, pending.request_id,
+                       pending.database_user, pending.action, pending.object_type, pending.object_id,
+                       pending.object, pending.before, pending.after, null
+                  from kronos.audit_pending as pending) as entry
+         where (p_chain_id is null or entry.chain_id = p_chain_id)
+           and (v_actor is null or entry.actor = v_actor)
+           and (v_action is null or entry.action = v_action)
+           and (v_type is null or entry.object_type = v_type)
+           and (v_object_id is null or entry.object_id = v_object_id)
+           and (v_object is null or entry.object = v_object)
+           and (v_request_id is null or entry.request_id = v_request_id)
+           and entry.at >= v_after
+           and (entry.at, entry.audit_id) < (v_at, v_id)
+         order by entry.at desc, entry.audit_id desc
          limit p_limit;
 end
 $$;

@@ -1,6 +1,7 @@
 -- shown_spec: the spec of an endpoint as an audit row has it. Credentials belong into secrets; where somebody
--- wrote one into a header or the URL's query all the same, it is not kept for as long as the audit is. What
--- is called like one, and names no secret, stands there as its SHA-256 and size, in the URL as ***.
+-- wrote one into a header, a template or the URL's query all the same, it is not kept for as long as the
+-- audit is. What is called like one, and names no secret, stands there as its SHA-256 and size, in the URL
+-- as *** (shown_values).
 create or replace function kronos.shown_spec(p_spec jsonb) returns jsonb
 language plpgsql stable parallel safe
 as $$
@@ -16,6 +17,9 @@ begin
                                     then kronos.shown_field('input', header.value) else header.value end)
                       from jsonb_each(case jsonb_typeof(p_spec -> 'headers')
                                            when 'object' then p_spec -> 'headers' end)
-                               as header (name, value))));
+                               as header (name, value))))
+        || (select coalesce(jsonb_object_agg(template.key, kronos.shown_values(template.value)), '{}')
+              from jsonb_each(p_spec) as template
+             where template.key in ('body_template', 'value_template', 'fields_template'));
 end
 $$;

@@ -38,8 +38,8 @@ begin
      where workspace_id = v_workspace.workspace_id;
     delete from kronos.turns where workspace_id = v_workspace.workspace_id;
     delete from kronos.secrets where workspace_id = v_workspace.workspace_id;
-    insert into kronos.deletions (deleted_id, slug, name, counted, total, created_at)
-    values (v_workspace.workspace_id, v_workspace.slug, v_workspace.name, contents,
+    insert into kronos.deletions (deleted_id, slug, name, version, counted, total, created_at)
+    values (v_workspace.workspace_id, v_workspace.slug, v_workspace.name, v_workspace.version, contents,
             (select coalesce(sum(each.value::bigint), 0)
                from jsonb_each_text(contents) as each
               where each.key in ('live_jobs', 'jobs', 'unfinished_executions', 'finished_executions',

@@ -41,6 +41,9 @@ begin
                                  '{"code": "workspace_deleted", "detail": "its workspace was deleted"}')
        from kronos.operations
       where workspace_id = v_workspace_id and status = 'RUNNING';
+    perform kronos.revoke_sql(v_workspace_id::text, granted.role_name)
+       from kronos.sql_grants as granted
+      where granted.workspace_id = v_workspace_id;
     delete from kronos.turns where workspace_id = v_workspace_id;
     delete from kronos.secrets where workspace_id = v_workspace_id;
     update kronos.endpoints

@@ -43,6 +43,11 @@ begin
         'secrets', (select count(*) from kronos.secrets as secret
                      where secret.workspace_id = p_workspace_id),
         'sql_grants', (select count(*) from kronos.sql_grants as granted
-                        where granted.workspace_id = p_workspace_id));
+                        where granted.workspace_id = p_workspace_id),
+        'keys', (select count(*) from kronos.api_keys as key
+                  where key.workspace_id = p_workspace_id and key.revoked_at is null
+                    and (key.expires_at is null or key.expires_at > kronos.now())),
+        'role_mappings', (select count(*) from kronos.role_mappings as mapping
+                           where mapping.workspace_id = p_workspace_id));
 end
 $$;

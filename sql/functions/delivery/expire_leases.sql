@@ -64,7 +64,7 @@ begin
     ), ended as (
         delete from kronos.execution_live as live
          using dead
-         where live.execution_id = dead.execution_id and dead.is_over
+         where kronos.looked_up(live.execution_id, dead.execution_id) and dead.is_over
         returning live.execution_id
     ), archived as (
         insert into kronos.execution_done
@@ -94,7 +94,7 @@ begin
                deadline_at = least(live.deadline_at, dead.age_limit),
                is_age_limited = case when dead.age_limit is not null then true end
           from dead
-         where live.execution_id = dead.execution_id and not dead.is_over
+         where kronos.looked_up(live.execution_id, dead.execution_id) and not dead.is_over
         returning live.execution_id
     )
     select (select count(*) from again), (select count(*) from ended) into requeued, failed;

@@ -13,9 +13,9 @@ language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
     with first as materialized (
-        select next.execution_id, kronos.rank_of(next.visible_at, queue.queue % 11) as rank
+        select next.*, kronos.rank_of(next.visible_at, queue.queue % 11) as rank
           from kronos.claim_shares(p_endpoint_id, 'infinity', p_from, p_limit + cardinality(p_ids)) as queue
-         cross join lateral (select live.execution_id, live.visible_at
+         cross join lateral (select live.execution_id, live.visible_at, live.input
                                from kronos.execution_live as live
                               where live.endpoint_id = p_endpoint_id and live.claim_token is null
                                 and kronos.queue_of(live.priority) = queue.queue
@@ -24,21 +24,20 @@ begin
                                 and live.job_id not in (select job_id from kronos.cancelled_jobs)
                                 and live.execution_id <> all (p_ids)
                               order by live.visible_at
-                              limit queue.executions) as next
+                              limit queue.executions
+                                for update skip locked) as next
          order by rank
          limit p_limit
-    ), locked as materialized (
-        select live.execution_id, live.visible_at, first.rank, live.input,
-               p_texts[1] || coalesce(live.input #>> p_path, p_texts[2]) || p_texts[3] as short
+    ), shown as (
+        select first.*,
+               p_texts[1] || coalesce(first.input #>> p_path, p_texts[2]) || p_texts[3] as short
           from first
-          join kronos.execution_live as live on live.execution_id = first.execution_id
-         where live.claim_token is null and live.visible_at <= kronos.now()
-           for update of live skip locked
+        offset 0
     ), candidate as (
-        select locked.execution_id, locked.visible_at, locked.rank,
-               case when octet_length(locked.short) <= 256 then locked.short
-                    else kronos.concurrency_key(p_parts, locked.input) end collate "C" as key
-          from locked
+        select shown.execution_id, shown.visible_at, shown.rank,
+               case when octet_length(shown.short) <= 256 then shown.short
+                    else kronos.concurrency_key(p_parts, shown.input) end collate "C" as key
+          from shown
         offset 0
     ), numbered as (
         select candidate.*, row_number() over (partition by key order by rank, execution_id) as nth
@@ -60,7 +59,8 @@ begin
         update kronos.execution_live as live
            set parked_at = live.visible_at, visible_at = '9999-12-31 00:00:00+00',
                concurrency_key = placed.key
-          from placed where live.execution_id = placed.execution_id and not placed.fits
+          from placed
+         where kronos.looked_up(live.execution_id, placed.execution_id) and not placed.fits
     )
     select coalesce(array_agg(execution_id), '{}'), coalesce(array_agg(key), '{}'),
            coalesce(array_agg(visible_at), '{}'),

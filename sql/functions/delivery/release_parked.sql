@@ -51,7 +51,7 @@ begin
              order by kronos.parked_rank(parked.parked_at, parked.priority)
              limit greatest(v_room, 0)
                for update skip locked) as next
-     where live.execution_id = next.execution_id;
+     where kronos.looked_up(live.execution_id, next.execution_id);
     get diagnostics v_released = row_count;
     if v_released > 0 then
         perform pg_notify('kronos_work', p_endpoint_id::text);

@@ -8,6 +8,6 @@ as $$
     select live.execution_id, live.cause, job.name,
            kronos.local_text(kronos.finite(live.scheduled_at), coalesce(job.timezone, 'UTC'))
       from unnest(p_execution_ids) as wanted (execution_id)
-      join kronos.execution_live as live on live.execution_id = wanted.execution_id
+      join kronos.execution_live as live on kronos.looked_up(live.execution_id, wanted.execution_id)
       left join kronos.jobs as job on job.job_id = live.job_id
 $$;

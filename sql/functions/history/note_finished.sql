@@ -9,6 +9,7 @@
 -- that the row, which came too late to be seen by it, is noted.
 -- late_days: where an execution was made more than an hour before or after the time in its id (a run of
 -- missed ticks, a long pause, a backfill that takes days), the days of both, once.
+-- And notes what has ended for those who listen (note_live), which spares a trigger.
 -- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
 -- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is
 -- looked for by its key, in a subquery with a limit: the planner makes no join of that, which would read all
@@ -23,6 +24,12 @@ declare
     v_is_new      boolean;
     v_may_be_late boolean;
 begin
+    if kronos.is_watched() then
+        perform kronos.note_live('execution', 'finished', array_agg(finished.workspace_id),
+                                 array_agg(finished.execution_id))
+           from finished
+         having count(*) > 0;
+    end if;
     select bool_or(found.may_be_late),
            bool_or(not found.is_of_this_week
                    or (select true

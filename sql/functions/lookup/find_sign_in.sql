@@ -1,4 +1,4 @@
--- find_sign_in: who is signed in with this secret, and what they may now: the roles are those of the
+-- find_sign_in: which person is signed in with this secret, and what they may now: the roles are those of the
 -- mappings as they are. No row: nobody. valid_seconds: until it ends.
 create or replace function kronos.find_sign_in(p_digest bytea)
 returns table (sign_in_id uuid, subject text, email text, valid_seconds double precision, grants jsonb)
@@ -9,5 +9,5 @@ as $$
            (select coalesce(jsonb_agg(to_jsonb(granted)), '[]')
               from kronos.granted_roles(found.groups) as granted)
       from kronos.sign_ins as found
-     where found.secret_sha256 = p_digest and found.expires_at > kronos.clock()
+     where found.secret_sha256 = p_digest and found.key_id is null and found.expires_at > kronos.clock()
 $$;

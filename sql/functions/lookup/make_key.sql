@@ -1,5 +1,5 @@
 -- make_key: a new key of the workspace. Its role is none of the instance's: a constraint holds to that.
--- Returns: the key; no row where 1,000 work already, or this one never would.
+-- Returns: the key; no row where it would never work.   Raises: KR044 where 1,000 work already.
 create or replace function kronos.make_key(
     p_public_id text, p_digest bytea, p_role text, p_sees_payloads boolean, p_name text,
     p_expires_at timestamptz, p_created_by text
@@ -15,11 +15,7 @@ as $$
            p_expires_at, kronos.now(), p_created_by
      where kronos.current_workspace_id() is not null
        and (p_expires_at is null or p_expires_at > kronos.now())
-       and (select count(*)
-              from kronos.api_keys as other
-             where other.workspace_id = kronos.current_workspace_id()
-               and other.revoked_at is null
-               and (other.expires_at is null or other.expires_at > kronos.now())) < 1000
+       and kronos.require_key_room(null)
     returning key.key_id, key.public_id, key.name, key.role, key.sees_payloads, key.created_at,
               key.created_by, key.expires_at, key.last_used_at, key.workspace_id
 $$;

@@ -1,6 +1,7 @@
 -- rotate_key: a new key in the place of one that works, with the same name, role and view of payloads, and as
 -- long a life; the old one ends after p_overlap, or when it would have.
 -- Holds locked: the old key's row. Returns: the new key; no row where there is none, or it does not work.
+-- Raises: KR044 where 1,000 keys work already, and the old one is to work for a while.
 create or replace function kronos.rotate_key(
     p_key_id uuid, p_public_id text, p_digest bytea, p_overlap interval, p_expires_at timestamptz,
     p_created_by text
@@ -30,6 +31,7 @@ as $$
            coalesce(p_expires_at, kronos.now() + (old.expires_at - old.created_at)), kronos.now(),
            p_created_by
       from old
+     where kronos.require_key_room(case when p_overlap <= interval '0' then old.key_id end)
     returning key.key_id, key.public_id, key.name, key.role, key.sees_payloads, key.created_at,
               key.created_by, key.expires_at, key.last_used_at, key.workspace_id
 $$;

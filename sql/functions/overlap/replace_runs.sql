@@ -68,7 +68,7 @@ begin
          where claim_token is not null
     )
     delete from kronos.execution_live as live using replaced
-     where live.execution_id = replaced.execution_id;
+     where kronos.looked_up(live.execution_id, replaced.execution_id);
     return not exists (select from kronos.execution_live
                         where overlap_key = p_overlap_key and overlap_nth >= v_from);
 end

@@ -24,6 +24,9 @@ begin
                                           where done.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
+        perform kronos.revoke_sql(granted.workspace_id::text, granted.role_name)
+           from kronos.sql_grants as granted
+          where granted.workspace_id = any (v_doomed);
         delete from kronos.dead_letters where workspace_id = any (v_doomed);
         delete from kronos.operations where workspace_id = any (v_doomed);
         delete from kronos.late_days where workspace_id = any (v_doomed);

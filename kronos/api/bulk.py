@@ -1,0 +1,129 @@
+"""The route that does the same to many jobs, and the one that shows how many jobs are doing."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Body, Query
+from starlette.responses import Response
+
+from kronos import bulk_jobs, errors, glances
+from kronos.api.call import Call, answer
+from kronos.api.cursors import decoded, encoded, list_digest, numbered
+from kronos.api.dependencies import CallerOf, ReadView, View
+from kronos.api.document import answers, problems
+from kronos.api.job_schemas import JobBulk
+from kronos.api.operation import Router, shown_at
+from kronos.api.query_schemas import GlanceQuery
+from kronos.bulk_jobs import Bulk, BulkAction, BulkCount, RefusedJob
+from kronos.errors import Fault
+from kronos.glances import Glance
+from kronos.jobs import JobFilter
+from kronos.model import Role
+from kronos.pauses import PauseTerms
+from kronos.server_time import CLOCK
+
+router = Router("/v1/workspaces/{w}", tags=["jobs"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkDone:
+    """What a call has done: to how many jobs, and which it was refused for. `next_cursor`: there are more, and the same
+    body with this cursor goes on; null: all are done."""
+
+    action: BulkAction
+    done: int
+    refused: list[RefusedJob]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glances:
+    """How each of the jobs that were asked for is doing, in their order; of what is no CRON job nothing is known."""
+
+    data: list[Glance]
+
+
+@router.post(
+    "/jobs:bulk",
+    needs=Role.OPERATOR,
+    responses=answers({200: BulkDone | BulkCount})
+    | problems(
+        errors.WorkspaceNotFound,
+        errors.Forbidden,
+        errors.Conflict,
+        errors.PayloadTooLarge,
+        errors.Unprocessable,
+        errors.PgCronUnavailable,
+    ),
+)
+@shown_at("/v1/workspaces/{w}/jobs")
+async def change_jobs(call: Call, view: View, caller: CallerOf, body: Annotated[JobBulk, Body()]) -> Response:
+    """Pause, resume, cancel or trigger many jobs, up to 500 a call, each for itself: named ones, or all that a filter
+    lets through. With validate_only, count them."""
+    call.scope["kronos.is_repeatable"] = body.action != "trigger" or body.idempotency_key is not None
+    bulk = bulk_of(body, actor=caller.actor)
+    if body.validate_only:
+        return answer(await bulk_jobs.count(view, bulk))
+    return answer(await done_step(view, bulk, limit=body.limit, cursor=body.cursor))
+
+
+@router.get(
+    "/jobs:glance",
+    needs=Role.VIEWER,
+    responses=answers({200: Glances}) | problems(errors.WorkspaceNotFound, errors.Unprocessable),
+)
+async def list_glances(view: ReadView, query: Annotated[GlanceQuery, Query()]) -> Response:
+    """The last 20 runs of each of some CRON jobs, with their success rate and how long they take."""
+    found = await glances.recent(view, query.job_ids)
+    return answer(Glances(data=list(found.values())))
+
+
+def bulk_of(body: JobBulk, *, actor: str) -> Bulk:
+    """What a request asks for. Raises Unprocessable."""
+    faults = []
+    if (body.jobs is None) == (body.filter is None):
+        hint = "Name up to 500 jobs, or give a filter; an empty one, {}, is all jobs."
+        faults.append(Fault(pointer="", detail="it names jobs or gives a filter: one of them", hint=hint))
+    for name in ("note", "pause_until"):
+        if name in body.model_fields_set and body.action != "pause":
+            faults.append(Fault(pointer=f"/{name}", detail=f"{name} goes with action pause", hint="Leave it out."))
+    if body.idempotency_key is not None and body.action != "trigger":
+        detail = "idempotency_key goes with action trigger: the others may be repeated as they are"
+        faults.append(Fault(pointer="/idempotency_key", detail=detail, hint="Leave it out."))
+    if body.pause_until is not None and body.pause_until <= CLOCK.now():
+        detail = f"{body.pause_until.isoformat()} is in the past"
+        faults.append(Fault(pointer="/pause_until", detail=detail, hint="Write a later time, or leave it out."))
+    if faults:
+        raise errors.Unprocessable.of(*faults)
+    terms = PauseTerms()
+    if body.note is not None:
+        terms["note"] = body.note
+    if body.pause_until is not None:
+        terms["until"] = body.pause_until
+    return Bulk(
+        action=body.action,
+        jobs=tuple(dict.fromkeys(body.jobs or ())),
+        which=None if body.filter is None else JobFilter(**body.filter.model_dump()),
+        terms=terms,
+        actor=actor,
+        key=body.idempotency_key,
+    )
+
+
+async def done_step(view: View, bulk: Bulk, *, limit: int, cursor: str | None) -> BulkDone:
+    """A step from where the cursor says. Raises InvalidRequest for the cursor of another action."""
+    which = {"action": bulk.action, "jobs": bulk.jobs, "filter": bulk.which}
+    of = list_digest("bulk", view.workspace, which)
+    place = decoded(cursor, of)
+    before = None if place is None else place if bulk.which is not None else place[1].int
+    made = await bulk_jobs.step(view, bulk, limit=limit, before=before)
+    after = made.next_place
+    if isinstance(after, int):
+        after = numbered(0, UUID(int=after))
+    return BulkDone(
+        action=bulk.action,
+        done=made.done,
+        refused=made.refused,
+        next_cursor=None if after is None else encoded(of, after),
+    )

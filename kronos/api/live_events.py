@@ -1,0 +1,176 @@
+"""Events: what a listener gets of a job or of an execution, and which of them it wants."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from kronos import reading
+from kronos.live import Change, ExecutionNow, JobNow
+from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
+
+EventType = Literal["job", "execution", "reset"]
+ResetReason = Literal["missed", "too_many", "too_slow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A version of a job as it is now. `changes`: what has happened to it since the last event of it: `created`,
+    `changed` (its status among others), `next_run` (a tick was accounted for)."""
+
+    job_id: UUID
+    name: str | None
+    title: str | None
+    workspace: str
+    endpoint: str
+    trigger: Trigger
+    status: JobStatus
+    reason: str | None
+    version: int
+    replaced_by_id: UUID | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    run_at: datetime | None
+    resume_at: datetime | None
+    created_at: datetime
+    retired_at: datetime | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionEvent:
+    """An execution as it is now. `changes`: what has happened to it since the last event of it: `created`, `changed`
+    (claimed by a worker, due again, held back), `finished`."""
+
+    execution_id: UUID
+    job_id: UUID
+    job_name: str | None
+    workspace: str
+    endpoint: str
+    cause: Cause
+    status: ExecutionStatus
+    reason: str | None
+    attempt_count: int
+    scheduled_at: datetime
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetEvent:
+    """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old, or
+    PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by one; `too_slow`: events
+    came faster than they were read, and the stream ends."""
+
+    reason: ResetReason
+
+
+@dataclass(slots=True, kw_only=True)
+class Event:
+    """What one listener gets. `place`: where to go on from, once it was taken; None: from the event before that has
+    one."""
+
+    type: EventType
+    data: JobEvent | ExecutionEvent | ResetEvent
+    place: str | None = None
+    _text: bytes | None = None
+
+    def at(self, place: str | None) -> "Event":
+        """The same, after which a listener has come to this place."""
+        return replace(self, place=place)
+
+    @property
+    def text(self) -> bytes:
+        """Its data as JSON, on one line: written once, for all who listen."""
+        if self._text is None:
+            self._text = orjson.dumps(self.data, reading.plain, orjson.OPT_UTC_Z)
+        return self._text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which events; None: all. `job`: a job's name, which means all its versions, or the id of one; `status`: of what
+    is in this status now. A reset is for everybody."""
+
+    types: frozenset[EventType] | None = None
+    job: str | None = None
+    status: JobStatus | ExecutionStatus | None = None
+
+    def has(self, event: Event) -> bool:
+        """Whether this event is one of them."""
+        data = event.data
+        if isinstance(data, ResetEvent):
+            return True
+        name = data.name if isinstance(data, JobEvent) else data.job_name
+        return (
+            (self.types is None or event.type in self.types)
+            and (self.job is None or self.job in (name, str(data.job_id)))
+            and (self.status is None or data.status == self.status)
+        )
+
+
+def reset(reason: ResetReason, place: str | None = None) -> Event:
+    """That changes may be missing."""
+    return Event(type="reset", data=ResetEvent(reason=reason), place=place)
+
+
+def of_executions(rows: Iterable[ExecutionNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
+    """The events of executions as they are now; of a one-shot without a row of its own the job's too, which is ACTIVE
+    until its execution has ended."""
+    events = []
+    for row in rows:
+        happened = changes[row.execution_id]
+        named = asdict(row)
+        is_immediate = named.pop("is_immediate")
+        if row.job_id == row.execution_id and (happened & {"created", "finished"}):
+            events.append(_one_shot(row, happened, is_immediate=is_immediate))
+        events.append(Event(type="execution", data=ExecutionEvent(**named, changes=_sorted(happened))))
+    return events
+
+
+def of_jobs(rows: Iterable[JobNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
+    """The events of jobs as they are now."""
+    return [Event(type="job", data=JobEvent(**asdict(row), changes=_sorted(changes[row.job_id]))) for row in rows]
+
+
+def _one_shot(row: ExecutionNow, happened: set[Change], *, is_immediate: bool) -> Event:
+    changes: set[Change] = set()
+    if "created" in happened:
+        changes.add("created")
+    if "finished" in happened:
+        changes.add("changed")
+    return Event(
+        type="job",
+        data=JobEvent(
+            job_id=row.job_id,
+            name=None,
+            title=None,
+            workspace=row.workspace,
+            endpoint=row.endpoint,
+            trigger="IMMEDIATE" if is_immediate else "DELAYED",
+            status="ACTIVE" if row.completed_at is None else "COMPLETED",
+            reason=None,
+            version=1,
+            replaced_by_id=None,
+            next_run_at=None,
+            last_run_at=row.started_at,
+            run_at=None if is_immediate else row.scheduled_at,
+            resume_at=None,
+            created_at=row.created_at,
+            retired_at=row.completed_at,
+            changes=_sorted(changes),
+        ),
+    )
+
+
+_ORDER: tuple[Change, ...] = ("created", "changed", "next_run", "finished")
+
+
+def _sorted(changes: set[Change]) -> tuple[Change, ...]:
+    return tuple(each for each in _ORDER if each in changes)

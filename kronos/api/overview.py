@@ -1,0 +1,53 @@
+"""Routes of what a workspace, and the instance, did and is going to do, at a glance."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from kronos import errors, load, overview, readiness
+from kronos.api.call import Call, answer
+from kronos.api.dependencies import Instance, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Router
+from kronos.api.query_schemas import LoadQuery
+from kronos.database import InstanceView
+from kronos.load import Load
+from kronos.model import Role
+from kronos.overview import Overview
+
+router = Router(tags=["overview"])
+
+
+@router.get(
+    "/v1/workspaces/{w}/overview",
+    needs=Role.VIEWER,
+    responses=answers({200: Overview}) | problems(errors.WorkspaceNotFound),
+)
+async def get_overview(call: Call, view: View, instance: Instance) -> Response:
+    """A workspace at a glance: the last and the next hour by minute, failing and late jobs and why, dead letters, the
+    queue, workers, pg_cron."""
+    return answer(await overview.get(view, await readiness_of(call, instance), call.context.coming))
+
+
+@router.get(
+    "/v1/workspaces/{w}/load", needs=Role.VIEWER, responses=answers({200: Load}) | problems(errors.WorkspaceNotFound)
+)
+async def get_load(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
+    """How many runs each coming minute has, of a workspace's jobs."""
+    return answer(await load.of_workspace(view, query.window))
+
+
+@router.get("/v1/system/load", needs=Role.INSTANCE_ADMIN, responses=answers({200: Load}))
+async def get_instance_load(instance: Instance, query: Annotated[LoadQuery, Query()]) -> Response:
+    """How many runs each coming minute has, of all jobs, against what pg_cron and workers can do."""
+    return answer(await load.of_instance(instance, query.window))
+
+
+async def readiness_of(call: Call, instance: InstanceView) -> readiness.Readiness:
+    """What readiness is judged by; asked once at a time. Raises DatabaseUnavailable."""
+    seconds = call.context.settings.ready_seconds
+    found = await call.context.probe.ask(lambda: readiness.get(instance), seconds)
+    if found is None:
+        raise call.context.pool.why_no_answer(seconds)
+    return found

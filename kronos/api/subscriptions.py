@@ -1,0 +1,154 @@
+"""One listener: what has changed and is not read yet, and the events that it has not taken yet."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from kronos import live
+from kronos.api.live_events import Event, Filter, of_executions, of_jobs, reset
+from kronos.api.places import EventPlace
+from kronos.database import WorkspaceView
+from kronos.live import Change, News
+
+_MOST_READ = 500
+"""Objects of one workspace that are read at once."""
+_MOST_BUFFERED = 1000
+"""Events that one listener has not taken yet. It gets no more then, and is asked to come again."""
+
+
+@dataclass(slots=True)
+class PendingChanges:
+    """What has changed and was not read yet."""
+
+    executions: dict[UUID, set[Change]] = field(default_factory=dict)
+    jobs: dict[UUID, set[Change]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.executions) + len(self.jobs)
+
+    def add(self, news: News) -> None:
+        """What was noted."""
+        if news.object is None or news.change is None or news.ids is None:
+            return
+        of = self.executions if news.object == "execution" else self.jobs
+        for each in news.ids:
+            of.setdefault(each, set()).add(news.change)
+
+    def clear(self) -> None:
+        """It is not reported one by one."""
+        self.executions.clear()
+        self.jobs.clear()
+
+    async def read(self, view: WorkspaceView) -> list[Event]:
+        """The events of the first of them, jobs before executions. What was read is pending no more. Raises
+        KronosError, and then all of it is."""
+        jobs = dict(islice(self.jobs.items(), _MOST_READ))
+        executions = dict(islice(self.executions.items(), _MOST_READ - len(jobs)))
+        events = of_jobs(await live.jobs(view, list(jobs)), jobs)
+        events += of_executions(await live.executions(view, list(executions)), executions)
+        for each in jobs:
+            del self.jobs[each]
+        for each in executions:
+            del self.executions[each]
+        return events
+
+
+class Source(Protocol):
+    """What a subscription is of."""
+
+    async def begin(self, subscription: "Subscription") -> None:
+        """Wait until what changes is noted, and what has changed since its place is known. Raises KronosError."""
+
+    def leave(self, subscription: "Subscription") -> None:
+        """Forget it."""
+
+
+class Subscription(AsyncIterator[Event]):
+    """What one listener gets. It is over when its workspace is deleted, the process ends, it does not keep up (after a
+    reset), or it is closed."""
+
+    def __init__(
+        self, hub: "Source", workspace_id: UUID, wanted: Filter, after: EventPlace | None, caller: UUID | None
+    ) -> None:
+        self.workspace_id = workspace_id
+        self.caller = caller
+        self.after = after
+        """Where it goes on from, until what has changed since then is known."""
+        self.backlog = PendingChanges()
+        """What has changed between its place and its beginning."""
+        self.place: str | None = None
+        """Up to where everything that there was has come; None: the listener's own is still right."""
+        self.why: str | None = None
+        """Why there will be no more."""
+        self._hub = hub
+        self._wanted = wanted
+        self._events: list[Event] = []
+        self._arrived = asyncio.Event()
+        self._has_begun = False
+
+    async def begin(self) -> None:
+        """Wait until what changes from here on is noted. Raises KronosError."""
+        if not self._has_begun:
+            self._has_begun = True
+            await self._hub.begin(self)
+
+    async def take(self, seconds: float | None = None) -> list[Event]:
+        """What has come, at the least one event; none: nothing came for so long, or it is over (`why`)."""
+        await self.begin()
+        if not self._events and self.why is None:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        taken, self._events = self._events, []
+        return taken
+
+    def put(self, events: list[Event], place: str | None) -> None:
+        """The hub's: what has changed, and where that leads to."""
+        wanted = [each for each in events if self._wanted.has(each)]
+        if len(self._events) + len(wanted) > _MOST_BUFFERED:
+            self._events = [reset("too_slow")]
+            self.place = None
+            self.end("too_slow")
+            return
+        if place is not None and self.after is None and not self.backlog:
+            self.place = place
+            if wanted:
+                wanted[-1] = wanted[-1].at(place)
+        self._events += wanted
+        if wanted:
+            self._arrived.set()
+
+    def end(self, why: str) -> None:
+        """There will be no more, but for what has come already."""
+        if self.why is None:
+            self.why = why
+            self._hub.leave(self)
+        self._arrived.set()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.begin()
+        except BaseException:
+            self.end("failed")
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end("closed")
+
+    async def __anext__(self) -> Event:
+        taken = await self.take()
+        if not taken:
+            raise StopAsyncIteration
+        first, *rest = taken
+        self._events = rest + self._events
+        return first

@@ -1,0 +1,177 @@
+"""The same done to many jobs: paused, resumed, cancelled, run once. Each job's is the operation that does it to one
+job, in a transaction of its own, so nothing is held for long, quotas hold, each is audited, and what one is refused
+stops no other. A call does a step of them; where it stopped the next call goes on.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from kronos import changes, errors, pauses
+from kronos.database import WorkspaceView
+from kronos.jobs import JobFilter
+from kronos.model import JobStatus
+from kronos.sql import statement
+
+BulkAction = Literal["pause", "resume", "cancel", "trigger"]
+MOST_COUNTED: Final = 10_000
+"""As many are counted; where there are more, that is said."""
+MOST_AT_ONCE: Final = 500
+_SECONDS: Final = 5.0
+"""A step takes no new job after so long: its caller goes on with the next step."""
+_STATUSES: Final[dict[BulkAction, tuple[JobStatus, ...]]] = {
+    "pause": ("ACTIVE",),
+    "resume": ("PAUSED",),
+    "cancel": ("ACTIVE", "PAUSED"),
+    "trigger": ("ACTIVE", "PAUSED"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """What is done to which jobs: to those named, by id or name, or to all that a filter lets through and that the
+    action is for. `until`: no job that was created later, so that a job is met once."""
+
+    action: BulkAction
+    jobs: Sequence[str] = ()
+    which: JobFilter | None = None
+    until: datetime | None = None
+    terms: pauses.PauseTerms = field(default_factory=lambda: pauses.PauseTerms())
+    actor: str
+    key: str | None = None
+    """Makes triggers repeatable: the same key runs no job twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkCount:
+    """How many jobs an action would be done to; `is_more`: there are more, which were not counted."""
+
+    count: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedJob:
+    """A job that the action was refused for, and why."""
+
+    job: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkStep:
+    """What a step has done. `next_place`: after which job the next step begins, of those named how many are done;
+    None: there is none left."""
+
+    done: int
+    refused: list[RefusedJob]
+    next_place: tuple[datetime, UUID] | int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Met:
+    job_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Number:
+    number: int
+
+
+_FIND = statement("job_reads.find_jobs_for_bulk", _Met)
+_COUNT = statement("job_reads.count_jobs_for_bulk", _Number)
+
+
+async def count(view: WorkspaceView, bulk: Bulk) -> BulkCount:
+    """How many jobs it would be done to now; nothing is written."""
+    if bulk.which is None:
+        return BulkCount(count=len(bulk.jobs), is_more=False)
+    (found,) = await view.rows(_COUNT, _filter(bulk) | {"limit": MOST_COUNTED + 1})
+    return BulkCount(count=min(found.number, MOST_COUNTED), is_more=found.number > MOST_COUNTED)
+
+
+async def step(
+    view: WorkspaceView, bulk: Bulk, *, limit: int, before: tuple[datetime, UUID] | int | None = None
+) -> BulkStep:
+    """Up to `limit` of the jobs, newest first, from a place on; fewer where they take long.
+
+    What is refused for one job is reported and stops no other. Raises what stops all of them: DatabaseUnavailable,
+    PgCronUnavailable, OutcomeUnknown, QuotaUsedUp, WorkspaceSuspended; the step may be repeated, as a job that is
+    paused stays so.
+    """
+    names, places = await _next(view, bulk, limit=limit, before=before)
+    refused: list[RefusedJob] = []
+    until = time.monotonic() + _SECONDS
+    done = 0
+    for done, name in enumerate(names, 1):  # noqa: B007
+        try:
+            await _DO[bulk.action](view, name, bulk)
+        except errors.WorkspaceSuspended:
+            raise
+        except (errors.NotFound, errors.Conflict, errors.Unprocessable, errors.Forbidden) as error:
+            refused.append(RefusedJob(job=name, code=error.code, detail=error.detail))
+        if time.monotonic() > until:
+            break
+    is_last = done == len(names) and len(names) < limit
+    if bulk.which is None:
+        reached = (before if isinstance(before, int) else 0) + done
+        return BulkStep(
+            done=done - len(refused), refused=refused, next_place=None if reached >= len(bulk.jobs) else reached
+        )
+    place = None if is_last or not done else places[done - 1]
+    return BulkStep(done=done - len(refused), refused=refused, next_place=place)
+
+
+async def _next(
+    view: WorkspaceView, bulk: Bulk, *, limit: int, before: tuple[datetime, UUID] | int | None
+) -> tuple[Sequence[str], Sequence[tuple[datetime, UUID]]]:
+    if bulk.which is None:
+        first = before if isinstance(before, int) else 0
+        return bulk.jobs[first : first + limit], ()
+    created_at, job_id = before if isinstance(before, tuple) else (None, None)
+    found = await view.rows(
+        _FIND, _filter(bulk) | {"limit": limit, "before_created_at": created_at, "before_id": job_id}
+    )
+    return [str(each.job_id) for each in found], [(each.created_at, each.job_id) for each in found]
+
+
+def _filter(bulk: Bulk) -> dict[str, object]:
+    """The filter as the statements take it, with the statuses that the action is for."""
+    asked = asdict(bulk.which or JobFilter())
+    status = asked.pop("status")
+    asked["statuses"] = [each for each in _STATUSES[bulk.action] if status in (None, each)]
+    if bulk.action != "cancel" and asked["trigger"] is None:
+        asked["trigger"] = "CRON"
+    if bulk.until is not None:
+        asked["created_before"] = min(filter(None, (asked["created_before"], bulk.until)))
+    return asked
+
+
+async def _pause(view: WorkspaceView, job: str, bulk: Bulk) -> None:
+    await pauses.pause(view, job, bulk.terms, actor=bulk.actor)
+
+
+async def _resume(view: WorkspaceView, job: str, bulk: Bulk) -> None:
+    await pauses.resume(view, job)
+
+
+async def _cancel(view: WorkspaceView, job: str, bulk: Bulk) -> None:
+    await changes.cancel(view, job)
+
+
+async def _trigger(view: WorkspaceView, job: str, bulk: Bulk) -> None:
+    key = None if bulk.key is None else f"{bulk.key}:{job}"
+    await changes.trigger(view, job, input=None, idempotency_key=key)
+
+
+_DO: Final[dict[BulkAction, Callable[[WorkspaceView, str, Bulk], Awaitable[None]]]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "trigger": _trigger,
+}

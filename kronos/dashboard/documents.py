@@ -1,0 +1,118 @@
+"""What the pages of configs and of payload specs have in common: a list with a form for a new one, and a page each."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import orjson
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kronos import documents, errors
+from kronos.api.call import Call
+from kronos.api.cursors import bounded, decoded, list_digest
+from kronos.api.query_schemas import PageQuery
+from kronos.dashboard.forms import FilledForm, SentForm, sent
+from kronos.dashboard.page import done, shown
+from kronos.database import WorkspaceView
+from kronos.documents import DocumentType
+from kronos.model import Document, Json
+
+Create = TypeVar("Create", bound=BaseModel)
+Put = TypeVar("Put", bound=BaseModel)
+_MOST_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPages(Generic[Create, Put]):
+    """The pages of one kind of document. `template`: of the list and of the page are `{template}s.html` and
+    `{template}.html`; `content`: the field of the API's body that holds what the document says."""
+
+    kind: DocumentType
+    template: str
+    content: str
+    create_body: type[Create]
+    put_body: type[Put]
+    content_of: Callable[[Create | Put], Json]
+    judge: Callable[[Call, Json], Awaitable[None]]
+    """Raises Unprocessable, PayloadTooLarge."""
+    replace: Callable[[WorkspaceView, str, Json, int, SentForm], Awaitable[Document]]
+    """Writes the next version after that one. Raises KronosError."""
+
+    @property
+    def pointer(self) -> str:
+        """The field of the content in a form."""
+        return f"/{self.content}"
+
+    async def listed(
+        self, call: Call, view: WorkspaceView, query: PageQuery, form: FilledForm | None = None
+    ) -> Response:
+        """The list, and the form of a new one."""
+        of = list_digest(self.kind.routes, view.workspace, {})
+        rows = await documents.list_page(view, self.kind, limit=query.limit, before=decoded(query.cursor, of))
+        found = bounded(rows, of=of, place=lambda row: (row.created_at, row.document_id))
+        form = form or FilledForm()
+        return shown(
+            call, f"{self.template}s.html", form.status, documents=found.data, next_cursor=found.next_cursor, form=form
+        )
+
+    async def create(self, call: Call, view: WorkspaceView) -> Response:
+        """Make one of the form, and go to its page; or the list with what was wrong."""
+        given = await sent(call)
+        try:
+            body = await call.judged(self.create_body, given.document())
+            content, name = self.content_of(body), str(body.model_dump(include={"name"})["name"])
+            await self.judge(call, content)
+            await documents.create(view, self.kind, name, content, idempotency_key=given.once)
+        except errors.KronosError as error:
+            return await self.listed(call, view, PageQuery(), given.form.refused(error))
+        return done(call, f"{name} is made.", "w", view.workspace, self.kind.routes, name)
+
+    async def one(self, call: Call, view: WorkspaceView, name: str, form: FilledForm | None = None) -> Response:
+        """One document: what it says, who names it, and the form of its next version."""
+        document = await documents.get(view, self.kind, name)
+        users = await documents.users(view, self.kind, name, limit=_MOST_SHOWN + 1)
+        text = orjson.dumps(document.content, option=orjson.OPT_INDENT_2).decode()
+        form = form or FilledForm(values={self.pointer: [text], "version": [str(document.version)]})
+        return shown(
+            call,
+            f"{self.template}.html",
+            form.status,
+            document=document,
+            users=[each.name for each in users[:_MOST_SHOWN]],
+            has_more_users=len(users) > _MOST_SHOWN,
+            form=form,
+        )
+
+    async def change(self, call: Call, view: WorkspaceView, name: str) -> Response:
+        """Write the next version, of that which the form was filled from."""
+        given = await sent(call)
+        try:
+            body = await call.judged(self.put_body, given.document())
+            content = self.content_of(body)
+            await self.judge(call, content)
+            document = await self.replace(view, name, content, version_of(given), given)
+        except errors.NotFound:
+            raise
+        except errors.KronosError as error:
+            return await self.one(call, view, name, given.form.refused(error))
+        return done(call, f"{name} is at version {document.version} now.", "w", view.workspace, self.kind.routes, name)
+
+    async def delete(self, call: Call, view: WorkspaceView, name: str) -> Response:
+        """Delete it, where no endpoint names it."""
+        given = await sent(call)
+        try:
+            await documents.delete(view, self.kind, name, if_match={version_of(given)})
+        except errors.NotFound:
+            raise
+        except errors.KronosError as error:
+            return await self.one(call, view, name, FilledForm().refused(error))
+        return done(call, f"{name} is deleted.", "w", view.workspace, self.kind.routes)
+
+
+def version_of(given: SentForm) -> int:
+    """The version that a form was filled from. Raises InvalidRequest."""
+    text = given.text("version")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise errors.InvalidRequest.of("the form does not say which version it changes", "Load the page again.")
+    return int(text)

@@ -1,0 +1,83 @@
+"""The pages of executions: the list, and one with its attempts."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from kronos import errors, executions
+from kronos.api.call import Call
+from kronos.api.cursors import bounded, decoded, list_digest
+from kronos.api.dependencies import ExecutionId, ReadView, View
+from kronos.dashboard import run_times
+from kronos.dashboard.forms import sent
+from kronos.dashboard.page import Pages, done, shown
+from kronos.dashboard.queries import TypedExecutionQuery
+from kronos.executions import ExecutionFilter
+from kronos.model import EndpointChoice, Role
+
+pages = Pages()
+_MOST_ATTEMPTS = 20
+_RETRIED = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
+_ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"})
+
+
+@pages.get("/w/{w}/executions", needs=Role.VIEWER)
+async def get_executions(call: Call, view: ReadView, query: Annotated[TypedExecutionQuery, Query()]) -> Response:
+    """Executions, newest first, filtered by what stands in the address."""
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("executions", view.workspace, filters)
+    rows = await executions.list_page(
+        view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of)
+    )
+    page = bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id))
+    return shown(
+        call, "executions.html", rows=list(page.data), next_cursor=page.next_cursor, asked=filters, cursor=query.cursor
+    )
+
+
+@pages.get("/w/{w}/executions/{e}", needs=Role.VIEWER)
+async def get_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
+    """One execution: when it was what, its attempts with request and answer, what set it off and what it set off."""
+    execution = await executions.get(view, execution_id)
+    after = max(execution.attempt_count - _MOST_ATTEMPTS, 0)
+    attempts = await executions.attempts(view, execution_id, limit=_MOST_ATTEMPTS + 1, after=after)
+    now = datetime.now(UTC)
+    spans = run_times.spans(execution, attempts, now)
+    return shown(
+        call,
+        "execution.html",
+        execution=execution,
+        attempts=list(attempts),
+        earlier=after,
+        spans=spans,
+        curl=run_times.curl(execution, attempts[-1]) if attempts and call.caller.sees_payloads else None,
+        can_cancel=execution.status not in _ENDED,
+        can_retry=execution.status in _RETRIED,
+    )
+
+
+@pages.post("/w/{w}/executions/{e}/cancel", needs=Role.OPERATOR)
+async def cancel_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
+    """Cancel it."""
+    await sent(call)
+    execution = await executions.cancel(view, execution_id)
+    told = (
+        "Cancelled."
+        if execution.status == "CANCELLED"
+        else "A worker is at work on it: it ends the request, and the attempt says what is known of it."
+    )
+    return done(call, told, "w", view.workspace, "executions", execution_id)
+
+
+@pages.post("/w/{w}/executions/{e}/retry", needs=Role.OPERATOR)
+async def retry_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
+    """Make it due again."""
+    form = await sent(call)
+    chosen = form.text("endpoint_version") or "latest"
+    if chosen not in ("latest", "same"):
+        raise errors.InvalidRequest.of(f"{chosen[:40]!r} is no endpoint version", "Choose latest or same.")
+    version: EndpointChoice = "same" if chosen == "same" else "latest"
+    await executions.retry(view, execution_id, endpoint_version=version, idempotency_key=form.once)
+    return done(call, "It is due again, under its own id.", "w", view.workspace, "executions", execution_id)

@@ -1,0 +1,130 @@
+"""The time line of the last and the next hour: bars of minutes, in zones of ten that are links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kronos.overview import Minute
+
+WIDTH, HEIGHT = 960, 132
+_BAR = 8
+_ROOM = HEIGHT - 20
+_LEAST = 3.0  # so that one failure among thousands shows
+_OF_ZONE = 10
+# From the axis up. What needs somebody is on top.
+_STACK = (
+    ("delivered", "good"),
+    ("upcoming", "calm"),
+    ("running", "busy"),
+    ("waiting", "wait"),
+    ("retrying", "wait"),
+    ("skipped", "calm"),
+    ("cancelled", "calm"),
+    ("late", "warn"),
+    ("missed", "bad"),
+    ("expired", "bad"),
+    ("failed", "bad"),
+)
+_GLYPHS = {"good": "✓", "calm": "○", "busy": "▶", "wait": "…", "warn": "!", "bad": "✕"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourBar:
+    """A piece of a minute's bar."""
+
+    kind: str
+    x: float
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourZone:
+    """Ten minutes: what they had in words, and their bars. `is_past`: they have begun."""
+
+    begins_at: datetime
+    ends_at: datetime
+    x: int
+    words: str
+    is_past: bool
+    bars: list[HourBar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourTotal:
+    """How many ticks of the two hours became this."""
+
+    name: str
+    kind: str
+    glyph: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursChart:
+    """The whole: `now_x` is where the present minute begins, `most` what the highest bar stands for."""
+
+    zones: list[HourZone]
+    totals: list[HourTotal]
+    most: int
+    now_x: int
+    is_cut: bool
+
+
+def chart(minutes: Sequence[Minute], now: datetime) -> HoursChart:
+    """What the minutes look like."""
+    most = max((_whole(each) for each in minutes), default=0)
+    zones = []
+    for first in range(0, len(minutes), _OF_ZONE):
+        part = minutes[first : first + _OF_ZONE]
+        bars = [bar for nth, each in enumerate(part) for bar in _bars(each, (first + nth) * _BAR, max(most, 1))]
+        zones.append(
+            HourZone(
+                begins_at=part[0].at,
+                ends_at=part[-1].at + timedelta(minutes=1),
+                x=first * _BAR,
+                words=_words(part),
+                is_past=part[0].at <= now,
+                bars=bars,
+            )
+        )
+    totals = [
+        HourTotal(name=name, kind=kind, glyph=_GLYPHS[kind], number=sum(getattr(each, name) for each in minutes))
+        for name, kind in _STACK
+    ]
+    past = sum(1 for each in minutes if each.at <= now)
+    return HoursChart(
+        zones=zones,
+        totals=[each for each in totals if each.number],
+        most=most,
+        now_x=(past - 1) * _BAR,
+        is_cut=any(each.is_cut for each in minutes),
+    )
+
+
+def _whole(minute: Minute) -> int:
+    return sum(getattr(minute, name) for name, _ in _STACK)
+
+
+def _bars(minute: Minute, x: int, most: int) -> list[HourBar]:
+    """Pieces of one kind are one."""
+    bars: list[HourBar] = []
+    top = float(HEIGHT - 12)
+    by_kind: dict[str, int] = {}
+    for name, kind in _STACK:
+        if number := getattr(minute, name):
+            by_kind[kind] = by_kind.get(kind, 0) + number
+    for kind, number in by_kind.items():
+        height = max(number / most * (_ROOM - _LEAST * 4), _LEAST)
+        top -= height
+        bars.append(HourBar(kind=kind, x=x + 0.5, y=round(top, 1), height=round(height, 1)))
+    return bars
+
+
+def _words(part: Sequence[Minute]) -> str:
+    told = [
+        f"{number:,}{' or more' if any(each.is_cut for each in part) else ''} {name}"
+        for name, _ in reversed(_STACK)
+        if (number := sum(getattr(each, name) for each in part))
+    ]
+    return ", ".join(told) or "nothing"

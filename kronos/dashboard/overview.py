@@ -1,0 +1,20 @@
+"""The overview of a workspace."""
+
+from starlette.responses import Response
+
+from kronos import overview
+from kronos.api.call import Call
+from kronos.api.dependencies import Instance, View
+from kronos.api.overview import readiness_of
+from kronos.dashboard import hours
+from kronos.dashboard.page import Pages, shown
+from kronos.model import Role
+
+pages = Pages()
+
+
+@pages.get("/w/{w}", needs=Role.VIEWER)
+async def get_overview(call: Call, view: View, instance: Instance) -> Response:
+    """What ran in the last hour and will in the next, what fails and what is late, and whether all is well."""
+    found = await overview.get(view, await readiness_of(call, instance), call.context.coming)
+    return shown(call, "overview.html", found=found, chart=hours.chart(found.minutes, found.at))

@@ -1,0 +1,121 @@
+"""What a run's page makes of its rows: spans for its time line, and the request as a command for curl."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from kronos.model import Attempt, Execution, JsonObject
+
+_ENDED_AS = {
+    "SUCCESS": "good",
+    "RUNNING": "busy",
+    "FAILED": "bad",
+    "TIMED_OUT": "bad",
+    "LOST": "bad",
+    "UNKNOWN": "warn",
+}
+_IDENTITY = (
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "idempotency-key",
+    "kronos-job-id",
+    "kronos-execution-id",
+    "kronos-attempt",
+    "kronos-scheduled-at",
+)
+_OURS = frozenset({"host", "content-length", "connection", "accept-encoding"})
+_WIDTH = 1000.0
+_LEAST = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpan:
+    """A part of a run's life, with its place in a chart that is 1,000 wide."""
+
+    what: str
+    kind: str
+    begun_at: datetime
+    ended_at: datetime | None
+    seconds: float
+    x: float
+    width: float
+
+
+def spans(execution: Execution, attempts: Sequence[Attempt], now: datetime) -> list[RunSpan]:
+    """What a run did from when it could first be due: it waited, it was tried, it waited to be tried again."""
+    parts = [each for each in _parts(execution, attempts) if each[3] is None or each[3] >= each[2]]
+    if not parts:
+        return []
+    begin, end = parts[0][2], max(each[3] or now for each in parts)
+    whole = max((end - begin).total_seconds(), 0.001)
+    made = []
+    for what, kind, since, until in parts:
+        seconds = max(((until or now) - since).total_seconds(), 0.0)
+        x = min((since - begin).total_seconds() / whole * _WIDTH, _WIDTH - _LEAST)
+        width = min(max(seconds / whole * _WIDTH, _LEAST), _WIDTH - x)
+        made.append(
+            RunSpan(
+                what=what,
+                kind=kind,
+                begun_at=since,
+                ended_at=until,
+                seconds=seconds,
+                x=round(x, 1),
+                width=round(width, 1),
+            )
+        )
+    return made
+
+
+def _parts(execution: Execution, attempts: Sequence[Attempt]) -> Iterator[tuple[str, str, datetime, datetime | None]]:
+    """What, its kind, since and until when; None: it still does."""
+    if not attempts:
+        is_ended = execution.completed_at is not None
+        if not is_ended and execution.run_at > execution.created_at:
+            yield "is not due yet", "calm", execution.created_at, execution.run_at
+        elif not is_ended:
+            yield "waits for a worker", "wait", execution.run_at, None
+        return
+    since = min(max(execution.scheduled_at, execution.created_at), attempts[0].started_at)
+    yield "waited for a worker", "wait", since, attempts[0].started_at
+    for attempt, following in zip(attempts, [*attempts[1:], None], strict=True):
+        told = attempt.status.replace("_", " ").lower()
+        yield (
+            f"attempt {attempt.attempt_number}: {told}",
+            _ENDED_AS.get(attempt.status, "calm"),
+            attempt.started_at,
+            attempt.completed_at,
+        )
+        if attempt.completed_at is not None and following is not None:
+            yield "waited to be tried again", "wait", attempt.completed_at, following.started_at
+        elif attempt.completed_at is not None and execution.status == "RETRYING":
+            yield "waits to be tried again", "wait", attempt.completed_at, max(execution.run_at, attempt.completed_at)
+
+
+def curl(execution: Execution, attempt: Attempt) -> str | None:
+    """The last request as a command, with a placeholder for each value that is not kept; None where none was sent over
+    HTTP. The body is the job's input: where the endpoint has a template it is made of that."""
+    request: JsonObject | None = attempt.request
+    if execution.endpoint_type != "HTTP" or not isinstance(request, dict) or "url" not in request:
+        return None
+    lines = [f"curl -X {shlex.quote(str(request.get('method', 'POST')))} {shlex.quote(str(request['url']))}"]
+    known = {
+        "kronos-execution-id": str(execution.execution_id),
+        "webhook-id": str(execution.execution_id),
+        "idempotency-key": str(execution.execution_id),
+        "kronos-job-id": str(execution.job_id),
+        "kronos-attempt": str(attempt.attempt_number),
+        "content-type": "application/json",
+    }
+    names = [str(name) for name in request.get("headers") or []]
+    for name in dict.fromkeys([*names, *(each for each in _IDENTITY if each in known)]):
+        if name.lower() not in _OURS:
+            value = known.get(name.lower(), f"<{name}>")
+            lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
+    if request.get("body_bytes"):
+        lines.append(f"--data {shlex.quote(orjson.dumps(execution.input).decode())}")
+    return " \\\n  ".join(lines)

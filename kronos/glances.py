@@ -1,0 +1,90 @@
+"""The last runs of the jobs of a page, all of them by one statement: how each is doing, at a glance."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from kronos.database import WorkspaceView
+from kronos.model import Cause, ExecutionStatus
+from kronos.sql import statement
+
+MOST_JOBS, MOST_RUNS = 50, 20
+_ENDED = frozenset({"SUCCESS", "FAILED", "MISSED", "EXPIRED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentRun:
+    """One of a job's last runs. `ticks`: how many it accounts for, of missed or skipped ones."""
+
+    execution_id: UUID
+    status: ExecutionStatus
+    cause: Cause
+    scheduled_at: datetime
+    ticks: int
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """A CRON job's last runs, 20 at most, newest first, and what they come to.
+
+    `success_rate`: the share of SUCCESS among its runs that succeeded, failed, were missed or expired, from 0 to 1.
+    `p95_ms`: 95 of 100 of its runs that were delivered took no longer. Both null where there are none.
+    """
+
+    job_id: UUID
+    runs: list[RecentRun]
+    success_rate: float | None
+    p95_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A run of a job, or that the job has had none."""
+
+    job_id: UUID
+    execution_id: UUID | None
+    status: ExecutionStatus | None
+    cause: Cause | None
+    scheduled_at: datetime | None
+    ticks: int | None
+    duration_ms: int | None
+
+
+_LIST = statement("job_reads.list_recent_runs", _Found)
+
+
+async def recent(view: WorkspaceView, job_ids: Sequence[UUID]) -> dict[UUID, Glance]:
+    """How each CRON job among these, 50 at most, is doing, in their order; runs of the versions before included."""
+    asked = list(dict.fromkeys(job_ids))[:MOST_JOBS]
+    found: dict[UUID, list[_Found]] = {}
+    for row in await view.rows(_LIST, {"ids": asked, "limit": MOST_RUNS}) if asked else ():
+        found.setdefault(row.job_id, []).append(row)
+    return {job_id: _glance(job_id, [*_runs(found[job_id])]) for job_id in asked if job_id in found}
+
+
+def _runs(rows: Sequence[_Found]) -> Iterator[RecentRun]:
+    for row in rows:
+        if row.execution_id and row.status and row.cause and row.scheduled_at:
+            yield RecentRun(
+                execution_id=row.execution_id,
+                status=row.status,
+                cause=row.cause,
+                scheduled_at=row.scheduled_at,
+                ticks=row.ticks or 1,
+                duration_ms=row.duration_ms,
+            )
+
+
+def _glance(job_id: UUID, runs: list[RecentRun]) -> Glance:
+    ended = [run for run in runs if run.status in _ENDED]
+    succeeded = sum(run.status == "SUCCESS" for run in ended)
+    took = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
+    return Glance(
+        job_id=job_id,
+        runs=runs,
+        success_rate=round(succeeded / len(ended), 4) if ended else None,
+        p95_ms=took[math.ceil(0.95 * len(took)) - 1] if took else None,
+    )

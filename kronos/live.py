@@ -1,0 +1,114 @@
+"""What has changed lately: read for those who listen, from what statements note while somebody does (decision 0083)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from kronos.database import InstanceView, WorkspaceView
+from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
+from kronos.sql import statement
+
+WATCHED_FOR = timedelta(minutes=10)
+"""How long after the last word of a listener changes are still noted, and how long they are kept (watch_live)."""
+
+Change = Literal["created", "changed", "next_run", "finished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """That some objects of a workspace changed; without an object: that nothing did. `snapshot`: up to where was
+    looked; `is_begun`: changes are noted; `is_whole`: nothing is missing since the snapshot that was given."""
+
+    snapshot: str
+    generation: UUID | None
+    workspace_id: UUID
+    is_there: bool
+    is_begun: bool
+    is_whole: bool
+    object: Literal["job", "execution"] | None
+    change: Change | None
+    ids: list[UUID] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionNow:
+    """An execution as it is, without what it carries."""
+
+    execution_id: UUID
+    job_id: UUID
+    job_name: str | None
+    workspace: str
+    endpoint: str
+    cause: Cause
+    status: ExecutionStatus
+    reason: str | None
+    attempt_count: int
+    scheduled_at: datetime
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    is_immediate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNow:
+    """A version of a job as it is, without what it carries."""
+
+    job_id: UUID
+    name: str | None
+    title: str | None
+    workspace: str
+    endpoint: str
+    trigger: Trigger
+    status: JobStatus
+    reason: str | None
+    version: int
+    replaced_by_id: UUID | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    run_at: datetime | None
+    resume_at: datetime | None
+    created_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """That a function was called."""
+
+    done: str
+
+
+_READ = statement("live.read_changes", News)
+_WATCH = statement("live.set_watched", _Done)
+_BEGIN = statement("live.begin_watches", _Done)
+_EXECUTIONS = statement("live.list_changed_executions", ExecutionNow)
+_JOBS = statement("live.list_changed_jobs", JobNow)
+
+
+async def read(instance: InstanceView, workspace_ids: Iterable[UUID], after: str | None, *, limit: int) -> list[News]:
+    """What changed in these workspaces since a snapshot; None: nothing, only where things stand now. One statement."""
+    return await instance.rows(_READ, {"workspace_ids": list(workspace_ids), "after": after, "limit": limit})
+
+
+async def watch(instance: InstanceView, workspace_id: UUID) -> None:
+    """Have what changes in a workspace noted, for WATCHED_FOR from now."""
+    await instance.rows(_WATCH, {"workspace_id": workspace_id, "for_time": WATCHED_FOR})
+
+
+async def begin(instance: InstanceView) -> None:
+    """What was watched by calls that are over is noted from here on."""
+    await instance.rows(_BEGIN, {})
+
+
+async def executions(view: WorkspaceView, ids: list[UUID]) -> list[ExecutionNow]:
+    """Those of them that are there."""
+    return await view.rows(_EXECUTIONS, {"ids": ids}) if ids else []
+
+
+async def jobs(view: WorkspaceView, ids: list[UUID]) -> list[JobNow]:
+    """Those of them that are versions of jobs."""
+    return await view.rows(_JOBS, {"ids": ids}) if ids else []

@@ -1,0 +1,190 @@
+"""What the live CRON jobs are going to do, minute by minute, and which of them would better run a few minutes later."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from kronos.database import InstanceView, WorkspaceView
+from kronos.sql import statement
+
+Window = Literal["24h", "7d"]
+MINUTES: dict[Window, int] = {"24h": 24 * 60, "7d": 7 * 24 * 60}
+ENTRIES_PER_MINUTE = 8_000
+"""Of pg_cron's entries, on two cores, whatever they find to do: it was through with 5,000 of one minute after 37.2 s
+(docs/benchmarks.md, "Many CRON jobs due in one minute")."""
+DELIVERIES_PER_MINUTE = 261_000
+"""Of one worker, to endpoints that answer at once: 4,351 a second (docs/benchmarks.md, "Deliveries to a local
+sink")."""
+MOST_SCHEDULES = 5_000
+_MINUTE = timedelta(minutes=1)
+_IN_HOUR = 60
+# Counts of an hour's minutes are packed into one number, 40 bits each: so an hour of alike minutes is one addition.
+_BITS = 40
+_EACH = (1 << _BITS) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRow:
+    """An hour of alike minutes (bits 0 to 59) with the runs that each has; without an hour: how many jobs were looked
+    at, and how many were left out."""
+
+    hour: datetime | None
+    minutes: int | None
+    runs: int | None
+    jobs: int | None
+    left_out: int | None
+    from_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyMinute:
+    """A minute, and how many runs it has."""
+
+    at: datetime
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many runs each minute from `from_at` on has, of `jobs` live CRON jobs. `left_out`: jobs that are not counted,
+    as there are more than 5,000 schedules, of which those that most jobs have are, or as theirs cannot be read.
+    `busiest`: the ten busiest minutes. What can be done in a minute was measured on two cores: `pg_cron_per_minute`
+    runs of its entries, `worker_per_minute` deliveries of a worker."""
+
+    from_at: datetime
+    until: datetime
+    jobs: int
+    left_out: int
+    runs: list[int]
+    busiest: list[BusyMinute]
+    pg_cron_per_minute: int
+    worker_per_minute: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingJob:
+    """A job that runs in a minute. JSON's writer leaves out `_number`: how many do."""
+
+    job_id: UUID
+    name: str | None
+    version: int
+    endpoint: str
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    description: str | None
+    _number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A job that could run some minutes later: its cron text as it is and as it would be."""
+
+    job: ComingJob
+    minutes: int
+    cron: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What spreading the jobs of a minute over the minutes after it would give: how many runs the busiest of these has
+    before and after."""
+
+    moves: list[Move]
+    before: int
+    after: int
+
+
+LIST = statement("load.list_load", LoadRow)
+_LIST_JOBS_AT = statement("load.list_jobs_at", ComingJob)
+MOST_JOBS_SHOWN = 200
+MOST_MINUTES_APART = 59
+# A cron text that names one minute of the hour: another one is another time and nothing else.
+_ONE_MINUTE = re.compile(r"([0-9]{1,2})(\s+\S+\s+\S+\s+\S+\s+\S+)", re.ASCII)
+_LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
+
+
+async def of_workspace(view: WorkspaceView, window: Window) -> Load:
+    """What the workspace's jobs are going to do. Raises WorkspaceNotFound."""
+    minutes = MINUTES[window]
+    return of_rows(await view.rows(LIST, asked(minutes)), minutes)
+
+
+async def of_instance(view: InstanceView, window: Window) -> Load:
+    """What all jobs are going to do, those of Kronos itself too."""
+    minutes = MINUTES[window]
+    return of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
+
+
+async def jobs_at(view: WorkspaceView, at: datetime) -> tuple[list[ComingJob], int]:
+    """The jobs that run in a minute, the first 200 by name, and how many there are. Raises WorkspaceNotFound."""
+    found = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
+    return found, found[0]._number if found else 0
+
+
+def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:
+    """Which of a minute's jobs to move to one of so many minutes after it, within its hour, so that the busiest of them
+    has as few runs as can be. Each goes to where there are fewest. None where that would change nothing."""
+    first = (at - load.from_at) // _MINUTE
+    last = min(minutes, _IN_HOUR - 1 - at.minute, len(load.runs) - 1 - first)
+    if first < 0 or last < 1:
+        return None
+    runs = load.runs[first : first + last + 1]
+    before = max(runs)
+    moves = []
+    for job in jobs:
+        named = _ONE_MINUTE.fullmatch(job.cron or "")
+        to = min(range(len(runs)), key=lambda each: (runs[each], each))
+        if named is None or to == 0 or runs[to] + 1 >= runs[0] or int(named[1]) + to >= _IN_HOUR:
+            continue
+        runs[0] -= 1
+        runs[to] += 1
+        moves.append(Move(job=job, minutes=to, cron=f"{int(named[1]) + to}{named[2]}"))
+    return Spread(moves=moves, before=before, after=max(runs)) if moves else None
+
+
+def asked(minutes: int) -> dict[str, object]:
+    """The parameters of LIST, for so many minutes."""
+    return {"minutes": minutes, "schedules": MOST_SCHEDULES}
+
+
+def of_rows(rows: Sequence[LoadRow], minutes: int) -> Load:
+    """The load that the rows of a statement tell of: one of them has no hour."""
+    (all_jobs,) = (row for row in rows if row.hour is None)
+    runs = per_minute(rows, all_jobs.from_at, minutes)
+    busiest = sorted((each for each in range(minutes) if runs[each]), key=lambda each: (-runs[each], each))[:10]
+    return Load(
+        from_at=all_jobs.from_at,
+        until=all_jobs.from_at + minutes * _MINUTE,
+        jobs=all_jobs.jobs or 0,
+        left_out=all_jobs.left_out or 0,
+        runs=runs,
+        busiest=[BusyMinute(at=all_jobs.from_at + each * _MINUTE, runs=runs[each]) for each in busiest],
+        pg_cron_per_minute=ENTRIES_PER_MINUTE,
+        worker_per_minute=DELIVERIES_PER_MINUTE,
+    )
+
+
+def per_minute(rows: Iterable[LoadRow], from_at: datetime, minutes: int) -> list[int]:
+    """How many runs each of so many minutes has."""
+    spread: dict[int, int] = {}
+    hours: dict[datetime, int] = {}
+    for row in rows:
+        if row.hour is None or row.minutes is None or row.runs is None:
+            continue
+        if (packed := spread.get(row.minutes)) is None:
+            packed = spread[row.minutes] = sum(
+                1 << _BITS * minute for minute in range(_IN_HOUR) if row.minutes >> minute & 1
+            )
+        hours[row.hour] = hours.get(row.hour, 0) + row.runs * packed
+    runs = [0] * minutes
+    for hour, packed in hours.items():
+        first = (hour - from_at) // _MINUTE
+        for minute in range(_IN_HOUR):
+            if packed and 0 <= first + minute < minutes:
+                runs[first + minute] += packed & _EACH
+            packed >>= _BITS
+    return runs

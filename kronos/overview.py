@@ -1,0 +1,318 @@
+"""How a workspace is doing: what ran in the last hour and what will in the next, what fails, what is late, and why."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from kronos import load
+from kronos.database import WorkspaceView
+from kronos.kept import Cache
+from kronos.model import Json
+from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
+from kronos.sql import statement
+
+MINUTES = 60
+"""Before and after the present one."""
+MOST_LETTERS = 10_000
+_MOST_FAILED = 1_000
+_MOST_OF_QUEUE = 1_000
+_MOST_OF_HOUR = 20_000
+_LONGEST = 10
+_MINUTE = timedelta(minutes=1)
+_NOBODY_RANG = "nobody has accounted for its ticks: is pg_cron silent, and no worker connected?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """A row of overview.list_outcomes."""
+
+    minute: datetime
+    disposition: str
+    ticks: int
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """The row of overview.get_unfinished."""
+
+    at: datetime
+    minutes: Json  # a list, and so workers and late
+    running: int
+    waiting: int
+    waiting_since: datetime | None
+    is_cut: bool
+    workers: Json
+    late: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueTick:
+    """A row of overview.list_overdue."""
+
+    job_id: UUID
+    job_name: str | None
+    since: datetime
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingJob:
+    """A job whose runs have failed in the last 24 hours and not succeeded since: how often, when first and last, and
+    what the last said. Without a job: the one-shots of an endpoint, each of which is a job of its own."""
+
+    job_id: UUID | None
+    job_name: str | None
+    endpoint: str
+    failures: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    execution_id: UUID
+    error_type: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateJob:
+    """A job whose runs have waited since then, `number` of them and `execution_id` the longest; or whose ticks nobody
+    has accounted for, which have none yet. And why."""
+
+    job_id: UUID
+    job_name: str | None
+    endpoint: str | None
+    execution_id: UUID | None
+    number: int
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """How many dead letters there are, counted up to 10,000, and when the newest failed."""
+
+    number: int
+    newest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaping:
+    """Where jobs and pg_cron's entries differed as the reaper, which rings every minute, looked last, in the whole
+    instance: `mended`, and `left_over` for the next minute. Nulls: it failed."""
+
+    at: datetime
+    mended: int | None
+    left_over: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """What became of the ticks that were for this minute, and what is going to run in it (`upcoming`). `late`:
+    delivered, and begun more than 90 s after their time. `is_cut`: there were more: of an hour
+    with more than 20,000 executions of a status, only some 300 a minute are counted."""
+
+    at: datetime
+    delivered: int = 0
+    late: int = 0
+    failed: int = 0
+    missed: int = 0
+    expired: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    running: int = 0
+    retrying: int = 0
+    waiting: int = 0
+    upcoming: int = 0
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What is under way, and what is due and waits, since when the longest; counted up to 10,000 (`is_cut`)."""
+
+    running: int
+    waiting: int
+    waiting_since: datetime | None
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyWorker:
+    """A worker, and how many deliveries of the workspace it has under way."""
+
+    worker_id: str
+    running: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """Whether ticks are fired in time and deliveries are made; `warnings` say what keeps them from it."""
+
+    version: str | None
+    silent_seconds: float
+    is_ready: bool
+    worker_sessions: int
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """A workspace at a glance. `minutes`: the last 60 up to the present one, and 60 to come. `delivered`: of the last
+    hour, `is_delivered_cut`: or more. `coming_jobs`: the live CRON jobs that `upcoming` is of, `jobs_left_out` those
+    that it is not of, as they have too many different schedules."""
+
+    at: datetime
+    minutes: list[Minute]
+    delivered: int
+    failed: int
+    is_delivered_cut: bool
+    coming_jobs: int
+    jobs_left_out: int
+    failing: list[FailingJob]
+    late: list[LateJob]
+    dead_letters: Letters
+    queue: Queue
+    workers: list[BusyWorker]
+    pg_cron: Firing
+    drift: Reaping | None
+
+
+_OUTCOMES = statement("overview.list_outcomes", Outcomes)
+_UNFINISHED = statement("overview.get_unfinished", Unfinished)
+_OVERDUE = statement("overview.list_overdue", OverdueTick)
+_FAILING = statement("overview.list_failing", FailingJob)
+_LETTERS = statement("overview.count_letters", Letters)
+_REAPING = statement("overview.get_reaping", Reaping)
+_UNFINISHED_AS = {"RUNNING": "running", "RETRYING": "retrying", "QUEUED": "waiting", "PENDING": "upcoming"}
+
+
+class Coming:
+    """What workspaces of very many jobs are going to do in the next hour, looked at again after half a minute: 50,000
+    jobs cost PostgreSQL a tenth of a second. Of fewer jobs nothing is kept: a new one shows at once."""
+
+    _MANY = 2_000
+    _SECONDS = 30.0
+    _BYTES = 8 * 1024
+
+    def __init__(self) -> None:
+        self._kept: Cache[str, tuple[float, load.Load]] = Cache(budget=4 * 1024 * 1024, each=self._BYTES)
+
+    def of(self, workspace: str) -> load.Load | None:
+        """What was found within the last half minute."""
+        if (kept := self._kept.get(workspace)) is None or time.monotonic() - kept[0] > self._SECONDS:
+            return None
+        return kept[1]
+
+    def keep(self, workspace: str, found: load.Load) -> None:
+        """Keep it where it is dear."""
+        if found.jobs + found.left_out >= self._MANY:
+            self._kept.put(workspace, (time.monotonic(), found), self._BYTES)
+
+
+async def get(view: WorkspaceView, ready: Readiness, coming: Coming) -> Overview:
+    """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
+    wanted: list[tuple[Any, dict[str, object]]] = [
+        (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
+        (
+            _UNFINISHED,
+            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": _LONGEST},
+        ),
+        (_OVERDUE, {"limit": _LONGEST}),
+        (_FAILING, {"most": _MOST_FAILED, "limit": _LONGEST}),
+        (_LETTERS, {"most": MOST_LETTERS}),
+        (_REAPING, {}),
+    ]
+    if (next_hour := coming.of(view.workspace)) is None:
+        wanted.append((load.LIST, load.asked(MINUTES + 1)))
+    outcomes, (unfinished,), overdue, failing, (letters,), reaping, *loads = await view.write_all(wanted)
+    if next_hour is None:
+        next_hour = load.of_rows(loads[0], MINUTES + 1)
+        coming.keep(view.workspace, next_hour)
+    minutes = _minutes(unfinished, outcomes, next_hour)
+    return Overview(
+        at=unfinished.at,
+        minutes=minutes,
+        delivered=sum(each.delivered + each.late for each in minutes),
+        failed=sum(each.failed for each in minutes),
+        is_delivered_cut=any(each.is_cut for each in minutes),
+        coming_jobs=next_hour.jobs,
+        jobs_left_out=next_hour.left_out,
+        failing=failing,
+        late=_late(unfinished, overdue, ready)[:_LONGEST],
+        dead_letters=letters,
+        queue=Queue(
+            running=unfinished.running,
+            waiting=unfinished.waiting,
+            waiting_since=unfinished.waiting_since,
+            is_cut=unfinished.is_cut,
+        ),
+        workers=[BusyWorker(**each) for each in unfinished.workers],
+        pg_cron=_pg_cron(ready),
+        drift=reaping[0] if reaping else None,
+    )
+
+
+def _minutes(unfinished: Unfinished, outcomes: list[Outcomes], next_hour: load.Load) -> list[Minute]:
+    present = unfinished.at.replace(second=0, microsecond=0)
+    first, last = present - (MINUTES - 1) * _MINUTE, present + MINUTES * _MINUTE
+    counts: dict[datetime, dict[str, int]] = {}
+    cut: set[datetime] = set()
+
+    def add(at: datetime, what: str, number: int) -> None:
+        if number and first <= at <= last:
+            of_minute = counts.setdefault(at, {})
+            of_minute[what] = of_minute.get(what, 0) + number
+
+    for each in outcomes:
+        add(each.minute, each.disposition, each.ticks)
+        if each.is_cut:
+            cut.add(each.minute)
+    for row in unfinished.minutes:  # what waits since before the hour stands at its beginning
+        add(max(datetime.fromisoformat(row["at"]), first), _UNFINISHED_AS[row["state"]], row["number"])
+    for nth, runs in enumerate(next_hour.runs):
+        at = next_hour.from_at + nth * _MINUTE
+        if at > present:
+            add(at, "upcoming", runs)
+    instants = (first + nth * _MINUTE for nth in range(2 * MINUTES))
+    return [Minute(at=at, is_cut=at in cut, **counts.get(at, {})) for at in instants]
+
+
+def _late(unfinished: Unfinished, overdue: list[OverdueTick], ready: Readiness) -> list[LateJob]:
+    late = [
+        LateJob(
+            job_id=each.job_id,
+            job_name=each.job_name,
+            endpoint=None,
+            execution_id=None,
+            number=1,
+            since=each.since,
+            why=each.fault or why_not_ready(ready) or _NOBODY_RANG,
+        )
+        for each in overdue
+    ]
+    no_worker = "no worker is connected" if ready.worker_sessions == 0 else "workers are busy with others"
+    late += [
+        LateJob(
+            job_id=UUID(each["job_id"]),
+            job_name=each["job_name"],
+            endpoint=each["endpoint"],
+            execution_id=UUID(each["execution_id"]),
+            number=each["number"],
+            since=datetime.fromisoformat(each["since"]),
+            why=each["why"] or no_worker,
+        )
+        for each in unfinished.late
+    ]
+    return sorted(late, key=lambda each: each.since)
+
+
+def _pg_cron(ready: Readiness) -> Firing:
+    reason = why_not_ready(ready)
+    return Firing(
+        version=ready.extension_version,
+        silent_seconds=round(ready.silent_seconds, 3),
+        is_ready=reason is None,
+        worker_sessions=ready.worker_sessions,
+        warnings=[*([reason] if reason else []), *why_degraded(ready)],
+    )

@@ -1,0 +1,52 @@
+-- coming_terms: the schedules of the live CRON jobs of a workspace (null: of all), each once, with how many
+-- jobs have it within a part of [p_from, p_to): jobs that run at the same times are one row. A paused job
+-- runs from its resume_at on, one of a suspended workspace not at all. Row level security confines it.
+-- Returns: of intervals of real time seconds and the first tick that is to come; place: 1 is the one that
+-- most jobs have; is_read: kronos.read_schedule could have made it.
+create or replace function kronos.coming_terms(p_workspace_id uuid, p_from timestamptz, p_to timestamptz)
+returns table (schedule kronos.schedule, seconds integer, anchor timestamptz, from_at timestamptz,
+               to_at timestamptz, jobs bigint, place bigint, is_read boolean)
+language plpgsql stable rows 500 security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set jit = off
+as $$
+begin
+    return query
+    with term as materialized (
+        select case when (job.schedule).every_seconds is null then job.schedule end as schedule,
+               (job.schedule).every_seconds as seconds,
+               -- intervals that have begun are alike where their first ticks are
+               case when (job.schedule).every_seconds > 0 and isfinite((job.schedule).anchor)
+                    then kronos.next_interval_tick((job.schedule).every_seconds, (job.schedule).anchor,
+                                                   p_from - interval '1 microsecond') end as anchor,
+               greatest(p_from, kronos.finite(job.starts_at), kronos.finite(job.resume_at)) as from_at,
+               least(p_to, job.ends_at) as to_at, count(*) as jobs
+          from kronos.jobs as job
+          join kronos.workspaces as workspace using (workspace_id)
+         where workspace.status = 'ACTIVE'
+           and (p_workspace_id is null or job.workspace_id = p_workspace_id)
+           and job.trigger = 'CRON'
+           and job.status in ('ACTIVE', 'PAUSED')
+           and (job.status = 'ACTIVE' or job.resume_at < p_to)
+         group by 1, 2, 3, 4, 5
+    ), zone as materialized (
+        select used.name, kronos.is_utc_zone(used.name) or kronos.is_zone_name(used.name)
+                          or exists (select from pg_timezone_names as zone where zone.name = used.name)
+                          as is_known
+          from (select distinct (term.schedule).timezone as name from term) as used
+    )
+    select term.schedule, term.seconds, term.anchor, term.from_at, term.to_at, term.jobs,
+           row_number() over (order by term.jobs desc, term.schedule, term.seconds, term.anchor),
+           coalesce(case when term.seconds is not null then term.anchor is not null
+                         when (term.schedule).anchor_local is not null
+                         then kronos.schedule_fault(term.schedule) is null
+                         else zone.is_known
+                              and num_nulls((term.schedule).days, (term.schedule).weekdays,
+                                            (term.schedule).both_days) = 0
+                              and (term.schedule).minutes between 1 and (1::bigint << 60) - 1
+                              and (term.schedule).hours between 1 and (1 << 24) - 1
+                              and (term.schedule).months between 2 and 8190 end, false)
+      from term
+      left join zone on zone.name = (term.schedule).timezone
+     where term.from_at < term.to_at;
+end
+$$;

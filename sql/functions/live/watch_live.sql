@@ -1,0 +1,49 @@
+-- watch_live: has the changes of this workspace noted for so long from now, which whoever listens says again
+-- before it has passed. Deletes what was noted more than ten minutes ago.
+-- Two steps, each a transaction: who changes something after this one has been committed notes it, and only
+-- then does begin_live know from which transaction on all is noted.
+-- Lock order: the advisory lock, then its own tables, which nothing else locks.
+create or replace function kronos.watch_live(p_workspace_id uuid, p_for interval) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_kept constant interval := interval '10 minutes';
+    c_mark constant interval := interval '30 seconds';
+    v_system  constant bigint := (select system_identifier from pg_control_system());
+    v_until   constant timestamptz := kronos.clock() + p_for;
+    v_horizon xid8;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('kronos.live', 0));
+    -- a restored copy has others' numbers
+    if not exists (select from kronos.live_origin where system = v_system) then
+        delete from kronos.live_origin;
+        delete from kronos.live_watches;
+        delete from kronos.live_changes;
+        delete from kronos.live_marks;
+        insert into kronos.live_origin (system, noted_from)
+        values (v_system, pg_snapshot_xmin(pg_current_snapshot()));
+    end if;
+    delete from kronos.live_watches where until <= kronos.clock();
+    insert into kronos.live_watches (workspace_id, until)
+    values (p_workspace_id, v_until)
+        on conflict (workspace_id) do update set until = greatest(live_watches.until, excluded.until);
+    -- by the statement, which may come after another that set it further
+    perform setval('kronos.live_until', ceil(extract(epoch from v_until))::bigint)
+      where ceil(extract(epoch from v_until)) > coalesce(pg_sequence_last_value('kronos.live_until'), 0);
+    if not exists (select from kronos.live_marks where at > kronos.clock() - c_mark) then
+        insert into kronos.live_marks (at, horizon)
+        values (kronos.clock(), pg_snapshot_xmin(pg_current_snapshot()));
+        select mark.horizon
+          into v_horizon
+          from kronos.live_marks as mark
+         where mark.at <= kronos.clock() - c_kept
+         order by mark.at desc
+         limit 1;
+        if found then
+            delete from kronos.live_changes where xid < v_horizon;
+            delete from kronos.live_marks where horizon < v_horizon;
+            update kronos.live_origin set noted_from = v_horizon where noted_from < v_horizon;
+        end if;
+    end if;
+end
+$$;

@@ -1,0 +1,37 @@
+-- name: read_changes
+-- What has changed in these workspaces since the snapshot; of each a row without an object where nothing has.
+select snapshot, generation, workspace_id, is_there, is_begun, is_whole, object, change, ids
+  from kronos.read_live(%(workspace_ids)s::uuid[], %(after)s::pg_snapshot, %(limit)s::integer);
+
+-- name: set_watched
+-- Has its changes noted for so long. One row.
+select kronos.watch_live(%(workspace_id)s, %(for_time)s::interval)::text as done;
+
+-- name: begin_watches
+-- From here on they are. One row. Not in the transaction of set_watched.
+select kronos.begin_live()::text as done;
+
+-- name: list_changed_executions
+-- These executions as they are now, without what they carry. None of an id that is gone.
+select execution_id, job_id, job_name, workspace, endpoint, cause, status, status_reason ->> 'code' as reason,
+       attempt_count, scheduled_at, run_at, created_at, started_at, completed_at,
+       scheduled_at = created_at as is_immediate
+  from kronos.read_executions(%(ids)s::uuid[])
+ where workspace_id = kronos.current_workspace_id();
+
+-- name: list_changed_jobs
+-- These versions of jobs as they are now; one-shots without a row in jobs are executions.
+select job.job_id, job.name, job.title, workspace.slug as workspace, endpoint.name as endpoint, job.trigger,
+       job.status, job.status_reason ->> 'code' as reason, job.version, job.replaced_by_id,
+       case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
+            when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0
+                then nullif(pointer.next_tick_at, 'infinity')
+            when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
+       end as next_run_at,
+       coalesce(pointer.last_run_at, job.last_run_at) as last_run_at, job.run_at, job.resume_at,
+       job.created_at, job.retired_at
+  from kronos.jobs as job
+  join kronos.endpoints as endpoint using (endpoint_id)
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+  left join lateral kronos.pointer_of(case when job.trigger = 'CRON' then job.job_id end) as pointer on true
+ where job.job_id = any (%(ids)s::uuid[]) and job.workspace_id = kronos.current_workspace_id();

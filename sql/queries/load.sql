@@ -1,0 +1,25 @@
+-- name: list_load
+-- What the jobs of the workspace are going to do in the %(minutes)s minutes from the present one on, an hour
+-- of alike minutes in one row; and, in the row without an hour, of how many jobs.
+select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
+       date_trunc('minute', kronos.now(), 'UTC') as from_at
+  from kronos.coming_load(kronos.current_workspace_id(), date_trunc('minute', kronos.now(), 'UTC'),
+                          date_trunc('minute', kronos.now(), 'UTC')
+                          + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming
+ where kronos.current_workspace_id() is not null;
+
+-- name: list_load_of_all
+-- As list_load, of all workspaces, for the instance's administrator.
+select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
+       date_trunc('minute', kronos.now(), 'UTC') as from_at
+  from kronos.load_of_all(date_trunc('minute', kronos.now(), 'UTC'),
+                          date_trunc('minute', kronos.now(), 'UTC')
+                          + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming;
+
+-- name: list_jobs_at
+-- The jobs of the workspace that run in the minute %(at)s, the first %(limit)s by name, each with how many
+-- there are. No row: none does.
+select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron, coming.every, coming.timezone,
+       coming.description, coming.number as _number
+  from kronos.coming_jobs(kronos.current_workspace_id(), date_trunc('minute', %(at)s::timestamptz, 'UTC'),
+                          %(schedules)s::integer, %(limit)s::integer) as coming;

@@ -1,0 +1,273 @@
+"""Overview, executions, dead letters and load as pages: by their HTML, and in a browser what people do there."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+import psycopg
+import pytest
+from lxml import html
+from playwright.sync_api import Browser, expect
+
+from conftest import Api, holding
+from dashboard.browser import Watched, watched
+from dashboard.furniture import Furniture
+from dashboard.runs import ended
+from factory import add_key
+from sql_factory import value
+
+Reader = Callable[[str], html.HtmlElement]
+SECRET = "the till is out of paper"
+
+
+@pytest.fixture
+def job(api: httpx.Client, workspace: str) -> str:
+    body = {"endpoint": "sink", "trigger": "CRON", "name": "books", "cron": "0 0 1 1 *"}
+    assert api.post(f"/v1/workspaces/{workspace}/jobs", json=body).status_code == 201
+    return "books"
+
+
+def words(page: html.HtmlElement, path: str) -> str:
+    """The text of what an XPath finds."""
+    (found,) = page.xpath(path)
+    return " ".join(found.text_content().split())
+
+
+def test_an_empty_workspace_says_what_to_do_next(api: httpx.Client, reader: Reader, workspace: str) -> None:
+    for path, command in (
+        ("", "kronos job create"),
+        ("/executions", "kronos job trigger"),
+        ("/load", "kronos job create"),
+    ):
+        assert command in words(reader(f"/w/{workspace}{path}"), "//div[@class='empty']")
+    assert "There is none" in words(reader(f"/w/{workspace}/dead-letters"), "//div[@class='empty']")
+
+
+def test_a_list_keeps_its_filters_and_goes_on_by_cursor(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    for nth in range(3):
+        ended(shared_superuser, workspace, job, "SUCCESS", ago=timedelta(minutes=nth + 1), nth=nth)
+        ended(shared_superuser, workspace, job, ago=timedelta(minutes=nth + 1), nth=nth)
+    page = reader(f"/w/{workspace}/executions?status=FAILED&job=&scheduled_after=2026-01-01T00:00&limit=2")
+    assert len(page.xpath("//tbody/tr")) == 2
+    assert page.xpath("//select[@name='status']/option[@selected]/@value") == ["FAILED"]
+    assert page.xpath("//input[@name='scheduled_after']/@value") == ["2026-01-01T00:00"]
+    (older,) = page.xpath("//nav[@class='pages']/a/@href")
+    assert "status=FAILED" in older
+    rest = reader(older)
+    assert len(rest.xpath("//tbody/tr")) == 1
+    assert {
+        each.split()[-1]
+        for each in rest.xpath("//td[@data-label='Status']//span[contains(@class, 'badge')]/text()")
+        if each.split()
+    } == {"failed"}
+    wrong = api.get(f"/w/{workspace}/executions?status=NONE")
+    assert (wrong.status_code, wrong.headers["content-type"].partition(";")[0]) == (400, "text/html")
+
+
+def test_a_run_shows_its_attempts_and_what_is_kept_back(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    run = ended(shared_superuser, workspace, job)
+    page = reader(f"/w/{workspace}/executions/{run}")
+    assert len(page.xpath("//details[starts-with(@id, 'attempt-')]")) == 3
+    assert SECRET in words(page, "//details[@id='attempt-3']")
+    command = words(page, "//code[@id='curl']")
+    assert command.startswith("curl -X POST 'https://example.com/hook?token=…'")
+    assert "authorization: <authorization>" in command
+    assert f"webhook-id: {run}" in command
+    spans = [" ".join(each.text_content().split()) for each in page.xpath("//ol[@class='spans']/li")]
+    assert [re.sub(r" 20\d\d.*", "", each) for each in spans] == [
+        "· created",
+        "… waited for a worker",
+        "✕ attempt 1: failed",
+        "… waited to be tried again",
+        "✕ attempt 2: failed",
+        "… waited to be tried again",
+        "✕ attempt 3: failed",
+        "✕ failed",
+    ]
+    viewer = add_key(shared_superuser, workspace, "viewer", sees_payloads=False)
+    with holding(api, viewer) as looking:
+        answered = looking.get(f"/w/{workspace}/executions/{run}")
+        assert answered.status_code == 200
+        assert SECRET not in answered.text
+        assert "4711" not in answered.text
+        assert "Withheld" in answered.text
+        assert html.document_fromstring(answered.text).xpath("//main//form") == []
+        assert looking.post(f"/w/{workspace}/executions/{run}/retry", data={}).status_code == 403
+
+
+def test_a_run_is_retried_once_and_cancelled_by_forms(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    run = ended(shared_superuser, workspace, job)
+    there = f"/w/{workspace}/executions/{run}"
+    (action,) = reader(there).xpath("//form[contains(@action, '/retry')]/@action")
+    for _ in range(2):  # as a button that is pressed twice
+        assert api.post(action, data={"once": "k", "endpoint_version": "same"}).headers["location"] == there
+    assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "RETRYING"
+    (action,) = reader(there).xpath("//form[contains(@action, '/cancel')]/@action")
+    assert api.post(action, data={}).status_code == 303
+    assert "cancelled" in words(reader(there), "//h1")
+    assert api.post(action, data={}).status_code == 303
+    assert api.post(f"{there}/retry", data={"endpoint_version": "newest"}).status_code == 400
+
+
+def test_dead_letters_are_counted_first_and_a_throttle_that_is_none_is_refused_at_its_field(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    for nth in range(3):
+        ended(shared_superuser, workspace, job, nth=nth)
+    there = f"/w/{workspace}/dead-letters"
+    page = reader(there)
+    assert words(page, "//td[@data-label='Number']") == "3"
+    (redrive,) = page.xpath("//td[@data-label='Do']//a[contains(@href, '/redrive')]/@href")
+    asked = reader(redrive)
+    assert words(asked, "//p[@class='lead']") == "3 dead letters now:"
+    fields = {each.get("name"): each.get("value") or "" for each in asked.xpath("//main//form//input")}
+    assert fields["/error_type"] == "http_status"
+    refused = api.post(redrive.partition("?")[0], data=fields | {"/per_second:integer": "many"})
+    assert refused.status_code == 422
+    shown = html.document_fromstring(refused.text)
+    assert shown.xpath("//input[@name='/per_second:integer']/@value") == ["many"]
+    assert shown.xpath("//ul[@id='f-per_second-faults']/li")
+    begun = api.post(redrive.partition("?")[0], data=fields | {"/per_second:integer": "5", "/endpoint_version": "same"})
+    operation = reader(begun.headers["location"])
+    assert "5 a second" in words(operation, "//dl[@class='facts']")
+    assert operation.xpath("//progress/@max") == ["3"]
+    assert begun.headers["location"] in reader(there).xpath("//table//a/@href"), "it is found again"
+    stopped = api.post(f"{begun.headers['location']}/cancel", data={})
+    assert stopped.status_code == 303
+    assert "cancelled" in words(reader(begun.headers["location"]), "//div[@id='progress']")
+
+
+def test_dead_letters_that_are_ticked_are_due_again(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    runs = [ended(shared_superuser, workspace, job, nth=nth) for nth in range(3)]
+    there = f"/w/{workspace}/dead-letters"
+    assert api.post(f"{there}/retry", data={}).status_code == 400
+    done = api.post(f"{there}/retry", data={"chosen": runs[:2]})
+    assert done.headers["location"] == there
+    assert reader(there).xpath("//input[@name='chosen']/@value") == runs[2:]
+
+
+def test_spreading_a_minute_gives_jobs_new_times_at_the_version_that_was_shown(
+    api: httpx.Client, reader: Reader, workspace: str
+) -> None:
+    base = f"/v1/workspaces/{workspace}/jobs"
+    for nth in range(4):
+        body = {"endpoint": "sink", "trigger": "CRON", "name": f"nine-{nth}", "cron": "0 9 * * 1-5"}
+        assert api.post(base, json=body).status_code == 201
+    every = {"endpoint": "sink", "trigger": "CRON", "name": "always", "cron": "* * * * *"}
+    assert api.post(base, json=every).status_code == 201
+    found = api.get(f"/v1/workspaces/{workspace}/load?window=7d").json()
+    busiest = found["busiest"][0]
+    assert busiest["runs"] == 5
+    page = reader(f"/w/{workspace}/load?window=7d&at={busiest['at']}&spread=2")
+    moves = page.xpath("//input[@name='move']/@value")
+    assert [each.split(" ", 2)[1:] for each in moves] == [["1", "1 9 * * 1-5"], ["1", "2 9 * * 1-5"]]
+    assert "2 runs in place of 5" not in words(page, "//main")
+    api.patch(f"{base}/nine-1", json={"title": "changed meanwhile"}).raise_for_status()
+    done = api.post(f"/w/{workspace}/load/spread", data={"move": moves})
+    assert done.status_code == 303
+    crons = {each["name"]: each["cron"] for each in api.get(base, params={"status": "ACTIVE"}).json()["data"]}
+    assert sorted(crons.values()) == ["* * * * *", *["0 9 * * 1-5"] * 3, "1 9 * * 1-5"]
+    assert api.post(f"/w/{workspace}/load/spread", data={"move": "nine-0 1 5 9 * * *"}).status_code == 400
+
+
+def test_the_overview_says_what_fails_and_leads_to_it(
+    api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
+) -> None:
+    run = ended(shared_superuser, workspace, job, message="<script>alert(1)</script>")
+    page = reader(f"/w/{workspace}")
+    (row,) = page.xpath("//caption[contains(text(), 'failed in the last 24 hours')]/../tbody/tr")
+    assert row.xpath(".//td[@data-label='Last']/a/@href") == [f"/w/{workspace}/executions/{run}"]
+    assert "<script>alert(1)</script>" in row.text_content(), "as text"
+    links = page.xpath("//*[local-name()='svg' and contains(@class, 'hours')]/*[local-name()='a']")
+    assert len(links) == 12
+    told = [each.get("aria-label") for each in links if "failed" in each.get("aria-label")]
+    assert len(told) == 1
+    (href,) = [each.get("href") for each in links if "failed" in each.get("aria-label")]
+    assert run in "".join(reader(href).xpath("//tbody//a/@href"))
+
+
+def test_from_the_overview_to_the_answer_of_a_failing_attempt(page: Watched, furnished: Furniture) -> None:
+    page.go(furnished.path("/w/{workspace}"))
+    failing = page.page.get_by_role("table").filter(has=page.page.get_by_text("failed in the last 24 hours"))
+    failing.locator("td[data-label=Last] a").first.click()
+    expect(page.page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.page.get_by_label("Body of the response").last).to_have_text(SECRET)
+    page.page.locator("#attempt-1 > summary").click()
+    expect(page.page.locator("#attempt-1")).to_contain_text("answered 500")
+
+
+def test_dead_letters_are_redriven_while_one_watches(
+    page: Watched, shared_superuser: psycopg.Connection, workspace: str, job: str
+) -> None:
+    for nth in range(3):
+        ended(shared_superuser, workspace, job, nth=nth)
+    page.go(f"/w/{workspace}/dead-letters")
+    page.page.get_by_role("link", name="Redrive all …").click()
+    expect(page.page.get_by_text("3 dead letters now:")).to_be_visible()
+    page.page.get_by_role("button", name="Redrive 3").click()
+    expect(page.page.locator("#notices")).to_contain_text("Redriving has begun")
+    expect(page.page.locator("#progress")).to_contain_text("0 of 3")
+    value(shared_superuser, "select kronos.advance_operations(1000)")
+    expect(page.page.locator("#progress")).to_contain_text("3 of 3")
+    expect(page.page.locator("#progress")).to_contain_text("completed")
+    page.go(f"/w/{workspace}/dead-letters")
+    expect(page.page.locator(".empty")).to_contain_text("There is none")
+
+
+def test_anothers_change_appears_by_itself(
+    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str, job: str
+) -> None:
+    if api.get(f"/v1/workspaces/{workspace}/events", params={"types": "none"}).status_code == 404:
+        pytest.skip("this tree has no events, by which pages are live")
+    page.go(f"/w/{workspace}/executions")
+    expect(page.page.locator("#live")).to_contain_text("Live")
+    made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
+    expect(page.page.locator(f"tbody a[href$='{made['execution_id']}']")).to_be_visible()
+    page.page.keyboard.press("p")
+    expect(page.page.locator("#live")).to_contain_text("Paused")
+
+
+@pytest.fixture
+def away(own_api: Api) -> Callable[[bool], None]:
+    """Takes the database from the API, and gives it back."""
+
+    def turn(is_away: bool) -> None:
+        parts = psycopg.conninfo.conninfo_to_dict(own_api.database_url)
+        admin = psycopg.conninfo.make_conninfo(own_api.database_url, dbname="postgres")
+        with psycopg.connect(admin, autocommit=True) as connection:
+            allowed = psycopg.sql.Literal(not is_away)
+            name = psycopg.sql.Identifier(str(parts["dbname"]))
+            connection.execute(psycopg.sql.SQL("alter database {} allow_connections {}").format(name, allowed))
+            if is_away:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [parts["dbname"]]
+                )
+
+    return turn
+
+
+def test_an_open_page_says_that_postgresql_is_away_and_recovers(
+    browser: Browser, own_api: Api, own_workspace: str, away: Callable[[bool], None]
+) -> None:
+    origin = str(own_api.client.base_url).rstrip("/")
+    with watched(browser, origin, key=own_api.key) as page:
+        page.go(f"/w/{own_workspace}")
+        expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)
+        away(True)
+        try:
+            page.page.evaluate("htmx.trigger(document.getElementById('main'), 'kronos:changed')")
+            expect(page.page.locator("#notices .bad")).to_be_visible()
+            expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)
+        finally:
+            away(False)
+        expect(page.page.locator("#notices .bad")).to_have_count(0)
+        expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)

@@ -1,0 +1,46 @@
+"""What a shell holds that was meant for another server, and the command line in such a shell."""
+
+import os
+import subprocess
+import sys
+
+# Each of them alone ends a connection to a server that it was not meant for, or makes it another.
+OF_ANOTHER_SERVER = {
+    "PGHOST": "192.0.2.1",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGPORT": "1",
+    "PGUSER": "nobody",
+    "PGDATABASE": "nowhere",
+    "PGPASSWORD": "wrong",
+    "PGPASSFILE": "/nowhere/pgpass",
+    "PGSERVICE": "nowhere",
+    "PGSERVICEFILE": "/nowhere/pg_service.conf",
+    "PGOPTIONS": "-c default_transaction_read_only=on -c search_path=nowhere -c statement_timeout=1",
+    "PGTZ": "Asia/Kolkata",
+    "PGDATESTYLE": "German",
+    "PGGEQO": "off",
+    "PGAPPNAME": "somebody-elses",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGCONNECT_TIMEOUT": "never",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nowhere/root.crt",
+    "PGSSLNEGOTIATION": "direct",
+    "PGREQUIREAUTH": "none",
+    "PGCHANNELBINDING": "require",
+    "PGGSSENCMODE": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGLOADBALANCEHOSTS": "sometimes",
+    "PGMINPROTOCOLVERSION": "latest",
+}
+
+
+def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line, with these variables besides the shell's."""
+    return subprocess.run(
+        [sys.executable, "-m", "kronos", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -1,0 +1,191 @@
+"""What changes is noted while somebody listens, of watched workspaces alone, and read whenever its transaction began
+and ended."""
+
+import uuid
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from clock import Clock
+from factory import EndpointRow, add_endpoint, add_executions
+from sql.plans import told_plans
+from sql_factory import Connection, Record, acting_as, make_cron_job, records, value, values
+
+_NOTED = """
+select object, change, ids from kronos.live_changes where workspace_id = %s order by ctid
+"""
+_READ = "select * from kronos.read_live(%(ids)s::uuid[], %(after)s::pg_snapshot, %(limit)s)"
+
+
+def watch(connection: Connection, endpoint: EndpointRow) -> None:
+    """As an API process does with its first listener."""
+    with acting_as(connection, "kronos_api"):
+        connection.execute("select kronos.watch_live(%s, interval '10 minutes')", [endpoint.workspace_id])
+        connection.execute("select kronos.begin_live()")
+
+
+def noted(connection: Connection, endpoint: EndpointRow) -> list[tuple[str, str, set[uuid.UUID]]]:
+    return [
+        (each["object"], each["change"], set(each["ids"]))
+        for each in records(connection, _NOTED, [endpoint.workspace_id])
+    ]
+
+
+def place(connection: Connection) -> str:
+    return str(value(connection, "select pg_current_snapshot()::text"))
+
+
+def read(connection: Connection, endpoint: EndpointRow, after: str | None, limit: int = 100) -> list[Record]:
+    with acting_as(connection, "kronos_api"):
+        found = records(connection, _READ, {"ids": [endpoint.workspace_id], "after": after, "limit": limit})
+    return [each for each in found if each["object"] != "job"]  # of executions alone: each has a job of its own here
+
+
+def test_each_change_of_a_watched_workspace_is_noted_once_a_statement_and_of_others_nothing(
+    superuser: Connection,
+) -> None:
+    endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
+    watch(superuser, endpoint)
+    job_id = make_cron_job(superuser, endpoint)
+    ids = set(add_executions(superuser, endpoint, 3))  # of one-shots
+    one_shots = set(values(superuser, "select job_id from kronos.jobs where trigger = 'IMMEDIATE'"))
+    add_executions(superuser, other, 2)
+    superuser.execute("update kronos.jobs set title = 'x' where job_id = %s", [job_id])
+    superuser.execute("update kronos.execution_live set visible_at = now()")  # one row each: not by a claim
+    superuser.execute("update kronos.pointers set runs = 1 where job_id = %s", [job_id])
+    superuser.execute(
+        """
+        with gone as (delete from kronos.execution_live returning *)
+        insert into kronos.execution_done
+        select done.* from gone cross join lateral kronos.archived(gone, 'SUCCESS', null, null, null) as done
+        """
+    )
+    assert sorted(noted(superuser, endpoint), key=repr) == sorted(
+        [
+            ("job", "created", {job_id}),
+            ("job", "created", one_shots),
+            ("execution", "created", ids),
+            ("job", "changed", {job_id}),
+            *(("execution", "changed", {each}) for each in ids),
+            ("job", "next_run", {job_id}),
+            ("execution", "finished", ids),
+            ("job", "changed", one_shots),  # COMPLETED
+        ],
+        key=repr,
+    )
+    assert noted(superuser, other) == []
+
+
+def test_nothing_is_noted_while_nobody_listens(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint, 2)
+    assert not value(superuser, "select kronos.is_watched()")
+    watch(superuser, endpoint)
+    assert value(superuser, "select kronos.is_watched()")
+    Clock(superuser).step(timedelta(minutes=10, seconds=2))
+    add_executions(superuser, endpoint, 2)
+    assert not value(superuser, "select kronos.is_watched()")
+    assert values(superuser, "select 1 from kronos.live_changes") == []
+
+
+def test_what_is_committed_late_is_read_though_later_ones_were_read_before(
+    superuser: Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(superuser)
+    watch(superuser, endpoint)
+    with psycopg.connect(database_url) as late:
+        (first,) = add_executions(late, endpoint, 1)
+        (second,) = add_executions(superuser, endpoint, 1)
+        before = read(superuser, endpoint, place(superuser))
+        after = before[0]["snapshot"]  # it could see the second, and not the first
+        assert [each["ids"] for each in read(superuser, endpoint, after)] == [None]
+        late.commit()
+    (third,) = add_executions(superuser, endpoint, 1)
+    heard = read(superuser, endpoint, after)
+    assert sorted(each["ids"][0] for each in heard) == sorted([first, third])
+    assert second not in [each["ids"][0] for each in heard]
+    assert {each["is_whole"] for each in heard} == {True}
+
+
+def test_a_transaction_that_keeps_to_an_old_snapshot_is_noted_though_it_cannot_see_who_listens(
+    superuser: Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(superuser)
+    with psycopg.connect(database_url) as old:
+        old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        old.execute("select from kronos.workspaces")  # its snapshot
+        watch(superuser, endpoint)
+        after = place(superuser)
+        (execution_id,) = add_executions(old, endpoint, 1)
+        old.commit()
+    heard = read(superuser, endpoint, after)
+    assert [(each["ids"], each["is_whole"]) for each in heard] == [([execution_id], True)]
+
+
+def test_a_watch_is_whole_once_what_began_before_it_has_ended(superuser: Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser)
+    with psycopg.connect(database_url) as before:
+        add_executions(before, endpoint, 1)  # noted nowhere
+        watch(superuser, endpoint)
+        snapshots = [place(superuser)]
+        assert [each["is_whole"] for each in read(superuser, endpoint, snapshots[0])] == [False]
+        before.commit()
+    after = read(superuser, endpoint, snapshots[0])[0]["snapshot"]
+    assert [(each["is_begun"], each["is_whole"]) for each in read(superuser, endpoint, after)] == [(True, True)]
+
+
+@pytest.mark.parametrize("what", ["lapsed", "crashed", "too old", "of the future", "restored"])
+def test_a_place_that_something_may_be_missing_from_is_not_whole(superuser: Connection, what: str) -> None:
+    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    watch(superuser, endpoint)
+    after = place(superuser)
+    assert [each["is_whole"] for each in read(superuser, endpoint, after)] == [True]
+    if what == "lapsed":
+        clock.step(timedelta(minutes=11))
+    elif what == "crashed":  # what recovery does to unlogged tables
+        superuser.execute("truncate kronos.live_changes, kronos.live_watches, kronos.live_marks, kronos.live_origin")
+    elif what == "too old":
+        for _ in range(40):
+            add_executions(superuser, endpoint, 1)
+            clock.step(timedelta(seconds=31))
+            watch(superuser, endpoint)
+        assert 0 < value(superuser, "select count(*) from kronos.live_changes where object = 'execution'") < 25
+        assert value(superuser, "select count(*) from kronos.live_marks") < 25
+    elif what == "of the future":
+        xmax = value(superuser, "select pg_snapshot_xmax(%s::pg_snapshot)::text::bigint + 1000", [after])
+        after = f"{xmax}:{xmax}:"
+    else:
+        superuser.execute("update kronos.live_origin set system = 1")
+        watch(superuser, endpoint)
+    assert not read(superuser, endpoint, after)[0]["is_whole"]
+    watch(superuser, endpoint)
+    assert read(superuser, endpoint, place(superuser))[0]["is_whole"]
+
+
+def test_a_look_reads_what_is_new_and_not_what_is_kept(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    watch(superuser, endpoint)
+    superuser.execute(
+        "insert into kronos.live_changes (xid, workspace_id, object, change, ids)"
+        " select '3', %s, 'execution', 'created', array[gen_random_uuid()] from generate_series(1, 20000)",
+        [endpoint.workspace_id],
+    )
+    superuser.execute("vacuum analyze kronos.live_changes")
+    after = place(superuser)
+    add_executions(superuser, endpoint, 1)
+    with told_plans(superuser) as plans:
+        superuser.execute(_READ.encode(), {"ids": [endpoint.workspace_id], "after": after, "limit": 100})
+    assert not [plan for plan in plans if "Seq Scan on live_changes" in plan]
+    assert [plan for plan in plans if "live_changes_by_transaction" in plan]
+
+
+def test_no_more_is_given_than_is_asked_for_and_that_it_was_cut_off_shows(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    watch(superuser, endpoint)
+    after = place(superuser)
+    add_executions(superuser, endpoint, 30)
+    assert [len(each["ids"]) for each in read(superuser, endpoint, after, limit=10)] == [11]
+    for _ in range(12):
+        superuser.execute("update kronos.execution_live set crashes = 0")
+    assert len(read(superuser, endpoint, after, limit=10)) > 9  # with what is of jobs 11

@@ -1,0 +1,94 @@
+"""What jobs are going to do is counted by the hour, and the count is that of asking for each tick."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from factory import EndpointRow, add_endpoint
+from kronos.load import LoadRow, of_rows
+from sql.test_count_ticks import WINDOWS, ZONES, random_cron
+from sql_factory import Connection, make_cron_job, records, value
+
+MINUTE = timedelta(minutes=1)
+_EACH = """
+select date_trunc('minute', tick, 'UTC') as at, count(*) as runs
+  from kronos.ticks_within(%(schedule)s::kronos.schedule, %(from)s, %(to)s, 1000000) as tick
+ group by 1
+"""
+_HOURS = """
+select hour, minutes, 1 as runs, null::bigint as jobs, null::bigint as left_out, %(from)s::timestamptz as from_at
+  from kronos.{function} as named
+ union all
+select null, null, null, 1, 0, %(from)s
+"""
+
+
+def counted(connection: Connection, function: str, params: dict[str, object], minutes: int) -> dict[datetime, int]:
+    found = of_rows([LoadRow(**row) for row in records(connection, _HOURS.format(function=function), params)], minutes)
+    return {found.from_at + nth * MINUTE: runs for nth, runs in enumerate(found.runs) if runs}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_an_hours_minutes_are_those_of_asking_for_each(shared: Connection, zone: str) -> None:
+    choose = random.Random(f"load {zone}")
+    for _ in range(8):
+        text = (
+            random_cron(choose),
+            zone,
+            choose.choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"]),
+            choose.choice(["FIRST", "BOTH"]),
+        )
+        since = choose.choice(WINDOWS) + choose.randrange(30 * 1440) * MINUTE
+        minutes = choose.choice([61, 1440, 7 * 1440])
+        schedule = value(shared, "select kronos.read_schedule(%s, null, null, %s, %s, %s)::text", text)
+        params: dict[str, object] = {"schedule": schedule, "from": since, "to": since + minutes * MINUTE}
+        each = {row["at"]: row["runs"] for row in records(shared, _EACH, params)}
+        assert (
+            counted(shared, "tick_hours(%(schedule)s::kronos.schedule, %(from)s, %(to)s)", params, minutes) == each
+        ), text
+
+
+@pytest.mark.parametrize("seconds", [60, 120, 300, 420, 3600, 5400, 7200, 86400 * 3])
+def test_an_intervals_minutes_are_those_of_asking_for_each(shared: Connection, seconds: int) -> None:
+    anchor = datetime(2026, 3, 28, 22, 37, tzinfo=UTC)
+    for since in (anchor - 50 * MINUTE, anchor + 1234567 * MINUTE):
+        params: dict[str, object] = {"anchor": anchor, "seconds": seconds, "from": since, "to": since + 2000 * MINUTE}
+        function = "interval_hours(%(seconds)s::integer, %(anchor)s::timestamptz, %(from)s, %(to)s)"
+        expected = {
+            since + nth * MINUTE: 1
+            for nth in range(2000)
+            if since + nth * MINUTE >= anchor
+            and (since + nth * MINUTE - anchor) % timedelta(seconds=seconds) == timedelta()
+        }
+        assert counted(shared, function, params, 2000) == expected
+
+
+_COMING = """
+select coming.*, %(from)s::timestamptz as from_at
+  from kronos.coming_load(%(workspace)s, %(from)s, %(to)s, %(schedules)s) as coming
+"""
+
+
+@pytest.mark.parametrize("since", WINDOWS)
+def test_the_load_of_all_jobs_is_that_of_asking_each_for_each_tick(shared: Connection, since: datetime) -> None:
+    choose = random.Random(f"coming {since}")
+    endpoint: EndpointRow = add_endpoint(shared)
+    since += choose.randrange(30 * 1440) * MINUTE
+    until = since + 3 * 1440 * MINUTE
+    expected: dict[datetime, int] = {}
+    for zone in ZONES * 3:
+        text = random_cron(choose), zone, choose.choice(["SHIFT", "SKIP"]), choose.choice(["FIRST", "BOTH"])
+        schedule = value(shared, "select kronos.read_schedule(%s, null, null, %s, %s, %s)::text", text)
+        window = [each and since + each * MINUTE for each in choose.choice([(None, None), (None, 600), (700, None)])]
+        job_id = make_cron_job(shared, endpoint, starts_at=window[0], ends_at=window[1], next_tick_at=until)
+        shared.execute("update kronos.jobs set schedule = %s where job_id = %s", [schedule, job_id])
+        span = {"schedule": schedule, "from": window[0] or since, "to": window[1] or until}
+        for row in records(shared, _EACH, span):
+            expected[row["at"]] = expected.get(row["at"], 0) + row["runs"]
+    params = {"workspace": endpoint.workspace_id, "from": since, "to": until, "schedules": 1000}
+    found = of_rows([LoadRow(**row) for row in records(shared, _COMING, params)], 3 * 1440)
+    assert {found.from_at + nth * MINUTE: runs for nth, runs in enumerate(found.runs) if runs} == expected
+    assert (found.jobs, found.left_out) == (len(ZONES) * 3, 0)
+    few = of_rows([LoadRow(**row) for row in records(shared, _COMING, params | {"schedules": 1})], 3 * 1440)
+    assert few.left_out == found.jobs - few.jobs > 0
