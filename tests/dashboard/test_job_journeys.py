@@ -92,3 +92,26 @@ def test_a_job_is_cancelled_by_who_writes_its_name(page: Watched, scene: Scene) 
     button.click()
     expect(page.page.locator("#notices")).to_contain_text("Cancelled: it does not run again.")
     expect(page.page.locator(".head .badge").first).to_contain_text("retired")
+
+
+def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched, scene: Scene) -> None:
+    job_id = scene.make_old(scene.minute - MINUTE, name="report")
+    _open(page, scene)
+    expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
+    last = page.page.locator(f"a.tick[title^='{scene.minute - MINUTE:%Y-%m-%d %H:%M:%S} UTC']")
+    expect(last).to_have_attribute("title", re.compile("overdue"))
+    page.page.locator("summary", has_text="Input").click()
+    scene.ring(job_id, scene.minute)
+    expect(last).to_have_attribute("title", re.compile("waiting"))
+    expect(page.page.locator("section[aria-labelledby=executions] tbody tr").first).to_contain_text("queued")
+    expect(page.page.locator("details[open] > summary").first).to_have_text("Input")
+
+    page.page.get_by_role("link", name="Pause…").click()
+    page.page.get_by_label("Note").fill("until the")
+    page.page.locator("h1").click()  # elsewhere, with the note half written
+    scene.client.post(f"{scene.base}/report/skip-next", json={"count": 3}).raise_for_status()
+    scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
+    expect(page.page.locator("#live")).to_have_text(re.compile("Waits for your form"))  # it was heard
+    expect(page.page.get_by_label("Note")).to_have_value("until the")
+    page.page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.page.locator("main")).to_contain_text("“until the”")

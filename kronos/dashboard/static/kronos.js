@@ -92,7 +92,9 @@ function refresh() {
     live.last = Date.now();
     // What is being typed or ticked is not taken away.
     const busy = document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]") || isTyped();
-    if (busy) return void (live.isStale = true);
+    live.isStale = Boolean(busy);
+    showLive();
+    if (busy) return;
     htmx.trigger(mainOf(), "kronos:changed");
   }, wait);
 }
@@ -145,7 +147,7 @@ function showLive() {
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
-  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : isOpen ? "Live" : "Connecting";
+  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waits for your form" : isOpen ? "Live" : "Connecting";
 }
 
 function toggleLive() {
