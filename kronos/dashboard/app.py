@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute
 from kronos.dashboard import (
     configs,
     dead_letters,
+    endpoints,
     executions,
     home,
     job,
@@ -25,6 +26,7 @@ _PARTS = (
     job_actions,
     executions,
     dead_letters,
+    endpoints,
     configs,
     payload_specs,
     secrets,
