@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from kronos import endpoint_checks, errors, idempotency, payload_specs, payloads
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.endpoint_checks import Named
-from kronos.model import Endpoint, EndpointType, Json, JsonObject, ListedEndpoint, OnDisabled, VersionUse
+from kronos.model import Endpoint, EndpointType, JobStatus, Json, JsonObject, ListedEndpoint, OnDisabled, VersionUse
 from kronos.payload_specs import SpecVerdict
 from kronos.sql import Statement, statement
 
@@ -51,6 +51,17 @@ class Switched:
     """Whether there is an endpoint of the name to be enabled or disabled."""
 
     is_there: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointUser:
+    """A live CRON job that delivers to an endpoint, and how many do, counted up to 1,001."""
+
+    job_id: UUID
+    name: str | None
+    status: JobStatus
+    description: str
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +131,7 @@ _INSERT = statement("endpoints.insert_endpoint", Written)
 _REPLACE = statement("endpoints.replace_endpoint", Written)
 _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", ListedEndpoint)
+_USERS = statement("endpoints.list_users", EndpointUser)
 _MATCH = statement("endpoints.match_endpoint", MatchedEndpoint)
 _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
 _CALLERS = statement("endpoints.get_callers", EndpointCallers)
@@ -272,6 +284,11 @@ async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, 
     return await view.rows(
         _LIST, {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": endpoint_id}
     )
+
+
+async def users(view: WorkspaceView, name: str, *, limit: int) -> list[EndpointUser]:
+    """Up to `limit` of the live CRON jobs that deliver to it, newest first; each says how many there are."""
+    return await view.rows(_USERS, {"name": name, "limit": limit})
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:

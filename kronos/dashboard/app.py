@@ -6,6 +6,7 @@ from kronos.dashboard import (
     audit,
     configs,
     dead_letters,
+    endpoints,
     executions,
     home,
     job,
@@ -24,7 +25,6 @@ from kronos.dashboard import (
     usage,
 )
 
-# As they are matched: /jobs/new comes before /jobs/{j}.
 _PARTS = (
     home,
     sign_in,
@@ -44,6 +44,7 @@ _PARTS = (
     usage,
     settings,
     system,
+    endpoints,
 )
 
 

@@ -40,6 +40,9 @@ class JobPageQuery(Query):
     at: str | None = Field(default=None, max_length=40, description="The instant that is explained.")
     since: Time | None = Field(default=None, description="The time line's beginning.")
     until: Time | None = Field(default=None, description="Its end.")
+    day: str | None = Field(
+        default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="A day of the time line."
+    )
     month: str | None = Field(default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="The calendar's month.")
     compare: WholeNumber | None = Field(default=None, ge=1, le=2**31 - 1, description="A version to be compared.")
     with_: WholeNumber | None = Field(
@@ -97,8 +100,9 @@ async def job_page(
     days: TickDays | None = None
     if job.trigger == "CRON":
         preview = await jobs.next_runs(view, ref, count=_RUNS)
-        line = await tick_windows.time_line(view, job, preview, since=query.since, until=query.until)
-        days = await tick_windows.month(view, job, query.month)
+        line = await tick_windows.time_line(view, job, preview, since=query.since, until=query.until, day=query.day)
+        if query.month is not None or not tick_windows.is_dense(preview):
+            days = await tick_windows.month(view, job, query.month)
     refused = forms or {}
     return shown(
         call,
@@ -111,6 +115,9 @@ async def job_page(
         line=line,
         groups=tick_windows.groups(line, job.timezone) if line is not None else [],
         dispositions=tick_windows.dispositions(line) if line is not None else [],
+        is_dense=preview is not None and tick_windows.is_dense(preview),
+        this_month=tick_windows.month_name(job),
+        shown_month=query.month,
         calendar=tick_windows.calendar(job, days, query.month) if days is not None else None,
         asked=await _asked(view, ref, query.at),
         executions=await executions.list_page(view, ExecutionFilter(job=ref), limit=_EXECUTIONS, before=None),

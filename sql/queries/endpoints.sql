@@ -104,6 +104,34 @@ select {Endpoint}
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
+-- name: list_users
+-- The live CRON jobs that deliver to an endpoint, newest first, as many as %(limit)s; and how many there are,
+-- counted up to 1,001. No row: none, or no such endpoint.
+with named as materialized (
+    select endpoint.endpoint_id
+      from kronos.endpoints as endpoint
+     where endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.name = %(name)s
+       and endpoint.deleted_at is null
+), live as materialized (
+    select job.job_id, job.name, job.status, job.description, job.created_at
+      from named
+     cross join unnest(array['ACTIVE', 'PAUSED']) as wanted (status)
+     cross join lateral (select each.job_id, each.name, each.status, each.description, each.created_at
+                           from kronos.jobs as each
+                          where each.endpoint_id = named.endpoint_id
+                            and each.workspace_id = kronos.current_workspace_id()
+                            and each.trigger = 'CRON'
+                            and each.status = wanted.status
+                          order by each.created_at desc, each.job_id desc
+                          limit 1001) as job
+)
+select live.job_id, live.name, live.status, live.description,
+       (select least(count(*), 1001)::integer from live as every) as total
+  from live
+ order by live.created_at desc, live.job_id desc
+ limit %(limit)s;
+
 -- name: list_endpoints
 -- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
 with found as materialized (

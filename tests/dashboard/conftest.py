@@ -7,6 +7,7 @@ page             a page of Chromium with the administrator's key; what it does w
 from collections.abc import Callable, Iterator
 
 import httpx
+import psycopg
 import pytest
 from lxml import html
 from playwright.sync_api import Browser
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser
 from conftest import Api
 from dashboard.browser import Watched, chromium, watched
 from dashboard.furniture import Furniture, furnish
+from explain_scene import Scene
 
 Reader = Callable[[str], html.HtmlElement]
 
@@ -57,3 +59,8 @@ def reader(api: httpx.Client) -> Reader:
 @pytest.fixture(scope="session")
 def furnished(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
     return furnish(shared_api.client, shared_api.database_url, new_workspace())
+
+
+@pytest.fixture
+def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
+    return Scene(api, shared_superuser, workspace)

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from lxml import html
 
@@ -13,11 +12,6 @@ from dashboard.conftest import Reader
 from explain_scene import HOUR, MINUTE, Scene, end_tick, every_kind
 from factory import add_key
 from kronos import versions
-
-
-@pytest.fixture
-def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
-    return Scene(api, shared_superuser, workspace)
 
 
 def texts(page: html.HtmlElement, path: str) -> list[str]:
@@ -36,12 +30,13 @@ def parsed(response: httpx.Response, status: int) -> html.HtmlElement:
 
 def test_each_tick_of_the_time_line_leads_to_its_explanation(scene: Scene, reader: Reader) -> None:
     every_kind(scene)
-    window = f"since={(scene.minute - 70 * MINUTE).isoformat()}&until={scene.minute.isoformat()}".replace("+", "%2B")
+    since, until = (scene.minute - each * MINUTE for each in (61, 10))
+    window = f"since={since.isoformat()}&until={until.isoformat()}".replace("+", "%2B")
     page = reader(f"/w/{scene.workspace}/jobs/report?{window}")
     marked = page.xpath("//ol[@class='strip']//a")
     listed = scene.client.get(
         f"{scene.base}/report/ticks",
-        params={"from": (scene.minute - 70 * MINUTE).isoformat(), "to": scene.minute.isoformat()},
+        params={"from": since.isoformat(), "to": until.isoformat()},
     ).json()["data"]
     assert [each.get("title").partition(": ")[2] for each in marked] == [
         f"{each['disposition'].lower().replace('_', ' ')}. {each['because']}" for each in listed
@@ -79,7 +74,10 @@ def test_the_calendar_counts_the_days_and_leads_to_each(scene: Scene, reader: Re
     end_tick(scene, job_id, datetime.fromisoformat("2026-03-01T18:00:00+00:00"), "SUCCESS", "SCHEDULE", None)
     page = reader(f"/w/{scene.workspace}/jobs/daily?month=2026-03")
     days = page.xpath("//*[local-name()='svg'][@class='month']//*[local-name()='a']")
-    assert [each.get("aria-label") for each in days][:2] == ["2026-03-01: 1 delivered", "2026-03-02: 1 unaccounted"]
+    assert [each.xpath("string(./*[local-name()='title'])") for each in days][:2] == [
+        "2026-03-01: 1 delivered",
+        "2026-03-02: 1 unaccounted",
+    ]
     assert len(days) == 31
     rows = texts(page, "//section[@aria-labelledby='calendar']//tbody/tr")
     assert rows[0] == "2026-03-01 1 1 delivered"

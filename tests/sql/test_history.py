@@ -202,6 +202,16 @@ _READS: dict[
 }
 
 
+@pytest.mark.parametrize("plan", ["custom", "generic"])
+def test_days_are_counted_without_going_through_one_list_for_each_row_of_another(old: Old, plan: str) -> None:
+    """As a plan that is kept for any array does: 43,000 ticks of a month against as many rows are a minute."""
+    name, params, _ = _READS["a job's days"]
+    plans = plan_of(old.connection, name, _params(old, params), workspace_id=old.workspace_id, plan=plan)
+    (counting,) = [each for each in plans.split("Query Text: ") if each.startswith("with each as materialized")]
+    assert "Nested Loop" not in counting
+    assert "Hash" in counting
+
+
 # From 17 on PostgreSQL locks a partitioned table's own indexes too, when it plans; they are seven, however old the
 # history is.
 _LOCKED_PARENT_INDEXES = """

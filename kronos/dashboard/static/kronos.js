@@ -73,6 +73,9 @@ function showTimes(within = document) {
   }
 }
 
+// What its reader opened or closed stays as it is while the rest of a page changes.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node instanceof HTMLDetailsElement);
+
 // Live changes -----------------------------------------------------------------------------------------------------
 
 const live = { source: null, waiting: null, last: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
@@ -84,7 +87,7 @@ const againOf = () => document.querySelector("[data-again]"); // what is fetched
 
 // What is being typed or ticked is not taken away.
 function isBusy() {
-  return document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]");
+  return document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
 // Nor what was begun while the answer was on its way.
@@ -100,9 +103,20 @@ function refresh() {
   live.waiting = setTimeout(() => {
     live.waiting = null;
     live.last = Date.now();
-    if (isBusy()) return void (live.isStale = true);
-    htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
+    live.isStale = Boolean(isBusy());
+    showLive();
+    if (!live.isStale) htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
   }, wait);
+}
+
+// Whether a form holds something that has not been sent.
+function isTyped() {
+  const fields = document.querySelectorAll("main form[method=post] :is(input:not([type=hidden]), textarea, select)");
+  return [...fields].some((each) =>
+    each instanceof HTMLSelectElement
+      ? [...each.options].some((option) => option.selected !== option.defaultSelected && each.querySelector("[selected]"))
+      : each.value !== each.defaultValue || each.checked !== each.defaultChecked,
+  );
 }
 
 function listen() {
@@ -143,7 +157,7 @@ function showLive() {
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
-  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : isOpen ? "Live" : "Connecting";
+  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waits for your form" : isOpen ? "Live" : "Connecting";
 }
 
 function toggleLive() {

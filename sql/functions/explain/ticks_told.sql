@@ -6,7 +6,8 @@
 create or replace function kronos.ticks_told(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                              p_limit integer)
 returns table (tick timestamptz, facts jsonb, is_to_be_skipped boolean, pg_cron jsonb)
-language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set jit = off
 as $$
 declare
     c_most_alarms constant bigint        := 20;
