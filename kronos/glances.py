@@ -41,7 +41,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _LastRun:
     """A run of a job, or that the job has had none."""
 
     job_id: UUID
@@ -53,19 +53,19 @@ class _Found:
     duration_ms: int | None
 
 
-_LIST = statement("job_reads.list_recent_runs", _Found)
+_LIST = statement("job_reads.list_recent_runs", _LastRun)
 
 
 async def recent(view: WorkspaceView, job_ids: Sequence[UUID]) -> dict[UUID, Glance]:
     """How each CRON job among these, 50 at most, is doing, in their order; runs of the versions before included."""
     asked = list(dict.fromkeys(job_ids))[:MOST_JOBS]
-    found: dict[UUID, list[_Found]] = {}
+    found: dict[UUID, list[_LastRun]] = {}
     for row in await view.rows(_LIST, {"ids": asked, "limit": MOST_RUNS}) if asked else ():
         found.setdefault(row.job_id, []).append(row)
     return {job_id: _glance(job_id, [*_runs(found[job_id])]) for job_id in asked if job_id in found}
 
 
-def _runs(rows: Sequence[_Found]) -> Iterator[RecentRun]:
+def _runs(rows: Sequence[_LastRun]) -> Iterator[RecentRun]:
     for row in rows:
         if row.execution_id and row.status and row.cause and row.scheduled_at:
             yield RecentRun(

@@ -138,7 +138,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BusyWorker:
+class WorkspaceWorker:
     """A worker, and how many deliveries of the workspace it has under way."""
 
     worker_id: str
@@ -173,7 +173,7 @@ class Overview:
     late: list[LateJob]
     dead_letters: Letters
     queue: Queue
-    workers: list[BusyWorker]
+    workers: list[WorkspaceWorker]
     pg_cron: Firing
     drift: Reaping | None
 
@@ -247,7 +247,7 @@ async def get(view: WorkspaceView, ready: Readiness, coming: Coming) -> Overview
             waiting_since=unfinished.waiting_since,
             is_cut=unfinished.is_cut,
         ),
-        workers=[BusyWorker(**each) for each in unfinished.workers],
+        workers=[WorkspaceWorker(**each) for each in unfinished.workers],
         pg_cron=_pg_cron(ready),
         drift=reaping[0] if reaping else None,
     )

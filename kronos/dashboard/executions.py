@@ -1,6 +1,5 @@
 """The pages of executions: the list, and one with its attempts."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -16,6 +15,7 @@ from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.queries import TypedExecutionQuery
 from kronos.executions import ExecutionFilter
 from kronos.model import EndpointChoice, Role
+from kronos.server_time import CLOCK
 
 pages = Pages()
 _MOST_ATTEMPTS = 20
@@ -43,7 +43,7 @@ async def get_execution(call: Call, view: View, execution_id: ExecutionId) -> Re
     execution = await executions.get(view, execution_id)
     after = max(execution.attempt_count - _MOST_ATTEMPTS, 0)
     attempts = await executions.attempts(view, execution_id, limit=_MOST_ATTEMPTS + 1, after=after)
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     spans = run_times.spans(execution, attempts, now)
     return shown(
         call,

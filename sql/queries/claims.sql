@@ -189,7 +189,7 @@ with wanted as materialized (
     returning live.execution_id, workspace_id, job_id, live.endpoint_id, endpoint_version, attempt_count,
               max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input,
               greatest(due.visible_at, '1970-01-01 00:00:00+00') as due_at, priority,
-              null::double precision as opens_in_ms
+              null::float8 as opens_in_ms
 ), short as materialized (
     select counted.*
       from (select array_agg(endpoint_id) as ids, array_agg(room) as rooms, array_agg(bound) as bounds,
@@ -225,7 +225,7 @@ select held.execution_id, held.claim_token
 -- After a claim whose answer was lost: what that very claim took.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at,
-       priority, null::double precision as opens_in_ms
+       priority, null::float8 as opens_in_ms
   from kronos.execution_live
  where claim_token = %(claim_token)s
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
