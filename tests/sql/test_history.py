@@ -223,8 +223,9 @@ def test_a_read_scans_no_history_and_looks_into_few_partitions(old: Old, read: s
     assert len(partitions_in(plans, "attempt")) <= 1
 
 
-def test_the_overview_reads_no_pointer_of_what_is_not_overdue(old: Old) -> None:
-    plans = plan_of(old.connection, "overview.list_overdue", {"limit": 10}, workspace_id=old.workspace_id)
+@pytest.mark.parametrize("read", ["overview.list_overdue", "system.get_status"])
+def test_who_looks_for_what_is_overdue_reads_no_pointer_of_what_is_not(old: Old, read: str) -> None:
+    plans = plan_of(old.connection, read, {"limit": 10}, workspace_id=old.workspace_id)
     assert rows_read(plans, "pointers") <= 10
 
 
