@@ -15,7 +15,7 @@ from depth import depth
 from factory import EndpointRow, add_endpoint
 from kronos import idempotency, sql
 from servers import Server
-from sql.plans import locks, partitions_in, plan_of, run_statement, seq_scans, told_plans
+from sql.plans import locks, partitions_in, plan_of, rows_read, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, records, value
 from worker.protocol import claim_params, finalize_params, run
 
@@ -189,6 +189,7 @@ _READS: dict[
         {"minutes": 60, "most": 1000, "longer_than": timedelta(seconds=60), "longest": 10},
         0,
     ),
+    "what is overdue": ("overview.list_overdue", {"limit": 10}, 0),
     "what fails": ("overview.list_failing", {"most": 1000, "limit": 10}, 4),
     "the load of a week": ("load.list_load", {"minutes": 10_080, "schedules": 5000}, 0),
     "jobs of a minute": ("load.list_jobs_at", {"at": "scheduled_at", "schedules": 5000, "limit": 200}, 0),
@@ -234,6 +235,12 @@ def test_a_read_scans_no_history_and_looks_into_few_partitions(old: Old, read: s
     assert seq_scans(plans, "execution_done", "attempt", *([] if read == "explain" else ["jobs"])) == []
     assert len(partitions_in(plans, "execution_done")) <= partitions
     assert len(partitions_in(plans, "attempt")) <= 1
+
+
+@pytest.mark.parametrize("read", ["overview.list_overdue", "system.get_status"])
+def test_who_looks_for_what_is_overdue_reads_no_pointer_of_what_is_not(old: Old, read: str) -> None:
+    plans = plan_of(old.connection, read, {"limit": 10}, workspace_id=old.workspace_id)
+    assert rows_read(plans, "pointers") <= 10
 
 
 @pytest.mark.parametrize("read", _READS)

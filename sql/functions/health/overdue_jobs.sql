@@ -7,14 +7,17 @@ returns table (job_id uuid, job_name text, since timestamptz, fault text)
 language plpgsql stable rows 10 security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
+declare
+    -- read once: an index serves no bound that changes while it is read
+    v_before constant timestamptz := kronos.clock() - kronos.grace() - interval '60 seconds';
+    v_from   constant timestamptz := (select floor.lowest_at from kronos.pointers_floor as floor);
 begin
     return query
         select job.job_id, job.name, kronos.finite(due.next_tick_at), kronos.job_fault(job) ->> 'message'
           from (select pointer.job_id, pointer.workspace_id, pointer.next_tick_at
                   from kronos.pointers as pointer
                  where pointer.is_awaited
-                   and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
-                   and pointer.next_tick_at < kronos.clock() - kronos.grace() - interval '60 seconds'
+                   and pointer.next_tick_at >= v_from and pointer.next_tick_at < v_before
                  order by pointer.next_tick_at
                  limit 10000) as due
           join kronos.jobs as job on job.job_id = due.job_id

@@ -11,6 +11,9 @@ create or replace function kronos.system_status(
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- catch-up rings every minute. Read once: an index serves no bound that changes while it is read.
+    v_before constant timestamptz := kronos.clock() - kronos.grace() - interval '60 seconds';
 begin
     postgresql_version := current_setting('server_version');
     select health.extension_version, health.silent_seconds, health.internal_jobs, health.internal_entries,
@@ -29,8 +32,7 @@ begin
               from kronos.pointers as pointer
              where pointer.is_awaited
                and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
-               -- catch-up rings every minute
-               and pointer.next_tick_at < kronos.clock() - kronos.grace() - interval '60 seconds'
+               and pointer.next_tick_at < v_before
              order by pointer.next_tick_at
              limit 10000) as due;
     select queue.waiting_endpoints, queue.waiting_seconds, queue.unserved_groups
