@@ -95,9 +95,9 @@ class Browser:
                 del self.cookies[name]
         return answer
 
-    def go(self) -> dict[str, str]:
+    def go(self, path: str = "/auth/login") -> dict[str, str]:
         """Off to the provider; what is asked there."""
-        sent = self.request("GET", "/auth/login")
+        sent = self.request("GET", path)
         assert sent.status_code == 303, sent.text
         self.url = sent.headers["location"]
         return dict(parse_qsl(urlsplit(self.url).query))

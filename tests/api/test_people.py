@@ -4,6 +4,7 @@ It verifies clients, redirects, codes and nonces as any. What it lacks of RFC 76
 given for a verifier, and only to it.
 """
 
+import base64
 import hashlib
 import logging
 import threading
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import psycopg
@@ -104,6 +105,27 @@ def test_a_person_signs_in_and_has_the_most_of_its_groups_roles(served: Api, sce
     theirs = browser.request("GET", f"/v1/workspaces/{second}/jobs")
     assert (theirs.status_code, theirs.json()["code"]) == (404, "workspace_not_found")
     assert browser.request("GET", "/v1/workspaces").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("wanted", "at"),
+    [("/w/acme/jobs?tag=a", "/w/acme/jobs?tag=a"), ("//evil.example/", "/w"), ("https://evil.example", "/w")],
+)
+def test_who_was_sent_to_the_provider_comes_back_to_the_page_and_to_no_other_site(
+    served: Api, scene: tuple[str, str], wanted: str, at: str
+) -> None:
+    browser = Browser(served.client)
+    page = browser.request("GET", f"/sign-in?{urlencode({'next': wanted})}").text
+    assert f'href="/auth/login?{urlencode({"next": at})}"' in page
+    browser.go(f"/auth/login?{urlencode({'next': wanted})}")
+    assert browser.come_back("ada").headers["location"] == at
+    # the cookie is the browser's own, and what stands in it is judged again
+    other = Browser(served.client)
+    other.go()
+    state, nonce, verifier, _ = other.cookies[sessions.ATTEMPT_COOKIE].split(".")
+    back = base64.urlsafe_b64encode(b"//evil.example").decode().rstrip("=")
+    other.cookies[sessions.ATTEMPT_COOKIE] = ".".join((state, nonce, verifier, back))
+    assert other.come_back("ada").headers["location"] == "/w"
 
 
 def test_a_write_with_a_session_comes_from_our_own_pages(served: Api, scene: tuple[str, str]) -> None:

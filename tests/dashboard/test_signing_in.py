@@ -103,6 +103,12 @@ def test_a_key_signs_in_and_its_end_signs_out_by_itself(
         assert page.evaluate("document.cookie") == ""
         assert made["key"] not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
 
+        opened = page.locator("details", has_text="Rotate")
+        opened.locator("summary").click()
+        with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+            page.evaluate("htmx.trigger(document.querySelector('[data-again]'), 'kronos:changed')")
+        expect(opened).to_have_attribute("open", "")  # what its reader has opened stays so
+
         assert api.delete(f"{path}/{made['key_id']}").status_code == 204
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=60_000)
         expect(page.get_by_text(f"the key {made['public_id']} was revoked")).to_be_visible()
