@@ -46,10 +46,14 @@ LEAST = {
         f"GET {_W}/executions/{{e}}/logs",
         "GET /v1/me",
         "POST /v1/schedules/preview",  # nothing is written
+        "POST /v1/schedules/parse",
+        f"POST {_W}/jobs/{{j}}/diff",
+        f"GET {_W}/jobs:glance",
     },
     "operator": {
         f"POST {_W}/jobs",
         f"POST {_W}/jobs:batch",
+        f"POST {_W}/jobs:bulk",
         f"PATCH {_W}/jobs/{{j}}",
         f"DELETE {_W}/jobs/{{j}}",
         f"POST {_W}/jobs/{{j}}/pause",
