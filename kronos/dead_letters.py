@@ -41,7 +41,7 @@ class LetterCount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterGroup:
     """Dead letters of one endpoint and type of error: how many, of how many jobs, and what the last of them, which is
-    `execution_id`, said. JSON's writer leaves out `_counted`: how many were counted in all groups."""
+    `execution_id`, said."""
 
     endpoint: str
     error_type: str | None
@@ -51,6 +51,12 @@ class LetterGroup:
     last_failed_at: datetime
     execution_id: UUID
     message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedLetterGroup(LetterGroup):
+    """As ListedEndpoint leaves out what begins with _: how many were counted in all groups."""
+
     _counted: int
 
 
@@ -81,7 +87,7 @@ class NewOperation:
 
 
 _LIST = statement("dead_letters.list_dead_letters", ListedExecution)
-_GROUPS = statement("dead_letters.list_dead_letter_groups", LetterGroup)
+_GROUPS = statement("dead_letters.list_dead_letter_groups", ListedLetterGroup)
 _COUNT = statement("dead_letters.count_dead_letters", LetterCount)
 MOST_GROUPED = 10_000
 _MOST_GROUPS = 200
@@ -103,7 +109,7 @@ async def list_page(
     )
 
 
-async def groups(view: WorkspaceView, which: LetterFilter) -> list[LetterGroup]:
+async def groups(view: WorkspaceView, which: LetterFilter) -> list[ListedLetterGroup]:
     """The newest MOST_GROUPED dead letters by endpoint and type of error, the largest groups first, up to 200."""
     return await view.rows(_GROUPS, asdict(which) | {"most": MOST_GROUPED, "limit": _MOST_GROUPS})
 

@@ -1,5 +1,7 @@
 """Every path of the API, with its methods."""
 
+from datetime import UTC, datetime, timedelta
+
 METHODS = {
     "/": {"get"},
     "/healthz": {"get"},
@@ -83,3 +85,12 @@ METHODS = {
     "/v1/workspaces/{w}/keys/{key_id}": {"delete"},
     "/v1/workspaces/{w}/keys/{key_id}/rotate": {"post"},
 }
+
+
+def needed_queries(job_id: str) -> dict[str, dict[str, str]]:
+    """What the query of a GET has to say, of those that need one."""
+    soon = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
+    return {
+        "/v1/workspaces/{w}/jobs:glance": {"ids": job_id},
+        "/v1/workspaces/{w}/load/minute": {"at": soon.isoformat().replace("+00:00", "Z")},
+    }

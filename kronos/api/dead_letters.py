@@ -14,7 +14,7 @@ from kronos.api.document import answers, problems
 from kronos.api.operation import Router, shown_at
 from kronos.api.query_schemas import LetterFilterQuery, LetterQuery, PageQuery
 from kronos.api.schemas import LetterDiscard, LetterRedrive, Nothing
-from kronos.dead_letters import LetterFilter, LetterGroup, NewOperation
+from kronos.dead_letters import LetterFilter, LetterGroup, ListedLetterGroup, NewOperation
 from kronos.model import BulkOperation, Execution, Role
 
 router = Router("/v1/workspaces/{w}", tags=["dead-letters"])
@@ -50,10 +50,10 @@ async def list_dead_letter_groups(view: ReadView, query: Annotated[LetterFilterQ
     return answer(grouped(await dead_letters.groups(view, LetterFilter(**query.model_dump()))))
 
 
-def grouped(data: list[LetterGroup]) -> DeadLetterGroups:
+def grouped(data: list[ListedLetterGroup]) -> DeadLetterGroups:
     """The groups, with how many were counted."""
     counted = data[0]._counted if data else 0
-    return DeadLetterGroups(data=data, counted=counted, is_cut=counted >= dead_letters.MOST_GROUPED)
+    return DeadLetterGroups(data=list(data), counted=counted, is_cut=counted >= dead_letters.MOST_GROUPED)
 
 
 @router.get(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 
 from api.generated import furnished
+from api_paths import needed_queries
 from conftest import Api
 
 _BIN = Path(sys.executable).parent
@@ -67,11 +69,13 @@ def reads_alike(
     tag = operation["tags"][0].replace("-", "_")
     module = importlib.import_module(f"kronos_client.api.{tag}.{operation['operationId']}")
     given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
-    answer = module.sync_detailed(client=client, **given)
+    asked = needed_queries(known["j"][-1]).get(path, {})
+    typed = {name: datetime.fromisoformat(text) if name == "at" else text for name, text in asked.items()}
+    answer = module.sync_detailed(client=client, **given, **typed)
     assert (answer.status_code, type(answer.parsed).__name__ in ("NoneType", "Problem")) == (200, False), (path, answer)
     if "application/json" not in operation["responses"]["200"]["content"]:
         return True  # lines, which it hands over as they are
-    told, raw = answer.parsed.to_dict(), api.get(path.format_map(given)).json()
+    told, raw = answer.parsed.to_dict(), api.get(path.format_map(given), params=asked).json()
     assert told.keys() == raw.keys(), path
     if "data" in raw:
         assert len(told["data"]) == len(raw["data"]), path

@@ -1,9 +1,12 @@
 """Reading changes nothing: no schedule moves on, nothing is made or ended, however often and whatever is asked."""
 
+from urllib.parse import urlencode
+
 import psycopg
 import pytest
 
 from api_answers import answered
+from api_paths import needed_queries
 from conftest import Api
 from depth import depth
 from kronos.model import Json
@@ -49,7 +52,12 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     client.post("/v1/organizations", json={"slug": "umbrella"}).raise_for_status()
     found["org"] = "umbrella"
     documented: dict[str, Json] = client.get("/openapi.json").json()["paths"]
-    return [path.format(**found) for path, methods in documented.items() if "get" in methods]
+    queries = needed_queries(job["job_id"])
+    return [
+        f"{path.format(**found)}?{urlencode(queries.get(path, {}))}"
+        for path, methods in documented.items()
+        if "get" in methods
+    ]
 
 
 def test_hundreds_of_reads_change_no_row(own_api: Api, paths: list[str], superuser: psycopg.Connection) -> None:
@@ -62,6 +70,6 @@ def test_hundreds_of_reads_change_no_row(own_api: Api, paths: list[str], superus
     assert previewed.status_code == 200
     assert written(superuser) == before
     own_api.client.post(
-        f"{next(path for path in paths if path.endswith('/status')).removesuffix('/status')}/pause"
+        f"{next(path for path in paths if path.endswith('/status?')).removesuffix('/status?')}/pause"
     ).raise_for_status()
     assert written(superuser) != before  # what is written is seen
