@@ -100,12 +100,12 @@ async def change_jobs(call: Call, view: View) -> Response:
         counted = await bulk_jobs.count(view, bulk)
     except errors.Unprocessable as error:
         return _asked_again(call, form, document, error)
-    total = int(form.text("total") or 0) or counted.count
+    total = form.number("total") or counted.count
     if not form.has("confirmed"):
         asked = BulkAsked(document=document, done=0, total=total, is_more=counted.is_more, refused=[], cursor=None)
         return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=False)
     step = await done_step(view, bulk, limit=_STEP, cursor=form.text("cursor") or None)
-    number = int(form.text("done") or 0) + step.done
+    number = form.number("done") + step.done
     refused = [*_refused_before(form), *step.refused]
     if step.next_cursor is None and not refused:
         what = "job" if number == 1 else "jobs"
@@ -146,9 +146,7 @@ def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
 
 
 def _asked_again(call: Call, form: SentForm, document: JsonObject, error: errors.Unprocessable) -> Response:
-    asked = BulkAsked(
-        document=document, done=0, total=int(form.text("total") or 0), is_more=False, refused=[], cursor=None
-    )
+    asked = BulkAsked(document=document, done=0, total=form.number("total"), is_more=False, refused=[], cursor=None)
     refused = form.form.refused(error)
     return shown(call, "jobs_bulk.html", refused.status, bulk=asked, form=refused, is_begun=False)
 
