@@ -30,13 +30,18 @@ _NOTICE_SECONDS = 20
 class PageRoute(Operation):
     """One method of one path of the dashboard."""
 
+    @staticmethod
+    def shown_as(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
+        """What goes wrong before the route is reached, and in it."""
+        return _problem_page(scope, document, headers)
+
     # as APIRoute takes them
     def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
         super().__init__(path, endpoint, **declared)
         served = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["kronos.problem"] = _problem_page
+            scope["kronos.problem"] = self.shown_as
             if scope["method"] == "GET" and (filled := _filled(scope["query_string"])) is not None:
                 await redirect(_at(scope, filled))(scope, receive, send)
                 return

@@ -12,6 +12,7 @@ from lxml import html
 from starlette.routing import BaseRoute, Match
 
 from conftest import Api
+from dashboard.conftest import Reader
 from dashboard.furniture import Furniture, furnish
 from dashboard.pages import PAGES
 from factory import add_key
@@ -80,6 +81,31 @@ def test_what_a_role_may_not_do_is_not_offered(
         if (needs := needed(target, method)) is not None and not Role(role).covers(needs)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "page", ["", "/jobs", "/jobs/reaper", "/endpoints", "/configs", "/keys", "/usage", "/settings"]
+)
+def test_nobody_is_offered_a_change_of_kronos_own_workspace(reader: Reader, page: str) -> None:
+    shown = reader(f"/w/kronos-system{page}")
+    assert [target for target, method in offered(shown) if method == "POST" and not target.endswith("/sign-out")] == []
+    assert [each for each in shown.xpath("//main//a/@href") if each.endswith(("new", "/edit", "/delete"))] == []
+
+
+@pytest.mark.parametrize("script", [{}, {"HX-Request": "true"}], ids=["page", "script"])
+def test_what_is_refused_before_a_page_is_reached_is_a_page_too(
+    api: httpx.Client, workspace: str, script: dict[str, str]
+) -> None:
+    key = "kr_live_000000000000_" + "x" * 43
+    large = api.post(f"/w/{workspace}/configs", content=b"a=" + b"x" * 2**20, headers=FORM | script)
+    burnt = api.get(f"/w/{workspace}", params={"x": key}, headers=script)
+    method = api.get("/sign-out", headers=script)
+    assert [each.status_code for each in (large, burnt, method)] == [413, 400, 405]
+    for each in (large, burnt, method):
+        assert each.headers["content-type"].startswith("text/html")
+        assert each.headers["request-id"] in each.text
+        assert key not in each.text
+    assert method.headers["allow"] == "POST"
 
 
 def test_a_write_is_its_roles_and_comes_from_our_own_pages(
