@@ -14,6 +14,7 @@ from kronos.api.cursors import bounded, decoded, list_digest
 from kronos.api.dependencies import ReadView, View
 from kronos.api.job_schemas import JobBulk
 from kronos.api.query_schemas import JobQuery
+from kronos.bulk_jobs import BulkCount
 from kronos.dashboard.forms import SentForm, sent
 from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.rendering import PageContext
@@ -101,6 +102,8 @@ async def change_jobs(call: Call, view: View) -> Response:
     except errors.Unprocessable as error:
         return _asked_again(call, form, document, error)
     total = form.number("total") or counted.count
+    if form.has("confirmed") and not form.text("cursor") and counted.count > total:
+        return _asked_of_more(call, form, document, counted, total)
     if not form.has("confirmed"):
         asked = BulkAsked(document=document, done=0, total=total, is_more=counted.is_more, refused=[], cursor=None)
         return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=False)
@@ -143,6 +146,14 @@ def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
     """What the steps before were refused, as the form carries it: for its reader alone."""
     said = [text.split("\n", 2) for text in form.all("refused")[:_STEP]]
     return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
+
+
+def _asked_of_more(call: Call, form: SentForm, document: JsonObject, counted: BulkCount, total: int) -> Response:
+    """Whoever confirmed a number of jobs has it done to no more than these."""
+    asked = BulkAsked(document=document, done=0, total=counted.count, is_more=counted.is_more, refused=[], cursor=None)
+    detail = f"There were {total:,} when you were asked, and are {counted.count:,} now. Nothing was done."
+    grown = form.form.refused(errors.Conflict(detail))
+    return shown(call, "jobs_bulk.html", grown.status, bulk=asked, form=grown, is_begun=False)
 
 
 def _asked_again(call: Call, form: SentForm, document: JsonObject, error: errors.Unprocessable) -> Response:

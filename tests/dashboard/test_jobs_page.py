@@ -231,9 +231,14 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     assert "Pause 3 jobs?" in asked.xpath("string(//h1)")
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
     (form,) = asked.xpath("//main//form")
+    make(api, workspace, name="job-3", tags=["many"])  # nobody has confirmed it
+    more = told(post("jobs/bulk", list(form.form_values())), 409)
+    assert ("Pause 4 jobs?" in more.xpath("string(//h1)"), "There were 3" in more.text_content()) == (True, True)
+    assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
+    (form,) = more.xpath("//main//form")
     confirmed = post("jobs/bulk", changed(list(form.form_values()), note="until the audit"))
     assert (confirmed.status_code, confirmed.headers["Location"]) == (303, f"/w/{workspace}/jobs")
-    assert "Paused%203%20jobs." in confirmed.headers["Set-Cookie"]
+    assert "Paused%204%20jobs." in confirmed.headers["Set-Cookie"]
     paused = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED"}).json()["data"]
     assert {each["status_reason"]["note"] for each in paused} == {"until the audit"}
 
