@@ -15,6 +15,7 @@ from conftest import Api
 from dashboard.conftest import Reader
 from dashboard.furniture import Furniture, furnish
 from dashboard.pages import PAGES
+from dashboard.runs import ended
 from factory import add_key
 from kronos.api.operation import Operation
 from kronos.dashboard import app
@@ -25,6 +26,8 @@ SIGNING: Final = ("/sign-in", "/sign-out")
 ROUTES: Final[list[BaseRoute]] = app.routes()
 WRITES: Final = sorted(each.path for each in ROUTES if isinstance(each, Operation) and "POST" in (each.methods or ()))
 NAMES: Final = {"endpoints": "sink", "configs": "production", "payload-specs": "report-input", "secrets": "api-token"}
+MARKUP: Final = "<script>alert(1)</script>'\"><b>{{ 7 * 7 }}"
+PAYLOADS: Final = ("payload-of-theirs", "out of paper", "hook?token=")
 HOSTILE: Final = (
     b"/tags=x&/tags:list=y&/name/a=1&/name=2&/input:json=%7B%7D&/input/a=1",
     b"once=%00&/endpoint=%00&/name=%00",
@@ -38,8 +41,22 @@ HOSTILE: Final = (
 
 @pytest.fixture(scope="module")
 def own(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
-    """Of this file: forms of all sorts are sent to it."""
-    return furnish(shared_api.client, shared_api.database_url, new_workspace())
+    """Of this file: forms of all sorts are sent to it, and its texts are markup."""
+    made = furnish(shared_api.client, shared_api.database_url, new_workspace())
+    api, base = shared_api.client, f"/v1/workspaces/{made.workspace}"
+    job = f"{base}/jobs/{made.names['job']}"
+    sent = [
+        api.patch(base, json={"name": MARKUP}),
+        api.patch(job, json={"title": MARKUP, "tags": [MARKUP], "input": {"a": PAYLOADS[0], "b": MARKUP}}),
+        api.patch(job, json={"input": {"a": PAYLOADS[0]}}),
+        api.post(f"{job}/pause", json={"note": MARKUP}),
+        api.put(f"{base}/configs/production", json={"values": {MARKUP: MARKUP}}),
+        api.post(f"{base}/keys", json={"role": "viewer", "name": MARKUP}),
+    ]
+    assert [each.text for each in sent if each.is_error] == []
+    with psycopg.connect(shared_api.database_url, autocommit=True) as connection:
+        failed = ended(connection, made.workspace, made.names["job"], nth=700, message=MARKUP)
+    return Furniture(workspace=made.workspace, names={**made.names, "execution": failed})
 
 
 def path_of(route: str, own: Furniture) -> str:
@@ -67,10 +84,11 @@ def offered(page: html.HtmlElement) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("role", ["viewer", "admin"])
-def test_what_a_role_may_not_do_is_not_offered(
+def test_what_a_role_may_not_do_or_see_is_on_no_page_and_text_is_text(
     api: httpx.Client, own: Furniture, shared_superuser: psycopg.Connection, role: str
 ) -> None:
-    headers = {"Authorization": f"Bearer {add_key(shared_superuser, own.workspace, role)}"}
+    key = add_key(shared_superuser, own.workspace, role, sees_payloads=role != "viewer")
+    headers = {"Authorization": f"Bearer {key}"}
     pages = {path: api.get(own.path(path), headers=headers) for path in PAGES}
     shown = {path: html.document_fromstring(each.text) for path, each in pages.items() if each.status_code == 200}
     assert len(shown) > 20
@@ -81,6 +99,10 @@ def test_what_a_role_may_not_do_is_not_offered(
         if (needs := needed(target, method)) is not None and not Role(role).covers(needs)
     ]
     assert wrong == []
+    texts = "".join(each.text for each in pages.values())
+    assert [each for each in PAYLOADS if (each in texts) == (role == "viewer")] == []
+    assert [each for each in ("<script>alert", "<b>", 'href="javascript:') if each in texts] == []
+    assert "&lt;script&gt;alert(1)" in texts
 
 
 @pytest.mark.parametrize(
