@@ -114,6 +114,21 @@ def test_nobody_is_offered_a_change_of_kronos_own_workspace(reader: Reader, page
     assert [each for each in shown.xpath("//main//a/@href") if each.endswith(("new", "/edit", "/delete"))] == []
 
 
+def test_a_page_of_a_missing_workspace_or_anothers_is_missing(
+    api: httpx.Client, own: Furniture, shared_superuser: psycopg.Connection, new_workspace: Callable[[], str]
+) -> None:
+    foreign = {"Authorization": f"Bearer {add_key(shared_superuser, new_workspace(), 'admin')}"}
+    missing = Furniture(workspace="no-such-workspace", names=own.names)
+    paths = [each for each in PAGES if each.startswith("/w/{workspace}") and "=&" not in f"{each}&"]
+    wrong = [
+        (path, found.status_code, hidden.status_code)
+        for path in paths
+        for found, hidden in [(api.get(missing.path(path)), api.get(own.path(path), headers=foreign))]
+        if (found.status_code, hidden.status_code) != (404, 404)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("script", [{}, {"HX-Request": "true"}], ids=["page", "script"])
 def test_what_is_refused_before_a_page_is_reached_is_a_page_too(
     api: httpx.Client, workspace: str, script: dict[str, str]
