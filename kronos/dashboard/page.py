@@ -43,7 +43,9 @@ class PageRoute(Operation):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["kronos.problem"] = self.shown_as
-            if scope["method"] == "GET" and (filled := _filled(scope["query_string"])) is not None:
+            is_script = (b"hx-request", b"true") in scope["headers"]  # it is answered at once, at whatever address
+            is_read = scope["method"] == "GET" and not is_script
+            if is_read and (filled := _filled(scope["query_string"])) is not None:
                 await redirect(_at(scope, filled))(scope, receive, send)
                 return
             await served(scope, receive, send)
