@@ -101,6 +101,16 @@ def strict(text: str) -> Json:
     return value
 
 
+def member(text: str) -> Json:
+    """The JSON value that `text` is, held to what a body is held to. Raises InvalidRequest, JSONDecodeError."""
+    try:
+        value = strict(text)
+    except RecursionError:
+        _refuse(f"it is nested deeper than {MAX_DEPTH}", "Flatten it.")
+    _check(value, "", 1)
+    return value
+
+
 def _check(value: Json, pointer: str, depth: int) -> None:
     if isinstance(value, str):
         _check_text(value, pointer)

@@ -15,6 +15,7 @@ _VERSION = 1
 _HEAD = struct.Struct(">B8s16sQQB")  # version, digest of the workspace and the rest, generation, xmin, xmax, xips
 _XIP = struct.Struct(">Q")
 _BEYOND = 2**63
+_EPOCH = 2**32
 _MOST_XIPS = 48
 """Transactions under way that a place names, so that it is a header of some hundred bytes. Of more it begins at an
 earlier one: what comes after that is reported twice."""
@@ -49,7 +50,12 @@ def place_of(given: str, workspace_id: UUID, pointer: str) -> EventPlace:
         xips = [each for (each,) in _XIP.iter_unpack(raw[_HEAD.size :])]
     except (UnicodeEncodeError, binascii.Error, struct.error):
         raise _refused("is malformed", pointer) from None
-    is_snapshot = 0 < xmin <= xmax < _BEYOND and all(low < high for low, high in pairwise([xmin - 1, *xips, xmax]))
+    # Of no epoch is there a transaction 0, and PostgreSQL reads no snapshot that names one.
+    is_snapshot = (
+        bool(xmin % _EPOCH and xmax % _EPOCH)
+        and xmin <= xmax < _BEYOND
+        and all(low < high for low, high in pairwise([xmin - 1, *xips, xmax]))
+    )
     if version != _VERSION or digest != _digest(workspace_id, raw[9:]) or count != len(xips) or not is_snapshot:
         raise _refused("is of another workspace, or was changed", pointer)
     snapshot = f"{xmin}:{xmax}:{','.join(map(str, xips))}"

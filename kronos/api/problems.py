@@ -6,6 +6,7 @@ from datetime import datetime
 
 import orjson
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from kronos import errors
@@ -14,6 +15,8 @@ from kronos.redaction import key_in_url, redacted
 from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
+ShownAs = Callable[[Scope, JsonObject, Mapping[str, str]], Response]
+"""How an error is shown where people read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +106,22 @@ def _document(
     scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]
 ) -> Response:
     document = redacted(orjson.dumps(_problem(scope, status, code, title, detail, more)).decode())
-    shown_as: Callable[[Scope, JsonObject, Mapping[str, str]], Response] | None = scope.get("kronos.problem")
+    shown_as: ShownAs | None = scope.get("kronos.problem") or _shown_as(scope)
     if shown_as is not None:  # a page: people read it
         return shown_as(scope, orjson.loads(document), headers)
     return Response(document, status, media_type=MEDIA_TYPE, headers=dict(headers))
+
+
+def _shown_as(scope: Scope) -> ShownAs | None:
+    """How the route of this path shows what goes wrong before it is reached: what is too large, too much at once, or
+    sent with another method. None: as a document."""
+    if "app" not in scope or scope["path"].startswith(("/v1/", "/auth/")):
+        return None
+    for each in scope["app"].routes:
+        shown: ShownAs | None = getattr(type(each), "shown_as", None)
+        if shown is not None and each.matches(scope)[0] != Match.NONE:
+            return shown
+    return None
 
 
 def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject) -> JsonObject:

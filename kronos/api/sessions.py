@@ -232,20 +232,21 @@ class Sessions:
 
     def give(self, response: Response, request: Request, secret: str, *, max_age: int) -> None:
         """Let the browser keep a session; `max_age` in seconds."""
-        set_cookie(response, self._cookie(request), secret, max_age=max_age, is_secure=self._is_secure(request))
+        set_cookie(response, self._cookie(request), secret, max_age=max_age, is_secure=self.is_secure(request))
 
     def take(self, response: Response, request: Request) -> None:
         """Let the browser forget it."""
         self.give(response, request, "", max_age=0)
 
-    def _is_secure(self, request: Request) -> bool:
+    def is_secure(self, request: Request) -> bool:
+        """Whether the browser reaches us over https."""
         return self.origin_of(request).startswith("https:")
 
     def _cookie(self, request: Request) -> str:
-        return SESSION_COOKIE if self._is_secure(request) else PLAIN_COOKIE
+        return SESSION_COOKIE if self.is_secure(request) else PLAIN_COOKIE
 
     def _prefix(self, request: Request) -> str:
-        return _OF_KEY if self._is_secure(request) else _OF_KEY_PLAIN
+        return _OF_KEY if self.is_secure(request) else _OF_KEY_PLAIN
 
 
 def set_cookie(response: Response, name: str, value: str, *, max_age: int, is_secure: bool = True) -> None:

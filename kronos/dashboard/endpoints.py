@@ -64,8 +64,9 @@ async def get_endpoints_page(call: Call, view: ReadView, query: Annotated[PageQu
 
 
 @pages.get("/~new", needs=Role.ADMIN)
-async def get_new_endpoint_page(call: Call, _: View, query: Annotated[NewEndpointQuery, InQuery()]) -> Response:
+async def get_new_endpoint_page(call: Call, view: View, query: Annotated[NewEndpointQuery, InQuery()]) -> Response:
     """The form of a new endpoint."""
+    await view.enter()
     spec = _SPECS.get(query.type)
     return _new(call, query.type, FilledForm(values={"/spec": [_json(spec)]} if spec else {}))
 

@@ -5,6 +5,7 @@ a form makes the body that the API's own model judges, and each fault of the mod
 by its pointer.
 """
 
+import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from kronos import errors
+from kronos.api.body import MAX_DEPTH, member
 from kronos.api.call import Call
 from kronos.errors import Fault
 from kronos.model import Json, JsonObject
@@ -23,6 +25,7 @@ ONCE = "once"
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_CARRIED = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
 # A time without seconds or zone, as <input type="datetime-local"> has it; the form says that it is UTC.
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?", re.ASCII)
@@ -95,6 +98,11 @@ class SentForm:
         """The texts of all fields of this name."""
         return [text for each, text in self.fields if each.partition(":")[0] == name]
 
+    def number(self, name: str) -> int:
+        """The whole number that a field of the page's own carries; 0 where it carries none."""
+        text = self.text(name)
+        return int(text) if _CARRIED.fullmatch(text) else 0
+
     def has(self, name: str) -> bool:
         """Whether a field was sent, as only a ticked checkbox is."""
         return any(each.partition(":")[0] == name for each, _ in self.fields)
@@ -115,7 +123,9 @@ class SentForm:
                 continue
             try:
                 _put(made, pointer, _read(kind, text), is_list=kind == "list")
-            except orjson.JSONDecodeError as error:
+            except errors.InvalidRequest as error:
+                faults += [replace(each, pointer=f"{pointer}{each.pointer}") for each in error.faults]
+            except json.JSONDecodeError as error:
                 where = f"line {error.lineno}, column {error.colno}"
                 faults.append(Fault(pointer=pointer, detail=f"this is no JSON: {error.msg}, {where}", hint='{"a": 1}'))
         if faults:
@@ -131,17 +141,24 @@ async def sent(call: Call) -> SentForm:
         raise errors.InvalidRequest.of(f"a form is sent as {_MEDIA_TYPE}", "Scripts use the API: /docs.")
     try:
         fields = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        _check(fields)
     except ValueError:
         raise errors.InvalidRequest.of("the form is not readable", "Load the page again, and send it anew.") from None
     return SentForm(fields=[(name, text.replace("\r\n", "\n")) for name, text in fields])
+
+
+def _check(fields: Sequence[tuple[str, str]]) -> None:
+    """What no form of ours sends, and PostgreSQL does not store. Raises ValueError."""
+    for name, text in fields:
+        if "\0" in name or "\0" in text or name.count("/") > MAX_DEPTH:
+            raise ValueError
 
 
 def _read(kind: str, text: str) -> Json:
     """A field's value. Text that is no number stays text: the model says what it wants there."""
     text = text.strip() if kind != "text" else text
     if kind == "json":
-        value: Json = orjson.loads(text)
-        return value
+        return member(text)
     if kind == "integer" and _NUMBER.fullmatch(text):
         return int(text)
     if kind == "number" and _DECIMAL.fullmatch(text):
@@ -166,7 +183,9 @@ def _put(made: JsonObject, pointer: str, value: Json, *, is_list: bool = False) 
             inner = place[name] = {}
         place = inner
     if is_list:
-        place.setdefault(last, []).append(value)
+        if not isinstance(held := place.get(last), list):
+            held = place[last] = []
+        held.append(value)
     else:
         place[last] = value
 

@@ -50,14 +50,14 @@ class Previewed:
     problem: str | None = None
 
 
-@pages.get("/w/{w}/jobs/new", needs=Role.OPERATOR)
+@pages.get("/w/{w}/jobs/~new", needs=Role.OPERATOR)
 async def get_new_job(call: Call, view: View) -> Response:
     """The form of a new job."""
     form = FilledForm(values={"way": ["sentence"], "/trigger": ["CRON"], "/timezone": ["UTC"], "/input": ["{}"]})
     return await _shown(call, view, form)
 
 
-@pages.post("/w/{w}/jobs/new", needs=Role.OPERATOR)
+@pages.post("/w/{w}/jobs/~new", needs=Role.OPERATOR)
 async def create_job(call: Call, view: View) -> Response:
     """Make the job, or say what is wrong at its field."""
     form = await sent(call)

@@ -14,6 +14,7 @@ from kronos.api.cursors import bounded, decoded, list_digest
 from kronos.api.dependencies import ReadView, View
 from kronos.api.job_schemas import JobBulk
 from kronos.api.query_schemas import JobQuery
+from kronos.bulk_jobs import BulkCount
 from kronos.dashboard.forms import SentForm, sent
 from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.rendering import PageContext
@@ -100,12 +101,14 @@ async def change_jobs(call: Call, view: View) -> Response:
         counted = await bulk_jobs.count(view, bulk)
     except errors.Unprocessable as error:
         return _asked_again(call, form, document, error)
-    total = int(form.text("total") or 0) or counted.count
+    total = form.number("total") or counted.count
+    if form.has("confirmed") and not form.text("cursor") and counted.count > total:
+        return _asked_of_more(call, form, document, counted, total)
     if not form.has("confirmed"):
         asked = BulkAsked(document=document, done=0, total=total, is_more=counted.is_more, refused=[], cursor=None)
         return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=False)
     step = await done_step(view, bulk, limit=_STEP, cursor=form.text("cursor") or None)
-    number = int(form.text("done") or 0) + step.done
+    number = form.number("done") + step.done
     refused = [*_refused_before(form), *step.refused]
     if step.next_cursor is None and not refused:
         what = "job" if number == 1 else "jobs"
@@ -145,10 +148,16 @@ def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
     return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
 
 
+def _asked_of_more(call: Call, form: SentForm, document: JsonObject, counted: BulkCount, total: int) -> Response:
+    """Whoever confirmed a number of jobs has it done to no more than these."""
+    asked = BulkAsked(document=document, done=0, total=counted.count, is_more=counted.is_more, refused=[], cursor=None)
+    detail = f"There were {total:,} when you were asked, and are {counted.count:,} now. Nothing was done."
+    grown = form.form.refused(errors.Conflict(detail))
+    return shown(call, "jobs_bulk.html", grown.status, bulk=asked, form=grown, is_begun=False)
+
+
 def _asked_again(call: Call, form: SentForm, document: JsonObject, error: errors.Unprocessable) -> Response:
-    asked = BulkAsked(
-        document=document, done=0, total=int(form.text("total") or 0), is_more=False, refused=[], cursor=None
-    )
+    asked = BulkAsked(document=document, done=0, total=form.number("total"), is_more=False, refused=[], cursor=None)
     refused = form.form.refused(error)
     return shown(call, "jobs_bulk.html", refused.status, bulk=asked, form=refused, is_begun=False)
 

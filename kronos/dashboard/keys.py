@@ -30,8 +30,9 @@ async def get_keys(call: Call, view: View, query: Annotated[PageQuery, Query()])
 
 
 @pages.get("/w/{w}/keys/new", needs=Role.ADMIN)
-async def get_new_key(call: Call) -> Response:
+async def get_new_key(call: Call, view: View) -> Response:
     """The form of a key."""
+    await view.enter()
     return shown(call, "key_form.html", form=FilledForm.of({"role": "operator"}))
 
 

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from kronos.api.call import Call
 from kronos.api.operation import Operation, Router
+from kronos.api.sessions import set_cookie
 from kronos.dashboard.rendering import PageContext, rendered
 from kronos.model import JsonObject
 
@@ -30,14 +31,21 @@ _NOTICE_SECONDS = 20
 class PageRoute(Operation):
     """One method of one path of the dashboard."""
 
+    @staticmethod
+    def shown_as(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
+        """What goes wrong before the route is reached, and in it."""
+        return _problem_page(scope, document, headers)
+
     # as APIRoute takes them
     def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
         super().__init__(path, endpoint, **declared)
         served = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["kronos.problem"] = _problem_page
-            if scope["method"] == "GET" and (filled := _filled(scope["query_string"])) is not None:
+            scope["kronos.problem"] = self.shown_as
+            is_script = (b"hx-request", b"true") in scope["headers"]  # it is answered at once, at whatever address
+            is_read = scope["method"] == "GET" and not is_script
+            if is_read and (filled := _filled(scope["query_string"])) is not None:
                 await redirect(_at(scope, filled))(scope, receive, send)
                 return
             await served(scope, receive, send)
@@ -55,18 +63,18 @@ class Pages(Router):
 
 def shown(call: Call, template: str, status: int = 200, **values: object) -> Response:
     """A page. The notice of what was done just before stands in it, once."""
-    notice = call.cookies.get(NOTICE_COOKIE)
+    notice = call.cookies.get(_notice_cookie(call))
     values["notice"] = unquote(notice) if notice else None
     response = Response(rendered(call, template, **values), status, media_type="text/html", headers=_HEADERS)
     if notice:
-        response.headers.append("Set-Cookie", _notice_cookie("", seconds=0))
+        _give_notice(response, call, "", seconds=0)
     return response
 
 
 def done(call: Call, notice: str, *parts: object, **query: object) -> Response:
     """Something was done: on to the page with these parts below the prefix, which says so."""
     response = redirect(PageContext(call).url(*parts, **query))
-    response.headers.append("Set-Cookie", _notice_cookie(quote(notice), seconds=_NOTICE_SECONDS))
+    _give_notice(response, call, quote(notice), seconds=_NOTICE_SECONDS)
     return response
 
 
@@ -88,8 +96,14 @@ def _at(scope: Scope, query: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _notice_cookie(text: str, *, seconds: int) -> str:
-    return f"{NOTICE_COOKIE}={text}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
+def _notice_cookie(call: Call) -> str:
+    """Its name: over https one that no other host and nobody on the way can set, so that a notice is ours."""
+    return f"__Host-{NOTICE_COOKIE}" if call.context.sessions.is_secure(call) else NOTICE_COOKIE
+
+
+def _give_notice(response: Response, call: Call, text: str, *, seconds: int) -> None:
+    is_secure = call.context.sessions.is_secure(call)
+    set_cookie(response, _notice_cookie(call), text, max_age=seconds, is_secure=is_secure)
 
 
 def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:

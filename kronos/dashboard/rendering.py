@@ -15,7 +15,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kronos import reading
+from kronos import reading, workspaces
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
@@ -41,9 +41,14 @@ class PageContext:
         """Who asks; None on pages that nobody has to be known for."""
         self.request_id: str = call.scope["kronos.request_id"]
 
-    def may(self, role: str) -> bool:
-        """Whether the caller may do what needs this role: what it may not is not offered."""
+    def holds(self, role: str) -> bool:
+        """Whether the caller may read what needs this role."""
         return self.caller is not None and self.caller.role.covers(Role(role))
+
+    def may(self, role: str) -> bool:
+        """Whether the caller may do what needs this role: what it may not is not offered. Kronos's own workspace
+        nobody changes."""
+        return self.workspace != workspaces.SYSTEM and self.holds(role)
 
     def url(self, *parts: object, **query: object) -> str:
         """The address of a page: its parts below the prefix, and its query without what is None."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -16,6 +17,8 @@ import pytest
 
 from api_answers import problem_of
 from conftest import Api, await_condition, holding, make_workspace, running_api
+from kronos import errors
+from kronos.api.places import EventPlace, place_of
 
 _SECONDS = 30.0
 
@@ -204,6 +207,16 @@ def test_a_place_is_of_its_workspace(api: httpx.Client, workspace: str) -> None:
         await_condition(lambda: theirs.last_id is not None, "a place")
     answer = api.get(f"/v1/workspaces/{workspace}/events", headers={"Last-Event-ID": str(theirs.last_id)})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "snapshot", ["0:5:", "6:5:", "5:4294967296:", "4294967296:4294967299:", f"5:{2**63}:", "5:9:4", "5:9:7,6", "5:9:9"]
+)
+def test_a_place_that_is_no_snapshot_is_refused(snapshot: str) -> None:
+    workspace_id = uuid4()
+    given = str(EventPlace(workspace_id=workspace_id, generation=uuid4(), snapshot=snapshot))
+    with pytest.raises(errors.InvalidRequest):
+        place_of(given, workspace_id, "/after")
 
 
 def test_nothing_is_lost_between_two_connections_nor_what_is_committed_late(

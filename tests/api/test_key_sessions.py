@@ -221,6 +221,18 @@ def test_over_https_the_cookie_goes_over_https_alone_and_a_plain_one_is_none(beh
     assert browser.request("GET", "/v1/me").status_code == 401
 
 
+def test_over_https_no_other_host_has_us_say_something(behind_tls: Api) -> None:
+    client, host = behind_tls.client, str(behind_tls.client.base_url).rstrip("/").partition("://")[2]
+    tls = {"X-Forwarded-Proto": "https"}
+    browser = Browser(client)
+    browser.cookies["kronos-notice"] = "Call%20us%20at%20evil.example"
+    browser.request("POST", "/sign-out", origin=f"https://{host}", headers=tls)
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= browser.attributes["__Host-kronos-notice"]
+    page = browser.request("GET", "/sign-in", headers=tls).text
+    assert ("You are signed out." in page, "evil.example" in page) == (True, False)
+    assert "__Host-kronos-notice" not in browser.cookies
+
+
 def test_requests_with_a_session_count_on_its_keys_rate(
     api: httpx.Client, key: str, own: str, shared_superuser: psycopg.Connection
 ) -> None:

@@ -20,7 +20,7 @@ PAGES: Final = (
     "/w/{workspace}/load?window=7d&at={busy}",
     "/system/load",
     "/w/{workspace}/jobs",
-    "/w/{workspace}/jobs/new",
+    "/w/{workspace}/jobs/~new",
     "/w/{workspace}/jobs/{job}/edit",
     "/w/{workspace}/nothing-there",
     "/w/{workspace}/keys",

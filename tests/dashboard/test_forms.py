@@ -72,3 +72,43 @@ def test_a_form_of_a_document_sends_that_document() -> None:
     assert form.all("/tags") == ["p", "q"]
     assert document(("/limits/x~1y:integer", form.text("/limits/x~1y"))) == {"limits": {"x/y": 2}}
     assert (form.text("/on"), form.text("/none", "default")) == ("true", "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "detail"),
+    [
+        ('{"a": "\\u0000"}', "/input/a", "U+0000"),
+        ('{"a": "\\ud800"}', "/input/a", "U+D800"),
+        ('{"a": 1, "a": 2}', "/input", "twice"),
+        ('{"a": 99999999999999999999}', "/input", "64 bits"),
+        ("[" * 65 + "]" * 65, "/input" + "/0" * 64, "nested"),
+        ("[" * 100_000, "/input", "nested"),
+        ("NaN", "/input", "not JSON"),
+    ],
+)
+def test_json_in_a_field_is_held_to_what_a_body_is_held_to(text: str, pointer: str, detail: str) -> None:
+    with pytest.raises(errors.Unprocessable) as refused:
+        document(("/input:json", text))
+    ((found, said),) = [(each.pointer, each.detail) for each in refused.value.faults]
+    assert found == pointer
+    assert detail in said
+
+
+def test_fields_that_contradict_each_other_make_a_body_all_the_same() -> None:
+    fields = [
+        ("/tags", "x"),
+        ("/tags:list", "y"),
+        ("/name/a", "1"),
+        ("/name", "2"),
+        ("/input:json", "1"),
+        ("/input/b", "3"),
+    ]
+    assert document(*fields) == {"tags": ["y"], "name": "2", "input": {"b": "3"}}
+
+
+@pytest.mark.parametrize("text", ["", "-1", "x", "²", "٣", "1.5", "9" * 10])
+def test_a_number_that_a_page_carries_and_is_none_is_nothing(text: str) -> None:
+    assert (SentForm(fields=[("total", text)]).number("total"), SentForm(fields=[("total", "12")]).number("total")) == (
+        0,
+        12,
+    )

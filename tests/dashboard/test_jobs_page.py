@@ -88,7 +88,7 @@ def test_the_live_cron_jobs_are_listed_and_the_address_says_which(
 def test_an_empty_list_says_what_to_do_next(workspace: str, reader: Reader) -> None:
     page = reader(f"/w/{workspace}/jobs")
     assert "curl -X POST" in page.xpath("string(//pre)")
-    assert page.xpath(f"//a[@href='/w/{workspace}/jobs/new']")
+    assert page.xpath(f"//a[@href='/w/{workspace}/jobs/~new']")
 
 
 def test_a_script_gets_the_address_without_what_says_nothing(api: httpx.Client, workspace: str) -> None:
@@ -103,7 +103,7 @@ def test_a_job_is_made_from_a_sentence_once_however_often_it_is_sent(
     api: httpx.Client, workspace: str, reader: Reader, post: Post
 ) -> None:
     fields = changed(
-        fields_of(reader(f"/w/{workspace}/jobs/new")),
+        fields_of(reader(f"/w/{workspace}/jobs/~new")),
         name="weekly",
         endpoint="sink",
         sentence="first monday of the month at 06:00",
@@ -112,7 +112,7 @@ def test_a_job_is_made_from_a_sentence_once_however_often_it_is_sent(
         input='{"id": 7}',
     )
     for _ in range(2):
-        answered = post("jobs/new", fields)
+        answered = post("jobs/~new", fields)
         assert (answered.status_code, answered.headers.get("Location")) == (303, f"/w/{workspace}/jobs/weekly")
     job = api.get(f"/v1/workspaces/{workspace}/jobs/weekly").json()
     assert (job["cron"], job["timezone"], job["tags"], job["input"]) == (
@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said_at_its_field_and_all_that_was_typed_stays(
 ) -> None:
     typed = {"name": "mine", "endpoint": "sink", "title": "Kept as typed"} | values
     page = told(
-        post("jobs/new", changed(fields_of(reader(f"/w/{workspace}/jobs/new")), **typed)),
+        post("jobs/~new", changed(fields_of(reader(f"/w/{workspace}/jobs/~new")), **typed)),
         404 if "absent" in values.values() else 422,
     )
     assert list(faults(page)) == [field]
@@ -232,9 +232,14 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     assert "Pause 3 jobs?" in asked.xpath("string(//h1)")
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
     (form,) = asked.xpath("//main//form")
+    make(api, workspace, name="job-3", tags=["many"])  # nobody has confirmed it
+    more = told(post("jobs/bulk", list(form.form_values())), 409)
+    assert ("Pause 4 jobs?" in more.xpath("string(//h1)"), "There were 3" in more.text_content()) == (True, True)
+    assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
+    (form,) = more.xpath("//main//form")
     confirmed = post("jobs/bulk", changed(list(form.form_values()), note="until the audit"))
     assert (confirmed.status_code, confirmed.headers["Location"]) == (303, f"/w/{workspace}/jobs")
-    assert "Paused%203%20jobs." in confirmed.headers["Set-Cookie"]
+    assert "Paused%204%20jobs." in confirmed.headers["Set-Cookie"]
     paused = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED"}).json()["data"]
     assert {each["status_reason"]["note"] for each in paused} == {"until the audit"}
 
@@ -256,9 +261,16 @@ def test_a_viewer_is_offered_no_change_and_is_refused_one(api: httpx.Client, wor
     assert page.xpath("//main//input[@type='checkbox']") == []
     assert page.xpath("//a[text()='New job']") == []
     assert "payload-of-theirs" not in answered.text
-    for path in ("jobs/new", "jobs/nightly/edit"):
+    for path in ("jobs/~new", "jobs/nightly/edit"):
         assert api.get(f"/w/{workspace}/{path}", headers=headers).status_code == 403
     assert api.post(f"/w/{workspace}/jobs/bulk", headers=headers).status_code == 403
+
+
+def test_a_job_may_be_named_as_a_page_is(api: httpx.Client, reader: Reader, workspace: str) -> None:
+    for name in ("new", "bulk", "preview"):
+        make(api, workspace, name=name)
+        (link,) = reader(f"/w/{workspace}/jobs").xpath(f"//main//th//a[text()='{name}']/@href")
+        assert reader(link).xpath("string(//h1)").strip().startswith(name)
 
 
 def test_a_full_page_is_small_and_what_is_overdue_is_called_so(
@@ -310,6 +322,6 @@ def test_what_the_payload_spec_refuses_is_said_at_the_input(
     endpoint = {"name": "judged", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "payload_spec": "report"}
     api.post(f"{base}/endpoints", json=endpoint).raise_for_status()
     typed = {"endpoint": "judged", "sentence": "every day at 9:00", "input": '{"id": "seven"}'}
-    page = told(post("jobs/new", changed(fields_of(reader(f"/w/{workspace}/jobs/new")), **typed)), 422)
+    page = told(post("jobs/~new", changed(fields_of(reader(f"/w/{workspace}/jobs/~new")), **typed)), 422)
     assert list(faults(page)) == ["f-input-faults"]
     assert "/input/id" in faults(page)["f-input-faults"]
