@@ -32,9 +32,11 @@ class Glance:
 
     `success_rate`: the share of SUCCESS among its runs that succeeded, failed, were missed or expired, from 0 to 1.
     `p95_ms`: 95 of 100 of its runs that were delivered took no longer. Both null where there are none.
+    `overdue_since`: a tick of then is due and no run was made of it, a minute later.
     """
 
     job_id: UUID
+    overdue_since: datetime | None
     runs: list[RecentRun]
     success_rate: float | None
     p95_ms: int | None
@@ -51,6 +53,7 @@ class _LastRun:
     scheduled_at: datetime | None
     ticks: int | None
     duration_ms: int | None
+    overdue_since: datetime | None
 
 
 _LIST = statement("job_reads.list_recent_runs", _LastRun)
@@ -62,7 +65,7 @@ async def recent(view: WorkspaceView, job_ids: Sequence[UUID]) -> dict[UUID, Gla
     found: dict[UUID, list[_LastRun]] = {}
     for row in await view.rows(_LIST, {"ids": asked, "limit": MOST_RUNS}) if asked else ():
         found.setdefault(row.job_id, []).append(row)
-    return {job_id: _glance(job_id, [*_runs(found[job_id])]) for job_id in asked if job_id in found}
+    return {job_id: _glance(found[job_id]) for job_id in asked if job_id in found}
 
 
 def _runs(rows: Sequence[_LastRun]) -> Iterator[RecentRun]:
@@ -78,12 +81,14 @@ def _runs(rows: Sequence[_LastRun]) -> Iterator[RecentRun]:
             )
 
 
-def _glance(job_id: UUID, runs: list[RecentRun]) -> Glance:
+def _glance(rows: Sequence[_Found]) -> Glance:
+    runs = list(_runs(rows))
     ended = [run for run in runs if run.status in _ENDED]
     succeeded = sum(run.status == "SUCCESS" for run in ended)
     took = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
     return Glance(
-        job_id=job_id,
+        job_id=rows[0].job_id,
+        overdue_since=rows[0].overdue_since,
         runs=runs,
         success_rate=round(succeeded / len(ended), 4) if ended else None,
         p95_ms=took[math.ceil(0.95 * len(took)) - 1] if took else None,

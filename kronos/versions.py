@@ -17,7 +17,7 @@ TERMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedField:
+class ChangedTerm:
     """A field that two versions of a job have otherwise."""
 
     field: str
@@ -34,10 +34,10 @@ async def get(view: WorkspaceView, job: str, version: int) -> Job:
     return found[0]
 
 
-def differences(before: Job, after: Job) -> list[ChangedField]:
+def differences(before: Job, after: Job) -> list[ChangedTerm]:
     """What has to be changed of `before` to have `after`."""
     return [
-        ChangedField(field=name, before=old, after=new)
+        ChangedTerm(field=name, before=old, after=new)
         for name in TERMS
         if (old := _term(before, name)) != (new := _term(after, name))
     ]

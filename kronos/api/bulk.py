@@ -61,7 +61,7 @@ class Glances:
 async def change_jobs(call: Call, view: View, caller: CallerOf, body: Annotated[JobBulk, Body()]) -> Response:
     """Pause, resume, cancel or trigger many jobs, up to 500 a call, each for itself: named ones, or all that a filter
     lets through. With validate_only, count them."""
-    call.scope["kronos.is_repeatable"] = body.action != "trigger" or body.idempotency_key is not None
+    call.scope["kronos.is_repeatable"] = body.idempotency_key is not None
     bulk = bulk_of(body, actor=caller.actor)
     if body.validate_only:
         return answer(await bulk_jobs.count(view, bulk))

@@ -27,7 +27,7 @@ from kronos.explain.facts import Explanation
 from kronos.explain.ticks import TickDays, Ticks
 from kronos.model import Job, Role
 from kronos.schedules import Preview
-from kronos.versions import ChangedField
+from kronos.versions import ChangedTerm
 
 pages = Pages()
 _RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 20, 20, 5
@@ -56,11 +56,11 @@ class Compared:
 
     before: Job
     after: Job
-    differences: list[ChangedField]
+    differences: list[ChangedTerm]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedTick:
+class AskedInstant:
     """What the explain box was asked, and what is said of it."""
 
     text: str
@@ -131,19 +131,19 @@ async def job_page(
     )
 
 
-async def _asked(view: WorkspaceView, ref: str, text: str | None) -> AskedTick:
+async def _asked(view: WorkspaceView, ref: str, text: str | None) -> AskedInstant:
     """The explanation of the instant that was typed or clicked; a time without a zone is one of UTC."""
     if not text or not text.strip():
-        return AskedTick(text="", explanation=None, fault=None)
+        return AskedInstant(text="", explanation=None, fault=None)
     written = text.strip()
     try:
         at = datetime.fromisoformat(written.replace(" ", "T") if _WITHOUT_ZONE.fullmatch(written) else written)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        return AskedTick(text=text, explanation=None, fault="This is no time. Write it as 2026-11-29T03:15:00Z.")
+        return AskedInstant(text=text, explanation=None, fault="This is no time. Write it as 2026-11-29T03:15:00Z.")
     if not 1970 <= at.year < 3000:
-        return AskedTick(text=text, explanation=None, fault="Write a time of the years 1970 to 2999.")
-    return AskedTick(text=text, explanation=await explain.explain(view, ref, at=at), fault=None)
+        return AskedInstant(text=text, explanation=None, fault="Write a time of the years 1970 to 2999.")
+    return AskedInstant(text=text, explanation=await explain.explain(view, ref, at=at), fault=None)
 
 
 async def _compared(view: WorkspaceView, ref: str, query: JobPageQuery) -> Compared | None:

@@ -173,10 +173,16 @@ select counted.status, counted.ticks, counted.last_scheduled_at
 
 -- name: list_recent_runs
 -- The last %(limit)s executions of each of those of %(ids)s that are CRON jobs, each job's newest first; of
--- one that has had none a row without an execution.
-select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, run.ticks, run.duration_ms
+-- one that has had none a row without an execution. overdue_since: its oldest tick that was not made a run,
+-- a minute after its time.
+select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, run.ticks, run.duration_ms,
+       case when job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
+             and pointer.next_tick_at < kronos.now() - interval '60 seconds'
+            then pointer.next_tick_at end as overdue_since
   from kronos.jobs as job
-  left join kronos.recent_runs(%(ids)s::uuid[], %(limit)s::integer) as run using (job_id)
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+  left join kronos.pointers as pointer on pointer.job_id = job.job_id
+  left join kronos.recent_runs(%(ids)s::uuid[], %(limit)s::integer) as run on run.job_id = job.job_id
  where job.job_id = any (%(ids)s::uuid[])
    and job.workspace_id = kronos.current_workspace_id()
    and job.trigger = 'CRON'

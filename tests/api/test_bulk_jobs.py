@@ -175,7 +175,7 @@ def test_a_glance_shows_runs_by_hand_and_of_the_versions_before(
         (run, "QUEUED", "MANUAL")
     ]
     assert (first["success_rate"], first["p95_ms"]) == (None, None)
-    assert second == {"job_id": jobs[1], "runs": [], "success_rate": None, "p95_ms": None}
+    assert second == {"job_id": jobs[1], "overdue_since": None, "runs": [], "success_rate": None, "p95_ms": None}
     assert api.get(f"{path}:glance", params={"ids": "x"}).status_code == 400
 
 

@@ -210,8 +210,7 @@ def test_who_has_signed_in_hears_what_changes_until_it_signs_out(served: Api, sc
     ):
         asked = {"endpoint": "sink", "trigger": "IMMEDIATE"}
         made = served.client.post(f"/v1/workspaces/{workspace}/jobs", json=asked).raise_for_status().json()
-        told = heard.next()
-        assert told is not None
+        assert (told := heard.next()) is not None
         assert told.data["execution_id"] == made["job_id"]
         assert browser.request("POST", "/auth/logout").status_code == 204
         assert heard.rest() == []

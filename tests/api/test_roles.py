@@ -55,10 +55,14 @@ LEAST = {
         "GET /v1/me",
         "GET /v1/me/workspaces",
         "POST /v1/schedules/preview",  # nothing is written
+        "POST /v1/schedules/parse",
+        f"POST {_W}/jobs/{{j}}/diff",
+        f"GET {_W}/jobs:glance",
     },
     "operator": {
         f"POST {_W}/jobs",
         f"POST {_W}/jobs:batch",
+        f"POST {_W}/jobs:bulk",
         f"PATCH {_W}/jobs/{{j}}",
         f"DELETE {_W}/jobs/{{j}}",
         f"POST {_W}/jobs/{{j}}/pause",

@@ -264,6 +264,10 @@ _NEEDS_NONE = {
         f"organizations.{name}": "the instance administrator's"
         for name in ("insert_organization", "get_organization", "list_organizations", "update_organization")
     },
+    **{
+        f"live.{name}": "a process's for all of its listeners, whose workspaces each subscription has entered"
+        for name in ("read_changes", "set_watched", "begin_watches")
+    },
     "readiness.get_readiness": "the instance's",
     "readiness.get_written": "where the log is, no row",
     "readiness.get_replayed": "where the log is, no row",

@@ -35,6 +35,7 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
         workspace=workspace,
         names={
             "job": "nightly",
+            "endpoint": "sink",
             "one_shot": once.json()["job_id"],
             "config": "production",
             "payload_spec": "report-input",

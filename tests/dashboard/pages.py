@@ -44,7 +44,7 @@ PAGES: Final = (
     "/w/{workspace}/endpoints",
     "/w/{workspace}/endpoints/~new?type=KAFKA",
     "/w/{workspace}/endpoints/~new",
-    "/w/{workspace}/endpoints/sink",
+    "/w/{workspace}/endpoints/{endpoint}",
     "/sign-in",
     "/sign-in?next=/w/{workspace}",
     "/w/{workspace}/jobs/{job}?at=2026-11-29T03:15:00Z&compare=1",

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import psycopg
 import pytest
 from lxml import html
 
@@ -258,3 +259,57 @@ def test_a_viewer_is_offered_no_change_and_is_refused_one(api: httpx.Client, wor
     for path in ("jobs/new", "jobs/nightly/edit"):
         assert api.get(f"/w/{workspace}/{path}", headers=headers).status_code == 403
     assert api.post(f"/w/{workspace}/jobs/bulk", headers=headers).status_code == 403
+
+
+def test_a_full_page_is_small_and_what_is_overdue_is_called_so(
+    api: httpx.Client, workspace: str, reader: Reader, shared_superuser: psycopg.Connection
+) -> None:
+    jobs = [
+        {
+            "endpoint": "sink", "trigger": "CRON", "name": f"report-of-the-region-{number:02}", "cron": "*/5 * * * *",
+            "title": "A title of some length", "timezone": "Europe/Berlin", "tags": ["reports", "region"],
+        }
+        for number in range(50)
+    ]  # fmt: skip
+    made = api.post(f"/v1/workspaces/{workspace}/jobs:batch", json={"jobs": jobs}).raise_for_status().json()["data"]
+    shared_superuser.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           status, scheduled_at, run_at, created_at, started_at, completed_at,
+                                           max_attempts, input)
+        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE',
+               case when mod(n, 5) = 0 then 'FAILED' else 'SUCCESS' end, at, at, at, at, at + interval '300 ms', 1, '{}'
+          from kronos.jobs cross join generate_series(1, 20) as n
+         cross join lateral (select now() - n * interval '5 minutes' as at) as tick
+         where job_id = any (%s)
+        """,
+        [[job["job_id"] for job in made]],
+    )
+    late = made[7]["job_id"]
+    shared_superuser.execute(
+        "update kronos.pointers set next_tick_at = now() - interval '1 hour' where job_id = %s", [late]
+    )
+    answered = api.get(f"/w/{workspace}/jobs")
+    page = told(answered)
+    assert len(answered.content) < 100_000
+    assert len(shown(page)) == 50
+    assert [row.get("id") for row in page.xpath("//tr[.//*[contains(text(), 'overdue')]]")] == [f"job-{late}"]
+    row = page.xpath(f"string(//tr[@id='job-{late}'])")
+    assert "16 success" in row
+    assert "4 failed" in row
+    assert "80 %" in row
+    assert "300 ms" in row
+
+
+def test_what_the_payload_spec_refuses_is_said_at_the_input(
+    api: httpx.Client, workspace: str, reader: Reader, post: Post
+) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    spec = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}
+    api.post(f"{base}/payload-specs", json={"name": "report", "schema": spec}).raise_for_status()
+    endpoint = {"name": "judged", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "payload_spec": "report"}
+    api.post(f"{base}/endpoints", json=endpoint).raise_for_status()
+    typed = {"endpoint": "judged", "sentence": "every day at 9:00", "input": '{"id": "seven"}'}
+    page = told(post("jobs/new", changed(fields_of(reader(f"/w/{workspace}/jobs/new")), **typed)), 422)
+    assert list(faults(page)) == ["f-input-faults"]
+    assert "/input/id" in faults(page)["f-input-faults"]

@@ -11,9 +11,9 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitm
 as $$
 declare
     c_statuses constant text[] := array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
-    v_jobs     uuid[]          := '{}';      -- of v_ids
-    v_ids      uuid[]          := '{}';
-    v_until    uuid            := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    v_jobs     uuid[]          := '{}'::uuid[];      -- of v_ids
+    v_ids      uuid[]          := '{}'::uuid[];
+    v_until    uuid            := 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     v_from     uuid;
     v_week     date;
     v_days     integer;
