@@ -81,7 +81,7 @@ def _runs(rows: Sequence[_LastRun]) -> Iterator[RecentRun]:
             )
 
 
-def _glance(rows: Sequence[_Found]) -> Glance:
+def _glance(rows: Sequence[_LastRun]) -> Glance:
     runs = list(_runs(rows))
     ended = [run for run in runs if run.status in _ENDED]
     succeeded = sum(run.status == "SUCCESS" for run in ended)
