@@ -128,6 +128,10 @@ def fill(one: Instance, size: Size, letters: int) -> None:
     with one.connect() as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(_VARY, {"zones": list(_ZONES), "endpoints": _ENDPOINTS})
+        connection.execute(
+            "insert into kronos.job_tags (workspace_id, tag, trigger, status, created_at, job_id, endpoint_id)"
+            " select workspace_id, unnest(tags), trigger, status, created_at, job_id, endpoint_id from kronos.jobs"
+        )
         for status, runs, over in (("FAILED", letters, "30 days"), ("SUCCESS", letters // 2, "1 hour")):
             params = {"status": status, "runs": runs, "over": over, "jobs": size.jobs}
             connection.execute(_LATELY, params)
@@ -136,7 +140,7 @@ def fill(one: Instance, size: Size, letters: int) -> None:
             "update kronos.pointers set next_tick_at = kronos.next_tick(job.schedule, now())"
             " from kronos.jobs as job where job.job_id = pointers.job_id and job.name like 'job-%'"
         )
-        for table in ("jobs", "pointers", "dead_letters", "execution_done"):
+        for table in ("jobs", "job_tags", "pointers", "dead_letters", "execution_done"):
             connection.execute(f"vacuum analyze kronos.{table}")
         connection.execute("select pg_stat_statements_reset()")
 
@@ -259,11 +263,7 @@ def main(runs: int, jobs: int, one_shots: int, ticks: int, letters: int, days: i
     with common.instance() as one:
         counted_statements(one)
         fill(one, Size(jobs=jobs, one_shots=one_shots, ticks=ticks, days=days, width=width), letters)
-        if os.environ.get("KEEP"):
-            print(one.url, one.key_file, flush=True)
         found = measured(one, runs=runs)
-        if os.environ.get("KEEP"):
-            input()
     print(f"{machine.description()}; {runs} requests each, one after the other\n")
     print("| page | CPU ms, API | CPU ms, PostgreSQL | statements | buffers | kB |")
     print("| --- | --- | --- | --- | --- | --- |")
