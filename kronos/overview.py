@@ -1,6 +1,5 @@
 """How a workspace is doing: what ran in the last hour and what will in the next, what fails, what is late, and why."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +7,6 @@ from uuid import UUID
 
 from kronos import load
 from kronos.database import WorkspaceView
-from kronos.kept import Cache
 from kronos.model import Json
 from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
 from kronos.sql import statement
@@ -187,30 +185,7 @@ _REAPING = statement("overview.get_reaping", Reaping)
 _UNFINISHED_AS = {"RUNNING": "running", "RETRYING": "retrying", "QUEUED": "waiting", "PENDING": "upcoming"}
 
 
-class Coming:
-    """What workspaces of very many jobs are going to do in the next hour, looked at again after half a minute: 50,000
-    jobs cost PostgreSQL a tenth of a second. Of fewer jobs nothing is kept: a new one shows at once."""
-
-    _MANY = 2_000
-    _SECONDS = 30.0
-    _BYTES = 8 * 1024
-
-    def __init__(self) -> None:
-        self._kept: Cache[str, tuple[float, load.Load]] = Cache(budget=4 * 1024 * 1024, each=self._BYTES)
-
-    def of(self, workspace: str) -> load.Load | None:
-        """What was found within the last half minute."""
-        if (kept := self._kept.get(workspace)) is None or time.monotonic() - kept[0] > self._SECONDS:
-            return None
-        return kept[1]
-
-    def keep(self, workspace: str, found: load.Load) -> None:
-        """Keep it where it is dear."""
-        if found.jobs + found.left_out >= self._MANY:
-            self._kept.put(workspace, (time.monotonic(), found), self._BYTES)
-
-
-async def get(view: WorkspaceView, ready: Readiness, coming: Coming) -> Overview:
+async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Overview:
     """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
     wanted: list[tuple[Any, dict[str, object]]] = [
         (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
@@ -223,12 +198,12 @@ async def get(view: WorkspaceView, ready: Readiness, coming: Coming) -> Overview
         (_LETTERS, {"most": MOST_LETTERS}),
         (_REAPING, {}),
     ]
-    if (next_hour := coming.of(view.workspace)) is None:
+    if (next_hour := coming.of(view.workspace, MINUTES + 1)) is None:
         wanted.append((load.LIST, load.asked(MINUTES + 1)))
     outcomes, (unfinished,), overdue, failing, (letters,), reaping, *loads = await view.write_all(wanted)
     if next_hour is None:
         next_hour = load.of_rows(loads[0], MINUTES + 1)
-        coming.keep(view.workspace, next_hour)
+        coming.keep(view.workspace, MINUTES + 1, next_hour)
     minutes = _minutes(unfinished, outcomes, next_hour)
     return Overview(
         at=unfinished.at,

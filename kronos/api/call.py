@@ -23,8 +23,8 @@ from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
+from kronos.load import Coming
 from kronos.model import Json, JsonObject, Role
-from kronos.overview import Coming
 from kronos.pool import Pool
 from kronos.replica import Replica
 

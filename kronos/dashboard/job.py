@@ -23,6 +23,7 @@ from kronos.dashboard.rendering import json_text
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.executions import ExecutionFilter
+from kronos.explain import ticks
 from kronos.explain.facts import Explanation
 from kronos.explain.ticks import TickDays, Ticks
 from kronos.model import Job, Role
@@ -100,9 +101,12 @@ async def job_page(
     days: TickDays | None = None
     if job.trigger == "CRON":
         preview = await jobs.next_runs(view, ref, count=_RUNS)
-        line = await tick_windows.time_line(view, job, preview, since=query.since, until=query.until, day=query.day)
+        frame = await ticks.frame_of(view, str(job.job_id))
+        line = await tick_windows.time_line(
+            view, job, preview, frame, since=query.since, until=query.until, day=query.day
+        )
         if query.month is not None or not tick_windows.is_dense(preview):
-            days = await tick_windows.month(view, job, query.month)
+            days = await tick_windows.month(view, job, query.month, frame)
     refused = forms or {}
     return shown(
         call,

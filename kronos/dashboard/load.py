@@ -24,7 +24,7 @@ _MOST_MOVED = 50
 @pages.get("/w/{w}/load", needs=Role.VIEWER)
 async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of the coming day or week, the busiest minutes with their jobs, and what spreading would give."""
-    found = await load.of_workspace(view, query.window)
+    found = await load.of_workspace(view, query.window, call.context.coming)
     minute = await load.minute(view, found, query.at, query.spread) if query.at is not None else None
     return shown(
         call,
@@ -56,6 +56,7 @@ async def spread_jobs(call: Call, view: View) -> Response:
             moved += 1
         except (errors.Conflict, errors.JobNotFound, errors.PreconditionFailed, errors.Unprocessable) as error:
             refused.append(error.detail)
+    call.context.coming.forget(view.workspace)
     return done(
         call,
         " ".join([f"{moved} of {len(chosen)} jobs have new times.", *refused[:2]])[:600],

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from kronos.dashboard.rendering import zone_of
 from kronos.database import WorkspaceView
 from kronos.explain import ticks
+from kronos.explain.facts import Facts
 from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDays, Ticks
 from kronos.model import Job
 from kronos.schedules import Preview
@@ -59,6 +60,7 @@ async def time_line(
     view: WorkspaceView,
     job: Job,
     preview: Preview,
+    frame: Facts,
     *,
     since: datetime | None,
     until: datetime | None,
@@ -75,18 +77,20 @@ async def time_line(
     since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST
-    found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST)
+    found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST, frame=frame)
     if is_open and found.next_from is not None:  # there were more than its schedule of now lets expect
         length = max((found.next_from - since) * 3 / 4, _SHORTEST)
-        found = await ticks.list_ticks(view, str(job.job_id), since=min(now, until) - length, until=until, limit=_MOST)
+        found = await ticks.list_ticks(
+            view, str(job.job_id), since=min(now, until) - length, until=until, limit=_MOST, frame=frame
+        )
     return found
 
 
-async def month(view: WorkspaceView, job: Job, named: str | None) -> TickDays:
+async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts) -> TickDays:
     """The days of a month, of the present one by default."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     begins, ends = _at(first, zone), _at(_next_month(first), zone)
-    return await ticks.count_days(view, str(job.job_id), since=begins, until=ends, timezone=job.timezone)
+    return await ticks.count_days(view, str(job.job_id), since=begins, until=ends, timezone=job.timezone, frame=frame)
 
 
 def is_dense(preview: Preview) -> bool:

@@ -156,19 +156,25 @@ _TERMS = (
 
 
 async def list_ticks(
-    view: WorkspaceView, job: str, *, since: datetime | None = None, until: datetime | None = None, limit: int
+    view: WorkspaceView,
+    job: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    frame: Facts | None = None,
 ) -> Ticks:
     """The first `limit` ticks of [since, until), of all versions of the job; of the last 24 hours by default.
 
     Raises JobNotFound, Conflict of a job without a schedule, Unprocessable of a window that ends before it begins.
     """
-    frame = await _frame(view, job)
+    frame = frame or await frame_of(view, job)
     since, until = _window(frame.now, since, until, timedelta(days=1))
     rows = await view.rows(_LIST, {"job": job, "from_at": since, "to_at": until, "limit": limit + 1})
     frames = {frame.version_id: frame}
     for row in rows[:limit]:  # of an older version that has ticks which are not over, as few have
         if row.version_id not in frames and (row.run is None or row.run["status"] not in _ENDED):
-            frames[row.version_id] = await _frame(view, str(row.version_id), at=row.tick)
+            frames[row.version_id] = await frame_of(view, str(row.version_id), at=row.tick)
     return Ticks(
         since=since,
         until=until,
@@ -186,10 +192,11 @@ async def count_days(
     since: datetime | None = None,
     until: datetime | None = None,
     timezone: str | None = None,
+    frame: Facts | None = None,
 ) -> TickDays:
     """The ticks of [since, until), up to now, counted by the days of `timezone`, which is the job's by default; of the
     last 31 days by default. Raises as list_ticks."""
-    frame = await _frame(view, job)
+    frame = frame or await frame_of(view, job)
     since, until = _window(frame.now, since, until, timedelta(days=31))
     if until - since > MOST_DAYS:
         fault = errors.Fault(
@@ -200,7 +207,7 @@ async def count_days(
     frames = {frame.version_id: frame}
     for row in rows:
         if row.status in _WITHOUT and row.version_id not in frames:
-            frames[row.version_id] = await _frame(view, str(row.version_id), at=row.first_tick)
+            frames[row.version_id] = await frame_of(view, str(row.version_id), at=row.first_tick)
     days: dict[str, dict[Disposition, int]] = {}
     for row in rows:
         of_day = days.setdefault(row.day, {})
@@ -227,8 +234,9 @@ def _window(
     return since, until
 
 
-async def _frame(view: WorkspaceView, job: str, at: datetime | None = None) -> Facts:
-    """What is known around the job at an instant, now by default, that is no matter of a single tick."""
+async def frame_of(view: WorkspaceView, job: str, at: datetime | None = None) -> Facts:
+    """What is known around the job at an instant, now by default, that is no matter of a single tick: for who asks for
+    a list and for days, which would each ask for it. Raises JobNotFound, Conflict of a job without a schedule."""
     if (facts := await view.one_or_none(FACTS, {"job": job, "at": at})) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if facts.trigger != "CRON":

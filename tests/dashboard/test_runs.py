@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import psycopg
@@ -15,6 +16,7 @@ from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
 from factory import add_key
+from kronos.load import Coming
 from sql_factory import value
 
 Reader = Callable[[str], html.HtmlElement]
@@ -50,7 +52,9 @@ def test_a_list_keeps_its_filters_and_goes_on_by_cursor(
     for nth in range(3):
         ended(shared_superuser, workspace, job, "SUCCESS", ago=timedelta(minutes=nth + 1), nth=nth)
         ended(shared_superuser, workspace, job, ago=timedelta(minutes=nth + 1), nth=nth)
-    page = reader(f"/w/{workspace}/executions?status=FAILED&job=&scheduled_after=2026-01-01T00:00&limit=2")
+    sent = api.get(f"/w/{workspace}/executions?status=FAILED&job=&scheduled_after=2026-01-01T00:00&limit=2")
+    assert sent.status_code == 303  # to an address without what was left empty
+    page = reader(sent.headers["location"])
     assert len(page.xpath("//tbody/tr")) == 2
     assert page.xpath("//select[@name='status']/option[@selected]/@value") == ["FAILED"]
     assert page.xpath("//input[@name='scheduled_after']/@value") == ["2026-01-01T00:00"]
@@ -177,6 +181,37 @@ def test_spreading_a_minute_gives_jobs_new_times_at_the_version_that_was_shown(
     crons = {each["name"]: each["cron"] for each in api.get(base, params={"status": "ACTIVE"}).json()["data"]}
     assert sorted(crons.values()) == ["* * * * *", *["0 9 * * 1-5"] * 3, "1 9 * * 1-5"]
     assert api.post(f"/w/{workspace}/load/spread", data={"move": "nine-0 1 5 9 * * *"}).status_code == 400
+
+
+def test_the_load_of_very_many_jobs_is_counted_each_half_minute_and_when_they_are_spread(
+    api: httpx.Client, reader: Reader, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make() -> dict[str, Any]:
+        body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}
+        made = api.post(f"/v1/workspaces/{workspace}/jobs", json=body)
+        made.raise_for_status()
+        job: dict[str, Any] = made.json()
+        return job
+
+    def told() -> str:
+        return words(reader(f"/w/{workspace}/load?window=7d"), "//main").partition(" runs of ")[2].partition(" ")[0]
+
+    make()
+    assert told() == "1"
+    make()
+    assert told() == "2"  # of few jobs nothing is kept
+    monkeypatch.setattr(Coming, "_MANY", 2)
+    monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
+    assert told() == "2"
+    job = make()
+    assert told() == "2"
+    spread = {"move": f"{job['job_id']} {job['version']} 5 9 * * *"}
+    assert api.post(f"/w/{workspace}/load/spread", data=spread).status_code == 303
+    assert told() == "3"
+    make()
+    assert told() == "3"
+    monkeypatch.setattr(Coming, "_SECONDS", -1.0)
+    assert told() == "4"
 
 
 def test_the_overview_says_what_fails_and_leads_to_it(

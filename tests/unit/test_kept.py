@@ -126,3 +126,9 @@ def test_what_is_kept_stays_within_its_budget_and_the_oldest_goes() -> None:
     kept.put(4, "replaced by what is too large", 41)
     assert [key for key in range(7) if key in kept] == [2, 5]
     assert (kept.get(6), kept.get(4)) == (None, None)
+
+    kept.drop(2)
+    kept.drop(2)
+    kept.put(7, "a", 40)
+    kept.put(8, "b", 30)
+    assert [key for key in range(9) if key in kept] == [5, 7, 8]  # its bytes are free again

@@ -11,15 +11,8 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 begin
     return query
-    with term as materialized (
-        select case when (job.schedule).every_seconds is null then job.schedule end as schedule,
-               (job.schedule).every_seconds as seconds,
-               -- intervals that have begun are alike where their first ticks are
-               case when (job.schedule).every_seconds > 0 and isfinite((job.schedule).anchor)
-                    then kronos.next_interval_tick((job.schedule).every_seconds, (job.schedule).anchor,
-                                                   p_from - interval '1 microsecond') end as anchor,
-               greatest(p_from, kronos.finite(job.starts_at), kronos.finite(job.resume_at)) as from_at,
-               least(p_to, job.ends_at) as to_at, count(*) as jobs
+    with alike as materialized (      -- what follows is done for each schedule, not for each job
+        select job.schedule as terms, job.starts_at, job.resume_at, job.ends_at, count(*) as jobs
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
          where workspace.status = 'ACTIVE'
@@ -27,6 +20,17 @@ begin
            and job.trigger = 'CRON'
            and job.status in ('ACTIVE', 'PAUSED')
            and (job.status = 'ACTIVE' or job.resume_at < p_to)
+         group by 1, 2, 3, 4
+    ), term as materialized (
+        select case when (alike.terms).every_seconds is null then alike.terms end as schedule,
+               (alike.terms).every_seconds as seconds,
+               -- intervals that have begun are alike where their first ticks are
+               case when (alike.terms).every_seconds > 0 and isfinite((alike.terms).anchor)
+                    then kronos.next_interval_tick((alike.terms).every_seconds, (alike.terms).anchor,
+                                                   p_from - interval '1 microsecond') end as anchor,
+               greatest(p_from, kronos.finite(alike.starts_at), kronos.finite(alike.resume_at)) as from_at,
+               least(p_to, alike.ends_at) as to_at, sum(alike.jobs)::bigint as jobs
+          from alike
          group by 1, 2, 3, 4, 5
     ), zone as materialized (
         select used.name, kronos.is_utc_zone(used.name) or kronos.is_zone_name(used.name)

@@ -1,0 +1,86 @@
+"""A list page asks the database the same number of things, however many rows it shows."""
+
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from dashboard.runs import ended
+
+_FEW, _MANY, _OTHERS = 5, 50, 15
+_LISTS = (
+    "/w/{workspace}",
+    "/w/{workspace}/jobs",
+    "/w/{workspace}/jobs?q=job",
+    "/w/{workspace}/jobs/job-0",
+    "/w/{workspace}/executions",
+    "/w/{workspace}/executions?status=FAILED&job=job-0",
+    "/w/{workspace}/dead-letters",
+    "/w/{workspace}/endpoints",
+    "/w/{workspace}/endpoints/sink",
+    "/w/{workspace}/configs",
+    "/w/{workspace}/payload-specs",
+    "/w/{workspace}/secrets",
+    "/w/{workspace}/audit",
+    "/w/{workspace}/keys",
+    "/w/{workspace}/load?window=24h",
+    "/w",
+    "/system/audit",
+)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process, in which the API runs too, asks the database."""
+    asked: list[str] = []
+    execute = psycopg.AsyncCursor.execute
+
+    async def noted(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(str(query))
+        return await execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", noted)
+    return asked
+
+
+def add_rows(api: httpx.Client, superuser: psycopg.Connection, workspace: str, first: int, last: int) -> None:
+    """A job with runs that failed for each number, and of the kinds that take a request each a few."""
+    base, numbers = f"/v1/workspaces/{workspace}", range(first, last)
+    cron = [
+        {"endpoint": "sink", "trigger": "CRON", "name": f"job-{number}", "cron": f"{number} 3 * * *"}
+        for number in numbers
+    ]
+    made = [api.post(f"{base}/jobs:batch", json={"jobs": cron})]
+    for number in numbers:
+        ended(superuser, workspace, f"job-{number}", nth=number)
+        ended(superuser, workspace, "job-0", nth=last + number)
+    for number in range(first, min(last, _OTHERS)):
+        spec = {"url": "http://127.0.0.1:9/hook"}
+        made += [
+            api.post(f"{base}/endpoints", json={"name": f"sink-{number}", "type": "HTTP", "spec": spec}),
+            api.put(f"{base}/configs/config-{number}", json={"values": {"region": "eu"}}),
+            api.put(f"{base}/payload-specs/spec-{number}", json={"schema": {"type": "object"}}),
+            api.put(f"{base}/secrets/secret-{number}", json={"value": "correct horse"}),
+            api.post(f"{base}/keys", json={"name": f"key-{number}", "role": "viewer"}),
+        ]
+    assert [each.text for each in made if each.status_code != 201] == []
+
+
+def test_a_list_of_fifty_asks_for_no_more_than_a_list_of_five(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, statements: list[str]
+) -> None:
+    def counted(path: str) -> int:
+        def once() -> int:
+            statements.clear()
+            answered = api.get(path.format(workspace=workspace))
+            assert answered.status_code == 200, answered.text
+            return len(statements)
+
+        return min(once() for _ in range(3))  # what is kept for a moment, and what goes on beside
+
+    add_rows(api, shared_superuser, workspace, 0, _FEW)
+    few = {path: counted(path) for path in _LISTS}
+    add_rows(api, shared_superuser, workspace, _FEW, _MANY)
+    assert {path: counted(path) for path in _LISTS} == few
+    assert min(few.values()) > 0
