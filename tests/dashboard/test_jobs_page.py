@@ -87,7 +87,7 @@ def test_the_live_cron_jobs_are_listed_and_the_address_says_which(
 
 def test_an_empty_list_says_what_to_do_next(workspace: str, reader: Reader) -> None:
     page = reader(f"/w/{workspace}/jobs")
-    assert "curl -X POST" in page.xpath("string(//pre)")
+    assert "kronos job create" in page.xpath("string(//pre)")
     assert page.xpath(f"//a[@href='/w/{workspace}/jobs/new']")
 
 
