@@ -36,7 +36,7 @@ def test_every_route_is_walked() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture, path: str) -> None:
-    answered = api.get(furnished.path(path))
+    answered = api.get(furnished.path(path), follow_redirects=True)
     assert answered.status_code == (404 if path.endswith("/nothing-there") else 200), answered.text
     assert answered.headers["content-type"].startswith("text/html")
     assert len(answered.content) < _MOST_BYTES

@@ -93,9 +93,9 @@ def test_an_empty_list_says_what_to_do_next(workspace: str, reader: Reader) -> N
 
 def test_a_script_gets_the_address_without_what_says_nothing(api: httpx.Client, workspace: str) -> None:
     asked = f"/w/{workspace}/jobs?q=x&status=LIVE&trigger=any&tag="
-    answered = api.get(asked, headers={"HX-Request": "true", "HX-Target": "list"})
+    answered = api.get(asked, headers={"HX-Request": "true", "HX-Target": "list"}, follow_redirects=True)
     assert answered.headers["HX-Push-Url"] == f"/w/{workspace}/jobs?q=x&trigger=any"
-    live = api.get(asked, headers={"HX-Request": "true", "HX-Target": "main"})
+    live = api.get(asked, headers={"HX-Request": "true", "HX-Target": "main"}, follow_redirects=True)
     assert "HX-Push-Url" not in live.headers
 
 
