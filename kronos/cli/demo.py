@@ -219,6 +219,11 @@ async def _listen(runner: web.AppRunner, home: Home) -> str:
 
 def _greet(console: Console, instance: Running, receiver_url: str) -> None:
     console.print()
+    console.print(
+        f"dashboard  {instance.url}/w/{WORKSPACE}/jobs/{CRON_JOB}   sign in with the admin key",
+        highlight=False,
+        soft_wrap=True,
+    )
     console.print(f"API        {instance.url}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
     console.print(f"admin key  {instance.admin_key_file}", highlight=False, soft_wrap=True)
     console.print(

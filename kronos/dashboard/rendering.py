@@ -100,6 +100,11 @@ def when(instant: datetime | None, zone: str | None = None) -> Markup:
     ).format(exact, of_job, absolute(instant, zone), relative(instant))
 
 
+def instant(text: str) -> datetime:
+    """Of a document's text, as JSON has it."""
+    return datetime.fromisoformat(text)
+
+
 def absolute(instant: datetime, zone: str | None = None) -> str:
     """2026-11-29 03:15:00 UTC."""
     local = instant.astimezone(zone_of(zone))
@@ -213,6 +218,7 @@ def _environment() -> Environment:
     )
     filters = (
         when,
+        instant,
         absolute,
         exact,
         relative,

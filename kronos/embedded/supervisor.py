@@ -145,6 +145,8 @@ class Supervisor:
             self._note(
                 "held: no tick is accounted for and nothing is delivered until `kronos up` is started without --hold"
             )
+        if not self._plan.companions:  # which say it themselves
+            self._note(f"dashboard at {self._url}: sign in with the key in {self._home.admin_key_file}")
         self._announce(f"ready {self._url}")
         for name, command in self._plan.companions:
             self._companions.append(Child(name=name, command=command, log=None, note=self._note))

@@ -16,6 +16,10 @@ from kronos.dashboard import app
 
 _MOST_BYTES = 100_000
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|<style", re.IGNORECASE)
+# An SVG without a viewBox that is given less than its width is cut off.
+_CUT_OFF = """[...document.querySelectorAll("svg:not([viewBox])")]
+    .filter((each) => each.clientWidth && each.clientWidth < each.width.baseVal.value).length"""
+_HIGHEST_FRAME = 140
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -32,7 +36,7 @@ def test_every_route_is_walked() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture, path: str) -> None:
-    answered = api.get(furnished.path(path))
+    answered = api.get(furnished.path(path), follow_redirects=True)
     assert answered.status_code == (404 if path.endswith("/nothing-there") else 200), answered.text
     assert answered.headers["content-type"].startswith("text/html")
     assert len(answered.content) < _MOST_BYTES
@@ -67,6 +71,11 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
             told = [f"{each['id']}: {_where(each)}" for each in violations]
             if overflow > 0:
                 told.append(f"it is {overflow} px wider than the screen")
+            if cut_off := reader.page.evaluate(_CUT_OFF):
+                told.append(f"{cut_off} charts are cut off")
+            frame = reader.page.evaluate("document.querySelector('header').offsetHeight")
+            if frame > _HIGHEST_FRAME:
+                told.append(f"{frame} px of it are the frame")
             if told:
                 found[path] = told
         assert reader.wrong == []

@@ -87,15 +87,15 @@ def test_the_live_cron_jobs_are_listed_and_the_address_says_which(
 
 def test_an_empty_list_says_what_to_do_next(workspace: str, reader: Reader) -> None:
     page = reader(f"/w/{workspace}/jobs")
-    assert "curl -X POST" in page.xpath("string(//pre)")
+    assert "kronos job create" in page.xpath("string(//pre)")
     assert page.xpath(f"//a[@href='/w/{workspace}/jobs/~new']")
 
 
 def test_a_script_gets_the_address_without_what_says_nothing(api: httpx.Client, workspace: str) -> None:
     asked = f"/w/{workspace}/jobs?q=x&status=LIVE&trigger=any&tag="
-    answered = api.get(asked, headers={"HX-Request": "true", "HX-Target": "list"})
+    answered = api.get(asked, headers={"HX-Request": "true", "HX-Target": "list"}, follow_redirects=True)
     assert answered.headers["HX-Push-Url"] == f"/w/{workspace}/jobs?q=x&trigger=any"
-    live = api.get(asked, headers={"HX-Request": "true", "HX-Target": "main"})
+    live = api.get(asked, headers={"HX-Request": "true", "HX-Target": "main"}, follow_redirects=True)
     assert "HX-Push-Url" not in live.headers
 
 

@@ -246,7 +246,7 @@ def test_dead_letters_are_redriven_while_one_watches(
     for nth in range(3):
         ended(shared_superuser, workspace, job, nth=nth)
     page.go(f"/w/{workspace}/dead-letters")
-    page.page.get_by_role("link", name="Redrive all …").click()
+    page.page.get_by_role("link", name="Redrive all…").click()
     expect(page.page.get_by_text("3 dead letters now:")).to_be_visible()
     page.page.get_by_role("button", name="Redrive 3").click()
     expect(page.page.locator("#notices")).to_contain_text("Redriving has begun")

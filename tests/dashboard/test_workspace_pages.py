@@ -143,7 +143,7 @@ def test_a_change_of_many_long_fields_is_shown_in_part() -> None:
 
 def test_the_chains_state_stands_below(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
     api.patch(f"/v1/workspaces/{workspace}", json={"name": "Named"}).raise_for_status()
-    shared_superuser.execute("select kronos.seal_audit(1000)")
+    shared_superuser.execute("select kronos.seal_audit(100000)")
     head = api.get(f"/v1/workspaces/{workspace}/audit/head").json()
     page = read(api.get(f"/w/{workspace}/audit"))
     assert head["hash"] in text(page, "//main")

@@ -53,6 +53,8 @@ def test_ready_means_that_everything_answers_and_sigterm_stops_all_of_it(
     running = first_up()
     line = running.await_ready()
     assert line == f"ready {running.url}"
+    assert f"dashboard at {running.url}: sign in with the key in {running.home}/admin.key\n" in running.said()
+    assert (running.home / "admin.key").read_text().strip() not in running.said()
     assert is_ready(running)
     assert running.told["pid"] == running.process.pid
     for name in ("run.json", "admin.key", "cluster.json", "encryption.key"):
