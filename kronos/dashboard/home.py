@@ -26,7 +26,7 @@ async def get_home(call: Call, instance: Instance) -> Response:
     return shown(call, "home.html", workspaces=found, is_cut=len(found) >= _MOST)
 
 
-@rest.get("/w/{rest:path}", needs=Role.VIEWER)
+@rest.get("/w/{w}/{rest:path}", needs=Role.VIEWER)
 async def get_nothing(call: Call) -> Response:
-    """No page."""
+    """No page of a workspace."""
     raise errors.NotFound(f"there is no page {call.scope['path'][:200]!r}: begin at {PageContext(call).url('w')}")

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from kronos.api.call import Call
 from kronos.api.operation import Operation, Router
 from kronos.api.sessions import set_cookie
-from kronos.dashboard.rendering import PageContext, rendered
+from kronos.dashboard.rendering import PageContext, path_below, rendered
 from kronos.model import JsonObject
 
 _POLICY = (
@@ -92,7 +92,7 @@ def _filled(query: bytes) -> str | None:
 
 def _at(scope: Scope, query: str) -> str:
     """This address, with another query."""
-    path = quote(scope.get("root_path", "") + scope["path"], safe="/~:@!$&'()*+,;=-._")
+    path = quote(scope.get("root_path", "") + path_below(scope), safe="/~:@!$&'()*+,;=-._")
     return f"{path}?{query}" if query else path
 
 
@@ -127,7 +127,7 @@ def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]
 def _sign_in(call: Call) -> str:
     """The page where people sign in, which brings them back."""
     query = call.scope["query_string"].decode("ascii", "replace")
-    back = call.scope["path"] + (f"?{query}" if query else "")
+    back = path_below(call.scope) + (f"?{query}" if query else "")
     if call.headers.get("hx-request") == "true":
         back = call.headers.get("hx-current-path", back)
     return f"{_sign_in_alone(call)}?next={quote(back, safe='/')}"

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from starlette.types import Scope
 
 from kronos import reading, workspaces
 from kronos.api import withheld
@@ -29,6 +30,12 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS: Final = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 
 
+def path_below(scope: Scope) -> str:
+    """The path below the prefix, whether or not the proxy in front of us takes the prefix away."""
+    path, prefix = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
+
+
 class PageContext:
     """What every template knows of the request: who asks, on which workspace, and how links are made."""
 
@@ -36,7 +43,7 @@ class PageContext:
         self._call = call
         self.workspace: str | None = call.path_params.get("w")
         """The workspace as the path names it."""
-        self.path: str = call.scope["path"]
+        self.path = path_below(call.scope)
         self.caller: Caller | None = call.scope.get("kronos.caller")
         """Who asks; None on pages that nobody has to be known for."""
         self.request_id: str = call.scope["kronos.request_id"]

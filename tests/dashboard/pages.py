@@ -52,5 +52,5 @@ PAGES: Final = (
 )
 """Pages that are read with GET."""
 
-NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{rest:path}", "/system/deletions/{o}"})
+NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{w}/{rest:path}", "/system/deletions/{o}"})
 """Routes of GET that are no page of their own."""

@@ -57,3 +57,18 @@ def test_an_instant_is_escaped_and_marked() -> None:
 )
 def test_size(number: int | None, text: str) -> None:
     assert rendering.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "below"),
+    [
+        ("/w/acme", "", "/w/acme"),
+        ("/w/acme", "/kronos", "/w/acme"),
+        ("/kronos/w/acme", "/kronos", "/w/acme"),
+        ("/kronosphere", "/kronos", "/kronosphere"),
+    ],
+)
+def test_a_path_below_the_prefix_is_one_whether_or_not_the_proxy_takes_it_away(
+    path: str, prefix: str, below: str
+) -> None:
+    assert rendering.path_below({"path": path, "root_path": prefix}) == below
