@@ -92,7 +92,9 @@ def test_the_python_client_reads_a_job_and_each_list(
         read = [
             operation["operationId"]
             for path, methods in document["paths"].items()
-            if (operation := methods.get("get")) is not None and path != "/readyz"  # nothing rings in a test's database
+            if (operation := methods.get("get")) is not None
+            if path != "/readyz"  # nothing rings in a test's database
+            if "text/event-stream" not in operation["responses"]["200"]["content"]  # it has no end
             if reads_alike(client, shared_api.client, path, operation, known)
         ]
     assert {
