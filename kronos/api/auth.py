@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
 from starlette.responses import Response
 
 from kronos import errors, people, workspaces
 from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers
+from kronos.api.fields import Body
 from kronos.api.identity import SignInAttempt
 from kronos.api.operation import Router
-from kronos.api.schemas import KeySignIn
 from kronos.api.sessions import ATTEMPT_COOKIE, digest_of, set_cookie
 from kronos.database import InstanceView
 from kronos.model import Role
@@ -52,6 +53,12 @@ class Me:
     actor: str
     email: str | None
     grants: list[Grant]
+
+
+class KeySignIn(Body):
+    """A key to sign in with."""
+
+    key: str = Field(max_length=512, description="The key, as it was shown when it was made.", repr=False)
 
 
 @router.get("/v1/me", needs=Role.VIEWER, responses=answers({200: Me}))

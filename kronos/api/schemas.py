@@ -218,12 +218,6 @@ class SecretCreate(SecretPut):
     name: SecretName = Field(description="Its name in this workspace.", examples=["api-token"])
 
 
-class KeySignIn(Body):
-    """A key to sign in with."""
-
-    key: str = Field(max_length=512, description="The key, as it was shown when it was made.", repr=False)
-
-
 class Nothing(Body):
     """A body without fields: none, or {}."""
 

@@ -22,6 +22,7 @@ from sql_factory import Connection, records, value
 _LEAVES = {
     "cron job": ("job.create", "{job_id}"),
     "batch": ("job.create", "same"),
+    "jobs in bulk": ("job.pause", "{j}"),
     "trigger": ("execution.trigger", "{execution_id}"),
     "backfill": ("backfill.create", "{backfill_id}"),
     "retry": ("execution.retry", "{e}"),
@@ -265,7 +266,7 @@ def test_each_filter_lets_pass_what_it_says_page_by_page_sealed_or_not(scene: _A
     for nth in range(6):
         scene.made("/configs", {"name": f"c-{nth}", "values": {"nth": nth}})
         if nth == 2:
-            scene.superuser.execute("select kronos.seal_audit(1000)")
+            scene.superuser.execute("select kronos.seal_audit(1000000)")
     whole = scene.client.get(base, params={"limit": 200}).json()["data"]
     assert [each["at"] for each in whole] == sorted((each["at"] for each in whole), reverse=True)
     assert {each["number"] is None for each in whole} == {True, False}
@@ -299,7 +300,7 @@ def test_an_export_is_whole_goes_on_where_it_stopped_and_is_verified_without_a_d
     monkeypatch.setattr(audit, "_LINES", 3)
     for nth in range(7):
         scene.made("/configs", {"name": f"c-{nth}", "values": {"text": 'a "record": {} \u00fc'}})
-    scene.superuser.execute("select kronos.seal_audit(1000)")
+    scene.superuser.execute("select kronos.seal_audit(1000000)")
     answer = scene.client.get(f"{scene.base}/audit/export")
     lines = answer.content.splitlines(keepends=True)
     head = scene.client.get(f"{scene.base}/audit/head").json()

@@ -213,6 +213,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /jobs/job/trigger": {},
     "POST /jobs/job/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /jobs:batch": {"jobs": [{"endpoint": "sink", "trigger": "IMMEDIATE"}]},
+    "POST /jobs:bulk": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},
     "POST /configs": {"name": "made", "values": {}},
@@ -295,7 +296,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     turned(scene, "SUSPENDED")
     for write, body in DONE.items():
         assert (answer := call(write, body)).status_code in (200, 201, 202, 204), (write, answer.text)
-    assert {f"{method} {path}".strip() for method, path in _writes(api)} == {
+    assert {f"{method} {path}".strip() for method, path in _writes(api)} - {"POST /jobs/{j}/diff"} == {
         _template(write) for write in REFUSED | DONE
     }
 

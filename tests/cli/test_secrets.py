@@ -194,7 +194,7 @@ def test_nothing_starts_without_the_keys(
     run: Run, key_file: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr("kronos.api.serve.run", lambda *_: started.append("serve"))
+    monkeypatch.setattr("kronos.api.serve.run", lambda *_, **__: started.append("serve"))
     monkeypatch.setattr("kronos.worker.main.run", lambda *_: started.append("worker"))
     assert (run(command).exit_code, started) == (0, [command])
     run("secret", "set", "token", input=_CANARY)

@@ -82,5 +82,7 @@ def test_a_list_of_fifty_asks_for_no_more_than_a_list_of_five(
     add_rows(api, shared_superuser, workspace, 0, _FEW)
     few = {path: counted(path) for path in _LISTS}
     add_rows(api, shared_superuser, workspace, _FEW, _MANY)
-    assert {path: counted(path) for path in _LISTS} == few
+    many = {path: counted(path) for path in _LISTS}
+    # What is kept for a while may be asked for less often.
+    assert {path: (few[path], number) for path, number in many.items() if number > few[path]} == {}
     assert min(few.values()) > 0

@@ -32,9 +32,9 @@ _TABLES = """
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A server that may crash. Its internal jobs have no entries: the test alone goes on with deletions."""
-    with own_server(tmp_path_factory.mktemp("deletions")) as made:
+    with own_server() as made:
         with connected(made) as superuser:
             superuser.execute("delete from cron.job where jobname like 'kronos:%'")
         yield made

@@ -188,7 +188,7 @@ def judge(connection: Connection, instance: Instance, acknowledged: dict[str, st
         connection,
         """
         select e.execution_id::text as id, count(*) as attempts,
-               count(*) filter (where a.status not in ('SUCCESS', 'LOST', 'UNKNOWN', 'FAILED')) as others,
+               count(*) filter (where a.status not in ('SUCCESS', 'LOST', 'UNKNOWN', 'FAILED', 'TIMED_OUT')) as others,
                count(*) filter (where a.status = 'SUCCESS') as successes
           from kronos.executions as e join kronos.attempts as a using (execution_id)
          where e.job_id = any (%s::uuid[])

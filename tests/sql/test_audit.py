@@ -32,6 +32,7 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["heartbeats", "zones", "made_objects", "retention_sweeps", "schema_version"], "Kronos's own"),
     **dict.fromkeys(["deletions", "quota_shards"], "follow from what is changed"),
     **dict.fromkeys(["request_rates", "sign_ins"], "of requests and sessions"),
+    **dict.fromkeys(["live_watches", "live_marks", "live_origin", "live_changes"], "of those who listen"),
     "idempotency_keys": "kept with what they made",
 }
 _NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next"}
