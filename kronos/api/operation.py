@@ -6,6 +6,7 @@ FastAPI gives the route its typed parameters and makes the document.
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast, get_args
@@ -38,6 +39,7 @@ class _Decorator(Protocol):
 
 
 _SAFE = frozenset({"GET", "HEAD"})
+_MAKING = threading.RLock()  # a route that is being made asks for what it does not have yet
 _CONDITIONS = ("If-Match", "If-None-Match")
 _SHOWN_AT = "_kronos_shown_at"
 
@@ -110,9 +112,11 @@ class Operation(APIRoute):
         self.path_regex, self.path_format, self.param_convertors = compile_path(path)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # what APIRoute has, which is not there yet
-        if self.__dict__.get("_declared") is None:
-            raise AttributeError(f"{type(self).__name__} has no {name!r}")
-        self._make()
+        with _MAKING:  # the document is made in a thread of its own, while the first requests come
+            if name not in self.__dict__:
+                if self.__dict__.get("_declared") is None:
+                    raise AttributeError(f"{type(self).__name__} has no {name!r}")
+                self._make()
         return getattr(self, name)
 
     def _make(self) -> None:

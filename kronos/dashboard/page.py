@@ -4,8 +4,7 @@ A page's route is an Operation of the API: the same key or session, roles, stric
 in it, wherever, is answered as a page (problems.py asks `scope["kronos.problem"]`).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 from fastapi import APIRouter
@@ -36,9 +35,8 @@ class PageRoute(Operation):
         """What goes wrong before the route is reached, and in it."""
         return _problem_page(scope, document, headers)
 
-    # as APIRoute takes them
-    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
-        super().__init__(path, endpoint, **declared)
+    def _make(self) -> None:
+        super()._make()
         served = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
