@@ -84,8 +84,8 @@ class Settings(BaseSettings):
     then close first."""
 
     request_seconds: Annotated[float, Field(ge=1, le=600)] = 10
-    """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can
-    wait for a connection to PostgreSQL and the 5 s of its statement."""
+    """How long a request may take, its body and its answer's making included, in seconds: above
+    database_wait_seconds and the 5 s of its statement."""
 
     ready_seconds: Annotated[float, Field(ge=0.1, le=600)] = 2
     """How long /readyz may take, in seconds: past it the answer is 503, with why PostgreSQL does not answer."""
@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a
     second."""
+
+    database_wait_seconds: Annotated[float, Field(ge=0.1, le=60)] = 3
+    """How long a request waits for one of these connections before it is answered 503, in seconds; 1 for a connection
+    to the replica, which has the primary to go to."""
 
     database_read_url: SecretStr | None = None
     """A replica that lists and reads of the API may be answered from; written as database_url. None: all from the

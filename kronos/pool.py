@@ -47,9 +47,9 @@ def api_session() -> session.SessionTerms:
 class Pool(AsyncConnectionPool[Connection]):
     """Connections as kronos_api, each of which has proven it."""
 
-    def __init__(self, url: str, *, size: int, is_replica: bool = False) -> None:
-        """Closed; open it in the application's lifespan. `is_replica`: of several servers it leads to one that does not
-        take writes, and who waits for one of its connections has another way to go."""
+    def __init__(self, url: str, *, size: int, wait_seconds: float = 3, is_replica: bool = False) -> None:
+        """Closed; open it in the application's lifespan. `wait_seconds`: how long a request waits for a free
+        connection. `is_replica`: of several servers it leads to one that does not take writes."""
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
         self._gatherer = Gatherer()
@@ -64,7 +64,7 @@ class Pool(AsyncConnectionPool[Connection]):
             open=False,
             min_size=min(2, size),
             max_size=size,
-            timeout=1 if is_replica else 3,  # seconds that a request waits for a free connection before it answers 503
+            timeout=wait_seconds,
             # a failed attempt is given up at once: those who wait have new ones made, without back-off
             reconnect_timeout=0,
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},

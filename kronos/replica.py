@@ -29,6 +29,8 @@ from kronos.writes import Writes
 _log = logging.getLogger("kronos.database")
 _MOST_EVERY_SECONDS = 1.0
 _LOOK_SECONDS = 2.0
+# Who waits for one of its connections has another way to go.
+_WAIT_SECONDS = 1.0
 _Reason: TypeAlias = Literal["asked", "lag", "down"]
 
 
@@ -82,7 +84,7 @@ class Replica:
 
     def __init__(self, url: str, primary: Pool, *, size: int, max_lag_seconds: float) -> None:
         """Closed; open `pool` in the application's lifespan, and `watch`."""
-        self.pool = Pool(url, size=size, is_replica=True)
+        self.pool = Pool(url, size=size, wait_seconds=_WAIT_SECONDS, is_replica=True)
         self.primary = primary
         self._max_lag_seconds = max_lag_seconds
         self._every_seconds = min(_MOST_EVERY_SECONDS, max_lag_seconds / 4)

@@ -289,6 +289,7 @@ def _settings(url: str, key_file: Path, more: dict[str, object]) -> config.Setti
         egress_allow="127.0.0.0/8",
         log_level="WARNING",
         database_pool_size=10,
+        database_wait_seconds=60,
         ready_seconds=60,
         request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine answers late, not never
     )

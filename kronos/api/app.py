@@ -156,7 +156,11 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+        pool = Pool(
+            settings.database_url.get_secret_value(),
+            size=settings.database_pool_size,
+            wait_seconds=settings.database_wait_seconds,
+        )
         await pool.open(wait=False)
         replica = _replica(settings, pool)
         api_keys, hub = Keys(pool), Hub(pool, ListenerBounds.of(settings))

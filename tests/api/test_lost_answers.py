@@ -261,7 +261,7 @@ def apis(
     with (
         cloned(server, template) as url,
         cutting_proxy(url) as proxy,
-        running_api(proxy.url, tmp_path_factory.mktemp("api")) as api,
+        running_api(proxy.url, tmp_path_factory.mktemp("api"), database_wait_seconds=3) as api,
         psycopg.connect(url, autocommit=True) as superuser,
     ):
         yield api, proxy, superuser
@@ -365,7 +365,7 @@ def test_an_answer_that_never_comes_is_reported_as_unknown_and_the_call_can_be_r
     """PostgreSQL has done it, and neither its answer comes nor the connection ends: the request's time is up."""
     monkeypatch.setenv("KRONOS_REQUEST_SECONDS", "1")
     _, proxy, superuser = apis
-    with running_api(proxy.url, tmp_path) as api:
+    with running_api(proxy.url, tmp_path, database_wait_seconds=3) as api:
         scene = Scene(api, proxy, superuser)
         write = WRITES["one-shot"]
         before, key = scene.state(), uuid.uuid4().hex

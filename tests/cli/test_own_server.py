@@ -156,7 +156,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
     time."""
     with (
         psycopg.connect(cluster.superuser_url, autocommit=True) as superuser,
-        running_api(cluster.superuser_url, tmp_path) as api,
+        running_api(cluster.superuser_url, tmp_path, database_wait_seconds=3) as api,
     ):
         superuser.execute("alter role kronos_cron password 'nobody told pg_cron'")
         workspace = make_workspace(api.client)

@@ -109,7 +109,10 @@ class Aftermath:
 def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     """Jobs with ticks before, while and after PostgreSQL is down over a minute's beginning; pg_cron itself rings
     afterwards."""
-    with running_api(cluster.superuser_url, tmp_path_factory.mktemp("api")) as api, connected(cluster) as superuser:
+    with (
+        running_api(cluster.superuser_url, tmp_path_factory.mktemp("api"), database_wait_seconds=3) as api,
+        connected(cluster) as superuser,
+    ):
         scene = Scene(client=api.client, workspace=make_workspace(api.client))
         endpoint = add_endpoint(superuser)
         minute = await_mid_minute(superuser)
@@ -274,7 +277,7 @@ def test_a_schedule_changed_right_after_an_outage_gives_no_tick_of_another_time(
         old = overdue_job(superuser, endpoint, first, policy)
         slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
     cluster.restart()
-    with running_api(cluster.superuser_url, tmp_path) as api, connected(cluster) as superuser:
+    with running_api(cluster.superuser_url, tmp_path, database_wait_seconds=3) as api, connected(cluster) as superuser:
         scene = Scene(client=api.client, workspace=slug)
         changed = scene.patch(str(old), cron="*/2 * * * *")
         assert changed.status_code == 200, changed.text
