@@ -12,12 +12,13 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
 from kronos.embedded.home import Home, default_home
 from kronos.encryption import Keyring, KeysInvalid, KeySource
-from kronos.errors import KronosError, SessionRefused
+from kronos.errors import KronosError, SessionRefused, Unconnected
 
 _NO_DATABASE = (
     "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 )
+_MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 
 
 def settings(**overrides: object) -> Settings:
@@ -90,6 +91,11 @@ def warn_of_unknown() -> None:
 
 def refusal(error: KronosError) -> click.ClickException:
     """An error as the operator of Kronos reads it."""
-    if isinstance(error, SessionRefused):
-        return Ended(error.said, Exit.REFUSED)
-    return Ended(error.said, of_status(error.status))
+    return Ended(error.said, of_error(error))
+
+
+def of_error(error: KronosError) -> Exit:
+    """The class of an error that the database gives. Who may not enter it need not try again."""
+    if isinstance(error, SessionRefused) or (isinstance(error, Unconnected) and error.why.kind in _MAY_NOT):
+        return Exit.REFUSED
+    return of_status(error.status)

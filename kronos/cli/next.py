@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kronos import database, errors, schedules, session
 from kronos.cli import environment
-from kronos.cli.exits import Ended, Exit, of_status
+from kronos.cli.exits import Ended, Exit
 from kronos.cli.helping import Command
 from kronos.cli.output import console
 from kronos.model import Json
@@ -56,7 +56,7 @@ def next_command(as_json: bool, **given: Json) -> None:
     except errors.Unprocessable as error:
         raise Ended(_explained(error), Exit.USAGE) from None
     except errors.KronosError as error:
-        raise Ended(_explained(error), of_status(error.status)) from None
+        raise Ended(_explained(error), environment.of_error(error)) from None
     if as_json:
         click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
         return
