@@ -12,6 +12,7 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "context": "kronos.cli.context:context",
     "key": "kronos.cli.key:key",
     "organization": "kronos.cli.organization:organization",
     "workspace": "kronos.cli.workspace:workspace",
@@ -29,6 +30,7 @@ _COMMANDS = {
     "logs": "kronos.cli.logs:logs",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",
+    "completion": "kronos.cli.completion:completion",
 }
 
 

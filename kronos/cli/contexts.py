@@ -30,10 +30,13 @@ class KeptContext:
     @property
     def key_shown(self) -> str | None:
         """What may be seen of its key: the public id, by which `kronos key ls` names it."""
-        if self.key is None:
-            return None
-        parts = self.key.split("_")
-        return "_".join(parts[:3]) + "_…" if len(parts) == 4 else "…"
+        return None if self.key is None else shown_of(self.key)
+
+
+def shown_of(key: str) -> str:
+    """What may be seen of a key."""
+    parts = key.split("_")
+    return "_".join(parts[:3]) + "_…" if len(parts) >= 4 else "…"
 
 
 def folder() -> Path:
