@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kronos.cli import aliases
 from kronos.loading import loading
 
 _COMMANDS = {
@@ -20,6 +21,7 @@ _COMMANDS = {
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
     "key": "kronos.cli.key:key",
+    "role-mapping": "kronos.cli.role_mapping:role_mapping",
     "organization": "kronos.cli.organization:organization",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
@@ -27,13 +29,20 @@ _COMMANDS = {
     "payload-spec": "kronos.cli.documents:payload_spec",
     "secret": "kronos.cli.secret:secret",
     "secrets": "kronos.cli.secrets:secrets",
-    "job": "kronos.cli.job:job",
+    "job": "kronos.cli.job_commands:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
     "operation": "kronos.cli.operation:operation",
+    "wait": "kronos.cli.wait:wait",
     "audit": "kronos.cli.audit:audit",
     "logs": "kronos.cli.logs:logs",
+    "overview": "kronos.cli.overview:overview",
+    "top": "kronos.cli.top:top",
+    "load": "kronos.cli.load:load",
+    "lint": "kronos.cli.lint:lint",
+    "system": "kronos.cli.system:system",
+    "me": "kronos.cli.overview:me",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",
 }
@@ -76,7 +85,7 @@ class Commands(click.Group):
             command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{_COMMANDS[cmd_name]} is no command")
-        return command
+        return aliases.add(command) if isinstance(command, click.Group) else command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -79,7 +79,7 @@ class Client:
             response = connection.getresponse()
             answer = response.read(_MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
+            raise LostError(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
         finally:
             connection.close()
         document = {} if response.status == 204 else _read(self.url, response.status, answer)
