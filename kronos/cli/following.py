@@ -54,16 +54,16 @@ class Display:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._said: str | None = None
-        self._said_at = 0.0
+        self._said_at = time.monotonic()
 
     def show(self, stand: Stand, *, status: str = "", is_last: bool = False) -> None:
-        """Shows this stand; the last one in any case."""
+        """Shows this stand. What is over before a line is due has none."""
         text = f"{self._what}: {status} {stand}".replace(":  ", ": ")
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=stand.done, total=stand.total, status=status)
             return
-        is_due = self._said is None or time.monotonic() - self._said_at >= _LINE_SECONDS
-        if text != self._said and (is_due or is_last):
+        is_due = time.monotonic() - self._said_at >= _LINE_SECONDS
+        if text != self._said and (is_due or (is_last and self._said is not None)):
             click.echo(text, err=True)
             self._said, self._said_at = text, time.monotonic()
 
@@ -149,6 +149,11 @@ def followed(api: Api, work: Work) -> JsonObject:
 def follows(api: Api, wanted: bool | None) -> bool:
     """Whether a command that began work stays to watch it: as it is told, else where a person looks on."""
     return wanted if wanted is not None else Console(stderr=True).is_terminal and not api.as_json
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, as people say it."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def whole(document: JsonObject, *fields: str) -> int:

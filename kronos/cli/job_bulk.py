@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from kronos.cli.command import Api, JsonText, command, given
-from kronos.cli.following import Stand, display, left_to_the_server, patiently, whole
+from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, whole
 from kronos.cli.job import job
 from kronos.model import Json, JsonObject
 
@@ -104,11 +104,11 @@ def bulk(
     if not jobs:
         bodies = [{**body, "filter": which}]
     if dry_run or (action == "cancel" and not jobs):
-        counted = _counted(api, bodies)
+        found = _counted(api, bodies)
         if dry_run:
-            api.say(f"{_shown(counted)} jobs would be {_DONE[action]}", counted)
+            api.say(f"{_shown(found)} would be {_DONE[action]}", found)
             return
-        _require_confirmed(counted, confirm)
+        _require_confirmed(found, confirm)
     _say(api, action, _steps(api, action, bodies))
 
 
@@ -143,7 +143,7 @@ def _steps(api: Api, action: str, bodies: Sequence[JsonObject]) -> _Sum:
 def _left(action: str, total: _Sum, body: JsonObject) -> str:
     key = body.get("idempotency_key")
     same = "the same command" if key is None else f"the same command with --idempotency-key {shlex.quote(str(key))}"
-    return f"{total.done:,} jobs are {_DONE[action]}. To go on, give {same}: nothing is done twice"
+    return f"{_done(action, total)}. To go on, give {same}: nothing is done twice"
 
 
 def _named(jobs: tuple[str, ...]) -> list[str]:
@@ -162,26 +162,31 @@ def _piped() -> list[str]:
     return sys.stdin.read().split()
 
 
-def _require_confirmed(counted: JsonObject, confirm: int | None) -> None:
+def _require_confirmed(found: JsonObject, confirm: int | None) -> None:
     """That somebody said how many jobs are to be cancelled, for they do not come back. Raises UsageError."""
-    count = counted["count"]
+    count = found["count"]
     if confirm is None and sys.stdin is not None and sys.stdin.isatty():
-        click.echo(f"{_shown(counted)} jobs would be cancelled, and do not come back.", err=True)
+        click.echo(f"{_shown(found)} would be cancelled, and do not come back.", err=True)
         confirm = int(click.prompt("Type that number to cancel them", type=int, err=True))
     if confirm != count:
         raise click.UsageError(
-            f"{_shown(counted)} jobs would be cancelled, and do not come back: pass --confirm {count} if you mean them"
+            f"{_shown(found)} would be cancelled, and do not come back: pass --confirm {count} if you mean them"
         )
 
 
-def _shown(counted: JsonObject) -> str:
-    return f"{counted['count']:,}{' and more' if counted['is_more'] else ''}"
+def _shown(found: JsonObject) -> str:
+    return f"{'more than ' if found['is_more'] else ''}{counted(whole(found, 'count'), 'job')}"
+
+
+def _done(action: str, total: _Sum) -> str:
+    return f"{counted(total.done, 'job')} {'is' if total.done == 1 else 'are'} {_DONE[action]}"
 
 
 def _say(api: Api, action: str, total: _Sum) -> None:
     document = {"action": action, "done": total.done, "refused": total.refused}
-    api.say(f"{total.done:,} {'job is' if total.done == 1 else 'jobs are'} {_DONE[action]}", document)
+    api.say(_done(action, total), document)
     if total.refused:
         if not api.as_json:
             api.list(total.refused, _REFUSED, empty="")
-        raise click.ClickException(f"{len(total.refused):,} jobs were refused")
+        was = "was" if len(total.refused) == 1 else "were"
+        raise click.ClickException(f"{counted(len(total.refused), 'job')} {was} refused")

@@ -202,10 +202,10 @@ def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
 def _refused(asked: _Asked, message: str) -> Lint:
     """The API's refusal, which begins with the field, and may end in hints."""
     first, *more = message.splitlines()
-    found = re.match(r"(/\w+): ", first)
+    found = re.match(r"(?:field )?(/\w+): ", first)
     hint = next((line.removeprefix("hint: ") for line in more if line.startswith("hint: ")), None)
-    pointer = found[1] if found else ""
-    return Lint(of=asked.of, severity="error", pointer=pointer, message=first.removeprefix(f"{pointer}: "), hint=hint)
+    pointer, said = (found[1], first[found.end() :]) if found else ("", first)
+    return Lint(of=asked.of, severity="error", pointer=pointer, message=said, hint=hint)
 
 
 def _show(api: Api, found: Sequence[Lint]) -> None:
@@ -215,7 +215,7 @@ def _show(api: Api, found: Sequence[Lint]) -> None:
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     for each in found:
         at = f" {each.pointer}" if each.pointer else ""
-        line = Text.assemble((each.severity, _STYLES[each.severity]), f"  {printable(each.of)}{at}: ")
+        line = Text.assemble((f"{each.severity:<7}", _STYLES[each.severity]), f"  {printable(each.of)}{at}: ")
         console.print(line + Text(printable(each.message)))
         if each.hint:
             console.print(Text(f"         {printable(each.hint)}", style="dim"))

@@ -4,6 +4,7 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
+from kronos.cli.following import counted, whole
 from kronos.model import JsonObject
 
 _HOUR = 60
@@ -59,7 +60,8 @@ def show_load(api: Api, answer: JsonObject) -> None:
     runs = [count for count in answer["runs"] if isinstance(count, int)] if isinstance(answer["runs"], list) else []
     hours = [runs[at : at + _HOUR] for at in range(0, len(runs), _HOUR)]
     most = max(map(max, hours), default=0)
-    click.echo(f"{answer.get('jobs')} jobs, {sum(runs):,} runs from {answer.get('from_at')} to {answer.get('until')}")
+    when = f"from {answer.get('from_at')} to {answer.get('until')}"
+    click.echo(f"{counted(whole(answer, 'jobs'), 'job')}, {counted(sum(runs), 'run')} {when}")
     if most:
         click.echo("hour  the busiest minute, and runs in all")
         for number, hour in enumerate(hours):

@@ -4,6 +4,7 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
+from kronos.cli.following import counted, whole
 from kronos.model import JsonObject
 
 _FAILING = {
@@ -44,9 +45,9 @@ def facts_of(api: Api, answer: JsonObject) -> JsonObject:
     well = "rings" if firing.get("is_ready") else "does not ring"
     return {
         "last_hour": f"{answer.get('delivered')}{more} delivered, {answer.get('failed')} failed",
-        "next_hour": f"{upcoming} runs of {answer.get('coming_jobs')} CRON jobs",
+        "next_hour": f"{counted(upcoming, 'run')} of {counted(whole(answer, 'coming_jobs'), 'CRON job')}",
         "queue": f"{queue.get('running')} running, {queue.get('waiting')} waiting{since}",
-        "workers": f"{firing.get('worker_sessions')} sessions",
+        "workers": counted(whole(firing, "worker_sessions"), "session"),
         "dead_letters": f"{letters.get('number')}",
         "pg_cron": "; ".join([well, *(map(str, warnings) if isinstance(warnings, list) else [])]),
     }

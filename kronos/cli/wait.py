@@ -173,17 +173,32 @@ def _lines(found: JsonObject) -> list[Text]:
     tried = f", {found['attempt_count']} attempts" if found.get("attempt_count") not in (None, 0, 1) else ""
     head = Text.assemble((status, style), f"  {found.get('execution_id')}", (f"{took}{tried}", "dim"))
     lines = [head]
-    for name, value in (("reason", found.get("status_reason")), ("error", found.get("error"))):
-        if status != "SUCCESS" and status in _ENDED and isinstance(value, dict):
-            lines.append(Text(f"  {name}: {printable(_said(value))}"))
+    if status != "SUCCESS" and status in _ENDED:
+        reasons = [
+            _said(value) for value in (found.get("status_reason"), found.get("error")) if isinstance(value, dict)
+        ]
+        lines += [Text(f"  {printable(reason)}") for reason in _distinct(reasons)]
     attempt = found.get("last_attempt")
     if isinstance(attempt, dict) and isinstance(answer := attempt.get("response"), dict):
-        lines.append(Text(f"  attempt {attempt.get('attempt_number')} was answered: {printable(_said(answer))}"))
+        body = answer.get("body")
+        text = _cut(body if isinstance(body, str) else _said(answer))
+        status_code = f" {answer['status']}" if answer.get("status") else ""
+        lines.append(Text(f"  attempt {attempt.get('attempt_number')} was answered{status_code}: {printable(text)}"))
     return lines
 
 
+def _distinct(reasons: Sequence[str]) -> list[str]:
+    """Without those that say what the first one says already, but for the code."""
+    first = reasons[:1]
+    return [*first, *(each for each in reasons[1:] if each.partition(" (")[0] not in first[0])]
+
+
 def _said(document: JsonObject) -> str:
-    """The sentence of a document that has one, else all of it, cut to what a terminal bears."""
+    """The sentence of a document that has one, else all of it."""
     code, sentence = document.get("code") or document.get("type"), document.get("detail") or document.get("message")
     text = f"{sentence} ({code})" if sentence and code else orjson.dumps(document).decode()
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
