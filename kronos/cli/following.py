@@ -2,10 +2,10 @@
 then, and how it is found again. Ctrl-C leaves the work to the server."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Final, TypeVar
 
 import click
@@ -27,6 +27,7 @@ _UNAVAILABLE: Final = 6
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0
+_FIRST_PATIENCE_SECONDS = 5.0
 _MOST_PAUSE_SECONDS = 5.0
 _T = TypeVar("_T")
 
@@ -54,7 +55,7 @@ class Display:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._said: str | None = None
-        self._said_at = time.monotonic()
+        self._said_at = monotonic()
 
     def show(self, stand: Stand, *, status: str = "", is_last: bool = False) -> None:
         """Shows this stand. What is over before a line is due has none."""
@@ -62,10 +63,10 @@ class Display:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=stand.done, total=stand.total, status=status)
             return
-        is_due = time.monotonic() - self._said_at >= _LINE_SECONDS
+        is_due = monotonic() - self._said_at >= _LINE_SECONDS
         if text != self._said and (is_due or (is_last and self._said is not None)):
             click.echo(text, err=True)
-            self._said, self._said_at = text, time.monotonic()
+            self._said, self._said_at = text, monotonic()
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -101,18 +102,19 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
-def patiently(ask: Callable[[], _T], *, seconds: float = _PATIENCE_SECONDS) -> _T:
-    """What `ask` gives; asked again for a minute where the API cannot be reached, or has no room. Only for what may be
-    asked twice. Raises ClickException."""
-    end, pause = time.monotonic() + seconds, 0.25
+def patiently(ask: Callable[[], _T], *, is_first: bool = False) -> _T:
+    """What `ask` gives; asked again for a minute where the API cannot be reached, or has no room; some seconds where it
+    is the first that is asked, and the address may be wrong. Only for what may be asked twice. Raises
+    ClickException."""
+    end, pause = monotonic() + (_FIRST_PATIENCE_SECONDS if is_first else _PATIENCE_SECONDS), 0.25
     while True:
         try:
             return ask()
         except click.ClickException as error:
-            if not may_pass(error) or time.monotonic() + pause > end:
+            if not may_pass(error) or monotonic() + pause > end:
                 raise
             click.echo(f"{error.message}: trying again", err=True)
-        time.sleep(pause)  # nobody says when it is back
+        sleep(pause)  # nobody says when it is back
         pause = min(2 * pause, _MOST_PAUSE_SECONDS)
 
 
@@ -143,7 +145,7 @@ def followed(api: Api, work: Work) -> JsonObject:
             shown.show(work.stand(found), status=status, is_last=has_ended)
             if has_ended:
                 return found
-            time.sleep(_LOOK_SECONDS)  # operations and backfills have no events
+            sleep(_LOOK_SECONDS)  # operations and backfills have no events
 
 
 def follows(api: Api, wanted: bool | None) -> bool:

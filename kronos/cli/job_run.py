@@ -47,7 +47,7 @@ def run(
         key=key,
         fields=("execution_id", "status"),
     )
-    made = patiently(trigger)
+    made = patiently(trigger, is_first=True)
     execution_id = str(made["execution_id"])
     if wait:
         await_ends(api, [execution_id], timeout=timeout, job=job, is_one=True)

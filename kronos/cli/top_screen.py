@@ -18,6 +18,8 @@ from kronos.model import JsonObject
 
 _CURVES = ("delivered", "failed", "to come")
 _COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
+_WIDTHS = (24, 5, 6, 200)
+"""Of the columns: a name as most are, and a sentence, which the keys left and right lead along."""
 _NONE = {"failing": "nothing fails", "late": "nothing is late"}
 
 
@@ -36,9 +38,10 @@ class TopScreen(App[None]):
     #said { color: $text-warning; }
     #figures { height: 2; }
     .curve { height: 1; }
-    .curve Static { width: 12; color: $text-muted; }
+    .curve Static { width: 18; color: $text-muted; }
     Sparkline { width: 1fr; height: 1; }
-    DataTable { height: 1fr; min-height: 3; }
+    #failed > .sparkline--max-color, #failed > .sparkline--min-color { color: $error; }
+    DataTable { height: 1fr; min-height: 3; scrollbar-size-horizontal: 0; }
     """
 
     def __init__(self, look: Callable[[], JsonObject], *, workspace: str, every: float) -> None:
@@ -55,7 +58,7 @@ class TopScreen(App[None]):
         yield Static(id="figures", markup=False)
         for name in _CURVES:
             with Horizontal(classes="curve"):
-                yield Static(name, markup=False)
+                yield Static(name, id=f"{name.replace(' ', '-')}-sum", markup=False)
                 yield Sparkline([], id=name.replace(" ", "-"), summary_function=max)
         for name in _COLUMNS:
             yield DataTable[Text](id=name, cursor_type="row", zebra_stripes=True)
@@ -66,7 +69,8 @@ class TopScreen(App[None]):
     def on_mount(self) -> None:
         """Reads at once, and then again and again."""
         for name, columns in _COLUMNS.items():
-            self.query_one(f"#{name}", DataTable).add_columns(*columns)
+            for title, width in zip(columns, _WIDTHS, strict=True):
+                self.query_one(f"#{name}", DataTable).add_column(title, width=width)
         self.read()
         self.set_interval(self._every, self._read_unless_paused)
 
@@ -107,6 +111,7 @@ class TopScreen(App[None]):
         self.query_one("#figures", Static).update(_figures(figures.figures(overview)))
         for name, curve in zip(_CURVES, figures.curves(overview), strict=True):
             self.query_one(f"#{name.replace(' ', '-')}", Sparkline).data = curve or [0]
+            self.query_one(f"#{name.replace(' ', '-')}-sum", Static).update(f"{name} {sum(curve):,}")
         self._fill("failing", figures.failing(overview))
         self._fill("late", figures.late(overview))
         self.query_one("#workers", Static).update(f"workers: {figures.workers(overview)}")

@@ -5,7 +5,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from threading import Thread
+from functools import partial
+from threading import Event, Thread
 from typing import Literal
 
 import click
@@ -61,7 +62,8 @@ class _Waiting:
     def look(self, which: Sequence[str]) -> None:
         """Asks the API for each. Raises ClickException."""
         for execution_id in which:
-            found = patiently(lambda asked=execution_id: self.api.get("executions", asked, fields=("status",)))  # type: ignore[misc]
+            ask = partial(self.api.get, "executions", execution_id, fields=("status",))
+            found: JsonObject = patiently(ask, is_first=not self.known)
             self.known[execution_id] = found
             self.say(execution_id, str(found["status"]))
 
@@ -79,8 +81,12 @@ def await_ends(
     ClickException."""
     waiting = _Waiting(api=api, ids=executions)
     end = None if timeout is None else time.monotonic() + timeout
+    is_over = Event()
     with left_to_the_server(lambda: _left(api, waiting)):
-        has_ended = _wait(waiting, _listen(api, job), end)
+        try:
+            has_ended = _wait(waiting, _listen(api, job, is_over), end)
+        finally:
+            is_over.set()
     _show(api, waiting, is_one=is_one)
     if not has_ended:
         click.echo(f"{timeout:g} s are over. {_left(api, waiting)}", err=True)
@@ -119,16 +125,18 @@ def _wait(waiting: _Waiting, heard: "queue.SimpleQueue[_Heard | JsonObject]", en
     return True
 
 
-def _listen(api: Api, job: str | None) -> "queue.SimpleQueue[_Heard | JsonObject]":
-    """What the stream of events says from now on: that it began, each execution's data, and that it was lost. Where no
-    stream can be had nothing is ever heard."""
+def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_Heard | JsonObject]":
+    """What the stream of events says until it `is_over`: that it began, each execution's data, and that it was lost.
+    Where no stream can be had nothing is ever heard."""
     heard: queue.SimpleQueue[_Heard | JsonObject] = queue.SimpleQueue()
 
     def listen() -> None:
         after: str | None = None
-        while True:
+        while not is_over.is_set():
             try:
                 for told in api.listen("events", after=after, types="execution", job=job):
+                    if is_over.is_set():
+                        return
                     after = told.id or after
                     heard.put("began" if told.data is None or told.type == "reset" else told.data)
             except LostError:
@@ -136,7 +144,7 @@ def _listen(api: Api, job: str | None) -> "queue.SimpleQueue[_Heard | JsonObject
             except click.ClickException:
                 heard.put("lost")  # an older Kronos, or a proxy that collects streams: it is looked up then
                 return
-            time.sleep(_MOST_LOOK_SECONDS)  # the server says when it wants nobody; nobody says when it does again
+            is_over.wait(_MOST_LOOK_SECONDS)  # the server says that it wants nobody; nobody says when it does again
 
     Thread(target=listen, name="events", daemon=True).start()
     return heard
