@@ -115,6 +115,8 @@ def _jobs_of(text: str, path: str) -> list[JsonObject]:
         found: Json = strict(text)
     except errors.InvalidRequest as error:
         raise click.UsageError(f"{path} is no JSON: {error.detail}") from None
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{path} is no JSON: {error}") from None
     jobs = found.get("jobs", [found]) if isinstance(found, dict) else found
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
         raise click.UsageError(f"{path} has no jobs: write a job, a list of jobs, or an object with a list `jobs`")
