@@ -22,6 +22,8 @@ _ME = ("kind", "actor", "email", "grants")
 def overview(api: Api) -> None:
     """A workspace at a glance. The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
 
+    kronos overview
+
     Live on a terminal: kronos top.
     """
     answer = api.get("overview", fields=("at", "minutes", "failing", "late", "queue", "dead_letters", "pg_cron"))
@@ -59,5 +61,8 @@ def _object(value: object) -> JsonObject:
 
 @command(None, in_workspace=False)
 def me(api: Api) -> None:
-    """Say whose key this is, and what it may do where."""
+    """Say whose key this is, and what it may do where.
+
+    kronos me
+    """
     api.show(api.of(None).get("me"), _ME)

@@ -25,6 +25,8 @@ _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters
 def top(api: Api, every: float) -> None:
     """Watch a workspace on a terminal. Due, running, failing, workers, lag, the age of the queue.
 
+    kronos top
+
     q quits, p pauses, r reads at once. Once, and into a file: kronos overview.
     """
     try:
