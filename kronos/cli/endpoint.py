@@ -234,7 +234,7 @@ def rm(api: Api, name: str) -> None:
 @command(endpoint)
 @click.argument("name")
 def signing_keys(api: Api, name: str) -> None:
-    """List the keys that sign an endpoint's deliveries, newest first."""
+    """List the keys that sign deliveries, newest first."""
     answer = api.get("endpoints", name, "signing-keys", fields=("data",))
     empty = f"nothing signs them; let a secret do it: kronos endpoint edit {name} --signing-secret SECRET"
     api.list(api.rows_of(answer, "data"), _SIGNING, empty=empty)

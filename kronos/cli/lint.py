@@ -55,7 +55,9 @@ class _Asked:
     "--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Whose jobs, where nothing is given.  [KRONOS_WORKSPACE]"
 )
 def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None, of: str | None) -> None:
-    """Say what is wrong with schedules and jobs, and what may surprise. Of those that are given, or of a workspace.
+    """Say what is wrong with schedules and jobs.
+
+    And what may surprise. Of those that are given, or of a workspace.
 
     kronos lint '30 2 * * *' --tz Europe/Berlin
 

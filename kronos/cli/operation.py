@@ -38,7 +38,7 @@ _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint END
 
 @click.group()
 def operation() -> None:
-    """Operations: redrives, discards and deletions of workspaces, and how far they are."""
+    """Operations: redrives, discards, deletions; how far they are."""
 
 
 @command(operation)
