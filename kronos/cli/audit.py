@@ -10,7 +10,8 @@ from kronos import audit as trail
 from kronos import errors
 from kronos.audit import Pin, Verified
 from kronos.cli import environment
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Exit
 
 _COLUMNS = {
     "at": "AT",
@@ -41,7 +42,7 @@ class HeadText(click.ParamType[tuple[str | None, Pin]]):
         return found["workspace"], Pin(number=int(found["number"]), hash=found["hash"])
 
 
-@click.group()
+@group
 def audit() -> None:
     """Who changed what. Each change is a row, sealed into a chain of hashes."""
 
@@ -104,7 +105,7 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
     for each in found:
         click.echo(_shown(each))
     if any(each.fault for each in found):
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _shown(found: Verified) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 from kronos.cli.following import NOT_WELL, Stand, Work, followed, follows, whole
 from kronos.model import JsonObject
 
@@ -43,7 +43,7 @@ _EMPTY = (
 )
 
 
-@click.group()
+@group
 def backfill() -> None:
     """Backfills: a job's ticks of a past window, run now. `kronos job backfill` begins one."""
 

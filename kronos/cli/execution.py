@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.command import Api, IdempotencyKey, command, given, group
 
 _FIELDS = (
     "execution_id",
@@ -48,7 +48,7 @@ _LOGS = {"at": "AT", "level": "LEVEL", "message": "MESSAGE"}
 EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
 
 
-@click.group()
+@group
 def execution() -> None:
     """Executions: one run of a job each, with its attempts."""
 

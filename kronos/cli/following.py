@@ -14,15 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api
+from kronos.cli.exits import Exit
+from kronos.cli.output import console
 from kronos.model import JsonObject
 
-INTERRUPTED: Final = 130
+INTERRUPTED: Final = int(Exit.CANCELLED)
 """The exit code of what Ctrl-C ended, as shells have it."""
-NOT_WELL: Final = 1
+NOT_WELL: Final = int(Exit.FAILED)
 """That of work that was done, and did not succeed."""
-NOT_IN_TIME: Final = 7
+NOT_IN_TIME: Final = int(Exit.TIMED_OUT)
 """That of what had not ended when its time was over, and may still end."""
-_UNAVAILABLE: Final = 6
+_UNAVAILABLE: Final = int(Exit.UNAVAILABLE)
 """That of an API that has no room now."""
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0
@@ -89,7 +91,7 @@ class Display:
 
 def display(what: str) -> Display:
     """Where `what` shows how far it is."""
-    return Display(what, Console(stderr=True))
+    return Display(what, console(err=True))
 
 
 @contextmanager
@@ -150,7 +152,7 @@ def followed(api: Api, work: Work) -> JsonObject:
 
 def follows(api: Api, wanted: bool | None) -> bool:
     """Whether a command that began work stays to watch it: as it is told, else where a person looks on."""
-    return wanted if wanted is not None else Console(stderr=True).is_terminal and not api.as_json
+    return wanted if wanted is not None else console(err=True).is_terminal and not api.as_json
 
 
 def counted(number: int, thing: str) -> str:

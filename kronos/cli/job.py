@@ -1,17 +1,15 @@
 """`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
-import sys
-
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.backfill import begun
 from kronos.cli.client import printable
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.following import watch_option
+from kronos.cli.output import console
 from kronos.model import Json
 
 _DECISIONS = {
@@ -85,7 +83,7 @@ clear_option = click.option(
 )
 
 
-@click.group()
+@group
 def job() -> None:
     """Jobs: an endpoint, an input, and when it runs."""
 
@@ -335,9 +333,9 @@ def explain(api: Api, job: str, at: str | None) -> None:
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
-        console.print(line)
+        to.print(line)
 
 
 def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:

@@ -10,6 +10,7 @@ from functools import partial
 import click
 
 from kronos.cli.command import Api, JsonText, command, given
+from kronos.cli.exits import Ended
 from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, whole
 from kronos.cli.job import job
 from kronos.model import Json, JsonObject
@@ -46,7 +47,7 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
     rows = api.rows_of(answer, "data")
     api.list(rows, _MADE, empty="no job was made")
     if refused := sum("code" in row for row in rows):
-        raise click.ClickException(f"{refused} of {len(rows)} jobs were not made")
+        raise Ended(f"{refused} of {len(rows)} jobs were not made")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,4 +190,4 @@ def _say(api: Api, action: str, total: _Sum) -> None:
         if not api.as_json:
             api.list(total.refused, _REFUSED, empty="")
         was = "was" if len(total.refused) == 1 else "were"
-        raise click.ClickException(f"{counted(len(total.refused), 'job')} {was} refused")
+        raise Ended(f"{counted(len(total.refused), 'job')} {was} refused")

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Literal
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.client import printable
 from kronos.cli.command import Api, command, given
 from kronos.cli.following import NOT_WELL, Stand, display, may_pass, patiently
+from kronos.cli.output import console
 from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
 
@@ -216,12 +216,12 @@ def _show(api: Api, found: Sequence[Lint]) -> None:
     if api.as_json:
         api.list([asdict(each) for each in found], {}, empty="")
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for each in found:
         at = f" {each.pointer}" if each.pointer else ""
         line = Text.assemble((f"{each.severity:<7}", _STYLES[each.severity]), f"  {printable(each.of)}{at}: ")
-        console.print(line + Text(printable(each.message)))
+        to.print(line + Text(printable(each.message)))
         if each.hint:
-            console.print(Text(f"         {printable(each.hint)}", style="dim"))
+            to.print(Text(f"         {printable(each.hint)}", style="dim"))
     if not found:
         click.echo("nothing to say against them", err=True)

@@ -2,19 +2,19 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos import database, errors, schedules, sentences, session
-from kronos.cli import environment
-from kronos.cli.client import connect
+from kronos.cli import environment, target
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.helping import Command
+from kronos.cli.output import console
 from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
 from kronos.pool import Pool, api_session
@@ -27,13 +27,7 @@ _GAP = click.Choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"], case_sensitive=False)
 _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 
-class _Refused(click.ClickException):
-    """What was given is no schedule, or one that never fires: the exit code of a wrong option."""
-
-    exit_code = 2
-
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("cron", metavar="[EXPR]", required=False)
 @click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
 @click.option(
@@ -69,9 +63,9 @@ def next_command(as_json: bool, url: str | None, key_file: Path | None, **given:
     if as_json:
         click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False)
+    to = console()
     for line in _lines(preview):
-        console.print(line, soft_wrap=True)
+        to.print(line, soft_wrap=True)
 
 
 def _read(given: Json) -> Json:
@@ -87,7 +81,7 @@ def _read(given: Json) -> Json:
     try:
         read = sentences.read(text)
     except errors.Unprocessable as error:
-        raise _Refused(_explained(error)) from None
+        raise Ended(_explained(error), Exit.USAGE) from None
     return {**given, **({"cron": read.cron} if read.cron else {"cron": None, "every": read.every})}
 
 
@@ -98,7 +92,7 @@ def _asked(given: Json, url: str | None, key_file: Path | None) -> schedules.Pre
         return _of_database(given)
     body = {name: value for name, value in given.items() if value is not None}
     fields = ("description", "next_runs", "skipped", "lints")
-    client = connect(url, key_file)
+    client = target.find(target.WhereAsked(url=url, key_file=key_file)).client
     found: JsonObject = client.call("POST", ("v1", "schedules", "preview"), body=body, fields=fields)
     try:
         return schedules.Preview(
@@ -123,9 +117,9 @@ def _of_database(given: Json) -> schedules.Preview:
         ).close()  # which says why not, where the pool would wait for it to become well
         return asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
-        raise _Refused(_explained(error)) from None
+        raise Ended(_explained(error), Exit.USAGE) from None
     except errors.KronosError as error:
-        raise click.ClickException(_explained(error)) from None
+        raise Ended(_explained(error), environment.of_error(error)) from None
 
 
 async def _preview(url: str, given: Json) -> schedules.Preview:

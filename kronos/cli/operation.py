@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 from kronos.cli.following import NOT_WELL, Stand, Work, followed, follows, whole
 from kronos.model import JsonObject
 
@@ -36,7 +36,7 @@ _COLUMNS = {
 _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint ENDPOINT --dry-run"
 
 
-@click.group()
+@group
 def operation() -> None:
     """Operations: redrives, discards, deletions; how far they are."""
 

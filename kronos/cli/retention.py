@@ -9,7 +9,9 @@ from kronos import errors
 from kronos import retention as history
 from kronos.cli import environment
 from kronos.cli.command import Api, command
+from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.helping import group
 from kronos.model import JsonObject
 
 _KINDS = {
@@ -37,7 +39,7 @@ _LOCKED = (
 )
 
 
-@click.group()
+@group
 def retention() -> None:
     """How long history is kept."""
 
@@ -85,7 +87,7 @@ def run(*, dry_run: bool) -> None:
     if is_left and not failed:
         click.echo(f"partitions are left: {_LOCKED}", err=True)
     if failed or is_left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _stand(totals: dict[str, int]) -> Stand:

@@ -2,14 +2,15 @@
 
 import click
 
-from kronos.cli.command import Api, command, given
+from kronos.cli.command import Api, command, given, group
+from kronos.cli.exits import Ended, Exit
 
 _FIELDS = ("group", "role", "sees_payloads", "mapping_id", "created_at")
 _COLUMNS = {"group": "GROUP", "role": "ROLE", "sees_payloads": "SEES PAYLOADS", "mapping_id": "MAPPING"}
 _EMPTY = "no group has a role here; give it one: kronos role-mapping create reporters --role operator"
 
 
-@click.group("role-mapping")
+@group
 def role_mapping() -> None:
     """Role mappings: what groups of people may do in a workspace."""
 
@@ -39,6 +40,6 @@ def rm(api: Api, mapping: str) -> None:
     """Take a role away from a group. By its name, or by the mapping's id."""
     found = [row for row in api.rows("role-mappings") if mapping in (row.get("group"), row.get("mapping_id"))]
     if not found:
-        raise click.ClickException(f"no group {mapping!r} has a role here: see `kronos role-mapping ls`")
+        raise Ended(f"no group {mapping!r} has a role here: see `kronos role-mapping ls`", Exit.NOT_FOUND)
     api.send("DELETE", "role-mappings", str(found[0]["mapping_id"]))
     api.say(f"group {found[0]['group']} has no role here any more")

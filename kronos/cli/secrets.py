@@ -6,13 +6,15 @@ import click
 
 from kronos import errors, resealing
 from kronos.cli import environment
+from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.helping import group
 
 _NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
 
 
-@click.group()
+@group
 def secrets() -> None:
     """The encryption of secrets. It is changed in the database, with the URL that `kronos migrate` uses."""
 
@@ -27,7 +29,7 @@ def rotate() -> None:
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
-        raise click.ClickException(_NO_KEYS)
+        raise Ended(_NO_KEYS, Exit.USAGE)
     left = "what was encrypted anew stays so. To go on: kronos secrets rotate"
     with left_to_the_server(lambda: left), display("secrets") as shown:
         try:
@@ -40,7 +42,7 @@ def rotate() -> None:
     if len(done.failed) > _SHOWN:
         click.echo(f"failed: {len(done.failed) - _SHOWN} more", err=True)
     if done.left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 @secrets.command()
@@ -53,7 +55,7 @@ def abandon(key_id: str) -> None:
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
-        raise click.ClickException(f"the key {key_id} is not lost: it is among the encryption keys")
+        raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:

@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 from kronos.cli.load import show_load, window_option
 from kronos.model import JsonObject
 
@@ -39,7 +39,7 @@ _PARTITIONS = {
 _DRIFT = {"difference": "DIFFERENCE", "jobname": "ENTRY", "job_id": "JOB", "workspace": "WORKSPACE", "jobid": "NUMBER"}
 
 
-@click.group()
+@group
 def system() -> None:
     """The instance: pg_cron, workers, history, load. For its administrator.
 

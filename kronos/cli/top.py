@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from kronos.cli.command import Api, command
+from kronos.cli.exits import Ended
 
 _MISSING = "kronos top needs Textual, which is not installed here: pip install 'kronos[top]'; once: kronos overview"
 _NO_TERMINAL = "kronos top needs a terminal; into a file or a pipe: kronos overview, or kronos logs -f"
@@ -33,7 +34,7 @@ def top(api: Api, every: float) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "textual":
             raise
-        raise click.ClickException(_MISSING) from None
+        raise Ended(_MISSING) from None
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(_NO_TERMINAL)
     look = partial(api.get, "overview", fields=_FIELDS)

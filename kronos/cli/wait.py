@@ -11,12 +11,12 @@ from typing import Literal
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
 from kronos.cli.following import NOT_IN_TIME, NOT_WELL, left_to_the_server, patiently
+from kronos.cli.output import console
 from kronos.model import JsonObject
 
 _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
@@ -166,10 +166,10 @@ def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
     if api.as_json:
         click.echo(orjson.dumps(shown[0] if is_one else shown, option=orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for each in shown:
         for line in _lines(each):
-            console.print(line)
+            to.print(line)
 
 
 def _lines(found: JsonObject) -> list[Text]:

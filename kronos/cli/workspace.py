@@ -6,7 +6,7 @@ import click
 
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
-from kronos.cli.command import NULL, Api, command, given
+from kronos.cli.command import NULL, Api, command, given, group
 from kronos.cli.following import watch_option
 from kronos.cli.operation import begun
 
@@ -19,7 +19,7 @@ _MINE = {"workspace": "SLUG", "name": "NAME", "status": "STATUS", "overdue_jobs"
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def workspace() -> None:
     """Workspaces: tenants, each with its jobs and endpoints."""
 
