@@ -15,7 +15,8 @@ from rich.text import Text
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
-from kronos.cli.following import NOT_IN_TIME, NOT_WELL, left_to_the_server, patiently
+from kronos.cli.exits import Exit
+from kronos.cli.following import left_to_the_server, patiently
 from kronos.cli.output import console
 from kronos.model import JsonObject
 
@@ -90,9 +91,9 @@ def await_ends(
     _show(api, waiting, is_one=is_one)
     if not has_ended:
         click.echo(f"{timeout:g} s are over. {_left(api, waiting)}", err=True)
-        sys.exit(NOT_IN_TIME)
+        sys.exit(Exit.TIMED_OUT)
     if any(found["status"] != "SUCCESS" for found in waiting.known.values()):
-        sys.exit(NOT_WELL)
+        sys.exit(Exit.FAILED)
 
 
 def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", end: float | None) -> bool:
