@@ -258,7 +258,7 @@ def rm(api: Api, name: str, consent: Consent) -> None:
 @command(endpoint)
 @click.argument("name")
 def signing_keys(api: Api, name: str) -> None:
-    """List the keys that sign an endpoint's deliveries, newest first.
+    """List the keys that sign deliveries, newest first.
 
     kronos endpoint signing-keys hook
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -18,14 +18,6 @@ from kronos.cli.exits import Exit
 from kronos.cli.output import console
 from kronos.model import JsonObject
 
-INTERRUPTED: Final = int(Exit.CANCELLED)
-"""The exit code of what Ctrl-C ended, as shells have it."""
-NOT_WELL: Final = int(Exit.FAILED)
-"""That of work that was done, and did not succeed."""
-NOT_IN_TIME: Final = int(Exit.TIMED_OUT)
-"""That of what had not ended when its time was over, and may still end."""
-_UNAVAILABLE: Final = int(Exit.UNAVAILABLE)
-"""That of an API that has no room now."""
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0
@@ -101,7 +93,7 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         click.echo(f"\n{sentence()}", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(Exit.CANCELLED)
 
 
 def patiently(ask: Callable[[], _T], *, is_first: bool = False) -> _T:
@@ -122,7 +114,7 @@ def patiently(ask: Callable[[], _T], *, is_first: bool = False) -> _T:
 
 def may_pass(error: click.ClickException) -> bool:
     """Whether another try may do: the API cannot be reached now, or has no room."""
-    return isinstance(error, LostError) or error.exit_code in (_UNAVAILABLE, NOT_IN_TIME)
+    return isinstance(error, LostError) or error.exit_code in (Exit.UNAVAILABLE, Exit.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

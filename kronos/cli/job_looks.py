@@ -42,7 +42,7 @@ _SIGNS = {"SUCCESS": "+", "FAILED": "x", "EXPIRED": "x", "MISSED": "m", "RUNNING
 @clear_option
 @job_terms
 def diff(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
-    """What an edit would do to a CRON job's runs of the coming 7 days. Nothing is changed.
+    """What an edit would do to a job's runs of 7 days. Nothing is changed.
 
     kronos job diff report --cron '0 7 * * *'
     """

@@ -27,7 +27,9 @@ from kronos.model import Json
 def run(
     api: Api, job: str, wait: bool, timeout: float | None, idempotency_key: str | None, input_: Json, **own: Json
 ) -> None:
-    """Run a CRON job once, now, beside its schedule.
+    """Run a CRON job once, now, and wait for its end.
+
+    Beside its schedule.
 
     kronos job run report --wait --timeout 600
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from kronos.cli.client import printable
 from kronos.cli.command import Api, command, given
-from kronos.cli.following import NOT_WELL, Stand, display, may_pass, patiently
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, display, may_pass, patiently
 from kronos.cli.output import console
 from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
@@ -41,7 +42,7 @@ class _Asked:
     body: JsonObject
 
 
-@command(None, in_workspace=False)
+@command(None, in_workspace=None)
 @click.argument("schedules", nargs=-1, metavar="[SCHEDULE]...")
 @click.option(
     "-f",
@@ -51,11 +52,10 @@ class _Asked:
     help="Jobs as JSON, or a schedule a line; - for standard input.",
 )
 @click.option("--tz", "timezone", help="Of schedules that are given as a text.  [default: UTC]")
-@click.option(
-    "--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Whose jobs, where nothing is given.  [KRONOS_WORKSPACE]"
-)
-def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None, of: str | None) -> None:
-    """Say what is wrong with schedules and jobs, and what may surprise. Of those that are given, or of a workspace.
+def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None) -> None:
+    """Say what is wrong with schedules and jobs.
+
+    And what may surprise. Of those that are given, or of a workspace.
 
     kronos lint '30 2 * * *' --tz Europe/Berlin
 
@@ -67,7 +67,7 @@ def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str |
     """
     if schedules and path is not None:
         raise click.UsageError("schedules are given, and a --file: leave one of them out")
-    if not schedules and path is None and of is None:
+    if not schedules and path is None and api.workspace is None:
         raise click.UsageError("lint what? Give a schedule, a --file, or a workspace by -w")
     api.of(None).get("me")  # so that what is refused from here on is what is linted
     if schedules:
@@ -75,10 +75,10 @@ def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str |
     elif path is not None:
         found = list(_of_file(api, path, timezone))
     else:
-        found = list(_of_workspace(api.of(of)))
+        found = list(_of_workspace(api))
     _show(api, found)
     if any(each.severity == "error" for each in found):
-        sys.exit(NOT_WELL)
+        sys.exit(Exit.FAILED)
 
 
 def _of_schedules(api: Api, texts: Iterable[str], timezone: str | None) -> Iterator[Lint]:

@@ -24,11 +24,13 @@ window_option = click.option(
     "--spread", type=click.IntRange(1, 59), default=10, show_default=True, help="With --at: over how many minutes."
 )
 def load(api: Api, window: str, at: str | None, spread: int) -> None:
-    """How many runs each coming minute has, and the busiest minutes.
+    """How many runs each coming minute has.
 
     kronos load --window 7d
 
     kronos load --at 2026-12-01T09:00:00Z --spread 15
+
+    And the busiest minutes; with --at the jobs of one, and what would spread them.
     """
     if at is None:
         show_load(api, api.get("load", fields=("runs", "busiest"), window=window))

@@ -5,7 +5,8 @@ import sys
 import click
 
 from kronos.cli.command import Api, command, group
-from kronos.cli.following import NOT_WELL, Stand, Work, followed, follows, whole
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, Work, followed, follows, whole
 from kronos.model import JsonObject
 
 FIELDS = (
@@ -38,7 +39,7 @@ _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint END
 
 @group
 def operation() -> None:
-    """Operations: redrives, discards and deletions of workspaces, and how far they are."""
+    """Operations: redrives, discards, deletions; how far they are."""
 
 
 @command(operation)
@@ -105,7 +106,7 @@ def finish(api: Api, operation_id: str) -> None:
     ended = followed(api, work)
     api.show(ended, FIELDS)
     if ended["status"] != "COMPLETED" or ended.get("failed"):
-        sys.exit(NOT_WELL)
+        sys.exit(Exit.FAILED)
 
 
 def _again(api: Api, operation_id: str) -> str:

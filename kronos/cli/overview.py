@@ -20,7 +20,9 @@ _ME = ("kind", "actor", "email", "grants")
 
 @command(None)
 def overview(api: Api) -> None:
-    """A workspace at a glance. The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
+    """A workspace at a glance.
+
+    The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
 
     kronos overview
 

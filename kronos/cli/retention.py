@@ -47,8 +47,9 @@ def retention() -> None:
 @retention.command()
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 def run(*, dry_run: bool) -> None:
-    """Delete all history that is older than its age, in small transactions. The internal job retention does it hourly,
-    a piece at a time.
+    """Delete all history that is older than its age.
+
+    In small transactions. The internal job retention does it hourly, a piece at a time.
 
     kronos retention run --dry-run
 

@@ -49,9 +49,11 @@ def system() -> None:
 
 @command(system, in_workspace=False)
 def status(api: Api) -> None:
-    """Show how the instance is doing. pg_cron, lag, workers, what is followed in steps, and warnings.
+    """Show how the instance is doing.
 
     kronos system status
+
+    pg_cron, lag, workers, what is followed in steps, and warnings.
     """
     answer = api.of(None).get("system", "status", fields=("status", "warnings", "steps"))
     inner = answer["status"]

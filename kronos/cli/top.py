@@ -23,7 +23,9 @@ _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters
     help="How often it is read.",
 )
 def top(api: Api, every: float) -> None:
-    """Watch a workspace on a terminal. Due, running, failing, workers, lag, the age of the queue.
+    """Watch a workspace on a terminal.
+
+    Due, running, failing, workers, lag, the age of the queue.
 
     kronos top
 

@@ -15,12 +15,13 @@ from rich.text import Text
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
-from kronos.cli.following import NOT_IN_TIME, NOT_WELL, left_to_the_server, patiently
+from kronos.cli.exits import Exit
+from kronos.cli.following import left_to_the_server, patiently
 from kronos.cli.output import console
 from kronos.model import JsonObject
 
 _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
-_FIRST_LOOK_SECONDS = 1.0
+_FIRST_LOOK_SECONDS = 0.25
 _MOST_LOOK_SECONDS = 5.0
 _HEARD_LOOK_SECONDS = 30.0
 """While the stream is heard a look is only for what it may have lost."""
@@ -46,7 +47,7 @@ def wait(api: Api, executions: tuple[str, ...], timeout: float | None) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Waiting:
+class _Awaited:
     """Executions by their ids as they are known, and when each is looked at again."""
 
     api: Api
@@ -79,7 +80,7 @@ def await_ends(
 ) -> None:
     """Waits, shows what became of each, and exits as they ended. Of one `job` its events alone are heard. Raises
     ClickException."""
-    waiting = _Waiting(api=api, ids=executions)
+    waiting = _Awaited(api=api, ids=executions)
     end = None if timeout is None else time.monotonic() + timeout
     is_over = Event()
     with left_to_the_server(lambda: _left(api, waiting)):
@@ -90,33 +91,32 @@ def await_ends(
     _show(api, waiting, is_one=is_one)
     if not has_ended:
         click.echo(f"{timeout:g} s are over. {_left(api, waiting)}", err=True)
-        sys.exit(NOT_IN_TIME)
+        sys.exit(Exit.TIMED_OUT)
     if any(found["status"] != "SUCCESS" for found in waiting.known.values()):
-        sys.exit(NOT_WELL)
+        sys.exit(Exit.FAILED)
 
 
-def _wait(waiting: _Waiting, heard: "queue.SimpleQueue[_Heard | JsonObject]", end: float | None) -> bool:
+def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", end: float | None) -> bool:
     """Whether all have ended by `end`. What is heard says when to look; so does the time, more seldom while the stream
     is open."""
-    is_heard, pause = False, _FIRST_LOOK_SECONDS
-    waiting.look(waiting.open)
-    look_at = time.monotonic() + pause
+    is_heard, pause, look_at = False, _FIRST_LOOK_SECONDS, 0.0
     while waiting.open:
         now = time.monotonic()
-        if end is not None and now >= end:
-            return False
         if now >= look_at:
             waiting.look(waiting.open)
-            pause = _HEARD_LOOK_SECONDS if is_heard else min(2 * pause, _MOST_LOOK_SECONDS)
-            look_at = time.monotonic() + pause
+            now = time.monotonic()
+            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else pause)
+            pause = min(2 * pause, _MOST_LOOK_SECONDS)
             continue
+        if end is not None and now >= end:
+            return False
         try:
             told = heard.get(timeout=min(look_at, look_at if end is None else end) - now)
         except queue.Empty:
             continue
-        if told in ("began", "lost"):
+        if told == "began" or (told == "lost" and is_heard):
             is_heard = told == "began"
-            look_at, pause = now, _FIRST_LOOK_SECONDS  # what came between the last look and now
+            look_at, pause = 0.0, _FIRST_LOOK_SECONDS  # for what came between the last look and now
         elif isinstance(told, dict) and (execution_id := str(told.get("execution_id"))) in waiting.open:
             if told.get("status") in _ENDED:
                 waiting.look([execution_id])
@@ -150,12 +150,12 @@ def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_He
     return heard
 
 
-def _left(api: Api, waiting: _Waiting) -> str:
+def _left(api: Api, waiting: _Awaited) -> str:
     left = " ".join(waiting.open)
     return f"Not ended: {left}. Go on waiting: kronos wait {left} -w {api.workspace}"
 
 
-def _show(api: Api, waiting: _Waiting, *, is_one: bool) -> None:
+def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
     """Each execution; of one that did not succeed why, and what its last attempt was answered. With --json as the API
     gives them, with `last_attempt` beside."""
     shown = []

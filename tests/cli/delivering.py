@@ -60,10 +60,12 @@ def delivering(url: str, directory: Path) -> Iterator[Instance]:
         instance = Instance(api=api, url=receiver)
         told.append(instance)
         worker = starting(url, directory / "worker.log", poll_seconds=0.2)
-        _make(api, receiver)
-        await_condition(lambda: "started" in worker.log or worker.process.poll() is not None, "the worker to start")
-        yield instance
-        instance.release.set()
+        try:
+            _make(api, receiver)
+            await_condition(lambda: "started" in worker.log or worker.process.poll() is not None, "the worker")
+            yield instance
+        finally:
+            instance.release.set()
 
 
 def _make(api: Api, receiver: str) -> None:

@@ -41,8 +41,8 @@ def test_ticks_are_listed_one_by_one_and_by_day(kronos: Kronos, scene: Scene) ->
     first = kronos("job", "ticks", "report", *window, "--limit", "1")
     assert "UPCOMING" in first.stdout
     assert "there are more: --from 2099-01-06T09:00:00Z" in first.stderr
-    days = answered(kronos, "job", "ticks", "report", *window, "--by-day", "--tz", "Europe/Berlin")
-    assert [each["ticks"] for each in days] == [{"UPCOMING": 1}] * 3
+    empty = kronos("job", "ticks", "report", *window, "--by-day", "--tz", "Europe/Berlin")
+    assert (empty.exit_code, empty.stderr) == (0, "report has no tick then\n")
     assert kronos("job", "ticks", "report", "--tz", "UTC").exit_code == 2
 
 

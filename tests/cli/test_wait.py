@@ -160,6 +160,6 @@ def test_ctrl_c_leaves_it_running(instance: Instance, held: str) -> None:
 
 def test_ctrl_c_before_it_is_known_that_it_runs(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     execution_id = instance.triggered("ok")
-    monkeypatch.setattr(wait._Waiting, "look", interrupt)
+    monkeypatch.setattr(wait._Awaited, "look", interrupt)
     ended = instance.run("wait", execution_id)
     assert (ended.exit_code, f"kronos wait {execution_id}" in ended.stderr) == (130, True)
