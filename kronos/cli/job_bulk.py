@@ -104,25 +104,28 @@ def bulk(
     bodies = [{**body, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
     if not jobs:
         bodies = [{**body, "filter": which}]
-    if dry_run or (action == "cancel" and not jobs):
-        found = _counted(api, bodies)
-        if dry_run:
-            api.say(f"{_shown(found)} would be {_DONE[action]}", found)
-            return
+    found = {"count": len(named), "is_more": False} if named and not dry_run else _counted(api, bodies)
+    if dry_run:
+        api.say(f"{_shown(found)} would be {_DONE[action]}", found)
+        return
+    if action == "cancel" and not named:
         _require_confirmed(found, confirm)
-    _say(api, action, _steps(api, action, bodies))
+    total = None if found["is_more"] else whole(found, "count")
+    _say(api, action, _steps(api, action, bodies, total))
 
 
 def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
     """How many jobs that would be. Raises ClickException."""
     count, is_more = 0, False
     for body in bodies:
-        found = api.send("POST", "jobs:bulk", body={**body, "validate_only": True}, fields=("count", "is_more"))
+        trial = {**body, "validate_only": True}
+        ask = partial(api.send, "POST", "jobs:bulk", body=trial, fields=("count", "is_more"))
+        found: JsonObject = patiently(ask, is_first=True)
         count, is_more = count + whole(found, "count"), is_more or bool(found["is_more"])
     return {"count": count, "is_more": is_more}
 
 
-def _steps(api: Api, action: str, bodies: Sequence[JsonObject]) -> _Sum:
+def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int | None) -> _Sum:
     """Each step is the API's, and may be repeated; between two of them Ctrl-C leaves. Raises ClickException."""
     total = _Sum()
     with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
@@ -135,7 +138,8 @@ def _steps(api: Api, action: str, bodies: Sequence[JsonObject]) -> _Sum:
                 total.refused += api.rows_of(answer, "refused")
                 cursor = answer["next_cursor"]
                 is_last = cursor is None and body is bodies[-1]
-                shown.show(Stand(done=total.done + len(total.refused), failed=len(total.refused)), is_last=is_last)
+                done, refused = total.done + len(total.refused), len(total.refused)
+                shown.show(Stand(done=done, total=expected, failed=refused), is_last=is_last)
                 if cursor is None:
                     break
     return total

@@ -75,7 +75,7 @@ def test_a_trigger_runs_no_job_twice(kronos: Kronos, monkeypatch: pytest.MonkeyP
 
     def lossy(client: Client, method: str, *arguments: Any, **named: Any) -> Any:
         answer = call(client, method, *arguments, **named)
-        if method == "POST":
+        if method == "POST" and not named["body"].get("validate_only"):
             sent.append(named["body"])
             if len(sent) == 1:
                 raise LostError("the connection was cut")
