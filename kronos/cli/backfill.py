@@ -53,28 +53,40 @@ def backfill() -> None:
 @click.argument("job")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, job: str, limit: int) -> None:
-    """List a job's backfills, newest first."""
+    """List a job's backfills, newest first.
+
+    kronos backfill ls report
+    """
     api.list(api.rows("jobs", job, "backfills", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def get(api: Api, backfill_id: str) -> None:
-    """Show one backfill, and what has become of its executions."""
+    """Show one backfill, and what has become of its executions.
+
+    kronos backfill get 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.get("backfills", backfill_id), FIELDS)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def cancel(api: Api, backfill_id: str) -> None:
-    """Stop a backfill: what waits is cancelled, what runs is ended."""
+    """Stop a backfill: what waits is cancelled, what runs is ended.
+
+    kronos backfill cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.send("POST", "backfills", backfill_id, "cancel"), FIELDS)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def watch(api: Api, backfill_id: str) -> None:
-    """Show how far a backfill is, until it ends. Ctrl-C leaves it running; exit 1 where a run of it failed."""
+    """Show how far a backfill is, until it ends. Ctrl-C leaves it running; exit 1 where a run of it failed.
+
+    kronos backfill watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     finish(api, backfill_id)
 
 

@@ -1,6 +1,7 @@
 """What cannot be undone is done to what was named twice: in a terminal by typing the name, in a script by --confirm
 or --yes."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ class Consent:
             return
         if not _is_anyone_there():
             raise Ended(
-                f"nothing was done: to {deed} {name} cannot be undone, and nobody is here to be asked. "
-                f"Pass --confirm {name}, or --yes",
+                f"nothing was done: this would {deed} {name}, which cannot be undone, and nobody is here to be asked. "
+                f"Pass --confirm {shlex.quote(name)}, or --yes",
                 Exit.USAGE,
             )
         typed = click.prompt(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kronos.cli.exits import Ended, Exit
 from kronos.embedded.home import write_private
+from kronos.redaction import redacted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SUFFIX = ".json"
@@ -35,8 +36,7 @@ class KeptContext:
 
 def shown_of(key: str) -> str:
     """What may be seen of a key."""
-    parts = key.split("_")
-    return "_".join(parts[:3]) + "_…" if len(parts) >= 4 else "…"
+    return shown if (shown := redacted(key)) != key else "***"
 
 
 def folder() -> Path:

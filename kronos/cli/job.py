@@ -8,6 +8,7 @@ from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.backfill import begun
 from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
 from kronos.cli.output import console
 from kronos.model import Json
@@ -147,7 +148,11 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first.
+
+    kronos job ls --status ACTIVE --tag reports
+    kronos job ls --plain | cut -f1
+    """
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
 
@@ -155,7 +160,10 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @command(job)
 @click.argument("job")
 def get(api: Api, job: str) -> None:
-    """Show JOB, an id or a name."""
+    """Show JOB, an id or a name.
+
+    kronos job get report --json
+    """
     api.show(api.get("jobs", job), _FIELDS)
 
 
@@ -193,8 +201,13 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 
 @command(job)
 @click.argument("job")
-def rm(api: Api, job: str) -> None:
-    """Retire a job and its pg_cron entry. Its history stays until retention takes it."""
+@confirmed
+def rm(api: Api, job: str, consent: Consent) -> None:
+    """Retire a job and its pg_cron entry. Its history stays until retention takes it.
+
+    kronos job rm report
+    """
+    consent.require("retire the job", job)
     ended = api.send("DELETE", "jobs", job, fields=("status",))
     api.say(f"job {job} is {ended['status']}", ended)
 
@@ -204,14 +217,20 @@ def rm(api: Api, job: str) -> None:
 @click.option("--note", help="For people who wonder later.")
 @click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
-    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant."""
+    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant.
+
+    kronos job pause report --note migration --until 2026-12-01T00:00:00Z
+    """
     api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
 
 
 @command(job)
 @click.argument("job")
 def resume(api: Api, job: str) -> None:
-    """Go on with a paused job."""
+    """Go on with a paused job.
+
+    kronos job resume report
+    """
     api.show(api.send("POST", "jobs", job, "resume"), _FIELDS)
 
 
@@ -219,7 +238,10 @@ def resume(api: Api, job: str) -> None:
 @click.argument("job")
 @click.argument("count", type=int, default=1)
 def skip_next(api: Api, job: str, count: int) -> None:
-    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back."""
+    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back.
+
+    kronos job skip-next report 2
+    """
     api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
 
 
@@ -232,7 +254,10 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
 def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
-    """Run a CRON job once, now, beside its schedule."""
+    """Run a CRON job once, now, beside its schedule.
+
+    kronos job trigger report --input '{"team": "sales"}'
+    """
     body = given(input=own.pop("input_"), **own)
     made = api.send("POST", "jobs", job, "trigger", body=body, key=idempotency_key, fields=("execution_id", "status"))
     api.say(
@@ -266,7 +291,10 @@ def backfill(
     include: tuple[str, ...],
     **terms: Json,
 ) -> None:
-    """Run the ticks of a past window."""
+    """Run the ticks of a past window.
+
+    kronos job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run
+    """
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
     found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key)
     if dry_run:
@@ -279,7 +307,10 @@ def backfill(
 @click.argument("job")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
-    """When JOB runs next."""
+    """When JOB runs next.
+
+    kronos job next-runs report -n 5
+    """
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(
         api.rows_of(preview, "next_runs"),
@@ -291,7 +322,10 @@ def next_runs(api: Api, job: str, count: int) -> None:
 @command(job)
 @click.argument("job")
 def versions(api: Api, job: str) -> None:
-    """The versions of JOB, newest first."""
+    """The versions of JOB, newest first.
+
+    kronos job versions report
+    """
     api.list(
         api.rows("jobs", job, "versions", limit=200),
         {"version": "VERSION", **_COLUMNS, "created_at": "MADE"},
@@ -303,6 +337,8 @@ def versions(api: Api, job: str) -> None:
 @click.argument("job")
 def status(api: Api, job: str) -> None:
     """How JOB is doing. Its ticks of the last 24 hours, and whether each is accounted for.
+
+    kronos job status report
 
     In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
     """
@@ -326,7 +362,10 @@ def status(api: Api, job: str) -> None:
 @click.argument("job")
 @click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
 def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name."""
+    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name.
+
+    kronos job explain report --at 2026-12-01T09:00:00Z
+    """
     answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
     if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
         raise api.client.foreign("explains nothing")

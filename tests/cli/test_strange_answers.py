@@ -19,6 +19,8 @@ from kronos.cli.exits import Exit
 Ask = Callable[..., Result]
 _GROUPS = ("workspace", "endpoint", "job", "execution")
 _GIVEN = {
+    "job bulk": ("a-0",),
+    "job diff": ("--cron", "0 7 * * *"),
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
@@ -33,14 +35,15 @@ def verbs() -> Iterator[tuple[str, ...]]:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
         for verb, command in group.commands.items():
-            if all(each.name != "as_json" for each in command.params):
+            if command.hidden or all(each.name != "as_json" for each in command.params):
                 continue  # the administrator's, in the database
             names = [
-                f"a-{at}"
+                each.type.choices[0] if isinstance(each.type, click.Choice) else f"a-{at}"
                 for at, each in enumerate(command.params)
                 if isinstance(each, click.Argument) and each.required
             ]
-            yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
+            yes = ("--yes",) if any("--yes" in each.opts for each in command.params) else ()
+            yield (name, verb, *names, *yes, *_GIVEN.get(f"{name} {verb}", ()))
 
 
 @pytest.fixture
