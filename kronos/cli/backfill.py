@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import JsonObject
+from kronos.model import Json, JsonObject
 
 FIELDS = (
     "backfill_id",
@@ -90,14 +90,15 @@ def watch(api: Api, backfill_id: str) -> None:
     finish(api, backfill_id)
 
 
-def begun(api: Api, document: JsonObject, wanted: bool | None) -> None:
+def begun(api: Api, document: Json, wanted: bool | None) -> None:
     """What a command that began a backfill shows: its end, where it stays, or the backfill and how to watch it.
     `wanted` is what --watch or --no-watch says."""
-    if document.get("status") == "RUNNING" and follows(api, wanted):
+    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+    if is_running and follows(api, wanted):
         finish(api, str(document["backfill_id"]))
         return
     api.show(document, FIELDS)
-    if document.get("status") == "RUNNING":
+    if is_running:
         click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['backfill_id']))}", err=True)
 
 
