@@ -195,9 +195,7 @@ def test_each_resource_has_the_same_verbs_and_their_other_names(resource: str) -
     group = main.get_command(click.Context(main), resource)
     assert isinstance(group, click.Group)
     for verb in _VERBS[resource].split():
-        for name in {verb, *_OTHER_NAMES[verb]} - (
-            {"remove", "update", "set"} if resource in ("key", "config") else set()
-        ):
+        for name in {verb, *_OTHER_NAMES[verb]}:
             assert name in group.commands, f"kronos {resource} {name}"
     listed = {verb for verb, command in group.commands.items() if not command.hidden}
     assert len({id(group.commands[verb].callback) for verb in listed}) == len(listed), "a verb is listed twice"
