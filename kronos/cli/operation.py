@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import Json, JsonObject
+from kronos.model import Json
 
 FIELDS = (
     "operation_id",
