@@ -11,9 +11,7 @@ _VARIABLE = "_KRONOS_COMPLETE"
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what SHELL reads so that a tab completes commands, options and names.
-
-    eval "$(kronos completion bash)"
+    """Print what a shell reads to complete commands and names.
 
     $ kronos completion bash > ~/.local/share/bash-completion/completions/kronos
     $ kronos completion zsh > ~/.zfunc/_kronos

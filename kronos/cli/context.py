@@ -20,7 +20,7 @@ _EMPTY = "no context yet; add one: kronos context add staging --url https://kron
 
 @group
 def context() -> None:
-    """Contexts: APIs that you use, each with a workspace and a key.
+    """Contexts: APIs that you use, each with its key.
 
     A context is a file of mode 0600 in $XDG_CONFIG_HOME/kronos/contexts, by default ~/.config/kronos/contexts. What
     names the API decides, the first of these: --url or --context; KRONOS_URL; KRONOS_CONTEXT; the context that was
@@ -124,7 +124,7 @@ def rm(output: Output, name: str) -> None:
 @click.argument("name", required=False)
 @shaped
 def show(output: Output, name: str | None) -> None:
-    """Show a context; without NAME, what a command would use here and what says so.
+    """Show a context. Without NAME, what a command would use here, and what says so.
 
     kronos context show
     kronos context show staging --json

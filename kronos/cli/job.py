@@ -1,26 +1,14 @@
 """`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
 import click
-import orjson
-from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.backfill import begun
-from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
-from kronos.cli.output import console
 from kronos.model import Json
 
-_DECISIONS = {
-    "RAN": "green",
-    "RUNNING": "green",
-    "WILL_RUN": "green",
-    "NOT_DUE": "cyan",
-    "WAITING": "yellow",
-    "WILL_BE_SKIPPED": "yellow",
-}
 _FIELDS = (
     "name",
     "title",
@@ -73,7 +61,6 @@ _CLEARED = (
     "on-success",
     "on-failure",
 )
-_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
 clear_option = click.option(
@@ -358,25 +345,6 @@ def status(api: Api, job: str) -> None:
     api.show(api.get("jobs", job, "status"), fields)
 
 
-@command(job)
-@click.argument("job")
-@click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
-def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name.
-
-    kronos job explain report --at 2026-12-01T09:00:00Z
-    """
-    answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
-    if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
-        raise api.client.foreign("explains nothing")
-    if api.as_json:
-        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
-        return
-    to = console()
-    for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
-        to.print(line)
-
-
 def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:
     """What is to be changed of a job, as the API names it. Raises UsageError."""
     body = {**given(name=name), **terms_given(terms)}
@@ -395,21 +363,3 @@ def terms_given(terms: Json) -> Json:
         "catch_up": given(policy=terms["catch_up"]) or None,
     }
     return given(**{name: value for name, value in found.items() if name != "input_"})
-
-
-def _lines(answer: Json, asked: Json) -> list[Text]:
-    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does
-    not."""
-    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
-    head.append(printable(str(answer["because"])), style="bold")
-    tick = f", tick {answer['tick']}" if answer["tick"] else ""
-    lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
-    if asked["title"]:
-        name = f" ({asked['name']})" if asked["name"] else ""
-        lines.append(Text(printable(f"job {asked['title']}{name}"), style="dim"))
-    for step in answer["steps"]:
-        line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
-        line.append(f"{step['step']!s:<14}", style="dim")
-        line.append(printable(str(step["detail"])))
-        lines.append(line)
-    return lines
