@@ -11,10 +11,10 @@ ALIASES: Final = {
     "get": ("show",),
     "create": ("new",),
     "edit": ("update",),
-    "put": ("edit", "set"),
-    "set": ("edit", "put"),
+    "put": ("edit", "update", "set"),
+    "set": ("edit", "update", "put"),
     "rm": ("delete", "remove"),
-    "revoke": ("rm", "delete"),
+    "revoke": ("rm", "delete", "remove"),
 }
 """By a verb, what else it is called; a name that is a verb of its own stays that."""
 

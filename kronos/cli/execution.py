@@ -23,6 +23,7 @@ _FIELDS = (
     "output",
     "error",
     "worker_id",
+    "created_by",
     "caused_by",
     "callbacks",
 )

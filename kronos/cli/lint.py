@@ -193,7 +193,7 @@ def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
             raise
         yield _refused(asked, error.message)
         return
-    preview = answer.get("preview") if is_sentence else answer
+    preview = answer.get("preview") if is_sentence and isinstance(answer, dict) else answer
     lints = preview.get("lints") if isinstance(preview, dict) else None
     if not isinstance(lints, list):
         raise api.client.foreign("is no preview of a schedule")

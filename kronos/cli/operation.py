@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import JsonObject
+from kronos.model import Json
 
 FIELDS = (
     "operation_id",
@@ -82,14 +82,15 @@ def watch(api: Api, operation_id: str) -> None:
     finish(api, operation_id)
 
 
-def begun(api: Api, document: JsonObject, wanted: bool | None) -> None:
+def begun(api: Api, document: Json, wanted: bool | None) -> None:
     """What a command that began an operation shows: its end, where it stays, or the operation and how to watch it.
     `wanted` is what --watch or --no-watch says."""
-    if document.get("status") == "RUNNING" and follows(api, wanted):
+    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+    if is_running and follows(api, wanted):
         finish(api, str(document["operation_id"]))
         return
     api.show(document, FIELDS)
-    if document.get("status") == "RUNNING":
+    if is_running:
         click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['operation_id']))}", err=True)
 
 

@@ -25,6 +25,8 @@ _FIRST_LOOK_SECONDS = 0.25
 _MOST_LOOK_SECONDS = 5.0
 _HEARD_LOOK_SECONDS = 30.0
 """While the stream is heard a look is only for what it may have lost."""
+_EACH_SECONDS = 0.02
+"""A look asks for each execution that is open: of many it comes more seldom."""
 _SHOWN_CHARACTERS = 2_000
 _Heard = Literal["began", "lost"]
 
@@ -105,7 +107,7 @@ def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", en
         if now >= look_at:
             waiting.look(waiting.open)
             now = time.monotonic()
-            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else pause)
+            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else max(pause, _EACH_SECONDS * len(waiting.open)))
             pause = min(2 * pause, _MOST_LOOK_SECONDS)
             continue
         if end is not None and now >= end:
@@ -203,7 +205,10 @@ def _distinct(reasons: Sequence[str]) -> list[str]:
 
 def _said(document: JsonObject) -> str:
     """The sentence of a document that has one, else all of it."""
-    code, sentence = document.get("code") or document.get("type"), document.get("detail") or document.get("message")
+    code = document.get("code") or document.get("type")
+    sentence = document.get("detail") or document.get("message")
+    if isinstance(withheld := document.get("withheld"), str):
+        return withheld
     text = f"{sentence} ({code})" if sentence and code else orjson.dumps(document).decode()
     return _cut(text)
 
