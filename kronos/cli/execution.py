@@ -27,7 +27,7 @@ _FIELDS = (
     "caused_by",
     "callbacks",
 )
-_COLUMNS = {
+COLUMNS = {
     "execution_id": "EXECUTION",
     "job_name or job_id": "JOB",
     "cause": "CAUSE",
@@ -46,7 +46,7 @@ _ATTEMPTS = {
     "error": "ERROR",
 }
 _LOGS = {"at": "AT", "level": "LEVEL", "message": "MESSAGE"}
-_EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
+EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
 
 
 @group
@@ -66,7 +66,7 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 
     kronos execution ls --job report --status FAILED
     """
-    api.list(api.rows("executions", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
+    api.list(api.rows("executions", limit=limit, **filters), COLUMNS, empty=EMPTY)
 
 
 @command(execution)
