@@ -106,6 +106,12 @@ class JobQuery(PageQuery):
     created_before: AnyTime | None = Field(
         default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
     )
+    sort: Literal["created", "name", "next_run"] = Field(
+        default="created",
+        description="In which order: the newest first; or live CRON jobs by name, or by next run, those that have none "
+        "last.",
+        examples=["next_run"],
+    )
 
 
 class GlanceQuery(Query):
