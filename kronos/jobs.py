@@ -11,7 +11,7 @@ from uuid import UUID
 from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import Job, JobStatusAsked, ListedJob, SortedJob, Trigger
+from kronos.model import Job, JobStatusAsked, ListedJob, Trigger
 from kronos.new_jobs import Asked, NewJob, asked_of, is_its_execution, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
 from kronos.sql import Statement, statement
@@ -46,6 +46,13 @@ class JobFilter:
     q: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedJob(ListedJob):
+    """A job of a list in the order of next runs, with the instant of its place there; None in that of names."""
+
+    _at: datetime | None
 
 
 INSERT_CRON: Statement[Job | PlacedOneShot] = statement("jobs.insert_cron_jobs", Job)

@@ -294,13 +294,6 @@ class ListedJob(Job):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SortedJob(ListedJob):
-    """A job of a list in the order of next runs, with the instant of its place there; None in that of names."""
-
-    _at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedExecution(Execution):
     """As ListedEndpoint."""
 

@@ -6,8 +6,8 @@ from kronos import errors, jobs
 from kronos.api.cursors import Page, bounded, decoded, decoded_text, encoded, encoded_text, list_digest
 from kronos.api.query_schemas import JobQuery
 from kronos.database import WorkspaceView
-from kronos.jobs import JobFilter, SortedPlace
-from kronos.model import ListedJob, SortedJob
+from kronos.jobs import JobFilter, SortedJob, SortedPlace
+from kronos.model import ListedJob
 
 _LIVE = (None, "LIVE", "ACTIVE", "PAUSED")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from kronos.model import SortedJob
+from kronos.jobs import SortedJob
 from sql.plans import run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, values
 

@@ -1,4 +1,4 @@
--- sorted_jobs: one page of the workspace's live CRON jobs in the order of their names, or of their next ticks:
+-- sorted_jobs: one page of the workspace's live CRON jobs in the order of their names or next ticks:
 -- the ids of the first p_limit behind a place in it, that each filter which is not null lets through. Those
 -- without a name, or a next tick, stand last. Each order is an index's, which is walked until the page is
 -- full, or, where a filter leaves few, those are found first and then sorted. As the owner, bound to the
