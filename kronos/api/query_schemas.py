@@ -152,6 +152,16 @@ class ExecutionQuery(JobExecutionQuery):
         description="Set off by the ends of this execution: its callbacks.",
         examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
     )
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="To this endpoint.", examples=["weekly-report"]
+    )
+    q: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Whose error, reason or job's name holds this text; or whose id begins with it.",
+        examples=["timed out"],
+    )
 
 
 class LetterFilterQuery(Query):
