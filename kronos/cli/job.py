@@ -145,9 +145,11 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--status", help="In this status, such as ACTIVE.")
 @click.option("--tag", help="With this tag.")
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def ls(api: Api, limit: int, **filters: str | None) -> None:
+def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """List jobs, newest first."""
+    filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
 
