@@ -35,6 +35,7 @@ _COMMANDS = {
     "audit": "kronos.cli.audit:audit",
     "logs": "kronos.cli.logs:logs",
     "next": "kronos.cli.next:next_command",
+    "mcp": "kronos.mcp.command:mcp",
     "psql": "kronos.cli.psql:psql",
 }
 
