@@ -6,7 +6,7 @@ from pydantic import Field
 
 from kronos.api.job_schemas import JobPatch
 from kronos.cli.command import given
-from kronos.mcp.tools import Asking, Cursor, Shown, Instant, JobRef, Limit, Rows, Shaped, document, tool
+from kronos.mcp.tools import Asking, Cursor, Instant, JobRef, Limit, Rows, Shaped, Shown, document, tool
 from kronos.model import JsonObject
 
 _Zone = Annotated[str, Field(description="An IANA time zone, such as Europe/Berlin.")]

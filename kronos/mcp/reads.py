@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kronos.mcp.tools import Asking, Cursor, Shown, Instant, JobRef, Limit, Rows, document, tool
+from kronos.mcp.tools import Asking, Cursor, Instant, JobRef, Limit, Rows, Shown, document, tool
 from kronos.model import ExecutionStatus, JobStatus, JsonObject
 
 _Execution = Annotated[str, Field(description="An execution's id.")]

@@ -7,7 +7,7 @@ from pydantic import Field
 from kronos.api.job_schemas import JobCreate
 from kronos.cli.command import given
 from kronos.mcp.lookups import Change
-from kronos.mcp.tools import Asking, Shown, Instant, JobRef, Shaped, document, tool
+from kronos.mcp.tools import Asking, Instant, JobRef, Shaped, Shown, document, tool
 from kronos.model import Json, JsonObject
 
 _NOTHING = "Dry run: nothing was written."
