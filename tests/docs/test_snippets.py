@@ -1,6 +1,7 @@
 """What stands in fenced blocks can be read by what it is meant for, and what is not run says why."""
 
 import json
+import re
 import sys
 import tomllib
 
@@ -11,6 +12,15 @@ from docs.blocks import COMMANDS, PARSED, ROOT, SHOWN, Block, blocks
 
 _AT_MOST_NOT_RUN = 22
 _PARSED = [block for block in blocks() if block.language in PARSED]
+
+
+# Written from `--help`, whose own tests read the examples of the commands.
+_OF_HELP = {"docs/cli.md"}
+
+
+def test_no_command_hides_in_a_block_that_is_only_shown() -> None:
+    hidden = [block.place for block in blocks() if block.language in SHOWN and re.search(r"^\$ ", block.text, re.M)]
+    assert [place for place in hidden if place.partition(":")[0] not in _OF_HELP] == []
 
 
 def test_each_block_has_a_language_that_is_run_parsed_or_only_shown() -> None:
