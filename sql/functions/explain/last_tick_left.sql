@@ -1,5 +1,5 @@
--- last_tick_left: the last tick of a live job that its max_runs leaves a run for, those passed over that are to
--- be skipped or fall into its pause. Up to 10,000 ticks are counted.
+-- last_tick_left: the last tick of a live job that its max_runs leaves a run for, those passed over that are
+-- to be skipped or fall into its pause. Up to 10,000 ticks are counted.
 -- Returns: null where max_runs does not bound the job, or further ahead than that, or nobody knows when it is
 -- resumed; -infinity where no run is left.
 create or replace function kronos.last_tick_left(p_job kronos.jobs, p_pointer kronos.pointers)

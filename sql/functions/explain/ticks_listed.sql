@@ -1,5 +1,5 @@
 -- ticks_listed: the ticks of [p_from, p_to) that a version of a job answers for, those to come among them:
--- while it is live, those of its schedule from its pointer on, as far as its max_runs leaves runs (last_tick_left).
+-- while it is live, those of its schedule from its pointer on, up to last_tick_left.
 -- Returns: ascending; at most p_limit. None where the schedule is malformed: reading a job never fails for
 -- its sake.
 create or replace function kronos.ticks_listed(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
