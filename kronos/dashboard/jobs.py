@@ -78,8 +78,8 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
         cursor=query.cursor,
     )
     if call.headers.get("hx-target") == "list":  # what is live asks for the page as its address has it
-        shortened = {name: value for name in _FILTERS if (value := _written(name, asked[name])) is not None}
-        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **shortened)
+        written = {name: _written(name, asked[name]) for name in _FILTERS}
+        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **written)
     return response
 
 
