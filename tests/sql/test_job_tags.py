@@ -98,7 +98,9 @@ def test_a_page_reads_what_it_shows(
     assert len(page) == found
     assert rows_read(plan, "job_tags") <= tags
     assert rows_read(search, "jobs") <= jobs
-    assert "jobs_newest" not in search  # names come from their own index, and not from the jobs
+    # Names come from their own index, and not from the jobs, unless no more of these are read than are shown (as
+    # PostgreSQL 17 plans a tag that few have).
+    assert "jobs_newest" not in search or rows_read(search, "jobs") <= 12
 
 
 def test_a_tag_of_the_workspace_next_door_is_not_found(superuser: Connection, endpoint: EndpointRow) -> None:
