@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class Sources(BuildHookInterface[object]):
+class Sources(BuildHookInterface[BuilderConfig]):
     """Takes kronos/client into the wheel and into the source distribution."""
 
     def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:

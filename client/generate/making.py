@@ -19,6 +19,7 @@ _RENAMED = {
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
+    "anext": "next",
     "asynccontextmanager": "contextmanager",
 }
 

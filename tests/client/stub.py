@@ -27,9 +27,10 @@ class Asked:
 
 
 Answering = Callable[[Asked], "bytes | Iterable[bytes]"]
+Whole = Callable[[Asked], bytes]
 
 
-def answer(status: int, body: object = None, *, media_type: str = "application/json", **headers: str) -> Answering:
+def answer(status: int, body: object = None, *, media_type: str = "application/json", **headers: str) -> Whole:
     """Answers with this, JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {media_type}", f"Content-Length: {len(content)}"]

@@ -14,7 +14,13 @@ async def sleep(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
+async def within(seconds: float | None) -> AsyncIterator[None]:
     """What is done inside ends in TimeoutError after that much, whatever it waits for."""
     async with asyncio.timeout(seconds):
         yield
+
+
+@asynccontextmanager
+async def ending(response: object, ends_at: float | None) -> AsyncIterator[None]:
+    """Nothing to be done: what is awaited inside is ended by `within`."""
+    yield

@@ -3,12 +3,12 @@
 from collections.abc import AsyncGenerator, Collection
 
 from kronos.client._async.clock import monotonic, sleep
-from kronos.client._async.transport import AsyncTransport
+from kronos.client._async.transport import AsyncTransport, Terms
 from kronos.client._core.calls import path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
 from kronos.client._core.repeating import Tries
 from kronos.client._core.sse import FrameReader
-from kronos.client.errors import AnswerInvalid, ConnectionLost, KronosError, TimedOut
+from kronos.client.errors import AnswerInvalid, ConnectionLost, KronosError, TransportError
 
 _MAX_LINE_BYTES = 4 * 1024 * 1024
 
@@ -29,14 +29,14 @@ async def events(
     """
     place, ends_at = after, None if seconds is None else monotonic() + seconds
     tries: Tries | None = None
-    while ends_at is None or monotonic() < ends_at:
+    while (left := None if ends_at is None else ends_at - monotonic()) is None or left > 0:
         call = listening(base, types=types, job=job, status=status, after=place)
-        tries = tries or Tries(call, transport.options, now=monotonic)
+        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
         try:
-            left = tries.remaining() if ends_at is None else min(tries.remaining(), max(0.01, ends_at - monotonic()))
-            tries.begin(transport.key())
-            silence = SILENCE_SECONDS if ends_at is None else min(SILENCE_SECONDS, left)
-            async with transport.stream(call, "text/event-stream", wait=left, silence=silence) as chunks:
+            wait = tries.remaining()
+            tries.begin(key)
+            terms = Terms("text/event-stream", wait=wait, silence=SILENCE_SECONDS, seconds=left)
+            async with transport.stream(call, key, terms) as chunks:
                 tries = None
                 yield None
                 reader = FrameReader()
@@ -47,13 +47,11 @@ async def events(
                             raise end
                         if (event := event_of(frame)) is not None:
                             yield event
-                    if ends_at is not None and monotonic() >= ends_at:
-                        return
             raise ConnectionLost("the stream of events has ended")
         except KronosError as error:
-            if ends_at is not None and isinstance(error, TimedOut) and monotonic() >= ends_at - 0.01:
+            if ends_at is not None and isinstance(error, TransportError) and monotonic() >= ends_at:
                 return
-            tries = tries or Tries(call, transport.options, now=monotonic)
+            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))
 
 
@@ -64,13 +62,12 @@ async def audit_lines(
     tries: Tries | None = None
     while True:
         call = read(path_of(*base, "audit", "export"), {"cursor": after})
-        tries = tries or Tries(call, transport.options, now=monotonic)
+        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
         try:
-            tries.begin(transport.key())
             wait = tries.remaining()
-            async with transport.stream(
-                call, "application/x-ndjson", wait=wait, silence=transport.options.timeout
-            ) as chunks:
+            tries.begin(key)
+            terms = Terms("application/x-ndjson", wait=wait, silence=transport.options.timeout)
+            async with transport.stream(call, key, terms) as chunks:
                 rest = b""
                 async for chunk in chunks:
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -84,5 +81,5 @@ async def audit_lines(
                     raise ConnectionLost("the export of the audit ended within a line")
                 return
         except KronosError as error:
-            tries = tries or Tries(call, transport.options, now=monotonic)
+            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))

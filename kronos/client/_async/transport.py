@@ -3,13 +3,13 @@
 import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, TypeVar, Unpack
 
 import httpx
 
-from kronos.client._async.clock import monotonic, sleep, within
+from kronos.client._async.clock import ending, monotonic, sleep, within
 from kronos.client._core.answers import Answer, judged, refused
 from kronos.client._core.calls import Call
 from kronos.client._core.decoding import Json, Undecodable, decode, either
@@ -37,6 +37,17 @@ def new_http() -> httpx.AsyncClient:
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
         follow_redirects=False,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a stream is to be. wait: seconds for its head; silence: seconds without a byte, after which it is dead;
+    seconds: how long it is read at most."""
+
+    media_type: str
+    wait: float
+    silence: float
+    seconds: float | None = None
 
 
 class AsyncTransport:
@@ -111,13 +122,12 @@ class AsyncTransport:
         return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
 
     @asynccontextmanager
-    async def stream(
-        self, call: Call, media_type: str, *, wait: float, silence: float
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The bytes of an answer that goes on, as they come. `wait`: seconds for its head; `silence`: seconds without
-        a byte. Raises KronosError."""
-        request = self._request(call, self.key(), wait)
-        request.extensions["timeout"]["read"] = min(wait, silence)
+    async def stream(self, call: Call, key: str, terms: Terms) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes of an answer that goes on, as they come. Raises KronosError."""
+        wait = terms.wait if terms.seconds is None else min(terms.wait, terms.seconds)
+        request = self._request(call, key, wait)
+        request.extensions["timeout"]["read"] = min(wait, terms.silence)
+        ends_at = None if terms.seconds is None else monotonic() + terms.seconds
         try:
             async with within(wait):
                 response = await self.http.send(request, stream=True)
@@ -125,14 +135,25 @@ class AsyncTransport:
             raise told(error, call) from error
         try:
             headers = headers_of(response)
-            if response.status_code != 200 or not headers.get("content-type", "").startswith(media_type):
+            if response.status_code != 200 or not headers.get("content-type", "").startswith(terms.media_type):
                 body = await self._head_of(response)
                 raise refused(Answer(status=response.status_code, headers=headers, body=body), call.name)
-            yield response.aiter_bytes()
+            async with ending(response, ends_at):
+                yield self._chunks(response, ends_at)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
             raise told(error, call) from error
         finally:
             await response.aclose()
+
+    async def _chunks(self, response: httpx.Response, ends_at: float | None) -> AsyncIterator[bytes]:
+        """Until the end of the answer, or of the time that it has."""
+        chunks = response.aiter_bytes()
+        while True:
+            async with within(None if ends_at is None else ends_at - monotonic()):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     async def _head_of(self, response: httpx.Response) -> bytes:
         """As much of an error as one has."""

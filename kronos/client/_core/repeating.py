@@ -33,6 +33,7 @@ class Tries:
         options: Options,
         *,
         now: Callable[[], float],
+        key: str | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._call = call
@@ -43,6 +44,8 @@ class Tries:
         self._sent = 0
         self._is_unknown = False
         self._keys: list[str] = []
+        if key is not None:
+            self.begin(key)  # what was sent before, and went well until it failed
 
     def begin(self, key: str) -> None:
         """One sending more, with this key."""

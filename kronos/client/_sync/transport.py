@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, TypeVar, Unpack
 
@@ -14,7 +14,7 @@ from kronos.client._core.calls import Call
 from kronos.client._core.decoding import Json, Undecodable, decode, either
 from kronos.client._core.options import Options, OptionsGiven
 from kronos.client._core.repeating import Tries
-from kronos.client._sync.clock import monotonic, sleep, within
+from kronos.client._sync.clock import ending, monotonic, sleep, within
 from kronos.client.errors import (
     AnswerInvalid,
     ConfigurationError,
@@ -37,6 +37,17 @@ def new_http() -> httpx.Client:
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
         follow_redirects=False,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a stream is to be. wait: seconds for its head; silence: seconds without a byte, after which it is dead;
+    seconds: how long it is read at most."""
+
+    media_type: str
+    wait: float
+    silence: float
+    seconds: float | None = None
 
 
 class Transport:
@@ -111,11 +122,12 @@ class Transport:
         return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
 
     @contextmanager
-    def stream(self, call: Call, media_type: str, *, wait: float, silence: float) -> Iterator[Iterator[bytes]]:
-        """The bytes of an answer that goes on, as they come. `wait`: seconds for its head; `silence`: seconds without
-        a byte. Raises KronosError."""
-        request = self._request(call, self.key(), wait)
-        request.extensions["timeout"]["read"] = min(wait, silence)
+    def stream(self, call: Call, key: str, terms: Terms) -> Iterator[Iterator[bytes]]:
+        """The bytes of an answer that goes on, as they come. Raises KronosError."""
+        wait = terms.wait if terms.seconds is None else min(terms.wait, terms.seconds)
+        request = self._request(call, key, wait)
+        request.extensions["timeout"]["read"] = min(wait, terms.silence)
+        ends_at = None if terms.seconds is None else monotonic() + terms.seconds
         try:
             with within(wait):
                 response = self.http.send(request, stream=True)
@@ -123,14 +135,25 @@ class Transport:
             raise told(error, call) from error
         try:
             headers = headers_of(response)
-            if response.status_code != 200 or not headers.get("content-type", "").startswith(media_type):
+            if response.status_code != 200 or not headers.get("content-type", "").startswith(terms.media_type):
                 body = self._head_of(response)
                 raise refused(Answer(status=response.status_code, headers=headers, body=body), call.name)
-            yield response.iter_bytes()
+            with ending(response, ends_at):
+                yield self._chunks(response, ends_at)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
             raise told(error, call) from error
         finally:
             response.close()
+
+    def _chunks(self, response: httpx.Response, ends_at: float | None) -> Iterator[bytes]:
+        """Until the end of the answer, or of the time that it has."""
+        chunks = response.iter_bytes()
+        while True:
+            with within(None if ends_at is None else ends_at - monotonic()):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def _head_of(self, response: httpx.Response) -> bytes:
         """As much of an error as one has."""
