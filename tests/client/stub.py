@@ -39,7 +39,7 @@ def answer(status: int, body: object = None, *, media_type: str = "application/j
     return lambda asked: told
 
 
-def problem(status: int, code: str, *, errors: object = None, **headers: str) -> Answering:
+def problem(status: int, code: str, *, errors: object = None, **headers: str) -> Whole:
     """Answers with an error of the API's."""
     told = {"type": "about:blank", "title": code, "status": status, "detail": f"it is {code}", "code": code}
     told |= {"request_id": "r-1", "instance": "/"} | ({} if errors is None else {"errors": errors})

@@ -22,9 +22,10 @@ from kronos.client import (
     WaitTimedOut,
     WorkspaceClient,
 )
+from kronos.client.bodies import JobCreate, RetryPolicyBody
 from kronos.client.models import ExecutionEvent, JobEvent
 
-ONCE = {"max_attempts": 1}
+ONCE: RetryPolicyBody = {"max_attempts": 1}
 
 
 @pytest.fixture(params=["threads", "tasks"])
@@ -83,9 +84,8 @@ def test_nothing_is_waited_for_that_is_not_there(client: Both, place: str) -> No
 
 
 def test_events_are_told_as_they_happen_and_end_in_time(client: Both, acme: WorkspaceClient, place: str) -> None:
-    threading.Timer(
-        0.3, lambda: acme.jobs.create(endpoint="sink", trigger="CRON", cron="0 9 * * *", name="nine")
-    ).start()
+    nine = JobCreate(endpoint="sink", trigger="CRON", cron="0 9 * * *", name="nine")
+    threading.Timer(0.3, lambda: acme.jobs.create(**nine)).start()
     told = client.every(f"{place}/events", types=["job"], seconds=3)
     (event,) = [each for each in told if isinstance(each.data, JobEvent)]
     assert (event.data.name, event.data.changes, event.id is not None) == ("nine", ["created"], True)
@@ -117,18 +117,14 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def heard(
-    kind: str, *script: Answering, seconds: float | None = None, tries: int = 3
-) -> tuple[list[int], list[Asked], object]:
-    """Numbers of the executions that were told of, what was asked, and the error that it ended in."""
-    numbers: list[int] = []
-    with stub(*script) as server, client_of(kind, server.url, "k", first_pause=0.001, tries=tries) as client:
-        error: object = None
+def heard(kind: str, *script: Answering) -> tuple[list[Asked], Exception | None]:
+    """What was asked until it ended, and the error that it ended in."""
+    with stub(*script) as server, client_of(kind, server.url, "k", first_pause=0.001, tries=3) as client:
         try:
-            client.every("acme/events", seconds=seconds)
-        except Exception as raised:  # noqa: BLE001 - what it is, is what the test asks
-            error = raised
-        return numbers, server.asked, error
+            client.every("acme/events")
+        except Exception as raised:  # what it is, is what the test asks
+            return server.asked, raised
+    return server.asked, None
 
 
 def test_events_go_on_after_a_cut_where_they_were(kind: str) -> None:
@@ -140,9 +136,9 @@ def test_events_go_on_after_a_cut_where_they_were(kind: str) -> None:
             stream(frame(1), cut), stream(frame(2), b": closing\n\n"), nothing, HTML, stream(frame(3)), gone
         ) as server,
         client_of(kind, server.url, "k", first_pause=0.001) as client,
+        pytest.raises(NotFound, match="the workspace is gone"),
     ):
-        with pytest.raises(NotFound, match="the workspace is gone"):
-            client.every("acme/events")
+        client.every("acme/events")
     places = [asked.path.partition("after=")[2] for asked in server.asked]
     assert places == ["", "p1", "p2", "p2", "p2", "p3"]
 
@@ -179,13 +175,13 @@ def collect(client: Both, told: list[ExecutionEvent]) -> None:
 
 
 def test_it_gives_up_where_the_stream_cannot_be_had(kind: str) -> None:
-    _, asked, error = heard(kind, problem(429, "rate_limited", Retry_After="0"))
+    asked, error = heard(kind, problem(429, "rate_limited", Retry_After="0"))
     assert isinstance(error, RateLimited)
     assert len(asked) == 3
 
 
 def test_a_revoked_key_ends_it(kind: str) -> None:
-    _, asked, error = heard(kind, stream(frame(1), b": unauthorized\n\n"))
+    asked, error = heard(kind, stream(frame(1), b": unauthorized\n\n"))
     assert isinstance(error, Unauthorized)
     assert len(asked) == 1
 
@@ -202,7 +198,7 @@ def test_silence_is_a_connection_that_is_dead(kind: str, monkeypatch: pytest.Mon
         yield from stream(frame(1))(asked)  # type: ignore[misc] # it is no bytes
         over.wait(30)
 
-    _, asked, error = heard(kind, silent, stream(b": forbidden\n\n"))
+    asked, error = heard(kind, silent, stream(b": forbidden\n\n"))
     over.set()
     assert [each.path.partition("after=")[2] for each in asked] == ["", "p1"]
     assert "403" in str(error)
@@ -214,7 +210,7 @@ def test_an_event_without_end_is_not_held(kind: str) -> None:
         while True:
             yield b"x" * 65536
 
-    _, asked, error = heard(kind, endless)
+    asked, error = heard(kind, endless)
     assert "larger than 1 MiB" in str(error)
     assert len(asked) == 1
 
@@ -241,12 +237,12 @@ def test_leaving_the_loop_ends_the_connection() -> None:
 
 def test_waiting_looks_where_nothing_is_told(kind: str, instance: Instance, acme: WorkspaceClient, place: str) -> None:
     """As behind a proxy that has no streams."""
-    is_refused = threading.Event()
+    is_refused, refusal = threading.Event(), problem(429, "rate_limited")
 
     def relayed(asked: Asked) -> bytes:
         if "/events" in asked.path:
             is_refused.set()
-            return problem(429, "rate_limited")(asked)
+            return refusal(asked)
         told = httpx.get(
             instance.url + asked.path, headers={"Authorization": asked.headers["authorization"]}, timeout=60
         )
