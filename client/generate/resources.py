@@ -204,7 +204,7 @@ def _arguments(method: Method, types: Types) -> tuple[list[str], list[str]]:
         name = each["name"]
         if each["in"] == "path":
             if not (name == "w" and method.is_in_workspace):
-                positional.append(f"{PARAMETERS.get(name, name)}: object")
+                positional.append(f"{PARAMETERS.get(name, name)}: UUID | str")
         elif each["in"] == "query" and name != "validate_only":
             argument = (
                 "page_size"

@@ -106,7 +106,8 @@ def stream(*parts: bytes) -> Answering:
     """A stream of these, after which the connection ends."""
 
     def told(asked: Asked) -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 2000\n\nid: p0\n\n"
+        yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        yield b"retry: 2000\n\nid: p0\n\n"
         yield from parts
 
     return told

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
+from uuid import UUID
 
 import httpx
 
@@ -20,7 +21,7 @@ from kronos.client.models.executions import Execution
 class AsyncWorkspaceClient(AsyncWorkspaceResources):
     """One workspace of the API. Made by `workspace()` of the client; it has connections of that client."""
 
-    def __init__(self, transport: AsyncTransport, name: object) -> None:
+    def __init__(self, transport: AsyncTransport, name: UUID | str) -> None:
         self._transport = transport
         self._path = ("v1", "workspaces", str(name))
         super().__init__(transport, self._path)
@@ -32,7 +33,9 @@ class AsyncWorkspaceClient(AsyncWorkspaceResources):
         """The same workspace over the same connections, with other options: `acme.with_options(timeout=2)`."""
         return AsyncWorkspaceClient(self._transport.with_options(**changed), self._path[-1])
 
-    async def wait_for(self, execution: Execution | object, *, seconds: float = 300.0, poll: bool = False) -> Execution:
+    async def wait_for(
+        self, execution: Execution | UUID | str, *, seconds: float = 300.0, poll: bool = False
+    ) -> Execution:
         """The execution (itself, or its id) once it has ended in SUCCESS.
 
         It is told by the workspace's events; where those cannot be had, or with `poll`, it looks every 0.2 to 5 s.
@@ -44,7 +47,7 @@ class AsyncWorkspaceClient(AsyncWorkspaceResources):
         self,
         *,
         types: Collection[str] = (),
-        job: object = None,
+        job: UUID | str | None = None,
         status: str | None = None,
         after: str | None = None,
         seconds: float | None = None,
@@ -92,7 +95,7 @@ class AsyncKronos(AsyncInstanceResources):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.url}>"
 
-    def workspace(self, name: object) -> AsyncWorkspaceClient:
+    def workspace(self, name: UUID | str) -> AsyncWorkspaceClient:
         """The workspace with this slug or id; nothing is asked yet."""
         return AsyncWorkspaceClient(self._transport, name)
 

@@ -1,6 +1,7 @@
 """What comes line by line: events without an end, audit rows until theirs."""
 
 from collections.abc import AsyncGenerator, Collection
+from uuid import UUID
 
 from kronos.client._async.clock import monotonic, sleep
 from kronos.client._async.transport import AsyncTransport, Terms
@@ -18,7 +19,7 @@ async def events(
     base: tuple[str, ...],
     *,
     types: Collection[str] = (),
-    job: object = None,
+    job: UUID | str | None = None,
     status: str | None = None,
     after: str | None = None,
     seconds: float | None = None,
@@ -61,7 +62,7 @@ async def audit_lines(
     """Sealed rows of an audit, the oldest first; goes on behind the last one where the connection is lost."""
     tries: Tries | None = None
     while True:
-        call = read(path_of(*base, "audit", "export"), {"cursor": after})
+        call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": after})
         tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
         try:
             wait = tries.remaining()

@@ -1,6 +1,7 @@
 """What comes line by line: events without an end, audit rows until theirs."""
 
 from collections.abc import Collection, Generator
+from uuid import UUID
 
 from kronos.client._core.calls import path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
@@ -18,7 +19,7 @@ def events(
     base: tuple[str, ...],
     *,
     types: Collection[str] = (),
-    job: object = None,
+    job: UUID | str | None = None,
     status: str | None = None,
     after: str | None = None,
     seconds: float | None = None,
@@ -59,7 +60,7 @@ def audit_lines(transport: Transport, base: tuple[str, ...], *, after: int | Non
     """Sealed rows of an audit, the oldest first; goes on behind the last one where the connection is lost."""
     tries: Tries | None = None
     while True:
-        call = read(path_of(*base, "audit", "export"), {"cursor": after})
+        call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": after})
         tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
         try:
             wait = tries.remaining()

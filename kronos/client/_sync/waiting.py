@@ -1,6 +1,7 @@
 """Waiting for an execution's end: told by the events of its workspace, and by looking where nobody tells."""
 
 from contextlib import closing
+from uuid import UUID
 
 from kronos.client._sync.clock import monotonic, sleep
 from kronos.client._sync.resources.executions import ExecutionsResource
@@ -15,7 +16,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 def wait_for(
-    transport: Transport, base: tuple[str, ...], execution: object, *, seconds: float, is_polled: bool
+    transport: Transport,
+    base: tuple[str, ...],
+    execution: Execution | UUID | str,
+    *,
+    seconds: float,
+    is_polled: bool,
 ) -> Execution:
     """The execution, once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut, KronosError."""
     if isinstance(execution, Execution):

@@ -1,6 +1,7 @@
 """Backfills. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -13,7 +14,7 @@ class AsyncBackfillsResource(AsyncResource):
     """A CRON job's ticks of a past window, delivered later."""
 
     async def create(
-        self, job: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
     ) -> Backfill:
         """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency
         key, the backfill that it made.
@@ -34,7 +35,7 @@ class AsyncBackfillsResource(AsyncResource):
             Backfill,
         )
 
-    async def count(self, job: object, **fields: Unpack[BackfillCreate]) -> BackfillCount:
+    async def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
         """Only count, or judge; nothing is done. Run a CRON job's ticks of a past window; with
         validate_only, count them; with a known idempotency key, the backfill that it made.
 
@@ -52,7 +53,9 @@ class AsyncBackfillsResource(AsyncResource):
             BackfillCount,
         )
 
-    def list(self, job: object, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[Backfill]:
+    def list(
+        self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncListing[Backfill]:
         """Backfills of a job, newest first.
 
         Needs the role `viewer`.
@@ -63,14 +66,14 @@ class AsyncBackfillsResource(AsyncResource):
             Backfill,
         )
 
-    async def get(self, backfill: object) -> Backfill:
+    async def get(self, backfill: UUID | str) -> Backfill:
         """One backfill, and what has become of its executions.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
-    async def cancel(self, backfill: object) -> Backfill:
+    async def cancel(self, backfill: UUID | str) -> Backfill:
         """Stop a backfill: what waits is cancelled, what runs ends.
 
         Needs the role `operator`.

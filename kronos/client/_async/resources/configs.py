@@ -1,6 +1,7 @@
 """Configs. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -36,7 +37,7 @@ class AsyncConfigsResource(AsyncResource):
             self._transport, read(path_of(*self._base, "configs"), {"limit": page_size, "cursor": cursor}), Config
         )
 
-    async def get(self, name: object) -> Config:
+    async def get(self, name: UUID | str) -> Config:
         """One config, at its present version.
 
         Needs the role `viewer`.
@@ -44,7 +45,12 @@ class AsyncConfigsResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "configs", name)), Config)
 
     async def put(
-        self, name: object, *, if_match: int | str | None = None, only_new: bool = False, **fields: Unpack[ConfigPut]
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[ConfigPut],
     ) -> Config:
         """Make a config, or its next version; executions that exist keep the values that they have.
 
@@ -64,7 +70,7 @@ class AsyncConfigsResource(AsyncResource):
             Config,
         )
 
-    async def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    async def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete a config that no endpoint names.
 
         Needs the role `admin`.

@@ -48,14 +48,14 @@ class AsyncExecutionsResource(AsyncResource):
             Execution,
         )
 
-    async def get(self, execution: object) -> Execution:
+    async def get(self, execution: UUID | str) -> Execution:
         """One execution.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "executions", execution)), Execution)
 
-    async def cancel(self, execution: object) -> Execution:
+    async def cancel(self, execution: UUID | str) -> Execution:
         """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its
         request, and the attempt says what is known of it. What was answered before counts.
 
@@ -68,7 +68,7 @@ class AsyncExecutionsResource(AsyncResource):
         )
 
     async def retry(
-        self, execution: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
+        self, execution: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
     ) -> Execution:
         """Make a failed, cancelled or expired execution due again, under its own id.
 
@@ -89,7 +89,7 @@ class AsyncExecutionsResource(AsyncResource):
         )
 
     def attempts(
-        self, execution: object, *, page_size: int | None = None, cursor: str | None = None
+        self, execution: UUID | str, *, page_size: int | None = None, cursor: str | None = None
     ) -> AsyncListing[Attempt]:
         """An execution's attempts, first to last.
 
@@ -101,7 +101,7 @@ class AsyncExecutionsResource(AsyncResource):
             Attempt,
         )
 
-    async def logs(self, execution: object) -> Page[LogLine]:
+    async def logs(self, execution: UUID | str) -> Page[LogLine]:
         """What happened to an execution, in order; of its attempts the last 200.
 
         Needs the role `viewer`.

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal, Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -75,14 +76,14 @@ class AsyncJobsResource(AsyncResource):
             Job,
         )
 
-    async def get(self, job: object) -> Job:
+    async def get(self, job: UUID | str) -> Job:
         """One job.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "jobs", job)), Job)
 
-    async def edit(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
+    async def edit(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
         """Retire the version of a CRON job and make the next one, in one transaction.
 
         Needs the role `operator`.
@@ -100,7 +101,7 @@ class AsyncJobsResource(AsyncResource):
             Job,
         )
 
-    async def cancel(self, job: object, *, if_match: int | str | None = None) -> Job:
+    async def cancel(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
         """Retire a job and remove its pg_cron entry, in one transaction.
 
         Needs the role `operator`.
@@ -111,7 +112,7 @@ class AsyncJobsResource(AsyncResource):
             write("DELETE", path_of(*self._base, "jobs", job), repeat="always", if_match=if_match), Job
         )
 
-    async def diff(self, job: object, **fields: Unpack[JobPatch]) -> FireDiff:
+    async def diff(self, job: UUID | str, **fields: Unpack[JobPatch]) -> FireDiff:
         """What a change would do to a CRON job's runs of the coming 7 days; nothing is written.
 
         Needs the role `viewer`.
@@ -122,7 +123,7 @@ class AsyncJobsResource(AsyncResource):
             write("POST", path_of(*self._base, "jobs", job, "diff"), body=fields, repeat="always"), FireDiff
         )
 
-    async def pause(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
+    async def pause(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
         """Stop a CRON job's ticks until it is resumed, or until an instant.
 
         Needs the role `operator`.
@@ -134,7 +135,7 @@ class AsyncJobsResource(AsyncResource):
             Job,
         )
 
-    async def resume(self, job: object, *, if_match: int | str | None = None) -> Job:
+    async def resume(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
         """Go on with a paused job.
 
         Needs the role `operator`.
@@ -145,7 +146,9 @@ class AsyncJobsResource(AsyncResource):
             write("POST", path_of(*self._base, "jobs", job, "resume"), repeat="always", if_match=if_match), Job
         )
 
-    async def skip_next(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]) -> Job:
+    async def skip_next(
+        self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]
+    ) -> Job:
         """Skip this many of a CRON job's next ticks.
 
         Needs the role `operator`.
@@ -160,7 +163,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def trigger(
-        self, job: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
     ) -> Execution:
         """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made.
 
@@ -182,7 +185,7 @@ class AsyncJobsResource(AsyncResource):
 
     def executions(
         self,
-        job: object,
+        job: UUID | str,
         *,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -209,7 +212,9 @@ class AsyncJobsResource(AsyncResource):
             Execution,
         )
 
-    def versions(self, job: object, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[Job]:
+    def versions(
+        self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncListing[Job]:
         """Versions of a job, newest first.
 
         Needs the role `viewer`.
@@ -220,14 +225,14 @@ class AsyncJobsResource(AsyncResource):
             Job,
         )
 
-    async def status(self, job: object) -> JobState:
+    async def status(self, job: UUID | str) -> JobState:
         """A job's health and its last 24 hours.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "jobs", job, "status")), JobState)
 
-    async def next_runs(self, job: object, *, count: int | None = None) -> Preview:
+    async def next_runs(self, job: UUID | str, *, count: int | None = None) -> Preview:
         """A CRON job's next runs.
 
         Needs the role `viewer`.
@@ -236,7 +241,7 @@ class AsyncJobsResource(AsyncResource):
             read(path_of(*self._base, "jobs", job, "next-runs"), {"count": count}), Preview
         )
 
-    async def explain(self, job: object, *, at: datetime | str | None = None) -> Explanation:
+    async def explain(self, job: UUID | str, *, at: datetime | str | None = None) -> Explanation:
         """Why a job did or did not run at an instant.
 
         Needs the role `viewer`.
@@ -245,7 +250,7 @@ class AsyncJobsResource(AsyncResource):
 
     async def ticks(
         self,
-        job: object,
+        job: UUID | str,
         *,
         from_: datetime | str | None = None,
         to: datetime | str | None = None,
@@ -261,7 +266,7 @@ class AsyncJobsResource(AsyncResource):
 
     async def tick_days(
         self,
-        job: object,
+        job: UUID | str,
         *,
         from_: datetime | str | None = None,
         to: datetime | str | None = None,

@@ -1,6 +1,7 @@
 """Keys. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -32,7 +33,7 @@ class AsyncKeysResource(AsyncResource):
             self._transport, read(path_of(*self._base, "keys"), {"limit": page_size, "cursor": cursor}), WorkspaceKey
         )
 
-    async def revoke(self, key: object) -> None:
+    async def revoke(self, key: UUID | str) -> None:
         """End a key: within 2 s no process takes it.
 
         Needs the role `admin`.
@@ -41,7 +42,7 @@ class AsyncKeysResource(AsyncResource):
         """
         await self._transport.do(write("DELETE", path_of(*self._base, "keys", key), repeat="always"))
 
-    async def rotate(self, key: object, **fields: Unpack[KeyRotate]) -> NewKey:
+    async def rotate(self, key: UUID | str, **fields: Unpack[KeyRotate]) -> NewKey:
         """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown
         now and never again.
 

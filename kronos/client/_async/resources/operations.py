@@ -1,5 +1,7 @@
 """Operations. Made by bin/client."""
 
+from uuid import UUID
+
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read, write
@@ -20,7 +22,7 @@ class AsyncOperationsResource(AsyncResource):
             BulkOperation,
         )
 
-    async def get(self, operation: object) -> BulkOperation:
+    async def get(self, operation: UUID | str) -> BulkOperation:
         """One operation, and how far it has come; for the instance's administrator the deletion of a
         workspace too, also once that is gone.
 
@@ -28,7 +30,7 @@ class AsyncOperationsResource(AsyncResource):
         """
         return await self._transport.call(read(path_of(*self._base, "operations", operation)), BulkOperation)
 
-    async def cancel(self, operation: object) -> BulkOperation:
+    async def cancel(self, operation: UUID | str) -> BulkOperation:
         """Stop an operation: what it has done stays done.
 
         Needs the role `operator`.

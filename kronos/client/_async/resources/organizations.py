@@ -1,6 +1,7 @@
 """Organizations. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -34,7 +35,7 @@ class AsyncOrganizationsResource(AsyncResource):
             Organization,
         )
 
-    async def get(self, organization: object) -> Organization:
+    async def get(self, organization: UUID | str) -> Organization:
         """One organization.
 
         Needs the role `instance_admin`.
@@ -42,7 +43,7 @@ class AsyncOrganizationsResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "v1", "organizations", organization)), Organization)
 
     async def edit(
-        self, organization: object, *, if_match: int | str | None = None, **fields: Unpack[OrganizationPatch]
+        self, organization: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[OrganizationPatch]
     ) -> Organization:
         """Rename an organization.
 

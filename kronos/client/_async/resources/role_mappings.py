@@ -1,6 +1,7 @@
 """Role mappings. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -34,7 +35,7 @@ class AsyncRoleMappingsResource(AsyncResource):
             RoleMapping,
         )
 
-    async def delete(self, mapping: object) -> None:
+    async def delete(self, mapping: UUID | str) -> None:
         """Take a group's role: within 2 s its people have it nowhere.
 
         Needs the role `instance_admin`.

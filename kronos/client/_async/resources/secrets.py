@@ -1,6 +1,7 @@
 """Secrets. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -32,7 +33,7 @@ class AsyncSecretsResource(AsyncResource):
             self._transport, read(path_of(*self._base, "secrets"), {"limit": page_size, "cursor": cursor}), Secret
         )
 
-    async def get(self, name: object) -> Secret:
+    async def get(self, name: UUID | str) -> Secret:
         """One secret, without its value.
 
         Needs the role `viewer`.
@@ -40,7 +41,12 @@ class AsyncSecretsResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "secrets", name)), Secret)
 
     async def put(
-        self, name: object, *, if_match: int | str | None = None, only_new: bool = False, **fields: Unpack[SecretPut]
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[SecretPut],
     ) -> Secret:
         """Make a secret, or give it a new value, which deliveries that wait are made with, too.
 
@@ -60,7 +66,7 @@ class AsyncSecretsResource(AsyncResource):
             Secret,
         )
 
-    async def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    async def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete a secret that no endpoint and no unfinished execution needs.
 
         Needs the role `admin`.

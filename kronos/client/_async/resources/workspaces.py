@@ -1,6 +1,7 @@
 """Workspaces. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
@@ -40,7 +41,7 @@ class AsyncWorkspacesResource(AsyncResource):
             Workspace,
         )
 
-    async def get(self, workspace: object) -> Workspace:
+    async def get(self, workspace: UUID | str) -> Workspace:
         """One workspace.
 
         Needs the role `viewer`.
@@ -48,7 +49,7 @@ class AsyncWorkspacesResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "v1", "workspaces", workspace)), Workspace)
 
     async def edit(
-        self, workspace: object, *, if_match: int | str | None = None, **fields: Unpack[WorkspacePatch]
+        self, workspace: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[WorkspacePatch]
     ) -> Workspace:
         """Rename, limit, suspend or resume a workspace; all but its name is for the instance's
         administrator. While `jobs_left` is not 0, some jobs have still to follow.
@@ -69,7 +70,7 @@ class AsyncWorkspacesResource(AsyncResource):
         )
 
     async def delete(
-        self, workspace: object, *, confirm: str | None = None, if_match: int | str | None = None
+        self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
     ) -> Workspace | BulkOperation:
         """Delete a workspace and all that it holds; one that holds something needs its name to confirm, and
         goes on by an operation. With validate_only, count what would go.
@@ -92,7 +93,7 @@ class AsyncWorkspacesResource(AsyncResource):
         return made
 
     async def contents(
-        self, workspace: object, *, confirm: str | None = None, if_match: int | str | None = None
+        self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
     ) -> Contents:
         """Only count, or judge; nothing is done. Delete a workspace and all that it holds; one that holds
         something needs its name to confirm, and goes on by an operation. With validate_only,

@@ -1,6 +1,7 @@
 """Backfills. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -12,7 +13,9 @@ from kronos.client.models.backfills import Backfill, BackfillCount
 class BackfillsResource(Resource):
     """A CRON job's ticks of a past window, delivered later."""
 
-    def create(self, job: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]) -> Backfill:
+    def create(
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
+    ) -> Backfill:
         """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency
         key, the backfill that it made.
 
@@ -32,7 +35,7 @@ class BackfillsResource(Resource):
             Backfill,
         )
 
-    def count(self, job: object, **fields: Unpack[BackfillCreate]) -> BackfillCount:
+    def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
         """Only count, or judge; nothing is done. Run a CRON job's ticks of a past window; with
         validate_only, count them; with a known idempotency key, the backfill that it made.
 
@@ -50,7 +53,7 @@ class BackfillsResource(Resource):
             BackfillCount,
         )
 
-    def list(self, job: object, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Backfill]:
+    def list(self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Backfill]:
         """Backfills of a job, newest first.
 
         Needs the role `viewer`.
@@ -61,14 +64,14 @@ class BackfillsResource(Resource):
             Backfill,
         )
 
-    def get(self, backfill: object) -> Backfill:
+    def get(self, backfill: UUID | str) -> Backfill:
         """One backfill, and what has become of its executions.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
-    def cancel(self, backfill: object) -> Backfill:
+    def cancel(self, backfill: UUID | str) -> Backfill:
         """Stop a backfill: what waits is cancelled, what runs ends.
 
         Needs the role `operator`.

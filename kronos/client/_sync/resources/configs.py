@@ -1,6 +1,7 @@
 """Configs. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -36,7 +37,7 @@ class ConfigsResource(Resource):
             self._transport, read(path_of(*self._base, "configs"), {"limit": page_size, "cursor": cursor}), Config
         )
 
-    def get(self, name: object) -> Config:
+    def get(self, name: UUID | str) -> Config:
         """One config, at its present version.
 
         Needs the role `viewer`.
@@ -44,7 +45,12 @@ class ConfigsResource(Resource):
         return self._transport.call(read(path_of(*self._base, "configs", name)), Config)
 
     def put(
-        self, name: object, *, if_match: int | str | None = None, only_new: bool = False, **fields: Unpack[ConfigPut]
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[ConfigPut],
     ) -> Config:
         """Make a config, or its next version; executions that exist keep the values that they have.
 
@@ -64,7 +70,7 @@ class ConfigsResource(Resource):
             Config,
         )
 
-    def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete a config that no endpoint names.
 
         Needs the role `admin`.

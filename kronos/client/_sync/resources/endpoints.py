@@ -1,6 +1,7 @@
 """Endpoints. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -44,7 +45,7 @@ class EndpointsResource(Resource):
             self._transport, read(path_of(*self._base, "endpoints"), {"limit": page_size, "cursor": cursor}), Endpoint
         )
 
-    def get(self, name: object) -> Endpoint:
+    def get(self, name: UUID | str) -> Endpoint:
         """One endpoint, at its present version.
 
         Needs the role `viewer`.
@@ -53,7 +54,7 @@ class EndpointsResource(Resource):
 
     def put(
         self,
-        name: object,
+        name: UUID | str,
         *,
         force: bool | None = None,
         if_match: int | str | None = None,
@@ -81,7 +82,7 @@ class EndpointsResource(Resource):
 
     def check(
         self,
-        name: object,
+        name: UUID | str,
         *,
         force: bool | None = None,
         if_match: int | str | None = None,
@@ -108,7 +109,7 @@ class EndpointsResource(Resource):
             SpecVerdict,
         )
 
-    def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete an endpoint that no live job uses.
 
         Needs the role `admin`.
@@ -117,14 +118,14 @@ class EndpointsResource(Resource):
         """
         self._transport.do(write("DELETE", path_of(*self._base, "endpoints", name), repeat="always", if_match=if_match))
 
-    def signing_keys(self, name: object) -> SigningKeys:
+    def signing_keys(self, name: UUID | str) -> SigningKeys:
         """The keys that sign an endpoint's deliveries, newest first: of v1a what receivers verify with.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "endpoints", name, "signing-keys")), SigningKeys)
 
-    def render(self, name: object, **fields: Unpack[EndpointRender]) -> Rendered | RenderedEntry | RenderedRecord:
+    def render(self, name: UUID | str, **fields: Unpack[EndpointRender]) -> Rendered | RenderedEntry | RenderedRecord:
         """What would be sent for an input; secrets are masked.
 
         Needs the role `admin`.
@@ -140,7 +141,7 @@ class EndpointsResource(Resource):
         return made
 
     def test(
-        self, name: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointTest]
+        self, name: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointTest]
     ) -> TriedDelivery:
         """One delivery now, by a worker, and what was answered: 202 where it is still under way. It is tried
         once; what no worker takes in time is CANCELLED.
@@ -161,7 +162,7 @@ class EndpointsResource(Resource):
             TriedDelivery,
         )
 
-    def enable(self, name: object) -> Endpoint:
+    def enable(self, name: UUID | str) -> Endpoint:
         """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer,
         a person.
 
@@ -173,7 +174,7 @@ class EndpointsResource(Resource):
             write("POST", path_of(*self._base, "endpoints", name, "enable"), repeat="always"), Endpoint
         )
 
-    def disable(self, name: object, **fields: Unpack[EndpointDisable]) -> Endpoint:
+    def disable(self, name: UUID | str, **fields: Unpack[EndpointDisable]) -> Endpoint:
         """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does.
 
         Needs the role `admin`.

@@ -48,14 +48,14 @@ class ExecutionsResource(Resource):
             Execution,
         )
 
-    def get(self, execution: object) -> Execution:
+    def get(self, execution: UUID | str) -> Execution:
         """One execution.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "executions", execution)), Execution)
 
-    def cancel(self, execution: object) -> Execution:
+    def cancel(self, execution: UUID | str) -> Execution:
         """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its
         request, and the attempt says what is known of it. What was answered before counts.
 
@@ -68,7 +68,7 @@ class ExecutionsResource(Resource):
         )
 
     def retry(
-        self, execution: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
+        self, execution: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
     ) -> Execution:
         """Make a failed, cancelled or expired execution due again, under its own id.
 
@@ -89,7 +89,7 @@ class ExecutionsResource(Resource):
         )
 
     def attempts(
-        self, execution: object, *, page_size: int | None = None, cursor: str | None = None
+        self, execution: UUID | str, *, page_size: int | None = None, cursor: str | None = None
     ) -> Listing[Attempt]:
         """An execution's attempts, first to last.
 
@@ -101,7 +101,7 @@ class ExecutionsResource(Resource):
             Attempt,
         )
 
-    def logs(self, execution: object) -> Page[LogLine]:
+    def logs(self, execution: UUID | str) -> Page[LogLine]:
         """What happened to an execution, in order; of its attempts the last 200.
 
         Needs the role `viewer`.

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal, Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import AUTO, all_keyed, path_of, read, with_key, with_keys, write
 from kronos.client._sync.listing import Listing
@@ -75,14 +76,14 @@ class JobsResource(Resource):
             Job,
         )
 
-    def get(self, job: object) -> Job:
+    def get(self, job: UUID | str) -> Job:
         """One job.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "jobs", job)), Job)
 
-    def edit(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
+    def edit(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
         """Retire the version of a CRON job and make the next one, in one transaction.
 
         Needs the role `operator`.
@@ -100,7 +101,7 @@ class JobsResource(Resource):
             Job,
         )
 
-    def cancel(self, job: object, *, if_match: int | str | None = None) -> Job:
+    def cancel(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
         """Retire a job and remove its pg_cron entry, in one transaction.
 
         Needs the role `operator`.
@@ -111,7 +112,7 @@ class JobsResource(Resource):
             write("DELETE", path_of(*self._base, "jobs", job), repeat="always", if_match=if_match), Job
         )
 
-    def diff(self, job: object, **fields: Unpack[JobPatch]) -> FireDiff:
+    def diff(self, job: UUID | str, **fields: Unpack[JobPatch]) -> FireDiff:
         """What a change would do to a CRON job's runs of the coming 7 days; nothing is written.
 
         Needs the role `viewer`.
@@ -122,7 +123,7 @@ class JobsResource(Resource):
             write("POST", path_of(*self._base, "jobs", job, "diff"), body=fields, repeat="always"), FireDiff
         )
 
-    def pause(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
+    def pause(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
         """Stop a CRON job's ticks until it is resumed, or until an instant.
 
         Needs the role `operator`.
@@ -134,7 +135,7 @@ class JobsResource(Resource):
             Job,
         )
 
-    def resume(self, job: object, *, if_match: int | str | None = None) -> Job:
+    def resume(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
         """Go on with a paused job.
 
         Needs the role `operator`.
@@ -145,7 +146,7 @@ class JobsResource(Resource):
             write("POST", path_of(*self._base, "jobs", job, "resume"), repeat="always", if_match=if_match), Job
         )
 
-    def skip_next(self, job: object, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]) -> Job:
+    def skip_next(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]) -> Job:
         """Skip this many of a CRON job's next ticks.
 
         Needs the role `operator`.
@@ -160,7 +161,7 @@ class JobsResource(Resource):
         )
 
     def trigger(
-        self, job: object, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
     ) -> Execution:
         """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made.
 
@@ -182,7 +183,7 @@ class JobsResource(Resource):
 
     def executions(
         self,
-        job: object,
+        job: UUID | str,
         *,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -209,7 +210,7 @@ class JobsResource(Resource):
             Execution,
         )
 
-    def versions(self, job: object, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Job]:
+    def versions(self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Job]:
         """Versions of a job, newest first.
 
         Needs the role `viewer`.
@@ -220,21 +221,21 @@ class JobsResource(Resource):
             Job,
         )
 
-    def status(self, job: object) -> JobState:
+    def status(self, job: UUID | str) -> JobState:
         """A job's health and its last 24 hours.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "jobs", job, "status")), JobState)
 
-    def next_runs(self, job: object, *, count: int | None = None) -> Preview:
+    def next_runs(self, job: UUID | str, *, count: int | None = None) -> Preview:
         """A CRON job's next runs.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "jobs", job, "next-runs"), {"count": count}), Preview)
 
-    def explain(self, job: object, *, at: datetime | str | None = None) -> Explanation:
+    def explain(self, job: UUID | str, *, at: datetime | str | None = None) -> Explanation:
         """Why a job did or did not run at an instant.
 
         Needs the role `viewer`.
@@ -243,7 +244,7 @@ class JobsResource(Resource):
 
     def ticks(
         self,
-        job: object,
+        job: UUID | str,
         *,
         from_: datetime | str | None = None,
         to: datetime | str | None = None,
@@ -259,7 +260,7 @@ class JobsResource(Resource):
 
     def tick_days(
         self,
-        job: object,
+        job: UUID | str,
         *,
         from_: datetime | str | None = None,
         to: datetime | str | None = None,

@@ -1,6 +1,7 @@
 """Keys. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -30,7 +31,7 @@ class KeysResource(Resource):
             self._transport, read(path_of(*self._base, "keys"), {"limit": page_size, "cursor": cursor}), WorkspaceKey
         )
 
-    def revoke(self, key: object) -> None:
+    def revoke(self, key: UUID | str) -> None:
         """End a key: within 2 s no process takes it.
 
         Needs the role `admin`.
@@ -39,7 +40,7 @@ class KeysResource(Resource):
         """
         self._transport.do(write("DELETE", path_of(*self._base, "keys", key), repeat="always"))
 
-    def rotate(self, key: object, **fields: Unpack[KeyRotate]) -> NewKey:
+    def rotate(self, key: UUID | str, **fields: Unpack[KeyRotate]) -> NewKey:
         """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown
         now and never again.
 

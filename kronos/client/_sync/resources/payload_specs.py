@@ -1,6 +1,7 @@
 """Payload specs. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -43,7 +44,7 @@ class PayloadSpecsResource(Resource):
             PayloadSpec,
         )
 
-    def get(self, name: object) -> PayloadSpec:
+    def get(self, name: UUID | str) -> PayloadSpec:
         """One payload spec, at its present version.
 
         Needs the role `viewer`.
@@ -52,7 +53,7 @@ class PayloadSpecsResource(Resource):
 
     def put(
         self,
-        name: object,
+        name: UUID | str,
         *,
         force: bool | None = None,
         if_match: int | str | None = None,
@@ -80,7 +81,7 @@ class PayloadSpecsResource(Resource):
 
     def check(
         self,
-        name: object,
+        name: UUID | str,
         *,
         force: bool | None = None,
         if_match: int | str | None = None,
@@ -107,7 +108,7 @@ class PayloadSpecsResource(Resource):
             SpecVerdict,
         )
 
-    def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete a payload spec that no endpoint names.
 
         Needs the role `admin`.

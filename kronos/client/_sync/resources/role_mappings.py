@@ -1,6 +1,7 @@
 """Role mappings. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -34,7 +35,7 @@ class RoleMappingsResource(Resource):
             RoleMapping,
         )
 
-    def delete(self, mapping: object) -> None:
+    def delete(self, mapping: UUID | str) -> None:
         """Take a group's role: within 2 s its people have it nowhere.
 
         Needs the role `instance_admin`.

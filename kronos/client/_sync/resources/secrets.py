@@ -1,6 +1,7 @@
 """Secrets. Made by bin/client."""
 
 from typing import Unpack
+from uuid import UUID
 
 from kronos.client._core.calls import path_of, read, write
 from kronos.client._sync.listing import Listing
@@ -30,7 +31,7 @@ class SecretsResource(Resource):
             self._transport, read(path_of(*self._base, "secrets"), {"limit": page_size, "cursor": cursor}), Secret
         )
 
-    def get(self, name: object) -> Secret:
+    def get(self, name: UUID | str) -> Secret:
         """One secret, without its value.
 
         Needs the role `viewer`.
@@ -38,7 +39,12 @@ class SecretsResource(Resource):
         return self._transport.call(read(path_of(*self._base, "secrets", name)), Secret)
 
     def put(
-        self, name: object, *, if_match: int | str | None = None, only_new: bool = False, **fields: Unpack[SecretPut]
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[SecretPut],
     ) -> Secret:
         """Make a secret, or give it a new value, which deliveries that wait are made with, too.
 
@@ -58,7 +64,7 @@ class SecretsResource(Resource):
             Secret,
         )
 
-    def delete(self, name: object, *, if_match: int | str | None = None) -> None:
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
         """Delete a secret that no endpoint and no unfinished execution needs.
 
         Needs the role `admin`.
