@@ -3,8 +3,13 @@
 import sys
 from pathlib import Path
 
-from generate import document, making
+from generate import docs, document, making
 
 if __name__ == "__main__":
-    changed = making.write(document.load(), Path(__file__).parents[2])
+    root, api = Path(__file__).parents[2], document.load()
+    changed = making.write(api, root)
+    page, text = root / docs.PAGE, docs.page(api, root)
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")
+        changed.append(docs.PAGE)
     sys.stdout.write("".join(f"changed {name}\n" for name in changed) or "nothing has changed\n")

@@ -14,7 +14,7 @@ import pytest
 import kronos.client.bodies
 import kronos.client.models
 from conftest import Api
-from generate import document, making
+from generate import docs, document, making
 from generate.places import BY_HAND, INSTANCE_RESOURCES, LEFT_OUT, PARAMETERS, PLACES
 from kronos.client import AsyncKronos, Kronos
 
@@ -34,6 +34,10 @@ def test_what_is_made_is_as_bin_client_makes_it(api_document: Document) -> None:
     differing = [name for name, text in made.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     superfluous = sorted(set(making.existing(ROOT)) - set(made))
     assert (differing, superfluous) == ([], []), "run bin/client"
+
+
+def test_the_page_is_as_bin_client_makes_it(api_document: Document) -> None:
+    assert docs.page(api_document, ROOT) == (ROOT / docs.PAGE).read_text(encoding="utf-8"), "run bin/client"
 
 
 def test_the_generator_reads_the_document_that_is_served(api_document: Document) -> None:

@@ -14,14 +14,14 @@ import pytest
 import kronos.client
 import kronos.client.models
 from client.conftest import Instance, receiving
+from conftest import make_workspace
+from generate import docs
 from kronos.client import Kronos
 
-SNIPPETS = dict(
-    re.findall(
-        r"^## ([^\n]+)\n\n```python\n(.*?)^```",
-        (Path(__file__).parents[2] / "client" / "snippets.md").read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
+ROOT = Path(__file__).parents[2]
+SNIPPETS = docs.snippets(ROOT)
+FIRST, TASKS, ERRORS, *OF_PYTEST = re.findall(
+    r"^```python\n(.*?)^```", (ROOT / "client" / "guide.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )
 
 
@@ -100,3 +100,21 @@ def settle(acme: Any) -> None:
         for execution in acme.jobs.executions(job.job_id):
             with pytest.raises(kronos.client.ExecutionNotSuccessful):
                 acme.wait_for(execution, seconds=60)
+
+
+def test_the_guide_runs_as_it_is_printed(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "admin.key").write_text(instance.api.key + "\n")
+    place = make_workspace(instance.api.client)
+    with receiving() as (url, got), Kronos(instance.url, instance.api.key) as client:
+        acme = client.workspace(place)
+        acme.endpoints.create(name="report", type="HTTP", spec={"url": url})
+        for code, known in ((FIRST, {}), (TASKS, {}), (ERRORS, {"acme": acme})):
+            there = code.replace("http://127.0.0.1:8080", instance.url).replace('"acme"', f'"{place}"')
+            exec(compile(there, "the guide", "exec"), {"__name__": "guide", **known})
+    first, second = capsys.readouterr().out.splitlines()
+    assert (first, len(got)) == ("SUCCESS", 1)
+    assert second.startswith("invalid_cron ('/cron',) ")
+    assert len(OF_PYTEST) == 2  # tests/client/test_testing.py
