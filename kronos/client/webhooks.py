@@ -49,7 +49,7 @@ def verify_webhook(
     secrets: str | Iterable[str],
     *,
     tolerance: timedelta = TOLERANCE,
-    now: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.time,
 ) -> Webhook:
     """The delivery that this request is. Raises WebhookInvalid where it is none; answer that with 400.
 
@@ -67,7 +67,7 @@ def verify_webhook(
     signatures = _signatures(_needed(given, "webhook-signature"))
     if not re.fullmatch(r"[0-9]{1,11}", sent):
         raise WebhookInvalid("webhook-timestamp is no number of seconds", reason="bad_header")
-    age = now() - int(sent)
+    age = clock() - int(sent)
     if abs(age) > tolerance.total_seconds():
         reason, word = ("too_old", "old") if age > 0 else ("too_new", "new")
         raise WebhookInvalid(f"the request is too {word}: it was signed {age:.0f} s ago", reason=reason)

@@ -51,8 +51,10 @@ def client_of(kind: str, url: str, key: Any, **options: Any) -> Iterator[Both]:
     else:
         with asyncio.Runner() as runner:
             tasks = AsyncKronos(url, key, **options)
-            yield Tasks(tasks, runner)
-            runner.run(tasks.aclose())
+            try:
+                yield Tasks(tasks, runner)
+            finally:
+                runner.run(tasks.aclose())
 
 
 def _found(client: Any, name: str) -> Any:

@@ -198,8 +198,10 @@ def test_ticks_are_not_skipped_twice(meet: Meet) -> None:
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for(meet: Meet, form: str) -> None:
-    at = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)  # of whole seconds: 1 to 2 s from now
-    refusal = problem(429, "rate_limited", Retry_After="1" if form == "seconds" else at)
+    sent = datetime(2020, 1, 1, tzinfo=UTC)  # by the clock of who answers, whatever ours says
+    at = format_datetime(sent + timedelta(seconds=1), usegmt=True)
+    told = {"Retry_After": "1" if form == "seconds" else at, "Date": format_datetime(sent, usegmt=True)}
+    refusal = problem(429, "rate_limited", **told)
     server, client = meet(refusal, OK)
     began = time.monotonic()
     assert client.ask(*READ).slug == "acme"

@@ -49,15 +49,19 @@ def served(name: str, app: Any) -> Iterator[str]:
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         await_condition(lambda: server.started, "the example to start")
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+        try:
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
         return
     with wsgiref.simple_server.make_server("127.0.0.1", 0, app, handler_class=Quiet) as plain:
         thread = threading.Thread(target=plain.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{plain.server_address[1]}"
-        plain.shutdown()
+        try:
+            yield f"http://127.0.0.1:{plain.server_address[1]}"
+        finally:
+            plain.shutdown()
 
 
 @pytest.fixture(scope="module")

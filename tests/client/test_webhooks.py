@@ -49,7 +49,7 @@ def signed(*secrets: str, body: bytes = BODY, at: int = AT) -> dict[str, str]:
 
 
 def test_what_kronos_signs_is_a_delivery() -> None:
-    webhook = verify_webhook(BODY, signed(secret(1)), secret(1), now=lambda: AT)
+    webhook = verify_webhook(BODY, signed(secret(1)), secret(1), clock=lambda: AT)
     assert (webhook.execution_id, webhook.attempt, webhook.job_id) == ("0193d5b0-0000-7000-8000-000000000000", 2, "j")
     assert webhook.json() == {"id": 7, "name": "é"}
     assert webhook.scheduled_at == datetime(2026, 11, 1, tzinfo=UTC)
@@ -64,22 +64,22 @@ def test_what_another_maker_signs_is_one_too() -> None:
         "webhook-timestamp": str(AT),
         "webhook-signature": Standard(secret(1)).sign("m", sent, BODY.decode()),
     }
-    assert verify_webhook(BODY, headers, secret(1), now=lambda: AT).attempt is None
+    assert verify_webhook(BODY, headers, secret(1), clock=lambda: AT).attempt is None
 
 
 def test_one_public_key_of_several_suffices() -> None:
     (old, old_public), (new, new_public) = pair(1), pair(2)
     for keys in (new_public, [old_public, new_public], [secret(9), new_public]):
-        assert verify_webhook(BODY, signed(new, old), keys, now=lambda: AT).body == BODY
+        assert verify_webhook(BODY, signed(new, old), keys, clock=lambda: AT).body == BODY
     with pytest.raises(WebhookInvalid) as caught:
-        verify_webhook(BODY, signed(new), old_public, now=lambda: AT)
+        verify_webhook(BODY, signed(new), old_public, clock=lambda: AT)
     assert caught.value.reason == "no_match"
 
 
 @pytest.mark.parametrize("known", [(1,), (2,), (1, 2), (2, 3)])
 def test_a_secret_in_rotation_is_known_on_either_side_first(known: tuple[int, ...]) -> None:
     headers = signed(secret(1), secret(2))
-    assert verify_webhook(BODY, headers, [secret(each) for each in known], now=lambda: AT).body == BODY
+    assert verify_webhook(BODY, headers, [secret(each) for each in known], clock=lambda: AT).body == BODY
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_secret_in_rotation_is_known_on_either_side_first(known: tuple[int, ..
 )
 def test_what_was_changed_on_the_way_is_none(changed: dict[str, str], reason: str) -> None:
     with pytest.raises(WebhookInvalid) as caught:
-        verify_webhook(BODY, {**signed(secret(1)), **changed}, secret(1), now=lambda: AT)
+        verify_webhook(BODY, {**signed(secret(1)), **changed}, secret(1), clock=lambda: AT)
     assert caught.value.reason == reason
     assert caught.value.reason in WebhookInvalid.REASONS
     assert secret(1).removeprefix("whsec_") not in str(caught.value)
@@ -113,7 +113,7 @@ def test_each_byte_counts() -> None:
         other = bytearray(BODY)
         other[position] ^= 1
         with pytest.raises(WebhookInvalid):
-            verify_webhook(bytes(other), headers, secret(1), now=lambda: AT)
+            verify_webhook(bytes(other), headers, secret(1), clock=lambda: AT)
 
 
 def test_no_signature_of_one_scheme_passes_as_the_other() -> None:
@@ -122,18 +122,18 @@ def test_no_signature_of_one_scheme_passes_as_the_other() -> None:
     forged = signed("whsec_" + public.removeprefix("whpk_"))
     for keys in (public, [public, secret(1)]):
         with pytest.raises(WebhookInvalid):
-            verify_webhook(BODY, forged, keys, now=lambda: AT)
+            verify_webhook(BODY, forged, keys, clock=lambda: AT)
     relabelled = signed(private)
     relabelled["Webhook-Signature"] = relabelled["Webhook-Signature"].replace("v1a,", "v1,")
     with pytest.raises(WebhookInvalid):
-        verify_webhook(BODY, relabelled, public, now=lambda: AT)
+        verify_webhook(BODY, relabelled, public, clock=lambda: AT)
 
 
 def test_the_tolerance_is_the_receivers() -> None:
     headers = signed(secret(1), at=AT - 3600)
-    assert verify_webhook(BODY, headers, secret(1), tolerance=timedelta(hours=2), now=lambda: AT)
+    assert verify_webhook(BODY, headers, secret(1), tolerance=timedelta(hours=2), clock=lambda: AT)
     with pytest.raises(WebhookInvalid):
-        verify_webhook(BODY, headers, secret(1), now=lambda: AT)
+        verify_webhook(BODY, headers, secret(1), clock=lambda: AT)
 
 
 @pytest.mark.parametrize("form", ["dict", "pairs", "django"])
@@ -144,7 +144,7 @@ def test_headers_come_as_frameworks_have_them(form: str) -> None:
         "pairs": list(headers.items()),
         "django": {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()},
     }[form]
-    assert verify_webhook(BODY, given, secret(1), now=lambda: AT).attempt == 2  # type: ignore[arg-type] # each form
+    assert verify_webhook(BODY, given, secret(1), clock=lambda: AT).attempt == 2  # type: ignore[arg-type] # each form
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_headers_come_as_frameworks_have_them(form: str) -> None:
 )
 def test_a_secret_that_is_none_is_the_receivers_mistake(secrets: object, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told) as caught:
-        verify_webhook(BODY, signed(secret(1)), secrets, now=lambda: AT)  # type: ignore[arg-type] # of any kind
+        verify_webhook(BODY, signed(secret(1)), secrets, clock=lambda: AT)  # type: ignore[arg-type] # of any kind
     assert "%%" not in str(caught.value)
 
 

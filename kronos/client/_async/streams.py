@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Collection
 from uuid import UUID
 
 from kronos.client._async.clock import monotonic, sleep
-from kronos.client._async.transport import AsyncTransport, Terms
-from kronos.client._core.calls import path_of, read
+from kronos.client._async.transport import AsyncTransport
+from kronos.client._core.calls import Terms, path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
 from kronos.client._core.repeating import Tries
 from kronos.client._core.sse import FrameReader
@@ -32,7 +32,7 @@ async def events(
     tries: Tries | None = None
     while (left := None if ends_at is None else ends_at - monotonic()) is None or left > 0:
         call = listening(base, types=types, job=job, status=status, after=place)
-        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
+        tries, key = tries or Tries(call, transport.options, clock=monotonic), transport.key()
         try:
             wait = tries.remaining()
             tries.begin(key)
@@ -52,7 +52,7 @@ async def events(
         except KronosError as error:
             if ends_at is not None and isinstance(error, TransportError) and monotonic() >= ends_at:
                 return
-            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
+            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))
 
 
@@ -63,7 +63,7 @@ async def audit_lines(
     tries: Tries | None = None
     while True:
         call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": after})
-        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
+        tries, key = tries or Tries(call, transport.options, clock=monotonic), transport.key()
         try:
             wait = tries.remaining()
             tries.begin(key)
@@ -82,5 +82,5 @@ async def audit_lines(
                     raise ConnectionLost("the export of the audit ended within a line")
                 return
         except KronosError as error:
-            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
+            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from typing import Any, TypeVar, Unpack
 
@@ -11,7 +11,7 @@ import httpx
 
 from kronos.client._async.clock import ending, monotonic, sleep, within
 from kronos.client._core.answers import Answer, judged, refused
-from kronos.client._core.calls import Call
+from kronos.client._core.calls import Call, Terms
 from kronos.client._core.decoding import Json, Undecodable, decode, either
 from kronos.client._core.options import Options, OptionsGiven
 from kronos.client._core.repeating import Tries
@@ -37,17 +37,6 @@ def new_http() -> httpx.AsyncClient:
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
         follow_redirects=False,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a stream is to be. wait: seconds for its head; silence: seconds without a byte, after which it is dead;
-    seconds: how long it is read at most."""
-
-    media_type: str
-    wait: float
-    silence: float
-    seconds: float | None = None
 
 
 class AsyncTransport:
@@ -83,7 +72,7 @@ class AsyncTransport:
         await self._answered(call)
 
     async def _answered(self, call: Call) -> object:
-        tries = Tries(call, self.options, now=monotonic)
+        tries = Tries(call, self.options, clock=monotonic)
         while True:
             try:
                 return judged(await self._send(call, tries), call.name)

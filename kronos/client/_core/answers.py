@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from kronos.client.errors import (
@@ -73,17 +72,17 @@ def refused(answer: Answer, what: str) -> ApiError | AnswerInvalid:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the answer asks to wait: of a number, or of a date. None where it says neither."""
+    """Seconds that the answer asks to wait: of a number, or of a date, which counts from the answer's own. None where
+    it says neither."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
         try:
-            at = parsedate_to_datetime(text)
+            at, sent = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
         except ValueError:
             return None
-        # the one place where this machine's clock is asked what time it is: a date is of somebody's clock in any case
-        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+        seconds = at.timestamp() - sent.timestamp()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 

@@ -47,6 +47,17 @@ class Call:
         return f"{self.method} {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a stream is to be. wait: seconds for its head; silence: seconds without a byte, after which it is dead;
+    seconds: how long it is read at most."""
+
+    media_type: str
+    wait: float
+    silence: float
+    seconds: float | None = None
+
+
 def path_of(*parts: object) -> str:
     """The path whose parts these are. Raises ConfigurationError where one is empty, or says where to go."""
     texts = [str(part) for part in parts]

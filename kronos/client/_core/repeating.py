@@ -32,15 +32,15 @@ class Tries:
         call: Call,
         options: Options,
         *,
-        now: Callable[[], float],
+        clock: Callable[[], float],
         key: str | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._call = call
         self._options = options
-        self._now = now
+        self._clock = clock
         self._chance = chance
-        self._ends_at = now() + options.deadline
+        self._ends_at = clock() + options.deadline
         self._sent = 0
         self._is_unknown = False
         self._keys: list[str] = []
@@ -54,7 +54,7 @@ class Tries:
 
     def remaining(self) -> float:
         """Seconds until the call's deadline. Raises TimedOut once there are none."""
-        left = self._ends_at - self._now()
+        left = self._ends_at - self._clock()
         if left <= 0:
             raise TimedOut(
                 f"{self._call.name}: no answer within the {self._options.deadline:g} s of its deadline",
@@ -73,7 +73,7 @@ class Tries:
             raise self._last(error)
         asked = error.retry_after if isinstance(error, ApiError | AnswerInvalid) else None
         pause = self._backoff() if asked is None else asked + self._chance() * min(1.0, asked / 10 + 0.05)
-        if pause >= self._ends_at - self._now():
+        if pause >= self._ends_at - self._clock():
             raise self._last(error)  # it would be waited for in vain
         return pause
 

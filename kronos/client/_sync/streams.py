@@ -3,12 +3,12 @@
 from collections.abc import Collection, Generator
 from uuid import UUID
 
-from kronos.client._core.calls import path_of, read
+from kronos.client._core.calls import Terms, path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
 from kronos.client._core.repeating import Tries
 from kronos.client._core.sse import FrameReader
 from kronos.client._sync.clock import monotonic, sleep
-from kronos.client._sync.transport import Terms, Transport
+from kronos.client._sync.transport import Transport
 from kronos.client.errors import AnswerInvalid, ConnectionLost, KronosError, TransportError
 
 _MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -32,7 +32,7 @@ def events(
     tries: Tries | None = None
     while (left := None if ends_at is None else ends_at - monotonic()) is None or left > 0:
         call = listening(base, types=types, job=job, status=status, after=place)
-        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
+        tries, key = tries or Tries(call, transport.options, clock=monotonic), transport.key()
         try:
             wait = tries.remaining()
             tries.begin(key)
@@ -52,7 +52,7 @@ def events(
         except KronosError as error:
             if ends_at is not None and isinstance(error, TransportError) and monotonic() >= ends_at:
                 return
-            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
+            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
             sleep(tries.pause_after(error, transport.key))
 
 
@@ -61,7 +61,7 @@ def audit_lines(transport: Transport, base: tuple[str, ...], *, after: int | Non
     tries: Tries | None = None
     while True:
         call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": after})
-        tries, key = tries or Tries(call, transport.options, now=monotonic), transport.key()
+        tries, key = tries or Tries(call, transport.options, clock=monotonic), transport.key()
         try:
             wait = tries.remaining()
             tries.begin(key)
@@ -80,5 +80,5 @@ def audit_lines(transport: Transport, base: tuple[str, ...], *, after: int | Non
                     raise ConnectionLost("the export of the audit ended within a line")
                 return
         except KronosError as error:
-            tries = tries or Tries(call, transport.options, now=monotonic, key=key)
+            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
             sleep(tries.pause_after(error, transport.key))
