@@ -200,10 +200,11 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
 
 BY_HAND: Mapping[str, tuple[str, ...]] = {
     "listen_to_events": ("types", "job", "status", "after", "Last-Event-ID"),
-    "export_audit": ("cursor",),
+    "export_audit": ("cursor", "object_type", "after", "before"),
     "export_instance_audit": ("cursor",),
 }
-"""Streams, which are written by hand, and the parameters that they take."""
+"""Streams, which are written by hand, and the parameters that the API has for them. Those of an export besides `cursor`
+ask for rows that its list has as well."""
 
 LEFT_OUT = {"If-None-Match", "Kronos-Read-From"}
 """Headers of reads. The one spares an answer that is the same, which models have no place for; the other is an option

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.exits import Exit
 from kronos.model import Json
 
 _FIELDS = (
@@ -37,6 +38,7 @@ _RENDERED = (
     *("headers", "body", "secrets"),
 )
 _TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
+_SIGNING = {"secret": "SECRET", "scheme": "SCHEME", "public_key": "PUBLIC KEY"}
 _COLUMNS = {
     "name": "NAME",
     "type": "TYPE",
@@ -63,7 +65,7 @@ class _Rate(click.ParamType[Json]):
         return dict(zip(("count", "per_seconds", "burst"), map(int, value.split("/")), strict=False))
 
 
-@click.group()
+@group
 def endpoint() -> None:
     """Endpoints: where deliveries go, over HTTP or to brokers."""
 
@@ -232,6 +234,15 @@ def rm(api: Api, name: str) -> None:
 
 @command(endpoint)
 @click.argument("name")
+def signing_keys(api: Api, name: str) -> None:
+    """List the keys that sign deliveries, newest first."""
+    answer = api.get("endpoints", name, "signing-keys", fields=("data",))
+    empty = f"nothing signs them; let a secret do it: kronos endpoint edit {name} --signing-secret SECRET"
+    api.list(api.rows_of(answer, "data"), _SIGNING, empty=empty)
+
+
+@command(endpoint)
+@click.argument("name")
 @click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
 @click.option("--job-name", help="For {{job.name}}.")
 @click.option("--tz", "--timezone", "timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
@@ -255,7 +266,7 @@ def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
     api.show({**shown, "execution_id": execution.get("execution_id")}, _TRIED)
     if execution.get("status") != "SUCCESS":
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _changed(body: Json, options: Json) -> Json:

@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.command import Api, IdempotencyKey, command, given, group
 
 _FIELDS = (
     "execution_id",
@@ -23,10 +23,11 @@ _FIELDS = (
     "output",
     "error",
     "worker_id",
+    "created_by",
     "caused_by",
     "callbacks",
 )
-_COLUMNS = {
+COLUMNS = {
     "execution_id": "EXECUTION",
     "job_name or job_id": "JOB",
     "cause": "CAUSE",
@@ -45,10 +46,10 @@ _ATTEMPTS = {
     "error": "ERROR",
 }
 _LOGS = {"at": "AT", "level": "LEVEL", "message": "MESSAGE"}
-_EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
+EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
 
 
-@click.group()
+@group
 def execution() -> None:
     """Executions: one run of a job each, with its attempts."""
 
@@ -58,6 +59,8 @@ def execution() -> None:
 @click.option("--status", help="In this status, such as FAILED.")
 @click.option("--after", "scheduled_after", help="Of later ticks, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", "scheduled_before", help="Of earlier ticks.")
+@click.option("--endpoint", help="To this endpoint.")
+@click.option("--search", "q", help="Whose error, reason or job's name holds this text; or whose id begins with it.")
 @click.option("--caused-by", help="Set off by the end of this execution: its callbacks.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
@@ -65,7 +68,7 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 
     kronos execution ls --job report --status FAILED
     """
-    api.list(api.rows("executions", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
+    api.list(api.rows("executions", limit=limit, **filters), COLUMNS, empty=EMPTY)
 
 
 @command(execution)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import click
 
-from kronos.cli.command import Api, command, given
+from kronos.cli.command import Api, command, given, group
 
 _FIELDS = ("slug", "name", "version", "organization_id", "created_at")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def organization() -> None:
     """Organizations: whom workspaces are of."""
 
@@ -45,10 +45,6 @@ def create(api: Api, slug: str, name: str | None) -> None:
 def edit(api: Api, slug: str, name: str) -> None:
     """Rename an organization."""
     api.show(_of_instance(api).send("PATCH", slug, body={"name": name}), _FIELDS)
-
-
-# As many would write it.
-organization.add_command(organization.commands["ls"], "list")
 
 
 def _of_instance(api: Api) -> Api:

@@ -9,7 +9,8 @@ from typing import Literal
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Ended, Exit
 
 _FIELDS = ("name", "version", "created_at", "updated_at")
 _COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
@@ -17,7 +18,7 @@ _MOST_BYTES = 64 * 1024
 _EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
 
 
-@click.group()
+@group
 def secret() -> None:
     """Secrets: values for templates, and signing keys.
 
@@ -75,9 +76,20 @@ def rm(api: Api, name: str) -> None:
     api.say(f"secret {name} is deleted")
 
 
-# As many would write them.
-secret.add_command(secret.commands["ls"], "list")
-secret.add_command(secret.commands["rm"], "delete")
+@command(secret)
+@click.argument("name")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the value is.  [default: standard input, or a prompt]",
+)
+def create(api: Api, name: str, path: Path | None) -> None:
+    """Make the secret NAME, which must be new. The value is never an argument: other users could read it.
+
+    kronos secret create api-token < token.txt
+    """
+    api.show(api.send("POST", "secrets", body={"name": name, "value": _value(path)}), _FIELDS)
 
 
 def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
@@ -103,13 +115,13 @@ def _value(path: Path | None) -> str:
         elif sys.stdin is not None:
             raw = sys.stdin.buffer.read(_MOST_BYTES + 2)
         else:
-            raise click.ClickException("standard input is closed: pass the value there, or in a --file")
+            raise Ended("standard input is closed: pass the value there, or in a --file", Exit.USAGE)
         value = raw.decode()
     except OSError as error:
-        raise click.ClickException(f"no value can be read from {where}: {error.strerror}") from None
+        raise Ended(f"no value can be read from {where}: {error.strerror}", Exit.USAGE) from None
     except UnicodeDecodeError:
-        raise click.ClickException(f"what is in {where} is not UTF-8: write it in base64") from None
+        raise Ended(f"what is in {where} is not UTF-8: write it in base64", Exit.USAGE) from None
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise click.ClickException(f"there is nothing in {where}")
+        raise Ended(f"there is nothing in {where}", Exit.USAGE)
     return value

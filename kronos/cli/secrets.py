@@ -3,17 +3,18 @@
 import sys
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from kronos import errors, resealing
 from kronos.cli import environment
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.helping import group
 
 _NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
 
 
-@click.group()
+@group
 def secrets() -> None:
     """The encryption of secrets. It is changed in the database, with the URL that `kronos migrate` uses."""
 
@@ -28,14 +29,11 @@ def rotate() -> None:
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
-        raise click.ClickException(_NO_KEYS)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("secrets", total=None)
+        raise Ended(_NO_KEYS, Exit.USAGE)
+    left = "what was encrypted anew stays so. To go on: kronos secrets rotate"
+    with left_to_the_server(lambda: left), display("secrets") as shown:
         try:
-            done = resealing.rotate(
-                url, keys, lambda looked_at, total: progress.update(task, completed=looked_at, total=total)
-            )
+            done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
         except errors.KronosError as error:
             raise environment.refusal(error) from None
     click.echo(f"{done.resealed} secrets were encrypted anew, under the key {keys.ids[0]}; {done.left} are left")
@@ -44,7 +42,7 @@ def rotate() -> None:
     if len(done.failed) > _SHOWN:
         click.echo(f"failed: {len(done.failed) - _SHOWN} more", err=True)
     if done.left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 @secrets.command()
@@ -57,7 +55,7 @@ def abandon(key_id: str) -> None:
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
-        raise click.ClickException(f"the key {key_id} is not lost: it is among the encryption keys")
+        raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:

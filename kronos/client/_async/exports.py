@@ -10,9 +10,11 @@ from kronos.client._core.events import AuditLine
 class AsyncAuditExports(AsyncResource):
     """What an audit has besides its pages."""
 
-    def export(self, *, after: int | None = None) -> AsyncGenerator[AuditLine, None]:
-        """Sealed rows as they are chained, the oldest first, behind number `after`; memory holds some of them at once.
+    def export(self, *, cursor: int | None = None) -> AsyncGenerator[AuditLine, None]:
+        """Sealed rows as they are chained, the oldest first, behind the row whose number is `cursor`. Memory
+        holds some of them at once.
 
-        Where the connection is lost it goes on behind the last row that came.
+        Where the connection is lost it goes on behind the last row that came. Who made one-shots is not sealed: that
+        is `list(object_type="one_shot")`.
         """
-        return audit_lines(self._transport, self._base, after=after)
+        return audit_lines(self._transport, self._base, cursor=cursor)

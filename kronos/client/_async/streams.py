@@ -57,12 +57,12 @@ async def events(
 
 
 async def audit_lines(
-    transport: AsyncTransport, base: tuple[str, ...], *, after: int | None
+    transport: AsyncTransport, base: tuple[str, ...], *, cursor: int | None
 ) -> AsyncGenerator[AuditLine, None]:
     """Sealed rows of an audit, the oldest first; goes on behind the last one where the connection is lost."""
     tries: Tries | None = None
     while True:
-        call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": after})
+        call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": cursor})
         tries, key = tries or Tries(call, transport.options, clock=monotonic), transport.key()
         try:
             wait = tries.remaining()
@@ -76,7 +76,7 @@ async def audit_lines(
                         raise AnswerInvalid(f"a line of the audit has more than {_MAX_LINE_BYTES} bytes", status=200)
                     for line in filter(None, lines):
                         row = audit_line(line)
-                        after, tries = row.number, None
+                        cursor, tries = row.number, None
                         yield row
                 if rest:
                     raise ConnectionLost("the export of the audit ended within a line")

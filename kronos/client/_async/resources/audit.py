@@ -24,7 +24,8 @@ class AsyncAuditResource(AsyncAuditExports):
         after: datetime | str | None = None,
         before: datetime | str | None = None,
     ) -> AsyncListing[AuditRow]:
-        """Who changed what in a workspace, the last change first.
+        """Who changed what in a workspace, the last change first; with object_type=one_shot who made its
+        one-shots.
 
         Needs the role `admin`.
         """

@@ -26,6 +26,8 @@ class AsyncExecutionsResource(AsyncResource):
         scheduled_before: datetime | str | None = None,
         job: str | None = None,
         caused_by: UUID | str | None = None,
+        endpoint: str | None = None,
+        q: str | None = None,
     ) -> AsyncListing[Execution]:
         """Executions of a workspace, newest first.
 
@@ -43,6 +45,8 @@ class AsyncExecutionsResource(AsyncResource):
                     "scheduled_before": scheduled_before,
                     "job": job,
                     "caused_by": caused_by,
+                    "endpoint": endpoint,
+                    "q": q,
                 },
             ),
             Execution,

@@ -52,8 +52,9 @@ class AsyncJobsResource(AsyncResource):
         q: str | None = None,
         created_after: datetime | str | None = None,
         created_before: datetime | str | None = None,
+        sort: Literal["created", "name", "next_run"] | None = None,
     ) -> AsyncListing[Job]:
-        """Jobs of a workspace, newest first.
+        """Jobs of a workspace, newest first, or as `sort` says.
 
         Needs the role `viewer`.
         """
@@ -71,6 +72,7 @@ class AsyncJobsResource(AsyncResource):
                     "q": q,
                     "created_after": created_after,
                     "created_before": created_before,
+                    "sort": sort,
                 },
             ),
             Job,

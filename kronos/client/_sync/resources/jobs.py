@@ -52,8 +52,9 @@ class JobsResource(Resource):
         q: str | None = None,
         created_after: datetime | str | None = None,
         created_before: datetime | str | None = None,
+        sort: Literal["created", "name", "next_run"] | None = None,
     ) -> Listing[Job]:
-        """Jobs of a workspace, newest first.
+        """Jobs of a workspace, newest first, or as `sort` says.
 
         Needs the role `viewer`.
         """
@@ -71,6 +72,7 @@ class JobsResource(Resource):
                     "q": q,
                     "created_after": created_after,
                     "created_before": created_before,
+                    "sort": sort,
                 },
             ),
             Job,
