@@ -1,8 +1,9 @@
 """Overview, executions, dead letters and load as pages: by their HTML, and in a browser what people do there."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from lxml import html
 from playwright.sync_api import Browser, expect
 
-from conftest import Api, holding
+from conftest import Api, holding, running_api
 from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
@@ -278,6 +279,13 @@ def test_anothers_change_appears_by_itself(
         assert 1 <= len(asked) - before <= 2
     page.page.keyboard.press("p")
     expect(page.page.locator("#live")).to_contain_text("Paused")
+
+
+@pytest.fixture
+def own_api(database_url: str, tmp_path: Path) -> Iterator[Api]:
+    """An API that says within moments that PostgreSQL is away, and does not wait for it as the others' tests do."""
+    with running_api(database_url, tmp_path, database_wait_seconds=1) as api:
+        yield api
 
 
 @pytest.fixture
