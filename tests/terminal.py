@@ -1,6 +1,9 @@
 """Commands as pages print them: typed into one shell, and what they say compared with what stands there."""
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,3 +133,32 @@ class Terminal:
 
     def close(self) -> None:
         self._shell.communicate("exit\n", timeout=30)
+
+
+def said_until(text: str, command: str, *, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """What a command that has no end says, up to the line with this text; then it is ended."""
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    patience = Timer(_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    patience.start()
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if text in line:
+                return lines
+        raise AssertionError(f"{command!r} ended, or was ended, before {text!r}: {lines}")
+    finally:
+        patience.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=_SECONDS)

@@ -52,6 +52,13 @@ class Stage:
             "KRONOS_WORKSPACE": self.workspace,
         }
 
+    def of_a_server(self) -> dict[str, str]:
+        """The same for somebody who starts processes beside the instance's own."""
+        return self.variables() | {
+            "KRONOS_DATABASE_URL": str(self.up.told["database_url"]),
+            "KRONOS_ENCRYPTION_KEY_FILE": str(self.up.home / "encryption.key"),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -122,6 +129,15 @@ def _tour(stage: Stage) -> Mapping[str, str]:
     return {"http://127.0.0.1:8080": stage.up.url}
 
 
+def _own_server(stage: Stage) -> Mapping[str, str]:
+    """The page's server is ours; its workspace is one more of ours."""
+    return {
+        "http://127.0.0.1:8080": stage.up.url,
+        "/etc/kronos/admin.key": str(stage.up.home / "admin.key"),
+        "team": f"team-{stage.workspace}",
+    }
+
+
 SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
     "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
@@ -129,6 +145,7 @@ SCENES: Mapping[str, Scene] = {
     "docs/enqueue.md": Scene(prepare=_roles),
     "docs/keys.md": Scene(prepare=_keys),
     "docs/mcp.md": Scene(prepare=_key_file),
+    "docs/postgresql.md": Scene(prepare=_own_server),
     "docs/retention.md": Scene(rules=[(r"^\d+ ", "N ")]),
     "docs/secrets.md": Scene(prepare=_token),
     "docs/worker-groups.md": Scene(prepare=_render),

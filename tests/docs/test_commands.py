@@ -19,9 +19,9 @@ from docs.blocks import COMMANDS, Block, blocks
 from docs.scenes import SCENES, Scene, Stage, set_stage
 from embedded.conftest import Up, made_home, starting
 from servers import copy_home, used_home
-from terminal import Rules, Step, Terminal, as_shown, steps_of, told_ids
+from terminal import Rules, Step, Terminal, as_shown, said_until, steps_of, told_ids
 
-_RUN = [block for block in blocks() if block.language in COMMANDS and block.mark is None]
+_RUN = [block for block in blocks() if block.language in COMMANDS and block.mark in (None, "run until")]
 _PAGES = {page: list(group) for page, group in groupby(_RUN, key=lambda block: block.page)}
 _CALLED = "acme"
 
@@ -70,7 +70,10 @@ def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
     terminal = Terminal(folder=stage.folder, environment=stage.variables())
     try:
         for block in _PAGES[page]:
-            _follow(block, terminal, typed, scene.rules)
+            if block.mark is None:
+                _follow(block, terminal, typed, scene.rules)
+            else:
+                _listen(block, stage, typed)
     finally:
         terminal.close()
 
@@ -88,6 +91,15 @@ def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rule
             ids = told_ids(step.shown, said, rules)
             assert ids is not None, f"{where} says {as_shown(said, rules)}, the page {as_shown(step.shown, rules)}"
             typed |= ids
+
+
+def _listen(block: Block, stage: Stage, typed: Mapping[str, str]) -> None:
+    """Begins each command of a block, none of which ends, and hears the text; what is shown up to it is compared."""
+    for step in steps_of(block.text):
+        command = _as_typed(step.command, typed)
+        said = said_until(block.reason, command, folder=stage.folder, environment=stage.of_a_server())
+        shown = step.shown[: len(said)]
+        assert not shown or told_ids(shown, said) is not None, f"{block.place}: {step.command} says {said}"
 
 
 def _as_typed(command: str, typed: Mapping[str, str]) -> str:
