@@ -21,6 +21,7 @@ _COLUMNS = {
     "workspace": "WORKSPACE",
     "request_id": "REQUEST",
 }
+_HEAD = ("workspace", "number", "hash", "sealed_at", "pending", "cut")
 _EMPTY = "nothing that was changed matches"
 
 
@@ -80,6 +81,13 @@ def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: 
         raise click.UsageError("--one-shots are of a workspace: give --workspace.")
     which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
     api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
+
+
+@command(audit, in_workspace=False)
+@click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
+def head(api: Api, of: str | None) -> None:
+    """Show the last number and hash of a chain, to be noted elsewhere. Of a workspace, or else of the instance."""
+    api.show(api.of(of).get("audit", "head", fields=("number", "hash")), _HEAD)
 
 
 @audit.command()

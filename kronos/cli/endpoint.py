@@ -38,6 +38,7 @@ _RENDERED = (
     *("headers", "body", "secrets"),
 )
 _TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
+_SIGNING = {"secret": "SECRET", "scheme": "SCHEME", "public_key": "PUBLIC KEY"}
 _COLUMNS = {
     "name": "NAME",
     "type": "TYPE",
@@ -229,6 +230,15 @@ def rm(api: Api, name: str) -> None:
     """Delete an endpoint that no live job uses."""
     api.send("DELETE", "endpoints", name)
     api.say(f"endpoint {name} is deleted")
+
+
+@command(endpoint)
+@click.argument("name")
+def signing_keys(api: Api, name: str) -> None:
+    """List the keys that sign deliveries, newest first."""
+    answer = api.get("endpoints", name, "signing-keys", fields=("data",))
+    empty = f"nothing signs them; let a secret do it: kronos endpoint edit {name} --signing-secret SECRET"
+    api.list(api.rows_of(answer, "data"), _SIGNING, empty=empty)
 
 
 @command(endpoint)

@@ -5,9 +5,10 @@ import orjson
 from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
+from kronos.cli.backfill import begun
 from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
-from kronos.cli.exits import Ended
+from kronos.cli.following import watch_option
 from kronos.cli.output import console
 from kronos.model import Json
 
@@ -59,15 +60,6 @@ _COLUMNS = {
     "next_run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
-_MADE = {
-    "job_id or code": "JOB",
-    "name": "NAME",
-    "trigger": "TRIGGER",
-    "status": "STATUS",
-    "endpoint": "ENDPOINT",
-    "next_run_at or run_at": "NEXT RUN",
-    "detail": "WHY NOT",
-}
 _Choice = click.Choice
 # What a CRON job need not have.
 _CLEARED = (
@@ -83,12 +75,20 @@ _CLEARED = (
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
+clear_option = click.option(
+    "--clear",
+    multiple=True,
+    type=_Choice(_CLEARED, case_sensitive=False),
+    help="Take this away; again for more.",
+)
+
+
 @group
 def job() -> None:
     """Jobs: an endpoint, an input, and when it runs."""
 
 
-def _terms(function: click.decorators.FC) -> click.decorators.FC:
+def job_terms(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of a job when it is made and when it is changed."""
     for option in (
         click.option(
@@ -145,9 +145,11 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--status", help="In this status, such as ACTIVE.")
 @click.option("--tag", help="With this tag.")
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def ls(api: Api, limit: int, **filters: str | None) -> None:
+def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """List jobs, newest first."""
+    filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
 
@@ -164,7 +166,7 @@ def get(api: Api, job: str) -> None:
 @click.option("--at", help="Run once, then: 2026-12-01T09:00:00Z, or a local time of --tz.")
 @click.option("--now", is_flag=True, help="Run once, at once.")
 @click.option("--idempotency-key", help="The same key makes the same job.")
-@_terms
+@job_terms
 def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
     """Make a job. It runs on a schedule (--cron, --every), later (--at) or at once (--now).
 
@@ -174,50 +176,21 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
     if is_cron + (at is not None) + now != 1:
         raise click.UsageError("say when it runs: --cron or --every, or --at, or --now")
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
-    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **_given(terms)}
+    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
     api.show(api.send("POST", "jobs", body=body), _FIELDS)
-
-
-@command(job)
-@click.option(
-    "--jobs",
-    required=True,
-    type=JsonText(),
-    help="A JSON array of up to 1,000 jobs, each as POST …/jobs takes it: JSON, @FILE, or - for standard input.",
-)
-@click.option("--each", is_flag=True, help="Make those that can be made.  [default: all or none]")
-def create_many(api: Api, jobs: Json, each: bool) -> None:
-    """Make many jobs in one call. With an idempotency_key in each, the call may be repeated.
-
-    kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
-    """
-    answer = api.send("POST", "jobs:batch", body={"jobs": jobs, "atomic": not each}, fields=("data",))
-    rows = api.rows_of(answer, "data")
-    api.list(rows, _MADE, empty="no job was made")
-    if refused := sum("code" in row for row in rows):
-        raise Ended(f"{refused} of {len(rows)} jobs were not made")
 
 
 @command(job)
 @click.argument("job")
 @click.option("--name", help="Another name.")
-@click.option(
-    "--clear",
-    multiple=True,
-    type=_Choice(_CLEARED, case_sensitive=False),
-    help="Take this away; again for more.",
-)
-@_terms
+@clear_option
+@job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Change what is given of a CRON job. Its next version is row and pg_cron entry together.
 
     kronos job edit report --cron '0 7 * * *' --clear ends-at --clear deadline-seconds
     """
-    body = {**given(name=name), **_given(terms)}
-    cleared = [each.replace("-", "_") for each in clear]
-    if twice := [each for each in cleared if each in body]:
-        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
-    api.show(api.send("PATCH", "jobs", job, body={**body, **dict.fromkeys(cleared)}), _FIELDS)
+    api.show(api.send("PATCH", "jobs", job, body=changes_given(name, clear, terms)), _FIELDS)
 
 
 @command(job)
@@ -283,13 +256,26 @@ def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> Non
 @click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
 @click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
+@watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
 def backfill(
-    api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json
+    api: Api,
+    job: str,
+    from_: str,
+    dry_run: bool,
+    watch: bool | None,
+    idempotency_key: str | None,
+    include: tuple[str, ...],
+    **terms: Json,
 ) -> None:
     """Run the ticks of a past window."""
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
-    api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), BACKFILL)
+    fields = () if dry_run else ("status", "backfill_id")
+    found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key, fields=fields)
+    if dry_run:
+        api.show(found, BACKFILL)
+    else:
+        begun(api, found, watch)
 
 
 @command(job)
@@ -355,7 +341,16 @@ def explain(api: Api, job: str, at: str | None) -> None:
         to.print(line)
 
 
-def _given(terms: Json) -> Json:
+def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:
+    """What is to be changed of a job, as the API names it. Raises UsageError."""
+    body = {**given(name=name), **terms_given(terms)}
+    cleared = [each.replace("-", "_") for each in clear]
+    if twice := [each for each in cleared if each in body]:
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+    return {**body, **dict.fromkeys(cleared)}
+
+
+def terms_given(terms: Json) -> Json:
     """The terms that were given, as the API names them."""
     found = {
         **terms,

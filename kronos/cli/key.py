@@ -64,6 +64,17 @@ def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # no
 
 @key.command()
 @_options
+@click.argument("which", metavar="KEY")
+def get(which: str, is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
+    """Show KEY, named by its public id. Its secret is known to nobody but its holder."""
+    if is_instance:
+        raise click.UsageError("the administrator's keys are listed: kronos key list --instance")
+    api = _api(as_json=as_json, **where)
+    api.show(_row_of(api, which), _FIELDS)
+
+
+@key.command()
+@_options
 @click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), help="What it may.")
 @click.option("--name", help="What it is for.")
 @click.option("--sees-payloads", is_flag=True, help="A viewer that sees inputs, outputs, requests, responses.")
@@ -153,10 +164,16 @@ def _found(api: Api, which: str | None) -> str:
     """The id of the key that is named by its id, its public id, or whole. Raises ClickException."""
     if which is None:
         raise click.UsageError("which key? Name it by its public id: see `kronos key list`")
+    return str(_row_of(api, which)["key_id"])
+
+
+def _row_of(api: Api, which: str) -> JsonObject:
+    """The key that is named by its id, its public id, or whole. Raises ClickException."""
     public_id = _public_id(which)
     for each in api.rows("keys"):
         if public_id in (each.get("key_id"), each.get("public_id")):
-            return str(each["key_id"])
+            found: JsonObject = each
+            return found
     raise Ended(f"the workspace has no key with the public id {public_id!r}: see `kronos key list`", Exit.NOT_FOUND)
 
 

@@ -1,8 +1,13 @@
 """`kronos operation …`: work over many rows, begun by a request, that goes on behind it, over the API."""
 
+import sys
+
 import click
 
 from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, Work, followed, follows, whole
+from kronos.model import JsonObject
 
 FIELDS = (
     "operation_id",
@@ -34,7 +39,7 @@ _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint END
 
 @group
 def operation() -> None:
-    """Operations: redrives and discards, and how far they are."""
+    """Operations: redrives, discards, deletions; how far they are."""
 
 
 @command(operation)
@@ -56,3 +61,41 @@ def get(api: Api, operation_id: str) -> None:
 def cancel(api: Api, operation_id: str) -> None:
     """Stop an operation; what it has done stays done."""
     api.show(api.send("POST", "operations", operation_id, "cancel"), FIELDS)
+
+
+@command(operation)
+@click.argument("operation_id")
+def watch(api: Api, operation_id: str) -> None:
+    """Show how far an operation is, until it ends. Ctrl-C leaves it running; exit 1 where it did not end well."""
+    finish(api, operation_id)
+
+
+def begun(api: Api, document: JsonObject, wanted: bool | None) -> None:
+    """What a command that began an operation shows: its end, where it stays, or the operation and how to watch it.
+    `wanted` is what --watch or --no-watch says."""
+    if document.get("status") == "RUNNING" and follows(api, wanted):
+        finish(api, str(document["operation_id"]))
+        return
+    api.show(document, FIELDS)
+    if document.get("status") == "RUNNING":
+        click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['operation_id']))}", err=True)
+
+
+def finish(api: Api, operation_id: str) -> None:
+    """Watches an operation to its end, shows it, and exits as it ended."""
+    work = Work(
+        what=f"operation {operation_id}",
+        path=("operations", operation_id),
+        stand=lambda found: Stand(
+            done=whole(found, "done", "failed"), total=whole(found, "total") or None, failed=whole(found, "failed")
+        ),
+        again=_again(api, operation_id),
+    )
+    ended = followed(api, work)
+    api.show(ended, FIELDS)
+    if ended["status"] != "COMPLETED" or ended.get("failed"):
+        sys.exit(Exit.FAILED)
+
+
+def _again(api: Api, operation_id: str) -> str:
+    return f"kronos operation watch {operation_id} -w {api.workspace}"

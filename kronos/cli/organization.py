@@ -47,9 +47,5 @@ def edit(api: Api, slug: str, name: str) -> None:
     api.show(_of_instance(api).send("PATCH", slug, body={"name": name}), _FIELDS)
 
 
-# As many would write it.
-organization.add_command(organization.commands["ls"], "list")
-
-
 def _of_instance(api: Api) -> Api:
     return replace(api, root="organizations")

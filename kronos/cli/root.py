@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from kronos.cli import aliases
 from kronos.cli.exits import Exit
 from kronos.cli.helping import CommandGroup
 from kronos.loading import loading
@@ -77,7 +78,7 @@ class Root(CommandGroup):
             command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._places[cmd_name]} is no command")
-        return command
+        return aliases.add(command) if isinstance(command, click.Group) else command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names of commands, which are imported for nothing but their names; options are completed as anywhere."""

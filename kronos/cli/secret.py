@@ -76,9 +76,20 @@ def rm(api: Api, name: str) -> None:
     api.say(f"secret {name} is deleted")
 
 
-# As many would write them.
-secret.add_command(secret.commands["ls"], "list")
-secret.add_command(secret.commands["rm"], "delete")
+@command(secret)
+@click.argument("name")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the value is.  [default: standard input, or a prompt]",
+)
+def create(api: Api, name: str, path: Path | None) -> None:
+    """Make the secret NAME, which must be new. The value is never an argument: other users could read it.
+
+    kronos secret create api-token < token.txt
+    """
+    api.show(api.send("POST", "secrets", body={"name": name, "value": _value(path)}), _FIELDS)
 
 
 def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:

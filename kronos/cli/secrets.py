@@ -3,13 +3,12 @@
 import sys
 
 import click
-from rich.progress import Progress
 
 from kronos import errors, resealing
 from kronos.cli import environment
 from kronos.cli.exits import Ended, Exit
+from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.helping import group
-from kronos.cli.output import console
 
 _NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
@@ -31,13 +30,10 @@ def rotate() -> None:
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
         raise Ended(_NO_KEYS, Exit.USAGE)
-    to = console(err=True)
-    with Progress(console=to, transient=True, disable=not to.is_terminal) as progress:
-        task = progress.add_task("secrets", total=None)
+    left = "what was encrypted anew stays so. To go on: kronos secrets rotate"
+    with left_to_the_server(lambda: left), display("secrets") as shown:
         try:
-            done = resealing.rotate(
-                url, keys, lambda looked_at, total: progress.update(task, completed=looked_at, total=total)
-            )
+            done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
         except errors.KronosError as error:
             raise environment.refusal(error) from None
     click.echo(f"{done.resealed} secrets were encrypted anew, under the key {keys.ids[0]}; {done.left} are left")

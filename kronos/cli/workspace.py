@@ -7,12 +7,15 @@ import click
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import NULL, Api, command, given, group
-from kronos.cli.operation import FIELDS as OPERATION
+from kronos.cli.following import watch_option
+from kronos.cli.operation import begun
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
            "max_concurrency", "in_flight", "organization")  # fmt: skip
 _USED = ("workspace", "cron_jobs", "executions_per_day", "input_bytes", "concurrency", "alarms_per_minute")
 _QUOTAS = ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+_MINE = {"workspace": "SLUG", "name": "NAME", "status": "STATUS", "overdue_jobs": "OVERDUE JOBS",
+         "failing_endpoints": "FAILING ENDPOINTS", "dead_letters": "DEAD LETTERS"}  # fmt: skip
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
@@ -70,29 +73,31 @@ def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurre
 @click.argument("slug")
 @click.option("--validate-only", is_flag=True, help="Only count what would go.")
 @click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
-def delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
+@watch_option
+def delete(api: Api, slug: str, validate_only: bool, confirm: str | None, watch: bool | None) -> None:
     """Delete a workspace and all that it holds.
 
     Its entries in pg_cron, jobs, history, secrets, endpoints and keys. It is gone for everybody at once; its rows go
-    behind the call: kronos operation get -w SLUG OPERATION.
+    behind the call: kronos operation watch -w SLUG OPERATION.
     """
-    _delete(api, slug, validate_only, confirm)
+    _delete(api, slug, validate_only, confirm, watch)
 
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 @click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
-def rm(api: Api, slug: str, confirm: str | None) -> None:
+@watch_option
+def rm(api: Api, slug: str, confirm: str | None, watch: bool | None) -> None:
     """Delete a workspace and all that it holds, as delete."""
-    _delete(api, slug, False, confirm)
+    _delete(api, slug, False, confirm, watch)
 
 
-def _delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
+def _delete(api: Api, slug: str, validate_only: bool, confirm: str | None, watch: bool | None) -> None:
     found = api.send("DELETE", slug, query=given(confirm=confirm, validate_only="true" if validate_only else None))
     if validate_only:
         api.show(found, ("workspace", "is_empty", "counted_up_to", "contents"))
     elif isinstance(found, dict) and "operation_id" in found:
-        api.show(found, OPERATION)
+        begun(api.of(slug), found, watch)
     else:
         api.say(f"workspace {slug} is deleted", found)
 
@@ -160,3 +165,10 @@ def ls_sql(home: Path | None) -> None:
     for each in found:
         gone = "" if each.is_there else "  (there is no such role)"
         click.echo(f"{each.role_name}  {each.workspace}{gone}")
+
+
+@command(workspace, in_workspace=False)
+def mine(api: Api) -> None:
+    """List the workspaces that you may see. With what is to be looked at in each."""
+    answer = api.of(None).get("me", "workspaces", fields=("data",))
+    api.list(api.rows_of(answer, "data"), _MINE, empty="this key is of no workspace")

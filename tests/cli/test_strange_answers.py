@@ -22,6 +22,8 @@ _GIVEN = {
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
+    "job bulk": ("--all",),
+    "job diff": ("--cron", "0 7 * * *"),
     "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
 }
 
@@ -32,11 +34,11 @@ def verbs() -> Iterator[tuple[str, ...]]:
     for name in _GROUPS:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
-        for verb, command in group.commands.items():
-            if all(each.name != "as_json" for each in command.params):
+        for verb, command in list(group.commands.items()):
+            if command.hidden or all(each.name != "as_json" for each in command.params):
                 continue  # the administrator's, in the database
             names = [
-                f"a-{at}"
+                each.type.choices[0] if isinstance(each.type, click.Choice) else f"a-{at}"
                 for at, each in enumerate(command.params)
                 if isinstance(each, click.Argument) and each.required
             ]
