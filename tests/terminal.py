@@ -103,6 +103,7 @@ class Terminal:
     """One shell for all of them: what one exports, the next sees."""
 
     def __init__(self, *shell: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._code = 0
         self._shell = subprocess.Popen(
             shell or ("bash", "--noprofile", "--norc"),
             stdin=subprocess.PIPE,
@@ -117,7 +118,8 @@ class Terminal:
         """Types it, and waits for its end; it has no standard input. After two minutes the shell is ended."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        self._shell.stdin.write(f'{{ {command}\n}} </dev/null; code=$?; echo; echo "{_END} $code"\n')
+        before = f"(exit {self._code})"  # what $? says
+        self._shell.stdin.write(f'{before}\n{{ {command}\n}} </dev/null; code=$?; echo; echo "{_END} $code"\n')
         self._shell.stdin.flush()
         lines: list[str] = []
         patience = Timer(_SECONDS, self._shell.kill)
@@ -125,7 +127,8 @@ class Terminal:
         try:
             for line in self._shell.stdout:
                 if line.startswith(f"{_END} "):
-                    return Ran(lines="".join(lines).rstrip().splitlines(), code=int(line.split()[1]))
+                    self._code = int(line.split()[1])
+                    return Ran(lines="".join(lines).rstrip().splitlines(), code=self._code)
                 lines.append(line)
         finally:
             patience.cancel()

@@ -1,14 +1,17 @@
 """What stands before the first command of a page: a workspace of its own, and what the page speaks of."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psycopg
 
+from cli.stranger import Stranger
 from conftest import await_condition
 from dead_letter_rows import Failing
 from embedded.conftest import Up
@@ -29,6 +32,7 @@ class Stage:
     workspace: str
     folder: Path
     home: Path
+    ending: ExitStack
 
     @property
     def path(self) -> str:
@@ -83,6 +87,20 @@ def _is_sealed(superuser: psycopg.Connection) -> bool:
     """A worker may be sealing beside us."""
     superuser.execute("select kronos.seal_audit(1000)")
     return superuser.execute("select from kronos.audit_pending").fetchone() is None
+
+
+def _recipes(stage: Stage) -> Mapping[str, str]:
+    receiver = Stranger()
+    stage.ending.callback(receiver.close)
+    receiver.answers(500, b'{"no": "the disk is full"}')
+    terms = {"spec": {"url": receiver.url}, "retry_policy": {"max_attempts": 2, "initial_delay_ms": 100}}
+    stage.post("endpoints", name="full", type="HTTP", **terms)
+    weekly = {"trigger": "CRON", "cron": "0 9 * * 1"}
+    stage.post("jobs", name="report", endpoint="full", **weekly)
+    for number in range(5):
+        stage.post("jobs", name=f"report-{number}", endpoint="hook", tags=["reports"], **weekly)
+    (stage.folder / "jobs.json").write_text(json.dumps([{"endpoint": "hook", **weekly}]))
+    return {}
 
 
 def _dead_letters(stage: Stage) -> Mapping[str, str]:
@@ -141,6 +159,7 @@ def _own_server(stage: Stage) -> Mapping[str, str]:
 SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
     "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
+    "docs/cli-recipes.md": Scene(prepare=_recipes, rules=[(r"after \d+ ms", "after N ms")]),
     "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),
     "docs/enqueue.md": Scene(prepare=_roles),
     "docs/keys.md": Scene(prepare=_keys),

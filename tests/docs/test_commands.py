@@ -7,8 +7,9 @@ not run says so in front of it: CONTRIBUTING.md.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 import httpx
@@ -55,9 +56,16 @@ def stage(instance: Instance, tmp_path: Path, request: pytest.FixtureRequest) ->
     with (
         httpx.Client(base_url=instance.up.url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client,
         psycopg.connect(str(instance.up.told["database_url"]), autocommit=True) as superuser,
+        ExitStack() as ending,
     ):
         made = Stage(
-            up=instance.up, client=client, superuser=superuser, workspace=slug, folder=tmp_path, home=instance.home
+            up=instance.up,
+            client=client,
+            superuser=superuser,
+            workspace=slug,
+            folder=tmp_path,
+            home=instance.home,
+            ending=ending,
         )
         set_stage(made)
         yield made
@@ -81,11 +89,12 @@ def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
 def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rules) -> None:
     """Types each command of a block. An id that the page shows becomes the one that came, for the commands after."""
     steps = steps_of(block.text) if block.language == "console" else [Step(block.text)]
-    for step in steps:
+    for step, following in zip_longest(steps, steps[1:]):
         ran = terminal.run(_as_typed(step.command, typed))
         said = [line.replace(typed[_CALLED], _CALLED) for line in ran.lines]
         where = f"{block.place}: {step.command}"
-        is_refused = any(line.startswith("Error:") for line in step.shown)
+        shows_code = following is not None and following.command == "echo $?"
+        is_refused = shows_code or any(line.startswith("Error:") for line in step.shown)
         assert (ran.code != 0) == is_refused, f"{where} ended with {ran.code}: {said}"
         if step.shown:
             ids = told_ids(step.shown, said, rules)
