@@ -1,7 +1,5 @@
 """Commands as pages print them: typed into one shell, and what they say compared with what stands there."""
 
-import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -10,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 from typing import TypeAlias
+
+from killing import signalled
 
 Rules: TypeAlias = Sequence[tuple[str, str]]
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -151,7 +151,7 @@ def said_until(text: str, command: str, *, folder: Path, environment: Mapping[st
         start_new_session=True,
     )
     assert process.stdout is not None
-    patience = Timer(_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    patience = Timer(_SECONDS, signalled, (-process.pid, signal.SIGKILL))  # all of its group
     patience.start()
     lines: list[str] = []
     try:
@@ -162,6 +162,5 @@ def said_until(text: str, command: str, *, folder: Path, environment: Mapping[st
         raise AssertionError(f"{command!r} ended, or was ended, before {text!r}: {lines}")
     finally:
         patience.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        signalled(-process.pid, signal.SIGTERM)
         process.communicate(timeout=_SECONDS)
