@@ -17,7 +17,7 @@ from kronos.api.query_schemas import JobQuery
 from kronos.bulk_jobs import BulkCount
 from kronos.dashboard.forms import SentForm, sent
 from kronos.dashboard.page import Pages, done, shown
-from kronos.dashboard.rendering import PageContext
+from kronos.dashboard.rendering import PageContext, plural
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject, Role
 
@@ -113,7 +113,7 @@ async def change_jobs(call: Call, view: View) -> Response:
     number = form.number("done") + step.done
     refused = [*_refused_before(form), *step.refused]
     if step.next_cursor is None and not refused:
-        what = "job" if number == 1 else "jobs"
+        what = plural(number, "job")
         return _gone_on(call, done(call, f"{_DID[body.action]} {number:,} {what}.", "w", view.workspace, "jobs"))
     asked = BulkAsked(
         document=document, done=number, total=total, is_more=counted.is_more, refused=refused, cursor=step.next_cursor

@@ -335,3 +335,13 @@ def test_what_the_payload_spec_refuses_is_said_at_the_input(
     page = told(post("jobs/~new", changed(fields_of(reader(f"/w/{workspace}/jobs/~new")), **typed)), 422)
     assert list(faults(page)) == ["f-input-faults"]
     assert "/input/id" in faults(page)["f-input-faults"]
+
+
+def test_the_endpoint_of_a_new_job_is_chosen_from_those_that_are_there(
+    api: httpx.Client, workspace: str, reader: Reader
+) -> None:
+    page = reader(f"/w/{workspace}/jobs/~new")
+    (options,) = page.xpath("//input[@name='/endpoint']/@list")
+    offered = page.xpath(f"//datalist[@id='{options}']/option/@value")
+    there = api.get(f"/v1/workspaces/{workspace}/endpoints").json()["data"]
+    assert offered == [each["name"] for each in there] != []
