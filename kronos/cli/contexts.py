@@ -147,8 +147,8 @@ def _private(path: Path) -> str:
         raise
     except OSError as error:
         raise Ended(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from None
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise Ended(f"{path} is no file: remove it", Exit.USAGE)
         if state.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
@@ -160,4 +160,6 @@ def _private(path: Path) -> str:
                 f"Run: chmod 600 {shlex.quote(str(path))}",
                 Exit.USAGE,
             )
-        return file.read(_MAX_BYTES).decode("utf-8", "replace")
+        return os.read(descriptor, _MAX_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)

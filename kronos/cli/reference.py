@@ -8,7 +8,7 @@ import click
 from kronos.cli.exits import Exit
 from kronos.cli.helping import CommonOption, examples_of, options_of, prose_of, walk
 
-_WIDTH = 110
+_WIDTH = 108
 _DRY = {"--dry-run", "--validate-only"}
 _Node = tuple[tuple[str, ...], click.Command]
 
