@@ -37,6 +37,7 @@ _COMMANDS = {
     "system": "kronos.cli.system:system",
     "me": "kronos.cli.overview:me",
     "next": "kronos.cli.next:next_command",
+    "mcp": "kronos.mcp.command:mcp",
     "psql": "kronos.cli.psql:psql",
     "completion": "kronos.cli.completion:completion",
 }

@@ -16,7 +16,7 @@ ALIASES: Final = {
     "rm": ("delete", "remove"),
     "revoke": ("rm", "delete", "remove"),
 }
-"""By a verb, what else it is called; a name that is a verb of its own stays that."""
+"""By a verb, what else it is called, where that is no verb of its own. `edit` is last: others are called so."""
 
 
 def add(group: click.Group) -> click.Group:

@@ -106,7 +106,8 @@ def _begin(
     api: Api, what: str, dry_run: bool, watch: bool | None, idempotency_key: str | None, terms: dict[str, Json]
 ) -> None:
     body = given(**terms, validate_only=dry_run or None)
-    found = api.send("POST", "dead-letters", what, body=body, key=idempotency_key)
+    fields = () if dry_run else ("status", "operation_id")
+    found = api.send("POST", "dead-letters", what, body=body, key=idempotency_key, fields=fields)
     if dry_run:
         api.show(found, OPERATION)
     else:

@@ -59,6 +59,8 @@ def execution() -> None:
 @click.option("--status", help="In this status, such as FAILED.")
 @click.option("--after", "scheduled_after", help="Of later ticks, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", "scheduled_before", help="Of earlier ticks.")
+@click.option("--endpoint", help="To this endpoint.")
+@click.option("--search", "q", help="Whose error, reason or job's name holds this text; or whose id begins with it.")
 @click.option("--caused-by", help="Set off by the end of this execution: its callbacks.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:

@@ -133,13 +133,15 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--status", help="In this status, such as ACTIVE.")
 @click.option("--tag", help="With this tag.")
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def ls(api: Api, limit: int, **filters: str | None) -> None:
+def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """List jobs, newest first.
 
     kronos job ls --status ACTIVE --tag reports
     kronos job ls --plain | cut -f1
     """
+    filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
 
@@ -283,7 +285,8 @@ def backfill(
     kronos job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run
     """
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
-    found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key)
+    fields = () if dry_run else ("status", "backfill_id")
+    found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key, fields=fields)
     if dry_run:
         api.show(found, BACKFILL)
     else:

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.types import Scope
 
-from kronos import reading, workspaces
+from kronos import reading
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
@@ -54,8 +54,8 @@ class PageContext:
 
     def may(self, role: str) -> bool:
         """Whether the caller may do what needs this role: what it may not is not offered. Kronos's own workspace
-        nobody changes."""
-        return self.workspace != workspaces.SYSTEM and self.holds(role)
+        nobody changes, whether it is named or asked for by its id."""
+        return not self._call.scope.get("kronos.is_system", False) and self.holds(role)
 
     def url(self, *parts: object, **query: object) -> str:
         """The address of a page: its parts below the prefix, and its query without what is None."""
@@ -164,6 +164,11 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def plural(number: int | None, one: str, many: str | None = None) -> str:
+    """What so many are called: 1 job, 2 jobs, 0 jobs."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def size(byte_count: int | None) -> str:
     """340 B, 4.2 kB, 17 MB."""
     if byte_count is None:
@@ -232,6 +237,7 @@ def _environment() -> Environment:
         duration,
         duration_ms,
         count,
+        plural,
         size,
         json_text,
         words,

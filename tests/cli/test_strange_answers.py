@@ -38,12 +38,12 @@ _ALONE = (
     ("retention", "edit", "--success-days", "5"),
 )
 _GIVEN = {
-    "job bulk": ("a-0",),
     "role-mapping create": ("--role", "viewer"),
-    "job diff": ("--cron", "0 7 * * *"),
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
+    "job bulk": ("--all",),
+    "job diff": ("--cron", "0 7 * * *"),
     "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
 }
 
@@ -54,7 +54,7 @@ def verbs() -> Iterator[tuple[str, ...]]:
     for name in _GROUPS:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
-        for verb, command in group.commands.items():
+        for verb, command in list(group.commands.items()):
             if command.hidden or all(each.name != "as_json" for each in command.params):
                 continue  # the administrator's, in the database
             names = [

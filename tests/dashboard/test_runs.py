@@ -16,6 +16,7 @@ from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
 from factory import add_key
+from kronos.api import live as hubs
 from kronos.load import Coming
 from sql_factory import value
 
@@ -263,8 +264,18 @@ def test_anothers_change_appears_by_itself(
 ) -> None:
     page.go(f"/w/{workspace}/executions")
     expect(page.page.locator("#live")).to_contain_text("Live")
-    made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
-    expect(page.page.locator(f"tbody a[href$='{made['execution_id']}']")).to_be_visible()
+    # within a second, by the order of things: the first time that the page asks after it heard of a change it has it,
+    # beside one that was under way; it waits for no more than this, and the server looks four times a second
+    script = api.get(page.page.locator("script[src*='kronos']").first.get_attribute("src") or "").text
+    (refresh_ms,) = re.findall(r"const REFRESH_MS = (\d+);", script)
+    assert int(refresh_ms) + 1000 * hubs.EVERY_SECONDS <= 900
+    asked: list[str] = []
+    page.page.on("request", lambda each: asked.append(each.url) if each.headers.get("hx-request") else None)
+    for _ in range(3):
+        made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
+        before = len(asked)
+        expect(page.page.locator(f"tbody a[href$='{made['execution_id']}']")).to_be_visible()
+        assert 1 <= len(asked) - before <= 2
     page.page.keyboard.press("p")
     expect(page.page.locator("#live")).to_contain_text("Paused")
 
