@@ -1,5 +1,6 @@
 """What stands before the first command of a page: a workspace of its own, and what the page speaks of."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -78,6 +79,14 @@ def _is_sealed(superuser: psycopg.Connection) -> bool:
     return superuser.execute("select from kronos.audit_pending").fetchone() is None
 
 
+def _recipes(stage: Stage) -> Mapping[str, str]:
+    job = {"endpoint": "hook", "trigger": "CRON", "cron": "0 9 * * 1", "tags": ["reports"]}
+    for name in ("report", "report-2", "report-3", "report-4", "report-5"):
+        stage.post("jobs", name=name, **job)
+    (stage.folder / "jobs.json").write_text(json.dumps([job]))
+    return {}
+
+
 def _dead_letters(stage: Stage) -> Mapping[str, str]:
     later = {"endpoint": "hook", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}
     stage.post("jobs:batch", jobs=[{**later, "name": f"report-{number}"} for number in range(412)])
@@ -125,6 +134,7 @@ def _tour(stage: Stage) -> Mapping[str, str]:
 SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
     "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
+    "docs/cli-recipes.md": Scene(prepare=_recipes),
     "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),
     "docs/enqueue.md": Scene(prepare=_roles),
     "docs/keys.md": Scene(prepare=_keys),
