@@ -12,6 +12,7 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "context": "kronos.cli.context:context",
     "key": "kronos.cli.key:key",
     "role-mapping": "kronos.cli.role_mapping:role_mapping",
     "organization": "kronos.cli.organization:organization",
@@ -38,6 +39,7 @@ _COMMANDS = {
     "next": "kronos.cli.next:next_command",
     "mcp": "kronos.mcp.command:mcp",
     "psql": "kronos.cli.psql:psql",
+    "completion": "kronos.cli.completion:completion",
 }
 
 

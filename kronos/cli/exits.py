@@ -4,6 +4,8 @@ from enum import IntEnum
 
 import click
 
+from kronos.redaction import redacted
+
 
 class Exit(IntEnum):
     """What the shell has in $?. A number keeps its meaning from release to release."""
@@ -32,8 +34,8 @@ class Ended(click.ClickException):
     """A command that did not do what was asked: why, in a sentence or a few lines, and the class of it."""
 
     def __init__(self, message: str, exit: Exit = Exit.FAILED) -> None:
-        """`message` says what happened, to what, and what to do."""
-        super().__init__(message)
+        """`message` says what happened, to what, and what to do; a key that is in it is not shown."""
+        super().__init__(redacted(message))
         self.exit_code = int(exit)  # type: ignore[misc]  # click has one for a class; this class has several
 
 
