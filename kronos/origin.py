@@ -19,6 +19,8 @@ class ChangeOrigin:
     key: str | None = None
     address: str | None = None
     request_id: str | None = None
+    source: str | None = None
+    """What made it besides, if that is not a call of its own: "apply"."""
 
 
 def said(origin: ChangeOrigin | None) -> str:
@@ -46,4 +48,4 @@ def _shown(origin: ChangeOrigin) -> JsonObject:
         "key": origin.key,
         "address": origin.address,
         "request_id": origin.request_id,
-    }
+    } | ({} if origin.source is None else {"source": origin.source})

@@ -16,6 +16,7 @@ with found as materialized (
 select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
        page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
        page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       page.source,
        (select count(*) from page) < (select count(*) from found) as _more
   from page
   left join kronos.workspaces as workspace using (workspace_id)
@@ -38,6 +39,7 @@ with found as materialized (
 select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
        page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
        page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       page.source,
        (select count(*) from page) < (select count(*) from found) as _more
   from page
   left join kronos.workspaces as workspace using (workspace_id)
