@@ -304,7 +304,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
         ready: tuple[Scene, dict[str, str]] | None = None
         if point == "during" and write.makes is None:
             break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
-        for at in range(1, 17):
+        for at in range(1, 65):
             ready = ready or (made := Scene(*apis), write.ready(made))
             (scene, names), key = ready, uuid.uuid4().hex
             before = scene.state()
