@@ -109,8 +109,8 @@ select asked.kind, asked.name, change.actor, change.at, change.action
                       limit 1) as change;
 
 -- name: list_coming_runs
--- How many runs each of these live CRON jobs has %(within)s, within its window and its max_runs, and the first
--- %(shown)s of them. No row of one: it is paused, or its row is malformed.
+-- How many runs each of these live CRON jobs has %(within)s, within its window and its max_runs, and the
+-- first %(shown)s of them. No row of one: it is paused, or its row is malformed.
 select job.job_id, job.name,
        greatest(0, least(counted.ticks - job.skip_next,
                          job.max_runs::bigint - coalesce(pointer.runs, 0)))::integer as runs,
