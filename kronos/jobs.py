@@ -141,7 +141,7 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
     made: dict[UUID | str | int, Job] = {}
     for row in rows:
         if isinstance(row, PlacedOneShot):
-            made[row.nth] = _one_shot(asked[row.nth - 1].new, row)
+            made[row.nth] = _one_shot(asked[row.nth - 1], row)
         else:
             made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
     return [
@@ -150,7 +150,8 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
     ]
 
 
-def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
+def _one_shot(asked: Asked, row: PlacedOneShot) -> Job:
+    new = asked.new
     return Job(
         **one_shots.document(
             row,
@@ -159,6 +160,7 @@ def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
             trigger=new.trigger,
             input=new.input,
             priority=new.priority,
+            created_by=asked.view.creator,
         )
     )
 

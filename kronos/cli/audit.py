@@ -10,7 +10,8 @@ from kronos import audit as trail
 from kronos import errors
 from kronos.audit import Pin, Verified
 from kronos.cli import environment
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Exit
 
 _COLUMNS = {
     "at": "AT",
@@ -40,7 +41,7 @@ class HeadText(click.ParamType[tuple[str | None, Pin]]):
         return found["workspace"], Pin(number=int(found["number"]), hash=found["hash"])
 
 
-@click.group()
+@group
 def audit() -> None:
     """Who changed what. Each change is a row, sealed into a chain of hashes."""
 
@@ -49,7 +50,7 @@ def audit() -> None:
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one alone.  [KRONOS_WORKSPACE]")
 @click.option("--actor", help="By whom: a key's public id, cli:root, reaper.")
 @click.option("--action", help="What was done, such as job.pause.")
-@click.option("--object-type", help="To what, such as job.")
+@click.option("--object-type", help="To what, such as job; one_shot: who made one-shots.")
 @click.option("--object", help="To this one, by its id or its name.")
 @click.option("--request-id", help="In this request.")
 @click.option("--after", help="At this time or later, such as 2026-12-01T00:00:00Z.")
@@ -63,12 +64,22 @@ def _list(api: Api, of: str | None, limit: int, **filters: str | None) -> None:
 @command(audit, in_workspace=False)
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
 @click.option("--after-number", default=0, type=click.IntRange(0), help="Only what follows this row: to go on.")
-def export(api: Api, of: str | None, after_number: int) -> None:
+@click.option(
+    "--one-shots", is_flag=True, help="Who made a workspace's one-shots, the newest first: they are not sealed."
+)
+@click.option("--after", help="Of one-shots: made at this time or later, such as 2026-12-01T00:00:00Z.")
+@click.option("--before", help="Of one-shots: made earlier, such as 2026-12-02T00:00:00Z.")
+def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: str | None, before: str | None) -> None:
     """Write sealed rows as JSON lines, the oldest first. Of a workspace, or else of the instance.
 
     kronos audit export -w acme > acme.jsonl
     """
-    api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number))
+    if not one_shots and (after or before):
+        raise click.UsageError("--after and --before are of --one-shots; sealed rows go by --after-number.")
+    if one_shots and of is None:
+        raise click.UsageError("--one-shots are of a workspace: give --workspace.")
+    which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
+    api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
 
 
 @audit.command()
@@ -96,7 +107,7 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
     for each in found:
         click.echo(_shown(each))
     if any(each.fault for each in found):
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _shown(found: Verified) -> str:

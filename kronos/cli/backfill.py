@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 
 FIELDS = (
     "backfill_id",
@@ -39,7 +39,7 @@ _EMPTY = (
 )
 
 
-@click.group()
+@group
 def backfill() -> None:
     """Backfills: a job's ticks of a past window, run now. `kronos job backfill` begins one."""
 

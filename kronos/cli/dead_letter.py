@@ -5,7 +5,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.command import Api, IdempotencyKey, command, given, group
 from kronos.cli.operation import FIELDS as OPERATION
 from kronos.model import Json
 
@@ -36,7 +36,7 @@ def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
-@click.group()
+@group
 def dead_letter() -> None:
     """Dead letters: what FAILED and nobody has dealt with.
 

@@ -2,16 +2,16 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, group
 from kronos.model import Json
 
 
-@click.group()
+@group
 def config() -> None:
     """Configs: JSON objects whose values templates hold."""
 
 
-@click.group()
+@group
 def payload_spec() -> None:
     """Payload specs: JSON Schemas (2020-12) of inputs."""
 

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.exits import Exit
 from kronos.model import Json
 
 _FIELDS = (
@@ -63,7 +64,7 @@ class _Rate(click.ParamType[Json]):
         return dict(zip(("count", "per_seconds", "burst"), map(int, value.split("/")), strict=False))
 
 
-@click.group()
+@group
 def endpoint() -> None:
     """Endpoints: where deliveries go, over HTTP or to brokers."""
 
@@ -255,7 +256,7 @@ def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
     api.show({**shown, "execution_id": execution.get("execution_id")}, _TRIED)
     if execution.get("status") != "SUCCESS":
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _changed(body: Json, options: Json) -> Json:

@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.command import Api, IdempotencyKey, command, given, group
 
 _FIELDS = (
     "execution_id",
@@ -23,6 +23,7 @@ _FIELDS = (
     "output",
     "error",
     "worker_id",
+    "created_by",
     "caused_by",
     "callbacks",
 )
@@ -48,7 +49,7 @@ _LOGS = {"at": "AT", "level": "LEVEL", "message": "MESSAGE"}
 _EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
 
 
-@click.group()
+@group
 def execution() -> None:
     """Executions: one run of a job each, with its attempts."""
 

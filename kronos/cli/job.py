@@ -1,15 +1,14 @@
 """`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
-import sys
-
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.client import printable
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.exits import Ended
+from kronos.cli.output import console
 from kronos.model import Json
 
 _DECISIONS = {
@@ -84,7 +83,7 @@ _CLEARED = (
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
-@click.group()
+@group
 def job() -> None:
     """Jobs: an endpoint, an input, and when it runs."""
 
@@ -196,7 +195,7 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
     rows = api.rows_of(answer, "data")
     api.list(rows, _MADE, empty="no job was made")
     if refused := sum("code" in row for row in rows):
-        raise click.ClickException(f"{refused} of {len(rows)} jobs were not made")
+        raise Ended(f"{refused} of {len(rows)} jobs were not made")
 
 
 @command(job)
@@ -351,9 +350,9 @@ def explain(api: Api, job: str, at: str | None) -> None:
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
-        console.print(line)
+        to.print(line)
 
 
 def _given(terms: Json) -> Json:

@@ -1,17 +1,18 @@
 """`kronos next`: what a schedule will do, asked of the one interpreter in the database."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos import database, errors, schedules, session
 from kronos.cli import environment
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.helping import Command
+from kronos.cli.output import console
 from kronos.model import Json
 from kronos.pool import Pool, api_session
 
@@ -23,13 +24,7 @@ _GAP = click.Choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"], case_sensitive=False)
 _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 
-class _Refused(click.ClickException):
-    """What was given is no schedule, or one that never fires: the exit code of a wrong option."""
-
-    exit_code = 2
-
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("cron", metavar="[EXPR]", required=False)
 @click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
 @click.option(
@@ -59,15 +54,15 @@ def next_command(as_json: bool, **given: Json) -> None:
         ).close()  # which says why not, where the pool would wait for it to become well
         preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
-        raise _Refused(_explained(error)) from None
+        raise Ended(_explained(error), Exit.USAGE) from None
     except errors.KronosError as error:
-        raise click.ClickException(_explained(error)) from None
+        raise Ended(_explained(error), environment.of_error(error)) from None
     if as_json:
         click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False)
+    to = console()
     for line in _lines(preview):
-        console.print(line, soft_wrap=True)
+        to.print(line, soft_wrap=True)
 
 
 async def _preview(url: str, given: Json) -> schedules.Preview:

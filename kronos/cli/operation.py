@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 
 FIELDS = (
     "operation_id",
@@ -32,7 +32,7 @@ _COLUMNS = {
 _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint ENDPOINT --dry-run"
 
 
-@click.group()
+@group
 def operation() -> None:
     """Operations: redrives and discards, and how far they are."""
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import click
 
-from kronos.cli.command import Api, command, given
+from kronos.cli.command import Api, command, given, group
 
 _FIELDS = ("slug", "name", "version", "organization_id", "created_at")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def organization() -> None:
     """Organizations: whom workspaces are of."""
 

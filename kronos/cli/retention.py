@@ -4,12 +4,14 @@ import sys
 import time
 
 import click
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kronos import errors
 from kronos import retention as history
 from kronos.cli import environment
+from kronos.cli.exits import Exit
+from kronos.cli.helping import group
+from kronos.cli.output import console
 from kronos.model import JsonObject
 
 _KINDS = {
@@ -36,7 +38,7 @@ _LOCKED = (
 )
 
 
-@click.group()
+@group
 def retention() -> None:
     """How long history is kept."""
 
@@ -54,9 +56,9 @@ def run(*, dry_run: bool) -> None:
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False
-    console = Console(stderr=True)
+    to = console(err=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as progress:
         task = progress.add_task("looking", total=None)
 
         def report(counts: JsonObject) -> None:
@@ -88,4 +90,4 @@ def run(*, dry_run: bool) -> None:
     if is_left and not failed:
         click.echo(f"partitions are left: {_LOCKED}", err=True)
     if failed or is_left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)

@@ -9,7 +9,8 @@ from typing import Literal
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Ended, Exit
 
 _FIELDS = ("name", "version", "created_at", "updated_at")
 _COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
@@ -17,7 +18,7 @@ _MOST_BYTES = 64 * 1024
 _EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
 
 
-@click.group()
+@group
 def secret() -> None:
     """Secrets: values for templates, and signing keys.
 
@@ -103,13 +104,13 @@ def _value(path: Path | None) -> str:
         elif sys.stdin is not None:
             raw = sys.stdin.buffer.read(_MOST_BYTES + 2)
         else:
-            raise click.ClickException("standard input is closed: pass the value there, or in a --file")
+            raise Ended("standard input is closed: pass the value there, or in a --file", Exit.USAGE)
         value = raw.decode()
     except OSError as error:
-        raise click.ClickException(f"no value can be read from {where}: {error.strerror}") from None
+        raise Ended(f"no value can be read from {where}: {error.strerror}", Exit.USAGE) from None
     except UnicodeDecodeError:
-        raise click.ClickException(f"what is in {where} is not UTF-8: write it in base64") from None
+        raise Ended(f"what is in {where} is not UTF-8: write it in base64", Exit.USAGE) from None
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise click.ClickException(f"there is nothing in {where}")
+        raise Ended(f"there is nothing in {where}", Exit.USAGE)
     return value

@@ -3,17 +3,19 @@
 import sys
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from kronos import errors, resealing
 from kronos.cli import environment
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.helping import group
+from kronos.cli.output import console
 
 _NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
 
 
-@click.group()
+@group
 def secrets() -> None:
     """The encryption of secrets. It is changed in the database, with the URL that `kronos migrate` uses."""
 
@@ -28,9 +30,9 @@ def rotate() -> None:
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
-        raise click.ClickException(_NO_KEYS)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        raise Ended(_NO_KEYS, Exit.USAGE)
+    to = console(err=True)
+    with Progress(console=to, transient=True, disable=not to.is_terminal) as progress:
         task = progress.add_task("secrets", total=None)
         try:
             done = resealing.rotate(
@@ -44,7 +46,7 @@ def rotate() -> None:
     if len(done.failed) > _SHOWN:
         click.echo(f"failed: {len(done.failed) - _SHOWN} more", err=True)
     if done.left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 @secrets.command()
@@ -57,7 +59,7 @@ def abandon(key_id: str) -> None:
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
-        raise click.ClickException(f"the key {key_id} is not lost: it is among the encryption keys")
+        raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:

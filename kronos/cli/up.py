@@ -8,13 +8,15 @@ import click
 
 from kronos import libpq
 from kronos.cli import environment
+from kronos.cli.exits import Ended
+from kronos.cli.helping import Command
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
 from kronos.errors import KronosError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--home",
     type=click.Path(file_okay=False),
@@ -75,7 +77,7 @@ def up(
         )
         Supervisor(plan, announce=_announce, note=_note).run()
     except PASSING as error:
-        raise click.ClickException(explained(error)) from error
+        raise Ended(explained(error)) from error
     except KronosError as error:
         raise environment.refusal(error) from error
 

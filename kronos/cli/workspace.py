@@ -6,7 +6,7 @@ import click
 
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
-from kronos.cli.command import NULL, Api, command, given
+from kronos.cli.command import NULL, Api, command, given, group
 from kronos.cli.operation import FIELDS as OPERATION
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
@@ -16,7 +16,7 @@ _QUOTAS = ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_co
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def workspace() -> None:
     """Workspaces: tenants, each with its jobs and endpoints."""
 

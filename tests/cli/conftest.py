@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +17,14 @@ from kronos import doctor
 from kronos.__main__ import main
 from kronos.doctor.findings import Finding
 from sql_factory import make_cron_job, value
+
+
+@pytest.fixture(autouse=True)
+def no_contexts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a user's settings, in which no context is."""
+    folder = tmp_path_factory.mktemp("config")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture

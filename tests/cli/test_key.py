@@ -178,7 +178,7 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     assert run("revoke", shown.public_id).exit_code == run("revoke", shown.public_id).exit_code == 0
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
     assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}
-    assert lines[held_by(key_file).public_id].endswith(f":{key_file}")
+    assert lines[held_by(key_file).public_id].endswith(f":{key_file}   -")
     assert lines[shown.public_id].count(":") == 4  # created and revoked, a clock each
 
 
@@ -230,7 +230,7 @@ def test_a_server_that_cannot_be_reached_is_named() -> None:
     answer = CliRunner().invoke(
         main, ["key", "list", "--instance"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"}
     )
-    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert (answer.exit_code, answer.stdout) == (6, "")
     assert "nothing listens at 127.0.0.1:1" in answer.stderr
 
 
@@ -262,16 +262,16 @@ def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
     assert (rotated.exit_code, stat.S_IMODE(file.stat().st_mode)) == (0, 0o600)
     assert file.read_text().strip() not in rotated.output
     again = run_over_http("key", "rotate", first["public_id"], "--out", str(file))
-    assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
+    assert (again.exit_code, "a key is not written over another" in again.stderr) == (5, True)
     table = run_over_http("key", "list").stdout.splitlines()
     assert [line.split()[0] for line in table[1:]] == [second.public_id, first["public_id"]]
     revoked = run_over_http("key", "revoke", file.read_text().strip())
     assert revoked.stdout == f"{second.public_id} no longer works. Its users are refused within 2 s.\n"
     unknown = run_over_http("key", "revoke", second.public_id)
-    assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (1, True)
+    assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (3, True)
     viewer = json.loads(run_over_http("key", "create", "--role", "viewer", "--json").stdout)
     refused = run_over_http("key", "list", key=viewer["key"])
-    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
     all_made = kronos("job", "create-many", "--jobs", f"@{sent}")
     assert [line.split()[1] for line in all_made.stdout.splitlines()] == ["NAME", "first", "second"]
     none = kronos("job", "create-many", "--jobs", "-", stdin=json.dumps([now | {"name": "third"}, bad]))
-    assert (none.exit_code, none.stdout) == (1, "")
+    assert (none.exit_code, none.stdout) == (2, "")
     assert "no job was made: field /jobs/1/trigger: this field is required" in none.stderr
     some = kronos("job", "create-many", "--jobs", json.dumps([now | {"name": "third"}, bad]), "--each")
     assert (some.exit_code, "1 of 2 jobs were not made" in some.stderr) == (1, True)
@@ -228,7 +228,7 @@ def test_a_backfill_is_listed_shown_and_stopped(kronos: Kronos) -> None:
     assert answered(kronos("backfill", "ls", "report", "--json")) == [
         answered(kronos("backfill", "get", backfill, "--json"))
     ]
-    assert kronos("backfill", "ls", "none").exit_code == 1
+    assert kronos("backfill", "ls", "none").exit_code == 3
     assert "backfill" in kronos("backfill", "get", str(uuid.uuid4())).stderr
 
 
@@ -258,7 +258,7 @@ def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, wor
     again = ("execution", "retry", run, "--endpoint-version", "same", "--idempotency-key", "a key")
     assert shown(kronos(*again))["status"] == "QUEUED"
     assert shown(kronos(*again))["status"] == "QUEUED"  # the same retry: without its key it would be refused
-    assert kronos("execution", "retry", run).exit_code == 1
+    assert kronos("execution", "retry", run).exit_code == 5
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
 
 
@@ -326,7 +326,7 @@ def test_each_fault_of_a_request_is_printed(kronos: Kronos) -> None:
     refused = kronos(
         "job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1"
     )
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "/name: " in refused.stderr
     assert "/jitter_seconds: " in refused.stderr
 
@@ -342,5 +342,5 @@ def test_dead_letters_are_counted_discarded_and_the_operation_shown(kronos: Kron
     listed = kronos("operation", "ls").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["OPERATION", begun["operation_id"]]
     assert shown(kronos("operation", "get", begun["operation_id"])) == stopped
-    assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 1
+    assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 2
     assert shown(kronos("dead-letter", "discard"))["kind"] == "DISCARD"

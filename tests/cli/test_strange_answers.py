@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cli.stranger import Stranger
 from kronos.__main__ import main
+from kronos.cli.exits import Exit
 
 Ask = Callable[..., Result]
 _GROUPS = ("workspace", "endpoint", "job", "execution")
@@ -74,17 +75,17 @@ def test_no_answer_is_too_strange_for_a_sentence(ask: Ask, stranger: Stranger, v
         for more in ((), ("--json",)):
             stranger.answers(200, json.dumps(document).encode())
             answer = ask(*verb, *more)
-            assert answer.exit_code in (0, 1), (document, answer.output)
+            assert answer.exit_code in (Exit.DONE, Exit.FAILED), (document, answer.output)
             assert len(answer.stderr.splitlines()) <= 1
-    for status, body in (
-        (204, b""),
-        (200, b'{"status": ' + b"9" * 5000 + b"}"),
-        (200, b'{"name": "\\ud800"}'),
-        (500, b"{}"),
-        (429, b"[]"),
+    for status, body, exits in (
+        (204, b"", (Exit.DONE, Exit.FAILED)),
+        (200, b'{"status": ' + b"9" * 5000 + b"}", (Exit.FAILED,)),
+        (200, b'{"name": "\\ud800"}', (Exit.FAILED,)),
+        (500, b"{}", (Exit.FAILED,)),
+        (429, b"[]", (Exit.UNAVAILABLE,)),
     ):
         stranger.answers(status, body)
-        assert ask(*verb).exit_code in (0, 1)
+        assert ask(*verb).exit_code in exits
 
 
 def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> None:
@@ -141,7 +142,7 @@ def test_what_cannot_be_sent_is_named_and_not_sent(
 )
 def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
     for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
-        assert answer.exit_code == 1
+        assert answer.exit_code == Exit.USAGE
         assert "holds more than that" in answer.stderr
         assert "sekrit" not in answer.output
 
