@@ -231,9 +231,8 @@ def judge_same_from_both(primary: Node, client: httpx.Client, slug: str, one_sho
 
 def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node], tmp_path: Path) -> None:
     primary, replica = nodes
-    with running_api(
-        primary.url, tmp_path, database_read_url=replica.url, read_max_lag_seconds=2, database_wait_seconds=3
-    ) as api:
+    terms = {"database_read_url": replica.url, "read_max_lag_seconds": 2, "database_wait_seconds": 3}
+    with running_api(primary.url, tmp_path, **terms) as api:
         slugs = [make_workspace(api.client) for _ in range(2)]
         jobs = [f"/v1/workspaces/{slug}/jobs" for slug in slugs]
         made = api.client.post(jobs[0], json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
