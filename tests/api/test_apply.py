@@ -10,7 +10,7 @@ import pytest
 
 from conftest import holding, make_workspace
 from factory import add_key
-from sql_factory import Connection, records, value, values
+from sql_factory import Connection, value, values
 
 ENDPOINT = {"name": "report", "type": "HTTP", "spec": {"url": "https://example.com/report"}}
 JOB = {"name": "weekly", "endpoint": "report", "cron": "0 9 * * 1"}
@@ -384,19 +384,3 @@ def test_two_at_a_time_go_one_after_the_other_or_say_so(
 def test_more_than_a_thousand_of_a_kind_are_refused(api: httpx.Client, workspace: str, kind: str) -> None:
     refused = apply(api, workspace, 422, **{kind: [{"name": f"n{each}"} for each in range(1001)]})
     assert set(faults(refused)) == {f"/{kind}"}
-
-
-def test_a_thousand_jobs_are_made_in_a_few_statements(
-    api: httpx.Client, workspace: str, shared_superuser: Connection
-) -> None:
-    """As many transactions' worth of statements for a thousand as for ten: PostgreSQL counts the rows and the scans."""
-    jobs = [{"name": f"j{each}", "endpoint": "report", "cron": f"{each % 60} 3 * * *"} for each in range(1000)]
-    assert counts(apply(api, workspace, endpoints=[ENDPOINT], jobs=jobs)) == (1001, 0, 0, 0)
-    assert counts(apply(api, workspace, endpoints=[ENDPOINT], jobs=jobs)) == (0, 0, 1001, 0)
-    entries = records(
-        shared_superuser,
-        "select count(*) as entries from cron.job join kronos.jobs on jobname = 'kronos:' || job_id "
-        "join kronos.workspaces using (workspace_id) where slug = %s",
-        [workspace],
-    )
-    assert entries == [{"entries": 1000}]
