@@ -10,6 +10,7 @@ from kronos.api.fields import Body, SecretName, Slug
 from kronos.api.job_schemas import JobFile
 from kronos.api.schemas import ConfigCreate, PayloadSpecCreate
 from kronos.apply_terms import MOST_OF_A_KIND
+from kronos.model import Json, JsonObject
 
 SetName = Annotated[
     Slug,
@@ -53,6 +54,19 @@ class WorkspaceFile(Body):
         description="CRON jobs.",
         examples=[[{"name": "weekly-report", "endpoint": "report", "cron": "0 9 * * 1"}]],
     )
+
+
+def file_schema() -> JsonObject:
+    """The JSON Schema of a file, made of the models that judge it."""
+    made = WorkspaceFile.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_discriminators(made)}
+
+
+def _without_discriminators(value: Json) -> Json:
+    """JSON Schema has none: oneOf says the same."""
+    if isinstance(value, dict):
+        return {name: _without_discriminators(each) for name, each in value.items() if name != "discriminator"}
+    return [_without_discriminators(each) for each in value] if isinstance(value, list) else value
 
 
 class ApplyBody(WorkspaceFile):

@@ -160,7 +160,7 @@ def _members(reading: _Reading, pointer: str, depth: int) -> Iterator[tuple[str,
         if not isinstance(event, yaml.ScalarEvent):
             raise reading.refuse(event, "a key is a text")
         key = str(event.value)
-        if key == "<<" and event.style is None:
+        if key == "<<" and event.implicit[0]:
             raise reading.refuse(event, "YAML 1.2 has no merge keys: write the fields out, or alias a whole value")
         if key in seen:
             raise reading.refuse(event, f"the key {key!r} stands twice, first in line {seen[key].line}")

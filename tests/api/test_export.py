@@ -79,9 +79,13 @@ def _endpoints(draw: st.DrawFn, configs: list[str], specs: list[str]) -> dict[st
 
 @st.composite
 def _jobs(draw: st.DrawFn, endpoints: list[str]) -> dict[str, Any]:
-    anchor = st.sampled_from(["2026-12-01T00:00:00Z", "2026-12-01T08:30:00"])
-    every = st.fixed_dictionaries({"every": st.sampled_from(["90m", "1d", "6h"])}, optional={"anchor": anchor})
-    schedule = draw(st.fixed_dictionaries({"cron": _CRON}) | every)
+    instant = st.fixed_dictionaries(
+        {"every": st.sampled_from(["90m", "1d", "6h"])}, optional={"anchor": st.just("2026-12-01T00:00:00Z")}
+    )
+    local = st.fixed_dictionaries(
+        {"every": st.just("1d"), "anchor": st.just("2026-12-01T08:30:00"), "timezone": st.just("Asia/Kolkata")}
+    )
+    schedule = draw(st.fixed_dictionaries({"cron": _CRON}) | instant | local)
     more = st.fixed_dictionaries(
         {},
         optional={
@@ -106,7 +110,7 @@ def _jobs(draw: st.DrawFn, endpoints: list[str]) -> dict[str, Any]:
             ),
         },
     )
-    return {"endpoint": draw(st.sampled_from(endpoints)), **schedule, **draw(more)}
+    return {"endpoint": draw(st.sampled_from(endpoints)), **draw(more), **schedule}
 
 
 @st.composite
