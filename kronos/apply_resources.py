@@ -37,7 +37,7 @@ async def require_secrets(applying: Applying) -> None:
     for pointer, name in asked:
         if name in absent:
             detail = f"there is no secret {name!r} in this workspace"
-            hint = f"Store it first, its value never stands in a file: kronos secret create {name}."
+            hint = f"Store it first, its value never stands in a file: kronos secret set {name}."
             applying.faults.append(Fault(pointer=f"{pointer}/name", detail=detail, hint=hint))
             applying.codes.add(errors.SecretNotFound.code)
 

@@ -80,7 +80,7 @@ def apply(api: Api, paths: tuple[str, ...], prune: bool, set_name: str | None, d
 @click.option("--all", "is_all", is_flag=True, help="All, whoever made it; as without --set.")
 @click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
 def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> None:
-    """Write a workspace as a file that apply reads back as no change.
+    """Write a workspace as a file that apply reads.
 
     kronos export > kronos.yaml
     kronos export --set billing -o billing.yaml

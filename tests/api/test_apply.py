@@ -187,7 +187,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_done(
         "/secrets/0/name", "/endpoints/1/config", "/jobs/0/cron", "/jobs/1/endpoint", "/jobs/4/timezone",
         "/jobs/5/on_success/job",
     }  # fmt: skip
-    assert "kronos secret create absent" in str(refused["errors"])
+    assert "kronos secret set absent" in str(refused["errors"])
     assert state(shared_superuser, workspace) == before
 
 
