@@ -106,6 +106,12 @@ class JobQuery(PageQuery):
     created_before: AnyTime | None = Field(
         default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
     )
+    sort: Literal["created", "name", "next_run"] = Field(
+        default="created",
+        description="In which order: the newest first; or live CRON jobs by name, or by next run, those that have none "
+        "last.",
+        examples=["next_run"],
+    )
 
 
 class GlanceQuery(Query):
@@ -145,6 +151,16 @@ class ExecutionQuery(JobExecutionQuery):
         default=None,
         description="Set off by the ends of this execution: its callbacks.",
         examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
+    )
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="To this endpoint.", examples=["weekly-report"]
+    )
+    q: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Whose error, reason or job's name holds this text; or whose id begins with it.",
+        examples=["timed out"],
     )
 
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 import click
 
 from kronos.model import JsonObject
+from kronos.redaction import redacted
 
 
 class Exit(IntEnum):
@@ -36,8 +37,9 @@ class Ended(click.ClickException):
     """A command that did not do what was asked: why, in a sentence or a few lines, and the class of it."""
 
     def __init__(self, message: str, exit: Exit = Exit.FAILED, faults: Sequence[JsonObject] = ()) -> None:
-        """`message` says what happened, to what, and what to do; `faults` as the API said them."""
-        super().__init__(message)
+        """`message` says what happened, to what, and what to do; a key that is in it is not shown. `faults` as the API
+        said them."""
+        super().__init__(redacted(message))
         self.faults = faults
         self.exit_code = int(exit)  # type: ignore[misc]  # click has one for a class; this class has several
 

@@ -11,12 +11,15 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from kronos.cli import aliases
 from kronos.cli.exits import Exit
 from kronos.cli.helping import CommandGroup
 from kronos.loading import loading
+from kronos.redaction import key_in, redacted
 
 # Of these standard output and standard error complain: no file of ours is named with them.
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_ENDS_KEYS = {("key", verb) for verb in ("revoke", "rm", "delete")}
 _ENVIRONMENT = {
     "KRONOS_URL": "where the API is",
     "KRONOS_API_KEY": "the key to it",
@@ -64,6 +67,17 @@ class Root(CommandGroup):
             sys.exit(ended if isinstance(ended, int) else Exit.DONE)
         return ended
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, once no argument holds a key: other users can read it there, and the shell keeps it."""
+        found = next(filter(None, map(key_in, args)), None)
+        if found is not None and not ctx.resilient_parsing and tuple(args[:2]) not in _ENDS_KEYS:
+            raise click.UsageError(
+                f"a key, {redacted(found)}, stands on the command line, where others could read it, and in the shell's "
+                "history. Give it in a file (--key-file) or in KRONOS_API_KEY, and end this one: kronos key revoke",
+                ctx,
+            )
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which a newcomer meets them."""
         return list(self._places)
@@ -77,7 +91,7 @@ class Root(CommandGroup):
             command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._places[cmd_name]} is no command")
-        return command
+        return aliases.add(command) if isinstance(command, click.Group) else command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names of commands, which are imported for nothing but their names; options are completed as anywhere."""

@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands import Kronos
+from cli.delivering import Instance, delivering
 from cli.examined import MINUTE, Examine
 from cli.stranger import Stranger
-from conftest import Api, await_condition
+from conftest import Api, await_condition, cloned
 from kronos import doctor
 from kronos.__main__ import main
 from kronos.doctor.findings import Finding
+from servers import Server
 from sql_factory import make_cron_job, value
 
 
@@ -84,3 +86,10 @@ def stranger() -> Iterator[Stranger]:
     made = Stranger()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def instance(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An API, a worker and a receiver of the file's own."""
+    with cloned(server, template) as url, delivering(url, tmp_path_factory.mktemp("instance")) as made:
+        yield made

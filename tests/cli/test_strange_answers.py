@@ -14,14 +14,36 @@ from click.testing import CliRunner, Result
 
 from cli.stranger import Stranger
 from kronos.__main__ import main
+from kronos.cli import following
 from kronos.cli.exits import Exit
 
 Ask = Callable[..., Result]
-_GROUPS = ("workspace", "endpoint", "job", "execution")
+_GROUPS = (
+    *("workspace", "endpoint", "job", "execution"),
+    *("backfill", "operation", "dead-letter", "system", "role-mapping"),
+)
+_ALONE = (
+    ("overview",),
+    ("audit", "head"),
+    ("audit", "list"),
+    ("load",),
+    ("load", "--at", "2026-12-01T09:00:00Z"),
+    ("me",),
+    ("lint", "daily"),
+    ("lint",),
+    ("wait", "a-0"),
+    ("job", "run", "a-0", "--wait"),
+    ("job", "glance"),
+    ("retention", "get"),
+    ("retention", "edit", "--success-days", "5"),
+)
 _GIVEN = {
+    "role-mapping create": ("--role", "viewer"),
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
+    "job bulk": ("--all",),
+    "job diff": ("--cron", "0 7 * * *"),
     "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
 }
 
@@ -32,15 +54,24 @@ def verbs() -> Iterator[tuple[str, ...]]:
     for name in _GROUPS:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
-        for verb, command in group.commands.items():
-            if all(each.name != "as_json" for each in command.params):
+        for verb, command in list(group.commands.items()):
+            if command.hidden or all(each.name != "as_json" for each in command.params):
                 continue  # the administrator's, in the database
             names = [
-                f"a-{at}"
+                each.type.choices[0] if isinstance(each.type, click.Choice) else f"a-{at}"
                 for at, each in enumerate(command.params)
                 if isinstance(each, click.Argument) and each.required
             ]
-            yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
+            yes = ("--yes",) if any("--yes" in each.opts for each in command.params) else ()
+            yield (name, verb, *names, *yes, *_GIVEN.get(f"{name} {verb}", ()))
+    yield from _ALONE
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no room is not asked twice."""
+    monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture

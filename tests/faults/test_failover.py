@@ -1,6 +1,5 @@
 """A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing
-is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. The receiver is the
-judge.
+is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. Judged by who receives.
 """
 
 import sys

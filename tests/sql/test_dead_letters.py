@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from conftest import Kept
 from factory import EndpointRow, add_endpoint, add_executions, status_of
+from kept import Kept
 from retention_rows import finished
 from sql_factory import Connection, await_lock, buffers, make_cron_job, records, value, values
 
