@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0052"
-down_revision = "0050"
+down_revision = "0051"
 
 
 def upgrade() -> None:
