@@ -12,6 +12,7 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "context": "kronos.cli.context:context",
     "key": "kronos.cli.key:key",
     "role-mapping": "kronos.cli.role_mapping:role_mapping",
     "organization": "kronos.cli.organization:organization",
@@ -22,6 +23,9 @@ _COMMANDS = {
     "secret": "kronos.cli.secret:secret",
     "secrets": "kronos.cli.secrets:secrets",
     "job": "kronos.cli.job_commands:job",
+    "plan": "kronos.cli.apply:plan",
+    "apply": "kronos.cli.apply:apply",
+    "export": "kronos.cli.apply:export",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
@@ -38,6 +42,7 @@ _COMMANDS = {
     "next": "kronos.cli.next:next_command",
     "mcp": "kronos.mcp.command:mcp",
     "psql": "kronos.cli.psql:psql",
+    "completion": "kronos.cli.completion:completion",
 }
 
 

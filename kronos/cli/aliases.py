@@ -10,11 +10,11 @@ ALIASES: Final = {
     "list": ("ls",),
     "get": ("show",),
     "create": ("new",),
-    "put": ("edit", "set"),
-    "set": ("edit", "put"),
-    "rm": ("delete", "remove"),
-    "revoke": ("rm", "delete"),
     "edit": ("update",),
+    "put": ("edit", "update", "set"),
+    "set": ("edit", "update", "put"),
+    "rm": ("delete", "remove"),
+    "revoke": ("rm", "delete", "remove"),
 }
 """By a verb, what else it is called, where that is no verb of its own. `edit` is last: others are called so."""
 

@@ -58,7 +58,10 @@ def audit() -> None:
 @click.option("--before", help="Earlier, such as 2026-12-02T00:00:00Z.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def _list(api: Api, of: str | None, limit: int, **filters: str | None) -> None:
-    """List changes, the last first. Without --workspace those of the instance and all workspaces."""
+    """List changes, the last first. Without --workspace those of the instance and all workspaces.
+
+    kronos audit list --action job.pause --after 2026-12-01T00:00:00Z
+    """
     api.list(api.of(of).rows("audit", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
 
 
@@ -86,7 +89,10 @@ def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: 
 @command(audit, in_workspace=False)
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
 def head(api: Api, of: str | None) -> None:
-    """Show the last number and hash of a chain, to be noted elsewhere. Of a workspace, or else of the instance."""
+    """Show the last number and hash of a chain, to be noted elsewhere. Of a workspace, or else of the instance.
+
+    kronos audit head -w acme
+    """
     api.show(api.of(of).get("audit", "head", fields=("number", "hash")), _HEAD)
 
 
@@ -94,12 +100,15 @@ def head(api: Api, of: str | None) -> None:
 @click.option(
     "--file",
     "path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An export, in place of the database.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="An export, or - for standard input, in place of the database.",
 )
 @click.option("--head", "heads", multiple=True, type=HeadText(), help="One that was noted: it must be there as it was.")
 def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None:
     """Compute all chains anew. Exit 1 where one was changed.
+
+    kronos audit verify
+    kronos audit verify --file acme.jsonl
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
@@ -108,7 +117,7 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
         if path is None:
             found = list(trail.verify(environment.database_url(), heads))
         else:
-            with path.open("rb") as file:
+            with click.open_file(str(path), "rb") as file:
                 found = [trail.verify_export(file, [pin for _, pin in heads])]
     except errors.KronosError as error:
         raise environment.refusal(error) from None

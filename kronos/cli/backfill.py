@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import JsonObject
+from kronos.model import Json, JsonObject
 
 FIELDS = (
     "backfill_id",
@@ -53,39 +53,52 @@ def backfill() -> None:
 @click.argument("job")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, job: str, limit: int) -> None:
-    """List a job's backfills, newest first."""
+    """List a job's backfills, newest first.
+
+    kronos backfill ls report
+    """
     api.list(api.rows("jobs", job, "backfills", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def get(api: Api, backfill_id: str) -> None:
-    """Show one backfill, and what has become of its executions."""
+    """Show one backfill, and what has become of its executions.
+
+    kronos backfill get 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.get("backfills", backfill_id), FIELDS)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def cancel(api: Api, backfill_id: str) -> None:
-    """Stop a backfill: what waits is cancelled, what runs is ended."""
+    """Stop a backfill: what waits is cancelled, what runs is ended.
+
+    kronos backfill cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.send("POST", "backfills", backfill_id, "cancel"), FIELDS)
 
 
 @command(backfill)
 @click.argument("backfill_id")
 def watch(api: Api, backfill_id: str) -> None:
-    """Show how far a backfill is, until it ends. Ctrl-C leaves it running; exit 1 where a run of it failed."""
+    """Show how far a backfill is, until it ends. Ctrl-C leaves it running; exit 1 where a run of it failed.
+
+    kronos backfill watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     finish(api, backfill_id)
 
 
-def begun(api: Api, document: JsonObject, wanted: bool | None) -> None:
+def begun(api: Api, document: Json, wanted: bool | None) -> None:
     """What a command that began a backfill shows: its end, where it stays, or the backfill and how to watch it.
     `wanted` is what --watch or --no-watch says."""
-    if document.get("status") == "RUNNING" and follows(api, wanted):
+    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+    if is_running and follows(api, wanted):
         finish(api, str(document["backfill_id"]))
         return
     api.show(document, FIELDS)
-    if document.get("status") == "RUNNING":
+    if is_running:
         click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['backfill_id']))}", err=True)
 
 

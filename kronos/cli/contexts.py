@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kronos.cli.exits import Ended, Exit
 from kronos.embedded.home import write_private
+from kronos.redaction import redacted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SUFFIX = ".json"
@@ -30,10 +31,12 @@ class KeptContext:
     @property
     def key_shown(self) -> str | None:
         """What may be seen of its key: the public id, by which `kronos key ls` names it."""
-        if self.key is None:
-            return None
-        parts = self.key.split("_")
-        return "_".join(parts[:3]) + "_…" if len(parts) == 4 else "…"
+        return None if self.key is None else shown_of(self.key)
+
+
+def shown_of(key: str) -> str:
+    """What may be seen of a key."""
+    return shown if (shown := redacted(key)) != key else "***"
 
 
 def folder() -> Path:
@@ -144,8 +147,8 @@ def _private(path: Path) -> str:
         raise
     except OSError as error:
         raise Ended(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from None
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise Ended(f"{path} is no file: remove it", Exit.USAGE)
         if state.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
@@ -157,4 +160,6 @@ def _private(path: Path) -> str:
                 f"Run: chmod 600 {shlex.quote(str(path))}",
                 Exit.USAGE,
             )
-        return file.read(_MAX_BYTES).decode("utf-8", "replace")
+        return os.read(descriptor, _MAX_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)

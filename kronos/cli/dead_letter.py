@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from kronos.cli.command import Api, IdempotencyKey, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
 from kronos.cli.operation import FIELDS as OPERATION
 from kronos.cli.operation import begun
@@ -59,7 +60,10 @@ def dead_letter() -> None:
 @_filters
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
-    """List dead letters, the last that failed first."""
+    """List dead letters, the last that failed first.
+
+    kronos dead-letter ls --endpoint hook
+    """
     api.list(api.rows("dead-letters", limit=limit, **filters), _LETTERS, empty=_NO_LETTER)
 
 
@@ -71,7 +75,10 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
 def redrive(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, **terms: Json) -> None:
-    """Make dead letters due again, oldest first. Without a filter, all of them."""
+    """Make dead letters due again, oldest first. Without a filter, all of them.
+
+    kronos dead-letter redrive --endpoint hook --per-second 10
+    """
     _begin(api, "redrive", dry_run, watch, idempotency_key, terms)
 
 
@@ -80,8 +87,18 @@ def redrive(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | 
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
-def discard(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, **terms: Json) -> None:
-    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them."""
+@confirmed
+def discard(
+    api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, consent: Consent, **terms: Json
+) -> None:
+    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them.
+
+    kronos dead-letter discard --endpoint hook --before 2026-11-01T00:00:00Z --dry-run
+
+    Without a filter it is to be confirmed by the name of the workspace.
+    """
+    if not dry_run and not given(**terms):
+        consent.require("discard all dead letters of the workspace", str(api.workspace))
     _begin(api, "discard", dry_run, watch, idempotency_key, terms)
 
 
@@ -100,7 +117,10 @@ def _begin(
 @command(dead_letter)
 @_filters
 def groups(api: Api, **filters: str | None) -> None:
-    """The newest 10,000 dead letters in groups. By endpoint and type of error, with what the last of each said."""
+    """The newest 10,000 dead letters in groups. By endpoint and type of error, with what the last of each said.
+
+    kronos dead-letter groups
+    """
     answer = api.get("dead-letters", "groups", fields=("data",), **filters)
     rows = api.rows_of(answer, "data")
     api.list(rows, _GROUPS, empty=_NO_LETTER)

@@ -23,6 +23,9 @@ from kronos.doctor.findings import Finding
 def doctor(*, fix: bool, as_json: bool) -> None:
     """Check all that Kronos stands on, and say what mends it. Ends with 0 only if all holds.
 
+    kronos doctor
+    kronos doctor --fix --json
+
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
     """

@@ -74,28 +74,40 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @command(execution)
 @click.argument("execution_id")
 def get(api: Api, execution_id: str) -> None:
-    """Show one execution."""
+    """Show one execution.
+
+    kronos execution get 01a22140-a496-7251-b2bf-f3fbba30bcd5 --json
+    """
     api.show(api.get("executions", execution_id), _FIELDS)
 
 
 @command(execution)
 @click.argument("execution_id")
 def attempts(api: Api, execution_id: str) -> None:
-    """List an execution's attempts, first to last."""
+    """List an execution's attempts, first to last.
+
+    kronos execution attempts 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.list(api.rows("executions", execution_id, "attempts"), _ATTEMPTS, empty="it has not been tried yet")
 
 
 @command(execution)
 @click.argument("execution_id")
 def logs(api: Api, execution_id: str) -> None:
-    """Say what happened to an execution, line by line."""
+    """Say what happened to an execution, line by line.
+
+    kronos execution logs 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.list(api.rows("executions", execution_id, "logs"), _LOGS, empty="nothing has happened to it yet")
 
 
 @command(execution)
 @click.argument("execution_id")
 def cancel(api: Api, execution_id: str) -> None:
-    """Cancel an execution that has not ended. A request under way is ended: its connection is closed."""
+    """Cancel an execution that has not ended. A request under way is ended: its connection is closed.
+
+    kronos execution cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.send("POST", "executions", execution_id, "cancel"), _FIELDS)
 
 
@@ -108,6 +120,9 @@ def cancel(api: Api, execution_id: str) -> None:
 )
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key is the same retry.")
 def retry(api: Api, execution_id: str, endpoint_version: str | None, idempotency_key: str | None) -> None:
-    """Make a failed, cancelled or expired execution due again. It keeps its id."""
+    """Make a failed, cancelled or expired execution due again. It keeps its id.
+
+    kronos execution retry 01a22140-a496-7251-b2bf-f3fbba30bcd5 --endpoint-version same
+    """
     body = given(endpoint_version=endpoint_version) or None
     api.show(api.send("POST", "executions", execution_id, "retry", body=body, key=idempotency_key), _FIELDS)

@@ -1,25 +1,14 @@
 """`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
 import click
-import orjson
-from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.backfill import begun
-from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
-from kronos.cli.output import console
 from kronos.model import Json
 
-_DECISIONS = {
-    "RAN": "green",
-    "RUNNING": "green",
-    "WILL_RUN": "green",
-    "NOT_DUE": "cyan",
-    "WAITING": "yellow",
-    "WILL_BE_SKIPPED": "yellow",
-}
 _FIELDS = (
     "name",
     "title",
@@ -72,7 +61,6 @@ _CLEARED = (
     "on-success",
     "on-failure",
 )
-_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
 clear_option = click.option(
@@ -148,7 +136,11 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first.
+
+    kronos job ls --status ACTIVE --tag reports
+    kronos job ls --plain | cut -f1
+    """
     filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
@@ -157,7 +149,10 @@ def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
 @command(job)
 @click.argument("job")
 def get(api: Api, job: str) -> None:
-    """Show JOB, an id or a name."""
+    """Show JOB, an id or a name.
+
+    kronos job get report --json
+    """
     api.show(api.get("jobs", job), _FIELDS)
 
 
@@ -195,8 +190,13 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 
 @command(job)
 @click.argument("job")
-def rm(api: Api, job: str) -> None:
-    """Retire a job and its pg_cron entry. Its history stays until retention takes it."""
+@confirmed
+def rm(api: Api, job: str, consent: Consent) -> None:
+    """Retire a job and its pg_cron entry. Its history stays until retention takes it.
+
+    kronos job rm report
+    """
+    consent.require("retire the job", job)
     ended = api.send("DELETE", "jobs", job, fields=("status",))
     api.say(f"job {job} is {ended['status']}", ended)
 
@@ -206,14 +206,20 @@ def rm(api: Api, job: str) -> None:
 @click.option("--note", help="For people who wonder later.")
 @click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
-    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant."""
+    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant.
+
+    kronos job pause report --note migration --until 2026-12-01T00:00:00Z
+    """
     api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
 
 
 @command(job)
 @click.argument("job")
 def resume(api: Api, job: str) -> None:
-    """Go on with a paused job."""
+    """Go on with a paused job.
+
+    kronos job resume report
+    """
     api.show(api.send("POST", "jobs", job, "resume"), _FIELDS)
 
 
@@ -221,7 +227,10 @@ def resume(api: Api, job: str) -> None:
 @click.argument("job")
 @click.argument("count", type=int, default=1)
 def skip_next(api: Api, job: str, count: int) -> None:
-    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back."""
+    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back.
+
+    kronos job skip-next report 2
+    """
     api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
 
 
@@ -234,7 +243,10 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
 def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
-    """Run a CRON job once, now, beside its schedule."""
+    """Run a CRON job once, now, beside its schedule.
+
+    kronos job trigger report --input '{"team": "sales"}'
+    """
     body = given(input=own.pop("input_"), **own)
     made = api.send("POST", "jobs", job, "trigger", body=body, key=idempotency_key, fields=("execution_id", "status"))
     api.say(
@@ -268,7 +280,10 @@ def backfill(
     include: tuple[str, ...],
     **terms: Json,
 ) -> None:
-    """Run the ticks of a past window."""
+    """Run the ticks of a past window.
+
+    kronos job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run
+    """
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
     fields = () if dry_run else ("status", "backfill_id")
     found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key, fields=fields)
@@ -282,7 +297,10 @@ def backfill(
 @click.argument("job")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
-    """When JOB runs next."""
+    """When JOB runs next.
+
+    kronos job next-runs report -n 5
+    """
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(
         api.rows_of(preview, "next_runs"),
@@ -294,7 +312,10 @@ def next_runs(api: Api, job: str, count: int) -> None:
 @command(job)
 @click.argument("job")
 def versions(api: Api, job: str) -> None:
-    """The versions of JOB, newest first."""
+    """The versions of JOB, newest first.
+
+    kronos job versions report
+    """
     api.list(
         api.rows("jobs", job, "versions", limit=200),
         {"version": "VERSION", **_COLUMNS, "created_at": "MADE"},
@@ -306,6 +327,8 @@ def versions(api: Api, job: str) -> None:
 @click.argument("job")
 def status(api: Api, job: str) -> None:
     """How JOB is doing. Its ticks of the last 24 hours, and whether each is accounted for.
+
+    kronos job status report
 
     In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
     """
@@ -323,22 +346,6 @@ def status(api: Api, job: str) -> None:
         "ledger",
     )
     api.show(api.get("jobs", job, "status"), fields)
-
-
-@command(job)
-@click.argument("job")
-@click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
-def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name."""
-    answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
-    if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
-        raise api.client.foreign("explains nothing")
-    if api.as_json:
-        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
-        return
-    to = console()
-    for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
-        to.print(line)
 
 
 def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:
@@ -359,21 +366,3 @@ def terms_given(terms: Json) -> Json:
         "catch_up": given(policy=terms["catch_up"]) or None,
     }
     return given(**{name: value for name, value in found.items() if name != "input_"})
-
-
-def _lines(answer: Json, asked: Json) -> list[Text]:
-    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does
-    not."""
-    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
-    head.append(printable(str(answer["because"])), style="bold")
-    tick = f", tick {answer['tick']}" if answer["tick"] else ""
-    lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
-    if asked["title"]:
-        name = f" ({asked['name']})" if asked["name"] else ""
-        lines.append(Text(printable(f"job {asked['title']}{name}"), style="dim"))
-    for step in answer["steps"]:
-        line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
-        line.append(f"{step['step']!s:<14}", style="dim")
-        line.append(printable(str(step["detail"])))
-        lines.append(line)
-    return lines

@@ -10,6 +10,7 @@ from functools import partial
 import click
 
 from kronos.cli.command import Api, JsonText, command, given
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended
 from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, whole
 from kronos.cli.job import job
@@ -70,17 +71,17 @@ class _Sum:
 @click.option("--created-before", help="Made earlier.")
 @click.option("--all", "everything", is_flag=True, help="All of the workspace.")
 @click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--confirm", metavar="COUNT", type=int, help="cancel by filter: how many, as --dry-run says.")
 @click.option("--note", help="pause: for people who wonder later.")
 @click.option("--until", "pause_until", help="pause: when they resume by themselves.")
 @click.option("--idempotency-key", help="trigger: the same key runs no job twice.  [default: one of its own]")
+@confirmed
 def bulk(
     api: Api,
     action: str,
     jobs: tuple[str, ...],
     everything: bool,
     dry_run: bool,
-    confirm: int | None,
+    consent: Consent,
     note: str | None,
     pause_until: str | None,
     idempotency_key: str | None,
@@ -90,7 +91,9 @@ def bulk(
 
     kronos job bulk pause --tag reports --note migration --dry-run
 
-    kronos job ls --tag old --json | jq -r '.[].job_id' | xargs kronos job bulk cancel
+    kronos job ls --tag old --json | jq -r '.[].job_id' | kronos job bulk cancel - --confirm 17
+
+    What is cancelled does not come back: --confirm says how many jobs that are, as --dry-run does.
     """
     which = given(**filters)
     if bool(jobs) + bool(which) + everything != 1:
@@ -104,25 +107,28 @@ def bulk(
     bodies = [{**body, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
     if not jobs:
         bodies = [{**body, "filter": which}]
-    if dry_run or (action == "cancel" and not jobs):
-        found = _counted(api, bodies)
-        if dry_run:
-            api.say(f"{_shown(found)} would be {_DONE[action]}", found)
-            return
-        _require_confirmed(found, confirm)
-    _say(api, action, _steps(api, action, bodies))
+    found = {"count": len(named), "is_more": False} if named and not dry_run else _counted(api, bodies)
+    if dry_run:
+        api.say(f"{_shown(found)} would be {_DONE[action]}", found)
+        return
+    if action == "cancel":
+        consent.require(f"cancel {'more jobs than' if found['is_more'] else 'jobs, in number'}", str(found["count"]))
+    total = None if found["is_more"] else whole(found, "count")
+    _say(api, action, _steps(api, action, bodies, total))
 
 
 def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
     """How many jobs that would be. Raises ClickException."""
     count, is_more = 0, False
     for body in bodies:
-        found = api.send("POST", "jobs:bulk", body={**body, "validate_only": True}, fields=("count", "is_more"))
+        trial = {**body, "validate_only": True}
+        ask = partial(api.send, "POST", "jobs:bulk", body=trial, fields=("count", "is_more"))
+        found: JsonObject = patiently(ask, is_first=True)
         count, is_more = count + whole(found, "count"), is_more or bool(found["is_more"])
     return {"count": count, "is_more": is_more}
 
 
-def _steps(api: Api, action: str, bodies: Sequence[JsonObject]) -> _Sum:
+def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int | None) -> _Sum:
     """Each step is the API's, and may be repeated; between two of them Ctrl-C leaves. Raises ClickException."""
     total = _Sum()
     with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
@@ -135,7 +141,8 @@ def _steps(api: Api, action: str, bodies: Sequence[JsonObject]) -> _Sum:
                 total.refused += api.rows_of(answer, "refused")
                 cursor = answer["next_cursor"]
                 is_last = cursor is None and body is bodies[-1]
-                shown.show(Stand(done=total.done + len(total.refused), failed=len(total.refused)), is_last=is_last)
+                done, refused = total.done + len(total.refused), len(total.refused)
+                shown.show(Stand(done=done, total=expected, failed=refused), is_last=is_last)
                 if cursor is None:
                     break
     return total
@@ -161,18 +168,6 @@ def _piped() -> list[str]:
     if sys.stdin is None:
         raise click.UsageError("standard input is closed: name the jobs as arguments")
     return sys.stdin.read().split()
-
-
-def _require_confirmed(found: JsonObject, confirm: int | None) -> None:
-    """That somebody said how many jobs are to be cancelled, for they do not come back. Raises UsageError."""
-    count = found["count"]
-    if confirm is None and sys.stdin is not None and sys.stdin.isatty():
-        click.echo(f"{_shown(found)} would be cancelled, and do not come back.", err=True)
-        confirm = int(click.prompt("Type that number to cancel them", type=int, err=True))
-    if confirm != count:
-        raise click.UsageError(
-            f"{_shown(found)} would be cancelled, and do not come back: pass --confirm {count} if you mean them"
-        )
 
 
 def _shown(found: JsonObject) -> str:

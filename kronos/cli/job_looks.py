@@ -84,6 +84,8 @@ def ticks(
 def glance(api: Api, jobs: tuple[str, ...]) -> None:
     """How CRON jobs do: the last 20 runs of each. + is a success, x a failure, m a missed tick, > runs, ~ is retried.
 
+    kronos job glance report
+
     Without a JOB: the newest fifty that are live.
     """
     found = {str(row["job_id"]): row for row in _glanced(api, jobs)}
@@ -103,7 +105,10 @@ def glance(api: Api, jobs: tuple[str, ...]) -> None:
 @click.option("--before", "scheduled_before", help="Of earlier ticks.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def executions(api: Api, job: str, limit: int, **filters: str | None) -> None:
-    """The executions of JOB, newest first."""
+    """The executions of JOB, newest first.
+
+    kronos job executions report --status FAILED
+    """
     api.list(api.rows("jobs", job, "executions", limit=limit, **filters), EXECUTIONS, empty=NO_EXECUTION)
 
 

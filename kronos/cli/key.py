@@ -13,6 +13,7 @@ import click
 from kronos import keys
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import Api, common_options, given, group, open_api
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.output import Output
 from kronos.cli.target import WhereAsked, chosen, workspace_of
@@ -54,7 +55,11 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @key.command("list")
 @_options
 def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
-    """List keys by their public id, newest first. No secret is known to anyone but its holder."""
+    """List keys by their public id, newest first. No secret is known to anyone but its holder.
+
+    kronos key list
+    kronos key list --instance
+    """
     if is_instance:
         _list_instance(home, Output(as_json=where["as_json"], as_plain=where["as_plain"]))
         return
@@ -65,11 +70,14 @@ def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # no
 @key.command()
 @_options
 @click.argument("which", metavar="KEY")
-def get(which: str, is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
-    """Show KEY, named by its public id. Its secret is known to nobody but its holder."""
+def get(which: str, is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
+    """Show KEY, named by its public id. Its secret is known to nobody but its holder.
+
+    kronos key get 5f0c1a2b3c4d
+    """
     if is_instance:
         raise click.UsageError("the administrator's keys are listed: kronos key list --instance")
-    api = _api(as_json=as_json, **where)
+    api = _api(**where)
     api.show(_row_of(api, which), _FIELDS)
 
 
@@ -94,7 +102,10 @@ def create(
     expires_at: str | None,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """A further key, which is shown once."""
+    """A further key, which is shown once.
+
+    kronos key create --role operator --name ci --out ci.key
+    """
     if is_instance:
         if role is not None or name is not None or sees_payloads or expires_at is not None:
             raise click.UsageError("--instance makes a key that may everything: leave the other options out")
@@ -127,7 +138,10 @@ def rotate(
     out: Path | None,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file."""
+    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file.
+
+    kronos key rotate 5f0c1a2b3c4d --overlap 3600 --out ci.key
+    """
     if is_instance:
         _rotate_instance(home, key_file)
         return
@@ -140,11 +154,15 @@ def rotate(
 @key.command()
 @_options
 @click.argument("which", metavar="KEY")
-def revoke(which: str, is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
+@confirmed
+def revoke(which: str, is_instance: bool, home: Path | None, consent: Consent, **where: Any) -> None:  # noqa: ANN401
     """End KEY.
+
+    kronos key revoke 5f0c1a2b3c4d
 
     It is named by its public id: what stands between kr_live_ and the next underscore.
     """
+    consent.require("end the key", _public_id(which))
     if is_instance:
         _revoke_instance(home, which)
         return

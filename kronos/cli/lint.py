@@ -8,13 +8,13 @@ from functools import partial
 from typing import Literal
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.client import printable
 from kronos.cli.command import Api, command, given
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, display, may_pass, patiently
+from kronos.cli.output import console
 from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
 
@@ -42,7 +42,7 @@ class _Asked:
     body: JsonObject
 
 
-@command(None, in_workspace=False)
+@command(None, in_workspace=None)
 @click.argument("schedules", nargs=-1, metavar="[SCHEDULE]...")
 @click.option(
     "-f",
@@ -52,10 +52,7 @@ class _Asked:
     help="Jobs as JSON, or a schedule a line; - for standard input.",
 )
 @click.option("--tz", "timezone", help="Of schedules that are given as a text.  [default: UTC]")
-@click.option(
-    "--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Whose jobs, where nothing is given.  [KRONOS_WORKSPACE]"
-)
-def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None, of: str | None) -> None:
+def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None) -> None:
     """Say what is wrong with schedules and jobs.
 
     And what may surprise. Of those that are given, or of a workspace.
@@ -70,7 +67,7 @@ def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str |
     """
     if schedules and path is not None:
         raise click.UsageError("schedules are given, and a --file: leave one of them out")
-    if not schedules and path is None and of is None:
+    if not schedules and path is None and api.workspace is None:
         raise click.UsageError("lint what? Give a schedule, a --file, or a workspace by -w")
     api.of(None).get("me")  # so that what is refused from here on is what is linted
     if schedules:
@@ -78,7 +75,7 @@ def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str |
     elif path is not None:
         found = list(_of_file(api, path, timezone))
     else:
-        found = list(_of_workspace(api.of(of)))
+        found = list(_of_workspace(api))
     _show(api, found)
     if any(each.severity == "error" for each in found):
         sys.exit(Exit.FAILED)
@@ -196,7 +193,7 @@ def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
             raise
         yield _refused(asked, error.message)
         return
-    preview = answer.get("preview") if is_sentence else answer
+    preview = answer.get("preview") if is_sentence and isinstance(answer, dict) else answer
     lints = preview.get("lints") if isinstance(preview, dict) else None
     if not isinstance(lints, list):
         raise api.client.foreign("is no preview of a schedule")
@@ -217,12 +214,12 @@ def _show(api: Api, found: Sequence[Lint]) -> None:
     if api.as_json:
         api.list([asdict(each) for each in found], {}, empty="")
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for each in found:
         at = f" {each.pointer}" if each.pointer else ""
         line = Text.assemble((f"{each.severity:<7}", _STYLES[each.severity]), f"  {printable(each.of)}{at}: ")
-        console.print(line + Text(printable(each.message)))
+        to.print(line + Text(printable(each.message)))
         if each.hint:
-            console.print(Text(f"         {printable(each.hint)}", style="dim"))
+            to.print(Text(f"         {printable(each.hint)}", style="dim"))
     if not found:
         click.echo("nothing to say against them", err=True)

@@ -32,6 +32,9 @@ def migrate(to: str, dry_run: bool) -> None:
     """Bring a database to this release. It is the one of KRONOS_DATABASE_URL, an administrator's. Safe to run again,
     and by many at once.
 
+    kronos migrate --dry-run
+    kronos migrate
+
     KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
     and kronos_worker.
     """

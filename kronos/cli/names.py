@@ -5,6 +5,7 @@ hangs at a tab is worse than one that knows no names.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from kronos.model import Json, JsonObject
 
 SECONDS: Final = 1.5
 _MOST: Final = 200
+# A name is another person's text: one in which a shell would find something to expand or to run is not completed.
+_HARMLESS = re.compile(r"[\w.:@+=/-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ def _found(kind: NamedKind, ctx: click.Context, incomplete: str) -> Iterator[Com
     for row in _asked(kind, ctx.params, incomplete):
         name = next((row[field] for field in kind.fields if isinstance(row.get(field), str)), None)
         more = row.get(kind.more) if kind.more is not None else None
-        if isinstance(name, str) and name.startswith(incomplete) and name.isprintable():
+        if isinstance(name, str) and name.startswith(incomplete) and _HARMLESS.fullmatch(name):
             yield CompletionItem(name, help=more if isinstance(more, str) and more.isprintable() else None)
 
 

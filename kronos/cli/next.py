@@ -44,10 +44,11 @@ _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 )
 @click.option("--json", "as_json", is_flag=True, help="The answer of POST /v1/schedules/preview.")
 @click.option("--url", help="Where the API is that is asked.  [KRONOS_URL]")
+@click.option("--context", metavar="NAME", help="A kept address with its key.  [KRONOS_CONTEXT]")
 @click.option(
     "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]"
 )
-def next_command(as_json: bool, url: str | None, key_file: Path | None, **given: Json) -> None:
+def next_command(as_json: bool, url: str | None, context: str | None, key_file: Path | None, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
     kronos next '0 9 * * 1' --tz Europe/Berlin
@@ -56,10 +57,10 @@ def next_command(as_json: bool, url: str | None, key_file: Path | None, **given:
 
     EXPR is a cron expression of five fields, an interval, or a sentence. Each run is a line: its local time, the same
     instant in UTC, and what the zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no
-    schedule, or one that never fires. Asks the API of --url or KRONOS_URL, or the database of KRONOS_DATABASE_URL;
-    without them, the instance that `kronos up` runs here.
+    schedule, or one that never fires. Asks the API of --url or --context, else the database of KRONOS_DATABASE_URL,
+    else the API of KRONOS_URL or the chosen context; without them, the instance that `kronos up` runs here.
     """
-    preview = _asked(_read(given), url, key_file)
+    preview = _asked(_read(given), target.WhereAsked(url=url, context=context, key_file=key_file))
     if as_json:
         click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
         return
@@ -85,14 +86,15 @@ def _read(given: Json) -> Json:
     return {**given, **({"cron": read.cron} if read.cron else {"cron": None, "every": read.every})}
 
 
-def _asked(given: Json, url: str | None, key_file: Path | None) -> schedules.Preview:
+def _asked(given: Json, where: target.WhereAsked) -> schedules.Preview:
     """What the API says of the schedule, or else what the database does. Raises ClickException."""
-    is_given = url is not None or (os.environ.get("KRONOS_URL") and not os.environ.get("KRONOS_DATABASE_URL"))
-    if not is_given:
-        return _of_database(given)
+    if not (where.url or where.context):
+        has_api = bool(os.environ.get("KRONOS_URL")) or target.chosen(where) is not None
+        if os.environ.get("KRONOS_DATABASE_URL") or not has_api:
+            return _of_database(given)
     body = {name: value for name, value in given.items() if value is not None}
     fields = ("description", "next_runs", "skipped", "lints")
-    client = target.find(target.WhereAsked(url=url, key_file=key_file)).client
+    client = target.find(where).client
     found: JsonObject = client.call("POST", ("v1", "schedules", "preview"), body=body, fields=fields)
     try:
         return schedules.Preview(

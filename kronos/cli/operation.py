@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import JsonObject
+from kronos.model import Json
 
 FIELDS = (
     "operation_id",
@@ -45,39 +45,52 @@ def operation() -> None:
 @command(operation)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List operations, newest first."""
+    """List operations, newest first.
+
+    kronos operation ls
+    """
     api.list(api.rows("operations", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(operation)
 @click.argument("operation_id")
 def get(api: Api, operation_id: str) -> None:
-    """Show one operation, and how far it has come."""
+    """Show one operation, and how far it has come.
+
+    kronos operation get 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.get("operations", operation_id), FIELDS)
 
 
 @command(operation)
 @click.argument("operation_id")
 def cancel(api: Api, operation_id: str) -> None:
-    """Stop an operation; what it has done stays done."""
+    """Stop an operation; what it has done stays done.
+
+    kronos operation cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.send("POST", "operations", operation_id, "cancel"), FIELDS)
 
 
 @command(operation)
 @click.argument("operation_id")
 def watch(api: Api, operation_id: str) -> None:
-    """Show how far an operation is, until it ends. Ctrl-C leaves it running; exit 1 where it did not end well."""
+    """Show how far an operation is, until it ends. Ctrl-C leaves it running; exit 1 where it did not end well.
+
+    kronos operation watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     finish(api, operation_id)
 
 
-def begun(api: Api, document: JsonObject, wanted: bool | None) -> None:
+def begun(api: Api, document: Json, wanted: bool | None) -> None:
     """What a command that began an operation shows: its end, where it stays, or the operation and how to watch it.
     `wanted` is what --watch or --no-watch says."""
-    if document.get("status") == "RUNNING" and follows(api, wanted):
+    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+    if is_running and follows(api, wanted):
         finish(api, str(document["operation_id"]))
         return
     api.show(document, FIELDS)
-    if document.get("status") == "RUNNING":
+    if is_running:
         click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['operation_id']))}", err=True)
 
 

@@ -24,6 +24,8 @@ def overview(api: Api) -> None:
 
     The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
 
+    kronos overview
+
     Live on a terminal: kronos top.
     """
     answer = api.get("overview", fields=("at", "minutes", "failing", "late", "queue", "dead_letters", "pg_cron"))
@@ -61,5 +63,8 @@ def _object(value: object) -> JsonObject:
 
 @command(None, in_workspace=False)
 def me(api: Api) -> None:
-    """Say whose key this is, and what it may do where."""
+    """Say whose key this is, and what it may do where.
+
+    kronos me
+    """
     api.show(api.of(None).get("me"), _ME)

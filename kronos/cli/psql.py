@@ -20,6 +20,8 @@ _NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the instance's database.
 
+    kronos psql -c 'select jobid, schedule from cron.job'
+
     It is the one of KRONOS_DATABASE_URL, or of the `kronos up` that runs here.
 
     ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the

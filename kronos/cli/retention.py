@@ -51,6 +51,8 @@ def run(*, dry_run: bool) -> None:
 
     In small transactions. The internal job retention does it hourly, a piece at a time.
 
+    kronos retention run --dry-run
+
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
     """
@@ -96,7 +98,10 @@ def _stand(totals: dict[str, int]) -> Stand:
 
 @command(retention)
 def get(api: Api) -> None:
-    """Show how long the history of a workspace is kept."""
+    """Show how long the history of a workspace is kept.
+
+    kronos retention get
+    """
     api.show(api.get("retention"), _FIELDS)
 
 
@@ -110,7 +115,10 @@ def get(api: Api) -> None:
     help="The instance's own is in force again; again for more.",
 )
 def edit(api: Api, clear: tuple[str, ...], **days: int | None) -> None:
-    """Set how long the history of a workspace is kept."""
+    """Set how long the history of a workspace is kept.
+
+    kronos retention edit --success-days 7 --failure-days 90
+    """
     cleared = [each.replace("-", "_") for each in clear]
     if twice := [name for name in cleared if days[name] is not None]:
         raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")

@@ -15,9 +15,11 @@ from kronos.cli import aliases
 from kronos.cli.exits import Exit
 from kronos.cli.helping import CommandGroup
 from kronos.loading import loading
+from kronos.redaction import key_in, redacted
 
 # Of these standard output and standard error complain: no file of ours is named with them.
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_ENDS_KEYS = {("key", verb) for verb in ("revoke", "rm", "delete")}
 _ENVIRONMENT = {
     "KRONOS_URL": "where the API is",
     "KRONOS_API_KEY": "the key to it",
@@ -64,6 +66,17 @@ class Root(CommandGroup):
         if is_last:
             sys.exit(ended if isinstance(ended, int) else Exit.DONE)
         return ended
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, once no argument holds a key: other users can read it there, and the shell keeps it."""
+        found = next(filter(None, map(key_in, args)), None)
+        if found is not None and not ctx.resilient_parsing and tuple(args[:2]) not in _ENDS_KEYS:
+            raise click.UsageError(
+                f"a key, {redacted(found)}, stands on the command line, where others could read it, and in the shell's "
+                "history. Give it in a file (--key-file) or in KRONOS_API_KEY, and end this one: kronos key revoke",
+                ctx,
+            )
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which a newcomer meets them."""

@@ -10,7 +10,9 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kronos.cli.command import Api, command, group
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
+from kronos.cli.inputs import STDIN
 
 _FIELDS = ("name", "version", "created_at", "updated_at")
 _COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
@@ -29,14 +31,20 @@ def secret() -> None:
 @command(secret)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List secrets, newest first, without their values."""
+    """List secrets, newest first, without their values.
+
+    kronos secret ls
+    """
     api.list(api.rows("secrets", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(secret)
 @click.argument("name")
 def get(api: Api, name: str) -> None:
-    """Show one secret, without its value."""
+    """Show one secret, without its value.
+
+    kronos secret get api-token
+    """
     api.show(api.get("secrets", name), _FIELDS)
 
 
@@ -45,8 +53,8 @@ def get(api: Api, name: str) -> None:
 @click.option(
     "--file",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the value is.  [default: standard input, or a prompt]",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
 )
 @click.option(
     "--generate",
@@ -70,8 +78,13 @@ def _set(api: Api, name: str, path: Path | None, generate: Literal["v1", "v1a"] 
 
 @command(secret)
 @click.argument("name")
-def rm(api: Api, name: str) -> None:
-    """Delete a secret that no endpoint needs."""
+@confirmed
+def rm(api: Api, name: str, consent: Consent) -> None:
+    """Delete a secret that no endpoint needs.
+
+    kronos secret rm api-token
+    """
+    consent.require("delete the secret", name)
     api.send("DELETE", "secrets", name)
     api.say(f"secret {name} is deleted")
 
@@ -81,8 +94,8 @@ def rm(api: Api, name: str) -> None:
 @click.option(
     "--file",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the value is.  [default: standard input, or a prompt]",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
 )
 def create(api: Api, name: str, path: Path | None) -> None:
     """Make the secret NAME, which must be new. The value is never an argument: other users could read it.
@@ -104,7 +117,9 @@ def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
 
 def _value(path: Path | None) -> str:
     """The value without the line end that editors and echo put behind it. Raises ClickException."""
-    if path is None and sys.stdin is not None and sys.stdin.isatty():
+    if str(path) == STDIN:
+        path = None
+    elif path is None and sys.stdin is not None and sys.stdin.isatty():
         prompted: str = click.prompt("Value", hide_input=True, err=True)
         return prompted
     where = "standard input" if path is None else str(path)

@@ -6,6 +6,7 @@ import click
 
 from kronos import errors, resealing
 from kronos.cli import environment
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.helping import group
@@ -22,6 +23,8 @@ def secrets() -> None:
 @secrets.command()
 def rotate() -> None:
     """Encrypt all secrets under the first encryption key.
+
+    kronos secrets rotate
 
     In small transactions: safe to stop and to run again. First put the new key in front of the old one, for the API and
     all workers; once nothing is left, take the old one away. Reads KRONOS_DATABASE_URL and the encryption keys; without
@@ -47,8 +50,11 @@ def rotate() -> None:
 
 @secrets.command()
 @click.argument("key_id")
-def abandon(key_id: str) -> None:
+@confirmed
+def abandon(key_id: str, consent: Consent) -> None:
     """Give up the secrets under the lost key KEY_ID.
+
+    kronos secrets abandon 3f9c2b1a --confirm 3f9c2b1a
 
     They have no value until they are set again. Deliveries that need one fail until then. Safe to run again.
     """
@@ -56,6 +62,7 @@ def abandon(key_id: str) -> None:
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
         raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
+    consent.require("give up all secrets under the key", key_id)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:

@@ -51,6 +51,8 @@ def system() -> None:
 def status(api: Api) -> None:
     """Show how the instance is doing.
 
+    kronos system status
+
     pg_cron, lag, workers, what is followed in steps, and warnings.
     """
     answer = api.of(None).get("system", "status", fields=("status", "warnings", "steps"))
@@ -61,14 +63,20 @@ def status(api: Api) -> None:
 
 @command(system, in_workspace=False)
 def ready(api: Api) -> None:
-    """Say whether the instance can do its work. Exit code 0 where ticks are fired in time."""
+    """Say whether the instance can do its work. Exit code 0 where ticks are fired in time.
+
+    kronos system ready
+    """
     answer: JsonObject = api.client.call("GET", ("readyz",), fields=("status", "warnings"))
     api.show(answer, ("status", "warnings", "pg_cron_version", "internal_jobs", "silent_seconds"))
 
 
 @command(system, in_workspace=False)
 def workers(api: Api) -> None:
-    """List the workers that have something under way."""
+    """List the workers that have something under way.
+
+    kronos system workers
+    """
     answer = api.of(None).get("system", "workers", fields=("data",))
     empty = "no worker has anything under way; kronos system status counts the sessions of all"
     api.list(api.rows_of(answer, "data"), _WORKERS, empty=empty)
@@ -76,7 +84,10 @@ def workers(api: Api) -> None:
 
 @command(system, in_workspace=False)
 def history(api: Api) -> None:
-    """Show how long history is kept, and in which partitions."""
+    """Show how long history is kept, and in which partitions.
+
+    kronos system history
+    """
     answer = api.of(None).get("system", "history", fields=("retention", "partitions"))
     if api.as_json:
         api.show(answer, ("retention", "partitions"))
@@ -91,7 +102,10 @@ def history(api: Api) -> None:
 @command(system, in_workspace=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many are listed.")
 def drift(api: Api, limit: int) -> None:
-    """List where jobs and the entries of pg_cron differ. The reaper puts it right within a minute."""
+    """List where jobs and the entries of pg_cron differ. The reaper puts it right within a minute.
+
+    kronos system drift
+    """
     answer = api.of(None).get("system", "drift", fields=("differences", "data"), limit=str(limit))
     rows = api.rows_of(answer, "data")
     api.list(rows, _DRIFT, empty="jobs and entries agree")
@@ -102,5 +116,8 @@ def drift(api: Api, limit: int) -> None:
 @command(system, in_workspace=False)
 @window_option
 def load(api: Api, window: str) -> None:
-    """How many runs each coming minute has, of all jobs. Against what pg_cron and a worker can do."""
+    """How many runs each coming minute has, of all jobs. Against what pg_cron and a worker can do.
+
+    kronos system load
+    """
     show_load(api, api.of(None).get("system", "load", fields=("runs", "busiest"), window=window))

@@ -27,6 +27,8 @@ def top(api: Api, every: float) -> None:
 
     Due, running, failing, workers, lag, the age of the queue.
 
+    kronos top
+
     q quits, p pauses, r reads at once. Once, and into a file: kronos overview.
     """
     try:

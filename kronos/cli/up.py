@@ -52,6 +52,9 @@ def up(
 ) -> None:
     """Run everything on this machine. That is PostgreSQL with pg_cron, API and workers; Ctrl-C stops all of it.
 
+    kronos up --demo
+    kronos up --home /srv/kronos --port 8080 --workers 2
+
     When it is ready it prints `ready URL` and has written run.json in its home.
     """
     if hold and demo:

@@ -11,13 +11,13 @@ from typing import Literal
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Exit
 from kronos.cli.following import left_to_the_server, patiently
+from kronos.cli.output import console
 from kronos.model import JsonObject
 
 _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
@@ -25,6 +25,8 @@ _FIRST_LOOK_SECONDS = 0.25
 _MOST_LOOK_SECONDS = 5.0
 _HEARD_LOOK_SECONDS = 30.0
 """While the stream is heard a look is only for what it may have lost."""
+_EACH_SECONDS = 0.02
+"""A look asks for each execution that is open: of many it comes more seldom."""
 _SHOWN_CHARACTERS = 2_000
 _Heard = Literal["began", "lost"]
 
@@ -105,7 +107,7 @@ def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", en
         if now >= look_at:
             waiting.look(waiting.open)
             now = time.monotonic()
-            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else pause)
+            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else max(pause, _EACH_SECONDS * len(waiting.open)))
             pause = min(2 * pause, _MOST_LOOK_SECONDS)
             continue
         if end is not None and now >= end:
@@ -167,10 +169,10 @@ def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
     if api.as_json:
         click.echo(orjson.dumps(shown[0] if is_one else shown, option=orjson.OPT_INDENT_2))
         return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    to = console()
     for each in shown:
         for line in _lines(each):
-            console.print(line)
+            to.print(line)
 
 
 def _lines(found: JsonObject) -> list[Text]:
@@ -203,7 +205,10 @@ def _distinct(reasons: Sequence[str]) -> list[str]:
 
 def _said(document: JsonObject) -> str:
     """The sentence of a document that has one, else all of it."""
-    code, sentence = document.get("code") or document.get("type"), document.get("detail") or document.get("message")
+    code = document.get("code") or document.get("type")
+    sentence = document.get("detail") or document.get("message")
+    if isinstance(withheld := document.get("withheld"), str):
+        return withheld
     text = f"{sentence} ({code})" if sentence and code else orjson.dumps(document).decode()
     return _cut(text)
 

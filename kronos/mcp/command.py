@@ -27,5 +27,5 @@ def mcp(api: Api, allow_writes: bool) -> None:
 
 
 for option in mcp.params:
-    if isinstance(option, click.Option) and option.name == "as_json":
+    if isinstance(option, click.Option) and option.name in ("as_json", "as_plain"):
         option.hidden = True  # its answers are the protocol's

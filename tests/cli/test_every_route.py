@@ -19,7 +19,7 @@ COMMANDS: dict[str, str] = {
     "list_jobs": "job ls",
     "get_job": "job get report",
     "update_job": "job edit report --every 60m",
-    "cancel_job": "job rm report",
+    "cancel_job": "job rm report --yes",
     "preview_change": "job diff report --every 60m",
     "pause_job": "job pause report",
     "resume_job": "job resume report",
@@ -49,7 +49,7 @@ COMMANDS: dict[str, str] = {
     "list_dead_letter_groups": "dead-letter groups",
     "list_dead_letters": "dead-letter ls",
     "redrive_dead_letters": "dead-letter redrive",
-    "discard_dead_letters": "dead-letter discard",
+    "discard_dead_letters": "dead-letter discard --yes",
     "list_operations": "operation ls",
     "get_operation": f"operation get {ID}",
     "cancel_operation": f"operation cancel {ID}",
@@ -61,7 +61,7 @@ COMMANDS: dict[str, str] = {
     "list_endpoints": "endpoint ls",
     "get_endpoint": "endpoint get hook",
     "put_endpoint": "endpoint edit hook --title Hook",
-    "delete_endpoint": "endpoint rm hook",
+    "delete_endpoint": "endpoint rm hook --yes",
     "get_signing_keys": "endpoint signing-keys hook",
     "render_endpoint": "endpoint render hook",
     "try_endpoint": "endpoint test hook",
@@ -71,25 +71,25 @@ COMMANDS: dict[str, str] = {
     "list_configs": "config ls",
     "get_config": "config get eu",
     "put_config": "config put eu {}",
-    "delete_config": "config rm eu",
+    "delete_config": "config rm eu --yes",
     "create_payload_spec": "payload-spec create order {}",
     "list_payload_specs": "payload-spec ls",
     "get_payload_spec": "payload-spec get order",
     "put_payload_spec": "payload-spec put order {}",
-    "delete_payload_spec": "payload-spec rm order",
+    "delete_payload_spec": "payload-spec rm order --yes",
     "create_secret": "secret create token",
     "list_secrets": "secret ls",
     "get_secret": "secret get token",
     "put_secret": "secret set token",
-    "delete_secret": "secret rm token",
+    "delete_secret": "secret rm token --yes",
     "create_workspace": "workspace create acme",
     "list_workspaces": "workspace ls",
     "get_workspace": "workspace get acme",
     "update_workspace": "workspace edit acme --name Acme",
-    "delete_workspace": "workspace rm acme",
+    "delete_workspace": "workspace rm acme --yes",
     "create_key": "key create --role viewer",
     "list_keys": "key list",
-    "revoke_key": "key revoke abcdefabcdef",
+    "revoke_key": "key revoke abcdefabcdef --yes",
     "rotate_key": "key rotate abcdefabcdef",
     "create_organization": "organization create umbrella",
     "list_organizations": "organization ls",
@@ -195,9 +195,7 @@ def test_each_resource_has_the_same_verbs_and_their_other_names(resource: str) -
     group = main.get_command(click.Context(main), resource)
     assert isinstance(group, click.Group)
     for verb in _VERBS[resource].split():
-        for name in {verb, *_OTHER_NAMES[verb]} - (
-            {"remove", "update", "set"} if resource in ("key", "config") else set()
-        ):
+        for name in {verb, *_OTHER_NAMES[verb]}:
             assert name in group.commands, f"kronos {resource} {name}"
     listed = {verb for verb, command in group.commands.items() if not command.hidden}
     assert len({id(group.commands[verb].callback) for verb in listed}) == len(listed), "a verb is listed twice"

@@ -48,7 +48,7 @@ def test_a_redrive_is_watched_to_its_end(instance: Instance, letters: int) -> No
 
 
 def test_without_watch_the_command_that_watches_is_named(instance: Instance, letters: int) -> None:
-    begun = instance.run("dead-letter", "discard", "--json")
+    begun = instance.run("dead-letter", "discard", "--yes", "--json")
     operation_id = json.loads(begun.stdout)["operation_id"]
     assert begun.exit_code == 0
     if json.loads(begun.stdout)["status"] == "RUNNING":

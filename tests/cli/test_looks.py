@@ -147,7 +147,7 @@ def test_a_secret_that_must_be_new_and_one_key_alone(kronos: Kronos) -> None:
     assert (looked["name"], "key" in looked) == ("board", False)
     assert kronos("key", "get", "nothing").exit_code != 0
     assert kronos("key", "get", "--instance", "x").exit_code == 2
-    assert "no longer works" in kronos("key", "rm", made["public_id"]).stdout
+    assert "no longer works" in kronos("key", "rm", made["public_id"], "--yes").stdout
 
 
 def test_the_head_of_a_chain_and_the_keys_that_sign(kronos: Kronos, workspace: str) -> None:

@@ -39,7 +39,7 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
     shown(kronos("operation", "get", begun["operation_id"], "-w", slug))
     assert "no workspace" in kronos("workspace", "get", slug).stderr
     shown(kronos("workspace", "create", slug))
-    assert kronos("workspace", "rm", slug).stdout == f"workspace {slug} is deleted\n"
+    assert kronos("workspace", "rm", slug, "--yes").stdout == f"workspace {slug} is deleted\n"
     assert "no workspace" in kronos("workspace", "get", slug).stderr
 
 
@@ -166,7 +166,7 @@ def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     assert after["title"] == "A hook"
     assert '"body_template":null' in shown(kronos("endpoint", "edit", "hook", "--body", "null"))["spec"]
     assert "https://example.com/b" in kronos("endpoint", "ls").stdout
-    assert kronos("endpoint", "rm", "hook").stdout == "endpoint hook is deleted\n"
+    assert kronos("endpoint", "rm", "hook", "--yes").stdout == "endpoint hook is deleted\n"
 
 
 def test_a_header_without_a_colon_is_refused_before_anything_is_sent(kronos: Kronos) -> None:
@@ -194,7 +194,7 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     assert shown(kronos("job", "status", "report"))["health"] == "IDLE"
     assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run"))["ticks"] == "1"
     assert "report" in kronos("job", "ls", "--trigger", "cron", "--search", "rep").stdout
-    assert kronos("job", "rm", "report").stdout == "job report is RETIRED\n"
+    assert kronos("job", "rm", "report", "--yes").stdout == "job report is RETIRED\n"
 
 
 def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
@@ -343,4 +343,4 @@ def test_dead_letters_are_counted_discarded_and_the_operation_shown(kronos: Kron
     assert [line.split()[0] for line in listed] == ["OPERATION", begun["operation_id"]]
     assert shown(kronos("operation", "get", begun["operation_id"])) == stopped
     assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 2
-    assert shown(kronos("dead-letter", "discard"))["kind"] == "DISCARD"
+    assert shown(kronos("dead-letter", "discard", "--yes"))["kind"] == "DISCARD"

@@ -80,7 +80,7 @@ def test_a_value_comes_from_standard_input_or_a_file_and_is_not_shown(
     assert _CANARY not in "".join(each.output for each in done)
     assert opened(superuser, ring(key_file)) == {"one": f"{_CANARY}-3", "two": f"{_CANARY}-2"}
     assert run("secret", "set", "one", "--new", input="another").exit_code == 5
-    assert run("secret", "delete", "two").exit_code == 0
+    assert run("secret", "delete", "two", "--yes").exit_code == 0
     assert values(superuser, "select name from kronos.secrets") == ["one"]
 
 
@@ -178,12 +178,12 @@ def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
 ) -> None:
     run("secret", "set", "token", input=_CANARY)
     lost = ring(key_file).ids[0]
-    refused = run("secrets", "abandon", lost)
+    refused = run("secrets", "abandon", lost, "--yes")
     assert (refused.exit_code, "is not lost" in refused.output) == (5, True)
     key_file.write_text(b64encode(os.urandom(32)).decode())
-    given_up = run("secrets", "abandon", lost)
+    given_up = run("secrets", "abandon", lost, "--yes")
     assert given_up.output == f"1 secrets under the key {lost} were given up: set them again\n"
-    assert "nothing was changed" in run("secrets", "abandon", lost).output
+    assert "nothing was changed" in run("secrets", "abandon", lost, "--yes").output
     assert value(superuser, "select ciphertext is null from kronos.secrets")
     assert run("secret", "set", "token", input=_CANARY).exit_code == 0
     assert opened(superuser, ring(key_file)) == {"token": _CANARY}

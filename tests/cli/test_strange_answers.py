@@ -14,11 +14,31 @@ from click.testing import CliRunner, Result
 
 from cli.stranger import Stranger
 from kronos.__main__ import main
+from kronos.cli import following
 from kronos.cli.exits import Exit
 
 Ask = Callable[..., Result]
-_GROUPS = ("workspace", "endpoint", "job", "execution")
+_GROUPS = (
+    *("workspace", "endpoint", "job", "execution"),
+    *("backfill", "operation", "dead-letter", "system", "role-mapping"),
+)
+_ALONE = (
+    ("overview",),
+    ("audit", "head"),
+    ("audit", "list"),
+    ("load",),
+    ("load", "--at", "2026-12-01T09:00:00Z"),
+    ("me",),
+    ("lint", "daily"),
+    ("lint",),
+    ("wait", "a-0"),
+    ("job", "run", "a-0", "--wait"),
+    ("job", "glance"),
+    ("retention", "get"),
+    ("retention", "edit", "--success-days", "5"),
+)
 _GIVEN = {
+    "role-mapping create": ("--role", "viewer"),
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
@@ -42,7 +62,16 @@ def verbs() -> Iterator[tuple[str, ...]]:
                 for at, each in enumerate(command.params)
                 if isinstance(each, click.Argument) and each.required
             ]
-            yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
+            yes = ("--yes",) if any("--yes" in each.opts for each in command.params) else ()
+            yield (name, verb, *names, *yes, *_GIVEN.get(f"{name} {verb}", ()))
+    yield from _ALONE
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no room is not asked twice."""
+    monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture
