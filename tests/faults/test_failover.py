@@ -394,6 +394,5 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
     with capsys.disabled():
         sys.stdout.write(
             f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
-            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice under "
-            "one id\n"
+            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice\n"
         )
