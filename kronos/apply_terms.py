@@ -137,6 +137,18 @@ class Applied:
     load: LoadAfter
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedFile:
+    """What a workspace has, as a file says it: what is as by default is left out of each resource."""
+
+    set: str
+    secrets: list[JsonObject]
+    configs: list[JsonObject]
+    payload_specs: list[JsonObject]
+    endpoints: list[JsonObject]
+    jobs: list[JsonObject]
+
+
 @dataclass(slots=True)
 class ResourceOutcome:
     """What becomes of one resource, as far as it is known."""

@@ -8,12 +8,12 @@ from starlette.responses import Response
 from kronos import applies, errors
 from kronos.api import apply_export, apply_files
 from kronos.api.apply_export import ExportQuery
-from kronos.api.apply_schemas import ApplyBody, WorkspaceFile
+from kronos.api.apply_schemas import ApplyBody
 from kronos.api.call import Call, Draft, answer
 from kronos.api.dependencies import CallerOf, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router, shown_at
-from kronos.apply_terms import Applied
+from kronos.apply_terms import Applied, ExportedFile
 from kronos.model import Role
 
 router = Router("/v1/workspaces/{w}", tags=["apply"])
@@ -50,8 +50,7 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
 @router.get(
     "/export",
     needs=Role.OPERATOR,
-    responses=answers({200: WorkspaceFile})
-    | problems(errors.WorkspaceNotFound, errors.Forbidden, errors.Unprocessable),
+    responses=answers({200: ExportedFile}) | problems(errors.WorkspaceNotFound, errors.Forbidden, errors.Unprocessable),
 )
 async def export_workspace(view: View, query: Annotated[ExportQuery, Query()]) -> Response:
     """What a workspace has, or of a set what is its, as a file that apply reads back as no change."""

@@ -6,11 +6,11 @@ from kronos import errors, managed
 from kronos.api import apply_files
 from kronos.api.apply_files import FIELDS
 from kronos.api.fields import Query, Slug
-from kronos.apply_terms import MOST_OF_A_KIND
+from kronos.apply_terms import MOST_OF_A_KIND, ExportedFile
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, AnyName, Name
-from kronos.model import Document, Endpoint, Job, JsonObject
+from kronos.model import Document, Endpoint, Job
 
 
 class ExportQuery(Query):
@@ -23,14 +23,14 @@ class ExportQuery(Query):
     )
 
 
-async def export(view: WorkspaceView, query: ExportQuery) -> JsonObject:
+async def export(view: WorkspaceView, query: ExportQuery) -> ExportedFile:
     """The file. CRON jobs without a name cannot stand in one and are left out, as one-shots are. Raises Unprocessable
     where there is more than a file may hold."""
 
     return await view.in_one(lambda inside: _read(inside, query.set), is_trial=True)
 
 
-async def _read(view: WorkspaceView, set_name: str | None) -> JsonObject:
+async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
     found = await managed.all_names(view, limit=MOST_OF_A_KIND + 1)
     if set_name is None:
         _require_few(found)
@@ -42,13 +42,11 @@ async def _read(view: WorkspaceView, set_name: str | None) -> JsonObject:
     rows: dict[Name, Document | Endpoint | Job] = dict(present.documents)
     rows |= {("endpoint", name): row for name, row in present.endpoints.items()}
     rows |= {("job", name): row for name, row in present.jobs.items() if row.trigger == "CRON"}
-    document: JsonObject = {"set": set_name or "default"}
-    if secrets := _secrets(found, rows, is_of_all=set_name is None):
-        document["secrets"] = [{"name": name} for name in secrets]
-    for kind in KINDS:
-        if of_kind := [apply_files.written(kind, rows[key]) for key in sorted(rows) if key[0] == kind]:
-            document[FIELDS[kind]] = of_kind
-    return document
+    of_kind = {
+        FIELDS[kind]: [apply_files.written(kind, rows[key]) for key in sorted(rows) if key[0] == kind] for kind in KINDS
+    }
+    secrets = [{"name": name} for name in _secrets(found, rows, is_of_all=set_name is None)]
+    return ExportedFile(set=set_name or "default", secrets=secrets, **of_kind)
 
 
 def _secrets(found: list[AnyName], rows: dict[Name, Document | Endpoint | Job], *, is_of_all: bool) -> list[str]:

@@ -89,12 +89,13 @@ def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> Non
 
     if is_all and set_name is not None:
         raise click.UsageError("--all and --set are two things: leave one of them out")
-    document = api.get("export", fields=("set",), set=set_name)
+    document: JsonObject = api.get("export", fields=("set",), set=set_name)
     if api.as_json:
         api.say("", document)
         return
     schema = f"{api.client.url.rstrip('/')}/{SCHEMA_PATH}"
-    text = f"# yaml-language-server: $schema={schema}\n{written(document)}"
+    spoken = {name: value for name, value in document.items() if value}
+    text = f"# yaml-language-server: $schema={schema}\n{written(spoken)}"
     if to is None:
         click.echo(text, nl=False)
         return

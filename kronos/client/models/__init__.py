@@ -22,12 +22,12 @@ from kronos.client.models.apply import (
     Applied,
     AppliedResource,
     ChangeCounts,
+    ExportedFile,
     FieldDifference,
     LeftResource,
     LoadAfter,
     ResourceDrift,
     RunCounts,
-    WorkspaceFile,
 )
 from kronos.client.models.audit import AuditRow, ChainHead, Cut
 from kronos.client.models.backfills import Backfill, BackfillCount
@@ -150,6 +150,7 @@ __all__ = [
     "ExecutionEvent",
     "ExecutionStatus",
     "Explanation",
+    "ExportedFile",
     "FailingJob",
     "FieldDifference",
     "FireDiff",
@@ -231,7 +232,6 @@ __all__ = [
     "Used",
     "Violation",
     "Workspace",
-    "WorkspaceFile",
     "WorkspaceHealth",
     "WorkspaceKey",
     "WorkspaceRole",

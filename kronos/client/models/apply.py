@@ -4,10 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from kronos.client.bodies.apply import JobFile, SecretRef
-from kronos.client.bodies.configs import ConfigCreate
-from kronos.client.bodies.endpoints import EndpointCreate
-from kronos.client.bodies.payload_specs import PayloadSpecCreate
 from kronos.client.models.jobs import FireDiff
 from kronos.client.models.overview import BusyMinute
 
@@ -102,13 +98,12 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceFile:
-    """What a workspace is to have, of one set of files. Each resource is known by its name. Several
-    documents of a set are one, whatever stands in which."""
+class ExportedFile:
+    """What a workspace has, as a file says it: what is as by default is left out of each resource."""
 
-    set: str | None
-    secrets: list[SecretRef] | None
-    configs: list[ConfigCreate] | None
-    payload_specs: list[PayloadSpecCreate] | None
-    endpoints: list[EndpointCreate] | None
-    jobs: list[JobFile] | None
+    set: str
+    secrets: list[dict[str, Any]]
+    configs: list[dict[str, Any]]
+    payload_specs: list[dict[str, Any]]
+    endpoints: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]

@@ -5,7 +5,7 @@ from typing import Unpack
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read, write
 from kronos.client.bodies.apply import ApplyBody
-from kronos.client.models.apply import Applied, WorkspaceFile
+from kronos.client.models.apply import Applied, ExportedFile
 
 
 class AsyncFilesResource(AsyncResource):
@@ -38,9 +38,9 @@ class AsyncFilesResource(AsyncResource):
             Applied,
         )
 
-    async def export(self, *, set: str | None = None) -> WorkspaceFile:
+    async def export(self, *, set: str | None = None) -> ExportedFile:
         """What a workspace has, or of a set what is its, as a file that apply reads back as no change.
 
         Needs the role `operator`.
         """
-        return await self._transport.call(read(path_of(*self._base, "export"), {"set": set}), WorkspaceFile)
+        return await self._transport.call(read(path_of(*self._base, "export"), {"set": set}), ExportedFile)

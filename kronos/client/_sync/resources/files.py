@@ -5,7 +5,7 @@ from typing import Unpack
 from kronos.client._core.calls import path_of, read, write
 from kronos.client._sync.resource import Resource
 from kronos.client.bodies.apply import ApplyBody
-from kronos.client.models.apply import Applied, WorkspaceFile
+from kronos.client.models.apply import Applied, ExportedFile
 
 
 class FilesResource(Resource):
@@ -38,9 +38,9 @@ class FilesResource(Resource):
             Applied,
         )
 
-    def export(self, *, set: str | None = None) -> WorkspaceFile:
+    def export(self, *, set: str | None = None) -> ExportedFile:
         """What a workspace has, or of a set what is its, as a file that apply reads back as no change.
 
         Needs the role `operator`.
         """
-        return self._transport.call(read(path_of(*self._base, "export"), {"set": set}), WorkspaceFile)
+        return self._transport.call(read(path_of(*self._base, "export"), {"set": set}), ExportedFile)
