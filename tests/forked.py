@@ -161,10 +161,10 @@ class Ended:
     stderr: str
 
 
-def run(command: str, environment: Mapping[str, str]) -> Ended:
-    """`kronos serve` or `kronos worker`, to its end."""
+def run(command: str, environment: Mapping[str, str], *, program: str = "") -> Ended:
+    """`kronos serve` or `kronos worker`, or a program that does its work, to its end."""
     with tempfile.TemporaryFile("w+") as said:
-        process = start([command], environment, stdout=said, stderr=said, modules=_MODULES[command])
+        process = start([command], environment, stdout=said, stderr=said, program=program, modules=_MODULES[command])
         try:
             code = process.wait(60)
         finally:

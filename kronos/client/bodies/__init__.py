@@ -1,5 +1,6 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
@@ -41,6 +42,7 @@ from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
 __all__ = [
+    "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
     "Callback",
@@ -58,6 +60,7 @@ __all__ = [
     "JobBatch",
     "JobBulk",
     "JobCreate",
+    "JobFile",
     "JobPatch",
     "JobPause",
     "JobSelection",
@@ -83,6 +86,7 @@ __all__ = [
     "ScheduleSentence",
     "SecretCreate",
     "SecretPut",
+    "SecretRef",
     "TriggerRequest",
     "WorkspaceCreate",
     "WorkspacePatch",

@@ -56,8 +56,6 @@ class JobCreate(TypedDict, total=False):
     """Its name for people: any text of one line."""
     endpoint: Required[str]
     """The name of the endpoint."""
-    trigger: Required[JobTrigger]
-    """When it runs."""
     cron: str | None
     """CRON: five fields, as pg_cron has them."""
     every: str | None
@@ -83,15 +81,10 @@ class JobCreate(TypedDict, total=False):
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None
     """CRON: ticks that were missed."""
-    run_at: datetime | str | None
-    """DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the zone's
-    rules change."""
     input: Mapping[str, Any]
     """What templates are filled with."""
     tags: Sequence[str]
     """Words to find it by."""
-    idempotency_key: str | None
-    """Same key, same job."""
     on_success: Callback | None
     """What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job."""
     on_failure: FailureCallback | None
@@ -102,6 +95,13 @@ class JobCreate(TypedDict, total=False):
     priority: int
     """Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of
     waiting."""
+    trigger: Required[JobTrigger]
+    """When it runs."""
+    run_at: datetime | str | None
+    """DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the zone's
+    rules change."""
+    idempotency_key: str | None
+    """Same key, same job."""
 
 
 class JobBatch(TypedDict, total=False):

@@ -10,7 +10,7 @@ from uuid import UUID
 class AuditRow:
     """One change. `before` and `after` have what was changed, an input as its SHA-256 and size. `number` and
     `hash` are its place in the chain of its workspace, or of the instance, null until it is sealed,
-    seconds later."""
+    seconds later. `source`: "apply" where files made it."""
 
     audit_id: UUID
     workspace: str | None
@@ -28,6 +28,7 @@ class AuditRow:
     after: dict[str, Any] | None
     number: int | None
     hash: str | None
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._async.resources.apply import AsyncApplyResource
 from kronos.client._async.resources.audit import AsyncAuditResource
 from kronos.client._async.resources.backfills import AsyncBackfillsResource
 from kronos.client._async.resources.configs import AsyncConfigsResource
@@ -38,6 +39,7 @@ class AsyncWorkspaceResources:
         self.configs = AsyncConfigsResource(transport, base)
         self.payload_specs = AsyncPayloadSpecsResource(transport, base)
         self.secrets = AsyncSecretsResource(transport, base)
+        self.apply = AsyncApplyResource(transport, base)
         self.keys = AsyncKeysResource(transport, base)
         self.quotas = AsyncQuotasResource(transport, base)
         self.role_mappings = AsyncRoleMappingsResource(transport, base)

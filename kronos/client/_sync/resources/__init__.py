@@ -1,5 +1,6 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._sync.resources.apply import ApplyResource
 from kronos.client._sync.resources.audit import AuditResource
 from kronos.client._sync.resources.backfills import BackfillsResource
 from kronos.client._sync.resources.configs import ConfigsResource
@@ -38,6 +39,7 @@ class WorkspaceResources:
         self.configs = ConfigsResource(transport, base)
         self.payload_specs = PayloadSpecsResource(transport, base)
         self.secrets = SecretsResource(transport, base)
+        self.apply = ApplyResource(transport, base)
         self.keys = KeysResource(transport, base)
         self.quotas = QuotasResource(transport, base)
         self.role_mappings = RoleMappingsResource(transport, base)
