@@ -1,12 +1,12 @@
 """The resources of the API. Made by bin/client."""
 
-from kronos.client._async.resources.apply import AsyncApplyResource
 from kronos.client._async.resources.audit import AsyncAuditResource
 from kronos.client._async.resources.backfills import AsyncBackfillsResource
 from kronos.client._async.resources.configs import AsyncConfigsResource
 from kronos.client._async.resources.dead_letters import AsyncDeadLettersResource
 from kronos.client._async.resources.endpoints import AsyncEndpointsResource
 from kronos.client._async.resources.executions import AsyncExecutionsResource
+from kronos.client._async.resources.files import AsyncFilesResource
 from kronos.client._async.resources.instance_audit import AsyncInstanceAuditResource
 from kronos.client._async.resources.jobs import AsyncJobsResource
 from kronos.client._async.resources.keys import AsyncKeysResource
@@ -39,7 +39,7 @@ class AsyncWorkspaceResources:
         self.configs = AsyncConfigsResource(transport, base)
         self.payload_specs = AsyncPayloadSpecsResource(transport, base)
         self.secrets = AsyncSecretsResource(transport, base)
-        self.apply = AsyncApplyResource(transport, base)
+        self.files = AsyncFilesResource(transport, base)
         self.keys = AsyncKeysResource(transport, base)
         self.quotas = AsyncQuotasResource(transport, base)
         self.role_mappings = AsyncRoleMappingsResource(transport, base)

@@ -1,12 +1,12 @@
 """The resources of the API. Made by bin/client."""
 
-from kronos.client._sync.resources.apply import ApplyResource
 from kronos.client._sync.resources.audit import AuditResource
 from kronos.client._sync.resources.backfills import BackfillsResource
 from kronos.client._sync.resources.configs import ConfigsResource
 from kronos.client._sync.resources.dead_letters import DeadLettersResource
 from kronos.client._sync.resources.endpoints import EndpointsResource
 from kronos.client._sync.resources.executions import ExecutionsResource
+from kronos.client._sync.resources.files import FilesResource
 from kronos.client._sync.resources.instance_audit import InstanceAuditResource
 from kronos.client._sync.resources.jobs import JobsResource
 from kronos.client._sync.resources.keys import KeysResource
@@ -39,7 +39,7 @@ class WorkspaceResources:
         self.configs = ConfigsResource(transport, base)
         self.payload_specs = PayloadSpecsResource(transport, base)
         self.secrets = SecretsResource(transport, base)
-        self.apply = ApplyResource(transport, base)
+        self.files = FilesResource(transport, base)
         self.keys = KeysResource(transport, base)
         self.quotas = QuotasResource(transport, base)
         self.role_mappings = RoleMappingsResource(transport, base)
