@@ -33,6 +33,7 @@ _COMMANDS = {
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
     "operation": "kronos.cli.operation:operation",
     "audit": "kronos.cli.audit:audit",
+    "import": "kronos.cli.imports:import_group",
     "logs": "kronos.cli.logs:logs",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",

@@ -30,6 +30,7 @@ _RATE = re.compile(r"rate\(\s*([0-9]{1,6})\s+(minute|hour|day)s?\s*\)", re.ASCII
 _AT = re.compile(r"at\(\s*([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\s*\)", re.ASCII)
 _CRON = re.compile(r"cron\((.*)\)", re.DOTALL)
 _MOST_JITTER_MINUTES = 60
+_MOST_ATTEMPTS: Final = 100
 _KNOWN: Final = frozenset(
     {"Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate", "State",
      "FlexibleTimeWindow", "Target", "Description", "Arn", "CreationDate", "LastModificationDate",
@@ -203,10 +204,10 @@ def _endpoint(draft: Draft, name: str, target: JsonObject, terms: Terms) -> Json
     """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have."""
     policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
     retries, age = (policy or {}).get("MaximumRetryAttempts"), (policy or {}).get("MaximumEventAgeInSeconds")
-    attempts = min((retries if isinstance(retries, int) else 185) + 1, 100)
+    attempts = min((retries if isinstance(retries, int) else 185) + 1, _MOST_ATTEMPTS)
     age = age if isinstance(age, int) and age > 0 else timedelta(days=1) // timedelta(seconds=1)
-    if not isinstance(retries, int) or retries > 99:
-        draft.note("more than 99 retries become 99")
+    if attempts == _MOST_ATTEMPTS:
+        draft.note(f"EventBridge's retries, up to 185, become {_MOST_ATTEMPTS - 1}")
     if "DeadLetterConfig" in target:
         draft.note("what fails for good is a dead letter of Kronos, not of the queue")
     if terms.url is None:

@@ -82,8 +82,8 @@ class UnreadableError(Exception):
 
 
 def shown(text: str) -> str:
-    """A part of the source as it is shown: one line of bounded length."""
-    line = " ".join(text.split())
+    """A part of the source as it is shown: one line of bounded length, of letters that can be printed."""
+    line = "".join(each if each.isprintable() else "�" for each in " ".join(text[: 4 * _SHOWN].split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
