@@ -23,24 +23,23 @@ from kronos.cli.command import Api
 from kronos.cli.import_offer import Offered
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
-from kronos.model import JsonObject
 
 _FROM_SECOND, _TO_SECOND = 10, 40
 """Of a minute: pg_cron has rung by then, and the next minute is far enough to end what was begun."""
 _LATE = timedelta(seconds=5)
-_TRIES: Final = 5
+_MINUTES: Final = 5
 _ENTRIES = """
     select jobid, schedule, command, database, username, active, jobname
       from cron.job
      order by jobid"""
-_UNDER_WAY = """
-    select exists (select from cron.job_run_details
-                    where jobid = %(jobid)s
-                      and status in ('starting', 'running', 'sending', 'connecting')
-                      and start_time > clock_timestamp() - interval '1 day')"""
-_HAS_RUN = """
-    select exists (select from cron.job_run_details
-                    where jobid = %(jobid)s and start_time >= %(minute)s and end_time is not null)"""
+# A run that could not connect has no times, and is over.
+_LAST_RUN = """
+    select status in ('succeeded', 'failed') as is_over,
+           status = 'failed' and start_time is null or start_time >= %(minute)s as is_of_this_minute
+      from cron.job_run_details
+     where jobid = %(jobid)s
+     order by runid desc
+     limit 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,47 +98,48 @@ def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry]
             "cron.log_run is off: nobody can tell whether a run is under way. Nothing was changed"
         )
     by_where = {f"jobid {entry.jobid}": entry for entry in entries}
-    left: list[str] = []
+    waiting: dict[int, tuple[Entry, Offered, str]] = {}
     for offer in offers:
         entry = by_where[offer.entry.where]
-        why = _taken_over(api, connection, entry, offer)
-        if why is None:
-            click.echo(f"{offer.entry.name} has taken over from jobid {entry.jobid}; back: {way_back(entry)}", err=True)
-        else:
-            left.append(f"jobid {entry.jobid}  {offer.entry.name}: {why}")
-    if left:
-        raise click.ClickException(f"{len(left)} entries are left with pg_cron:\n" + "\n".join(left))
+        waiting[entry.jobid] = (entry, offer, "")
+    for number in range(_MINUTES):
+        minute = _midst(connection, after_the_present=number > 0)
+        for entry, offer, _ in list(waiting.values()):
+            why = _taken_over(api, connection, entry, offer, minute)
+            if why is None:
+                del waiting[entry.jobid]
+                said = f"{offer.entry.name} takes over from jobid {entry.jobid}; the way back: {way_back(entry)}"
+                click.echo(said, err=True)
+            else:
+                waiting[entry.jobid] = (entry, offer, why)
+        if not waiting:
+            return
+        click.echo(f"waiting for the next minute: {len(waiting)} cannot go in this one", err=True)
+    lines = "\n".join(f"jobid {entry.jobid}  {offer.entry.name}: {why}" for entry, offer, why in waiting.values())
+    raise click.ClickException(f"{len(waiting)} entries are left with pg_cron:\n{lines}")
 
 
-def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered) -> str | None:
-    """None once it is done, else why not."""
-    why: str | None = None
-    for _ in range(_TRIES):
-        minute = _midst(connection)
-        why = _in_the_way(api, connection, entry, offer, minute)
-        if why is None:
-            try:
-                return _swap(api, connection, entry, offer, minute + timedelta(minutes=1))
-            except _LateError:
-                why = "the minute was over before the job was made"
-        _await_next(connection, minute)
-    return why
+def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:
+    """None once it is done, else why not in this minute."""
+    if _now(connection) > minute + timedelta(seconds=_TO_SECOND):
+        return "the minute is nearly over"
+    if (why := _in_the_way(api, connection, entry, offer, minute)) is not None:
+        return why
+    try:
+        return _swap(api, connection, entry, offer, minute + timedelta(minutes=1))
+    except _LateError:
+        return "the minute was over before the job was made"
 
 
-def _midst(connection: psycopg.Connection) -> datetime:
-    """The present minute, once it is in its midst, on PostgreSQL's clock."""
-    while True:
-        now = _now(connection)
-        if _FROM_SECOND <= now.second < _TO_SECOND:
-            return now.replace(second=0, microsecond=0)
-        wait = (_FROM_SECOND - now.second) % 60
-        connection.execute("select pg_sleep(%s)", [max(wait - now.microsecond / 1e6, 0.01)])
-
-
-def _await_next(connection: psycopg.Connection, minute: datetime) -> None:
-    """Until the minute after is in its midst."""
-    until = minute + timedelta(minutes=1, seconds=_FROM_SECOND)
-    connection.execute("select pg_sleep(greatest(extract(epoch from %s - clock_timestamp()), 0))", [until])
+def _midst(connection: psycopg.Connection, *, after_the_present: bool) -> datetime:
+    """The present minute, or the next one, once it is in its midst, on PostgreSQL's clock."""
+    now = _now(connection)
+    minute = now.replace(second=0, microsecond=0)
+    if after_the_present or now.second >= _TO_SECOND:
+        minute += timedelta(minutes=1)
+    midst = minute + timedelta(seconds=_FROM_SECOND)
+    connection.execute("select pg_sleep(greatest(extract(epoch from %s - clock_timestamp()), 0))", [midst])
+    return minute
 
 
 def _now(connection: psycopg.Connection) -> datetime:
@@ -154,16 +154,13 @@ def _in_the_way(api: Api, connection: psycopg.Connection, entry: Entry, offer: O
     """Why the entry cannot go in this minute."""
     if not entry.active:
         return None
-    if _says(connection, _UNDER_WAY, {"jobid": entry.jobid}):
+    last = connection.execute(_LAST_RUN, {"jobid": entry.jobid, "minute": minute}).fetchone()
+    is_over, is_of_this_minute = last or (True, False)
+    if not is_over:
         return "a run of it is under way, which would be cancelled"
-    if _is_due(api, offer, minute) and not _says(connection, _HAS_RUN, {"jobid": entry.jobid, "minute": minute}):
-        return f"its run of {minute:%H:%M} has not ended, or did not begin"
+    if _is_due(api, offer, minute) and not is_of_this_minute:
+        return f"its run of {minute:%H:%M} has not begun: is pg_cron well?"
     return None
-
-
-def _says(connection: psycopg.Connection, query: str, params: JsonObject) -> bool:
-    row = connection.execute(query.encode(), params).fetchone()
-    return bool(row and row[0])
 
 
 def _is_due(api: Api, offer: Offered, minute: datetime) -> bool:

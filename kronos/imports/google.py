@@ -155,7 +155,7 @@ def _headers(draft: Draft, name: str, given: Json) -> dict[str, str]:
             continue
         if _SECRET_HEADER.search(header):
             secret = re.sub(r"[^A-Za-z0-9_-]", "-", f"{name}-{header}".lower())[:63]
-            draft.note(f"header {header} holds a secret: store its value first: kronos secret create {secret}")
+            draft.note(f"header {header} holds a secret: store its value first: kronos secret set {secret}")
             headers[header] = f"{{{{secret.{secret}}}}}"
         else:
             headers[header] = _escaped(value)
