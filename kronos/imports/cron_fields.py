@@ -11,6 +11,7 @@ from kronos.imports.translation import RefusedError
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_SUNDAY: Final = ("0", "sun")
 _ITEM = re.compile(r"(\*|\?|[0-9]{1,4}|[a-z]{3})(?:-([0-9]{1,4}|[a-z]{3}))?(?:/([0-9]{1,4}))?", re.ASCII)
 _MOST_CHARACTERS = 200
 """Of a text that Kronos takes: kronos.cron_length()."""
@@ -142,14 +143,15 @@ def _item(part: str, field: Field, dialect: Dialect) -> Item:
         raise RefusedError(
             f"{what}: crons differ on a step without a range: write {start}-{field.high}/{step}, or {start}"
         )
-    return _span(start, end or str(_high(field, dialect)), step, field, what, dialect)
+    end = end or str(_high(field, dialect))
+    if field is WEEKDAY and dialect.sunday_is_7 and step_text is None and end in _SUNDAY and start not in _SUNDAY:
+        end = "7"  # cronie's fri-sun
+    return _span(start, end, step, field, what, dialect)
 
 
 def _span(start: str, end: str, step: int, field: Field, what: str, dialect: Dialect) -> Item:
     """A range. Raises RefusedError."""
     first, last = (_number(text, field, what, dialect) for text in (start, end))
-    if first > last == 0 and field is WEEKDAY and step == 1 and dialect.sunday_is_7:
-        last, end = 7, "7"  # cronie's fri-sun
     if first > last:
         raise RefusedError(f"{what}: {dialect.called} reads no range that runs backwards: list its parts")
     if step > last - first:
