@@ -179,7 +179,7 @@ def write(path: Path, offers: Sequence[Offered], source: str) -> None:
 def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Refused]]:
     """Makes the endpoints and the jobs that are not there: how many of both, and what could not be made. One that is
     paused in its source has no tick before it is paused here. Raises ClickException."""
-    without, endpoints = _make_endpoints(api, offers)
+    without, endpoints = make_endpoints(api, offers)
     failed: list[Refused] = []
     for each in offers:
         name = str(each.entry.job["endpoint"])
@@ -194,7 +194,7 @@ def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Refused]]:
     return len(new) - len(unmade), endpoints, [*failed, *unmade]
 
 
-def _make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str], int]:
+def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str], int]:
     """Makes those that new jobs need and that are not there: which could not be made, with the reason, and how many
     were. Raises ClickException."""
     wanted = {

@@ -32,6 +32,8 @@ _ENTRIES = """
     select jobid, schedule, command, database, username, active, jobname
       from cron.job
      order by jobid"""
+_NOW = "select clock_timestamp()"
+_SLEEP = "select pg_sleep(greatest(extract(epoch from %(until)s - clock_timestamp()), 0))"
 # A run that could not connect has no times, and is over.
 _LAST_RUN = """
     select status in ('succeeded', 'failed') as is_over,
@@ -138,13 +140,13 @@ def _midst(connection: psycopg.Connection, *, after_the_present: bool) -> dateti
     if after_the_present or now.second >= _TO_SECOND:
         minute += timedelta(minutes=1)
     midst = minute + timedelta(seconds=_FROM_SECOND)
-    connection.execute("select pg_sleep(greatest(extract(epoch from %s - clock_timestamp()), 0))", [midst])
+    connection.execute(_SLEEP.encode(), {"until": midst})
     return minute
 
 
 def _now(connection: psycopg.Connection) -> datetime:
     with connection.cursor(row_factory=scalar_row) as cursor:
-        now: datetime | None = cursor.execute("select clock_timestamp()").fetchone()
+        now: datetime | None = cursor.execute(_NOW.encode()).fetchone()
     if now is None:
         raise click.ClickException("PostgreSQL does not say what time it is")
     return now
@@ -212,7 +214,7 @@ def _require_early(connection: psycopg.Connection, begins: datetime) -> None:
 def _undo(api: Api, offer: Offered, *, is_made: bool) -> None:
     """Takes a job away that has had no tick yet."""
     if is_made and any(row["name"] == offer.entry.name for row in api.rows("jobs", status="LIVE", q=offer.entry.name)):
-        api.send("POST", "jobs", offer.entry.name, "cancel")
+        api.send("DELETE", "jobs", offer.entry.name)
 
 
 def way_back(entry: Entry) -> str:

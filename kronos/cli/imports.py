@@ -14,6 +14,7 @@ from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
 from kronos.model import Json
 
+_STDIN: Final = "<stdin>"
 _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
 
 
@@ -71,9 +72,10 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
     crontab -l | kronos import crontab - --endpoint box --tz Europe/Berlin
     kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
     """
-    if Path(file.name).name == "anacrontab":
+    name = _name_of(file)
+    if Path(name).name == "anacrontab":
         raise click.ClickException("an anacrontab names days between runs, not times: nothing of it can be translated")
-    has_user = file.name.startswith(_SYSTEM_PLACES) if is_system is None else is_system
+    has_user = name.startswith(_SYSTEM_PLACES) if is_system is None else is_system
     _run(api, file, own, crontab.TAG, lambda text, terms: crontab.translate(text, terms, is_system=has_user))
 
 
@@ -171,8 +173,12 @@ def _run(api: Api, file: BinaryIO, own: Json, tag: str, translate: Callable[[str
     try:
         found = list(bounded(translate(text_of(file.read(MAX_BYTES + 1)), _terms(own))))
     except UnreadableError as error:
-        raise click.ClickException(f"{file.name}: {error}") from None
-    _offer(api, found, own, tag, file.name)
+        raise click.ClickException(f"{_name_of(file)}: {error}") from None
+    _offer(api, found, own, tag, _name_of(file))
+
+
+def _name_of(file: BinaryIO) -> str:
+    return str(getattr(file, "name", _STDIN))
 
 
 def _offer(
@@ -192,10 +198,14 @@ def _offer(
         return None
     new = [each for each in offers if each.there is None]
     if new and not own["yes"]:
-        if source in ("-", "<stdin>"):
+        if source == _STDIN:
             raise click.UsageError("standard input holds the entries, so nobody can be asked: pass --yes")
         click.confirm(f"Create {len(new)} jobs in {api.workspace}?", abort=True, err=True)
     if not is_made:
+        without, _ = import_offer.make_endpoints(api, new)
+        if without:
+            lines = "\n".join(f"endpoint {name}: {why}" for name, why in without.items())
+            raise click.ClickException(f"nothing was taken over:\n{lines}")
         return offers
     jobs, endpoints, failed = import_offer.make(api, offers)
     said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all of them are there"

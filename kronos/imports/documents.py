@@ -8,7 +8,7 @@ from typing import Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from kronos.imports.translation import UnreadableError
+from kronos.imports.translation import UnreadableError, line_of
 from kronos.model import Json
 
 _DEEPEST: Final = 64
@@ -98,8 +98,11 @@ def json_items(text: str, lists: tuple[str, ...]) -> Iterator[tuple[int, Json]]:
         at, inside = found.end(), True
     while True:
         at = _blank(text, at)
-        if at >= len(text) or (inside and text[at] == "]"):
-            break
+        if at >= len(text) and not inside:
+            return
+        if inside and text[at : at + 1] == "]":
+            _require_end(text, at)
+            return
         line, seen = line + text.count("\n", seen, at), at
         try:
             value, end = reader.raw_decode(text, at)
@@ -113,6 +116,12 @@ def json_items(text: str, lists: tuple[str, ...]) -> Iterator[tuple[int, Json]]:
             at += 1
         elif inside and (at >= len(text) or text[at] != "]"):
             raise UnreadableError(f"line {text.count(chr(10), 0, at) + 1}: the list does not go on")
+
+
+def _require_end(text: str, at: int) -> None:
+    """Raises UnreadableError where the list is a page of a longer one."""
+    if re.search(r'"(?:NextToken|nextPageToken)"\s*:\s*"', text[at : at + 10_000]):
+        raise UnreadableError(f"line {line_of(text.encode(), at)}: more follows on the next page: list all at once")
 
 
 def _blank(text: str, at: int) -> int:
