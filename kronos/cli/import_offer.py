@@ -15,7 +15,7 @@ from rich.text import Text
 from kronos.cli.client import printable
 from kronos.cli.command import Api, given
 from kronos.imports import manifest
-from kronos.imports.translation import Found, Refused, Remark, Translated
+from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
 
 _RUNS: Final = 2
@@ -48,11 +48,11 @@ class Offered:
         return "new" if self.there is None else "differs" if self.differs else "there"
 
 
-def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Refused], list[Remark]]:
+def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
     """What can be made, what cannot, and what is to be known. A schedule that the API refuses, or that never comes, is
     refused. Raises ClickException where the API does not answer."""
     there = {str(row["name"]): row for row in api.rows("jobs", status="LIVE", tag=tag)}
-    refused = [each for each in found if isinstance(each, Refused)]
+    refused = [each for each in found if isinstance(each, Untranslated)]
     offers: list[Offered] = []
     known: dict[bytes, tuple[str, tuple[str, ...]] | str] = {}
     for each in found:
@@ -68,7 +68,7 @@ def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], 
             known[key] = _previewed(api, asked)
         seen = known[key]
         if isinstance(seen, str):
-            refused.append(Refused(where=each.where, text=each.text, reason=seen))
+            refused.append(Untranslated(where=each.where, text=each.text, reason=seen))
         else:
             offers.append(Offered(entry=each, words=seen[0], next_runs=seen[1], there=there.get(each.name)))
     return offers, refused, [each for each in found if isinstance(each, Remark)]
@@ -94,7 +94,7 @@ def _previewed(api: Api, asked: JsonObject) -> tuple[str, tuple[str, ...]] | str
     return str(preview["description"]), tuple(str(run["local"])[:19] for run in preview["next_runs"])
 
 
-def show(api: Api, offers: Sequence[Offered], refused: Sequence[Refused], remarks: Sequence[Remark]) -> None:
+def show(api: Api, offers: Sequence[Offered], refused: Sequence[Untranslated], remarks: Sequence[Remark]) -> None:
     """A table of the jobs, then notes, refusals and remarks, each with its place in the source."""
     if api.as_json:
         click.echo(orjson.dumps(_document(offers, refused, remarks), option=orjson.OPT_INDENT_2))
@@ -144,7 +144,7 @@ def _row(each: Offered) -> tuple[str, ...]:
     return each.entry.where, each.entry.name, schedule, zone, each.words, runs, state
 
 
-def _document(offers: Sequence[Offered], refused: Sequence[Refused], remarks: Sequence[Remark]) -> JsonObject:
+def _document(offers: Sequence[Offered], refused: Sequence[Untranslated], remarks: Sequence[Remark]) -> JsonObject:
     return {
         "jobs": [
             {
@@ -176,16 +176,16 @@ def write(path: Path, offers: Sequence[Offered], source: str) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
 
 
-def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Refused]]:
+def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslated]]:
     """Makes the endpoints and the jobs that are not there: how many of both, and what could not be made. One that is
     paused in its source has no tick before it is paused here. Raises ClickException."""
     without, endpoints = make_endpoints(api, offers)
-    failed: list[Refused] = []
+    failed: list[Untranslated] = []
     for each in offers:
         name = str(each.entry.job["endpoint"])
         if each.there is None and name in without:
             reason = f"its endpoint {name} cannot be made: {without[name]}"
-            failed.append(Refused(where=each.entry.where, text=each.entry.name, reason=reason))
+            failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=reason))
     new = [each for each in offers if each.there is None and each.entry.job["endpoint"] not in without]
     unmade = make_jobs(api, new)
     for each in offers:
@@ -213,16 +213,16 @@ def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str],
     return without, len(missing) - len(without)
 
 
-def make_jobs(api: Api, offers: Sequence[Offered]) -> list[Refused]:
+def make_jobs(api: Api, offers: Sequence[Offered]) -> list[Untranslated]:
     """Makes these jobs: what could not be made. Raises ClickException."""
-    failed: list[Refused] = []
+    failed: list[Untranslated] = []
     for part in _parts(offers):
         bodies = [_held(each) for each in part]
         made = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))
         for each, answer in zip(part, made["data"], strict=True):
             if "job_id" not in answer:
                 why = str(answer.get("detail", "it was refused"))
-                failed.append(Refused(where=each.entry.where, text=each.entry.name, reason=why))
+                failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=why))
             elif each.entry.is_paused:
                 _pause(api, each.entry)
     return failed

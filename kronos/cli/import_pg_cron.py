@@ -45,7 +45,7 @@ _LAST_RUN = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Entries:
     """What a database has."""
 
     entries: list[Entry]
@@ -70,7 +70,7 @@ def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def read(connection: psycopg.Connection, timezone: str | None) -> Source:
+def read(connection: psycopg.Connection, timezone: str | None) -> Entries:
     """The entries that this login sees, and how pg_cron reads them. Raises ClickException."""
     settings = """
         select coalesce(current_setting('cron.timezone', true), 'GMT'),
@@ -89,7 +89,7 @@ def read(connection: psycopg.Connection, timezone: str | None) -> Source:
     if not sees_all:
         remarks.append(Remark(where="cron.job", text=f"{user} sees its own entries alone: others need a superuser"))
     reading = Reading(timezone=timezone or zone or "GMT", matches_both_days=matches_both)
-    return Source(entries=entries, reading=reading, remarks=remarks)
+    return Entries(entries=entries, reading=reading, remarks=remarks)
 
 
 def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry], offers: Sequence[Offered]) -> None:

@@ -20,7 +20,7 @@ _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
 
 @click.group(name="import")
 def import_group() -> None:
-    """Make jobs of crontabs, CronJobs and other schedulers' entries.
+    """Other schedulers' entries, as jobs.
 
     Each entry is translated or left with the reason, and shown. Nothing is changed without --write or --create.
     """
@@ -63,7 +63,7 @@ _FILE = click.argument("file", type=click.File("rb"))
     help="Whether lines have a user, as in /etc/crontab and /etc/cron.d.  [default: by FILE's place]",
 )
 def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Json) -> None:
-    """Jobs from a crontab: FILE, or - for standard input.
+    """Jobs from a crontab. FILE, or - for standard input.
 
     The command becomes the input of the job, {"command": …}, for the endpoint that you name; what runs it is yours
     (docs/migrate/cron.md). Times are those of --tz: pass the zone of the machine that cron ran on.
@@ -84,7 +84,7 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
 @_options
 @_zone
 def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Kubernetes CronJobs: FILE as kubectl writes it, or - for standard input.
+    """Jobs from Kubernetes CronJobs. FILE as kubectl writes it, or - for standard input.
 
     The containers become the input of the job; what runs them is yours (docs/migrate/kubernetes.md).
 
@@ -98,7 +98,7 @@ def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
 @_FILE
 @_options
 def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Amazon EventBridge schedules: FILE of `aws scheduler get-schedule`, or - for standard input.
+    """Jobs from Amazon EventBridge. FILE of `aws scheduler get-schedule`, or - for standard input.
 
     Several may stand one behind the other, or in a list. Rules of `aws events list-rules` are read too.
 
@@ -113,7 +113,7 @@ def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
 @_FILE
 @_options
 def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Google Cloud Scheduler: FILE of `gcloud scheduler jobs list --format=json`, or - for standard input.
+    """Jobs from Google Cloud Scheduler. FILE of `gcloud scheduler jobs list --format=json`, or - for standard input.
 
     An HTTP target becomes an endpoint of its own; with --endpoint all targets become inputs of that one.
 
@@ -139,7 +139,7 @@ def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
     help="With --create: take each entry out of pg_cron in the minute in which its job takes over.",
 )
 def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unschedule: bool, **own: Json) -> None:
-    """Jobs from other entries of pg_cron: of a database, or of FILE with the rows of cron.job as JSON.
+    """Jobs from other entries of pg_cron. Those of a database, or of FILE with the rows of cron.job as JSON.
 
     Without --endpoint all entries are left with pg_cron. With it the SQL becomes the input of the job, {"sql": …}, and
     a receiver of yours runs it (docs/migrate/pg_cron.md); Kronos never runs it itself.

@@ -12,12 +12,12 @@ from kronos.imports.amazon_cron import YearSpan
 from kronos.imports.documents import json_items
 from kronos.imports.names import Names, endpoint_name
 from kronos.imports.translation import (
-    Draft,
     Found,
-    Refused,
+    JobDraft,
     RefusedError,
     Terms,
     Translated,
+    Untranslated,
     bounded,
     endpoint_of,
     required_endpoint,
@@ -50,11 +50,11 @@ def translate(text: str, terms: Terms, *, now: datetime) -> Iterator[Found]:
 
 def _found(where: str, item: Json, terms: Terms, names: Names, now: datetime) -> Found:
     if not isinstance(item, dict):
-        return Refused(where=where, text="", reason="it is no schedule: get-schedule writes an object")
+        return Untranslated(where=where, text="", reason="it is no schedule: get-schedule writes an object")
     try:
         return _translated(where, item, terms, names, now)
     except RefusedError as error:
-        return Refused(where=where, text=shown(str(item.get("Name", ""))), reason=str(error))
+        return Untranslated(where=where, text=shown(str(item.get("Name", ""))), reason=str(error))
 
 
 def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: datetime) -> Translated:
@@ -67,7 +67,7 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
     zone = item.get("ScheduleExpressionTimezone") or terms.timezone
     if not isinstance(zone, str | None):
         raise RefusedError("ScheduleExpressionTimezone is no text")
-    draft = Draft({"name": "", "endpoint": ""})
+    draft = JobDraft({"name": "", "endpoint": ""})
     is_paused = item.get("State", "ENABLED") != "ENABLED"
     _schedule(draft, expression.strip(), clocks.zone_of(zone), item, now)
     if is_paused and draft.job["trigger"] == "DELAYED":
@@ -100,7 +100,7 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
     )
 
 
-def _schedule(draft: Draft, expression: str, zone: str, item: JsonObject, now: datetime) -> None:
+def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now: datetime) -> None:
     """When it runs. Raises RefusedError."""
     starts_at, ends_at = _instant(item, "StartDate"), _instant(item, "EndDate")
     if found := _AT.fullmatch(expression):
@@ -128,7 +128,7 @@ def _schedule(draft: Draft, expression: str, zone: str, item: JsonObject, now: d
         draft.job["ends_at"] = written(ends_at)
 
 
-def _once(draft: Draft, local: str, zone: str, now: datetime) -> None:
+def _once(draft: JobDraft, local: str, zone: str, now: datetime) -> None:
     """A one-time schedule. Raises RefusedError."""
     at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
     if at <= now:
@@ -136,7 +136,7 @@ def _once(draft: Draft, local: str, zone: str, now: datetime) -> None:
     draft.job |= {"trigger": "DELAYED", "run_at": local, "timezone": zone}
 
 
-def _anchor(draft: Draft, anchor: datetime | None) -> None:
+def _anchor(draft: JobDraft, anchor: datetime | None) -> None:
     """What a rate is counted from."""
     if anchor is None:
         draft.note("nothing says what the rate is counted from: from the making of the job")
@@ -183,7 +183,7 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _window(draft: Draft, item: JsonObject) -> None:
+def _window(draft: JobDraft, item: JsonObject) -> None:
     """The flexible window. Raises RefusedError."""
     window = item.get("FlexibleTimeWindow") or {}
     if not isinstance(window, dict):
@@ -200,7 +200,7 @@ def _window(draft: Draft, item: JsonObject) -> None:
         draft.note(f"the window of {minutes} min becomes {_MOST_JITTER_MINUTES}")
 
 
-def _endpoint(draft: Draft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
+def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
     """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have."""
     policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
     retries, age = (policy or {}).get("MaximumRetryAttempts"), (policy or {}).get("MaximumEventAgeInSeconds")
@@ -217,7 +217,7 @@ def _endpoint(draft: Draft, name: str, target: JsonObject, terms: Terms) -> Json
     return endpoint_of(terms.url, endpoint_name(name), spec={}, retry_policy=retry)
 
 
-def _input(draft: Draft, target: JsonObject) -> JsonObject:
+def _input(draft: JobDraft, target: JsonObject) -> JsonObject:
     """What the receiver needs in place of the target."""
     text = target.get("Input")
     given: Json = text

@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CronField:
     """One of the five: what it is called, and its values."""
 
     title: str
@@ -27,11 +27,11 @@ class Field:
     names: tuple[str, ...] = ()
 
 
-MINUTE: Final = Field("minute", 0, 59)
-HOUR: Final = Field("hour", 0, 23)
-DAY: Final = Field("day of month", 1, 31)
-MONTH: Final = Field("month", 1, 12, _MONTHS)
-WEEKDAY: Final = Field("weekday", 0, 7, _WEEKDAYS)
+MINUTE: Final = CronField("minute", 0, 59)
+HOUR: Final = CronField("hour", 0, 23)
+DAY: Final = CronField("day of month", 1, 31)
+MONTH: Final = CronField("month", 1, 12, _MONTHS)
+WEEKDAY: Final = CronField("weekday", 0, 7, _WEEKDAYS)
 FIELDS: Final = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
@@ -59,7 +59,7 @@ ROBFIG: Final = Dialect(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Part:
     """A part of a list: from `first` to `last`, each `step`; `text` is how Kronos writes it."""
 
     first: int
@@ -97,33 +97,33 @@ def read(fields: list[str], dialect: Dialect) -> Expression:
     )
 
 
-def _unstarred(days: list[Item], weekdays: list[Item]) -> tuple[list[Item], list[Item]]:
+def _unstarred(days: list[Part], weekdays: list[Part]) -> tuple[list[Part], list[Part]]:
     """The day fields of a cron for which only a bare `*` is a star: where Kronos would take a step for one, its range
     is written out; a list that holds a star is every day, and matches beside the other."""
     return _written_out(days, DAY, 31), _written_out(weekdays, WEEKDAY, 6)
 
 
-def _written_out(items: list[Item], field: Field, high: int) -> list[Item]:
+def _written_out(items: list[Part], field: CronField, high: int) -> list[Part]:
     if any(item.is_star and item.step == 1 for item in items):
-        return [Item(first=field.low, last=high, step=1, is_star=True, text="*")]
+        return [Part(first=field.low, last=high, step=1, is_star=True, text="*")]
     return [_range(item, field, high) if item.is_star else item for item in items]
 
 
-def _range(star: Item, field: Field, high: int) -> Item:
+def _range(star: Part, field: CronField, high: int) -> Part:
     """A star with a step as a range, which Kronos takes for none."""
     text = f"{field.low}-{high}/{star.step}" if star.step <= high - field.low else str(field.low)
-    return Item(first=field.low, last=high, step=star.step, is_star=False, text=text)
+    return Part(first=field.low, last=high, step=star.step, is_star=False, text=text)
 
 
-def _items(text: str, field: Field, dialect: Dialect) -> list[Item]:
+def _items(text: str, field: CronField, dialect: Dialect) -> list[Part]:
     return [_item(part, field, dialect) for part in text.split(",")]
 
 
-def _item(part: str, field: Field, dialect: Dialect) -> Item:
+def _item(part: str, field: CronField, dialect: Dialect) -> Part:
     """One part of a list. Raises RefusedError."""
     what = f"{field.title} {part!r}"
     if part == "$" and field is DAY and dialect.has_last_day:
-        return Item(first=31, last=31, step=1, is_star=False, text="$")
+        return Part(first=31, last=31, step=1, is_star=False, text="$")
     if not (found := _ITEM.fullmatch(part)):
         raise RefusedError(f"{what}: {_strange(part, field)}")
     start, end, step_text = found.groups()
@@ -138,7 +138,7 @@ def _item(part: str, field: Field, dialect: Dialect) -> Item:
         return _star(field, step, dialect)
     if end is None and step_text is None:
         first = _number(start, field, what, dialect)
-        return Item(first=first, last=first, step=1, is_star=False, text=_written(start))
+        return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
     if end is None and not dialect.number_with_step:
         raise RefusedError(
             f"{what}: crons differ on a step without a range: write {start}-{field.high}/{step}, or {start}"
@@ -149,34 +149,34 @@ def _item(part: str, field: Field, dialect: Dialect) -> Item:
     return _span(start, end, step, field, what, dialect)
 
 
-def _span(start: str, end: str, step: int, field: Field, what: str, dialect: Dialect) -> Item:
+def _span(start: str, end: str, step: int, field: CronField, what: str, dialect: Dialect) -> Part:
     """A range. Raises RefusedError."""
     first, last = (_number(text, field, what, dialect) for text in (start, end))
     if first > last:
         raise RefusedError(f"{what}: {dialect.called} reads no range that runs backwards: list its parts")
     if step > last - first:
-        return Item(first=first, last=first, step=1, is_star=False, text=_written(start))
+        return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
     span = f"{_written(start)}-{_written(end)}"
-    return Item(first=first, last=last, step=step, is_star=False, text=f"{span}/{step}" if step > 1 else span)
+    return Part(first=first, last=last, step=step, is_star=False, text=f"{span}/{step}" if step > 1 else span)
 
 
-def _high(field: Field, dialect: Dialect) -> int:
+def _high(field: CronField, dialect: Dialect) -> int:
     return 6 if field is WEEKDAY and not dialect.sunday_is_7 else field.high
 
 
-def _star(field: Field, step: int, dialect: Dialect) -> Item:
+def _star(field: CronField, step: int, dialect: Dialect) -> Part:
     """`*`, with its step. One beyond the last value leaves the first alone: in a day field it is still a star."""
     high = _high(field, dialect)
     if step == 1:
-        return Item(first=field.low, last=high, step=1, is_star=True, text="*")
+        return Part(first=field.low, last=high, step=1, is_star=True, text="*")
     most = 31 if field is DAY else 7 if field is WEEKDAY else high
     if step > most and field not in (DAY, WEEKDAY):
-        return Item(first=field.low, last=field.low, step=1, is_star=True, text=str(field.low))
+        return Part(first=field.low, last=field.low, step=1, is_star=True, text=str(field.low))
     step = min(step, most)
-    return Item(first=field.low, last=high, step=step, is_star=True, text=f"*/{step}")
+    return Part(first=field.low, last=high, step=step, is_star=True, text=f"*/{step}")
 
 
-def _number(text: str, field: Field, what: str, dialect: Dialect) -> int:
+def _number(text: str, field: CronField, what: str, dialect: Dialect) -> int:
     if text.isdigit():
         value = int(text)
         if not field.low <= value <= _high(field, dialect):
@@ -191,7 +191,7 @@ def _written(text: str) -> str:
     return str(int(text)) if text.isdigit() else text
 
 
-def _strange(part: str, field: Field) -> str:
+def _strange(part: str, field: CronField) -> str:
     """Why a part is none, in words that help."""
     if part == "":
         return "a list has an empty part"

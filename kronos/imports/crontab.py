@@ -9,13 +9,13 @@ from kronos.imports import clocks, cron_fields
 from kronos.imports.cron_fields import VIXIE, Expression
 from kronos.imports.names import Names, of_command
 from kronos.imports.translation import (
-    Draft,
     Found,
-    Refused,
+    JobDraft,
     RefusedError,
     Remark,
     Terms,
     Translated,
+    Untranslated,
     endpoint_of,
     required_endpoint,
     shown,
@@ -52,7 +52,7 @@ class _Around:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class _CrontabLine:
     """An entry of the crontab, taken apart."""
 
     schedule: str
@@ -86,7 +86,7 @@ def translate(text: str, terms: Terms, *, is_system: bool) -> Iterator[Found]:
         try:
             yield _translated(where, line, around, terms, names, is_system=is_system)
         except RefusedError as error:
-            yield Refused(where=where, text=_shown(line), reason=str(error))
+            yield Untranslated(where=where, text=_shown(line), reason=str(error))
 
 
 def _assign(where: str, name: str, value: str, around: _Around) -> Iterator[Found]:
@@ -122,7 +122,7 @@ def _translated(where: str, line: str, around: _Around, terms: Terms, names: Nam
         given["user"] = entry.user
     if around.environment:
         given["environment"] = dict(around.environment)
-    draft = Draft(
+    draft = JobDraft(
         {
             "name": names.take(of_command(command), line),
             "endpoint": endpoint,
@@ -146,7 +146,7 @@ def _shown(line: str) -> str:
     return shown(line if found is None else f"{line[: found.start()]}…")
 
 
-def _say(draft: Draft, entry: _Line, around: _Around, command: str) -> None:
+def _say(draft: JobDraft, entry: _CrontabLine, around: _Around, command: str) -> None:
     """What is to be known of the entry."""
     if around.delay_minutes:
         draft.job["jitter_seconds"] = min(around.delay_minutes * 60, 3600)
@@ -161,7 +161,7 @@ def _say(draft: Draft, entry: _Line, around: _Around, command: str) -> None:
         draft.note("cron runs it by the clock where clocks are changed: dst_gap SKIP, dst_overlap BOTH")
 
 
-def _taken_apart(line: str, *, is_system: bool) -> _Line:
+def _taken_apart(line: str, *, is_system: bool) -> _CrontabLine:
     """The schedule, the user and the command of a line. Raises RefusedError."""
     if line.rstrip().endswith("\\"):
         raise RefusedError("it ends with a backslash: cron knows no continued lines, so write it as one")
@@ -186,7 +186,7 @@ def _taken_apart(line: str, *, is_system: bool) -> _Line:
         raise RefusedError("it has no command")
     if len(rest) > _MOST_COMMAND:
         raise RefusedError(f"its command has {len(rest):,} characters, cron takes {_MOST_COMMAND:,} at most")
-    return _Line(schedule=schedule, read=read, user=user, command=rest, is_quiet=is_quiet)
+    return _CrontabLine(schedule=schedule, read=read, user=user, command=rest, is_quiet=is_quiet)
 
 
 def _split(text: str, count: int) -> tuple[str, str]:

@@ -12,12 +12,12 @@ from kronos.imports.cron_fields import VIXIE
 from kronos.imports.documents import json_items
 from kronos.imports.names import Names, endpoint_name
 from kronos.imports.translation import (
-    Draft,
     Found,
-    Refused,
+    JobDraft,
     RefusedError,
     Terms,
     Translated,
+    Untranslated,
     bounded,
     required_endpoint,
     shown,
@@ -49,16 +49,16 @@ def translate(text: str, terms: Terms) -> Iterator[Found]:
 
 def _found(where: str, item: Json, terms: Terms, names: Names) -> Found:
     if not isinstance(item, dict):
-        return Refused(where=where, text="", reason="it is no job: gcloud writes an object")
+        return Untranslated(where=where, text="", reason="it is no job: gcloud writes an object")
     try:
         return _translated(where, item, terms, names)
     except RefusedError as error:
-        return Refused(where=where, text=shown(str(item.get("name", ""))), reason=str(error))
+        return Untranslated(where=where, text=shown(str(item.get("name", ""))), reason=str(error))
 
 
 def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Translated:
     """One job. Raises RefusedError."""
-    draft = Draft({"name": "", "endpoint": "", "trigger": "CRON"})
+    draft = JobDraft({"name": "", "endpoint": "", "trigger": "CRON"})
     _schedule(draft, item)
     state = str(item.get("state", "ENABLED"))
     if state not in ("ENABLED", "PAUSED", "DISABLED"):
@@ -90,7 +90,7 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Tra
     )
 
 
-def _schedule(draft: Draft, item: JsonObject) -> None:
+def _schedule(draft: JobDraft, item: JsonObject) -> None:
     """When it runs. Raises RefusedError."""
     text, zone = item.get("schedule"), item.get("timeZone")
     if not isinstance(text, str) or not isinstance(zone, str | None):
@@ -117,7 +117,7 @@ def _is_unsure(day: str, weekday: str) -> bool:
     return "*" not in (day, weekday) and "*" in (day[:1], weekday[:1])
 
 
-def _endpoint(draft: Draft, name: str, item: JsonObject) -> JsonObject:
+def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
     """The endpoint that an HTTP target is. Raises RefusedError."""
     target = item.get("httpTarget")
     if not isinstance(target, dict):
@@ -143,7 +143,7 @@ def _endpoint(draft: Draft, name: str, item: JsonObject) -> JsonObject:
     return {"name": endpoint_name(name), "type": "HTTP", "spec": spec, "retry_policy": _retry(draft, item)}
 
 
-def _headers(draft: Draft, name: str, given: Json) -> dict[str, str]:
+def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
     """What is sent beside Kronos's own; what looks like a secret is named in its place. Raises RefusedError."""
     if given is None:
         return {}
@@ -195,7 +195,7 @@ def _seconds(given: JsonObject, name: str, default: float) -> float:
     return float(found[1])
 
 
-def _retry(draft: Draft, item: JsonObject) -> JsonObject:
+def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
     """Google's retries. Raises RefusedError."""
     config = item.get("retryConfig") or {}
     if not isinstance(config, dict):

@@ -9,13 +9,13 @@ from kronos.imports.cron_fields import ROBFIG, Expression
 from kronos.imports.documents import yaml_items
 from kronos.imports.names import Names, endpoint_name
 from kronos.imports.translation import (
-    Draft,
     Found,
-    Refused,
+    JobDraft,
     RefusedError,
     Remark,
     Terms,
     Translated,
+    Untranslated,
     bounded,
     endpoint_of,
     required_endpoint,
@@ -69,7 +69,9 @@ def _found(where: str, document: Json, terms: Terms, names: Names) -> Found:
     try:
         return _translated(where, document, terms, names)
     except RefusedError as error:
-        return Refused(where=where, text=shown(str(_part(document, "metadata").get("name", ""))), reason=str(error))
+        return Untranslated(
+            where=where, text=shown(str(_part(document, "metadata").get("name", ""))), reason=str(error)
+        )
 
 
 def _part(document: JsonObject, name: str) -> JsonObject:
@@ -87,7 +89,7 @@ def _translated(where: str, document: JsonObject, terms: Terms, names: Names) ->
     metadata, spec = _part(document, "metadata"), _part(document, "spec")
     own, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "default")
     job_spec = _part(_part(spec, "jobTemplate"), "spec")
-    draft = Draft({"name": "", "trigger": "CRON", **_schedule(spec, terms)})
+    draft = JobDraft({"name": "", "trigger": "CRON", **_schedule(spec, terms)})
     _run_terms(draft, spec)
     _what_is_lost(draft, spec, job_spec)
     full = own if namespace == "default" else f"{namespace}.{own}"
@@ -155,7 +157,7 @@ def _whole(document: JsonObject, name: str) -> int | None:
     return found
 
 
-def _run_terms(draft: Draft, spec: JsonObject) -> None:
+def _run_terms(draft: JobDraft, spec: JsonObject) -> None:
     """What becomes of a tick that is late, or that comes while a run is under way. Raises RefusedError."""
     policy = spec.get("concurrencyPolicy") or "Allow"
     if policy not in _OVERLAP:
@@ -176,7 +178,7 @@ def _run_terms(draft: Draft, spec: JsonObject) -> None:
         draft.note("@every counts from the last run; Kronos counts from the making of the job")
 
 
-def _what_is_lost(draft: Draft, spec: JsonObject, job_spec: JsonObject) -> None:
+def _what_is_lost(draft: JobDraft, spec: JsonObject, job_spec: JsonObject) -> None:
     """Notes of what has no counterpart."""
     if any(name in spec for name in _HISTORY):
         draft.note("history limits: the workspace's retention decides")
@@ -187,7 +189,7 @@ def _what_is_lost(draft: Draft, spec: JsonObject, job_spec: JsonObject) -> None:
             draft.note(f"jobTemplate's {shown(name)} is the receiver's: left out")
 
 
-def _endpoint(draft: Draft, name: str, job_spec: JsonObject, terms: Terms) -> JsonObject | None:
+def _endpoint(draft: JobDraft, name: str, job_spec: JsonObject, terms: Terms) -> JsonObject | None:
     """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have. Raises
     RefusedError."""
     backoff, active = _whole(job_spec, "backoffLimit"), _whole(job_spec, "activeDeadlineSeconds")
@@ -210,7 +212,7 @@ def _endpoint(draft: Draft, name: str, job_spec: JsonObject, terms: Terms) -> Js
     return endpoint_of(terms.url, endpoint_name(name), spec={"timeout_ms": timeout * 1000}, retry_policy=retry)
 
 
-def _containers(draft: Draft, job_spec: JsonObject) -> list[JsonObject]:
+def _containers(draft: JobDraft, job_spec: JsonObject) -> list[JsonObject]:
     """What runs, without its environment, which may hold secrets. Raises RefusedError."""
     pod = _part(_part(job_spec, "template"), "spec")
     containers = pod.get("containers")

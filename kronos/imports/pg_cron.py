@@ -10,14 +10,14 @@ from kronos.imports import clocks, cron_fields
 from kronos.imports.cron_fields import PG_CRON
 from kronos.imports.names import Names, slug
 from kronos.imports.translation import (
-    Draft,
     Found,
-    Refused,
+    JobDraft,
     RefusedError,
     Remark,
     Terms,
     Translated,
     UnreadableError,
+    Untranslated,
     endpoint_of,
     shown,
 )
@@ -110,12 +110,12 @@ def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Itera
         try:
             yield _translated(where, entry, reading, zone, terms, names)
         except RefusedError as error:
-            yield Refused(where=where, text=_shown(entry), reason=str(error))
+            yield Untranslated(where=where, text=_shown(entry), reason=str(error))
 
 
 def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Terms, names: Names) -> Translated:
     """One entry. Raises RefusedError."""
-    draft = Draft({"name": "", "endpoint": terms.endpoint, "trigger": "CRON"})
+    draft = JobDraft({"name": "", "endpoint": terms.endpoint, "trigger": "CRON"})
     if found := _SECONDS.fullmatch(entry.schedule):
         draft.job |= {"every": f"{found[1]}s", "overlap": "SKIP"}
         draft.note("pg_cron counts the seconds from its own start, Kronos from the making of the job: same pace")

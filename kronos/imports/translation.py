@@ -33,7 +33,7 @@ class Translated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Untranslated:
     """An entry that is not translated, and why."""
 
     where: str
@@ -49,7 +49,7 @@ class Remark:
     text: str
 
 
-Found: TypeAlias = Translated | Refused | Remark
+Found: TypeAlias = Translated | Untranslated | Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Draft:
+class JobDraft:
     """A job under translation: its fields and the notes that come up."""
 
     job: JsonObject

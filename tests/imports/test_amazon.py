@@ -13,15 +13,15 @@ from depth import depth
 from imports import vixie
 from imports.ticks import Connection, ticks
 from kronos.imports import amazon
-from kronos.imports.translation import Refused, Terms, Translated
+from kronos.imports.translation import Terms, Translated, Untranslated
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def one(expression: str, *, terms: Terms | None = None, **fields: Any) -> Translated | Refused:
+def one(expression: str, *, terms: Terms | None = None, **fields: Any) -> Translated | Untranslated:
     item = {"Name": "report", "ScheduleExpression": expression, "Target": {"Arn": "arn:x"}, **fields}
     (found,) = amazon.translate(json.dumps(item), terms or Terms(endpoint="relay"), now=NOW)
-    assert isinstance(found, Translated | Refused)
+    assert isinstance(found, Translated | Untranslated)
     return found
 
 
@@ -33,7 +33,7 @@ def job_of(expression: str, **fields: Any) -> Translated:
 
 def reason(expression: str, **fields: Any) -> str:
     found = one(expression, **fields)
-    assert isinstance(found, Refused), found
+    assert isinstance(found, Untranslated), found
     return found.reason
 
 
@@ -189,6 +189,6 @@ def test_lists_rules_and_summaries() -> None:
     for text, why in zip(texts, ("rule for events", "get-schedule", "get-schedule"), strict=True):
         first, second = amazon.translate(text, Terms(endpoint="relay"), now=NOW)
         assert isinstance(first, Translated)
-        assert isinstance(second, Refused)
+        assert isinstance(second, Untranslated)
         assert why in second.reason
         assert int(second.where.removeprefix("line ")) in (2, 8, 9)

@@ -3,7 +3,7 @@
 import pytest
 
 from kronos.imports import crontab
-from kronos.imports.translation import Found, Refused, Remark, Terms, Translated
+from kronos.imports.translation import Found, Remark, Terms, Translated, Untranslated
 
 TERMS = Terms(endpoint="box")
 
@@ -25,7 +25,7 @@ def job(text: str, *, is_system: bool = False) -> Translated:
 
 def reason(text: str, *, is_system: bool = False) -> str:
     found = only(text, is_system=is_system)
-    assert isinstance(found, Refused), found
+    assert isinstance(found, Untranslated), found
     return found.reason
 
 
@@ -55,7 +55,7 @@ def test_an_endpoint_that_is_made_tries_once_as_cron_does() -> None:
         "retry_policy": {"max_attempts": 1, "retry_unknown": False},
     }
     refused = only("* * * * * a\n", terms=Terms())
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Untranslated)
     assert "--endpoint" in refused.reason
 
 
@@ -146,9 +146,9 @@ def test_nothing_is_dropped_without_a_word() -> None:
     assert [(type(each).__name__, each.where) for each in read(text)] == [
         ("Remark", "file"),
         ("Translated", "line 4"),
-        ("Refused", "line 5"),
+        ("Untranslated", "line 5"),
         ("Remark", "line 6"),
-        ("Refused", "line 7"),
+        ("Untranslated", "line 7"),
         ("Translated", "line 8"),
     ]
 

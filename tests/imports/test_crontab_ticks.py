@@ -14,7 +14,7 @@ from depth import depth
 from imports import vixie
 from imports.ticks import Connection, ticks
 from kronos.imports import crontab
-from kronos.imports.translation import Refused, Terms, Translated
+from kronos.imports.translation import Terms, Translated, Untranslated
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Antarctica/Troll"]
 SCHEDULES = [
@@ -37,9 +37,9 @@ SCHEDULES = [
 ]
 
 
-def one(schedule: str, zone: str = "UTC") -> Translated | Refused:
+def one(schedule: str, zone: str = "UTC") -> Translated | Untranslated:
     (found,) = crontab.translate(f"{schedule} /bin/true\n", Terms(endpoint="box", timezone=zone), is_system=False)
-    assert isinstance(found, Translated | Refused)
+    assert isinstance(found, Translated | Untranslated)
     return found
 
 
@@ -123,7 +123,7 @@ def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -
     """For each day of four years; the reading of our own texts is proven against next_tick elsewhere
     (tests/sql/test_next_tick.py)."""
     found = one(schedule)
-    if isinstance(found, Refused):
+    if isinstance(found, Untranslated):
         assert is_refused_with_a_reason(schedule, found.reason), (schedule, found.reason)
         return
     theirs, ours = vixie.read(schedule), cron_texts.read(found.job["cron"])

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from kronos.imports import google, google_text
-from kronos.imports.translation import Refused, RefusedError, Terms, Translated
+from kronos.imports.translation import RefusedError, Terms, Translated, Untranslated
 
 _HTTP = {"uri": "https://example.com/report", "httpMethod": "POST"}
 
 
-def one(schedule: str, *, terms: Terms | None = None, **fields: Any) -> Translated | Refused:
+def one(schedule: str, *, terms: Terms | None = None, **fields: Any) -> Translated | Untranslated:
     item = {"name": "projects/p/locations/l/jobs/report", "schedule": schedule, "httpTarget": _HTTP, **fields}
     (found,) = google.translate(json.dumps([item]), terms or Terms())
-    assert isinstance(found, Translated | Refused)
+    assert isinstance(found, Translated | Untranslated)
     return found
 
 
@@ -27,7 +27,7 @@ def job_of(schedule: str, **fields: Any) -> Translated:
 
 def reason(schedule: str, **fields: Any) -> str:
     found = one(schedule, **fields)
-    assert isinstance(found, Refused), found
+    assert isinstance(found, Untranslated), found
     return found.reason
 
 

@@ -12,10 +12,10 @@ from kronos.imports.translation import (
     MAX_BYTES,
     MAX_ENTRIES,
     Found,
-    Refused,
     Terms,
     Translated,
     UnreadableError,
+    Untranslated,
     bounded,
     text_of,
 )
@@ -118,7 +118,7 @@ def test_too_many_entries_are_refused_with_the_line() -> None:
 def test_long_lines_take_no_time(line: str) -> None:
     """Each is read once, not once for each of its letters: a quadratic reading would take hours."""
     (found,) = crontab.translate(line + "\n", TERMS, is_system=False)
-    assert len(repr(found)) < 2_000 or isinstance(found, Refused) is False
+    assert len(repr(found)) < 2_000 or isinstance(found, Untranslated) is False
 
 
 @settings(max_examples=depth(150, deep=3000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -170,7 +170,7 @@ def test_whatever_it_is_it_is_answered(text: str) -> None:
         for each in found:
             assert each.where
             assert each.text.isprintable(), each
-            assert not isinstance(each, Refused) or each.reason
+            assert not isinstance(each, Untranslated) or each.reason
         translated = [each for each in found if isinstance(each, Translated)]
         for each in translated:
             assert names.slug(each.name) == each.name

@@ -13,7 +13,7 @@ from imports import vixie
 from imports.test_crontab_ticks import schedules
 from imports.ticks import Connection, ticks
 from kronos.imports import kubernetes
-from kronos.imports.translation import Refused, Remark, Terms, Translated
+from kronos.imports.translation import Remark, Terms, Translated, Untranslated
 
 _JOB = {"template": {"spec": {"containers": [{"name": "main", "image": "report:1", "command": ["report"]}]}}}
 
@@ -27,7 +27,7 @@ def cronjob(schedule: str, job: dict[str, Any] | None = None, **spec: Any) -> di
     }
 
 
-def one(document: dict[str, Any], terms: Terms | None = None) -> Translated | Refused | Remark:
+def one(document: dict[str, Any], terms: Terms | None = None) -> Translated | Untranslated | Remark:
     (found,) = kubernetes.translate(yaml.safe_dump(document), terms or Terms(endpoint="cluster"))
     return found
 
@@ -40,7 +40,7 @@ def job_of(document: dict[str, Any], terms: Terms | None = None) -> Translated:
 
 def reason(document: dict[str, Any]) -> str:
     found = one(document)
-    assert isinstance(found, Refused), found
+    assert isinstance(found, Untranslated), found
     return found.reason
 
 
@@ -78,7 +78,7 @@ def robfig(schedule: str) -> vixie.Entry | None:
 def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -> None:
     found, theirs = one(cronjob(schedule)), robfig(schedule)
     if theirs is None:
-        assert isinstance(found, Refused)
+        assert isinstance(found, Untranslated)
         return
     assert isinstance(found, Translated), found
     ours = cron_texts.read(found.job["cron"])

@@ -9,7 +9,7 @@ from imports import vixie
 from imports.ticks import Connection, ticks
 from kronos.imports import pg_cron
 from kronos.imports.pg_cron import Entry, Reading
-from kronos.imports.translation import Refused, Remark, Terms, Translated, UnreadableError
+from kronos.imports.translation import Remark, Terms, Translated, UnreadableError, Untranslated
 
 
 def entry(schedule: str = "0 3 * * *", **fields: Any) -> Entry:
@@ -25,14 +25,14 @@ def entry(schedule: str = "0 3 * * *", **fields: Any) -> Entry:
     return Entry(**{**row, **fields})
 
 
-def one(of: Entry, reading: Reading | None = None, terms: Terms | None = None) -> Translated | Refused | Remark:
+def one(of: Entry, reading: Reading | None = None, terms: Terms | None = None) -> Translated | Untranslated | Remark:
     (found,) = pg_cron.translate([of], reading or Reading(), terms or Terms(endpoint="sql"))
     return found
 
 
 def test_an_entry_is_left_unless_an_endpoint_takes_its_sql() -> None:
     left = one(entry(), terms=Terms())
-    assert isinstance(left, Refused)
+    assert isinstance(left, Untranslated)
     assert left.reason == pg_cron.LEFT
     found = one(entry())
     assert isinstance(found, Translated)
@@ -89,13 +89,13 @@ def test_its_own_forms_of_schedules(schedule: str, terms: dict[str, str]) -> Non
 )
 def test_what_is_no_time_is_refused(schedule: str, why: str) -> None:
     found = one(entry(schedule))
-    assert isinstance(found, Refused)
+    assert isinstance(found, Untranslated)
     assert why in found.reason
 
 
 def test_days_that_have_to_match_both_are_refused_where_the_server_asks_for_it() -> None:
     both = Reading(matches_both_days=True)
-    assert isinstance(one(entry("0 0 1 * 1"), both), Refused)
+    assert isinstance(one(entry("0 0 1 * 1"), both), Untranslated)
     assert isinstance(one(entry("0 0 */2 * 1"), both), Translated)
     assert isinstance(one(entry("0 0 1 * *"), both), Translated)
 
