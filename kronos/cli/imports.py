@@ -1,7 +1,6 @@
 """`kronos import …`: other schedulers' entries as jobs, shown first, then written to a file or made over the API."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,6 +12,7 @@ from kronos.cli.import_offer import Offered
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
 from kronos.model import Json
+from kronos.server_time import CLOCK
 
 _STDIN: Final = "<stdin>"
 _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
@@ -105,7 +105,7 @@ def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
     \b
     kronos import eventbridge schedules.json --endpoint lambda-relay
     """
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     _run(api, file, own, amazon.TAG, lambda text, terms: amazon.translate(text, terms, now=now))
 
 
