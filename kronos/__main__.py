@@ -1,16 +1,9 @@
 """The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts
 together."""
 
-import contextlib
-import errno
-import io
-import sys
-from importlib import import_module
-from typing import Any
-
 import click
 
-from kronos.loading import loading
+from kronos.cli.root import Root
 
 _COMMANDS = {
     "up": "kronos.cli.up:up",
@@ -19,7 +12,9 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "context": "kronos.cli.context:context",
     "key": "kronos.cli.key:key",
+    "role-mapping": "kronos.cli.role_mapping:role_mapping",
     "organization": "kronos.cli.organization:organization",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
@@ -27,63 +22,37 @@ _COMMANDS = {
     "payload-spec": "kronos.cli.documents:payload_spec",
     "secret": "kronos.cli.secret:secret",
     "secrets": "kronos.cli.secrets:secrets",
-    "job": "kronos.cli.job:job",
+    "job": "kronos.cli.job_commands:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
     "operation": "kronos.cli.operation:operation",
+    "wait": "kronos.cli.wait:wait",
     "audit": "kronos.cli.audit:audit",
     "import": "kronos.cli.imports:import_group",
     "logs": "kronos.cli.logs:logs",
+    "overview": "kronos.cli.overview:overview",
+    "top": "kronos.cli.top:top",
+    "load": "kronos.cli.load:load",
+    "lint": "kronos.cli.lint:lint",
+    "system": "kronos.cli.system:system",
+    "me": "kronos.cli.overview:me",
     "next": "kronos.cli.next:next_command",
+    "mcp": "kronos.mcp.command:mcp",
     "psql": "kronos.cli.psql:psql",
+    "completion": "kronos.cli.completion:completion",
 }
 
 
-# Of these standard output and standard error complain: no file of ours is named with them.
-_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-
-class Commands(click.Group):
-    """Commands by name, each imported when it is asked for: `kronos worker` starts without what only `migrate` and
-    `doctor` need."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Runs a command; where nobody can take down what it says, that is a sentence too."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(
-                    errors="backslashreplace"
-                )  # a terminal that has not all letters shows \xfc for those that it lacks
-        try:
-            return super().main(*args, **extra)
-        except OSError as error:
-            if error.errno not in _CANNOT_WRITE or error.filename is not None:
-                raise
-            with contextlib.suppress(OSError):
-                click.echo(f"Error: what this command says cannot be written: {error.strerror}", err=True)
-            sys.exit(1)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which a newcomer meets them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        with loading():
-            command = getattr(import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{_COMMANDS[cmd_name]} is no command")
-        return command
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Root, places=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kronos")
 def main() -> None:
-    """Kronos: a job scheduler on PostgreSQL and pg_cron that accounts for every tick."""
+    """Kronos: a job scheduler on PostgreSQL and pg_cron that accounts for every tick.
+
+    kronos up --demo
+    kronos job ls --workspace demo
+    kronos job create report --workspace demo --endpoint demo-receiver --cron '0 9 * * 1'
+    """
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ Its rows are written by the database, with the change itself (sql/functions/audi
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
+import orjson
 from psycopg.types.json import Jsonb
 
 from kronos import errors, owner, session
@@ -17,6 +18,10 @@ from kronos.database import PAGE_BYTES, InstanceView, WorkspaceView
 from kronos.model import JsonObject
 from kronos.sql import statement
 
+ONE_SHOT = "one_shot"
+ONE_SHOT_MADE = "one_shot.create"
+LOOKED_AT = 10_000
+"""Executions, for a page of one-shots (sql/functions/history/one_shots_made.sql)."""
 _LINES = 500  # of an export, at once
 _ROWS = 5_000  # of a verification, in a statement
 _ZERO = UUID(int=0)
@@ -65,6 +70,13 @@ class ListedAuditRow(AuditRow):
     """A row of a page, and whether others follow the page's last."""
 
     _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneShotMade(AuditRow):
+    """Who made a one-shot, or, where `place_id` is given, nothing but up to where executions were looked at."""
+
+    place_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +177,7 @@ class Pin:
 
 _LIST = statement("audit.list_audit", ListedAuditRow)
 _LIST_ALL = statement("audit.list_instance_audit", ListedAuditRow)
+_LIST_ONE_SHOTS = statement("audit.list_one_shots_made", OneShotMade)
 _HEAD = statement("audit.get_head", StoredHead)
 _EXPORTED = statement("audit.list_lines", Line)
 _CHAINS = statement("audit.list_chains", Chain)
@@ -176,11 +189,41 @@ async def list_page(
     view: WorkspaceView | InstanceView, which: AuditFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedAuditRow]:
     """Up to `limit` rows, the newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    params = _params(which, limit, before) | {"bytes": PAGE_BYTES}
+    return await view.rows(_LIST if isinstance(view, WorkspaceView) else _LIST_ALL, params)
+
+
+def _params(which: AuditFilter, limit: int, before: tuple[datetime, UUID] | None) -> dict[str, object]:
     at, audit_id = before or (None, None)
     given = {name: value for name, value in asdict(which).items() if value is not None}
     shown = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
-    params = {"filter": Jsonb(shown), "limit": limit, "bytes": PAGE_BYTES, "before_at": at, "before_id": audit_id}
-    return await view.rows(_LIST if isinstance(view, WorkspaceView) else _LIST_ALL, params)
+    return {"filter": Jsonb(shown), "limit": limit, "before_at": at, "before_id": audit_id}
+
+
+async def list_one_shots(
+    view: WorkspaceView, which: AuditFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> tuple[list[OneShotMade], tuple[datetime, UUID] | None]:
+    """Up to `limit` one-shots of the workspace, each by who made it, the newest first, and the place from which more
+    may follow: fewer, or none, of a call that has looked at 10,000 executions. Raises WorkspaceNotFound."""
+    if which.action not in (None, ONE_SHOT_MADE) or which.object_type not in (None, ONE_SHOT):
+        return [], None
+    rows = await view.rows(_LIST_ONE_SHOTS, _params(which, limit + 1, before))
+    if rows and rows[-1].place_id is not None:
+        return rows[:-1], (rows[-1].at, rows[-1].place_id)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], None if last is None else (last.at, last.audit_id)
+
+
+async def exported_one_shots(view: WorkspaceView, which: AuditFilter) -> AsyncIterator[bytes]:
+    """Who made the workspace's one-shots, as JSON lines, the newest first, a few hundred at a time. Raises
+    WorkspaceNotFound."""
+    place: tuple[datetime, UUID] | None = None
+    while True:
+        rows, place = await list_one_shots(view, which, limit=_LINES, before=place)
+        shown = ({each.name: getattr(row, each.name) for each in fields(AuditRow)} for row in rows)
+        yield b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for each in shown)
+        if place is None:
+            return
 
 
 async def head(view: WorkspaceView | InstanceView) -> ChainHead:

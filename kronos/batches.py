@@ -334,6 +334,7 @@ async def _insert(batch: _Batch) -> None:
                 trigger=new.trigger,
                 input=input,
                 priority=new.priority,
+                created_by=batch.view.creator,
             )
 
 

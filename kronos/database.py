@@ -17,8 +17,8 @@ from psycopg.rows import class_row
 
 from kronos import errors
 from kronos.gathering import Gatherer
-from kronos.model import WorkspaceStatus
-from kronos.origin import ChangeOrigin, said, said_of_each
+from kronos.model import JsonObject, WorkspaceStatus
+from kronos.origin import ChangeOrigin, said, said_of_each, shown
 from kronos.pool import Connection, Made, Pool
 from kronos.sql import Statement, statement
 from kronos.writes import Writes, WritesOfAll
@@ -94,6 +94,11 @@ class WorkspaceView:
         """The same view for what is changed of the workspace itself, while it is suspended too. All other writes of a
         suspended one raise WorkspaceSuspended."""
         return WorkspaceView(self._pool, self.workspace, self._writes, self._origin, writes_suspended=True)
+
+    @property
+    def creator(self) -> JsonObject | None:
+        """The same, as what is made shows it."""
+        return None if isinstance(self._origin, str) else shown(self._origin)
 
     @property
     def caller(self) -> str:
@@ -279,9 +284,9 @@ class WorkspaceView:
 def _of_each(views: Sequence[WorkspaceView], makes: Sequence[UUID | None]) -> str:
     return said_of_each(
         {
-            str(made): view._origin
-            for view, made in zip(views, makes, strict=True)
-            if made is not None and not isinstance(view._origin, str)
+            str(made or place): view._origin
+            for place, (view, made) in enumerate(zip(views, makes, strict=True), 1)
+            if not isinstance(view._origin, str)
         }
     )
 

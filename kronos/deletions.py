@@ -13,20 +13,21 @@ from kronos.sql import statement
 _STEPS_AT_ONCE = 12
 """An empty workspace is gone with the request that deletes it: as many steps as its phases need, and some more."""
 WORDS = {
-    "live_jobs": "ACTIVE or PAUSED jobs",
-    "jobs": "jobs, all versions",
-    "unfinished_executions": "unfinished executions",
-    "finished_executions": "finished executions",
-    "dead_letters": "dead letters",
-    "backfills": "backfills",
-    "endpoints": "endpoints",
-    "configs": "configs",
-    "payload_specs": "payload specs",
-    "secrets": "secrets",
-    "sql_grants": "roles that make jobs by SQL",
-    "keys": "keys that work",
-    "role_mappings": "groups with a role in it",
+    "live_jobs": ("ACTIVE or PAUSED job", "ACTIVE or PAUSED jobs"),
+    "jobs": ("job, all versions", "jobs, all versions"),
+    "unfinished_executions": ("unfinished execution", "unfinished executions"),
+    "finished_executions": ("finished execution", "finished executions"),
+    "dead_letters": ("dead letter", "dead letters"),
+    "backfills": ("backfill", "backfills"),
+    "endpoints": ("endpoint", "endpoints"),
+    "configs": ("config", "configs"),
+    "payload_specs": ("payload spec", "payload specs"),
+    "secrets": ("secret", "secrets"),
+    "sql_grants": ("role that makes jobs by SQL", "roles that make jobs by SQL"),
+    "keys": ("key that works", "keys that work"),
+    "role_mappings": ("group with a role in it", "groups with a role in it"),
 }
+"""What a workspace holds: of one, and of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,9 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 
 
 def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject) -> errors.KronosError:
-    there = ", ".join(f"{contents[kind]} {words}" for kind, words in WORDS.items() if contents.get(kind))
+    there = ", ".join(
+        f"{contents[kind]} {words[contents[kind] != 1]}" for kind, words in WORDS.items() if contents.get(kind)
+    )
     hint = f"Call again with confirm={workspace.slug}; with validate_only=true it is only counted."
     if confirm is None:
         detail = f"workspace {workspace.slug} still has {there}: all of it goes with it"

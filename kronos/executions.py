@@ -1,6 +1,6 @@
 """What can be asked of and done to an execution: one time that a job was due."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -29,15 +29,35 @@ class Retried:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
     """Which executions a list holds; None: all. `job` is an id or a name, `caused_by` the execution
-    whose end called back."""
+    whose end called back; `q` is a text in the error, the reason, the job's name, or that the id begins with."""
 
     job: str | None = None
     status: ExecutionStatus | None = None
     scheduled_after: datetime | None = None
     scheduled_before: datetime | None = None
     caused_by: UUID | None = None
+    endpoint: str | None = None
+    q: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundExecution(ListedExecution):
+    """An execution that a look found which had to end before the list did: behind this place it goes on."""
+
+    _place_at: datetime | None
+    _place_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a page holds, and the place from which others may follow."""
+
+    rows: Sequence[ListedExecution]
+    place: tuple[datetime, UUID] | None
+
+
+LOOKED_AT = 10_000
+"""Executions, for one page of an endpoint's or with a text (sql/functions/history/found_executions.sql)."""
 LogLevel = Literal["INFO", "WARNING"]
 
 
@@ -54,6 +74,7 @@ GET = statement("executions.get_execution", Execution)
 _LIST = statement("executions.list_executions", ListedExecution)
 _LIST_OF_JOB = statement("executions.list_job_executions", ListedExecution)
 _LIST_CAUSED = statement("executions.list_caused_executions", ListedExecution)
+_LIST_FOUND = statement("executions.list_found_executions", FoundExecution)
 _ATTEMPTS = statement("executions.list_attempts", ListedAttempt)
 _LAST_ATTEMPTS = statement("executions.list_last_attempts", Attempt)
 
@@ -87,6 +108,27 @@ async def list_page(
         asdict(which)
         | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": execution_id},
     )
+
+
+async def find_page(
+    view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> Found:
+    """As `list_page`, of an endpoint or with a text too: then LOOKED_AT executions are looked at, and a page may have
+    fewer, or none, and others follow."""
+    if which.caused_by is not None or (which.endpoint is None and which.q is None):
+        rows = await list_page(view, which, limit=limit, before=before)
+        more = bool(rows) and rows[-1]._more
+        return Found(rows=rows, place=(rows[-1].created_at, rows[-1].execution_id) if more else None)
+    created_at, execution_id = before or (None, None)
+    place = {"before_created_at": created_at, "before_id": execution_id}
+    found = await view.rows(_LIST_FOUND, asdict(which) | place | {"limit": limit, "bytes": PAGE_BYTES})
+    rows = [each for each in found if each.execution_id is not None]  # one without says where the look ended
+    if rows and rows[-1]._more:
+        return Found(rows=rows, place=(rows[-1].created_at, rows[-1].execution_id))
+    ends = found[0] if found else None
+    if ends is None or ends._place_at is None or ends._place_id is None:
+        return Found(rows=rows, place=None)
+    return Found(rows=rows, place=(ends._place_at, ends._place_id))
 
 
 async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after: int) -> list[ListedAttempt]:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from kronos import errors, idempotency, one_shots, payload_specs, schedules
@@ -47,12 +48,20 @@ class JobFilter:
     created_before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedJob(ListedJob):
+    """A job of a list in the order of next runs, with the instant of its place there; None in that of names."""
+
+    _at: datetime | None
+
+
 INSERT_CRON: Statement[Job | PlacedOneShot] = statement("jobs.insert_cron_jobs", Job)
 _INSERT_ONE_SHOTS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shots", PlacedOneShot)
 INSERT_ONE_SHOT_JOBS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shot_jobs", Job)
 _FIND_TWIN = statement("job_reads.find_twin", Twin)
 GET = statement("job_reads.get_job", Job)
 _LIST = statement("job_reads.list_jobs", ListedJob)
+_LIST_SORTED = statement("job_reads.list_sorted_jobs", SortedJob)
 _VERSIONS = statement("job_reads.list_versions", ListedJob)
 _STATISTICS = statement("job_reads.get_job_statistics", StatusCount)
 
@@ -141,7 +150,7 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
     made: dict[UUID | str | int, Job] = {}
     for row in rows:
         if isinstance(row, PlacedOneShot):
-            made[row.nth] = _one_shot(asked[row.nth - 1].new, row)
+            made[row.nth] = _one_shot(asked[row.nth - 1], row)
         else:
             made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
     return [
@@ -150,7 +159,8 @@ def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> lis
     ]
 
 
-def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
+def _one_shot(asked: Asked, row: PlacedOneShot) -> Job:
+    new = asked.new
     return Job(
         **one_shots.document(
             row,
@@ -159,6 +169,7 @@ def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
             trigger=new.trigger,
             input=new.input,
             priority=new.priority,
+            created_by=asked.view.creator,
         )
     )
 
@@ -233,6 +244,30 @@ async def list_page(
         _LIST,
         asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": job_id},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedPlace:
+    """Behind which job a page of a sorted list begins: its name (~: it has none), or its instant, and its id."""
+
+    name: str | None = None
+    at: datetime | None = None
+    job_id: UUID
+
+
+async def list_sorted(
+    view: WorkspaceView, which: JobFilter, *, sort: Literal["name", "next_run"], limit: int, after: SortedPlace | None
+) -> list[SortedJob]:
+    """Up to `limit` live CRON jobs by name or by next tick, as `list_page`; those that have none stand last."""
+    place: dict[str, object] = {"after_name": None, "after_at": None, "after_id": None}
+    if after is not None:
+        place = {"after_name": after.name, "after_at": after.at, "after_id": after.job_id}
+    return await view.rows(_LIST_SORTED, asdict(which) | place | {"sort": sort, "limit": limit, "bytes": PAGE_BYTES})
+
+
+def place_of(job: SortedJob) -> SortedPlace:
+    """The place of a job in the list that it is of."""
+    return SortedPlace(name=job.name or "~" if job._at is None else None, at=job._at, job_id=job.job_id)
 
 
 async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[ListedJob]:

@@ -233,7 +233,8 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One time that a job was due. `caused_by`: the run whose end set it off, with its job and the event; `callbacks`:
-    what its own end has set off, with what became of that."""
+    what its own end has set off, with what became of that. `created_by`: of a one-shot, who made it: `actor`, and of a
+    request `key_id` and `request_id`."""
 
     execution_id: UUID
     job_id: UUID
@@ -257,6 +258,7 @@ class Execution:
     error: JsonObject | None
     worker_id: str | None
     created_at: datetime
+    created_by: JsonObject | None
     caused_by: JsonObject | None
     callbacks: Json  # a list
 

@@ -28,7 +28,14 @@ class PlacedOneShot(OneShot):
 
 
 def document(
-    made: OneShot, *, workspace: str, endpoint: str, trigger: Trigger, input: Json, priority: int
+    made: OneShot,
+    *,
+    workspace: str,
+    endpoint: str,
+    trigger: Trigger,
+    input: Json,
+    priority: int,
+    created_by: JsonObject | None,
 ) -> JsonObject:
     """A new one, as a job is shown: the fields of kronos.model.Job, in their order."""
     created_at = _written(made.created_at)
@@ -49,6 +56,7 @@ def document(
     execution["scheduled_at"] = execution["run_at"] = at
     execution["max_attempts"] = made.max_attempts
     execution["created_at"] = created_at
+    execution["created_by"] = created_by
     return job
 
 
@@ -68,5 +76,5 @@ _EXECUTION: JsonObject = {
     "endpoint_type": None, "cause": "API", "status": None, "status_reason": None, "scheduled_at": None,
     "run_at": None, "started_at": None, "completed_at": None, "duration_ms": None, "attempt_count": 0,
     "max_attempts": None, "tick_count": 1, "input": None, "output": None, "error": None, "worker_id": None,
-    "created_at": None,
+    "created_at": None, "created_by": None,
 }  # fmt: skip

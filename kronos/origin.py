@@ -27,8 +27,17 @@ def said(origin: ChangeOrigin | None) -> str:
 
 
 def said_of_each(origins: Mapping[str, ChangeOrigin | None]) -> str:
-    """The setting for a statement that several callers share: who makes which object, by its id."""
+    """The setting for a statement that several callers share: who makes which object, by its id, or by its place among
+    those that are made, where PostgreSQL makes the ids."""
     return orjson.dumps({"each": {each: _shown(origin) for each, origin in origins.items() if origin}}).decode()
+
+
+def shown(origin: ChangeOrigin | None) -> JsonObject | None:
+    """As what is made shows who made it (sql/functions/ground/creator_shown.sql)."""
+    if origin is None:
+        return None
+    given = {"actor": origin.actor, "key_id": origin.key, "request_id": origin.request_id}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def command_line() -> ChangeOrigin:
@@ -41,9 +50,5 @@ def command_line() -> ChangeOrigin:
 
 
 def _shown(origin: ChangeOrigin) -> JsonObject:
-    return {
-        "actor": origin.actor,
-        "key": origin.key,
-        "address": origin.address,
-        "request_id": origin.request_id,
-    }
+    given = {"actor": origin.actor, "key": origin.key, "address": origin.address, "request_id": origin.request_id}
+    return {name: value for name, value in given.items() if value is not None}

@@ -100,6 +100,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_entries_of(uuid[]),
                           kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz,
                                            timestamptz, uuid, integer),
+                          kronos.sorted_jobs(text, text, text, text, text, timestamptz, timestamptz, text,
+                                             timestamptz, uuid, integer),
                           kronos.retained_from(uuid), kronos.weeks_noted_from(), kronos.get_retention(),
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),

@@ -1,6 +1,7 @@
 """Routes of the audit: who changed what, of a workspace and of the instance."""
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from typing import Annotated
 
 from fastapi import Query
@@ -8,12 +9,12 @@ from starlette.responses import Response, StreamingResponse
 
 from kronos import audit, errors
 from kronos.api.call import answer
-from kronos.api.cursors import Page, bounded, decoded, list_digest
+from kronos.api.cursors import Page, Place, bounded, decoded, encoded, list_digest
 from kronos.api.dependencies import Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.fields import UUID_FORM
 from kronos.api.operation import Router
-from kronos.api.query_schemas import AuditExportQuery, AuditQuery
+from kronos.api.query_schemas import AuditExportQuery, AuditQuery, SealedQuery
 from kronos.audit import AuditFilter, AuditRow, ChainHead, ListedAuditRow
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Role
@@ -22,7 +23,8 @@ router = Router("/v1", tags=["audit"])
 _LINES = "application/x-ndjson"
 _EXPORTED = {
     200: {
-        "description": "A JSON object a line, the oldest first: number, hash, and the record that the hash is made of.",
+        "description": "A JSON object a line, the oldest first: number, hash, and the record that the hash is made of. "
+        "Of one-shots, which no hash is made of, the rows of the list.",
         "headers": answers({200: None})[200]["headers"],
         "content": {_LINES: {"schema": {"type": "string"}}},
     }
@@ -35,7 +37,7 @@ _EXPORTED = {
     responses=answers({200: Page[AuditRow]}) | problems(errors.WorkspaceNotFound),
 )
 async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Response:
-    """Who changed what in a workspace, the last change first."""
+    """Who changed what in a workspace, the last change first; with object_type=one_shot who made its one-shots."""
     return answer(await page_of(view, view.workspace, query))
 
 
@@ -56,8 +58,12 @@ async def get_audit_head(view: View) -> Response:
     responses=_EXPORTED | problems(errors.WorkspaceNotFound),
 )
 async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
-    """A workspace's sealed audit rows as JSON lines, the oldest first."""
-    return await _exported(view, query)
+    """A workspace's sealed audit rows as JSON lines, the oldest first; with object_type=one_shot who made its
+    one-shots, the newest first."""
+    if query.object_type is None:
+        return await _exported(audit.exported(view, after=query.cursor))
+    filters = AuditFilter(after=query.after, before=query.before)
+    return await _exported(audit.exported_one_shots(view, filters))
 
 
 @router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
@@ -73,23 +79,41 @@ async def get_instance_audit_head(instance: Instance) -> Response:
 
 
 @router.get("/audit/export", needs=Role.INSTANCE_ADMIN, response_class=Response, responses=_EXPORTED)
-async def export_instance_audit(instance: Instance, query: Annotated[AuditExportQuery, Query()]) -> Response:
+async def export_instance_audit(instance: Instance, query: Annotated[SealedQuery, Query()]) -> Response:
     """The instance's own sealed audit rows as JSON lines, the oldest first. Each workspace has its own."""
-    return await _exported(instance, query)
+    return await _exported(audit.exported(instance, after=query.cursor))
 
 
-async def page_of(view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery) -> Page[ListedAuditRow]:
+async def page_of(
+    view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery
+) -> Page[AuditRow] | Page[ListedAuditRow]:
     """A page of the audit of a workspace, or of the instance. Raises InvalidRequest, WorkspaceNotFound."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("audit", workspace, filters)
     if (named := filters["object"]) is not None and UUID_FORM.fullmatch(named):
         filters |= {"object": None, "object_id": named.lower()}
-    rows = await audit.list_page(view, AuditFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
+    which, place = AuditFilter(**filters), decoded(query.cursor, of)
+    if which.object_type == audit.ONE_SHOT or which.action == audit.ONE_SHOT_MADE:
+        return await _one_shots(view, which, query.limit, of, place)
+    rows = await audit.list_page(view, which, limit=query.limit, before=place)
     return bounded(rows, of=of, place=lambda row: (row.at, row.audit_id))
 
 
-async def _exported(view: WorkspaceView | InstanceView, query: AuditExportQuery) -> Response:
-    lines = audit.exported(view, after=query.cursor)
+async def _one_shots(
+    view: WorkspaceView | InstanceView, which: AuditFilter, limit: int, of: bytes, place: Place | None
+) -> Page[AuditRow]:
+    if isinstance(view, InstanceView):
+        hint = "Ask for /v1/workspaces/{workspace}/audit?object_type=one_shot."
+        raise errors.InvalidRequest.of("who made one-shots is kept in each workspace", hint, "/object_type")
+    rows, place = await audit.list_one_shots(view, which, limit=limit, before=place)
+    if not rows and place is not None:
+        detail = f"none of the newest {audit.LOOKED_AT:,} executions before that is a one-shot which fits"
+        raise errors.InvalidRequest.of(detail, f"Look further back: before={place[0].isoformat()}.", "/before")
+    data = [AuditRow(**{each.name: getattr(row, each.name) for each in fields(AuditRow)}) for row in rows]
+    return Page(data=data, next_cursor=None if place is None else encoded(of, place))
+
+
+async def _exported(lines: AsyncIterator[bytes]) -> Response:
     first = await anext(lines, b"")  # what is refused is refused before the answer begins
 
     async def all_lines() -> AsyncIterator[bytes]:

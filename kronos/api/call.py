@@ -160,7 +160,9 @@ class Call(Request):
             raise errors.WorkspaceNotFound.of(workspace.lower())
         if not caller.role.covers(needed):
             raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
-        if writes and workspace is not None and await self._is_system(workspace):
+        if workspace is not None and (writes or "kronos.problem" in self.scope):  # a page says what may be changed
+            self.scope["kronos.is_system"] = await self._is_system(workspace)
+        if writes and self.scope.get("kronos.is_system"):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
     async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:

@@ -73,6 +73,27 @@ def decoded(cursor: str | None, of: bytes) -> Place | None:
     return place
 
 
+def encoded_text(of: bytes, text: str, row_id: UUID) -> str:
+    """The cursor that stands for a place in a list that is in the order of a text."""
+    raw = _LAYOUT.pack(_VERSION, of, 0, row_id.bytes) + text.encode()
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+def decoded_text(cursor: str | None, of: bytes) -> tuple[str, UUID] | None:
+    """The place that such a cursor stands for; None where there is no cursor. Raises InvalidRequest."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        version, digest, _, row_id = _LAYOUT.unpack(raw[: _LAYOUT.size])
+        text = raw[_LAYOUT.size :].decode()
+    except (UnicodeError, binascii.Error, struct.error):
+        raise _refused("the cursor is malformed") from None
+    if version != _VERSION or digest != of or "\0" in text:
+        raise _refused("the cursor belongs to another list or filter")
+    return text, UUID(bytes=row_id)
+
+
 def numbered(number: int, row_id: UUID) -> Place:
     """The place of a row in a list that is in the order of a number, which takes the instant's place."""
     return instant(number), row_id

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from kronos import errors, executions
 from kronos.api.call import answer
-from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
+from kronos.api.cursors import Page, bounded, decoded, encoded, list_digest, number_of, numbered
 from kronos.api.dependencies import READ_FROM, ExecutionId, IdempotencyKey, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
@@ -29,10 +29,14 @@ async def list_executions(view: ReadView, query: Annotated[ExecutionQuery, Query
     """Executions of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
-    rows = await executions.list_page(
+    found = await executions.find_page(
         view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of)
     )
-    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
+    if not found.rows and found.place is not None:
+        detail = f"none of the newest {executions.LOOKED_AT:,} executions that the other filters leave fits"
+        hint = f"Look further back, with the same filters: cursor={encoded(of, found.place)}"
+        raise errors.InvalidRequest.of(detail, hint, "/cursor")
+    return answer(Page(data=found.rows, next_cursor=None if found.place is None else encoded(of, found.place)))
 
 
 @router.get("/{e}", needs=Role.VIEWER, responses=answers({200: Execution}, READ_FROM) | problems(*_ABSENT))

@@ -9,6 +9,7 @@ from fastapi import Body, Query
 from starlette.responses import Response
 
 from kronos import changes, errors, executions, explain, fire_diffs, jobs, ledger, pauses
+from kronos.api import job_lists
 from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
@@ -43,7 +44,6 @@ from kronos.explain import ticks
 from kronos.explain.facts import Explanation
 from kronos.explain.ticks import TickDays, Ticks
 from kronos.fire_diffs import FireDiff
-from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject, Role
 from kronos.readiness import WAITS_LONG
@@ -105,11 +105,8 @@ async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKe
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Page[Job]}, READ_FROM) | problems(errors.WorkspaceNotFound))
 async def list_jobs(view: ReadView, query: Annotated[JobQuery, Query()]) -> Response:
-    """Jobs of a workspace, newest first."""
-    filters = query.model_dump(exclude={"limit", "cursor"})
-    of = list_digest("jobs", view.workspace, filters)
-    rows = await jobs.list_page(view, JobFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
-    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
+    """Jobs of a workspace, newest first, or as `sort` says."""
+    return answer(await job_lists.page_of(view, query, limit=query.limit))
 
 
 @router.get("/{j}", needs=Role.VIEWER, responses=answers({200: Job}, READ_FROM, "ETag") | problems(*_ABSENT))

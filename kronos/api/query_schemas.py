@@ -106,6 +106,12 @@ class JobQuery(PageQuery):
     created_before: AnyTime | None = Field(
         default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
     )
+    sort: Literal["created", "name", "next_run"] = Field(
+        default="created",
+        description="In which order: the newest first; or live CRON jobs by name, or by next run, those that have none "
+        "last.",
+        examples=["next_run"],
+    )
 
 
 class GlanceQuery(Query):
@@ -145,6 +151,16 @@ class ExecutionQuery(JobExecutionQuery):
         default=None,
         description="Set off by the ends of this execution: its callbacks.",
         examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
+    )
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="To this endpoint.", examples=["weekly-report"]
+    )
+    q: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Whose error, reason or job's name holds this text; or whose id begins with it.",
+        examples=["timed out"],
     )
 
 
@@ -199,7 +215,9 @@ class AuditQuery(PageQuery):
         examples=["a1b2c3d4e5f6"],
     )
     action: str | None = Field(default=None, max_length=100, description="What was done.", examples=["job.pause"])
-    object_type: str | None = Field(default=None, max_length=50, description="To what.", examples=["job"])
+    object_type: str | None = Field(
+        default=None, max_length=50, description="To what; one_shot: who made one-shots.", examples=["job"]
+    )
     object: str | None = Field(
         default=None, max_length=200, description="To this one, by its id or its name.", examples=["weekly-report"]
     )
@@ -210,7 +228,7 @@ class AuditQuery(PageQuery):
     before: AnyTime | None = Field(default=None, description="Earlier.", examples=["2026-12-02T00:00:00Z"])
 
 
-class AuditExportQuery(Query):
+class SealedQuery(Query):
     """From where on."""
 
     cursor: WholeNumber = Field(
@@ -219,6 +237,20 @@ class AuditExportQuery(Query):
         le=2**53,
         description="Only what follows this number, as of the last line before.",
         examples=[0],
+    )
+
+
+class AuditExportQuery(SealedQuery):
+    """From where on, or who made one-shots in place of what is sealed."""
+
+    object_type: Literal["one_shot"] | None = Field(
+        default=None, description="Who made the workspace's one-shots, which are not sealed."
+    )
+    after: AnyTime | None = Field(
+        default=None, description="Of one-shots: made at this time or later.", examples=["2026-12-01T00:00:00Z"]
+    )
+    before: AnyTime | None = Field(
+        default=None, description="Of one-shots: made earlier.", examples=["2026-12-02T00:00:00Z"]
     )
 
 

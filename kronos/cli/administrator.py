@@ -9,6 +9,7 @@ import click
 
 from kronos import errors
 from kronos.cli import environment
+from kronos.cli.exits import Ended, Exit
 from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
@@ -33,9 +34,9 @@ def instance(home: Path | None) -> tuple[str, running.Running | None]:
     try:
         here = running.find(Home((home or default_home()).absolute()))
     except EmbeddedError as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error), Exit.USAGE) from None
     if here is None:
-        raise click.ClickException(_NO_DATABASE if home is None else f"no `kronos up` is ready in {home}")
+        raise Ended(_NO_DATABASE if home is None else f"no `kronos up` is ready in {home}", Exit.USAGE)
     return here.database_url, here
 
 

@@ -10,7 +10,8 @@ from kronos import audit as trail
 from kronos import errors
 from kronos.audit import Pin, Verified
 from kronos.cli import environment
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Exit
 
 _COLUMNS = {
     "at": "AT",
@@ -20,6 +21,7 @@ _COLUMNS = {
     "workspace": "WORKSPACE",
     "request_id": "REQUEST",
 }
+_HEAD = ("workspace", "number", "hash", "sealed_at", "pending", "cut")
 _EMPTY = "nothing that was changed matches"
 
 
@@ -40,7 +42,7 @@ class HeadText(click.ParamType[tuple[str | None, Pin]]):
         return found["workspace"], Pin(number=int(found["number"]), hash=found["hash"])
 
 
-@click.group()
+@group
 def audit() -> None:
     """Who changed what. Each change is a row, sealed into a chain of hashes."""
 
@@ -49,38 +51,64 @@ def audit() -> None:
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one alone.  [KRONOS_WORKSPACE]")
 @click.option("--actor", help="By whom: a key's public id, cli:root, reaper.")
 @click.option("--action", help="What was done, such as job.pause.")
-@click.option("--object-type", help="To what, such as job.")
+@click.option("--object-type", help="To what, such as job; one_shot: who made one-shots.")
 @click.option("--object", help="To this one, by its id or its name.")
 @click.option("--request-id", help="In this request.")
 @click.option("--after", help="At this time or later, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", help="Earlier, such as 2026-12-02T00:00:00Z.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def _list(api: Api, of: str | None, limit: int, **filters: str | None) -> None:
-    """List changes, the last first. Without --workspace those of the instance and all workspaces."""
+    """List changes, the last first. Without --workspace those of the instance and all workspaces.
+
+    kronos audit list --action job.pause --after 2026-12-01T00:00:00Z
+    """
     api.list(api.of(of).rows("audit", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
 
 
 @command(audit, in_workspace=False)
 @click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
 @click.option("--after-number", default=0, type=click.IntRange(0), help="Only what follows this row: to go on.")
-def export(api: Api, of: str | None, after_number: int) -> None:
+@click.option(
+    "--one-shots", is_flag=True, help="Who made a workspace's one-shots, the newest first: they are not sealed."
+)
+@click.option("--after", help="Of one-shots: made at this time or later, such as 2026-12-01T00:00:00Z.")
+@click.option("--before", help="Of one-shots: made earlier, such as 2026-12-02T00:00:00Z.")
+def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: str | None, before: str | None) -> None:
     """Write sealed rows as JSON lines, the oldest first. Of a workspace, or else of the instance.
 
     kronos audit export -w acme > acme.jsonl
     """
-    api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number))
+    if not one_shots and (after or before):
+        raise click.UsageError("--after and --before are of --one-shots; sealed rows go by --after-number.")
+    if one_shots and of is None:
+        raise click.UsageError("--one-shots are of a workspace: give --workspace.")
+    which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
+    api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
+
+
+@command(audit, in_workspace=False)
+@click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
+def head(api: Api, of: str | None) -> None:
+    """Show the last number and hash of a chain, to be noted elsewhere. Of a workspace, or else of the instance.
+
+    kronos audit head -w acme
+    """
+    api.show(api.of(of).get("audit", "head", fields=("number", "hash")), _HEAD)
 
 
 @audit.command()
 @click.option(
     "--file",
     "path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An export, in place of the database.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="An export, or - for standard input, in place of the database.",
 )
 @click.option("--head", "heads", multiple=True, type=HeadText(), help="One that was noted: it must be there as it was.")
 def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None:
     """Compute all chains anew. Exit 1 where one was changed.
+
+    kronos audit verify
+    kronos audit verify --file acme.jsonl
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
@@ -89,14 +117,14 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
         if path is None:
             found = list(trail.verify(environment.database_url(), heads))
         else:
-            with path.open("rb") as file:
+            with click.open_file(str(path), "rb") as file:
                 found = [trail.verify_export(file, [pin for _, pin in heads])]
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     for each in found:
         click.echo(_shown(each))
     if any(each.fault for each in found):
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _shown(found: Verified) -> str:

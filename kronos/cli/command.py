@@ -1,36 +1,27 @@
-"""What all commands over the API have in common: where the API is, which workspace, and how an answer is shown."""
+"""What all commands over the API have in common: the options that say where it is and how an answer is shown."""
 
-import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final, TypeGuard
+from typing import BinaryIO, TypeGuard
 
 import click
-import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from kronos import errors
-from kronos.cli.client import Client, Told, connect, printable
+from kronos.cli import target
+from kronos.cli.client import Client, Told
+from kronos.cli.helping import Command, CommonOption
+from kronos.cli.helping import group as group
+from kronos.cli.inputs import NULL as NULL
+from kronos.cli.inputs import FileText as FileText
+from kronos.cli.inputs import IdempotencyKey as IdempotencyKey
+from kronos.cli.inputs import JsonText as JsonText
+from kronos.cli.inputs import given as given
+from kronos.cli.inputs import require_utf8
+from kronos.cli.names import give_names
+from kronos.cli.output import Output
 from kronos.model import Json, JsonObject
 
-_STYLES = {
-    "ACTIVE": "green",
-    "SUCCESS": "green",
-    "RUNNING": "cyan",
-    "PAUSED": "yellow",
-    "SUSPENDED": "yellow",
-    "RETRYING": "yellow",
-    "FAILED": "red",
-    "MISSED": "red",
-    "EXPIRED": "red",
-}
 _PAGE = 200
-NULL: Final = object()
-"""The JSON null that was written; None is what was not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +30,17 @@ class Api:
 
     client: Client
     workspace: str | None
-    as_json: bool
+    as_json: bool = False
+    as_plain: bool = False
     root: str = "workspaces"
     """What paths begin with."""
     is_instance: bool = False
     """It asks for what is the instance's, or all workspaces'."""
+
+    @property
+    def output(self) -> Output:
+        """How answers are shown."""
+        return Output(as_json=self.as_json, as_plain=self.as_plain)
 
     def of(self, workspace: str | None) -> "Api":
         """The same for a workspace, or for the instance."""
@@ -100,40 +97,18 @@ class Api:
         return rows
 
     def show(self, document: Json, fields: Sequence[str]) -> None:
-        """One resource: with --json all of it, else the fields that have a value, a line each. Raises
-        ClickException."""
+        """One resource, as Output.show. Raises ClickException."""
         if not isinstance(document, dict) or not document.keys() & set(fields):
             raise self.client.foreign(f"has none of {', '.join(fields)}")
-        if self.as_json:
-            click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-            return
-        shown = {field: document[field] for field in fields if document.get(field) not in (None, {}, [])}
-        width = max((len(field) for field in shown), default=0) + 2
-        console = _console()
-        for field, value in shown.items():
-            console.print(Text(f"{field:<{width}}", style="dim") + _cell(value))
+        self.output.show(document, fields)
 
     def list(self, rows: Sequence[Json], columns: Mapping[str, str], *, empty: str) -> None:
-        """A table of rows: with --json all of each. `empty` says what to do where there are none.
-
-        Columns by their fields; of "a or b" the first that has a value is shown.
-        """
-        if self.as_json:
-            click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
-            return
-        if not rows:
-            click.echo(empty, err=True)
-            return
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for title in columns.values():
-            table.add_column(title, no_wrap=True)
-        for row in rows:
-            table.add_row(*(_cell(_first(row, name.split(" or "))) for name in columns))
-        _console().print(table)
+        """A table of rows, as Output.list."""
+        self.output.list(rows, columns, empty=empty)
 
     def say(self, sentence: str, document: Json = None) -> None:
-        """What was done, in a sentence; with --json the answer itself."""
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2) if self.as_json else sentence)
+        """What was done, as Output.say."""
+        self.output.say(sentence, document)
 
     def _path(self, path: Sequence[str]) -> tuple[str, ...]:
         if self.is_instance:
@@ -142,22 +117,34 @@ class Api:
 
 
 def command(
-    group: click.Group | None, *, in_workspace: bool = True, name: str | None = None, help: str | None = None
+    group: click.Group | None, *, in_workspace: bool | None = True, name: str | None = None, help: str | None = None
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Makes a command of `group`, or of `kronos` itself, out of a function whose first argument is the Api that the
-    common options name. Its name and help are the function's, where none are given."""
+    common options name. Its name and help are the function's, where none are given.
+
+    With `in_workspace` None it is of a workspace where one is named, and else of the instance.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(
-            *, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json
+            *,
+            url: str | None,
+            context: str | None,
+            key_file: Path | None,
+            as_json: bool,
+            as_plain: bool,
+            workspace: str | None = None,
+            **own: Json,
         ) -> None:
-            _require_utf8(url, workspace, *own.values())
-            function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
+            require_utf8(url, workspace, *own.values())
+            asked = target.WhereAsked(url=url, context=context, key_file=key_file, workspace=workspace)
+            function(open_api(asked, in_workspace=in_workspace, as_json=as_json, as_plain=as_plain), **own)
 
         run.__doc__ = help or function.__doc__
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        made = click.command(name=name or function.__name__.strip("_").replace("_", "-"))(run)
-        made.params += _common(in_workspace)
+        made = click.command(cls=Command, name=name or function.__name__.strip("_").replace("_", "-"))(run)
+        made.params += common_options(in_workspace=in_workspace is not False)
+        give_names(group, made)
         if group is not None:
             group.add_command(made)
         return made
@@ -165,109 +152,55 @@ def command(
     return decorate
 
 
-def _common(in_workspace: bool) -> list[click.Parameter]:
-    """Options that each command has."""
-    where = click.Option(
-        ["--workspace", "-w"], required=True, envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]"
-    )
+def open_api(asked: target.WhereAsked, *, in_workspace: bool | None, as_json: bool, as_plain: bool) -> Api:
+    """The API that the common options name. Raises ClickException."""
+    require_one_form(as_json=as_json, as_plain=as_plain)
+    target.warn_of_unknown()
+    found = target.find(asked)
+    api = Api(client=found.client, workspace=None, as_json=as_json, as_plain=as_plain)
+    if in_workspace is None:
+        return api.of(found.workspace)
+    return replace(api, workspace=found.needed_workspace()) if in_workspace else api
+
+
+def common_options(*, in_workspace: bool) -> list[click.Parameter]:
+    """Options that each command over the API has."""
+    where = CommonOption(["--workspace", "-w"], help="A slug or an id.  [KRONOS_WORKSPACE, or the context's]")
     return [
         *([where] if in_workspace else []),
-        click.Option(["--json", "as_json"], is_flag=True, help="The answer as the API gives it."),
-        click.Option(["--url"], help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]"),
-        click.Option(
+        CommonOption(["--json", "as_json"], is_flag=True, help="The answer as the API gives it."),
+        CommonOption(["--plain", "as_plain"], is_flag=True, help="A line a row, with tabs between, for grep and awk."),
+        CommonOption(["--context"], metavar="NAME", help="A kept address with its key.  [KRONOS_CONTEXT]"),
+        CommonOption(["--url"], help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]"),
+        CommonOption(
             ["--key-file"],
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="A file with an API key.  [KRONOS_API_KEY]",
+            type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+            help="A file with an API key, or - for standard input.  [KRONOS_API_KEY]",
         ),
     ]
 
 
-class JsonText(click.ParamType[Json]):
-    """JSON on the command line; `@FILE` reads it from a file and `-` from standard input."""
+def shaped(function: Callable[..., None]) -> Callable[..., None]:
+    """For a command that does not ask the API: the options --json and --plain, which it is given as `output`."""
 
-    name = "json"
+    def run(*, as_json: bool, as_plain: bool, **own: Json) -> None:
+        require_one_form(as_json=as_json, as_plain=as_plain)
+        function(output=Output(as_json=as_json, as_plain=as_plain), **own)
 
-    def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
-        """The value. Fails in a sentence where it is no JSON."""
-        if not isinstance(value, str):
-            return value
-        from kronos.api.body import strict  # here, so that the commands without it do not load the API
-
-        try:
-            found = strict(_written(value))
-        except errors.InvalidRequest as error:
-            self.fail(f"{error.detail}. {' '.join(fault.hint for fault in error.faults if fault.hint)}", param, ctx)
-        except RecursionError:
-            self.fail("it is nested too deep: flatten it", param, ctx)
-        except (OSError, ValueError) as error:
-            self.fail(
-                f'no JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input',
-                param,
-                ctx,
-            )
-        return NULL if found is None else found
+    run.__doc__, run.__name__ = function.__doc__, function.__name__
+    run.__click_params__ = [  # type: ignore[attr-defined]
+        click.Option(["--plain", "as_plain"], is_flag=True, help="A line a row, with tabs between, for grep and awk."),
+        click.Option(["--json", "as_json"], is_flag=True, help="As JSON."),
+        *getattr(function, "__click_params__", []),
+    ]
+    return run
 
 
-def _written(text: str) -> str:
-    """What stands in the argument, in the file that it names, or in standard input. Raises OSError, ValueError."""
-    if text == "-":
-        if sys.stdin is None:
-            raise ValueError("standard input is closed")
-        return sys.stdin.read()
-    if text[:1] == "@":
-        return Path(text[1:]).read_text(encoding="utf-8")
-    text.encode()  # bytes that are no UTF-8 came as halves of surrogate pairs
-    return text
-
-
-class IdempotencyKey(click.ParamType[str]):
-    """A key for the header Idempotency-Key, in the quoted form, in which it may hold blanks."""
-
-    name = "key"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The header's value. Fails in a sentence where no header can have it."""
-        if not re.fullmatch(r"[\x20-\x7e]*", value):
-            self.fail("an idempotency key is of visible ASCII characters and blanks", param, ctx)
-        return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
-
-
-def given(**fields: Json) -> Json:
-    """The fields that were given."""
-    return {name: None if value is NULL else value for name, value in fields.items() if value is not None}
+def require_one_form(*, as_json: bool, as_plain: bool) -> None:
+    """That one form is asked for. Raises UsageError."""
+    if as_json and as_plain:
+        raise click.UsageError("--json and --plain are two forms: leave one of them out")
 
 
 def _are_objects(rows: Json) -> TypeGuard[list[JsonObject]]:
     return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-
-
-def _require_utf8(*values: Json) -> None:
-    """That what was typed can be sent. Raises UsageError."""
-    for value in values:
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and not text.isascii():
-                try:
-                    text.encode()
-                except UnicodeEncodeError:
-                    shown = text.encode(errors="backslashreplace").decode()
-                    raise click.UsageError(f"{shown!r} is not UTF-8, as which everything is sent") from None
-
-
-def _console() -> Console:
-    """As wide as its lines need where it is no terminal: a script reads whole values."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(file=sys.stdout, highlight=False, soft_wrap=True, width=1000)
-
-
-def _first(row: JsonObject, names: Sequence[str]) -> Json:
-    """The value of the first of these fields that has one."""
-    return next((row[name] for name in names if row.get(name) is not None), None)
-
-
-def _cell(value: Json) -> Text:
-    """One value: text as it is, times without their fraction of a second, the rest as JSON."""
-    if value is None:
-        return Text("-", style="dim")
-    if isinstance(value, str):
-        return Text(printable(value), style=_STYLES.get(value, ""))
-    return Text(printable(orjson.dumps(value).decode()))

@@ -5,8 +5,11 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.command import Api, IdempotencyKey, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.following import watch_option
 from kronos.cli.operation import FIELDS as OPERATION
+from kronos.cli.operation import begun
 from kronos.model import Json
 
 _P = ParamSpec("_P")
@@ -18,6 +21,15 @@ _LETTERS = {
     "completed_at": "FAILED",
     "attempt_count": "ATTEMPTS",
     "error": "ERROR",
+}
+_GROUPS = {
+    "endpoint": "ENDPOINT",
+    "error_type": "ERROR",
+    "number": "LETTERS",
+    "jobs": "JOBS",
+    "first_failed_at": "FIRST",
+    "last_failed_at": "LAST",
+    "message": "THE LAST SAID",
 }
 _NO_LETTER = "no dead letter matches: nothing that failed is waiting for you"
 
@@ -36,7 +48,7 @@ def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
-@click.group()
+@group
 def dead_letter() -> None:
     """Dead letters: what FAILED and nobody has dealt with.
 
@@ -48,7 +60,10 @@ def dead_letter() -> None:
 @_filters
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
-    """List dead letters, the last that failed first."""
+    """List dead letters, the last that failed first.
+
+    kronos dead-letter ls --endpoint hook
+    """
     api.list(api.rows("dead-letters", limit=limit, **filters), _LETTERS, empty=_NO_LETTER)
 
 
@@ -57,21 +72,55 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @click.option("--per-second", type=int, help="At most so many a second.")
 @click.option("--endpoint-version", type=click.Choice(["latest", "same"]), help="Where they go.  [default: latest]")
 @click.option("--dry-run", is_flag=True, help="Only count them.")
+@watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
-def redrive(api: Api, dry_run: bool, idempotency_key: str | None, **terms: Json) -> None:
-    """Make dead letters due again, oldest first. Without a filter, all of them."""
-    _begin(api, "redrive", dry_run, idempotency_key, terms)
+def redrive(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, **terms: Json) -> None:
+    """Make dead letters due again, oldest first. Without a filter, all of them.
+
+    kronos dead-letter redrive --endpoint hook --per-second 10
+    """
+    _begin(api, "redrive", dry_run, watch, idempotency_key, terms)
 
 
 @command(dead_letter)
 @_filters
 @click.option("--dry-run", is_flag=True, help="Only count them.")
+@watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
-def discard(api: Api, dry_run: bool, idempotency_key: str | None, **terms: Json) -> None:
-    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them."""
-    _begin(api, "discard", dry_run, idempotency_key, terms)
+@confirmed
+def discard(
+    api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, consent: Consent, **terms: Json
+) -> None:
+    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them.
+
+    kronos dead-letter discard --endpoint hook --before 2026-11-01T00:00:00Z --dry-run
+
+    Without a filter it is to be confirmed by the name of the workspace.
+    """
+    if not dry_run and not given(**terms):
+        consent.require("discard all dead letters of the workspace", str(api.workspace))
+    _begin(api, "discard", dry_run, watch, idempotency_key, terms)
 
 
-def _begin(api: Api, what: str, dry_run: bool, idempotency_key: str | None, terms: dict[str, Json]) -> None:
+def _begin(
+    api: Api, what: str, dry_run: bool, watch: bool | None, idempotency_key: str | None, terms: dict[str, Json]
+) -> None:
     body = given(**terms, validate_only=dry_run or None)
-    api.show(api.send("POST", "dead-letters", what, body=body, key=idempotency_key), OPERATION)
+    fields = () if dry_run else ("status", "operation_id")
+    found = api.send("POST", "dead-letters", what, body=body, key=idempotency_key, fields=fields)
+    if dry_run:
+        api.show(found, OPERATION)
+    else:
+        begun(api, found, watch)
+
+
+@command(dead_letter)
+@_filters
+def groups(api: Api, **filters: str | None) -> None:
+    """The newest 10,000 dead letters in groups. By endpoint and type of error, with what the last of each said.
+
+    kronos dead-letter groups
+    """
+    answer = api.get("dead-letters", "groups", fields=("data",), **filters)
+    rows = api.rows_of(answer, "data")
+    api.list(rows, _GROUPS, empty=_NO_LETTER)

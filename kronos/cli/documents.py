@@ -2,16 +2,17 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, group
+from kronos.cli.confirmation import Consent, confirmed
 from kronos.model import Json
 
 
-@click.group()
+@group
 def config() -> None:
     """Configs: JSON objects whose values templates hold."""
 
 
-@click.group()
+@group
 def payload_spec() -> None:
     """Payload specs: JSON Schemas (2020-12) of inputs."""
 
@@ -23,18 +24,19 @@ def _fields(content: str, own_id: str) -> tuple[str, ...]:
 _CONFIG, _SPEC = _fields("values", "config_id"), _fields("schema", "payload_spec_id")
 
 
-def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, is_a: str) -> None:
-    """What both have. `content` is the field that holds what they are for, and `is_a` says what that is."""
+def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, is_a: str, example: str) -> None:
+    """What both have. `content` is the field that holds what they are for, `is_a` says what that is, and `example` is
+    the name of one."""
     routes, what, argument = f"{group.name}s", f"{group.name}".replace("-", " "), content.upper()
     columns = {"name": "NAME", "version": "VERSION", content: argument, "updated_at": "UPDATED"}
 
-    @command(group, help=f"List {what}s, newest first.")
+    @command(group, help=f"List {what}s, newest first.\n\nkronos {group.name} ls")
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
     def ls(api: Api, limit: int) -> None:
         empty = f"no {what} yet; make one: kronos {group.name} create NAME '{{}}'"
         api.list(api.rows(routes, limit=limit), columns, empty=empty)
 
-    @command(group, help=f"Show one {what}.")
+    @command(group, help=f"Show one {what}.\n\nkronos {group.name} get {example} --json")
     @click.argument("name")
     def get(api: Api, name: str) -> None:
         api.show(api.get(routes, name), fields)
@@ -42,22 +44,28 @@ def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, 
     short = is_a.rpartition(" ")[2].lower()
     written = f"{argument} is the {short} as it is, @FILE, or - for standard input."
 
-    @command(group, help=f"Make the {what} NAME of a {is_a}.\n\n{written}")
+    made = (
+        f"kronos {group.name} create {example} @{example}.json\nkronos {group.name} create {example} - < {example}.json"
+    )
+
+    @command(group, help=f"Make the {what} NAME of a {is_a}.\n\n{made}\n\n{written}")
     @click.argument("name")
     @click.argument("document", metavar=argument, type=JsonText())
     @click.option("--idempotency-key", type=IdempotencyKey(), help=f"The same key makes the same {what}.")
     def create(api: Api, name: str, document: Json, idempotency_key: str | None) -> None:
         api.show(api.send("POST", routes, body={"name": name, content: document}, key=idempotency_key), fields)
 
-    @command(group, help=f"Delete a {what} that no endpoint names.")
+    @command(group, help=f"Delete a {what} that no endpoint names.\n\nkronos {group.name} rm {example}")
     @click.argument("name")
-    def rm(api: Api, name: str) -> None:
+    @confirmed
+    def rm(api: Api, name: str, consent: Consent) -> None:
+        consent.require(f"delete the {what}", name)
         api.send("DELETE", routes, name)
         api.say(f"{what} {name} is deleted")
 
 
-_add_commands(config, _CONFIG, content="values", is_a="JSON object")
-_add_commands(payload_spec, _SPEC, content="schema", is_a="JSON Schema")
+_add_commands(config, _CONFIG, content="values", is_a="JSON object", example="team")
+_add_commands(payload_spec, _SPEC, content="schema", is_a="JSON Schema", example="order")
 
 
 @command(config, name="put")
@@ -65,6 +73,9 @@ _add_commands(payload_spec, _SPEC, content="schema", is_a="JSON Schema")
 @click.argument("values", type=JsonText())
 def put_config(api: Api, name: str, values: Json) -> None:
     """Replace all values of a config, or make it.
+
+    kronos config put team '{"owner": "sales"}'
+    kronos config put team @team.json
 
     Executions that exist keep the values that they have.
     """
@@ -79,7 +90,10 @@ def put_config(api: Api, name: str, values: Json) -> None:
 )
 @click.option("--force", is_flag=True, help="Though it refuses inputs of live jobs.")
 def put_payload_spec(api: Api, name: str, schema: Json, dry_run: bool, force: bool) -> None:
-    """Replace the schema of a payload spec, or make it."""
+    """Replace the schema of a payload spec, or make it.
+
+    kronos payload-spec put order @order.schema.json --dry-run
+    """
     query = {name: "true" for name, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
     api.show(
         api.send("PUT", "payload-specs", name, body={"schema": schema}, query=query),

@@ -5,7 +5,9 @@ import sys
 
 import click
 
-from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Exit
 from kronos.model import Json
 
 _FIELDS = (
@@ -37,6 +39,7 @@ _RENDERED = (
     *("headers", "body", "secrets"),
 )
 _TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
+_SIGNING = {"secret": "SECRET", "scheme": "SCHEME", "public_key": "PUBLIC KEY"}
 _COLUMNS = {
     "name": "NAME",
     "type": "TYPE",
@@ -63,7 +66,7 @@ class _Rate(click.ParamType[Json]):
         return dict(zip(("count", "per_seconds", "burst"), map(int, value.split("/")), strict=False))
 
 
-@click.group()
+@group
 def endpoint() -> None:
     """Endpoints: where deliveries go, over HTTP or to brokers."""
 
@@ -144,7 +147,10 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
 @command(endpoint)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List endpoints, newest first."""
+    """List endpoints, newest first.
+
+    kronos endpoint ls
+    """
     rows = api.rows("endpoints", limit=limit)
     shown = (
         rows
@@ -166,7 +172,10 @@ def ls(api: Api, limit: int) -> None:
 @command(endpoint)
 @click.argument("name")
 def get(api: Api, name: str) -> None:
-    """Show one endpoint."""
+    """Show one endpoint.
+
+    kronos endpoint get hook --json
+    """
     api.show(api.get("endpoints", name), _FIELDS)
 
 
@@ -188,9 +197,13 @@ def create(api: Api, name: str, idempotency_key: str | None, kind: str, **option
 
 @command(endpoint)
 @click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Only say which live jobs' inputs its payload spec would refuse.")
+@click.option("--force", is_flag=True, help="Though its payload spec refuses inputs of live jobs.")
 @_options
-def edit(api: Api, name: str, **options: Json) -> None:
+def edit(api: Api, name: str, dry_run: bool, force: bool, **options: Json) -> None:
     """Change what is given of an endpoint.
+
+    kronos endpoint edit hook --max-attempts 5 --rate 100/60
 
     Runs that are retried go to the new version.
     """
@@ -202,15 +215,19 @@ def edit(api: Api, name: str, **options: Json) -> None:
     ):
         raise api.client.foreign("is no endpoint")
     # All of it goes back, so that nothing is lost of which this command knows nothing.
-    api.show(
-        api.send("PUT", "endpoints", name, body=_changed(stored, options), if_match=f'"{stored["version"]}"'), _FIELDS
-    )
+    query = {field: "true" for field, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
+    if_match = None if dry_run else f'"{stored["version"]}"'
+    answer = api.send("PUT", "endpoints", name, body=_changed(stored, options), if_match=if_match, query=query)
+    api.show(answer, ("is_allowed", "checked", "violations", "more") if dry_run else _FIELDS)
 
 
 @command(endpoint)
 @click.argument("name")
 def enable(api: Api, name: str) -> None:
-    """Deliver to an endpoint again, whatever kept deliveries off."""
+    """Deliver to an endpoint again, whatever kept deliveries off.
+
+    kronos endpoint enable hook
+    """
     api.show(api.send("POST", "endpoints", name, "enable"), _FIELDS)
 
 
@@ -218,16 +235,36 @@ def enable(api: Api, name: str) -> None:
 @click.argument("name")
 @click.option("--note", help="Why, for people who wonder later.")
 def disable(api: Api, name: str, note: str | None) -> None:
-    """Deliver nothing to an endpoint until it is enabled."""
+    """Deliver nothing to an endpoint until it is enabled.
+
+    kronos endpoint disable hook --note 'moving house'
+    """
     api.show(api.send("POST", "endpoints", name, "disable", body=given(note=note)), _FIELDS)
 
 
 @command(endpoint)
 @click.argument("name")
-def rm(api: Api, name: str) -> None:
-    """Delete an endpoint that no live job uses."""
+@confirmed
+def rm(api: Api, name: str, consent: Consent) -> None:
+    """Delete an endpoint that no live job uses.
+
+    kronos endpoint rm hook
+    """
+    consent.require("delete the endpoint", name)
     api.send("DELETE", "endpoints", name)
     api.say(f"endpoint {name} is deleted")
+
+
+@command(endpoint)
+@click.argument("name")
+def signing_keys(api: Api, name: str) -> None:
+    """List the keys that sign deliveries, newest first.
+
+    kronos endpoint signing-keys hook
+    """
+    answer = api.get("endpoints", name, "signing-keys", fields=("data",))
+    empty = f"nothing signs them; let a secret do it: kronos endpoint edit {name} --signing-secret SECRET"
+    api.list(api.rows_of(answer, "data"), _SIGNING, empty=empty)
 
 
 @command(endpoint)
@@ -237,7 +274,10 @@ def rm(api: Api, name: str) -> None:
 @click.option("--tz", "--timezone", "timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
 @click.option("--at", "scheduled_at", help="For {{scheduled_at}}: RFC 3339.  [default: now]")
 def render(api: Api, name: str, **options: Json) -> None:
-    """Show what would be sent for an input; secrets are masked."""
+    """Show what would be sent for an input; secrets are masked.
+
+    kronos endpoint render hook --input '{"team": "sales"}'
+    """
     api.show(api.send("POST", "endpoints", name, "render", body=given(**options)), _RENDERED)
 
 
@@ -246,7 +286,10 @@ def render(api: Api, name: str, **options: Json) -> None:
 @click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
 def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
-    """Deliver once now, and show what was answered. Exit 1 where that is no success."""
+    """Deliver once now, and show what was answered. Exit 1 where that is no success.
+
+    kronos endpoint test hook --input '{"team": "sales"}'
+    """
     body = given(input=input)
     tried = api.send("POST", "endpoints", name, "test", body=body, key=idempotency_key, fields=("execution",))
     execution, attempt = tried["execution"], tried.get("attempt")
@@ -255,7 +298,7 @@ def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
     api.show({**shown, "execution_id": execution.get("execution_id")}, _TRIED)
     if execution.get("status") != "SUCCESS":
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 def _changed(body: Json, options: Json) -> Json:

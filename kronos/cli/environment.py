@@ -6,17 +6,19 @@ import os
 import click
 
 from kronos import config, libpq, logs
+from kronos.cli.exits import Ended, Exit, of_status
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
 from kronos.embedded.home import Home, default_home
 from kronos.encryption import Keyring, KeysInvalid, KeySource
-from kronos.errors import KronosError
+from kronos.errors import KronosError, SessionRefused, Unconnected
 
 _NO_DATABASE = (
     "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 )
+_MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 
 
 def settings(**overrides: object) -> Settings:
@@ -36,11 +38,11 @@ def judged(**overrides: object) -> Settings:
     try:
         found = config.load(**overrides)
     except config.SettingsInvalid as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error), Exit.USAGE) from None
     try:
         EgressPolicy.parse(found.egress_allow)
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error), Exit.USAGE) from None
     libpq.forget_environment(found.database_url.get_secret_value())
     return found
 
@@ -54,7 +56,7 @@ def database_url() -> str:
     if "KRONOS_DATABASE_URL" in os.environ:
         return judged().database_url.get_secret_value()
     if (here := running.here()) is None:
-        raise click.ClickException(_NO_DATABASE)
+        raise Ended(_NO_DATABASE, Exit.USAGE)
     libpq.forget_environment()
     return judged(database_url=here.database_url).database_url.get_secret_value()
 
@@ -73,7 +75,7 @@ def encryption_keys(source: KeySource) -> Keyring | None:
     try:
         return source.read()
     except KeysInvalid as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error), Exit.USAGE) from None
 
 
 def unknown() -> list[str]:
@@ -89,4 +91,11 @@ def warn_of_unknown() -> None:
 
 def refusal(error: KronosError) -> click.ClickException:
     """An error as the operator of Kronos reads it."""
-    return click.ClickException(error.said)
+    return Ended(error.said, of_error(error))
+
+
+def of_error(error: KronosError) -> Exit:
+    """The class of an error that the database gives. Who may not enter it need not try again."""
+    if isinstance(error, SessionRefused) or (isinstance(error, Unconnected) and error.why.kind in _MAY_NOT):
+        return Exit.REFUSED
+    return of_status(error.status)

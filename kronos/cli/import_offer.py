@@ -8,12 +8,9 @@ from typing import Final
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from kronos.cli.client import printable
 from kronos.cli.command import Api, given
+from kronos.cli.output import printable
 from kronos.imports import manifest
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
@@ -23,6 +20,15 @@ _PLACES: Final = 5
 _BATCH = 200
 _BATCH_BYTES = 512 * 1024
 _SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
+_COLUMNS: Final = {
+    "source": "SOURCE",
+    "name": "JOB",
+    "schedule": "SCHEDULE",
+    "zone": "ZONE",
+    "words": "IN WORDS",
+    "next_runs": "NEXT RUNS",
+    "state": "IS",
+}
 _INSTANTS: Final = ("anchor", "starts_at", "ends_at")
 
 
@@ -99,23 +105,15 @@ def show(api: Api, offers: Sequence[Offered], refused: Sequence[Untranslated], r
     if api.as_json:
         click.echo(orjson.dumps(_document(offers, refused, remarks), option=orjson.OPT_INDENT_2))
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console = console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=1000)
     if offers:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for title in ("SOURCE", "JOB", "SCHEDULE", "ZONE", "IN WORDS", "NEXT RUNS", "IS"):
-            table.add_column(title, no_wrap=True)
-        for each in offers:
-            table.add_row(*(printable(cell) for cell in _row(each)))
-        console.print(table)
-    for note, places in _notes(offers).items():
-        console.print(Text(printable(f"note  {_places(places)}: {note}")))
-    for refusal in refused:
-        console.print(Text(printable(f"left  {refusal.where}  {refusal.text}: {refusal.reason}"), style="yellow"))
-    for remark in remarks:
-        console.print(Text(printable(f"also  {remark.where}  {remark.text}"), style="dim"))
+        api.list([_row(each) for each in offers], _COLUMNS, empty="")
+    lines = [f"note  {_places(places)}: {note}" for note, places in _notes(offers).items()]
+    lines += [f"left  {each.where}  {each.text}: {each.reason}" for each in refused]
+    lines += [f"also  {each.where}  {each.text}" for each in remarks]
     new = sum(each.state == "new" for each in offers)
-    console.print(f"{len(offers)} translated, {new} of them new; {len(refused)} left")
+    lines.append(f"{len(offers)} translated, {new} of them new; {len(refused)} left")
+    for line in lines:
+        click.echo(printable(line), err=api.as_plain)
 
 
 def _notes(offers: Sequence[Offered]) -> dict[str, list[str]]:
@@ -135,13 +133,17 @@ def _places(places: Sequence[str]) -> str:
     return ", ".join(places[:_PLACES]) + more
 
 
-def _row(each: Offered) -> tuple[str, ...]:
+def _row(each: Offered) -> JsonObject:
     job = each.entry.job
-    schedule = str(job.get("cron") or job.get("every") or job.get("run_at"))
-    zone = "" if "every" in job else str(job.get("timezone", "UTC"))
-    state = f"{each.state}, paused" if each.entry.is_paused else each.state
-    runs = ", ".join(run.replace("T", " ")[:16] for run in each.next_runs)
-    return each.entry.where, each.entry.name, schedule, zone, each.words, runs, state
+    return {
+        "source": each.entry.where,
+        "name": each.entry.name,
+        "schedule": job.get("cron") or job.get("every") or job.get("run_at"),
+        "zone": None if "every" in job else job.get("timezone", "UTC"),
+        "words": each.words,
+        "next_runs": ", ".join(run.replace("T", " ")[:16] for run in each.next_runs),
+        "state": f"{each.state}, paused" if each.entry.is_paused else each.state,
+    }
 
 
 def _document(offers: Sequence[Offered], refused: Sequence[Untranslated], remarks: Sequence[Remark]) -> JsonObject:

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 import click
 
 from kronos.cli import import_offer, import_pg_cron
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
 from kronos.cli.import_offer import Offered
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
@@ -18,7 +18,7 @@ _STDIN: Final = "<stdin>"
 _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
 
 
-@click.group(name="import")
+@group
 def import_group() -> None:
     """Other schedulers' entries, as jobs.
 
@@ -68,8 +68,7 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
     The command becomes the input of the job, {"command": …}, for the endpoint that you name; what runs it is yours
     (docs/migrate/cron.md). Times are those of --tz: pass the zone of the machine that cron ran on.
 
-    \b
-    crontab -l | kronos import crontab - --endpoint box --tz Europe/Berlin
+    $ crontab -l | kronos import crontab - --endpoint box --tz Europe/Berlin
     kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
     """
     name = _name_of(file)
@@ -88,8 +87,7 @@ def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
 
     The containers become the input of the job; what runs them is yours (docs/migrate/kubernetes.md).
 
-    \b
-    kubectl get cronjob -A -o yaml | kronos import k8s-cronjob - --endpoint cluster
+    $ kubectl get cronjob -A -o yaml | kronos import k8s-cronjob - --endpoint cluster
     """
     _run(api, file, own, kubernetes.TAG, kubernetes.translate)
 
@@ -102,7 +100,6 @@ def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
 
     Several may stand one behind the other, or in a list. Rules of `aws events list-rules` are read too.
 
-    \b
     kronos import eventbridge schedules.json --endpoint lambda-relay
     """
     now = CLOCK.now()
@@ -117,8 +114,7 @@ def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
 
     An HTTP target becomes an endpoint of its own; with --endpoint all targets become inputs of that one.
 
-    \b
-    gcloud scheduler jobs list --location europe-west1 --format=json | kronos import cloud-scheduler -
+    $ gcloud scheduler jobs list --location europe-west1 --format=json | kronos import cloud-scheduler -
     """
     _run(api, file, own, google.TAG, google.translate)
 
@@ -144,7 +140,6 @@ def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unsc
     Without --endpoint all entries are left with pg_cron. With it the SQL becomes the input of the job, {"sql": …}, and
     a receiver of yours runs it (docs/migrate/pg_cron.md); Kronos never runs it itself.
 
-    \b
     kronos import pg_cron
     kronos import pg_cron --endpoint sql-runner --create --unschedule
     """

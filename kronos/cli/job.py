@@ -1,25 +1,14 @@
 """`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
-import sys
-
 import click
-import orjson
-from rich.console import Console
-from rich.text import Text
 
 from kronos.cli.backfill import FIELDS as BACKFILL
-from kronos.cli.client import printable
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.backfill import begun
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.following import watch_option
 from kronos.model import Json
 
-_DECISIONS = {
-    "RAN": "green",
-    "RUNNING": "green",
-    "WILL_RUN": "green",
-    "NOT_DUE": "cyan",
-    "WAITING": "yellow",
-    "WILL_BE_SKIPPED": "yellow",
-}
 _FIELDS = (
     "name",
     "title",
@@ -60,15 +49,6 @@ _COLUMNS = {
     "next_run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
-_MADE = {
-    "job_id or code": "JOB",
-    "name": "NAME",
-    "trigger": "TRIGGER",
-    "status": "STATUS",
-    "endpoint": "ENDPOINT",
-    "next_run_at or run_at": "NEXT RUN",
-    "detail": "WHY NOT",
-}
 _Choice = click.Choice
 # What a CRON job need not have.
 _CLEARED = (
@@ -81,15 +61,22 @@ _CLEARED = (
     "on-success",
     "on-failure",
 )
-_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
-@click.group()
+clear_option = click.option(
+    "--clear",
+    multiple=True,
+    type=_Choice(_CLEARED, case_sensitive=False),
+    help="Take this away; again for more.",
+)
+
+
+@group
 def job() -> None:
     """Jobs: an endpoint, an input, and when it runs."""
 
 
-def _terms(function: click.decorators.FC) -> click.decorators.FC:
+def job_terms(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of a job when it is made and when it is changed."""
     for option in (
         click.option(
@@ -146,9 +133,15 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--status", help="In this status, such as ACTIVE.")
 @click.option("--tag", help="With this tag.")
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def ls(api: Api, limit: int, **filters: str | None) -> None:
-    """List jobs, newest first."""
+def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
+    """List jobs, newest first.
+
+    kronos job ls --status ACTIVE --tag reports
+    kronos job ls --plain | cut -f1
+    """
+    filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
 
@@ -156,7 +149,10 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @command(job)
 @click.argument("job")
 def get(api: Api, job: str) -> None:
-    """Show JOB, an id or a name."""
+    """Show JOB, an id or a name.
+
+    kronos job get report --json
+    """
     api.show(api.get("jobs", job), _FIELDS)
 
 
@@ -165,7 +161,7 @@ def get(api: Api, job: str) -> None:
 @click.option("--at", help="Run once, then: 2026-12-01T09:00:00Z, or a local time of --tz.")
 @click.option("--now", is_flag=True, help="Run once, at once.")
 @click.option("--idempotency-key", help="The same key makes the same job.")
-@_terms
+@job_terms
 def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
     """Make a job. It runs on a schedule (--cron, --every), later (--at) or at once (--now).
 
@@ -175,56 +171,32 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
     if is_cron + (at is not None) + now != 1:
         raise click.UsageError("say when it runs: --cron or --every, or --at, or --now")
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
-    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **_given(terms)}
+    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
     api.show(api.send("POST", "jobs", body=body), _FIELDS)
-
-
-@command(job)
-@click.option(
-    "--jobs",
-    required=True,
-    type=JsonText(),
-    help="A JSON array of up to 1,000 jobs, each as POST …/jobs takes it: JSON, @FILE, or - for standard input.",
-)
-@click.option("--each", is_flag=True, help="Make those that can be made.  [default: all or none]")
-def create_many(api: Api, jobs: Json, each: bool) -> None:
-    """Make many jobs in one call. With an idempotency_key in each, the call may be repeated.
-
-    kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
-    """
-    answer = api.send("POST", "jobs:batch", body={"jobs": jobs, "atomic": not each}, fields=("data",))
-    rows = api.rows_of(answer, "data")
-    api.list(rows, _MADE, empty="no job was made")
-    if refused := sum("code" in row for row in rows):
-        raise click.ClickException(f"{refused} of {len(rows)} jobs were not made")
 
 
 @command(job)
 @click.argument("job")
 @click.option("--name", help="Another name.")
-@click.option(
-    "--clear",
-    multiple=True,
-    type=_Choice(_CLEARED, case_sensitive=False),
-    help="Take this away; again for more.",
-)
-@_terms
+@clear_option
+@job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Change what is given of a CRON job. Its next version is row and pg_cron entry together.
 
     kronos job edit report --cron '0 7 * * *' --clear ends-at --clear deadline-seconds
     """
-    body = {**given(name=name), **_given(terms)}
-    cleared = [each.replace("-", "_") for each in clear]
-    if twice := [each for each in cleared if each in body]:
-        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
-    api.show(api.send("PATCH", "jobs", job, body={**body, **dict.fromkeys(cleared)}), _FIELDS)
+    api.show(api.send("PATCH", "jobs", job, body=changes_given(name, clear, terms)), _FIELDS)
 
 
 @command(job)
 @click.argument("job")
-def rm(api: Api, job: str) -> None:
-    """Retire a job and its pg_cron entry. Its history stays until retention takes it."""
+@confirmed
+def rm(api: Api, job: str, consent: Consent) -> None:
+    """Retire a job and its pg_cron entry. Its history stays until retention takes it.
+
+    kronos job rm report
+    """
+    consent.require("retire the job", job)
     ended = api.send("DELETE", "jobs", job, fields=("status",))
     api.say(f"job {job} is {ended['status']}", ended)
 
@@ -234,14 +206,20 @@ def rm(api: Api, job: str) -> None:
 @click.option("--note", help="For people who wonder later.")
 @click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
-    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant."""
+    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant.
+
+    kronos job pause report --note migration --until 2026-12-01T00:00:00Z
+    """
     api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
 
 
 @command(job)
 @click.argument("job")
 def resume(api: Api, job: str) -> None:
-    """Go on with a paused job."""
+    """Go on with a paused job.
+
+    kronos job resume report
+    """
     api.show(api.send("POST", "jobs", job, "resume"), _FIELDS)
 
 
@@ -249,7 +227,10 @@ def resume(api: Api, job: str) -> None:
 @click.argument("job")
 @click.argument("count", type=int, default=1)
 def skip_next(api: Api, job: str, count: int) -> None:
-    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back."""
+    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back.
+
+    kronos job skip-next report 2
+    """
     api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
 
 
@@ -262,7 +243,10 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
 def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
-    """Run a CRON job once, now, beside its schedule."""
+    """Run a CRON job once, now, beside its schedule.
+
+    kronos job trigger report --input '{"team": "sales"}'
+    """
     body = given(input=own.pop("input_"), **own)
     made = api.send("POST", "jobs", job, "trigger", body=body, key=idempotency_key, fields=("execution_id", "status"))
     api.say(
@@ -284,20 +268,39 @@ def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> Non
 @click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
 @click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
+@watch_option
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
 def backfill(
-    api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json
+    api: Api,
+    job: str,
+    from_: str,
+    dry_run: bool,
+    watch: bool | None,
+    idempotency_key: str | None,
+    include: tuple[str, ...],
+    **terms: Json,
 ) -> None:
-    """Run the ticks of a past window."""
+    """Run the ticks of a past window.
+
+    kronos job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run
+    """
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
-    api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), BACKFILL)
+    fields = () if dry_run else ("status", "backfill_id")
+    found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key, fields=fields)
+    if dry_run:
+        api.show(found, BACKFILL)
+    else:
+        begun(api, found, watch)
 
 
 @command(job)
 @click.argument("job")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
-    """When JOB runs next."""
+    """When JOB runs next.
+
+    kronos job next-runs report -n 5
+    """
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(
         api.rows_of(preview, "next_runs"),
@@ -309,7 +312,10 @@ def next_runs(api: Api, job: str, count: int) -> None:
 @command(job)
 @click.argument("job")
 def versions(api: Api, job: str) -> None:
-    """The versions of JOB, newest first."""
+    """The versions of JOB, newest first.
+
+    kronos job versions report
+    """
     api.list(
         api.rows("jobs", job, "versions", limit=200),
         {"version": "VERSION", **_COLUMNS, "created_at": "MADE"},
@@ -321,6 +327,8 @@ def versions(api: Api, job: str) -> None:
 @click.argument("job")
 def status(api: Api, job: str) -> None:
     """How JOB is doing. Its ticks of the last 24 hours, and whether each is accounted for.
+
+    kronos job status report
 
     In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
     """
@@ -340,23 +348,16 @@ def status(api: Api, job: str) -> None:
     api.show(api.get("jobs", job, "status"), fields)
 
 
-@command(job)
-@click.argument("job")
-@click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
-def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name."""
-    answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
-    if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
-        raise api.client.foreign("explains nothing")
-    if api.as_json:
-        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
-        return
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
-        console.print(line)
+def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:
+    """What is to be changed of a job, as the API names it. Raises UsageError."""
+    body = {**given(name=name), **terms_given(terms)}
+    cleared = [each.replace("-", "_") for each in clear]
+    if twice := [each for each in cleared if each in body]:
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+    return {**body, **dict.fromkeys(cleared)}
 
 
-def _given(terms: Json) -> Json:
+def terms_given(terms: Json) -> Json:
     """The terms that were given, as the API names them."""
     found = {
         **terms,
@@ -365,21 +366,3 @@ def _given(terms: Json) -> Json:
         "catch_up": given(policy=terms["catch_up"]) or None,
     }
     return given(**{name: value for name, value in found.items() if name != "input_"})
-
-
-def _lines(answer: Json, asked: Json) -> list[Text]:
-    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does
-    not."""
-    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
-    head.append(printable(str(answer["because"])), style="bold")
-    tick = f", tick {answer['tick']}" if answer["tick"] else ""
-    lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
-    if asked["title"]:
-        name = f" ({asked['name']})" if asked["name"] else ""
-        lines.append(Text(printable(f"job {asked['title']}{name}"), style="dim"))
-    for step in answer["steps"]:
-        line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
-        line.append(f"{step['step']!s:<14}", style="dim")
-        line.append(printable(str(step["detail"])))
-        lines.append(line)
-    return lines

@@ -12,8 +12,11 @@ import click
 
 from kronos import keys
 from kronos.cli.administrator import done, home_option, instance
-from kronos.cli.client import connect
-from kronos.cli.command import Api, given
+from kronos.cli.command import Api, common_options, given, group, open_api
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.output import Output
+from kronos.cli.target import WhereAsked, chosen, workspace_of
 from kronos.model import Json, JsonObject
 
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
@@ -23,9 +26,11 @@ _FIELDS = ("key_id", "public_id", "name", "role", "sees_payloads", "expires_at",
            "last_used_at", "key")  # fmt: skip
 _COLUMNS = {"public_id": "PUBLIC ID", "name": "NAME", "role": "ROLE", "sees_payloads": "SEES PAYLOADS",
             "expires_at": "EXPIRES", "last_used_at": "LAST USED", "created_at": "CREATED"}  # fmt: skip
+_OF_INSTANCE = {"public_id": "PUBLIC ID", "role": "ROLE", "created_at": "CREATED", "revoked_at": "REVOKED",
+                "kept_in": "KEPT IN", "burnt_at": "IN A URL"}  # fmt: skip
 
 
-@click.group()
+@group
 def key() -> None:
     """Keys of a workspace, or of the administrator.
 
@@ -39,30 +44,41 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 
     @home_option
     @click.option("--instance", "is_instance", is_flag=True, help="The administrator's keys, on the server.")
-    @click.option("--workspace", "-w", envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]")
-    @click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
-    @click.option("--url", help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]")
-    @click.option(
-        "--key-file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="A file with an API key; with --instance the administrator's.  [KRONOS_API_KEY, KRONOS_ADMIN_KEY_FILE]",
-    )
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as click passes them
         function(*arguments, **options)
 
+    run.__click_params__ = [*common_options(in_workspace=True)[::-1], *run.__click_params__]  # type: ignore[attr-defined]
     return run
 
 
 @key.command("list")
 @_options
-def list_keys(is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
-    """List keys by their public id, newest first. No secret is known to anyone but its holder."""
+def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
+    """List keys by their public id, newest first. No secret is known to anyone but its holder.
+
+    kronos key list
+    kronos key list --instance
+    """
     if is_instance:
-        _list_instance(home, as_json=as_json)
+        _list_instance(home, Output(as_json=where["as_json"], as_plain=where["as_plain"]))
         return
-    api = _api(as_json=as_json, **where)
+    api = _api(**where)
     api.list(api.rows("keys"), _COLUMNS, empty="no key yet; make one: kronos key create --role operator")
+
+
+@key.command()
+@_options
+@click.argument("which", metavar="KEY")
+def get(which: str, is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
+    """Show KEY, named by its public id. Its secret is known to nobody but its holder.
+
+    kronos key get 5f0c1a2b3c4d
+    """
+    if is_instance:
+        raise click.UsageError("the administrator's keys are listed: kronos key list --instance")
+    api = _api(**where)
+    api.show(_row_of(api, which), _FIELDS)
 
 
 @key.command()
@@ -80,14 +96,16 @@ def create(
     is_instance: bool,
     home: Path | None,
     out: Path | None,
-    as_json: bool,
     role: str | None,
     name: str | None,
     sees_payloads: bool,
     expires_at: str | None,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """A further key, which is shown once."""
+    """A further key, which is shown once.
+
+    kronos key create --role operator --name ci --out ci.key
+    """
     if is_instance:
         if role is not None or name is not None or sees_payloads or expires_at is not None:
             raise click.UsageError("--instance makes a key that may everything: leave the other options out")
@@ -95,7 +113,7 @@ def create(
         made = done(lambda: keys.create(url, out))
         click.echo(made if out is None else f"{out} holds the new key")
         return
-    api = _api(as_json=as_json, **where)
+    api = _api(**where)
     if role is None:
         raise click.UsageError("what may it? Pass --role viewer, operator or admin")
     terms = given(role=role, name=name, sees_payloads=sees_payloads or None, expires_at=expires_at)
@@ -118,14 +136,16 @@ def rotate(
     key_file: Path | None,
     overlap: int,
     out: Path | None,
-    as_json: bool,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file."""
+    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file.
+
+    kronos key rotate 5f0c1a2b3c4d --overlap 3600 --out ci.key
+    """
     if is_instance:
         _rotate_instance(home, key_file)
         return
-    api = _api(as_json=as_json, key_file=key_file, **where)
+    api = _api(key_file=key_file, **where)
     key_id = _found(api, which)
     body = {"overlap_seconds": overlap}
     _show_once(api, lambda: api.send("POST", "keys", key_id, "rotate", body=body, fields=("key",)), out)
@@ -134,34 +154,45 @@ def rotate(
 @key.command()
 @_options
 @click.argument("which", metavar="KEY")
-def revoke(which: str, is_instance: bool, home: Path | None, as_json: bool, **where: Any) -> None:  # noqa: ANN401
+@confirmed
+def revoke(which: str, is_instance: bool, home: Path | None, consent: Consent, **where: Any) -> None:  # noqa: ANN401
     """End KEY.
+
+    kronos key revoke 5f0c1a2b3c4d
 
     It is named by its public id: what stands between kr_live_ and the next underscore.
     """
+    consent.require("end the key", _public_id(which))
     if is_instance:
         _revoke_instance(home, which)
         return
-    api = _api(as_json=as_json, **where)
+    api = _api(**where)
     api.send("DELETE", "keys", _found(api, which))
     api.say(f"{_public_id(which)} no longer works. {_UNTIL}")
 
 
-def _api(*, url: str | None, key_file: Path | None, workspace: str | None, as_json: bool) -> Api:
-    if not workspace:
+def _api(*, as_json: bool, as_plain: bool, **where: Any) -> Api:  # noqa: ANN401
+    asked = WhereAsked(**where)
+    if workspace_of(asked, chosen(asked))[0] is None:
         raise click.UsageError(_WHOSE)
-    return Api(client=connect(url, key_file), workspace=workspace, as_json=as_json)
+    return open_api(asked, in_workspace=True, as_json=as_json, as_plain=as_plain)
 
 
 def _found(api: Api, which: str | None) -> str:
     """The id of the key that is named by its id, its public id, or whole. Raises ClickException."""
     if which is None:
         raise click.UsageError("which key? Name it by its public id: see `kronos key list`")
+    return str(_row_of(api, which)["key_id"])
+
+
+def _row_of(api: Api, which: str) -> JsonObject:
+    """The key that is named by its id, its public id, or whole. Raises ClickException."""
     public_id = _public_id(which)
     for each in api.rows("keys"):
         if public_id in (each.get("key_id"), each.get("public_id")):
-            return str(each["key_id"])
-    raise click.ClickException(f"the workspace has no key with the public id {public_id!r}: see `kronos key list`")
+            found: JsonObject = each
+            return found
+    raise Ended(f"the workspace has no key with the public id {public_id!r}: see `kronos key list`", Exit.NOT_FOUND)
 
 
 def _public_id(which: str) -> str:
@@ -172,7 +203,7 @@ def _public_id(which: str) -> str:
 def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
     """The new key, on standard output or in a file that must not exist; there it is not shown."""
     if out is not None and out.exists():
-        raise click.ClickException(f"{out} exists: a key is not written over another")
+        raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
     made: JsonObject = make()
     if out is not None:
         done(lambda: keys.write_new(out, str(made["key"])))
@@ -180,34 +211,14 @@ def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
     api.show(made, _FIELDS)
 
 
-def _list_instance(home: Path | None, *, as_json: bool) -> None:
+def _list_instance(home: Path | None, output: Output) -> None:
     url, _ = instance(home)
     found = done(lambda: keys.stored(url))
-    if as_json:
-        import orjson  # here, so that the other forms do not load it
-
-        shown = [
-            {
-                "public_id": each.public_id,
-                "role": each.role,
-                "created_at": each.created_at,
-                "revoked_at": each.revoked_at,
-                "kept_in": each.kept_in,
-                "burnt_at": each.burnt_at,
-            }
-            for each in found
-        ]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
-        return
-    rows = [("public id", "role", "created at", "revoked at", "kept in", "in a URL at")]
-    for each in found:
-        revoked_at = _shown(each.revoked_at)
-        rows.append(
-            (each.public_id, each.role, _shown(each.created_at), revoked_at, each.kept_in or "", _shown(each.burnt_at))
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if output.as_json:
+        shown: Json = [{name: getattr(each, name) for name in _OF_INSTANCE} for each in found]
+    else:
+        shown = [{name: _text(getattr(each, name)) for name in _OF_INSTANCE} for each in found]
+    output.list(shown, _OF_INSTANCE, empty="the administrator has no key; make one: kronos key create --instance")
 
 
 def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
@@ -215,7 +226,7 @@ def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
     from_environment = os.environ.get("KRONOS_ADMIN_KEY_FILE")
     file = key_file or (here.admin_key_file if here else None) or (Path(from_environment) if from_environment else None)
     if file is None:
-        raise click.ClickException(_NO_FILE)
+        raise Ended(_NO_FILE, Exit.USAGE)
     public_id, revoked = done(lambda: keys.rotate(url, file))
     click.echo(f"{file} holds the new key {public_id}")
     for each in revoked:
@@ -228,6 +239,10 @@ def _revoke_instance(home: Path | None, which: str) -> None:
     click.echo(f"{stored.public_id} no longer works, since {_shown(stored.revoked_at)}. {_UNTIL}")
     if others == 0:
         click.echo("No key of the administrator is left: `kronos key create --instance` makes one.", err=True)
+
+
+def _text(value: object) -> str | None:
+    return _shown(value) if isinstance(value, datetime) else None if value is None else str(value)
 
 
 def _shown(at: datetime | None) -> str:

@@ -3,10 +3,12 @@
 import os
 
 import click
-from rich.console import Console
 
 from kronos import config, errors, instance_settings, keys, migrations, plans, ringing
 from kronos.cli import environment
+from kronos.cli.exits import Ended
+from kronos.cli.helping import Command
+from kronos.cli.output import console
 from kronos.embedded import keyfile
 from kronos.embedded.errors import EncryptionKeysWrong
 from kronos.encryption import KeySource
@@ -18,7 +20,7 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--to",
     default="head",
@@ -29,6 +31,9 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
 def migrate(to: str, dry_run: bool) -> None:
     """Bring a database to this release. It is the one of KRONOS_DATABASE_URL, an administrator's. Safe to run again,
     and by many at once.
+
+    kronos migrate --dry-run
+    kronos migrate
 
     KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
     and kronos_worker.
@@ -55,7 +60,7 @@ def migrate(to: str, dry_run: bool) -> None:
             keyfile.require_form(source)
             keyfile.ensure(url, source)
     except EncryptionKeysWrong as error:
-        raise click.ClickException(f"the database is at this release, but {error}") from None
+        raise Ended(f"the database is at this release, but {error}") from None
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
@@ -76,8 +81,8 @@ def _settings_stored(settings: config.Settings) -> list[str]:
 
 def _tell_ringing(url: str) -> None:
     """Whether pg_cron rings here now; ends with 1 where it does not, though all else is done."""
-    console = Console(stderr=True)
-    with console.status("asking pg_cron") as status:
+    to = console(err=True)
+    with to.status("asking pg_cron") as status:
         rung = ringing.check(url, progress=status.update)
     if rung.verdict == "yes":
         click.echo(rung.detail)
@@ -86,6 +91,4 @@ def _tell_ringing(url: str) -> None:
     if rung.verdict == "unknown":
         click.echo(f"warning: {rung.detail}{fix}", err=True)
         return
-    raise click.ClickException(
-        f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}"
-    )
+    raise Ended(f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}")

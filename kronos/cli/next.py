@@ -1,35 +1,33 @@
-"""`kronos next`: what a schedule will do, asked of the one interpreter in the database."""
+"""`kronos next`: what a schedule will do, asked of the one interpreter in the database, through the API or without."""
 
 import asyncio
-import sys
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
-from kronos import database, errors, schedules, session
-from kronos.cli import environment
-from kronos.model import Json
+from kronos import database, errors, schedules, sentences, session
+from kronos.cli import environment, target
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.helping import Command
+from kronos.cli.output import console
+from kronos.cli.schedule_texts import kind_of
+from kronos.model import Json, JsonObject
 from kronos.pool import Pool, api_session
 
 # What a field of a preview is called here.
-_OPTIONS = {"/cron": "EXPR", "/timezone": "--tz", "/count": "-n"}
+_OPTIONS = {"/cron": "EXPR", "/sentence": "EXPR", "/timezone": "--tz", "/count": "-n"}
 _STYLES = {"shifted": "yellow", "repeated": "cyan", "skipped": "red"}
 _MARK_AT = 51  # the column of a mark, where no seconds are shown
 _GAP = click.Choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"], case_sensitive=False)
 _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 
-class _Refused(click.ClickException):
-    """What was given is no schedule, or one that never fires: the exit code of a wrong option."""
-
-    exit_code = 2
-
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("cron", metavar="[EXPR]", required=False)
 @click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
 @click.option(
@@ -45,29 +43,85 @@ class _Refused(click.ClickException):
     "--dst-overlap", default="FIRST", show_default=True, type=_OVERLAP, help="For a local time that there is twice."
 )
 @click.option("--json", "as_json", is_flag=True, help="The answer of POST /v1/schedules/preview.")
-def next_command(as_json: bool, **given: Json) -> None:
+@click.option("--url", help="Where the API is that is asked.  [KRONOS_URL]")
+@click.option("--context", metavar="NAME", help="A kept address with its key.  [KRONOS_CONTEXT]")
+@click.option(
+    "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]"
+)
+def next_command(as_json: bool, url: str | None, context: str | None, key_file: Path | None, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
-    EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant
-    in UTC, and what the zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule,
-    or one that never fires. Reads KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
+    kronos next '0 9 * * 1' --tz Europe/Berlin
+
+    kronos next 'every weekday at 9:30'
+
+    EXPR is a cron expression of five fields, an interval, or a sentence. Each run is a line: its local time, the same
+    instant in UTC, and what the zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no
+    schedule, or one that never fires. Asks the API of --url or --context, else the database of KRONOS_DATABASE_URL,
+    else the API of KRONOS_URL or the chosen context; without them, the instance that `kronos up` runs here.
     """
+    preview = _asked(_read(given), target.WhereAsked(url=url, context=context, key_file=key_file))
+    if as_json:
+        click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
+        return
+    to = console()
+    for line in _lines(preview):
+        to.print(line, soft_wrap=True)
+
+
+def _read(given: Json) -> Json:
+    """What was given, with the cron text or the interval that an EXPR in other words comes to. Raises
+    ClickException."""
+    text = given["cron"]
+    if text is None or (kind := kind_of(text)) == "cron":
+        return given
+    if kind == "every":
+        if given["every"] is not None:
+            raise click.UsageError("EXPR is an interval, and --every is one: leave one of them out")
+        return {**given, "cron": None, "every": text}
+    try:
+        read = sentences.read(text)
+    except errors.Unprocessable as error:
+        raise Ended(_explained(error), Exit.USAGE) from None
+    return {**given, **({"cron": read.cron} if read.cron else {"cron": None, "every": read.every})}
+
+
+def _asked(given: Json, where: target.WhereAsked) -> schedules.Preview:
+    """What the API says of the schedule, or else what the database does. Raises ClickException."""
+    if not (where.url or where.context):
+        has_api = bool(os.environ.get("KRONOS_URL")) or target.chosen(where) is not None
+        if os.environ.get("KRONOS_DATABASE_URL") or not has_api:
+            return _of_database(given)
+    body = {name: value for name, value in given.items() if value is not None}
+    fields = ("description", "next_runs", "skipped", "lints")
+    client = target.find(where).client
+    found: JsonObject = client.call("POST", ("v1", "schedules", "preview"), body=body, fields=fields)
+    try:
+        return schedules.Preview(
+            description=found["description"],
+            next_runs=[schedules.NextRun(**each | {"at": _instant(each["at"])}) for each in found["next_runs"]],
+            skipped=[schedules.SkippedTick(**each | {"at": _instant(each["at"])}) for each in found["skipped"]],
+            lints=found["lints"],
+        )
+    except (TypeError, KeyError, ValueError):
+        raise client.foreign("is no preview of a schedule") from None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _of_database(given: Json) -> schedules.Preview:
     url = environment.database_url()
     try:
         session.connect(
             url, api_session()
         ).close()  # which says why not, where the pool would wait for it to become well
-        preview = asyncio.run(_preview(url, given))
+        return asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
-        raise _Refused(_explained(error)) from None
+        raise Ended(_explained(error), Exit.USAGE) from None
     except errors.KronosError as error:
-        raise click.ClickException(_explained(error)) from None
-    if as_json:
-        click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
-        return
-    console = Console(file=sys.stdout, highlight=False)
-    for line in _lines(preview):
-        console.print(line, soft_wrap=True)
+        raise Ended(_explained(error), environment.of_error(error)) from None
 
 
 async def _preview(url: str, given: Json) -> schedules.Preview:

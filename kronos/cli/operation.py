@@ -1,8 +1,13 @@
 """`kronos operation …`: work over many rows, begun by a request, that goes on behind it, over the API."""
 
+import sys
+
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, Work, followed, follows, whole
+from kronos.model import Json
 
 FIELDS = (
     "operation_id",
@@ -32,27 +37,78 @@ _COLUMNS = {
 _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint ENDPOINT --dry-run"
 
 
-@click.group()
+@group
 def operation() -> None:
-    """Operations: redrives and discards, and how far they are."""
+    """Operations: redrives, discards, deletions; how far they are."""
 
 
 @command(operation)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List operations, newest first."""
+    """List operations, newest first.
+
+    kronos operation ls
+    """
     api.list(api.rows("operations", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(operation)
 @click.argument("operation_id")
 def get(api: Api, operation_id: str) -> None:
-    """Show one operation, and how far it has come."""
+    """Show one operation, and how far it has come.
+
+    kronos operation get 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.get("operations", operation_id), FIELDS)
 
 
 @command(operation)
 @click.argument("operation_id")
 def cancel(api: Api, operation_id: str) -> None:
-    """Stop an operation; what it has done stays done."""
+    """Stop an operation; what it has done stays done.
+
+    kronos operation cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
     api.show(api.send("POST", "operations", operation_id, "cancel"), FIELDS)
+
+
+@command(operation)
+@click.argument("operation_id")
+def watch(api: Api, operation_id: str) -> None:
+    """Show how far an operation is, until it ends. Ctrl-C leaves it running; exit 1 where it did not end well.
+
+    kronos operation watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
+    """
+    finish(api, operation_id)
+
+
+def begun(api: Api, document: Json, wanted: bool | None) -> None:
+    """What a command that began an operation shows: its end, where it stays, or the operation and how to watch it.
+    `wanted` is what --watch or --no-watch says."""
+    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+    if is_running and follows(api, wanted):
+        finish(api, str(document["operation_id"]))
+        return
+    api.show(document, FIELDS)
+    if is_running:
+        click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['operation_id']))}", err=True)
+
+
+def finish(api: Api, operation_id: str) -> None:
+    """Watches an operation to its end, shows it, and exits as it ended."""
+    work = Work(
+        what=f"operation {operation_id}",
+        path=("operations", operation_id),
+        stand=lambda found: Stand(
+            done=whole(found, "done", "failed"), total=whole(found, "total") or None, failed=whole(found, "failed")
+        ),
+        again=_again(api, operation_id),
+    )
+    ended = followed(api, work)
+    api.show(ended, FIELDS)
+    if ended["status"] != "COMPLETED" or ended.get("failed"):
+        sys.exit(Exit.FAILED)
+
+
+def _again(api: Api, operation_id: str) -> str:
+    return f"kronos operation watch {operation_id} -w {api.workspace}"

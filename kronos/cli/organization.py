@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import click
 
-from kronos.cli.command import Api, command, given
+from kronos.cli.command import Api, command, given, group
 
 _FIELDS = ("slug", "name", "version", "organization_id", "created_at")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def organization() -> None:
     """Organizations: whom workspaces are of."""
 
@@ -18,7 +18,10 @@ def organization() -> None:
 @command(organization, in_workspace=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List organizations, newest first."""
+    """List organizations, newest first.
+
+    kronos organization ls
+    """
     empty = "no organization yet; make one: kronos organization create umbrella"
     api = _of_instance(api)
     api.list(api.rows(limit=limit), _COLUMNS, empty=empty)
@@ -27,7 +30,10 @@ def ls(api: Api, limit: int) -> None:
 @command(organization, in_workspace=False)
 @click.argument("slug")
 def get(api: Api, slug: str) -> None:
-    """Show one organization."""
+    """Show one organization.
+
+    kronos organization get umbrella
+    """
     api.show(_of_instance(api).get(slug), _FIELDS)
 
 
@@ -35,7 +41,10 @@ def get(api: Api, slug: str) -> None:
 @click.argument("slug")
 @click.option("--name", help="Its name for people.  [default: the slug]")
 def create(api: Api, slug: str, name: str | None) -> None:
-    """Make the organization SLUG, its name in URLs."""
+    """Make the organization SLUG, its name in URLs.
+
+    kronos organization create umbrella --name 'Umbrella Ltd'
+    """
     api.show(_of_instance(api).send("POST", body=given(slug=slug, name=name)), _FIELDS)
 
 
@@ -43,12 +52,11 @@ def create(api: Api, slug: str, name: str | None) -> None:
 @click.argument("slug")
 @click.option("--name", required=True, help="Its name for people.")
 def edit(api: Api, slug: str, name: str) -> None:
-    """Rename an organization."""
+    """Rename an organization.
+
+    kronos organization edit umbrella --name Umbrella
+    """
     api.show(_of_instance(api).send("PATCH", slug, body={"name": name}), _FIELDS)
-
-
-# As many would write it.
-organization.add_command(organization.commands["ls"], "list")
 
 
 def _of_instance(api: Api) -> Api:

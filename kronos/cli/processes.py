@@ -7,6 +7,8 @@ import psycopg
 
 from kronos import database_errors, descriptors, errors, resealing, session
 from kronos.cli import environment
+from kronos.cli.exits import Ended
+from kronos.cli.helping import Command
 from kronos.config import Settings
 from kronos.encryption import Keyring, KeySource
 from kronos.loading import loading
@@ -19,11 +21,14 @@ _NOT_MIGRATED = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [KRONOS_HOST, default 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
-    """One API process against KRONOS_DATABASE_URL."""
+    """One API process against KRONOS_DATABASE_URL.
+
+    kronos serve --host 0.0.0.0 --port 8080
+    """
     with loading():
         # imported here, so that `kronos worker` does not load FastAPI
         from kronos.api import serve as api
@@ -38,11 +43,11 @@ def serve(host: str | None, port: int | None) -> None:
     try:
         pages = dashboard.routes()
     except NotInstalled as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error)) from None
     api.run(settings, keys, pages=pages)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 200]")
 @click.option(
     "--group",
@@ -53,7 +58,10 @@ def serve(host: str | None, port: int | None) -> None:
     "[KRONOS_WORKER_GROUPS, default: those that name none]",
 )
 def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
-    """One worker process against KRONOS_DATABASE_URL."""
+    """One worker process against KRONOS_DATABASE_URL.
+
+    kronos worker --concurrency 100 --group reports
+    """
     with loading():
         from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
@@ -69,7 +77,7 @@ def _make_room(wanted: int, setting: str) -> None:
     try:
         descriptors.make_room(wanted, setting)
     except descriptors.TooFew as error:
-        raise click.ClickException(str(error)) from None
+        raise Ended(str(error)) from None
 
 
 def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None:
@@ -87,7 +95,7 @@ def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None
                     role,
                 )
             if fault := resealing.fault(resealing.missing(connection, keys), keys):
-                raise click.ClickException(fault)
+                raise Ended(fault)
     except errors.SessionRefused as error:
         raise environment.refusal(error) from None
     except errors.Unconnected as error:

@@ -1,15 +1,17 @@
-"""`kronos retention run`: history that is old enough goes now, or is counted."""
+"""`kronos retention …`: how long history is kept; and what is old enough goes now, or is counted."""
 
 import sys
 import time
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kronos import errors
 from kronos import retention as history
 from kronos.cli import environment
+from kronos.cli.command import Api, command
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.helping import group
 from kronos.model import JsonObject
 
 _KINDS = {
@@ -29,6 +31,7 @@ _KINDS = {
     "run_details": "rows of cron.job_run_details",
     "partitions_made": "partitions made",
 }
+_FIELDS = ("workspace", "success_days", "failure_days", "override", "defaults", "retained_from", "version")
 _BUSY_SECONDS = 0.5
 _LOCKED = (
     "an open transaction has them locked (a dump, a report: see pg_stat_activity by xact_start); run it again "
@@ -36,7 +39,7 @@ _LOCKED = (
 )
 
 
-@click.group()
+@group
 def retention() -> None:
     """How long history is kept."""
 
@@ -44,8 +47,11 @@ def retention() -> None:
 @retention.command()
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 def run(*, dry_run: bool) -> None:
-    """Delete all history that is older than its age, in small transactions. The internal job retention does it hourly,
-    a piece at a time.
+    """Delete all history that is older than its age.
+
+    In small transactions. The internal job retention does it hourly, a piece at a time.
+
+    kronos retention run --dry-run
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
@@ -54,25 +60,20 @@ def run(*, dry_run: bool) -> None:
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("looking", total=None)
+    left = "what has gone stays gone, the rest is as it was. To go on: kronos retention run"
+    with left_to_the_server(lambda: left), display("old history") as shown:
 
         def report(counts: JsonObject) -> None:
             nonlocal is_left
             is_left = counts.get("is_left", False)
             failed.extend(counts.get("errors", []))
             if counts.get("busy"):
-                progress.update(task, description="another run is at it: waiting")
+                shown.show(_stand(totals), status="another run is at it: waiting")
                 time.sleep(_BUSY_SECONDS)  # it says nothing when it ends
                 return
             for kind in _KINDS:
                 totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
-            progress.update(
-                task,
-                description=f"{totals['executions'] + totals['executions_dropped']} executions, {totals['jobs']} jobs",
-            )
+            shown.show(_stand(totals), status="would go:" if dry_run else "")
 
         try:
             history.age_out(url, is_dry=dry_run, report=report)
@@ -88,4 +89,42 @@ def run(*, dry_run: bool) -> None:
     if is_left and not failed:
         click.echo(f"partitions are left: {_LOCKED}", err=True)
     if failed or is_left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
+
+
+def _stand(totals: dict[str, int]) -> Stand:
+    return Stand(done=sum(totals.get(kind, 0) for kind in ("executions", "executions_dropped", "jobs")))
+
+
+@command(retention)
+def get(api: Api) -> None:
+    """Show how long the history of a workspace is kept.
+
+    kronos retention get
+    """
+    api.show(api.get("retention"), _FIELDS)
+
+
+@command(retention)
+@click.option("--success-days", type=int, help="What succeeded, in days.")
+@click.option("--failure-days", type=int, help="What did not, in days.")
+@click.option(
+    "--clear",
+    multiple=True,
+    type=click.Choice(["success-days", "failure-days"]),
+    help="The instance's own is in force again; again for more.",
+)
+def edit(api: Api, clear: tuple[str, ...], **days: int | None) -> None:
+    """Set how long the history of a workspace is kept.
+
+    kronos retention edit --success-days 7 --failure-days 90
+    """
+    cleared = [each.replace("-", "_") for each in clear]
+    if twice := [name for name in cleared if days[name] is not None]:
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+    changed = {name: value for name, value in days.items() if value is not None} | dict.fromkeys(cleared)
+    if not changed:
+        raise click.UsageError("say what is to be changed: --success-days, --failure-days or --clear")
+    present = api.get("retention", fields=("override", "version"))
+    body = {**present["override"], **changed}
+    api.show(api.send("PUT", "retention", body=body, if_match=f'"{present["version"]}"'), _FIELDS)

@@ -9,7 +9,10 @@ from typing import Literal
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, group
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.inputs import STDIN
 
 _FIELDS = ("name", "version", "created_at", "updated_at")
 _COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
@@ -17,7 +20,7 @@ _MOST_BYTES = 64 * 1024
 _EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
 
 
-@click.group()
+@group
 def secret() -> None:
     """Secrets: values for templates, and signing keys.
 
@@ -28,14 +31,20 @@ def secret() -> None:
 @command(secret)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 def ls(api: Api, limit: int) -> None:
-    """List secrets, newest first, without their values."""
+    """List secrets, newest first, without their values.
+
+    kronos secret ls
+    """
     api.list(api.rows("secrets", limit=limit), _COLUMNS, empty=_EMPTY)
 
 
 @command(secret)
 @click.argument("name")
 def get(api: Api, name: str) -> None:
-    """Show one secret, without its value."""
+    """Show one secret, without its value.
+
+    kronos secret get api-token
+    """
     api.show(api.get("secrets", name), _FIELDS)
 
 
@@ -44,8 +53,8 @@ def get(api: Api, name: str) -> None:
 @click.option(
     "--file",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the value is.  [default: standard input, or a prompt]",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
 )
 @click.option(
     "--generate",
@@ -69,15 +78,31 @@ def _set(api: Api, name: str, path: Path | None, generate: Literal["v1", "v1a"] 
 
 @command(secret)
 @click.argument("name")
-def rm(api: Api, name: str) -> None:
-    """Delete a secret that no endpoint needs."""
+@confirmed
+def rm(api: Api, name: str, consent: Consent) -> None:
+    """Delete a secret that no endpoint needs.
+
+    kronos secret rm api-token
+    """
+    consent.require("delete the secret", name)
     api.send("DELETE", "secrets", name)
     api.say(f"secret {name} is deleted")
 
 
-# As many would write them.
-secret.add_command(secret.commands["ls"], "list")
-secret.add_command(secret.commands["rm"], "delete")
+@command(secret)
+@click.argument("name")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
+)
+def create(api: Api, name: str, path: Path | None) -> None:
+    """Make the secret NAME, which must be new. The value is never an argument: other users could read it.
+
+    kronos secret create api-token < token.txt
+    """
+    api.show(api.send("POST", "secrets", body={"name": name, "value": _value(path)}), _FIELDS)
 
 
 def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
@@ -92,7 +117,9 @@ def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
 
 def _value(path: Path | None) -> str:
     """The value without the line end that editors and echo put behind it. Raises ClickException."""
-    if path is None and sys.stdin is not None and sys.stdin.isatty():
+    if str(path) == STDIN:
+        path = None
+    elif path is None and sys.stdin is not None and sys.stdin.isatty():
         prompted: str = click.prompt("Value", hide_input=True, err=True)
         return prompted
     where = "standard input" if path is None else str(path)
@@ -103,13 +130,13 @@ def _value(path: Path | None) -> str:
         elif sys.stdin is not None:
             raw = sys.stdin.buffer.read(_MOST_BYTES + 2)
         else:
-            raise click.ClickException("standard input is closed: pass the value there, or in a --file")
+            raise Ended("standard input is closed: pass the value there, or in a --file", Exit.USAGE)
         value = raw.decode()
     except OSError as error:
-        raise click.ClickException(f"no value can be read from {where}: {error.strerror}") from None
+        raise Ended(f"no value can be read from {where}: {error.strerror}", Exit.USAGE) from None
     except UnicodeDecodeError:
-        raise click.ClickException(f"what is in {where} is not UTF-8: write it in base64") from None
+        raise Ended(f"what is in {where} is not UTF-8: write it in base64", Exit.USAGE) from None
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise click.ClickException(f"there is nothing in {where}")
+        raise Ended(f"there is nothing in {where}", Exit.USAGE)
     return value

@@ -3,17 +3,19 @@
 import sys
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from kronos import errors, resealing
 from kronos.cli import environment
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.helping import group
 
 _NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
 
 
-@click.group()
+@group
 def secrets() -> None:
     """The encryption of secrets. It is changed in the database, with the URL that `kronos migrate` uses."""
 
@@ -22,20 +24,19 @@ def secrets() -> None:
 def rotate() -> None:
     """Encrypt all secrets under the first encryption key.
 
+    kronos secrets rotate
+
     In small transactions: safe to stop and to run again. First put the new key in front of the old one, for the API and
     all workers; once nothing is left, take the old one away. Reads KRONOS_DATABASE_URL and the encryption keys; without
     them, those of the instance that `kronos up` runs here.
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
-        raise click.ClickException(_NO_KEYS)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("secrets", total=None)
+        raise Ended(_NO_KEYS, Exit.USAGE)
+    left = "what was encrypted anew stays so. To go on: kronos secrets rotate"
+    with left_to_the_server(lambda: left), display("secrets") as shown:
         try:
-            done = resealing.rotate(
-                url, keys, lambda looked_at, total: progress.update(task, completed=looked_at, total=total)
-            )
+            done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
         except errors.KronosError as error:
             raise environment.refusal(error) from None
     click.echo(f"{done.resealed} secrets were encrypted anew, under the key {keys.ids[0]}; {done.left} are left")
@@ -44,20 +45,24 @@ def rotate() -> None:
     if len(done.failed) > _SHOWN:
         click.echo(f"failed: {len(done.failed) - _SHOWN} more", err=True)
     if done.left:
-        sys.exit(1)
+        sys.exit(Exit.FAILED)
 
 
 @secrets.command()
 @click.argument("key_id")
-def abandon(key_id: str) -> None:
+@confirmed
+def abandon(key_id: str, consent: Consent) -> None:
     """Give up the secrets under the lost key KEY_ID.
+
+    kronos secrets abandon 3f9c2b1a --confirm 3f9c2b1a
 
     They have no value until they are set again. Deliveries that need one fail until then. Safe to run again.
     """
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
-        raise click.ClickException(f"the key {key_id} is not lost: it is among the encryption keys")
+        raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
+    consent.require("give up all secrets under the key", key_id)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:

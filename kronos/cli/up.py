@@ -8,13 +8,15 @@ import click
 
 from kronos import libpq
 from kronos.cli import environment
+from kronos.cli.exits import Ended
+from kronos.cli.helping import Command
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
 from kronos.errors import KronosError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--home",
     type=click.Path(file_okay=False),
@@ -50,6 +52,9 @@ def up(
 ) -> None:
     """Run everything on this machine. That is PostgreSQL with pg_cron, API and workers; Ctrl-C stops all of it.
 
+    kronos up --demo
+    kronos up --home /srv/kronos --port 8080 --workers 2
+
     When it is ready it prints `ready URL` and has written run.json in its home.
     """
     if hold and demo:
@@ -75,7 +80,7 @@ def up(
         )
         Supervisor(plan, announce=_announce, note=_note).run()
     except PASSING as error:
-        raise click.ClickException(explained(error)) from error
+        raise Ended(explained(error)) from error
     except KronosError as error:
         raise environment.refusal(error) from error
 

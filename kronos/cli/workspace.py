@@ -6,17 +6,21 @@ import click
 
 from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
-from kronos.cli.command import NULL, Api, command, given
-from kronos.cli.operation import FIELDS as OPERATION
+from kronos.cli.command import NULL, Api, command, given, group
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.following import watch_option
+from kronos.cli.operation import begun
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
            "max_concurrency", "in_flight", "organization")  # fmt: skip
 _USED = ("workspace", "cron_jobs", "executions_per_day", "input_bytes", "concurrency", "alarms_per_minute")
 _QUOTAS = ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+_MINE = {"workspace": "SLUG", "name": "NAME", "status": "STATUS", "overdue_jobs": "OVERDUE JOBS",
+         "failing_endpoints": "FAILING ENDPOINTS", "dead_letters": "DEAD LETTERS"}  # fmt: skip
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
-@click.group()
+@group
 def workspace() -> None:
     """Workspaces: tenants, each with its jobs and endpoints."""
 
@@ -25,7 +29,10 @@ def workspace() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
 @click.option("--organization", help="Those of this one, by its slug.")
 def ls(api: Api, limit: int, organization: str | None) -> None:
-    """List workspaces, newest first."""
+    """List workspaces, newest first.
+
+    kronos workspace ls --plain | cut -f1
+    """
     api.list(
         api.rows(limit=limit, organization=organization),
         _COLUMNS,
@@ -36,7 +43,10 @@ def ls(api: Api, limit: int, organization: str | None) -> None:
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 def get(api: Api, slug: str) -> None:
-    """Show one workspace."""
+    """Show one workspace.
+
+    kronos workspace get acme
+    """
     api.show(api.get(slug), _FIELDS)
 
 
@@ -46,7 +56,10 @@ def get(api: Api, slug: str) -> None:
 @click.option("--max-concurrency", type=int, help="Deliveries under way at once.  [default: no limit]")
 @click.option("--organization", help="Whom it is of: a slug.  [default: nobody]")
 def create(api: Api, slug: str, name: str | None, max_concurrency: int | None, organization: str | None) -> None:
-    """Make the workspace SLUG, its name in URLs."""
+    """Make the workspace SLUG, its name in URLs.
+
+    kronos workspace create acme --name 'Acme & Co'
+    """
     body = given(slug=slug, name=name, max_concurrency=max_concurrency, organization=organization)
     api.show(api.send("POST", body=body), _FIELDS)
 
@@ -61,38 +74,37 @@ def create(api: Api, slug: str, name: str | None, max_concurrency: int | None, o
 )
 @click.option("--max-concurrency", type=int, help="Deliveries under way at once; 0: no limit.")
 def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurrency: int | None) -> None:
-    """Rename, limit, suspend or resume a workspace."""
+    """Rename, limit, suspend or resume a workspace.
+
+    kronos workspace edit acme --status SUSPENDED
+    """
     limit = NULL if max_concurrency == 0 else max_concurrency
     api.show(api.send("PATCH", slug, body=given(name=name, status=status, max_concurrency=limit)), _FIELDS)
 
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-@click.option("--validate-only", is_flag=True, help="Only count what would go.")
-@click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
-def delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
+@click.option("--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only count what would go.")
+@watch_option
+@confirmed
+def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent) -> None:
     """Delete a workspace and all that it holds.
 
+    kronos workspace rm acme --dry-run
+    kronos workspace rm acme --confirm acme
+
     Its entries in pg_cron, jobs, history, secrets, endpoints and keys. It is gone for everybody at once; its rows go
-    behind the call: kronos operation get -w SLUG OPERATION.
+    behind the call: kronos operation watch -w SLUG OPERATION. It is confirmed by SLUG, or by its name for people.
     """
-    _delete(api, slug, validate_only, confirm)
-
-
-@command(workspace, in_workspace=False)
-@click.argument("slug")
-@click.option("--confirm", metavar="NAME", help="SLUG again, or its name: needed where anything is in it.")
-def rm(api: Api, slug: str, confirm: str | None) -> None:
-    """Delete a workspace and all that it holds, as delete."""
-    _delete(api, slug, False, confirm)
-
-
-def _delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> None:
-    found = api.send("DELETE", slug, query=given(confirm=confirm, validate_only="true" if validate_only else None))
-    if validate_only:
-        api.show(found, ("workspace", "is_empty", "counted_up_to", "contents"))
-    elif isinstance(found, dict) and "operation_id" in found:
-        api.show(found, OPERATION)
+    if dry_run:
+        fields = ("workspace", "is_empty", "counted_up_to", "contents")
+        api.show(api.send("DELETE", slug, query={"validate_only": "true"}), fields)
+        return
+    if consent.name is None:  # else the API judges it, which knows both names
+        consent.require("delete the workspace, with all that it holds,", slug)
+    found = api.send("DELETE", slug, query={"confirm": consent.name or slug})
+    if isinstance(found, dict) and "operation_id" in found:
+        begun(api.of(slug), found, watch)
     else:
         api.say(f"workspace {slug} is deleted", found)
 
@@ -100,7 +112,10 @@ def _delete(api: Api, slug: str, validate_only: bool, confirm: str | None) -> No
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 def usage(api: Api, slug: str) -> None:
-    """Show what a workspace has and has made, against its quotas."""
+    """Show what a workspace has and has made, against its quotas.
+
+    kronos workspace usage acme
+    """
     api.show(api.get(slug, "usage"), _USED)
 
 
@@ -113,7 +128,10 @@ def usage(api: Api, slug: str) -> None:
 @click.option("--max-alarms-per-minute", type=int, help="Entries in pg_cron that may ring in one minute.")
 @click.option("--none", "drops", multiple=True, metavar="NAME", help="This one has no limit, such as max_cron_jobs.")
 def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) -> None:
-    """Show a workspace's quotas, or set some of them."""
+    """Show a workspace's quotas, or set some of them.
+
+    kronos workspace quotas acme --max-cron-jobs 500
+    """
     present = api.get(slug, "quotas", fields=_QUOTAS)
     changed = given(**{**limits, **dict.fromkeys(drops, NULL)})
     if changed:
@@ -130,6 +148,8 @@ def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) ->
 def grant_sql(slug: str, role: str, home: Path | None) -> None:
     """Let a database role make jobs by SQL.
 
+    kronos workspace grant-sql acme billing_app
+
     ROLE then makes jobs of the workspace SLUG in its own transactions, by kronos.enqueue. It can do nothing else, and
     in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
     """
@@ -143,7 +163,10 @@ def grant_sql(slug: str, role: str, home: Path | None) -> None:
 @click.argument("role")
 @home_option
 def revoke_sql(slug: str, role: str, home: Path | None) -> None:
-    """End what grant-sql gave. Jobs that were made stay. Safe to run again."""
+    """End what grant-sql gave. Jobs that were made stay. Safe to run again.
+
+    kronos workspace revoke-sql acme billing_app
+    """
     url, _ = instance(home)
     had_it = done(lambda: sql_grants.revoke(url, slug, role))
     click.echo(f"role {role} makes no more jobs" if had_it else f"role {role} could make none: nothing was changed")
@@ -152,7 +175,10 @@ def revoke_sql(slug: str, role: str, home: Path | None) -> None:
 @workspace.command("ls-sql")
 @home_option
 def ls_sql(home: Path | None) -> None:
-    """List the roles that make jobs by SQL, with their workspaces."""
+    """List the roles that make jobs by SQL, with their workspaces.
+
+    kronos workspace ls-sql
+    """
     url, _ = instance(home)
     found = done(lambda: sql_grants.listed(url))
     if not found:
@@ -160,3 +186,13 @@ def ls_sql(home: Path | None) -> None:
     for each in found:
         gone = "" if each.is_there else "  (there is no such role)"
         click.echo(f"{each.role_name}  {each.workspace}{gone}")
+
+
+@command(workspace, in_workspace=False)
+def mine(api: Api) -> None:
+    """List the workspaces that you may see. With what is to be looked at in each.
+
+    kronos workspace mine
+    """
+    answer = api.of(None).get("me", "workspaces", fields=("data",))
+    api.list(api.rows_of(answer, "data"), _MINE, empty="this key is of no workspace")

@@ -15,7 +15,7 @@ from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.fields import WholeNumber
 from kronos.api.query_schemas import AuditQuery
-from kronos.audit import ListedAuditRow
+from kronos.audit import AuditRow
 from kronos.dashboard.page import Pages, shown
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Json, Role
@@ -45,7 +45,7 @@ class FieldChange:
 class AuditedChange:
     """A row of the audit, and its fields; `more` of them are not shown."""
 
-    row: ListedAuditRow
+    row: AuditRow
     fields: list[FieldChange]
     more: int
 
@@ -76,7 +76,7 @@ async def _shown(call: Call, view: WorkspaceView | InstanceView, workspace: str,
     )
 
 
-def _change(row: ListedAuditRow) -> AuditedChange:
+def _change(row: AuditRow) -> AuditedChange:
     was, becomes = row.before or {}, row.after or {}
     names = [*becomes, *(name for name in was if name not in becomes)]
     fields = [

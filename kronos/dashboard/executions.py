@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from kronos import errors, executions
 from kronos.api.call import Call
-from kronos.api.cursors import bounded, decoded, list_digest
+from kronos.api.cursors import decoded, encoded, list_digest
 from kronos.api.dependencies import ExecutionId, ReadView, View
 from kronos.dashboard import run_times
 from kronos.dashboard.forms import sent
@@ -28,12 +28,18 @@ async def get_executions(call: Call, view: ReadView, query: Annotated[TypedExecu
     """Executions, newest first, filtered by what stands in the address."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
-    rows = await executions.list_page(
+    found = await executions.find_page(
         view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of)
     )
-    page = bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id))
     return shown(
-        call, "executions.html", rows=list(page.data), next_cursor=page.next_cursor, asked=filters, cursor=query.cursor
+        call,
+        "executions.html",
+        rows=found.rows,
+        next_cursor=None if found.place is None else encoded(of, found.place),
+        looked_at=executions.LOOKED_AT,
+        looked_to=found.place[0] if found.place is not None else None,
+        asked=filters,
+        cursor=query.cursor,
     )
 
 

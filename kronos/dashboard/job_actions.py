@@ -14,6 +14,7 @@ from kronos.backfills import TickCount
 from kronos.dashboard.forms import FilledForm, SentForm, sent
 from kronos.dashboard.job import JobPageQuery, job_page, refused_field
 from kronos.dashboard.page import Pages, done
+from kronos.dashboard.rendering import plural
 from kronos.database import WorkspaceView
 from kronos.model import Job, Role
 
@@ -59,7 +60,7 @@ async def skip_on_page(call: Call, view: View, ref: JobRef) -> Response:
     async def skip(form: SentForm) -> Done:
         body = await call.judged(JobSkipNext, form.document())
         job = await pauses.skip_next(view, ref, count=body.count)
-        ticks = "tick is" if body.count == 1 else "ticks are"
+        ticks = plural(body.count, "tick is", "ticks are")
         notice = f"The next {body.count} {ticks} going to be skipped." if body.count else "No tick is skipped."
         return _of(job, ref, notice)
 

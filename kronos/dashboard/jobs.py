@@ -7,19 +7,18 @@ from fastapi import Query
 from pydantic import model_validator
 from starlette.responses import Response
 
-from kronos import bulk_jobs, endpoints, errors, glances, jobs
+from kronos import bulk_jobs, endpoints, errors, glances
 from kronos.api.bulk import bulk_of, done_step
 from kronos.api.call import Call
-from kronos.api.cursors import bounded, decoded, list_digest
 from kronos.api.dependencies import ReadView, View
+from kronos.api.job_lists import page_of
 from kronos.api.job_schemas import JobBulk
 from kronos.api.query_schemas import JobQuery
 from kronos.bulk_jobs import BulkCount
 from kronos.dashboard.forms import SentForm, sent
 from kronos.dashboard.page import Pages, done, shown
-from kronos.dashboard.rendering import PageContext
+from kronos.dashboard.rendering import PageContext, plural
 from kronos.database import WorkspaceView
-from kronos.jobs import JobFilter
 from kronos.model import JsonObject, Role
 
 pages = Pages()
@@ -27,6 +26,7 @@ _STEP = 100
 _MOST_ENDPOINTS = 200
 _FILTERS = ("q", "endpoint", "trigger", "status", "tag")
 _ANY = "any"
+_SORTED = ("LIVE", "ACTIVE", "PAUSED")
 _DEFAULTS = {"trigger": "CRON", "status": "LIVE"}
 _DID = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled", "trigger": "Triggered"}
 
@@ -41,7 +41,10 @@ class JobsPageQuery(JobQuery):
         if not isinstance(given, dict):
             return given
         asked = _DEFAULTS | {name: value for name, value in given.items() if value not in ("", None)}
-        return {name: value for name, value in asked.items() if not (name in _DEFAULTS and value == _ANY)}
+        kept = {name: value for name, value in asked.items() if not (name in _DEFAULTS and value == _ANY)}
+        if not (kept.get("trigger") == "CRON" and kept.get("status") in _SORTED):
+            kept.pop("sort", None)  # of others there is one order
+        return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,8 @@ class BulkAsked:
 async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Query()]) -> Response:
     """Jobs, newest first, filtered by what stands in the address."""
     filters = query.model_dump(exclude={"limit", "cursor"})
-    of = list_digest("jobs", view.workspace, filters)
-    limit = min(query.limit, glances.MOST_JOBS)
-    rows = await jobs.list_page(view, JobFilter(**filters), limit=limit, before=decoded(query.cursor, of))
-    page = bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id))
-    found = await glances.recent(view, [row.job_id for row in rows if row.trigger == "CRON"])
+    page = await page_of(view, query, limit=min(query.limit, glances.MOST_JOBS))
+    found = await glances.recent(view, [row.job_id for row in page.data if row.trigger == "CRON"])
     asked = {name: filters[name] for name in _FILTERS}
     response = shown(
         call,
@@ -76,10 +76,12 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
         is_filtered=any(asked[name] not in (None, _DEFAULTS.get(name)) for name in _FILTERS)
         or any(asked[name] is None for name in _DEFAULTS),
         cursor=query.cursor,
+        sort=query.sort,
     )
     if call.headers.get("hx-target") == "list":  # what is live asks for the page as its address has it
-        shortened = {name: value for name in _FILTERS if (value := _written(name, asked[name])) is not None}
-        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **shortened)
+        written = {name: _written(name, asked[name]) for name in _FILTERS}
+        written["sort"] = None if query.sort == "created" else query.sort
+        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **written)
     return response
 
 
@@ -111,7 +113,7 @@ async def change_jobs(call: Call, view: View) -> Response:
     number = form.number("done") + step.done
     refused = [*_refused_before(form), *step.refused]
     if step.next_cursor is None and not refused:
-        what = "job" if number == 1 else "jobs"
+        what = plural(number, "job")
         return _gone_on(call, done(call, f"{_DID[body.action]} {number:,} {what}.", "w", view.workspace, "jobs"))
     asked = BulkAsked(
         document=document, done=number, total=total, is_more=counted.is_more, refused=refused, cursor=step.next_cursor

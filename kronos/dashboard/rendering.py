@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.types import Scope
 
-from kronos import reading, workspaces
+from kronos import reading
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
@@ -34,6 +34,12 @@ def path_below(scope: Scope) -> str:
     """The path below the prefix, whether or not the proxy in front of us takes the prefix away."""
     path, prefix = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
+
+
+def address(scope: Scope, query: str) -> str:
+    """The request's own address, with this query."""
+    path = scope.get("root_path", "") + quote(path_below(scope), safe="/~:@!$&'()*+,;=-._")
+    return f"{path}?{query}" if query else path
 
 
 class PageContext:
@@ -54,8 +60,8 @@ class PageContext:
 
     def may(self, role: str) -> bool:
         """Whether the caller may do what needs this role: what it may not is not offered. Kronos's own workspace
-        nobody changes."""
-        return self.workspace != workspaces.SYSTEM and self.holds(role)
+        nobody changes, whether it is named or asked for by its id."""
+        return not self._call.scope.get("kronos.is_system", False) and self.holds(role)
 
     def url(self, *parts: object, **query: object) -> str:
         """The address of a page: its parts below the prefix, and its query without what is None."""
@@ -77,8 +83,7 @@ class PageContext:
         asked = {name: self._call.query_params.getlist(name) for name in self._call.query_params}
         asked |= {name.rstrip("_"): [] if value is None else [str(value)] for name, value in query.items()}
         kept = [(name, each) for name, values in asked.items() for each in values]
-        path = self._call.scope.get("root_path", "") + quote(self.path, safe="/~:@!$&'()*+,;=-._")
-        return f"{path}?{urlencode(kept)}" if kept else path
+        return address(self._call.scope, urlencode(kept))
 
     def file(self, name: str) -> static.StaticFile:
         """A script or style sheet."""
@@ -164,6 +169,11 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def plural(number: int | None, one: str, many: str | None = None) -> str:
+    """What so many are called: 1 job, 2 jobs, 0 jobs."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def size(byte_count: int | None) -> str:
     """340 B, 4.2 kB, 17 MB."""
     if byte_count is None:
@@ -232,6 +242,7 @@ def _environment() -> Environment:
         duration,
         duration_ms,
         count,
+        plural,
         size,
         json_text,
         words,

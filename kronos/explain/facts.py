@@ -78,6 +78,7 @@ class Facts:
     suspended_at: datetime | None
     turns: list[datetime] | None  # when it was suspended and resumed, in turn, as far as jobs have still to follow
     is_to_be_skipped: bool
+    is_beyond_max_runs: bool
     fault: JsonObject | None
     retained_from: datetime | None
     run: JsonObject | None

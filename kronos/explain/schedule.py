@@ -210,6 +210,9 @@ def window(facts: Facts) -> Judged:
         return _outside(
             facts, evidence, "after_ends_at", f"ends_at is {said(facts.ends_at)}, not later than {said(moment)}"
         )
+    if facts.is_beyond_max_runs and facts.is_live and facts.run is None:
+        detail = f"max_runs is {facts.max_runs}, and the ticks before {said(moment)} use up what is left of it"
+        return _outside(facts, evidence, "max_runs_reached", detail)
     bounds = [
         f"from {said(facts.starts_at)}" if facts.starts_at else "",
         f"until {said(facts.ends_at)}" if facts.ends_at else "",

@@ -90,3 +90,17 @@ select number, hash, seen, fault
 -- name: seal
 -- What is committed goes into its chains now. One row.
 select kronos.seal_audit(%(limit)s) as sealed;
+
+-- name: list_one_shots_made
+-- Who made the one-shots of the workspace that was entered, the newest first. A last row without an id: there
+-- the look ended, and goes on.
+select made.audit_id, workspace.slug as workspace, made.at, made.actor, made.key_id, made.address,
+       made.request_id, made.database_user, 'one_shot.create' as action, 'one_shot' as object_type,
+       made.object_id, made.object, null::jsonb as before, made.after, null::bigint as number,
+       null::text as hash, made.place_id
+  from kronos.workspaces as workspace
+ cross join lateral kronos.one_shots_made(%(filter)s, coalesce(%(before_at)s::timestamptz, 'infinity'),
+                                          coalesce(%(before_id)s::uuid,
+                                                   'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                                          %(limit)s::integer) as made
+ where workspace.workspace_id = kronos.current_workspace_id();

@@ -63,6 +63,13 @@ with made as materialized (
               and (%(status)s::text is null or found.status = %(status)s)
               and (%(scheduled_after)s::timestamptz is null or found.scheduled_at > %(scheduled_after)s)
               and (%(scheduled_before)s::timestamptz is null or found.scheduled_at < %(scheduled_before)s)
+              and (%(endpoint)s::text is null or found.endpoint = %(endpoint)s)
+              and (%(q)s::text is null
+                   or position(lower(%(q)s) in lower(concat_ws(' ', found.job_name, found.error ->> 'type',
+                                                               found.error ->> 'message',
+                                                               found.status_reason ->> 'code',
+                                                               found.status_reason ->> 'detail'))) > 0
+                   or starts_with(found.execution_id::text, lower(%(q)s)))
               and (%(before_id)s::uuid is null
                    or (found.created_at, found.execution_id)
                       < (%(before_created_at)s::timestamptz, %(before_id)s))
@@ -76,6 +83,35 @@ select {Execution},
   join lateral kronos.links_of(page.ids) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
+
+-- name: list_found_executions
+-- As list_executions, of an endpoint, or that hold a text (found_executions); %(job)s as in
+-- list_job_executions. Where the look ended before the list did, each row has its place (_place_at,
+-- _place_id), and one without an execution where there is no other.
+with found as materialized (
+    select array_agg(found.execution_id order by found.nth) filter (where not found.is_place) as ids,
+           max(found.created_at) filter (where found.is_place) as place_at,
+           (array_agg(found.execution_id) filter (where found.is_place))[1] as place_id
+      from (select kronos.find_versions(%(job)s) as job_ids) as job
+     cross join lateral kronos.found_executions(
+                            job.job_ids, %(status)s::text, %(scheduled_after)s::timestamptz,
+                            %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                            %(before_id)s::uuid, %(endpoint)s::text, %(q)s::text, %(limit)s::integer + 1)
+                        with ordinality as found (execution_id, created_at, is_place, nth)
+     where %(job)s::text is null or job.job_ids is not null
+), run as (
+    select {Execution}
+      from found
+     cross join lateral kronos.read_execution_page(found.ids, %(limit)s::integer,
+                                                   %(bytes)s::integer) as execution
+      join lateral kronos.links_of(found.ids) as link using (execution_id)
+     where workspace_id = kronos.current_workspace_id()
+)
+select {Execution of run}, count(run.execution_id) over () < cardinality(found.ids) as _more,
+       found.place_at as _place_at, found.place_id as _place_id
+  from found
+  left join run on true
+ order by run.created_at desc, run.execution_id desc;
 
 -- name: list_attempts
 -- Those after number %(after)s, as long as they are no more than %(bytes)s.

@@ -63,6 +63,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,
+       coalesce(version.tick > kronos.last_tick_left(version.whole, pointer), false) as is_beyond_max_runs,
        kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id),
                                                         '-infinity') as retained_from, run.facts as run,
        (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number,

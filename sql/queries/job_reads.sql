@@ -127,6 +127,42 @@ select {Job}, (select bool_or(page.more_follow) from page) as _more
                                                     page.created_at) as beside) as beside using (job_id)
  order by created_at desc, job_id desc;
 
+-- name: list_sorted_jobs
+-- As list_jobs, of live CRON jobs in the order of %(sort)s (sorted_jobs).
+with found as materialized (
+    select array_agg(sorted.job_id order by sorted.nth) as ids,
+           array_agg(sorted.at order by sorted.nth) as times
+      from kronos.sorted_jobs(%(sort)s, %(endpoint)s::text, %(status)s::text, %(tag)s::text, %(q)s::text,
+                              %(created_after)s::timestamptz, %(created_before)s::timestamptz,
+                              %(after_name)s::text, %(after_at)s::timestamptz, %(after_id)s::uuid,
+                              %(limit)s::integer + 1) with ordinality as sorted (job_id, at, nth)
+), page as materialized (
+    select fitting.job_id, fitting.nth, found.times[fitting.nth] as at,
+           cardinality(fitting.ids) < cardinality(found.ids) as more_follow
+      from found
+     cross join lateral (select kept.ids, each.job_id, each.nth
+                           from kronos.fitting_jobs(found.ids, %(limit)s::integer,
+                                                    %(bytes)s::integer) as kept (ids)
+                          cross join lateral unnest(kept.ids) with ordinality
+                             as each (job_id, nth)) as fitting
+), job as materialized (
+    select job.*, page.nth, page.at
+      from page
+     cross join lateral (select {Job but pg_cron, execution}
+                           from kronos.version_details as detail
+                          where detail.job_id = page.job_id
+                            and detail.workspace_id = kronos.current_workspace_id()
+                          limit 1) as job
+)
+select {Job of job with beside.pg_cron as pg_cron, null::jsonb as execution},
+       (select bool_or(page.more_follow) from page) as _more, job.at as _at
+  from job
+  left join (select beside.*
+               from (select array_agg(job_id) filter (where status = 'ACTIVE') as cron from job) as page
+              cross join lateral kronos.pg_cron_entries_of(page.cron) as beside (job_id, pg_cron)) as beside
+       using (job_id)
+ order by job.nth;
+
 -- name: list_versions
 -- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids
 -- first: see list_executions.

@@ -81,7 +81,7 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
        workspace.slug as workspace
   from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
           from kronos.find_workspace(%(workspace)s)
-         where status = 'ACTIVE'
+         where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
         offset 0) as workspace
  cross join lateral kronos.make_one_shots(case when workspace.entered is not null
                                                then %(endpoints)s::text[] end,
@@ -104,10 +104,10 @@ with given as materialized (
                   run_at_local timestamp, timezone text, dst_gap text, idempotency_key text,
                   request_sha256 bytea, {JobTerms as record})
 ), endpoint as materialized (
-    select found.*, workspace.workspace_id, workspace.slug
+    select found.*, workspace.workspace_id, workspace.slug, kronos.said_caller() as who
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
-             where status = 'ACTIVE'
+             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
             offset 0) as workspace
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version,
                                 made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
@@ -132,13 +132,15 @@ with given as materialized (
 ), run as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input, deadline_at, priority)
+                                       max_attempts, max_crashes, timeout_ms, input, deadline_at, priority,
+                                       created_by)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
            greatest(job.run_at, kronos.now()), max_attempts, max_crashes, timeout_ms, job.input,
            coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds),
-           nullif(job.priority, 0)
+           nullif(job.priority, 0),
+           kronos.creator_of(who, job.job_id)
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -152,7 +154,7 @@ select {Job of job with
         kronos.iso_local(job.run_at_local) as run_at_local,
         kronos.queued_shown(run.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,
                             endpoint.type, run.visible_at, run.run_at, run.max_attempts,
-                            run.input, run.created_at) as execution,
+                            run.input, run.created_at, run.created_by) as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
   from job
@@ -375,7 +377,8 @@ select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug a
        null::jsonb as status_reason, queued.scheduled_at, queued.run_at, null::timestamptz as started_at,
        null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
        queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error,
-       null::text as worker_id, queued.created_at, null::jsonb as caused_by, '[]'::jsonb as callbacks
+       null::text as worker_id, queued.created_at, null::jsonb as created_by,
+       null::jsonb as caused_by, '[]'::jsonb as callbacks
   from queued
   join job using (job_id)
   join endpoint on endpoint.endpoint_id = queued.endpoint_id

@@ -24,18 +24,19 @@ with result as materialized (
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
-              result.response,
+              live.input, live.backfill_id, live.priority, live.created_by, result.duration_ms,
+              result.request, result.response,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), archived as (      -- kronos.archived, spelt out, and the only attempt with it
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request, priority)
+                                       attempt_token, attempt_ms, attempt_request, priority,
+                                       created_by)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
            backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end, priority
+           case when is_only then request end, priority, created_by
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -70,8 +71,8 @@ with result as materialized (
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, live.priority, result.duration_ms, result.request,
-              result.response,
+              live.input, live.backfill_id, live.priority, live.created_by, result.duration_ms,
+              result.request, result.response,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), slot as materialized (
     select taken.endpoint_id, taken.executions
@@ -91,11 +92,12 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request, priority)
+                                       attempt_token, attempt_ms, attempt_request, priority,
+                                       created_by)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
            backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end, priority
+           case when is_only then request end, priority, created_by
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -137,7 +139,7 @@ with result as materialized (
            case when status = 'SUCCESS' then 'SUCCESS'
                 when cancel_reason is not null
                      and (is_cut_off or new_error ->> 'type' = 'cancelled') then 'CANCELLED'
-                when not is_retryable or attempt_count >= max_attempts or is_too_old then 'FAILED'
+                when not is_retryable or attempt_count >= max_attempts or is_old then 'FAILED'
                 when is_cut_off and crashes >= max_crashes then 'FAILED'
                 when cancel_reason is not null then 'CANCELLED'
                 else 'RETRY'
@@ -145,7 +147,7 @@ with result as materialized (
       from result
      cross join lateral (select live.*,
                                 kronos.now() > live.run_at + interval '1 ms' * (max_age_ms - retry_ms)
-                                    as is_too_old,
+                                    as is_old,
                                 status <> 'SUCCESS'
                                 or exists (select from kronos.endpoint_health as health
                                             where health.endpoint_id = live.endpoint_id
@@ -185,16 +187,16 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
-                                       error, backfill_id, priority)
+                                       error, backfill_id, priority, created_by)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
            case verdict when 'FAILED' then
                         kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
-                                                   is_too_old, is_cut_off, max_age_ms, new_error)
+                                                   is_old, is_cut_off, max_age_ms, new_error)
                         when 'CANCELLED' then cancel_reason
            end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
            case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
-           backfill_id, priority
+           backfill_id, priority, created_by
       from held
      where verdict <> 'RETRY'
         on conflict (execution_id) do nothing

@@ -42,6 +42,8 @@ create table kronos.execution_live (
     parked_at         timestamptz,
     -- it was tried, and its endpoint has max_age_seconds: deadline_at is no later than that (age_limit)
     is_age_limited    boolean,
+    -- of a one-shot: who made it (creator_of)
+    created_by        jsonb,
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
@@ -133,6 +135,7 @@ create table kronos.execution_done (
     attempt_ms        integer,
     attempt_request   jsonb,
     priority          smallint,                          -- null: 0
+    created_by        jsonb,                             -- as there
     constraint execution_done_pkey         primary key (execution_id),
     constraint execution_done_cause_known
         check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),

@@ -85,6 +85,9 @@ create index jobs_ending on kronos.jobs (ends_at)
     where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
 -- Serves find_jobs: a trigger and a status in its order; all of them merged.
 create index jobs_newest on kronos.jobs (workspace_id, trigger, status, created_at, job_id);
+-- Serves sorted_jobs: those without a name stand last, as no name begins with ~.
+create index jobs_by_live_name on kronos.jobs (workspace_id, (coalesce(name collate "C", '~')), job_id)
+    where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves the names of retired jobs (find_job).
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
 -- Serves search_jobs, which reads names, titles and schedules in words in the order of the list, and of the

@@ -25,6 +25,13 @@ create table kronos.pointers (
 -- Serves every ring: what is due, most overdue first. One column: equal keys are stored once, in the order of
 -- the rows.
 create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
+-- Serves sorted_jobs: those that do not run stand last.
+create index pointers_next on kronos.pointers (
+    workspace_id,
+    (case when is_paused or is_halted or is_internal then '9999-12-31 00:00:00+00'::timestamptz
+          else least(next_tick_at, '9999-12-31 00:00:00+00'::timestamptz) end),
+    job_id
+);
 
 -- No tick older than lowest_at is awaited, so the look for missed ticks begins there and reads nothing
 -- that is long gone. raise_floor moves it on, lower_floor moves it back.

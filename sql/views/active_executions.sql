@@ -32,7 +32,8 @@ create or replace view kronos.active_executions with (security_invoker = true) a
                 then coalesce(live.parked_at, live.visible_at)
                 else live.run_at end as run_at, live.started_at, null::timestamptz as completed_at,
            null::bigint as duration_ms, live.attempt_count, live.max_attempts, 1 as tick_count, live.input,
-           null::jsonb as output, live.error, live.worker_id, live.created_at, job.name as job_name
+           null::jsonb as output, live.error, live.worker_id, live.created_at, job.name as job_name,
+           kronos.creator_shown(live.created_by) as created_by
       from kronos.execution_live as live
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = live.workspace_id

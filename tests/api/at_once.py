@@ -12,6 +12,7 @@ from kronos import changes, executions, jobs
 from kronos.database import WorkspaceView
 from kronos.model import Execution, Job
 from kronos.new_jobs import NewJob
+from kronos.origin import ChangeOrigin
 from kronos.pool import Pool
 from sql_factory import value
 
@@ -54,7 +55,7 @@ def process_on(url: str, *, size: int) -> Iterator[Process]:
 def creation(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job, bool]]]:
     """Of an IMMEDIATE job, unless the fields say otherwise."""
     new = NewJob(**{"endpoint": "sink", "trigger": "IMMEDIATE"} | fields)
-    return lambda pool: jobs.create(WorkspaceView(pool, workspace), new)
+    return lambda pool: jobs.create(WorkspaceView(pool, workspace, origin=ChangeOrigin(actor="postgres")), new)
 
 
 def cron(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job, bool]]]:

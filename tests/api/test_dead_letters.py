@@ -9,25 +9,9 @@ import pytest
 
 from api_answers import problem_of
 from conftest import Api
+from dead_letter_rows import Failing
 
 NOBODY = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
-_END = """
-with gone as (
-    delete from kronos.execution_live as live
-     using kronos.endpoints as endpoint, kronos.workspaces as workspace
-     where endpoint.endpoint_id = live.endpoint_id and endpoint.name = %(endpoint)s
-       and workspace.workspace_id = live.workspace_id and workspace.slug = %(workspace)s
-    returning live.*
-)
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
-                                   status_reason, scheduled_at, run_at, created_at, started_at, attempt_count,
-                                   max_attempts, input, error)
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED',
-       '{"code": "attempts_exhausted"}', scheduled_at, run_at, created_at, now(), 5, max_attempts, input,
-       jsonb_build_object('type', %(error_type)s::text, 'message', %(message)s::text)
-  from gone
-returning execution_id
-"""
 
 
 @pytest.fixture
@@ -36,37 +20,6 @@ def base(api: httpx.Client, workspace: str) -> str:
     other = {"name": "other", "type": "HTTP", "spec": {"url": "https://example.com/other"}}
     assert api.post(f"{path}/endpoints", json=other).status_code == 201
     return path
-
-
-class Failing:
-    """Makes executions of a workspace, and lets them fail."""
-
-    def __init__(self, api: httpx.Client, superuser: psycopg.Connection, base: str) -> None:
-        self._api = api
-        self._superuser = superuser
-        self._base = base
-
-    def one_shots(self, number: int, endpoint: str = "sink", **error: str) -> list[str]:
-        """The ids of executions that failed."""
-        for _ in range(number):
-            made = self._api.post(f"{self._base}/jobs", json={"endpoint": endpoint, "trigger": "IMMEDIATE"})
-            assert made.status_code == 201, made.text
-        return self.fail(endpoint, **error)
-
-    def fail(self, endpoint: str = "sink", error_type: str = "http_status", message: str = "it said 500") -> list[str]:
-        """Ends what waits for the endpoint as FAILED."""
-        params = {
-            "endpoint": endpoint,
-            "workspace": self._base.rpartition("/")[2],
-            "error_type": error_type,
-            "message": message,
-        }
-        return [str(row[0]) for row in self._superuser.execute(_END, params)]
-
-    def steps(self) -> None:
-        """All that operations have to do now."""
-        while (self._superuser.execute("select kronos.advance_operations(1000)").fetchone() or (0,))[0]:
-            pass
 
 
 @pytest.fixture

@@ -71,6 +71,26 @@ def test_a_job_whose_runs_are_used_up_says_so(scene: Scene) -> None:
     assert scene.told(job_id, scene.minute + 2 * MINUTE) == ("NOT_DUE", "max_runs_reached")
 
 
+def test_a_tick_beyond_what_max_runs_leaves_is_none(scene: Scene) -> None:
+    """While the job is live: three of its ticks to come run, the first of them is skipped, and no later one."""
+    job_id = scene.make(cron="0 9 * * *", max_runs=2, name="thrice")
+    runs = [scene.client.post(f"{scene.base}/{job_id}/skip-next", json={"count": 1})]
+    assert runs[0].status_code == 200, runs[0].text
+    ahead = scene.client.get(f"{scene.base}/{job_id}/next-runs", params={"count": 5}).json()
+    first, last = (datetime.fromisoformat(each["at"]) for each in ahead["next_runs"])
+    day = timedelta(days=1)
+    assert scene.told(job_id, first - day) == ("WILL_BE_SKIPPED", "skip_next")
+    assert scene.told(job_id, first) == scene.told(job_id, last) == ("WILL_RUN", "in_the_future")
+    answer = scene.explain(job_id, last + day)
+    assert (answer["decision"], answer["code"]) == ("NOT_DUE", "max_runs_reached")
+    assert "max_runs is 2" in answer["because"]
+    assert scene.told(job_id, last + 300 * day) == ("NOT_DUE", "max_runs_reached")
+    listed = scene.client.get(
+        f"{scene.base}/{job_id}/ticks", params={"from": (first - day).isoformat(), "to": (last + 9 * day).isoformat()}
+    ).json()
+    assert [datetime.fromisoformat(each["tick"]) for each in listed["data"]] == [first - day, first, last]
+
+
 def test_a_cancelled_job_says_so(scene: Scene) -> None:
     job_id = scene.make(cron="* * * * *")
     assert scene.client.delete(f"{scene.base}/{job_id}").status_code == 200

@@ -90,6 +90,37 @@ async def test_a_hundred_listeners_ask_as_one_does_and_none_asks_nothing(
         each.end("closed")
 
 
+async def test_what_is_committed_is_heard_with_the_first_look_that_begins_after_it(
+    hub: Hub, endpoint: EndpointRow, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that is under way may have read before the commit; the next one may not miss it. So a change is with its
+    listeners two intervals later at most, and the looks themselves: in time by the order of things, on any machine."""
+    assert hubs._BUSY_SECONDS <= hubs.EVERY_SECONDS <= 0.25
+    begun, begins = 0, asyncio.Event()
+    real = hub.look
+
+    async def look() -> None:
+        nonlocal begun
+        begun += 1
+        begins.set()
+        await real()
+
+    monkeypatch.setattr(hub, "look", look)
+    async with subscribe(hub, endpoint.workspace_id) as events:
+        for turn in range(depth(10, deep=100)):
+            if turn % 2:
+                begins.clear()
+                await begins.wait()  # into the midst of a look
+            (wanted,) = add_executions(superuser, endpoint, 1)
+            committed = begun
+            heard: set[uuid.UUID] = set()
+            while wanted not in heard:
+                for each in await events.take(60):
+                    if isinstance(each.data, ExecutionEvent):
+                        heard.add(each.data.execution_id)
+            assert begun - committed <= 1
+
+
 async def test_what_is_read_first_and_listened_to_then_has_no_gap(
     hub: Hub, endpoint: EndpointRow, superuser: Connection
 ) -> None:

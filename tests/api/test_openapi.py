@@ -305,10 +305,10 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
         return {each["name"] for each in document["paths"][path]["get"]["parameters"] if each["in"] == "query"}
 
     page = {"limit", "cursor"}
-    jobs = {"endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"}
+    jobs = {"endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "sort"}
     assert query("/v1/workspaces/{w}/jobs") == page | jobs
     assert query("/v1/workspaces/{w}/executions") == page | {
-        *("job", "status", "scheduled_after", "scheduled_before", "caused_by")
+        *("job", "status", "scheduled_after", "scheduled_before", "caused_by", "endpoint", "q")
     }
     letters = {"endpoint", "job", "error_type", "q", "after", "before"}
     assert query("/v1/workspaces/{w}/dead-letters") == page | letters

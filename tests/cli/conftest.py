@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,13 +10,23 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands import Kronos
+from cli.delivering import Instance, delivering
 from cli.examined import MINUTE, Examine
 from cli.stranger import Stranger
-from conftest import Api, await_condition
+from conftest import Api, await_condition, cloned
 from kronos import doctor
 from kronos.__main__ import main
 from kronos.doctor.findings import Finding
+from servers import Server
 from sql_factory import make_cron_job, value
+
+
+@pytest.fixture(autouse=True)
+def no_contexts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a user's settings, in which no context is."""
+    folder = tmp_path_factory.mktemp("config")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -75,3 +86,10 @@ def stranger() -> Iterator[Stranger]:
     made = Stranger()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def instance(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An API, a worker and a receiver of the file's own."""
+    with cloned(server, template) as url, delivering(url, tmp_path_factory.mktemp("instance")) as made:
+        yield made

@@ -195,7 +195,7 @@ def test_a_database_that_cannot_be_reached_is_a_finding() -> None:
 
 def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
     told = run(None)
-    assert (told.exit_code, "KRONOS_DATABASE_URL" in told.output) == (1, True)
+    assert (told.exit_code, "KRONOS_DATABASE_URL" in told.output) == (2, True)
 
 
 def test_no_worker_and_a_queue_that_grows_are_found(

@@ -21,7 +21,7 @@ def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos
     body = '{"r": "{{config.region}}"}'
     made = ("--to", "https://example.com/h", "--body", body, "--config", "production", "--payload-spec", "report")
     assert shown(kronos("endpoint", "create", "hook", *made, "--use", "latest"))["use"] == "latest"
-    assert "named by the endpoints hook" in kronos("config", "rm", "production").stderr
+    assert "named by the endpoints hook" in kronos("config", "rm", "production", "--yes").stderr
     rendered = json.loads(kronos("endpoint", "render", "hook", "--input", '{"id": 7}', "--json").stdout)
     assert rendered["body"] == {"r": "us"}
     kronos("endpoint", "create", "clock", "--to", "https://example.com/h", "--body", '"{{scheduled_at | local}}"')
@@ -33,9 +33,9 @@ def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos
     assert rendered == {"bootstrap_servers": '["kafka.example.com:9092"]', "topic": "log", "value": '{"id":7}'}
 
     assert "config" not in shown(kronos("endpoint", "edit", "hook", "--body", "null", "--config", ""))
-    assert kronos("config", "rm", "production").stdout == "config production is deleted\n"
+    assert kronos("config", "rm", "production", "--yes").stdout == "config production is deleted\n"
     assert shown(kronos("endpoint", "edit", "hook", "--payload-spec", ""))["version"] == "3"
-    assert kronos("payload-spec", "rm", "report").stdout == "payload spec report is deleted\n"
+    assert kronos("payload-spec", "rm", "report", "--yes").stdout == "payload spec report is deleted\n"
 
 
 def test_a_test_delivery_that_is_no_success_ends_with_1(kronos: Kronos, monkeypatch: pytest.MonkeyPatch) -> None:

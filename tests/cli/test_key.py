@@ -96,7 +96,7 @@ def test_a_file_that_is_not_what_the_database_knows_is_refused(
 
 def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path, run: Run) -> None:
     keys.ensure_admin_key(database_url, key_file)
-    revoked = run("revoke", held_by(key_file).public_id)
+    revoked = run("revoke", "--yes", held_by(key_file).public_id)
     assert (revoked.exit_code, "no longer works, since" in revoked.stdout) == (0, True)
     assert "No key of the administrator is left: `kronos key create --instance` makes one." in revoked.stderr
     for refused in (lambda: keys.ensure_admin_key(database_url, key_file), lambda: keys.rotate(database_url, key_file)):
@@ -113,7 +113,7 @@ def test_a_workspaces_key_is_none_of_the_administrators(
     theirs = add_key(superuser, "acme", "admin")
     public_id = theirs.split("_")[2]
     assert public_id not in run("list").stdout + run("list", "--json").stdout
-    refused = run("revoke", public_id)
+    refused = run("revoke", "--yes", public_id)
     assert (refused.exit_code, "-w WORKSPACE" in refused.stderr) == (1, True)
     assert valid(superuser) == {administrators, public_id}
 
@@ -124,7 +124,7 @@ def test_a_workspaces_key_is_none_of_the_administrators(
             refused_by(database_url, key_file)
     key_file.write_text(file)
     assert keys.ensure_admin_key(database_url, key_file) == []
-    assert "No key of the administrator is left" in run("revoke", administrators).stderr
+    assert "No key of the administrator is left" in run("revoke", "--yes", administrators).stderr
 
 
 def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
@@ -175,10 +175,10 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     assert in_file.stdout == f"{tmp_path / 'second.key'} holds the new key\n"
     again = run("create", "--out", str(tmp_path / "second.key"))
     assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
-    assert run("revoke", shown.public_id).exit_code == run("revoke", shown.public_id).exit_code == 0
+    assert run("revoke", "--yes", shown.public_id).exit_code == run("revoke", "--yes", shown.public_id).exit_code == 0
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
     assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}
-    assert lines[held_by(key_file).public_id].endswith(f":{key_file}")
+    assert lines[held_by(key_file).public_id].endswith(f":{key_file}   -")
     assert lines[shown.public_id].count(":") == 4  # created and revoked, a clock each
 
 
@@ -186,9 +186,9 @@ def test_revoke_takes_a_whole_key_and_knows_what_is_none(
     run: Run, key_file: Path, database_url: str, superuser: psycopg.Connection
 ) -> None:
     keys.ensure_admin_key(database_url, key_file)
-    assert run("revoke", key_file.read_text().strip()).exit_code == 0
+    assert run("revoke", "--yes", key_file.read_text().strip()).exit_code == 0
     assert valid(superuser) == set()
-    absent = run("revoke", "nobody")
+    absent = run("revoke", "--yes", "nobody")
     assert (absent.exit_code, "the instance has no key with the public id 'nobody'" in absent.stderr) == (1, True)
 
 
@@ -200,7 +200,7 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
     )
     with httpx.Client(base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}) as client:
         CliRunner().invoke(
-            main, ["key", "revoke", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
+            main, ["key", "revoke", "--yes", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
         )
         refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
@@ -221,7 +221,7 @@ def test_a_database_that_is_not_this_releases_or_not_ours_is_a_sentence(
     run: Run, superuser: psycopg.Connection, harm: str, told: str
 ) -> None:
     superuser.execute(harm.encode())
-    for arguments in (["list"], ["create"], ["revoke", "nobody"]):
+    for arguments in (["list"], ["create"], ["revoke", "--yes", "nobody"]):
         answer = run(*arguments)
         assert (answer.exit_code, told in answer.stderr, answer.stdout) == (1, True, "")
 
@@ -230,7 +230,7 @@ def test_a_server_that_cannot_be_reached_is_named() -> None:
     answer = CliRunner().invoke(
         main, ["key", "list", "--instance"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"}
     )
-    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert (answer.exit_code, answer.stdout) == (6, "")
     assert "nothing listens at 127.0.0.1:1" in answer.stderr
 
 
@@ -262,16 +262,16 @@ def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
     assert (rotated.exit_code, stat.S_IMODE(file.stat().st_mode)) == (0, 0o600)
     assert file.read_text().strip() not in rotated.output
     again = run_over_http("key", "rotate", first["public_id"], "--out", str(file))
-    assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
+    assert (again.exit_code, "a key is not written over another" in again.stderr) == (5, True)
     table = run_over_http("key", "list").stdout.splitlines()
     assert [line.split()[0] for line in table[1:]] == [second.public_id, first["public_id"]]
-    revoked = run_over_http("key", "revoke", file.read_text().strip())
+    revoked = run_over_http("key", "revoke", "--yes", file.read_text().strip())
     assert revoked.stdout == f"{second.public_id} no longer works. Its users are refused within 2 s.\n"
-    unknown = run_over_http("key", "revoke", second.public_id)
-    assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (1, True)
+    unknown = run_over_http("key", "revoke", "--yes", second.public_id)
+    assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (3, True)
     viewer = json.loads(run_over_http("key", "create", "--role", "viewer", "--json").stdout)
     refused = run_over_http("key", "list", key=viewer["key"])
-    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(

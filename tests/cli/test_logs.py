@@ -72,5 +72,5 @@ def test_it_hears_the_api(api: httpx.Client, shared_api: Api, workspace: str) ->
 
 def test_what_is_refused_is_a_sentence(kronos: Kronos) -> None:
     ended = kronos("logs", "-f", "--status", "DONE")
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert "/status" in ended.stderr

@@ -61,18 +61,18 @@ def taken() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "told", "code"),
     [
-        ("nosuchhost.invalid", "cannot listen on 'nosuchhost.invalid': "),
-        ("192.0.2.1", "cannot listen on"),
-        ("a..b", "no name of a host"),
-        ("", "KRONOS_HOST"),
+        ("nosuchhost.invalid", "cannot listen on 'nosuchhost.invalid': ", 1),
+        ("192.0.2.1", "cannot listen on", 1),
+        ("a..b", "no name of a host", 1),
+        ("", "KRONOS_HOST", 2),
     ],
 )
-def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str) -> None:
-    assert_told(run("up", "--home", str(home), "--port", "0", "--host", host), told)
-    assert_told(run("up", "--home", str(home), "--port", "0", KRONOS_HOST=host), told)
-    assert_told(run("serve", "--host", host, "--port", "0", **_DATABASE), told)
+def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str, code: int) -> None:
+    assert_told(run("up", "--home", str(home), "--port", "0", "--host", host), told, code=code)
+    assert_told(run("up", "--home", str(home), "--port", "0", KRONOS_HOST=host), told, code=code)
+    assert_told(run("serve", "--host", host, "--port", "0", **_DATABASE), told, code=code)
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "worker"])
@@ -90,7 +90,7 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     home: Path, command: str, variables: dict[str, str], told: str
 ) -> None:
     arguments = ["--home", str(home)] if command == "up" else []
-    assert_told(run(command, *arguments, **(_DATABASE | variables)), told)
+    assert_told(run(command, *arguments, **(_DATABASE | variables)), told, code=2)
 
 
 def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
@@ -146,8 +146,9 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("pathlib.Path.home", no_home)
     assert_told(run("up"), "this user has no home directory", "--home")
-    assert_told(run("key", "list", "--instance"), "this user has no home directory")
-    assert_told(run("job", "explain", "j", "-w", "w"), "no API is known")
+    assert_told(run("key", "list", "--instance"), "this user has no home directory", code=2)
+    assert_told(run("job", "explain", "j", "-w", "w"), "no API is known", code=2)
+    assert_told(run("job", "explain", "j", "-w", "w", "--context", "c"), "XDG_CONFIG_HOME", code=2)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +179,26 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
 @pytest.mark.parametrize(
     ("arguments", "variables", "told", "code"),
     [
-        (["serve"], {}, _NO_DATABASE, 1),
-        (["worker"], {}, _NO_DATABASE, 1),
-        (["worker", "--concurrency", "0"], _DATABASE, "KRONOS_WORKER_CONCURRENCY", 1),
+        (["serve"], {}, _NO_DATABASE, 2),
+        (["worker"], {}, _NO_DATABASE, 2),
+        (["worker", "--concurrency", "0"], _DATABASE, "KRONOS_WORKER_CONCURRENCY", 2),
         (["worker", "--concurrency", "many"], _DATABASE, "'many' is not a valid integer", 2),
-        (["serve", "--port", "-1"], _DATABASE, "KRONOS_PORT", 1),
+        (["serve", "--port", "-1"], _DATABASE, "KRONOS_PORT", 2),
         (["up", "--port", "65536"], {}, "65536", 2),
         (["up", "--workers", "-1"], {}, "-1", 2),
         (["up", "--home", ""], {}, "--home is empty", 2),
         (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
-        (["migrate"], {}, _NO_DATABASE, 1),
-        (["migrate"], _DATABASE, "", 1),
-        (["doctor"], {}, _NO_DATABASE, 1),
-        (["retention", "run"], {}, _NO_DATABASE, 1),
-        (["retention", "run"], _DATABASE, "", 1),
-        (["next", "* * * * *"], {}, _NO_DATABASE, 1),
-        (["next", "* * * * *"], _DATABASE, "", 1),
-        (["key", "list", "--instance"], {}, "no database is known", 1),
-        (["key", "list", "--instance"], _DATABASE, "", 1),
-        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 1),
-        (["key", "rotate", "--instance"], _DATABASE, "no key file is known", 1),
+        (["migrate"], {}, _NO_DATABASE, 2),
+        (["migrate"], _DATABASE, "", 6),
+        (["doctor"], {}, _NO_DATABASE, 2),
+        (["retention", "run"], {}, _NO_DATABASE, 2),
+        (["retention", "run"], _DATABASE, "", 6),
+        (["next", "* * * * *"], {}, _NO_DATABASE, 2),
+        (["next", "* * * * *"], _DATABASE, "", 6),
+        (["key", "list", "--instance"], {}, "no database is known", 2),
+        (["key", "list", "--instance"], _DATABASE, "", 6),
+        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 2),
+        (["key", "rotate", "--instance"], _DATABASE, "no key file is known", 2),
         (
             ["key", "rotate", "--instance", "--key-file", "/proc/none"],
             _DATABASE,
@@ -206,18 +207,18 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         ),
         (["key", "create", "--instance", "--out", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
         (["key", "revoke", "--instance"], _DATABASE, "'KEY'", 2),
-        (["job", "explain", "j", "-w", "w"], {}, "no API is known", 1),
+        (["job", "explain", "j", "-w", "w"], {}, "no API is known", 2),
         (
             ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],
             {"KRONOS_API_KEY": "k"},
             "cannot be reached",
-            1,
+            6,
         ),
         (
             ["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"],
             {"KRONOS_URL": "http://h"},
             "no key can be read",
-            1,
+            2,
         ),
         (["nonsense"], {}, "No such command", 2),
     ],
@@ -238,6 +239,7 @@ def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path)
         assert_told(
             run("key", "create", "--instance", "--out", str(tmp_path / "new.key"), **_DATABASE),
             "nothing listens at 127.0.0.1:1",
+            code=6,
         )
         assert list(tmp_path.iterdir()) == []
 
@@ -259,8 +261,8 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
     (tmp_path / "kronos" / "run.json").write_bytes(
         content.replace(b'"pid": 1e999', b'"url": 1, "admin_key_file": 2, "database_url": 3, "pid": 1e999')
     )
-    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known")
-    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is known")
+    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known", code=2)
+    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is known", code=2)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
     shown(kronos("operation", "get", begun["operation_id"], "-w", slug))
     assert "no workspace" in kronos("workspace", "get", slug).stderr
     shown(kronos("workspace", "create", slug))
-    assert kronos("workspace", "rm", slug).stdout == f"workspace {slug} is deleted\n"
+    assert kronos("workspace", "rm", slug, "--yes").stdout == f"workspace {slug} is deleted\n"
     assert "no workspace" in kronos("workspace", "get", slug).stderr
 
 
@@ -166,7 +166,7 @@ def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     assert after["title"] == "A hook"
     assert '"body_template":null' in shown(kronos("endpoint", "edit", "hook", "--body", "null"))["spec"]
     assert "https://example.com/b" in kronos("endpoint", "ls").stdout
-    assert kronos("endpoint", "rm", "hook").stdout == "endpoint hook is deleted\n"
+    assert kronos("endpoint", "rm", "hook", "--yes").stdout == "endpoint hook is deleted\n"
 
 
 def test_a_header_without_a_colon_is_refused_before_anything_is_sent(kronos: Kronos) -> None:
@@ -194,7 +194,7 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     assert shown(kronos("job", "status", "report"))["health"] == "IDLE"
     assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run"))["ticks"] == "1"
     assert "report" in kronos("job", "ls", "--trigger", "cron", "--search", "rep").stdout
-    assert kronos("job", "rm", "report").stdout == "job report is RETIRED\n"
+    assert kronos("job", "rm", "report", "--yes").stdout == "job report is RETIRED\n"
 
 
 def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
     all_made = kronos("job", "create-many", "--jobs", f"@{sent}")
     assert [line.split()[1] for line in all_made.stdout.splitlines()] == ["NAME", "first", "second"]
     none = kronos("job", "create-many", "--jobs", "-", stdin=json.dumps([now | {"name": "third"}, bad]))
-    assert (none.exit_code, none.stdout) == (1, "")
+    assert (none.exit_code, none.stdout) == (2, "")
     assert "no job was made: field /jobs/1/trigger: this field is required" in none.stderr
     some = kronos("job", "create-many", "--jobs", json.dumps([now | {"name": "third"}, bad]), "--each")
     assert (some.exit_code, "1 of 2 jobs were not made" in some.stderr) == (1, True)
@@ -228,7 +228,7 @@ def test_a_backfill_is_listed_shown_and_stopped(kronos: Kronos) -> None:
     assert answered(kronos("backfill", "ls", "report", "--json")) == [
         answered(kronos("backfill", "get", backfill, "--json"))
     ]
-    assert kronos("backfill", "ls", "none").exit_code == 1
+    assert kronos("backfill", "ls", "none").exit_code == 3
     assert "backfill" in kronos("backfill", "get", str(uuid.uuid4())).stderr
 
 
@@ -258,7 +258,7 @@ def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, wor
     again = ("execution", "retry", run, "--endpoint-version", "same", "--idempotency-key", "a key")
     assert shown(kronos(*again))["status"] == "QUEUED"
     assert shown(kronos(*again))["status"] == "QUEUED"  # the same retry: without its key it would be refused
-    assert kronos("execution", "retry", run).exit_code == 1
+    assert kronos("execution", "retry", run).exit_code == 5
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
 
 
@@ -326,7 +326,7 @@ def test_each_fault_of_a_request_is_printed(kronos: Kronos) -> None:
     refused = kronos(
         "job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1"
     )
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "/name: " in refused.stderr
     assert "/jitter_seconds: " in refused.stderr
 
@@ -342,5 +342,5 @@ def test_dead_letters_are_counted_discarded_and_the_operation_shown(kronos: Kron
     listed = kronos("operation", "ls").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["OPERATION", begun["operation_id"]]
     assert shown(kronos("operation", "get", begun["operation_id"])) == stopped
-    assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 1
-    assert shown(kronos("dead-letter", "discard"))["kind"] == "DISCARD"
+    assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 2
+    assert shown(kronos("dead-letter", "discard", "--yes"))["kind"] == "DISCARD"

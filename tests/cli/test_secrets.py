@@ -79,17 +79,17 @@ def test_a_value_comes_from_standard_input_or_a_file_and_is_not_shown(
     assert [each.exit_code for each in done] == [0] * 5, [each.output for each in done]
     assert _CANARY not in "".join(each.output for each in done)
     assert opened(superuser, ring(key_file)) == {"one": f"{_CANARY}-3", "two": f"{_CANARY}-2"}
-    assert run("secret", "set", "one", "--new", input="another").exit_code == 1
-    assert run("secret", "delete", "two").exit_code == 0
+    assert run("secret", "set", "one", "--new", input="another").exit_code == 5
+    assert run("secret", "delete", "two", "--yes").exit_code == 0
     assert values(superuser, "select name from kronos.secrets") == ["one"]
 
 
 def test_a_value_is_no_argument(run: Run) -> None:
     assert run("secret", "set", "one", _CANARY).exit_code == 2
     empty = run("secret", "set", "one", input="\n")
-    assert (empty.exit_code, "there is nothing in standard input" in empty.output) == (1, True)
+    assert (empty.exit_code, "there is nothing in standard input" in empty.output) == (2, True)
     gone = run("secret", "set", "one", "--file", "/no/such/file")
-    assert (gone.exit_code, "No such file" in gone.output) == (1, True)
+    assert (gone.exit_code, "No such file" in gone.output) == (2, True)
 
 
 @pytest.mark.parametrize(("scheme", "shown"), [("v1", "whsec_"), ("v1a", "whpk_")])
@@ -178,12 +178,12 @@ def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
 ) -> None:
     run("secret", "set", "token", input=_CANARY)
     lost = ring(key_file).ids[0]
-    refused = run("secrets", "abandon", lost)
-    assert (refused.exit_code, "is not lost" in refused.output) == (1, True)
+    refused = run("secrets", "abandon", lost, "--yes")
+    assert (refused.exit_code, "is not lost" in refused.output) == (5, True)
     key_file.write_text(b64encode(os.urandom(32)).decode())
-    given_up = run("secrets", "abandon", lost)
+    given_up = run("secrets", "abandon", lost, "--yes")
     assert given_up.output == f"1 secrets under the key {lost} were given up: set them again\n"
-    assert "nothing was changed" in run("secrets", "abandon", lost).output
+    assert "nothing was changed" in run("secrets", "abandon", lost, "--yes").output
     assert value(superuser, "select ciphertext is null from kronos.secrets")
     assert run("secret", "set", "token", input=_CANARY).exit_code == 0
     assert opened(superuser, ring(key_file)) == {"token": _CANARY}
@@ -199,15 +199,15 @@ def test_nothing_starts_without_the_keys(
     assert (run(command).exit_code, started) == (0, [command])
     run("secret", "set", "token", input=_CANARY)
     key = key_file.read_text()
-    for content, mode, said in (
-        (b64encode(os.urandom(32)).decode(), 0o600, "secrets are encrypted under the key"),
-        (key, 0o644, "mode 0644"),
-        (f"{_CANARY}!", 0o600, "line 1"),
+    for content, mode, said, code in (
+        (b64encode(os.urandom(32)).decode(), 0o600, "secrets are encrypted under the key", 1),
+        (key, 0o644, "mode 0644", 2),
+        (f"{_CANARY}!", 0o600, "line 1", 2),
     ):
         key_file.write_text(content)
         key_file.chmod(mode)
         refused = run(command)
-        assert (refused.exit_code, said in refused.output, _CANARY in refused.output) == (1, True, False)
+        assert (refused.exit_code, said in refused.output, _CANARY in refused.output) == (code, True, False)
     key_file.unlink()
     assert "cannot be read" in run(command).output
     assert started == [command]

@@ -14,13 +14,36 @@ from click.testing import CliRunner, Result
 
 from cli.stranger import Stranger
 from kronos.__main__ import main
+from kronos.cli import following
+from kronos.cli.exits import Exit
 
 Ask = Callable[..., Result]
-_GROUPS = ("workspace", "endpoint", "job", "execution")
+_GROUPS = (
+    *("workspace", "endpoint", "job", "execution"),
+    *("backfill", "operation", "dead-letter", "system", "role-mapping"),
+)
+_ALONE = (
+    ("overview",),
+    ("audit", "head"),
+    ("audit", "list"),
+    ("load",),
+    ("load", "--at", "2026-12-01T09:00:00Z"),
+    ("me",),
+    ("lint", "daily"),
+    ("lint",),
+    ("wait", "a-0"),
+    ("job", "run", "a-0", "--wait"),
+    ("job", "glance"),
+    ("retention", "get"),
+    ("retention", "edit", "--success-days", "5"),
+)
 _GIVEN = {
+    "role-mapping create": ("--role", "viewer"),
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
     "job create-many": ("--jobs", "[{}]"),
+    "job bulk": ("--all",),
+    "job diff": ("--cron", "0 7 * * *"),
     "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
 }
 
@@ -31,15 +54,24 @@ def verbs() -> Iterator[tuple[str, ...]]:
     for name in _GROUPS:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
-        for verb, command in group.commands.items():
-            if all(each.name != "as_json" for each in command.params):
+        for verb, command in list(group.commands.items()):
+            if command.hidden or all(each.name != "as_json" for each in command.params):
                 continue  # the administrator's, in the database
             names = [
-                f"a-{at}"
+                each.type.choices[0] if isinstance(each.type, click.Choice) else f"a-{at}"
                 for at, each in enumerate(command.params)
                 if isinstance(each, click.Argument) and each.required
             ]
-            yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
+            yes = ("--yes",) if any("--yes" in each.opts for each in command.params) else ()
+            yield (name, verb, *names, *yes, *_GIVEN.get(f"{name} {verb}", ()))
+    yield from _ALONE
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no room is not asked twice."""
+    monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -74,17 +106,17 @@ def test_no_answer_is_too_strange_for_a_sentence(ask: Ask, stranger: Stranger, v
         for more in ((), ("--json",)):
             stranger.answers(200, json.dumps(document).encode())
             answer = ask(*verb, *more)
-            assert answer.exit_code in (0, 1), (document, answer.output)
+            assert answer.exit_code in (Exit.DONE, Exit.FAILED), (document, answer.output)
             assert len(answer.stderr.splitlines()) <= 1
-    for status, body in (
-        (204, b""),
-        (200, b'{"status": ' + b"9" * 5000 + b"}"),
-        (200, b'{"name": "\\ud800"}'),
-        (500, b"{}"),
-        (429, b"[]"),
+    for status, body, exits in (
+        (204, b"", (Exit.DONE, Exit.FAILED)),
+        (200, b'{"status": ' + b"9" * 5000 + b"}", (Exit.FAILED,)),
+        (200, b'{"name": "\\ud800"}', (Exit.FAILED,)),
+        (500, b"{}", (Exit.FAILED,)),
+        (429, b"[]", (Exit.UNAVAILABLE,)),
     ):
         stranger.answers(status, body)
-        assert ask(*verb).exit_code in (0, 1)
+        assert ask(*verb).exit_code in exits
 
 
 def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> None:
@@ -141,7 +173,7 @@ def test_what_cannot_be_sent_is_named_and_not_sent(
 )
 def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
     for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
-        assert answer.exit_code == 1
+        assert answer.exit_code == Exit.USAGE
         assert "holds more than that" in answer.stderr
         assert "sekrit" not in answer.output
 

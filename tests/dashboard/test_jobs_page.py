@@ -81,6 +81,16 @@ def test_the_live_cron_jobs_are_listed_and_the_address_says_which(
     assert "audit" in text
     assert shown(reader(f"/w/{workspace}/jobs?tag=odd&q=&endpoint=")) == ["paused"]
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == ["paused"]
+    by_name = reader(f"/w/{workspace}/jobs?sort=name")
+    assert shown(by_name) == ["nightly", "paused"]
+    assert by_name.xpath("string(//th[@aria-sort='ascending'])").startswith("Job")
+    assert shown(reader(f"/w/{workspace}/jobs?sort=next_run")) == ["nightly", "paused"]
+    (link,) = page.xpath("//th/a[normalize-space()='Next run']/@href")
+    assert link == f"/w/{workspace}/jobs?sort=next_run"
+    # of others there is one order, and no head to ask for another
+    others = reader(f"/w/{workspace}/jobs?sort=name&status=any&trigger=any")
+    assert shown(others) == ["once", "gone", "paused", "nightly"]
+    assert not others.xpath("//th/a")
     assert shown(reader(f"/w/{workspace}/jobs?status=any&trigger=any")) == ["once", "gone", "paused", "nightly"]
     assert "No job matches" in reader(f"/w/{workspace}/jobs?q=nothing-like-it").xpath("string(//main)")
 
@@ -325,3 +335,13 @@ def test_what_the_payload_spec_refuses_is_said_at_the_input(
     page = told(post("jobs/~new", changed(fields_of(reader(f"/w/{workspace}/jobs/~new")), **typed)), 422)
     assert list(faults(page)) == ["f-input-faults"]
     assert "/input/id" in faults(page)["f-input-faults"]
+
+
+def test_the_endpoint_of_a_new_job_is_chosen_from_those_that_are_there(
+    api: httpx.Client, workspace: str, reader: Reader
+) -> None:
+    page = reader(f"/w/{workspace}/jobs/~new")
+    (options,) = page.xpath("//input[@name='/endpoint']/@list")
+    offered = page.xpath(f"//datalist[@id='{options}']/option/@value")
+    there = api.get(f"/v1/workspaces/{workspace}/endpoints").json()["data"]
+    assert offered == [each["name"] for each in there] != []

@@ -72,3 +72,9 @@ def test_a_path_below_the_prefix_is_one_whether_or_not_the_proxy_takes_it_away(
     path: str, prefix: str, below: str
 ) -> None:
     assert rendering.path_below({"path": path, "root_path": prefix}) == below
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "jobs"), (1, "job"), (2, "jobs"), (None, "jobs")])
+def test_one_is_told_as_one(number: int | None, told: str) -> None:
+    assert rendering.plural(number, "job") == told
+    assert rendering.plural(number, "delivery", "deliveries") == ("delivery" if number == 1 else "deliveries")

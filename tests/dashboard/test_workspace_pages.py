@@ -193,7 +193,9 @@ def test_a_workspace_goes_once_its_name_was_typed(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     path = f"/w/{workspace}/delete"
-    assert "1 endpoints" in text(read(api.get(path)), "//main//ul")
+    contents = text(read(api.get(path)), "//main//ul")
+    assert "1 endpoint" in contents
+    assert "1 endpoints" not in contents
     refused = read(api.post(path, data={"/confirm": "another"}), 422)
     assert text(refused, "//*[@id='f-confirm-faults']")
     gone = api.post(path, data={"/confirm": workspace})

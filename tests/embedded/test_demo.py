@@ -16,85 +16,18 @@ import pytest
 from embedded.conftest import Up, made_home, starting
 from embedded.shells import OF_ANOTHER_SERVER, kronos
 from embedded.waiting import eventually
+from terminal import Step, Terminal, as_shown, steps_of
 
 pytestmark = pytest.mark.pg_cron
 
 ROOT = Path(__file__).parents[2]
-# What differs from one run to the next, and what the page shows in its place.
-_VARYING = (
-    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "INSTANT"),
-    (r"\d\d:\d\d:\d\d\.\d{3}Z", "CLOCK"),
-    (r"\d+\.\d{3} s", "SECONDS"),
-    (r"127\.0\.0\.1:\d+", "ADDRESS"),
-    (r"PostgreSQL \d+ with pg_cron [\d.]+ on port \d+", "VERSIONS"),
-    (r'("jobid":|entry )\d+', r"\1NUMBER"),
-    (r"^\d+\|", "NUMBER|"),
-    (r"(MANUAL SUCCESS INSTANT) \d+", r"\1 MS"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A command of the page, and what it says there."""
-
-    command: str
-    shown: list[str]
-
-
-class Terminal:
-    """One shell for all of them: what one exports, the next sees."""
-
-    def __init__(self, *shell: str, environment: dict[str, str] | None = None) -> None:
-        self._shell = subprocess.Popen(
-            shell,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-        )
-
-    def run(self, command: str) -> list[str]:
-        """The lines that it says."""
-        assert self._shell.stdin is not None
-        assert self._shell.stdout is not None
-        self._shell.stdin.write(f"{command}\necho; echo end-of-this-command\n")
-        self._shell.stdin.flush()
-        lines: list[str] = []
-        for line in self._shell.stdout:
-            if line == "end-of-this-command\n":
-                break
-            lines.append(line)
-        return _as_shown("".join(lines).rstrip().splitlines())
-
-    def close(self) -> None:
-        self._shell.communicate("exit\n", timeout=30)
 
 
 def steps() -> list[Step]:
     """The commands of the tour's console blocks, in order."""
     tour = (ROOT / "README.md").read_text().partition("## A tour")[2].partition("\n## ")[0]
-    found: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", tour, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append(Step(line.removeprefix("$ "), []))
-            else:
-                found[-1].shown.append(line)
-    return found
-
-
-def _as_shown(lines: list[str]) -> list[str]:
-    """Lines without what varies, and with one blank where there are many."""
-    plain: list[str] = []
-    for line in lines:
-        text = re.sub(r"[ \t]+", " ", line).strip()
-        for pattern, name in _VARYING:
-            text = re.sub(pattern, name, text)
-        plain.append(text)
-    return [line for line in plain if line]
+    blocks = re.findall(r"^```console\n(.*?)^```", tour, re.MULTILINE | re.DOTALL)
+    return [step for block in blocks for step in steps_of(block)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +55,8 @@ def terminal(demo: Demo) -> Iterator[Terminal]:
     """In the checkout, with this environment's commands, and with the instance in the home that is the default one."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
     path = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    opened = Terminal(
-        "bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(demo.data_home)}
-    )
+    variables = {**environment, "PATH": path, "XDG_DATA_HOME": str(demo.data_home)}
+    opened = Terminal(folder=ROOT, environment=variables)
     yield opened
     opened.close()
 
@@ -136,10 +68,10 @@ def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> 
 
     def said() -> list[str]:
         text = running.said() + (running.home / "up.out").read_text()
-        return _as_shown(text.replace(str(running.home), "/home/ada/.local/share/kronos").splitlines())
+        return as_shown(text.replace(str(running.home), "/home/ada/.local/share/kronos").splitlines())
 
     # The last line is the first full minute's tick, for which a test below waits.
-    for line in _as_shown(start.shown)[:-1]:
+    for line in as_shown(start.shown)[:-1]:
         eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
     follow(rest, terminal)
 
@@ -147,11 +79,15 @@ def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> 
 def follow(tour: list[Step], terminal: Terminal) -> None:
     """Types each command, and sees what the page shows."""
     for step in tour:
-        shown = _as_shown(step.shown)
+        shown = as_shown(step.shown)
+
+        def says(step: Step = step) -> list[str]:
+            return as_shown(terminal.run(step.command).lines)
+
         if step.command.startswith("kronos execution ls"):  # the worker delivers beside us
-            eventually(lambda: terminal.run(step.command) == shown, f"{step.command} does not come to {shown}")  # noqa: B023
+            eventually(lambda: says() == shown, f"{step.command} does not come to {shown}")  # noqa: B023
         else:
-            assert terminal.run(step.command) == shown, step.command
+            assert says() == shown, step.command
 
 
 def test_kronos_up_and_its_children_never_see_variables_of_another_server(demo: Demo) -> None:
@@ -270,7 +206,7 @@ def test_the_tour_works_on_a_bare_machine(bare_machine: str) -> None:
         ).stdout
 
     eventually(lambda: re.search("right-away +delivered", said()), "nothing is delivered", seconds=600)
-    terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash")
+    terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash", folder=ROOT)
     try:
         follow(steps()[1:], terminal)
     finally:

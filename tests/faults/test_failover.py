@@ -1,6 +1,5 @@
 """A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing
-is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. The receiver is the
-judge.
+is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. Judged by who receives.
 """
 
 import sys
@@ -231,9 +230,8 @@ def judge_same_from_both(primary: Node, client: httpx.Client, slug: str, one_sho
 
 def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node], tmp_path: Path) -> None:
     primary, replica = nodes
-    with running_api(
-        primary.url, tmp_path, database_read_url=replica.url, read_max_lag_seconds=2, database_wait_seconds=3
-    ) as api:
+    terms = {"database_read_url": replica.url, "read_max_lag_seconds": 2, "database_wait_seconds": 3}
+    with running_api(primary.url, tmp_path, **terms) as api:
         slugs = [make_workspace(api.client) for _ in range(2)]
         jobs = [f"/v1/workspaces/{slug}/jobs" for slug in slugs]
         made = api.client.post(jobs[0], json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
@@ -396,6 +394,5 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
     with capsys.disabled():
         sys.stdout.write(
             f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
-            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice under "
-            "one id\n"
+            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice\n"
         )

@@ -67,7 +67,7 @@ def test_an_import_is_made_once(run: Import, crontab: Path, api: httpx.Client, w
 
 
 def test_who_says_no_gets_nothing(run: Import, crontab: Path, api: httpx.Client, workspace: str) -> None:
-    assert run("import", "crontab", crontab, *BOX, "--create", stdin="n\n").exit_code == 1
+    assert run("import", "crontab", crontab, *BOX, "--create", stdin="n\n").exit_code == 130
     assert run("import", "crontab", crontab, *BOX, "--create", "--yes", "--strict").exit_code == 1
     piped = run("import", "crontab", "-", *BOX, "--create", stdin=CRONTAB)
     assert (piped.exit_code, "--yes" in piped.stderr) == (2, True)

@@ -324,3 +324,19 @@ def test_a_priority_that_is_none_is_refused(app: App, wrong: object) -> None:
     with pytest.raises(psycopg.Error, match="a priority is a whole number from -10 to 10") as refused:
         app.enqueue_many({"endpoint": app.endpoint, "priority": wrong})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "priority")
+
+
+def test_who_made_it_is_the_role_that_logged_in_whatever_it_says(shared: Connection, app: App) -> None:
+    app.connection.execute("""set kronos.caller = '{"actor": "somebody", "address": "10.1.2.3"}'""")
+    plain, named = app.enqueue(app.endpoint), app.enqueue(app.endpoint, name="mine")
+    (many, odd) = app.enqueue_many({"endpoint": app.endpoint}, {"endpoint": app.endpoint, "tags": ["a"]})
+    said = records(
+        shared,
+        "select job_id, created_by from kronos.execution_live where job_id = any (%s)",
+        [[plain, named, many, odd]],
+    )
+    assert len(said) == 4
+    assert {json.dumps(each["created_by"]) for each in said} == {
+        json.dumps({"actor": app.role, "database_user": app.role})
+    }
+    assert job(shared, plain)["execution"]["created_by"] == {"actor": app.role}

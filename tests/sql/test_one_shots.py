@@ -71,7 +71,13 @@ def test_it_is_shown_as_a_job_with_a_row_is(superuser: Connection) -> None:
             "input": {"n": 0},
         }
         jobs = Jsonb([job | {"run_at": run_at, "tags": [], "priority": 0, "dst_gap": "SHIFT"}], dumps=orjson.dumps)
-        params = {"workspace": str(endpoint.workspace_id), "endpoints": [name], "jobs": jobs, "wake": False}
+        params = {
+            "workspace": str(endpoint.workspace_id),
+            "endpoints": [name],
+            "jobs": jobs,
+            "wake": False,
+            "caller": "",
+        }
         run_statement(
             superuser, "jobs.insert_one_shot_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id
         )

@@ -229,6 +229,7 @@ _MAY = {
         "find_key",
         "end_sign_in",
         "find_jobs",
+        "sorted_jobs",
         "find_key_sign_in",
         "find_sign_in",
         "granted_roles",

@@ -18,7 +18,7 @@ def execution(**changes: Any) -> Execution:
         "scheduled_at": NINE, "run_at": NINE, "started_at": NINE, "completed_at": None,
         "duration_ms": None, "attempt_count": 1, "max_attempts": 5, "tick_count": 1, "input": {}, "output": None,
         "error": None,
-        "worker_id": None, "created_at": NINE, "job_name": None, "caused_by": None, "callbacks": [],
+        "worker_id": None, "created_at": NINE, "job_name": None, "created_by": None, "caused_by": None, "callbacks": [],
     }  # fmt: skip
     return Execution(**(fields | changes))
 

@@ -35,6 +35,7 @@ def facts(**known: Any) -> Facts:
         "runs": 0,
         "skip_next": 0,
         "is_to_be_skipped": False,
+        "is_beyond_max_runs": False,
         "reading": {
             "local": "2026-11-20T12:00:00+00:00",
             "weekday": "Friday",

@@ -45,7 +45,8 @@ def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
     endpoint = add_endpoint(superuser, max_in_flight=limit)
     (execution_id,) = add_executions(superuser, endpoint, input={"order": 1})
     superuser.execute(
-        "update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03', priority = 3"
+        "update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03', priority = 3, "
+        'created_by = \'{"actor": "one"}\''
     )
     with as_worker(database_url) as worker:
         token, claimed = claim(worker, endpoint)

@@ -79,7 +79,8 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name ===
 // Live changes -----------------------------------------------------------------------------------------------------
 
 const live = { source: null, waiting: null, last: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
-const REFRESH_MS = 1000;
+// With the look of the server's (EVERY_SECONDS) a change is shown within a second.
+const REFRESH_MS = 600;
 const RETRY_MS = [1000, 2000, 5000, 10000];
 
 const mainOf = () => byId("main");

@@ -10,7 +10,8 @@ create or replace function kronos.make_one_shot_jobs(p_jobs jsonb) returns bigin
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_made bigint;
+    v_created_by constant jsonb := kronos.creator_of(kronos.said_caller());
+    v_made       bigint;
 begin
     with given as materialized (
         select *
@@ -45,13 +46,13 @@ begin
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
                                            endpoint_version, cause, scheduled_at, run_at, visible_at,
                                            max_attempts, max_crashes, timeout_ms, input, deadline_at,
-                                           priority)
+                                           priority, created_by)
         select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id,
                endpoint.endpoint_id, endpoint.version, 'API', coalesce(job.run_at, kronos.now()),
                coalesce(job.run_at, kronos.now()), greatest(job.run_at, kronos.now()),
                endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input,
                coalesce(job.run_at, kronos.now()) + make_interval(secs => job.deadline_seconds),
-               nullif(job.priority, 0)
+               nullif(job.priority, 0), v_created_by
           from job
           join endpoint using (endpoint_id)
          where job.job_id in (select given.job_id from given)

@@ -25,6 +25,9 @@ declare
     v_is_broken    boolean;
     v_is_counted   boolean;
     v_missing      text;
+    v_caller       constant jsonb := kronos.said_caller();
+    v_each         constant jsonb := v_caller -> 'each';      -- by the place of each
+    v_created_by   constant jsonb := kronos.creator_of(v_caller);
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
     if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints),
@@ -96,10 +99,12 @@ begin
             insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
                                                endpoint_version, cause, scheduled_at, run_at, created_at,
                                                visible_at, max_attempts, max_crashes, timeout_ms, input,
-                                               priority)
+                                               priority, created_by)
             select wanted.execution_id, v_workspace_id, wanted.execution_id, wanted.endpoint_id,
                    wanted.version, 'API', wanted.run_at, wanted.run_at, wanted.created_at, wanted.visible_at,
-                   wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input, wanted.priority
+                   wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input, wanted.priority,
+                   case when v_each is null then v_created_by
+                        else kronos.creator_of(v_each -> wanted.nth::text) end
               from wanted
              where wanted.endpoint_id is not null
         )

@@ -94,7 +94,7 @@ begin
                                        cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
                                        max_attempts, max_crashes, timeout_ms, started_at, input, error,
                                        overlap_key, backfill_id, deadline_at,
-                                       priority)
+                                       priority, created_by)
     values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id,
             v_made_of.version, v_failed.cause,
             v_failed.scheduled_at, v_failed.run_at, v_failed.created_at,
@@ -103,7 +103,8 @@ begin
             least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts),
             v_made_of.max_crashes, v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,
             case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id,
-            kronos.now() + make_interval(secs => v_newest.deadline_seconds), v_failed.priority)
+            kronos.now() + make_interval(secs => v_newest.deadline_seconds), v_failed.priority,
+            v_failed.created_by)
         -- it was in the queue as well (a restored copy): there it is due
         on conflict (execution_id) do nothing;
     perform pg_notify('kronos_work', '');

@@ -4,7 +4,7 @@ create or replace function kronos.queued_shown(p_execution_id uuid, p_job_id uui
                                                p_workspace text, p_endpoint text, p_endpoint_type text,
                                                p_visible_at timestamptz, p_run_at timestamptz,
                                                p_max_attempts smallint, p_input jsonb,
-                                               p_created_at timestamptz)
+                                               p_created_at timestamptz, p_created_by jsonb)
 returns jsonb
 language sql stable parallel safe
 as $$
@@ -18,5 +18,6 @@ as $$
                               'completed_at', null, 'duration_ms', null, 'attempt_count', 0,
                               'max_attempts', p_max_attempts, 'tick_count', 1, 'input', p_input,
                               'output', null, 'error', null, 'worker_id', null,
-                              'created_at', kronos.iso_inlined(p_created_at))
+                              'created_at', kronos.iso_inlined(p_created_at),
+                              'created_by', kronos.creator_shown(p_created_by))
 $$;

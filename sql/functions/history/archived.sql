@@ -17,5 +17,5 @@ as $$
            p_live.created_at, p_live.started_at, coalesce(p_completed_at, kronos.now()),
            p_live.attempt_count, p_live.max_attempts, 1, p_live.worker_id, p_live.input, p_output, p_error,
            p_live.backfill_id, null::uuid, null::integer, null::jsonb,
-           p_live.priority
+           p_live.priority, p_live.created_by
 $$;

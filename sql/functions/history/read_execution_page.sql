@@ -9,7 +9,7 @@ returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text
                endpoint_type text, cause text, status text, status_reason jsonb, scheduled_at timestamptz,
                run_at timestamptz, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
                attempt_count smallint, max_attempts smallint, tick_count integer, input jsonb, output jsonb,
-               error jsonb, worker_id text, created_at timestamptz, job_name text)
+               error jsonb, worker_id text, created_at timestamptz, job_name text, created_by jsonb)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -18,13 +18,13 @@ declare
 begin
     for execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason,
         scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
-        input, output, error, worker_id, created_at, job_name in
+        input, output, error, worker_id, created_at, job_name, created_by in
         select execution.execution_id, execution.workspace_id, execution.job_id, execution.workspace,
                execution.endpoint, execution.endpoint_type, execution.cause, execution.status,
                execution.status_reason, execution.scheduled_at, execution.run_at, execution.started_at,
                execution.completed_at, execution.duration_ms, execution.attempt_count, execution.max_attempts,
                execution.tick_count, execution.input, execution.output, execution.error, execution.worker_id,
-               execution.created_at, execution.job_name
+               execution.created_at, execution.job_name, execution.created_by
           from kronos.read_executions(p_execution_ids[1:p_limit]) as execution
          order by array_position(p_execution_ids, execution.execution_id)
     loop

@@ -7,7 +7,7 @@ returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text
                endpoint_type text, cause text, status text, status_reason jsonb, scheduled_at timestamptz,
                run_at timestamptz, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
                attempt_count smallint, max_attempts smallint, tick_count integer, input jsonb, output jsonb,
-               error jsonb, worker_id text, created_at timestamptz, job_name text)
+               error jsonb, worker_id text, created_at timestamptz, job_name text, created_by jsonb)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set jit = off
 as $$
@@ -17,7 +17,7 @@ begin
                live.endpoint_type, live.cause, live.status, live.status_reason, live.scheduled_at,
                live.run_at, live.started_at, live.completed_at, live.duration_ms, live.attempt_count,
                live.max_attempts, live.tick_count, live.input, live.output, live.error, live.worker_id,
-               live.created_at, live.job_name
+               live.created_at, live.job_name, live.created_by
           from kronos.active_executions as live
          where live.execution_id = any (p_execution_ids);
     return query
@@ -25,7 +25,8 @@ begin
                endpoint.type, done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at,
                done.started_at, done.completed_at,
                kronos.duration_ms(done.started_at, done.completed_at), done.attempt_count, done.max_attempts,
-               done.tick_count, done.input, done.output, done.error, done.worker_id, done.created_at, job.name
+               done.tick_count, done.input, done.output, done.error, done.worker_id, done.created_at,
+               job.name, kronos.creator_shown(done.created_by)
           from kronos.done_among(p_execution_ids) as done
           join kronos.endpoints as endpoint on endpoint.endpoint_id = done.endpoint_id
           join kronos.workspaces as workspace on workspace.workspace_id = done.workspace_id

@@ -1,0 +1,164 @@
+"""Work that the server does while a command watches: how far it is, as a bar on a terminal and else as a line now and
+then, and how it is found again. Ctrl-C leaves the work to the server."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from kronos.cli.client import LostError, printable
+from kronos.cli.command import Api
+from kronos.cli.exits import Exit
+from kronos.cli.output import console
+from kronos.model import JsonObject
+
+_LOOK_SECONDS = 1.0
+_LINE_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
+_FIRST_PATIENCE_SECONDS = 5.0
+_MOST_PAUSE_SECONDS = 5.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """How far work is: of `total` things, where that is known, `done`, and `failed` among them or beside."""
+
+    done: int
+    total: int | None = None
+    failed: int = 0
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total:,}"
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.done:,}{of} done{failed}"
+
+
+class Display:
+    """Where the stand is shown: a bar where standard error is a terminal, a line each few seconds where it is not."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self._what = printable(what)
+        self._console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._said: str | None = None
+        self._said_at = monotonic()
+
+    def show(self, stand: Stand, *, status: str = "", is_last: bool = False) -> None:
+        """Shows this stand. What is over before a line is due has none."""
+        text = f"{self._what}: {status} {stand}".replace(":  ", ": ")
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=stand.done, total=stand.total, status=status)
+            return
+        is_due = monotonic() - self._said_at >= _LINE_SECONDS
+        if text != self._said and (is_due or (is_last and self._said is not None)):
+            click.echo(text, err=True)
+            self._said, self._said_at = text, monotonic()
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[status]}"),
+                TimeElapsedColumn(),
+            )
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task(self._what, total=None, status="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def display(what: str) -> Display:
+    """Where `what` shows how far it is."""
+    return Display(what, console(err=True))
+
+
+@contextmanager
+def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C inside ends the command, and nothing else: `sentence` says then how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\n{sentence()}", err=True)
+        sys.exit(Exit.CANCELLED)
+
+
+def patiently(ask: Callable[[], _T], *, is_first: bool = False) -> _T:
+    """What `ask` gives; asked again for a minute where the API cannot be reached, or has no room; some seconds where it
+    is the first that is asked, and the address may be wrong. Only for what may be asked twice. Raises
+    ClickException."""
+    end, pause = monotonic() + (_FIRST_PATIENCE_SECONDS if is_first else _PATIENCE_SECONDS), 0.25
+    while True:
+        try:
+            return ask()
+        except click.ClickException as error:
+            if not may_pass(error) or monotonic() + pause > end:
+                raise
+            click.echo(f"{error.message}: trying again", err=True)
+        sleep(pause)  # nobody says when it is back
+        pause = min(2 * pause, _MOST_PAUSE_SECONDS)
+
+
+def may_pass(error: click.ClickException) -> bool:
+    """Whether another try may do: the API cannot be reached now, or has no room."""
+    return isinstance(error, LostError) or error.exit_code in (Exit.UNAVAILABLE, Exit.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Work behind a request: its name, where it is looked at, how its stand is read, and the command that finds it
+    again."""
+
+    what: str
+    path: tuple[str, ...]
+    stand: Callable[[JsonObject], Stand]
+    again: str
+
+
+def followed(api: Api, work: Work) -> JsonObject:
+    """The work as it is at its end. Ctrl-C leaves it running and ends the command. Raises ClickException."""
+    left = f"{work.what} goes on without you. Find it again: {work.again}"
+    with left_to_the_server(lambda: left), display(work.what) as shown:
+        while True:
+            found: JsonObject = patiently(lambda: api.get(*work.path, fields=("status",)))
+            status = str(found["status"])
+            has_ended = status != "RUNNING"
+            shown.show(work.stand(found), status=status, is_last=has_ended)
+            if has_ended:
+                return found
+            sleep(_LOOK_SECONDS)  # operations and backfills have no events
+
+
+def follows(api: Api, wanted: bool | None) -> bool:
+    """Whether a command that began work stays to watch it: as it is told, else where a person looks on."""
+    return wanted if wanted is not None else console(err=True).is_terminal and not api.as_json
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, as people say it."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def whole(document: JsonObject, *fields: str) -> int:
+    """The sum of these fields of a document, where they are numbers."""
+    return sum(value for field in fields if isinstance(value := document.get(field), int))
+
+
+watch_option = click.option(
+    "--watch/--no-watch",
+    default=None,
+    help="Stay and show how far it is, or return at once.  [default: stay on a terminal]",
+)

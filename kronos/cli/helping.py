@@ -1,0 +1,174 @@
+"""What --help looks like: what a command is for, examples, and only then all that may be said.
+
+Examples stand in the docstring: a paragraph whose first line begins with `kronos ` or with `$ `. Each line that begins
+so is one; other lines go on with the one before.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+
+_MOST_OF_A_GROUP = 3
+
+
+class CommonOption(click.Option):
+    """One that all commands over the API have; it stands behind a command's own."""
+
+
+def examples_of(command: click.Command) -> list[str]:
+    """A command's examples, each in one line; of a group without its own, the first of each of its commands."""
+    own = [each for part in _paragraphs(command) if _is_examples(part) for each in _joined(part)]
+    if own or not isinstance(command, click.Group):
+        return own
+    context = click.Context(command)
+    found = (command.get_command(context, name) for name in command.list_commands(context))
+    return [each for verb in found if verb is not None for each in examples_of(verb)[:1]]
+
+
+def prose_of(command: click.Command) -> list[str]:
+    """A command's help without its examples, by paragraphs; the first one is what it is for."""
+    return [" ".join(part.split()) for part in _paragraphs(command) if not _is_examples(part)]
+
+
+def options_of(command: click.Command, *, common: bool) -> list[click.Option]:
+    """Its own options, or those that it shares with all commands over the API."""
+    return [
+        each
+        for each in command.params
+        if isinstance(each, click.Option) and not each.hidden and isinstance(each, CommonOption) == common
+    ]
+
+
+def _paragraphs(command: click.Command) -> list[str]:
+    text = inspect.cleandoc(command.help or "").partition("\f")[0]
+    return [part for part in text.split("\n\n") if part.strip()]
+
+
+def _is_examples(part: str) -> bool:
+    return part.lstrip().startswith(("kronos ", "$ "))
+
+
+def _joined(part: str) -> list[str]:
+    lines: list[str] = []
+    for line in map(str.strip, part.splitlines()):
+        if _is_examples(line) or not lines:
+            lines.append(line.removeprefix("$ "))
+        else:
+            lines[-1] = f"{lines[-1].removesuffix(chr(92)).rstrip()} {line}"
+    return lines
+
+
+class _Helped(click.Command):
+    """A command whose help has its examples first."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """--help, as all commands have it."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.help = "Show this and exit."
+        return found
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it is for, its examples, and the rest of what there is to know."""
+        first, *more = prose_of(self) or [""]
+        _write(formatter, [first])
+        examples = examples_of(self)
+        if isinstance(self, click.Group):
+            examples = examples[:_MOST_OF_A_GROUP]
+        if examples:
+            with formatter.section("Examples"):
+                for each in examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{each}\n")
+        _write(formatter, more)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its own options, and then those that it shares with others."""
+        common = options_of(self, common=True)
+        help_option = self.get_help_option(ctx)
+        own: Sequence[click.Option] = [*options_of(self, common=False), *([help_option] if help_option else [])]
+        for title, options in (("Options", own), ("Options of all commands over the API", common)):
+            records = [record for each in options if (record := each.get_help_record(ctx)) is not None]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+
+class Command(_Helped):
+    """A command of ours."""
+
+
+class CommandGroup(_Helped, click.Group):
+    """A command that has commands. What is made of it with @group.command() is ours too."""
+
+    command_class = Command
+    group_class = type
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names. Raises UsageError, which names the nearest."""
+        name, *rest = args
+        found = self.get_command(ctx, name)
+        if found is not None or ctx.resilient_parsing:
+            return (name if found is not None else None), found, rest
+        raise click.UsageError(f"No such command {name!r}.{_nearest(name, self._listed(ctx))}", ctx)
+
+    def _listed(self, ctx: click.Context) -> list[str]:
+        """Its commands without their other names, which are hidden."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [name for name, command in found if command is not None and not command.hidden]
+
+
+_MEANT = {
+    "list": "ls",
+    "show": "get",
+    "describe": "get",
+    "new": "create",
+    "add": "create",
+    "update": "edit",
+    "patch": "edit",
+    "set": "put",
+    "delete": "rm",
+    "remove": "rm",
+    "run": "trigger",
+    "start": "trigger",
+    "stop": "cancel",
+    "cancel": "rm",
+    "unpause": "resume",
+    "history": "versions",
+}
+"""What others call it."""
+
+
+def _nearest(typed: str, names: Sequence[str]) -> str:
+    """The question whether something like it was meant; nothing where nothing is like it."""
+    meant = _MEANT.get(typed.lower())
+    near = [meant] if meant in names else difflib.get_close_matches(typed.lower(), names, cutoff=0.55)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def group(function: Callable[[], None]) -> CommandGroup:
+    """Makes a group of `kronos` out of a function that does nothing, and whose docstring is its help."""
+    return click.group(cls=CommandGroup)(function)
+
+
+def _write(formatter: click.HelpFormatter, paragraphs: Sequence[str]) -> None:
+    for each in paragraphs:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(each)
+
+
+def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All commands below one, each with the words that lead to it; another name of a command is none."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None and not found.hidden and (found.name == name or not path):
+                yield from walk(found, (*path, name))

@@ -1,0 +1,188 @@
+"""`kronos job create-many|bulk`: many jobs at once, over the API."""
+
+import shlex
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import click
+
+from kronos.cli.command import Api, JsonText, command, given
+from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Ended
+from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, whole
+from kronos.cli.job import job
+from kronos.model import Json, JsonObject
+
+_MADE = {
+    "job_id or code": "JOB",
+    "name": "NAME",
+    "trigger": "TRIGGER",
+    "status": "STATUS",
+    "endpoint": "ENDPOINT",
+    "next_run_at or run_at": "NEXT RUN",
+    "detail": "WHY NOT",
+}
+_REFUSED = {"job": "JOB", "code": "CODE", "detail": "WHY NOT"}
+_MOST = 500
+_STEP = ("done", "refused", "next_cursor")
+_DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "trigger": "triggered"}
+
+
+@command(job)
+@click.option(
+    "--jobs",
+    required=True,
+    type=JsonText(),
+    help="A JSON array of up to 1,000 jobs, each as POST …/jobs takes it: JSON, @FILE, or - for standard input.",
+)
+@click.option("--each", is_flag=True, help="Make those that can be made.  [default: all or none]")
+def create_many(api: Api, jobs: Json, each: bool) -> None:
+    """Make many jobs in one call. With an idempotency_key in each, the call may be repeated.
+
+    kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
+    """
+    answer = api.send("POST", "jobs:batch", body={"jobs": jobs, "atomic": not each}, fields=("data",))
+    rows = api.rows_of(answer, "data")
+    api.list(rows, _MADE, empty="no job was made")
+    if refused := sum("code" in row for row in rows):
+        raise Ended(f"{refused} of {len(rows)} jobs were not made")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sum:
+    """What the steps of a bulk have come to."""
+
+    done: int = 0
+    refused: list[JsonObject] = field(default_factory=list)
+
+
+@command(job)
+@click.argument("action", type=click.Choice(list(_DONE), case_sensitive=False))
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.option("--endpoint", help="Those of this endpoint.")
+@click.option("--trigger", type=click.Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With it.")
+@click.option("--status", help="In this status, such as ACTIVE.")
+@click.option("--tag", help="With this tag.")
+@click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--created-after", help="Made later, such as 2026-12-01T00:00:00Z.")
+@click.option("--created-before", help="Made earlier.")
+@click.option("--all", "everything", is_flag=True, help="All of the workspace.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--note", help="pause: for people who wonder later.")
+@click.option("--until", "pause_until", help="pause: when they resume by themselves.")
+@click.option("--idempotency-key", help="trigger: the same key runs no job twice.  [default: one of its own]")
+@confirmed
+def bulk(
+    api: Api,
+    action: str,
+    jobs: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    consent: Consent,
+    note: str | None,
+    pause_until: str | None,
+    idempotency_key: str | None,
+    **filters: str | None,
+) -> None:
+    """Pause, resume, cancel or trigger many jobs. Those that are named, or all that the filters let through.
+
+    kronos job bulk pause --tag reports --note migration --dry-run
+
+    kronos job ls --tag old --json | jq -r '.[].job_id' | kronos job bulk cancel - --confirm 17
+
+    What is cancelled does not come back: --confirm says how many jobs that are, as --dry-run does.
+    """
+    which = given(**filters)
+    if bool(jobs) + bool(which) + everything != 1:
+        raise click.UsageError("which jobs? Name them, or give filters such as --tag reports, or --all")
+    body: JsonObject = {"action": action, **given(note=note, pause_until=pause_until)}
+    named = _named(jobs)
+    if idempotency_key is not None and action != "trigger":
+        raise click.UsageError("--idempotency-key goes with trigger: the others may be repeated as they are")
+    if action == "trigger":
+        body["idempotency_key"] = idempotency_key or uuid.uuid4().hex
+    bodies = [{**body, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
+    if not jobs:
+        bodies = [{**body, "filter": which}]
+    found = {"count": len(named), "is_more": False} if named and not dry_run else _counted(api, bodies)
+    if dry_run:
+        api.say(f"{_shown(found)} would be {_DONE[action]}", found)
+        return
+    if action == "cancel":
+        consent.require(f"cancel {'more jobs than' if found['is_more'] else 'jobs, in number'}", str(found["count"]))
+    total = None if found["is_more"] else whole(found, "count")
+    _say(api, action, _steps(api, action, bodies, total))
+
+
+def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
+    """How many jobs that would be. Raises ClickException."""
+    count, is_more = 0, False
+    for body in bodies:
+        trial = {**body, "validate_only": True}
+        ask = partial(api.send, "POST", "jobs:bulk", body=trial, fields=("count", "is_more"))
+        found: JsonObject = patiently(ask, is_first=True)
+        count, is_more = count + whole(found, "count"), is_more or bool(found["is_more"])
+    return {"count": count, "is_more": is_more}
+
+
+def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int | None) -> _Sum:
+    """Each step is the API's, and may be repeated; between two of them Ctrl-C leaves. Raises ClickException."""
+    total = _Sum()
+    with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
+        for body in bodies:
+            cursor: Json = None
+            while True:
+                step = partial(api.send, "POST", "jobs:bulk", body={**body, **given(cursor=cursor)}, fields=_STEP)
+                answer: JsonObject = patiently(step)
+                total.done += whole(answer, "done")
+                total.refused += api.rows_of(answer, "refused")
+                cursor = answer["next_cursor"]
+                is_last = cursor is None and body is bodies[-1]
+                done, refused = total.done + len(total.refused), len(total.refused)
+                shown.show(Stand(done=done, total=expected, failed=refused), is_last=is_last)
+                if cursor is None:
+                    break
+    return total
+
+
+def _left(action: str, total: _Sum, body: JsonObject) -> str:
+    key = body.get("idempotency_key")
+    same = "the same command" if key is None else f"the same command with --idempotency-key {shlex.quote(str(key))}"
+    return f"{_done(action, total)}. To go on, give {same}: nothing is done twice"
+
+
+def _named(jobs: tuple[str, ...]) -> list[str]:
+    """The jobs that were named; `-` are those of standard input, one a line. Raises UsageError."""
+    named = []
+    for each in jobs:
+        named += _piped() if each == "-" else [each]
+    if jobs and not named:
+        raise click.UsageError("standard input names no job: write one a line")
+    return named
+
+
+def _piped() -> list[str]:
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: name the jobs as arguments")
+    return sys.stdin.read().split()
+
+
+def _shown(found: JsonObject) -> str:
+    return f"{'more than ' if found['is_more'] else ''}{counted(whole(found, 'count'), 'job')}"
+
+
+def _done(action: str, total: _Sum) -> str:
+    return f"{counted(total.done, 'job')} {'is' if total.done == 1 else 'are'} {_DONE[action]}"
+
+
+def _say(api: Api, action: str, total: _Sum) -> None:
+    document = {"action": action, "done": total.done, "refused": total.refused}
+    api.say(_done(action, total), document)
+    if total.refused:
+        if not api.as_json:
+            api.list(total.refused, _REFUSED, empty="")
+        was = "was" if len(total.refused) == 1 else "were"
+        raise Ended(f"{counted(len(total.refused), 'job')} {was} refused")

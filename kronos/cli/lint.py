@@ -1,0 +1,225 @@
+"""`kronos lint`: what the API has to say against schedules and jobs, before anybody is surprised by it."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Literal
+
+import click
+from rich.text import Text
+
+from kronos.cli.client import printable
+from kronos.cli.command import Api, command, given
+from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, display, may_pass, patiently
+from kronos.cli.output import console
+from kronos.cli.schedule_texts import kind_of
+from kronos.model import Json, JsonObject
+
+_TERMS = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
+_RUNS = 1
+_STYLES = {"error": "bold red", "warning": "yellow"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lint:
+    """One thing that is wrong, or may surprise: of what, in which field, and what to write instead."""
+
+    of: str
+    severity: Literal["error", "warning"]
+    pointer: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked: a schedule's terms or a sentence, and of whom it is."""
+
+    of: str
+    body: JsonObject
+
+
+@command(None, in_workspace=None)
+@click.argument("schedules", nargs=-1, metavar="[SCHEDULE]...")
+@click.option(
+    "-f",
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Jobs as JSON, or a schedule a line; - for standard input.",
+)
+@click.option("--tz", "timezone", help="Of schedules that are given as a text.  [default: UTC]")
+def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None) -> None:
+    """Say what is wrong with schedules and jobs.
+
+    And what may surprise. Of those that are given, or of a workspace.
+
+    kronos lint '30 2 * * *' --tz Europe/Berlin
+
+    kronos lint -f jobs.json
+
+    kronos job ls --json | kronos lint -f -
+
+    A schedule is a cron text, an interval or a sentence. Exit code 1: something is an error; warnings are none.
+    """
+    if schedules and path is not None:
+        raise click.UsageError("schedules are given, and a --file: leave one of them out")
+    if not schedules and path is None and api.workspace is None:
+        raise click.UsageError("lint what? Give a schedule, a --file, or a workspace by -w")
+    api.of(None).get("me")  # so that what is refused from here on is what is linted
+    if schedules:
+        found = list(_of_schedules(api, schedules, timezone))
+    elif path is not None:
+        found = list(_of_file(api, path, timezone))
+    else:
+        found = list(_of_workspace(api))
+    _show(api, found)
+    if any(each.severity == "error" for each in found):
+        sys.exit(Exit.FAILED)
+
+
+def _of_schedules(api: Api, texts: Iterable[str], timezone: str | None) -> Iterator[Lint]:
+    for text in texts:
+        kind = kind_of(text)
+        yield from _judged(api, _Asked(of=text, body=given(**{kind: text}, timezone=timezone, count=_RUNS)))
+
+
+def _of_file(api: Api, path: str, timezone: str | None) -> Iterator[Lint]:
+    """Of a file of jobs, or of schedules. Raises UsageError."""
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path} cannot be read: {error}") from None
+    if not text.lstrip().startswith(("{", "[")):
+        lines = (line.strip() for line in text.splitlines())
+        yield from _of_schedules(api, [line for line in lines if line and not line.startswith("#")], timezone)
+        return
+    for number, job in enumerate(_jobs_of(text, path)):
+        of = str(job.get("name") or f"job {number + 1}")
+        is_new = "job_id" not in job
+        faults = list(_faults(of, job)) if is_new else []
+        yield from faults
+        if not any(fault.pointer.strip("/") in _TERMS for fault in faults):
+            yield from _of_job(api, of, job)
+
+
+def _jobs_of(text: str, path: str) -> list[JsonObject]:
+    from kronos import errors  # here, so that lints of a schedule do not load the API
+    from kronos.api.body import strict
+
+    try:
+        found: Json = strict(text)
+    except errors.InvalidRequest as error:
+        raise click.UsageError(f"{path} is no JSON: {error.detail}") from None
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{path} is no JSON: {error}") from None
+    jobs = found.get("jobs", [found]) if isinstance(found, dict) else found
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+        raise click.UsageError(f"{path} has no jobs: write a job, a list of jobs, or an object with a list `jobs`")
+    return jobs
+
+
+def _faults(of: str, job: JsonObject) -> Iterator[Lint]:
+    """What the API would refuse of a job that is to be made, by its own model."""
+    from pydantic import ValidationError
+
+    from kronos.api.job_schemas import JobCreate
+    from kronos.api.validation import faults_of
+
+    try:
+        JobCreate.model_validate(job)
+    except ValidationError as error:
+        for fault in faults_of(error, JobCreate):
+            yield Lint(of=of, severity="error", pointer=fault.pointer, message=fault.detail, hint=fault.hint)
+
+
+def _of_job(api: Api, of: str, job: JsonObject) -> Iterator[Lint]:
+    """What is to be said of a job's schedule, where it has one."""
+    if terms := _terms(job):
+        yield from _judged(api, _Asked(of=of, body={**terms, "count": _RUNS}))
+
+
+def _terms(job: JsonObject) -> JsonObject:
+    if not isinstance(job.get("cron") or job.get("every"), str):
+        return {}
+    anchor = job.get("anchor_local") or job.get("anchor")
+    terms: JsonObject = given(**{**{name: job.get(name) for name in _TERMS}, "anchor": anchor})
+    return terms
+
+
+def _of_workspace(api: Api) -> Iterator[Lint]:
+    """Of the live CRON jobs: each schedule is asked of once, however many jobs have it."""
+    alike: dict[tuple[tuple[str, str], ...], tuple[JsonObject, list[str]]] = {}
+    for job in api.rows("jobs", trigger="CRON", status="LIVE"):
+        terms = _terms(job)
+        key = tuple(sorted((name, str(value)) for name, value in terms.items()))
+        alike.setdefault(key, (terms, []))[1].append(str(job.get("name") or job.get("job_id")))
+    with display("schedules") as shown:
+        for number, (terms, names) in enumerate(alike.values(), 1):
+            of = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+            yield from _judged(api, _Asked(of=of, body={**terms, "count": _RUNS}))
+            shown.show(Stand(done=number, total=len(alike)))
+    yield from _of_load(api)
+
+
+def _of_load(api: Api) -> Iterator[Lint]:
+    """Whether a minute to come has more runs than pg_cron can ring for."""
+    load = api.get("load", fields=("busiest", "pg_cron_per_minute"))
+    most = load["pg_cron_per_minute"]
+    for minute in api.rows_of(load, "busiest")[:1]:
+        if isinstance(most, int) and isinstance(minute.get("runs"), int) and minute["runs"] > most:
+            yield Lint(
+                of=f"minute {minute['at']}",
+                severity="warning",
+                pointer="",
+                message=f"{minute['runs']:,} runs are due at once, and pg_cron does {most:,} in a minute",
+                hint=f"Spread them: kronos load --at {minute['at']}",
+            )
+
+
+def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
+    """What the API says of one schedule. Raises ClickException where it says nothing."""
+    is_sentence = "sentence" in asked.body
+    instance = api.of(None)
+    ask = partial(instance.send, "POST", "schedules", "parse" if is_sentence else "preview", body=asked.body)
+    try:
+        answer: Json = patiently(ask)
+    except click.ClickException as error:
+        if may_pass(error):
+            raise
+        yield _refused(asked, error.message)
+        return
+    preview = answer.get("preview") if is_sentence and isinstance(answer, dict) else answer
+    lints = preview.get("lints") if isinstance(preview, dict) else None
+    if not isinstance(lints, list):
+        raise api.client.foreign("is no preview of a schedule")
+    for each in lints:
+        yield Lint(of=asked.of, severity="warning", pointer="", message=str(each))
+
+
+def _refused(asked: _Asked, message: str) -> Lint:
+    """The API's refusal, which begins with the field, and may end in hints."""
+    first, *more = message.splitlines()
+    found = re.match(r"(?:field )?(/\w+): ", first)
+    hint = next((line.removeprefix("hint: ") for line in more if line.startswith("hint: ")), None)
+    pointer, said = (found[1], first[found.end() :]) if found else ("", first)
+    return Lint(of=asked.of, severity="error", pointer=pointer, message=said, hint=hint)
+
+
+def _show(api: Api, found: Sequence[Lint]) -> None:
+    if api.as_json:
+        api.list([asdict(each) for each in found], {}, empty="")
+        return
+    to = console()
+    for each in found:
+        at = f" {each.pointer}" if each.pointer else ""
+        line = Text.assemble((f"{each.severity:<7}", _STYLES[each.severity]), f"  {printable(each.of)}{at}: ")
+        to.print(line + Text(printable(each.message)))
+        if each.hint:
+            to.print(Text(f"         {printable(each.hint)}", style="dim"))
+    if not found:
+        click.echo("nothing to say against them", err=True)

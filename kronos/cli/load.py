@@ -1,0 +1,80 @@
+"""`kronos load`: what the jobs of a workspace are going to do, and what would spread them."""
+
+import click
+import orjson
+
+from kronos.cli.command import Api, command
+from kronos.cli.following import counted, whole
+from kronos.model import JsonObject
+
+_HOUR = 60
+_WIDTH = 40
+_JOBS = {"name or job_id": "JOB", "endpoint": "ENDPOINT", "cron or every": "SCHEDULE", "timezone": "ZONE"}
+_MOVES = {"job": "JOB", "minutes": "MINUTES LATER", "cron": "ITS NEW CRON"}
+
+window_option = click.option(
+    "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far ahead."
+)
+
+
+@command(None)
+@window_option
+@click.option("--at", help="The jobs of this minute, such as 2026-12-01T09:00:00Z, and what would spread them.")
+@click.option(
+    "--spread", type=click.IntRange(1, 59), default=10, show_default=True, help="With --at: over how many minutes."
+)
+def load(api: Api, window: str, at: str | None, spread: int) -> None:
+    """How many runs each coming minute has.
+
+    kronos load --window 7d
+
+    kronos load --at 2026-12-01T09:00:00Z --spread 15
+
+    And the busiest minutes; with --at the jobs of one, and what would spread them.
+    """
+    if at is None:
+        show_load(api, api.get("load", fields=("runs", "busiest"), window=window))
+        return
+    answer = api.get("load", "minute", fields=("number", "jobs"), window=window, at=at, spread=str(spread))
+    if api.as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    api.list(api.rows_of(answer, "jobs"), _JOBS, empty=f"no job runs at {at}")
+    found = answer.get("spread")
+    if not isinstance(found, dict):
+        return
+    click.echo(f"\nspread over {spread} minutes the busiest would have {found['after']} runs, not {found['before']}:")
+    moves = api.rows_of(found, "moves")
+    named = [{**move, "job": _named(move["job"])} for move in moves]
+    api.list(named, _MOVES, empty="nothing would be moved")
+    click.echo("move one: kronos job edit JOB --cron 'ITS NEW CRON'")
+
+
+def _named(job: object) -> object:
+    return (job.get("name") or job.get("job_id")) if isinstance(job, dict) else job
+
+
+def show_load(api: Api, answer: JsonObject) -> None:
+    """The hours with their busiest minute each, the busiest minutes of all, and what can be done in one."""
+    if api.as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    runs = [count for count in answer["runs"] if isinstance(count, int)] if isinstance(answer["runs"], list) else []
+    hours = [runs[at : at + _HOUR] for at in range(0, len(runs), _HOUR)]
+    most = max(map(max, hours), default=0)
+    when = f"from {answer.get('from_at')} to {answer.get('until')}"
+    click.echo(f"{counted(whole(answer, 'jobs'), 'job')}, {counted(sum(runs), 'run')} {when}")
+    if most:
+        click.echo("hour  the busiest minute, and runs in all")
+        for number, hour in enumerate(hours):
+            if any(hour):
+                click.echo(f"{f'+{number}':<5} {'#' * max(1, _WIDTH * max(hour) // most)} {max(hour):,}  {sum(hour):,}")
+        click.echo("busiest minutes:")
+        for each in api.rows_of(answer, "busiest"):
+            click.echo(f"  {each['at']}  {each['runs']:,}")
+    click.echo(
+        f"a minute of pg_cron is {answer.get('pg_cron_per_minute'):,} runs, one of a worker "
+        f"{answer.get('worker_per_minute'):,} deliveries"
+    )
+    if left_out := answer.get("left_out"):
+        click.echo(f"{left_out:,} jobs are not counted: they have too many different schedules", err=True)

@@ -1,0 +1,70 @@
+"""`kronos overview`: a workspace at a glance; and `kronos me`: who asks."""
+
+import click
+import orjson
+
+from kronos.cli.command import Api, command
+from kronos.cli.following import counted, whole
+from kronos.model import JsonObject
+
+_FAILING = {
+    "job_name or job_id or endpoint": "FAILING",
+    "failures": "TIMES",
+    "last_failed_at": "LAST",
+    "execution_id": "EXECUTION",
+    "message": "IT SAID",
+}
+_LATE = {"job_name or job_id": "LATE", "number": "RUNS", "since": "SINCE", "why": "WHY"}
+_ME = ("kind", "actor", "email", "grants")
+
+
+@command(None)
+def overview(api: Api) -> None:
+    """A workspace at a glance.
+
+    The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
+
+    kronos overview
+
+    Live on a terminal: kronos top.
+    """
+    answer = api.get("overview", fields=("at", "minutes", "failing", "late", "queue", "dead_letters", "pg_cron"))
+    if api.as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    api.show(facts_of(api, answer), ("last_hour", "next_hour", "queue", "workers", "dead_letters", "pg_cron"))
+    for field, columns in (("failing", _FAILING), ("late", _LATE)):
+        if rows := api.rows_of(answer, field):
+            click.echo()
+            api.list(rows, columns, empty="")
+
+
+def facts_of(api: Api, answer: JsonObject) -> JsonObject:
+    """What people ask first, a sentence each."""
+    queue, letters, firing = (_object(answer.get(name)) for name in ("queue", "dead_letters", "pg_cron"))
+    upcoming = sum(minute.get("upcoming") or 0 for minute in api.rows_of(answer, "minutes"))
+    more = " and more" if answer.get("is_delivered_cut") else ""
+    since = f" since {queue['waiting_since']}" if queue.get("waiting_since") else ""
+    warnings = firing.get("warnings")
+    well = "rings" if firing.get("is_ready") else "does not ring"
+    return {
+        "last_hour": f"{answer.get('delivered')}{more} delivered, {answer.get('failed')} failed",
+        "next_hour": f"{counted(upcoming, 'run')} of {counted(whole(answer, 'coming_jobs'), 'CRON job')}",
+        "queue": f"{queue.get('running')} running, {queue.get('waiting')} waiting{since}",
+        "workers": counted(whole(firing, "worker_sessions"), "session"),
+        "dead_letters": f"{letters.get('number')}",
+        "pg_cron": "; ".join([well, *(map(str, warnings) if isinstance(warnings, list) else [])]),
+    }
+
+
+def _object(value: object) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+@command(None, in_workspace=False)
+def me(api: Api) -> None:
+    """Say whose key this is, and what it may do where.
+
+    kronos me
+    """
+    api.show(api.of(None).get("me"), _ME)

@@ -1,0 +1,142 @@
+"""The screen of `kronos top`: figures, the last and the next hour, what fails and what is late. It fits 80 columns and
+24 lines, and what is longer can be scrolled."""
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+import click
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import DataTable, Footer, Sparkline, Static
+
+from kronos.cli import top_figures as figures
+from kronos.cli.client import printable
+from kronos.model import JsonObject
+
+_CURVES = ("delivered", "failed", "to come")
+_COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
+_WIDTHS = (24, 5, 6, 200)
+"""Of the columns: a name as most are, and a sentence, which the keys left and right lead along."""
+_NONE = {"failing": "nothing fails", "late": "nothing is late"}
+
+
+class TopScreen(App[None]):
+    """A workspace, read again and again until somebody quits."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("p", "pause", "Pause"),
+        Binding("r", "read", "Read now"),
+    ]
+    CSS = """
+    #head, #said, #workers { height: 1; }
+    #head { text-style: bold; }
+    #said { color: $text-warning; }
+    #figures { height: 2; }
+    .curve { height: 1; }
+    .curve Static { width: 18; color: $text-muted; }
+    Sparkline { width: 1fr; height: 1; }
+    #failed > .sparkline--max-color, #failed > .sparkline--min-color { color: $error; }
+    DataTable { height: 1fr; min-height: 3; scrollbar-size-horizontal: 0; }
+    """
+
+    def __init__(self, look: Callable[[], JsonObject], *, workspace: str, every: float) -> None:
+        """`look` reads the overview; it may take its time, for it is asked in a thread."""
+        super().__init__()
+        self._look, self._workspace, self._every = look, workspace, every
+        self.is_paused = False
+        self.looks = 0
+        """How often the overview was read, or could not be."""
+
+    def compose(self) -> ComposeResult:
+        """Head, figures, curves, tables, workers, and the keys."""
+        yield Static(self._head(""), id="head", markup=False)
+        yield Static(id="figures", markup=False)
+        for name in _CURVES:
+            with Horizontal(classes="curve"):
+                yield Static(name, id=f"{name.replace(' ', '-')}-sum", markup=False)
+                yield Sparkline([], id=name.replace(" ", "-"), summary_function=max)
+        for name in _COLUMNS:
+            yield DataTable[Text](id=name, cursor_type="row", zebra_stripes=True)
+        yield Static(id="workers", markup=False)
+        yield Static(id="said", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Reads at once, and then again and again."""
+        for name, columns in _COLUMNS.items():
+            for title, width in zip(columns, _WIDTHS, strict=True):
+                self.query_one(f"#{name}", DataTable).add_column(title, width=width)
+        self.read()
+        self.set_interval(self._every, self._read_unless_paused)
+
+    def action_pause(self) -> None:
+        """Stops reading, or goes on."""
+        self.is_paused = not self.is_paused
+        self.query_one("#head", Static).update(self._head(self._at))
+        if not self.is_paused:
+            self.read()
+
+    def action_read(self) -> None:
+        """Reads now, paused or not."""
+        self.read()
+
+    def _read_unless_paused(self) -> None:
+        if not self.is_paused:
+            self.read()
+
+    @work(thread=True, exclusive=True, exit_on_error=True)
+    def read(self) -> None:
+        """Asks for the overview; what cannot be had is said, and what was there stays."""
+        try:
+            found = self._look()
+        except click.ClickException as error:
+            self.call_from_thread(self._say, f"{printable(error.message)}: trying again")
+            return
+        self.call_from_thread(self._show, found)
+
+    _at: str = ""
+
+    def _say(self, sentence: str) -> None:
+        self.looks += 1
+        self.query_one("#said", Static).update(sentence)
+
+    def _show(self, overview: JsonObject) -> None:
+        self._at = str(overview.get("at"))[:19].replace("T", " ") + "Z"
+        self.query_one("#head", Static).update(self._head(self._at))
+        self.query_one("#figures", Static).update(_figures(figures.figures(overview)))
+        for name, curve in zip(_CURVES, figures.curves(overview), strict=True):
+            self.query_one(f"#{name.replace(' ', '-')}", Sparkline).data = curve or [0]
+            self.query_one(f"#{name.replace(' ', '-')}-sum", Static).update(f"{name} {sum(curve):,}")
+        self._fill("failing", figures.failing(overview))
+        self._fill("late", figures.late(overview))
+        self.query_one("#workers", Static).update(f"workers: {figures.workers(overview)}")
+        self._say("; ".join(figures.warnings(overview)))
+
+    def _fill(self, name: str, rows: Iterable[tuple[str, ...]]) -> None:
+        """The rows in place of those that were there; who scrolled stays where they are."""
+        table = self.query_one(f"#{name}", DataTable)
+        at = table.cursor_row
+        table.clear()
+        for row in rows:
+            table.add_row(*map(Text, row))
+        if not table.row_count:
+            table.add_row(Text(_NONE[name], style="dim"), *[Text("")] * (len(_COLUMNS[name]) - 1))
+        table.move_cursor(row=min(at, table.row_count - 1))
+
+    def _head(self, at: str) -> str:
+        return "  ".join(filter(None, ("kronos top", self._workspace, at, "PAUSED" if self.is_paused else "")))
+
+
+def _figures(found: list[figures.Figure]) -> Text:
+    """Two lines: the names, and the values below them."""
+    widths = [max(len(each.name), len(each.value)) + 2 for each in found]
+    names = "".join(each.name.ljust(width) for each, width in zip(found, widths, strict=True))
+    text = Text(f"{names}\n", style="dim")
+    for each, width in zip(found, widths, strict=True):
+        text.append(each.value.ljust(width), style="bold red" if each.is_bad else "bold")
+    return text

@@ -1,0 +1,217 @@
+"""`kronos wait`: until executions have ended, heard from the stream of events, and else looked up now and then."""
+
+import queue
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event, Thread
+from typing import Literal
+
+import click
+import orjson
+from rich.text import Text
+
+from kronos.cli.client import LostError, printable
+from kronos.cli.command import Api, command
+from kronos.cli.exits import Exit
+from kronos.cli.following import left_to_the_server, patiently
+from kronos.cli.output import console
+from kronos.model import JsonObject
+
+_ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
+_FIRST_LOOK_SECONDS = 0.25
+_MOST_LOOK_SECONDS = 5.0
+_HEARD_LOOK_SECONDS = 30.0
+"""While the stream is heard a look is only for what it may have lost."""
+_EACH_SECONDS = 0.02
+"""A look asks for each execution that is open: of many it comes more seldom."""
+_SHOWN_CHARACTERS = 2_000
+_Heard = Literal["began", "lost"]
+
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
+)
+
+
+@command(None)
+@click.argument("executions", nargs=-1, required=True, metavar="EXECUTION...")
+@timeout_option
+def wait(api: Api, executions: tuple[str, ...], timeout: float | None) -> None:
+    """Wait until executions have ended, and say how. Ctrl-C leaves them running.
+
+    kronos wait 01a22140-a496-7251-b2bf-f3fbba30bcd5 --timeout 600
+
+    Exit code 0: all succeeded; 1: one did not; 7: --timeout was over first.
+    """
+    await_ends(api, list(dict.fromkeys(executions)), timeout=timeout)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Awaited:
+    """Executions by their ids as they are known, and when each is looked at again."""
+
+    api: Api
+    ids: list[str]
+    known: dict[str, JsonObject] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> list[str]:
+        """Those that are not known to have ended."""
+        return [each for each in self.ids if str(self.known.get(each, {}).get("status")) not in _ENDED]
+
+    def look(self, which: Sequence[str]) -> None:
+        """Asks the API for each. Raises ClickException."""
+        for execution_id in which:
+            ask = partial(self.api.get, "executions", execution_id, fields=("status",))
+            found: JsonObject = patiently(ask, is_first=not self.known)
+            self.known[execution_id] = found
+            self.say(execution_id, str(found["status"]))
+
+    def say(self, execution_id: str, status: str) -> None:
+        """Tells a person that its status is another."""
+        if self.said.get(execution_id) != status:
+            self.said[execution_id] = status
+            click.echo(f"{execution_id} is {status}", err=True)
+
+
+def await_ends(
+    api: Api, executions: list[str], *, timeout: float | None, job: str | None = None, is_one: bool = False
+) -> None:
+    """Waits, shows what became of each, and exits as they ended. Of one `job` its events alone are heard. Raises
+    ClickException."""
+    waiting = _Awaited(api=api, ids=executions)
+    end = None if timeout is None else time.monotonic() + timeout
+    is_over = Event()
+    with left_to_the_server(lambda: _left(api, waiting)):
+        try:
+            has_ended = _wait(waiting, _listen(api, job, is_over), end)
+        finally:
+            is_over.set()
+    _show(api, waiting, is_one=is_one)
+    if not has_ended:
+        click.echo(f"{timeout:g} s are over. {_left(api, waiting)}", err=True)
+        sys.exit(Exit.TIMED_OUT)
+    if any(found["status"] != "SUCCESS" for found in waiting.known.values()):
+        sys.exit(Exit.FAILED)
+
+
+def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", end: float | None) -> bool:
+    """Whether all have ended by `end`. What is heard says when to look; so does the time, more seldom while the stream
+    is open."""
+    is_heard, pause, look_at = False, _FIRST_LOOK_SECONDS, 0.0
+    while waiting.open:
+        now = time.monotonic()
+        if now >= look_at:
+            waiting.look(waiting.open)
+            now = time.monotonic()
+            look_at = now + (_HEARD_LOOK_SECONDS if is_heard else max(pause, _EACH_SECONDS * len(waiting.open)))
+            pause = min(2 * pause, _MOST_LOOK_SECONDS)
+            continue
+        if end is not None and now >= end:
+            return False
+        try:
+            told = heard.get(timeout=min(look_at, look_at if end is None else end) - now)
+        except queue.Empty:
+            continue
+        if told == "began" or (told == "lost" and is_heard):
+            is_heard = told == "began"
+            look_at, pause = 0.0, _FIRST_LOOK_SECONDS  # for what came between the last look and now
+        elif isinstance(told, dict) and (execution_id := str(told.get("execution_id"))) in waiting.open:
+            if told.get("status") in _ENDED:
+                waiting.look([execution_id])
+            else:
+                waiting.say(execution_id, str(told.get("status")))
+    return True
+
+
+def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_Heard | JsonObject]":
+    """What the stream of events says until it `is_over`: that it began, each execution's data, and that it was lost.
+    Where no stream can be had nothing is ever heard."""
+    heard: queue.SimpleQueue[_Heard | JsonObject] = queue.SimpleQueue()
+
+    def listen() -> None:
+        after: str | None = None
+        while not is_over.is_set():
+            try:
+                for told in api.listen("events", after=after, types="execution", job=job):
+                    if is_over.is_set():
+                        return
+                    after = told.id or after
+                    heard.put("began" if told.data is None or told.type == "reset" else told.data)
+            except LostError:
+                heard.put("lost")
+            except click.ClickException:
+                heard.put("lost")  # an older Kronos, or a proxy that collects streams: it is looked up then
+                return
+            is_over.wait(_MOST_LOOK_SECONDS)  # the server says that it wants nobody; nobody says when it does again
+
+    Thread(target=listen, name="events", daemon=True).start()
+    return heard
+
+
+def _left(api: Api, waiting: _Awaited) -> str:
+    left = " ".join(waiting.open)
+    return f"Not ended: {left}. Go on waiting: kronos wait {left} -w {api.workspace}"
+
+
+def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
+    """Each execution; of one that did not succeed why, and what its last attempt was answered. With --json as the API
+    gives them, with `last_attempt` beside."""
+    shown = []
+    for execution_id in waiting.ids:
+        found = waiting.known[execution_id]
+        is_bad = found["status"] in _ENDED - {"SUCCESS"}
+        attempts = api.rows("executions", execution_id, "attempts") if is_bad and found.get("attempt_count") else []
+        shown.append({**found, "last_attempt": attempts[-1] if attempts else None})
+    if api.as_json:
+        click.echo(orjson.dumps(shown[0] if is_one else shown, option=orjson.OPT_INDENT_2))
+        return
+    to = console()
+    for each in shown:
+        for line in _lines(each):
+            to.print(line)
+
+
+def _lines(found: JsonObject) -> list[Text]:
+    """What became of one execution, as people read it."""
+    status = str(found["status"])
+    style = "green" if status == "SUCCESS" else "red" if status in _ENDED else "cyan"
+    took = f" after {found['duration_ms']:,} ms" if isinstance(found.get("duration_ms"), int) else ""
+    tried = f", {found['attempt_count']} attempts" if found.get("attempt_count") not in (None, 0, 1) else ""
+    head = Text.assemble((status, style), f"  {found.get('execution_id')}", (f"{took}{tried}", "dim"))
+    lines = [head]
+    if status != "SUCCESS" and status in _ENDED:
+        reasons = [
+            _said(value) for value in (found.get("status_reason"), found.get("error")) if isinstance(value, dict)
+        ]
+        lines += [Text(f"  {printable(reason)}") for reason in _distinct(reasons)]
+    attempt = found.get("last_attempt")
+    if isinstance(attempt, dict) and isinstance(answer := attempt.get("response"), dict):
+        body = answer.get("body")
+        text = _cut(body if isinstance(body, str) else _said(answer))
+        status_code = f" {answer['status']}" if answer.get("status") else ""
+        lines.append(Text(f"  attempt {attempt.get('attempt_number')} was answered{status_code}: {printable(text)}"))
+    return lines
+
+
+def _distinct(reasons: Sequence[str]) -> list[str]:
+    """Without those that say what the first one says already, but for the code."""
+    first = reasons[:1]
+    return [*first, *(each for each in reasons[1:] if each.partition(" (")[0] not in first[0])]
+
+
+def _said(document: JsonObject) -> str:
+    """The sentence of a document that has one, else all of it."""
+    code = document.get("code") or document.get("type")
+    sentence = document.get("detail") or document.get("message")
+    if isinstance(withheld := document.get("withheld"), str):
+        return withheld
+    text = f"{sentence} ({code})" if sentence and code else orjson.dumps(document).decode()
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -1,0 +1,1 @@
+"""Kronos for language models: the API as tools of the Model Context Protocol."""

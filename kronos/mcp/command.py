@@ -1,0 +1,31 @@
+"""`kronos mcp`: the tools of one workspace, over standard input and output."""
+
+import click
+
+from kronos.cli.command import Api, command
+
+_MISSING = "the tools need the package mcp: pip install 'kronos[mcp]'"
+
+
+@command(None, name="mcp")
+@click.option("--allow-writes", is_flag=True, help="Offer the tools that change something, too.")
+def mcp(api: Api, allow_writes: bool) -> None:
+    """Serve a workspace to a language model over stdio.
+
+    A client of the Model Context Protocol starts it and speaks to it through standard input and output; the log goes
+    to standard error. It can do what the key may: give it a viewer's key, or an operator's with --allow-writes.
+
+    kronos mcp --workspace acme --key-file viewer.key
+    """
+    try:
+        from kronos.mcp.server import Server
+    except ModuleNotFoundError as error:
+        if error.name != "mcp" and not (error.name or "").startswith("mcp."):
+            raise
+        raise click.ClickException(_MISSING) from None
+    Server(api, allow_writes=allow_writes).run()
+
+
+for option in mcp.params:
+    if isinstance(option, click.Option) and option.name in ("as_json", "as_plain"):
+        option.hidden = True  # its answers are the protocol's

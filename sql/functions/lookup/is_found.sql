@@ -1,0 +1,13 @@
+-- is_found: whether a job with a row is one that a text is looked for in (search_jobs): in its name, title,
+-- schedule in words or a tag, in the name of its endpoint (p_named: the endpoints that the text names), or,
+-- from four hexadecimal digits on, as the beginning of its id. Inlined.
+create or replace function kronos.is_found(p_job kronos.jobs, p_q text, p_named uuid[]) returns boolean
+language sql stable
+as $$
+    select position(lower(p_q) in lower(p_job.name)) > 0
+        or position(lower(p_q) in lower(p_job.title)) > 0
+        or position(lower(p_q) in lower(p_job.description)) > 0
+        or p_job.endpoint_id = any (p_named)
+        or exists (select from unnest(p_job.tags) as tag where position(lower(p_q) in lower(tag)) > 0)
+        or (p_q ~* '^[0-9a-f]{4}[0-9a-f-]*$' and starts_with(p_job.job_id::text, lower(p_q)))
+$$;

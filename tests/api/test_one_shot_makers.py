@@ -1,0 +1,173 @@
+"""Who made a one-shot stands in its own row, in its history and in the audit: over HTTP alone and together, in batches,
+by SQL; at no place is it more than its reader may see."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from api.at_once import Process, made, process_on
+from conftest import Api
+from factory import add_endpoint
+from kronos import jobs
+from kronos.database import WorkspaceView
+from kronos.model import Job
+from kronos.new_jobs import NewJob
+from kronos.origin import ChangeOrigin
+from sql_factory import Connection, value
+
+_MORE = {"name": "named", "on_failure": {"endpoint": "sink"}, "deadline_seconds": 60}
+
+
+@pytest.fixture(scope="module")
+def process(shared_api: Api) -> Iterator[Process]:
+    with process_on(shared_api.database_url, size=4) as started:
+        yield started
+
+
+@pytest.fixture
+def base(api: httpx.Client, workspace: str) -> str:
+    api.put(
+        f"/v1/workspaces/{workspace}/endpoints/sink", json={"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
+    ).raise_for_status()
+    return f"/v1/workspaces/{workspace}"
+
+
+def _actor(api: Api) -> str:
+    return api.key.split("_")[2]
+
+
+def _audit(api: httpx.Client, base: str, **filters: str) -> list[dict[str, Any]]:
+    answer = api.get(f"{base}/audit", params={"object_type": "one_shot", **filters})
+    answer.raise_for_status()
+    rows: list[dict[str, Any]] = answer.json()["data"]
+    return rows
+
+
+@pytest.mark.parametrize("more", [{}, {"run_at": "2999-01-01T00:00:00Z", "trigger": "DELAYED"}, _MORE])
+def test_a_one_shot_says_who_made_it_when_it_is_made_and_when_it_is_read(
+    shared_api: Api, api: httpx.Client, base: str, more: dict[str, Any]
+) -> None:
+    request_id = uuid.uuid4().hex
+    body = {"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"planted": "p1"}} | more
+    answer = api.post(f"{base}/jobs", json=body, headers={"Request-Id": request_id})
+    assert answer.status_code == 201, answer.text
+    new = answer.json()
+    shown = {"actor": _actor(shared_api), "key_id": _actor(shared_api), "request_id": request_id}
+    execution_id = new["execution"]["execution_id"]
+    assert new["execution"]["created_by"] == shown
+    assert api.get(f"{base}/jobs/{new['job_id']}").json()["execution"]["created_by"] == shown
+    assert api.get(f"{base}/executions/{execution_id}").json()["created_by"] == shown
+    (listed,) = api.get(f"{base}/executions").json()["data"]
+    assert listed["created_by"] == shown
+
+    (row,) = _audit(api, base, request_id=request_id)
+    assert (row["actor"], row["key_id"], row["address"]) == (_actor(shared_api), _actor(shared_api), "127.0.0.1")
+    assert (row["action"], row["object_id"], row["object"]) == ("one_shot.create", new["job_id"], new["name"])
+    assert (row["number"], row["hash"]) == (None, None)
+    assert row["after"]["endpoint"] == "sink"
+    assert "planted" not in json.dumps(row)
+
+
+def test_each_of_a_batch_has_its_maker(shared_api: Api, api: httpx.Client, base: str) -> None:
+    each = {"endpoint": "sink", "trigger": "IMMEDIATE"}
+    request_id = uuid.uuid4().hex
+    answer = api.post(
+        f"{base}/jobs:batch", json={"jobs": [each, each | _MORE, each]}, headers={"Request-Id": request_id}
+    )
+    assert answer.is_success, answer.text
+    ids = {row["object_id"] for row in _audit(api, base, request_id=request_id, actor=_actor(shared_api))}
+    assert ids == {item["job_id"] for item in answer.json()["data"]}
+
+
+def test_what_is_made_together_keeps_its_callers_apart(process: Process, shared_superuser: Connection) -> None:
+    endpoint = add_endpoint(shared_superuser)
+    workspace = str(endpoint.workspace_id)
+    name = value(shared_superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
+
+    def asked(nth: int, more: dict[str, Any]) -> Any:
+        origin = ChangeOrigin(actor=f"one-{nth}", key=f"key-{nth}", address="10.0.0.1", request_id=f"r-{nth}")
+        new = replace(NewJob(endpoint=name, trigger="IMMEDIATE"), **more)
+        return lambda pool: jobs.create(WorkspaceView(pool, workspace, origin=origin), new)
+
+    for kind in ({}, {"tags": ("a",)}):
+        found = made(process.at_once(*(asked(nth, kind) for nth in range(5))))
+        for nth, job in enumerate(found):
+            wanted = {"actor": f"one-{nth}", "key_id": f"key-{nth}", "request_id": f"r-{nth}"}
+            assert isinstance(job, Job)
+            assert (job.execution or {})["created_by"] == wanted
+            stored = value(
+                shared_superuser, "select created_by from kronos.execution_live where job_id = %s", [job.job_id]
+            )
+            assert stored == {
+                **{"actor": f"one-{nth}", "key": f"key-{nth}", "request_id": f"r-{nth}"},
+                **{"address": "10.0.0.1", "database_user": "postgres"},
+            }
+
+
+def test_the_history_keeps_it_and_a_retry_too(api: httpx.Client, base: str, shared_superuser: Connection) -> None:
+    new = api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    execution, by = f"{base}/executions/{new['job_id']}", new["execution"]["created_by"]
+    api.post(f"{execution}/cancel").raise_for_status()
+    assert api.get(execution).json()["status"] == "CANCELLED"
+    assert api.get(execution).json()["created_by"] == by
+    assert len(_audit(api, base, object=new["job_id"])) == 1
+    api.post(f"{execution}/retry", json={}).raise_for_status()
+    assert api.get(execution).json()["created_by"] == by
+    # it is kept for as long as the execution is
+    shared_superuser.execute("delete from kronos.execution_live where execution_id = %s", [new["job_id"]])
+    assert _audit(api, base, object=new["job_id"]) == []
+
+
+def test_pages_of_one_shots_go_on_where_they_ended(api: httpx.Client, base: str) -> None:
+    jobs_made = [api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json() for _ in range(5)]
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = api.get(f"{base}/audit", params={"action": "one_shot.create", "limit": "2", **cursor}).json()
+        seen += [row["object_id"] for row in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert seen == [job["job_id"] for job in reversed(jobs_made)]
+    at = _audit(api, base, object=seen[2])[0]["at"]
+    assert [row["object_id"] for row in _audit(api, base, before=at)] == seen[3:]
+    assert [row["object_id"] for row in _audit(api, base, after=at)] == seen[:3]
+    lines = api.get(f"{base}/audit/export", params={"object_type": "one_shot"}).text.splitlines()
+    assert [json.loads(line)["object_id"] for line in lines] == seen
+    assert api.get(f"{base}/audit", params={"object_type": "one_shot", "action": "job.create"}).json()["data"] == []
+
+
+def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
+    api: httpx.Client, base: str, workspace: str, shared_superuser: Connection
+) -> None:
+    shared_superuser.execute(
+        """
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           scheduled_at, run_at, visible_at, created_at, max_attempts, max_crashes,
+                                           timeout_ms, input)
+        select id, workspace_id, id, endpoint_id, 1, 'API', now(), now(), 'infinity'::timestamptz - interval '0',
+               now() - nth * interval '1 ms', 1, 0, 1000, '{}'
+          from kronos.endpoints
+          join kronos.workspaces using (workspace_id)
+         cross join generate_series(1, 10050) as nth
+         cross join lateral (select kronos.uuid7(now() - nth * interval '1 ms') as id) as made
+         where slug = %s and endpoints.name = 'sink'
+        """.replace("'infinity'::timestamptz - interval '0'", "now() + interval '1 day'"),
+        [workspace],
+    )
+    answer = api.get(f"{base}/audit", params={"object_type": "one_shot"})
+    problem = answer.json()["errors"][0]
+    assert (answer.status_code, problem["pointer"]) == (400, "/before"), answer.text
+    before = problem["hint"].split("before=")[1].rstrip(".")
+    assert _audit(api, base, before=before) == []
+
+
+def test_the_instance_has_no_list_of_them(api: httpx.Client) -> None:
+    answer = api.get("/v1/audit", params={"object_type": "one_shot"})
+    assert answer.status_code == 400, answer.text
+    assert "workspace" in answer.text

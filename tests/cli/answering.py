@@ -1,0 +1,123 @@
+"""Who answers each request with a document that any command can read, and remembers what was asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import unquote
+
+_AT = "2026-12-01T09:00:00Z"
+_ID = "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"
+_ROW = {
+    "job_id": _ID,
+    "key_id": _ID,
+    "public_id": "abcdefabcdef",
+    "mapping_id": _ID,
+    "group": "reporters",
+    "at": _AT,
+    "runs": 1,
+    "dst": None,
+    "local": _AT,
+    "name": "report",
+}
+ANYTHING: dict[str, Any] = {
+    **_ROW,
+    "data": [_ROW],
+    "jobs": [_ROW],
+    "next_cursor": None,
+    "execution_id": _ID,
+    "operation_id": _ID,
+    "backfill_id": _ID,
+    "workspace": "acme",
+    "slug": "acme",
+    "status": "SUCCESS",
+    "warnings": [],
+    "steps": [],
+    "spec": {},
+    "retry_policy": {},
+    "type": "HTTP",
+    "version": 1,
+    "override": {"success_days": None, "failure_days": None},
+    **dict.fromkeys(
+        ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+    ),
+    "execution": {"execution_id": _ID, "status": "SUCCESS"},
+    "key": "kr_live_x",
+    "retention": {"success_days": 1},
+    "partitions": [],
+    "runs": [1],
+    "busiest": [],
+    "pg_cron_per_minute": 8000,
+    "worker_per_minute": 1000,
+    "number": 1,
+    "hash": "0" * 64,
+    "differences": 0,
+    "done": 1,
+    "refused": [],
+    "count": 1,
+    "is_more": False,
+    "description": "At 09:00",
+    "next_runs": [],
+    "skipped": [],
+    "lints": [],
+    "preview": {"lints": []},
+    "minutes": [],
+    "failing": [],
+    "late": [],
+    "queue": {},
+    "workers": [],
+    "dead_letters": {},
+    "pg_cron": {},
+    "decision": "RAN",
+    "because": "it ran",
+    "code": "ran",
+    "tick": _AT,
+    "title": None,
+    "ticks": 1,
+    "before": 1,
+    "values": {},
+    "schema": {},
+    "kind": "key",
+}
+
+
+@dataclass(slots=True)
+class Answering:
+    """`url` is where it listens, `asked` what it was asked: method and path."""
+
+    url: str
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def answering() -> Iterator[Answering]:
+    asked: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked.append((self.command.lower(), unquote(self.path.partition("?")[0])))
+            if self.path.partition("?")[0].endswith("/events"):
+                self.send_error(418)  # a listener is refused, and ends
+                return
+            body = json.dumps(ANYTHING).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield Answering(url=f"http://127.0.0.1:{server.server_port}", asked=asked)
+    finally:
+        server.shutdown()
+        server.server_close()

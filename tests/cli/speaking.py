@@ -1,0 +1,86 @@
+"""`kronos mcp` as its tests start it: by the client of the protocol's own package, or line by line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import CallToolResult, TextContent, Tool
+
+from kronos.model import JsonObject
+
+_COMMAND = (sys.executable, "-P", "-m", "kronos", "mcp")
+
+
+class Speaking:
+    """A client whose server has started."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def tools(self) -> dict[str, Tool]:
+        return {tool.name: tool for tool in (await self.client.list_tools()).tools}
+
+    async def call(self, name: str, **arguments: Any) -> JsonObject:
+        """What the tool answers, which is no error."""
+        result = await self._called(name, arguments)
+        assert not result.is_error, _text(result)
+        assert isinstance(result.structured_content, dict)
+        assert json.loads(_text(result)) == result.structured_content
+        return result.structured_content
+
+    async def refused(self, name: str, **arguments: Any) -> str:
+        """What the tool says against it."""
+        result = await self._called(name, arguments)
+        assert result.is_error, _text(result)
+        return _text(result)
+
+    async def _called(self, name: str, arguments: JsonObject) -> CallToolResult:
+        result = await self.client.call_tool(name, arguments)
+        assert isinstance(result, CallToolResult)
+        return result
+
+
+def _text(result: CallToolResult) -> str:
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+@asynccontextmanager
+async def speaking(url: str, key: str, workspace: str, log: Path, *options: str) -> AsyncIterator[Speaking]:
+    """A server of the workspace, with this key; what it says beside the protocol stands in `log`."""
+    command, *arguments = _COMMAND
+    parameters = StdioServerParameters(
+        command=command, args=[*arguments, *options], env=environment(url, key, workspace)
+    )
+    with log.open("w") as errlog:
+        async with Client(stdio_client(parameters, errlog=errlog)) as client:
+            yield Speaking(client)
+
+
+def environment(url: str, key: str, workspace: str) -> dict[str, str]:
+    return {"KRONOS_URL": url, "KRONOS_API_KEY": key, "KRONOS_WORKSPACE": workspace}
+
+
+@contextmanager
+def lines(variables: Mapping[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The process itself, with its three streams."""
+    process = subprocess.Popen(
+        [*_COMMAND, *options],
+        env=dict(variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,121 @@
+"""kronos job bulk: many jobs by name or by filter, counted first, refused one by one, and left at any step."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.commands import Kronos
+from kronos.cli import job_bulk
+from kronos.cli.client import Client, LostError
+
+
+@pytest.fixture(autouse=True)
+def jobs(api: httpx.Client, workspace: str) -> list[str]:
+    names = [f"report-{number}" for number in range(5)]
+    for name in names:
+        body = {"name": name, "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "tags": ["reports"]}
+        assert api.post(f"/v1/workspaces/{workspace}/jobs", json=body).status_code == 201
+    return names
+
+
+def states(kronos: Kronos) -> set[str]:
+    return {row["status"] for row in json.loads(kronos("job", "ls", "--json").stdout)}
+
+
+def test_a_filter_is_counted_and_then_done_with_its_note(kronos: Kronos) -> None:
+    counted = kronos("job", "bulk", "pause", "--tag", "reports", "--dry-run")
+    assert (counted.exit_code, counted.stdout) == (0, "5 jobs would be paused\n")
+    assert states(kronos) == {"ACTIVE"}
+    done = kronos("job", "bulk", "pause", "--tag", "reports", "--note", "audit", "--until", "2099-01-01T00:00:00Z")
+    assert (done.exit_code, done.stdout) == (0, "5 jobs are paused\n")
+    (one,) = json.loads(kronos("job", "ls", "--search", "report-3", "--json").stdout)
+    assert (one["status_reason"]["note"], one["resume_at"]) == ("audit", "2099-01-01T00:00:00Z")
+    assert kronos("job", "bulk", "resume", "--all", "--search", "x").exit_code == 2
+    assert kronos("job", "bulk", "resume", "--all", "--json").stdout != ""
+    assert states(kronos) == {"ACTIVE"}
+
+
+def test_what_one_job_is_refused_stops_no_other(kronos: Kronos) -> None:
+    ended = kronos("job", "bulk", "pause", "report-0", "nothing", "report-1")
+    assert ended.exit_code == 1
+    assert ended.stdout.splitlines()[0] == "2 jobs are paused"
+    assert "no job 'nothing'" in ended.stdout
+    assert "1 job was refused" in ended.stderr
+    document: Any = json.loads(kronos("job", "bulk", "resume", "report-0", "nothing", "--json").stdout)
+    assert (document["done"], [each["code"] for each in document["refused"]]) == (1, ["job_not_found"])
+
+
+def test_to_cancel_the_number_is_named(kronos: Kronos) -> None:
+    for more in ((), ("--confirm", "4")):
+        refused = kronos("job", "bulk", "cancel", "--tag", "reports", *more)
+        assert (refused.exit_code, "cancel jobs, in number 5" in refused.stderr) == (2, True)
+    assert states(kronos) == {"ACTIVE"}
+    assert kronos("job", "bulk", "cancel", "report-0", "--yes").stdout == "1 job is cancelled\n"
+    assert kronos("job", "bulk", "cancel", "--tag", "reports", "--confirm", "4").stdout == "4 jobs are cancelled\n"
+    assert states(kronos) == {"RETIRED"}
+
+
+def test_names_come_from_standard_input_and_in_as_many_calls_as_they_need(
+    kronos: Kronos, jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bulk, "_MOST", 2)
+    ended = kronos("job", "bulk", "pause", "-", stdin="\n".join(jobs))
+    assert (ended.exit_code, ended.stdout) == (0, "5 jobs are paused\n")
+    assert (
+        kronos("job", "bulk", "resume", "-", "--dry-run", stdin="\n".join(jobs)).stdout == "5 jobs would be resumed\n"
+    )
+    assert "names no job" in kronos("job", "bulk", "pause", "-", stdin="").stderr
+
+
+def test_a_trigger_runs_no_job_twice(kronos: Kronos, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, sent = Client.call, []
+
+    def lossy(client: Client, method: str, *arguments: Any, **named: Any) -> Any:
+        answer = call(client, method, *arguments, **named)
+        if method == "POST" and not named["body"].get("validate_only"):
+            sent.append(named["body"])
+            if len(sent) == 1:
+                raise LostError("the connection was cut")
+        return answer
+
+    monkeypatch.setattr(Client, "call", lossy)
+    ended = kronos("job", "bulk", "trigger", "--tag", "reports")
+    assert ended.exit_code == 0, ended.output
+    assert sent[0] == sent[1]
+    assert len(json.loads(kronos("execution", "ls", "--json").stdout)) == 5
+    assert kronos("job", "bulk", "trigger", "--all", "--idempotency-key", sent[0]["idempotency_key"]).exit_code == 0
+    assert len(json.loads(kronos("execution", "ls", "--json").stdout)) == 5
+    assert kronos("job", "bulk", "pause", "--all", "--idempotency-key", "a").exit_code == 2
+
+
+def test_ctrl_c_between_steps_says_how_to_go_on(
+    kronos: Kronos, jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bulk, "_MOST", 2)
+    call, sent = Client.call, []
+
+    def interrupted(client: Client, method: str, *arguments: Any, **named: Any) -> Any:
+        sent.append(named["body"])
+        if len(sent) == 3:
+            raise KeyboardInterrupt
+        return call(client, method, *arguments, **named)
+
+    monkeypatch.setattr(Client, "call", interrupted)
+    left = kronos("job", "bulk", "trigger", *jobs)
+    monkeypatch.undo()
+    assert left.exit_code == 130
+    found = re.search(
+        r"4 jobs are triggered. To go on, give the same command with (--idempotency-key \S+):", left.stderr
+    )
+    assert found is not None
+    assert kronos("job", "bulk", "trigger", *jobs, *found[1].split()).exit_code == 0
+    assert len(json.loads(kronos("execution", "ls", "--json").stdout)) == 5
+
+
+def test_which_jobs_has_to_be_said(kronos: Kronos) -> None:
+    for which in ((), ("report-0", "--tag", "reports"), ("report-0", "--all")):
+        refused = kronos("job", "bulk", "pause", *which)
+        assert (refused.exit_code, "which jobs?" in refused.stderr) == (2, True)

@@ -1,0 +1,143 @@
+"""What stands before the first command of a page: a workspace of its own, and what the page speaks of."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from conftest import await_condition
+from dead_letter_rows import Failing
+from embedded.conftest import Up
+from factory import add_key
+from kronos import sql_grants
+from terminal import Rules
+
+_NOWHERE = "http://127.0.0.1:9/hook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The instance that all pages share, and a page's own workspace, folder and database connection."""
+
+    up: Up
+    client: httpx.Client
+    superuser: psycopg.Connection
+    workspace: str
+    folder: Path
+    home: Path
+
+    @property
+    def path(self) -> str:
+        """The workspace's, in the API."""
+        return f"/v1/workspaces/{self.workspace}"
+
+    def post(self, path: str, **body: object) -> httpx.Response:
+        """Makes something of the workspace."""
+        made = self.client.post(f"{self.path}/{path}", json=body)
+        assert made.is_success, made.text
+        return made
+
+    def variables(self) -> dict[str, str]:
+        """The environment of somebody who uses the instance from its own machine."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG", "XDG_"))}
+        return kept | {
+            "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+            "HOME": str(self.home),
+            "KRONOS_URL": self.up.url,
+            "KRONOS_API_KEY": (self.up.home / "admin.key").read_text().strip(),
+            "KRONOS_WORKSPACE": self.workspace,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """How a page's words become what runs, and what of its output varies besides."""
+
+    prepare: Callable[[Stage], Mapping[str, str]] = lambda stage: {}
+    """Makes what the page speaks of; what it answers with are words of the page and what is typed for them."""
+    rules: Rules = field(default=())
+
+
+def _audit(stage: Stage) -> Mapping[str, str]:
+    stage.post("jobs", name="weekly-report", endpoint="hook", trigger="CRON", cron="0 9 * * 1")
+    stage.post("jobs/weekly-report/trigger")
+    stage.post("jobs/weekly-report/pause", note="until the audit")
+    stage.superuser.execute("create role billing_app login")
+    sql_grants.grant(str(stage.up.told["database_url"]), stage.workspace, "billing_app")
+    await_condition(lambda: _is_sealed(stage.superuser), "the audit's rows to be sealed")
+    return {}
+
+
+def _is_sealed(superuser: psycopg.Connection) -> bool:
+    """A worker may be sealing beside us."""
+    superuser.execute("select kronos.seal_audit(1000)")
+    return superuser.execute("select from kronos.audit_pending").fetchone() is None
+
+
+def _dead_letters(stage: Stage) -> Mapping[str, str]:
+    later = {"endpoint": "hook", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}
+    stage.post("jobs:batch", jobs=[{**later, "name": f"report-{number}"} for number in range(412)])
+    failing = Failing(stage.client, stage.superuser, stage.path)
+    failing.fail("hook", message="the endpoint answered 503, expected 200 to 299")
+    return {}
+
+
+def _keys(stage: Stage) -> Mapping[str, str]:
+    own = add_key(stage.superuser, stage.workspace, "operator")
+    instances = add_key(stage.superuser, None, "instance_admin")
+    return {"PUBLIC_ID --instance": f"{instances.split('_')[2]} --instance", "PUBLIC_ID": own.split("_")[2]}
+
+
+def _roles(stage: Stage) -> Mapping[str, str]:
+    stage.superuser.execute("create role shop login")
+    return {}
+
+
+def _render(stage: Stage) -> Mapping[str, str]:
+    stage.post("endpoints", name="render", type="HTTP", spec={"url": _NOWHERE})
+    return {}
+
+
+def _token(stage: Stage) -> Mapping[str, str]:
+    (stage.folder / "token.txt").write_text("a-token-of-nobody\n")
+    stage.client.delete(f"{stage.path}/endpoints/hook")
+    return {}
+
+
+def _key_file(stage: Stage) -> Mapping[str, str]:
+    (stage.folder / "assistant.key").write_text(add_key(stage.superuser, stage.workspace, "viewer"))
+    return {}
+
+
+def _tour(stage: Stage) -> Mapping[str, str]:
+    stage.client.post("/v1/workspaces", json={"slug": "demo", "name": "demo"})
+    body = {"name": "demo-receiver", "type": "HTTP", "spec": {"url": _NOWHERE}}
+    stage.client.post("/v1/workspaces/demo/endpoints", json=body)
+    job = {"name": "report", "endpoint": "demo-receiver", "trigger": "CRON", "cron": "0 9 * * 1"}
+    stage.client.post("/v1/workspaces/demo/jobs", json=job)
+    return {"http://127.0.0.1:8080": stage.up.url}
+
+
+SCENES: Mapping[str, Scene] = {
+    "README.md": Scene(prepare=_tour),
+    "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
+    "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),
+    "docs/enqueue.md": Scene(prepare=_roles),
+    "docs/keys.md": Scene(prepare=_keys),
+    "docs/mcp.md": Scene(prepare=_key_file),
+    "docs/retention.md": Scene(rules=[(r"^\d+ ", "N ")]),
+    "docs/secrets.md": Scene(prepare=_token),
+    "docs/worker-groups.md": Scene(prepare=_render),
+}
+"""Of the pages that need more than the workspace with an endpoint `hook`."""
+
+
+def set_stage(stage: Stage) -> None:
+    """The workspace, with an endpoint to which nothing is delivered."""
+    made = stage.client.post("/v1/workspaces", json={"slug": stage.workspace, "name": stage.workspace})
+    assert made.status_code == 201, made.text
+    stage.post("endpoints", name="hook", type="HTTP", spec={"url": _NOWHERE})

@@ -1,0 +1,120 @@
+"""Live CRON jobs by name and by next tick: each order is an index's, page by page, whatever else there is."""
+
+import uuid
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from factory import EndpointRow, add_endpoint
+from kronos.jobs import SortedJob
+from sql.plans import run_statement, seq_scans, told_plans
+from sql_factory import Connection, make_cron_job, values
+
+_NOTHING = dict.fromkeys(
+    ("endpoint", "status", "tag", "q", "created_after", "created_before", "after_name", "after_at", "after_id")
+)
+_COLUMNS = [each.name for each in fields(SortedJob)]
+# As many as a planner sorts no more of its own accord.
+_MANY = """
+with job as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron, timezone,
+                             schedule, alarm, description, name, status)
+    select made.id, made.id, workspace_id, endpoint_id, 'CRON', '{}', cron, timezone, schedule, alarm, description,
+           case when n %% 10 > 0 then 'job-' || md5(n::text) end,
+           case when n %% 20 = 7 then 'PAUSED' else 'ACTIVE' end
+      from kronos.jobs
+     cross join generate_series(1, 3000) as n
+     cross join lateral (select gen_random_uuid() as id where n > 0) as made
+     where jobs.job_id = %(job_id)s
+    returning job_id, workspace_id, status
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_paused)
+select job_id, workspace_id,
+       case when random() < 0.02 then 'infinity' else now() + random() * interval '1 day' end, status = 'PAUSED'
+  from job
+"""
+
+
+def _page(connection: Connection, of: EndpointRow, sort: str, **given: Any) -> list[dict[str, Any]]:
+    params = _NOTHING | {"sort": sort, "limit": 50, "bytes": 1_000_000} | given
+    with connection.transaction():
+        found = run_statement(
+            connection, "job_reads.list_sorted_jobs", params, role="kronos_api", workspace_id=of.workspace_id
+        )
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+
+
+def _walked(connection: Connection, of: EndpointRow, sort: str, **given: Any) -> list[uuid.UUID]:
+    seen: list[uuid.UUID] = []
+    place: dict[str, Any] = {}
+    while rows := _page(connection, of, sort, limit=400, **given, **place):
+        seen += [row["job_id"] for row in rows]
+        last = rows[-1]
+        place = {"after_id": last["job_id"]}
+        place |= {"after_at": last["_at"]} if sort == "next_run" else {"after_name": last["name"] or "~"}
+        if not last["_more"]:
+            break
+    return seen
+
+
+@pytest.fixture
+def many(superuser: Connection) -> EndpointRow:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint, name="a-first", tags=["rare"])
+    superuser.execute(_MANY, {"job_id": job_id})
+    superuser.execute("analyze kronos.jobs, kronos.pointers")
+    return endpoint
+
+
+def test_pages_are_the_whole_in_its_order(superuser: Connection, many: EndpointRow) -> None:
+    by_name = values(
+        superuser,
+        """select job_id from kronos.jobs where workspace_id = %s order by coalesce(name collate "C", '~'), job_id""",
+        [many.workspace_id],
+    )
+    by_tick = values(
+        superuser,
+        """
+        select job_id
+          from kronos.pointers
+         where workspace_id = %s
+         order by case when is_paused then 'infinity' else next_tick_at end, job_id
+        """,
+        [many.workspace_id],
+    )
+    assert _walked(superuser, many, "name") == by_name
+    assert _walked(superuser, many, "next_run") == by_tick
+
+
+@pytest.mark.parametrize("sort", ["name", "next_run"])
+def test_a_page_reads_what_it_shows(superuser: Connection, many: EndpointRow, sort: str) -> None:
+    first = _page(superuser, many, sort)
+    last = first[-1]
+    place = {"after_at": last["_at"]} if sort == "next_run" else {"after_name": last["name"]}
+    for given in ({}, {"after_id": last["job_id"], **place}):
+        with told_plans(superuser) as plans:
+            _page(superuser, many, sort, **given)
+        walks = [plan for plan in plans if "jobs_by_live_name" in plan or "pointers_next" in plan]
+        assert walks
+        assert all("Sort" not in plan.split("Query Text")[0] for plan in walks), walks
+        assert not any(seq_scans(plan) for plan in walks), walks
+
+
+def test_filters_hold_in_each_order(superuser: Connection, many: EndpointRow) -> None:
+    (rare,) = values(superuser, "select job_id from kronos.jobs where name = 'a-first'")
+    for sort in ("name", "next_run"):
+        assert _walked(superuser, many, sort, tag="rare") == [rare]
+        assert _walked(superuser, many, sort, q="A-FIRST") == [rare]
+        assert _walked(superuser, many, sort, q=str(rare)[:13]) == [rare]
+        assert _walked(superuser, many, sort, endpoint="another") == []
+        paused = set(_walked(superuser, many, sort, status="PAUSED"))
+        assert paused == set(values(superuser, "select job_id from kronos.pointers where is_paused"))
+
+
+def test_what_another_workspace_has_is_in_no_order(superuser: Connection, many: EndpointRow) -> None:
+    other = add_endpoint(superuser)
+    mine = make_cron_job(superuser, other, name="mine")
+    assert _walked(superuser, other, "name") == _walked(superuser, other, "next_run") == [mine]
+    assert isinstance(_page(superuser, other, "next_run")[0]["_at"], datetime)
