@@ -32,6 +32,7 @@ _COMMANDS = {
     "operation": "kronos.cli.operation:operation",
     "wait": "kronos.cli.wait:wait",
     "audit": "kronos.cli.audit:audit",
+    "import": "kronos.cli.imports:import_group",
     "logs": "kronos.cli.logs:logs",
     "overview": "kronos.cli.overview:overview",
     "top": "kronos.cli.top:top",
