@@ -45,7 +45,8 @@ class AuditFilter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
     """One change. `before` and `after` have what was changed, an input as its SHA-256 and size. `number` and `hash` are
-    its place in the chain of its workspace, or of the instance, null until it is sealed, seconds later."""
+    its place in the chain of its workspace, or of the instance, null until it is sealed, seconds later. `source`:
+    "apply" where files made it."""
 
     audit_id: UUID
     workspace: str | None
@@ -63,6 +64,7 @@ class AuditRow:
     after: JsonObject | None
     number: int | None
     hash: str | None
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

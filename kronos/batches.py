@@ -91,7 +91,7 @@ _OVER_QUOTA = (errors.QuotaUsedUp, errors.QuotaTooSmall)
 _FIND_TAKEN = statement("job_reads.find_taken", _Taken)
 _INSERT_BARE = statement("jobs.insert_bare_one_shots", OneShot)
 _MATCH_BATCH = statement("jobs.match_batch", _Counted)
-_LIST_BY_IDS = statement("job_reads.list_jobs_by_ids", Job)
+LIST_BY_IDS = statement("job_reads.list_jobs_by_ids", Job)
 
 
 async def create(
@@ -367,7 +367,7 @@ async def _known(batch: _Batch) -> None:
     """The jobs that keys made before, as they are now, and those that stand in the batch twice."""
     twins = [each for each in batch.items if each.twin_id is not None and each.answer is None]
     if twins:
-        found = await batch.view.rows(_LIST_BY_IDS, {"ids": list({each.twin_id for each in twins})})
+        found = await batch.view.rows(LIST_BY_IDS, {"ids": list({each.twin_id for each in twins})})
         by_id = {job.job_id: job for job in found}
         for each in twins:
             each.answer = by_id.get(each.twin_id) if each.twin_id else None

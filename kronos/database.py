@@ -7,7 +7,7 @@ that names the workspace is local to it and an error undoes all of it.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from kronos import errors
 from kronos.gathering import Gatherer
 from kronos.model import JsonObject, WorkspaceStatus
+from kronos.one_transaction import OneTransaction
 from kronos.origin import ChangeOrigin, said, said_of_each, shown
 from kronos.pool import Connection, Made, Pool
 from kronos.sql import Statement, statement
@@ -165,6 +166,35 @@ class WorkspaceView:
     def gatherer(self) -> Gatherer:
         """The requests of this process that wait for others."""
         return self._pool.gatherer
+
+    async def in_one(
+        self, work: Callable[["WorkspaceView"], Awaitable[Made]], *, is_trial: bool, source: str | None = None
+    ) -> Made:
+        """What `work` makes over a view of the same workspace all of whose statements are one transaction: done where
+        it returns, undone where it raises, and where it `is_trial`. The audit has `source` for all that it changes.
+
+        An operation that is refused inside undoes its own part alone, so `work` may go on. Where several transactions
+        waited for each other it is begun again. Raises as `rows`, and what `work` raises.
+        """
+        origin = self._origin
+        if isinstance(origin, ChangeOrigin):
+            origin = replace(origin, source=source)
+
+        async def run(connection: Connection) -> Made:
+            runs = OneTransaction(connection)
+            view = WorkspaceView(runs, self.workspace, None, origin, writes_suspended=self._writes_suspended)
+            try:
+                async with connection.transaction(force_rollback=is_trial):
+                    made = await work(view)
+                    self._writes.is_sent = not is_trial  # until COMMIT is sent nothing can be done
+                self._writes.end()
+            except errors.Unavailable as error:
+                if isinstance(error.__cause__, psycopg.Error):
+                    raise error.__cause__ from None  # the pool says what it means to this connection, and to others
+                raise
+            return made
+
+        return await self._pool.run(run, self._writes)
 
     async def enter(self) -> Entered:
         """The workspace. Raises WorkspaceNotFound, KronosError."""

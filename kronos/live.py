@@ -50,6 +50,12 @@ class ExecutionNow:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRead(ExecutionNow):
+    """And whether it was to run at once, as its job says where it is a one-shot's."""
+
     is_immediate: bool
 
 
@@ -85,7 +91,7 @@ class _Done:
 _READ = statement("live.read_changes", News)
 _WATCH = statement("live.set_watched", _Done)
 _BEGIN = statement("live.begin_watches", _Done)
-_EXECUTIONS = statement("live.list_changed_executions", ExecutionNow)
+_EXECUTIONS = statement("live.list_changed_executions", ExecutionRead)
 _JOBS = statement("live.list_changed_jobs", JobNow)
 
 
@@ -104,7 +110,7 @@ async def begin(instance: InstanceView) -> None:
     await instance.rows(_BEGIN, {})
 
 
-async def executions(view: WorkspaceView, ids: list[UUID]) -> list[ExecutionNow]:
+async def executions(view: WorkspaceView, ids: list[UUID]) -> list[ExecutionRead]:
     """Those of them that are there."""
     return await view.rows(_EXECUTIONS, {"ids": ids}) if ids else []
 

@@ -19,6 +19,8 @@ class ChangeOrigin:
     key: str | None = None
     address: str | None = None
     request_id: str | None = None
+    source: str | None = None
+    """What made it besides, if that is not a call of its own: "apply"."""
 
 
 def said(origin: ChangeOrigin | None) -> str:
@@ -50,5 +52,11 @@ def command_line() -> ChangeOrigin:
 
 
 def _shown(origin: ChangeOrigin) -> JsonObject:
-    given = {"actor": origin.actor, "key": origin.key, "address": origin.address, "request_id": origin.request_id}
+    given = {
+        "actor": origin.actor,
+        "key": origin.key,
+        "address": origin.address,
+        "request_id": origin.request_id,
+        "source": origin.source,
+    }
     return {name: value for name, value in given.items() if value is not None}

@@ -39,6 +39,8 @@ METHODS = {
     "/v1/workspaces/{w}/endpoints/{name}/signing-keys": {"get"},
     "/v1/workspaces/{w}/secrets": {"post", "get"},
     "/v1/workspaces/{w}/secrets/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/apply": {"post"},
+    "/v1/workspaces/{w}/export": {"get"},
     "/v1/workspaces/{w}/jobs": {"get", "post"},
     "/v1/workspaces/{w}/jobs:batch": {"post"},
     "/v1/workspaces/{w}/jobs:bulk": {"post"},

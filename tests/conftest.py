@@ -28,9 +28,11 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import durations
 import forked
 from depth import DEEP, depth
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
+from kept import Kept, kept
 from kronos import config, encryption, keys, libpq, migrations, pool, session
 from kronos.loading import loading
 from looking import looks
@@ -39,69 +41,11 @@ from servers import ContainerServer, EmbeddedServer, Server, remove_used_home, u
 ROOT = Path(__file__).parents[1]
 
 
-# Files by how long they take, where they take longest (pytest --durations=250 --durations-min=0.5). What waits for
-# minutes comes soon, beside what is at work.
-_LONGEST = (
-    "test_schemathesis",
-    "test_outage",
-    "test_up",
-    "test_restarts",
-    "test_survival",
-    "test_state_machine",
-    "test_demo",
-    "test_lost_answers",
-    "test_corrupt_jobs",
-    "test_beside_work",
-    "test_failover",
-    "test_infrastructure",
-    "test_firing",
-    "test_migrate",
-    "test_cluster",
-    "test_kill_up",
-    "test_backup",
-    "test_storm",
-    "test_interleavings",
-    "test_turn_crashes",
-    "test_serve",
-    "test_shift_by_gap",
-    "test_partitions",
-    "test_probes",
-    "test_churn",
-    "test_zone_oracle",
-    "test_history",
-    "test_upkeep_cost",
-    "test_watchdog",
-    "test_reap_scale",
-    "test_pooler",
-    "test_overlap",
-    "test_worker",
-    "test_cut_off",
-    "test_odd_rows",
-    "test_clients",
-    "test_next_tick",
-    "test_zone_rules",
-    "test_old_snapshots",
-    "test_doctor",
-    "test_doctor_schema",
-    "test_reading",
-    "test_dependants",
-    "test_dead_connections",
-    "test_own_server",
-    "test_backfill_crash",
-    "test_conditions",
-    "test_bad_input",
-    "test_ledger",
-    "test_broken_batches",
-    "test_unreachable",
-    "test_ticks_as_run",
-    "test_clock_steps",
-    "test_fire_together",
-)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, so that none of them is left alone at the end."""
-    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+    """By files, in the order that keeps the cores at work (tests/durations.py)."""
+    order = durations.order({item.path.relative_to(ROOT).as_posix() for item in items})
+    place = {ROOT / file: number for number, file in enumerate(order)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -200,46 +144,6 @@ def cloned(server: Server, template: str) -> Iterator[str]:
         yield url_of(server.superuser_url, name)
     finally:
         server.databases.drop(name)
-
-
-class Kept:
-    """A superuser's connection that tests share, one after the other: each new one would cost 30 ms of CPU, for what
-    sessions remember.
-
-    A test that follows finds it as new: outside a transaction, with the session's own user and settings.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection | None = None
-
-    @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection]:
-        if self._connection is None or not self._is_as_new(self._connection):
-            self.close()
-            self._connection = psycopg.connect(self._url, autocommit=True, prepare_threshold=None)
-        yield self._connection
-
-    def _is_as_new(self, connection: psycopg.Connection) -> bool:
-        try:
-            connection.execute("reset session authorization; reset all; select pg_advisory_unlock_all()")
-        except psycopg.Error:
-            return False
-        return connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-@contextmanager
-def kept(url: str) -> Iterator[Kept]:
-    connections = Kept(url)
-    try:
-        yield connections
-    finally:
-        connections.close()
 
 
 def url_of(url: str, database: str) -> str:

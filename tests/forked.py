@@ -9,11 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TextIO, TypeAlias
 
 _OF_THE_INTERPRETER = ("PYTHON", "LD_")  # what is read when a process is executed, and not when it is forked
 
@@ -144,6 +147,47 @@ def start(
     outputs = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
     order = {"arguments": list(arguments), "program": program, "modules": list(modules)}
     return _origin().fork(order | {"environment": dict(environment)}, outputs)
+
+
+_SERVE = ("kronos.cli.processes", "kronos.api.serve", "kronos.api.app", "kronos.dashboard.app")
+_MODULES = {"serve": _SERVE, "worker": ("kronos.cli.processes", "kronos.worker.main")}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and what it said."""
+
+    returncode: int
+    stderr: str
+
+
+def run(command: str, environment: Mapping[str, str], *, program: str = "") -> Ended:
+    """`kronos serve` or `kronos worker`, or a program that does its work, to its end."""
+    with tempfile.TemporaryFile("w+") as said:
+        process = start([command], environment, stdout=said, stderr=said, program=program, modules=_MODULES[command])
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+        said.seek(0)
+        return Ended(code, said.read())
+
+
+@contextmanager
+def speaking(command: str, environment: Mapping[str, str]) -> Iterator[tuple[Started, TextIO]]:
+    """`kronos serve` or `kronos worker`, and what it says as it says it; ended afterwards."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as said:
+        process = start([command], environment, stdout=writing, stderr=writing, modules=_MODULES[command])
+        os.close(writing)
+        try:
+            yield process, said
+        finally:
+            process.terminate()
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
 
 
 def end() -> None:

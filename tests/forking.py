@@ -93,6 +93,9 @@ def _become(order: Order, outputs: list[int], of_parent: list[int]) -> None:
         os.dup2(output, number)
     for each in [*outputs, *of_parent]:
         os.close(each)
+    # The parent's know of their files what is not true of these, such as whether one can seek in them.
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process is there
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - as well
     os.environ.clear()
     os.environ.update(order.environment)
     time.tzset()

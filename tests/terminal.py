@@ -1,12 +1,15 @@
 """Commands as pages print them: typed into one shell, and what they say compared with what stands there."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 from typing import TypeAlias
+
+from killing import signalled
 
 Rules: TypeAlias = Sequence[tuple[str, str]]
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -100,6 +103,7 @@ class Terminal:
     """One shell for all of them: what one exports, the next sees."""
 
     def __init__(self, *shell: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._code = 0
         self._shell = subprocess.Popen(
             shell or ("bash", "--noprofile", "--norc"),
             stdin=subprocess.PIPE,
@@ -114,7 +118,8 @@ class Terminal:
         """Types it, and waits for its end; it has no standard input. After two minutes the shell is ended."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        self._shell.stdin.write(f'{{ {command}\n}} </dev/null; code=$?; echo; echo "{_END} $code"\n')
+        before = f"(exit {self._code})"  # what $? says
+        self._shell.stdin.write(f'{before}\n{{ {command}\n}} </dev/null; code=$?; echo; echo "{_END} $code"\n')
         self._shell.stdin.flush()
         lines: list[str] = []
         patience = Timer(_SECONDS, self._shell.kill)
@@ -122,7 +127,8 @@ class Terminal:
         try:
             for line in self._shell.stdout:
                 if line.startswith(f"{_END} "):
-                    return Ran(lines="".join(lines).rstrip().splitlines(), code=int(line.split()[1]))
+                    self._code = int(line.split()[1])
+                    return Ran(lines="".join(lines).rstrip().splitlines(), code=self._code)
                 lines.append(line)
         finally:
             patience.cancel()
@@ -130,3 +136,31 @@ class Terminal:
 
     def close(self) -> None:
         self._shell.communicate("exit\n", timeout=30)
+
+
+def said_until(text: str, command: str, *, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """What a command that has no end says, up to the line with this text; then it is ended."""
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    patience = Timer(_SECONDS, signalled, (-process.pid, signal.SIGKILL))  # all of its group
+    patience.start()
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if text in line:
+                return lines
+        raise AssertionError(f"{command!r} ended, or was ended, before {text!r}: {lines}")
+    finally:
+        patience.cancel()
+        signalled(-process.pid, signal.SIGTERM)
+        process.communicate(timeout=_SECONDS)

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0052"
-down_revision = "0050"
+down_revision = "0051"
 
 
 def upgrade() -> None:
@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: there is no way down."""
-    raise RuntimeError("revision 0050 has no way down: restore the backup that was made before it")
+    raise RuntimeError("revision 0052 has no way down: restore the backup that was made before it")

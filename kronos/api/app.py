@@ -19,6 +19,8 @@ from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
 from kronos.api import (
+    apply,
+    apply_schemas,
     audit,
     auth,
     backfills,
@@ -90,6 +92,7 @@ _RESOURCES = (
     configs,
     payload_specs,
     secrets,
+    apply,
     workspaces,
     workspace_keys,
     organizations,
@@ -123,7 +126,7 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in (vars(schemas) | vars(job_schemas)).items()
+                for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
                 if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)

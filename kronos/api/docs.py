@@ -15,6 +15,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kronos.api.apply_schemas import file_schema
+
 router = APIRouter(include_in_schema=False)
 _DISTRIBUTION = files("fastapi_swagger") / "resources"
 _POLICY = (
@@ -58,6 +60,12 @@ async def get_document(request: Request) -> Response:
     return Response(kept.document, media_type="application/json", headers=_FOR_ALL)
 
 
+@router.get("/v1/schemas/workspace-file.json")
+async def get_file_schema() -> Response:
+    """The JSON Schema of the files that apply reads, for editors: they hold no key."""
+    return Response(_file_schema(), media_type="application/schema+json", headers=_KEPT)
+
+
 @router.get("/docs")
 async def get_docs() -> Response:
     """The page."""
@@ -90,6 +98,11 @@ async def get_icon() -> Response:
 
 def _written(app: FastAPI) -> bytes:
     return orjson.dumps(app.openapi())
+
+
+@cache
+def _file_schema() -> bytes:
+    return orjson.dumps(file_schema())
 
 
 @cache

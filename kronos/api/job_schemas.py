@@ -70,14 +70,8 @@ class FailureCallback(Callback):
     )
 
 
-class JobCreate(Body):
-    """A job to be made.
-
-    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a
-    local one, without an offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is
-    refused with another trigger. `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no
-    U+0000 and are not blank.
-    """
+class _JobFields(Body):
+    """What is said of a job, by a call or by a file."""
 
     name: JobName | None = Field(
         default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"]
@@ -86,7 +80,6 @@ class JobCreate(Body):
         default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"]
     )
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
-    trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
     cron: Cron | None = Field(
         default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"]
     )
@@ -128,17 +121,8 @@ class JobCreate(Body):
         description="CRON: ticks that were missed.",
         examples=[{"policy": "LATEST", "window_seconds": 3600}],
     )
-    run_at: TimeOrLocal | None = Field(
-        default=None,
-        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
-        "zone's rules change.",
-        examples=["2026-12-01T09:00:00Z"],
-    )
     input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
-    idempotency_key: IdempotencyKey | None = Field(
-        default=None, description="Same key, same job.", examples=["order-17"]
-    )
     on_success: Callback | None = Field(
         default=None,
         description="What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job.",
@@ -160,6 +144,36 @@ class JobCreate(Body):
         description="Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of "
         "waiting.",
         examples=[5],
+    )
+
+
+class JobCreate(_JobFields):
+    """A job to be made.
+
+    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a
+    local one, without an offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is
+    refused with another trigger. `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no
+    U+0000 and are not blank.
+    """
+
+    trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
+    run_at: TimeOrLocal | None = Field(
+        default=None,
+        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
+        "zone's rules change.",
+        examples=["2026-12-01T09:00:00Z"],
+    )
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="Same key, same job.", examples=["order-17"]
+    )
+
+
+class JobFile(_JobFields):
+    """A CRON job as a file has it, by its name. `cron` or `every`, exactly one of them; what is not written has its
+    default."""
+
+    name: JobName = Field(
+        description="What it is known by among the workspace's live jobs.", examples=["weekly-report"]
     )
 
 

@@ -193,7 +193,7 @@ class Hub:
                 await self.look()
             except errors.KronosError as error:
                 _log.debug("what changes cannot be asked for: %s", error)
-            except Exception:
+            except Exception:  # an error of ours, which would end what all workspaces hear: it is logged
                 _log.exception("what changes cannot be reported: its listeners come again")
                 self._end_listeners("failed")
             is_busy = any(each.pending or not each.whole.is_set() for each in self._watched.values())

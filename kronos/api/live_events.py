@@ -2,63 +2,32 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import orjson
 
 from kronos import reading
-from kronos.live import Change, ExecutionNow, JobNow
-from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
+from kronos.live import Change, ExecutionNow, ExecutionRead, JobNow
+from kronos.model import ExecutionStatus, JobStatus
 
 EventType = Literal["job", "execution", "reset"]
 ResetReason = Literal["missed", "too_many", "too_slow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEvent(JobNow):
     """A version of a job as it is now. `changes`: what has happened to it since the last event of it: `created`,
     `changed` (its status among others), `next_run` (a tick was accounted for)."""
 
-    job_id: UUID
-    name: str | None
-    title: str | None
-    workspace: str
-    endpoint: str
-    trigger: Trigger
-    status: JobStatus
-    reason: str | None
-    version: int
-    replaced_by_id: UUID | None
-    next_run_at: datetime | None
-    last_run_at: datetime | None
-    run_at: datetime | None
-    resume_at: datetime | None
-    created_at: datetime
-    retired_at: datetime | None
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionEvent:
+class ExecutionEvent(ExecutionNow):
     """An execution as it is now. `changes`: what has happened to it since the last event of it: `created`, `changed`
     (claimed by a worker, due again, held back), `finished`."""
 
-    execution_id: UUID
-    job_id: UUID
-    job_name: str | None
-    workspace: str
-    endpoint: str
-    cause: Cause
-    status: ExecutionStatus
-    reason: str | None
-    attempt_count: int
-    scheduled_at: datetime
-    run_at: datetime
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
     changes: tuple[Change, ...]
 
 
@@ -120,7 +89,7 @@ def reset(reason: ResetReason, place: str | None = None) -> Event:
     return Event(type="reset", data=ResetEvent(reason=reason), place=place)
 
 
-def of_executions(rows: Iterable[ExecutionNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
+def of_executions(rows: Iterable[ExecutionRead], changes: Mapping[UUID, set[Change]]) -> list[Event]:
     """The events of executions as they are now; of a one-shot without a row of its own the job's too, which is ACTIVE
     until its execution has ended."""
     events = []

@@ -161,7 +161,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         payload_spec=body.payload_spec,
         config=body.config,
         use=body.use,
-        secrets=_secrets(body),
+        secrets=secrets_named(body),
         signing_secrets=tuple(body.signing_secrets),
         rate=_rate(body.limits.rate),
         group=body.group,
@@ -187,8 +187,12 @@ def _retry_faults(retry: RetryPolicyBody, *, is_http: bool) -> Iterator[Fault]:
 def _rate(body: RateBody | None) -> Rate | None:
     if body is None:
         return None
-    burst = body.burst or max(1, math.ceil(body.count * _BURST_SECONDS / body.per_seconds))
-    return Rate(count=body.count, per_seconds=body.per_seconds, burst=burst)
+    return Rate(count=body.count, per_seconds=body.per_seconds, burst=burst_of(body))
+
+
+def burst_of(body: RateBody) -> int:
+    """So many at once; what is meant where that was not given."""
+    return body.burst or max(1, math.ceil(body.count * _BURST_SECONDS / body.per_seconds))
 
 
 def _key_limit(body: LimitsBody) -> KeyLimit | None:
@@ -291,7 +295,7 @@ def _check_scheme(spec: RedisStreamSpec) -> None:
         raise Refused("tls_scheme", "tls goes with a rediss:// URL", hint="Write rediss://, or leave tls out.")
 
 
-def _secrets(body: AnyEndpoint) -> tuple[str, ...]:
+def secrets_named(body: AnyEndpoint) -> tuple[str, ...]:
     """The secrets that deliveries need, to be found by them."""
     spec = body.spec.model_dump()
     named = template.names([spec.get(member) for member in template.TEMPLATES], "secret")
@@ -305,7 +309,7 @@ def _secret_faults(body: AnyEndpoint) -> Iterator[Fault]:
         yield Fault(pointer="/signing_secrets", detail="only HTTP requests are signed", hint=hint)
     if len(set(body.signing_secrets)) < len(body.signing_secrets):
         yield Fault(pointer="/signing_secrets", detail="a secret is named twice", hint="Name each once.")
-    if (count := len(_secrets(body))) > _MOST_SECRETS:
+    if (count := len(secrets_named(body))) > _MOST_SECRETS:
         detail = f"{count} secrets are named, at most {_MOST_SECRETS} are read for a delivery"
         yield Fault(pointer="/spec", detail=detail, hint="Store several values as one secret.")
 

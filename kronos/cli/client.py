@@ -151,7 +151,7 @@ class Client:
         if status >= 400:
             is_ours = isinstance(document.get("code"), str)  # another's 404 does not say that there is no such job
             exit = of_status(status) if is_ours or status in _TRY_AGAIN else Exit.FAILED
-            raise Ended(self._named(_refusal(document)), exit)
+            raise Ended(self._named(_refusal(document)), exit, _faults(document))
         return document
 
     def _named(self, said: str) -> str:
@@ -174,10 +174,15 @@ def _told(response: http.client.HTTPResponse) -> Iterator[Told]:
             fields = {}
 
 
+def _faults(document: JsonObject) -> list[JsonObject]:
+    """What is wrong with which field."""
+    listed = document.get("errors")
+    return [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
+
+
 def _refusal(document: JsonObject) -> str:
     """A problem document as people read it: what is wrong with which field, and what to write instead."""
-    listed = document.get("errors")
-    faults = [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
+    faults = _faults(document)
     lines = [str(document.get("detail", document))]
     if len(faults) > 1:
         lines += [f"{fault.get('pointer') or 'body'}: {fault.get('detail')}" for fault in faults]

@@ -1,9 +1,11 @@
 """How a command ends: one number for each class of ending, so that a script knows what to do without reading text."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import click
 
+from kronos.model import JsonObject
 from kronos.redaction import redacted
 
 
@@ -18,6 +20,7 @@ class Exit(IntEnum):
     CONFLICT = 5, "what is there stands against it: a name is taken, a state or a version is another"
     UNAVAILABLE = 6, "the API or the database cannot be reached, or has no room now: try again"
     TIMED_OUT = 7, "there was no answer or no end in time; what was asked may still come about"
+    PENDING = 8, "`kronos plan --exit-code`: there is something to apply"
     CANCELLED = 130, "Ctrl-C, or a question that was answered with no"
 
     meaning: str
@@ -33,9 +36,11 @@ class Exit(IntEnum):
 class Ended(click.ClickException):
     """A command that did not do what was asked: why, in a sentence or a few lines, and the class of it."""
 
-    def __init__(self, message: str, exit: Exit = Exit.FAILED) -> None:
-        """`message` says what happened, to what, and what to do; a key that is in it is not shown."""
+    def __init__(self, message: str, exit: Exit = Exit.FAILED, faults: Sequence[JsonObject] = ()) -> None:
+        """`message` says what happened, to what, and what to do; a key that is in it is not shown. `faults` as the API
+        said them."""
         super().__init__(redacted(message))
+        self.faults = faults
         self.exit_code = int(exit)  # type: ignore[misc]  # click has one for a class; this class has several
 
 

@@ -115,12 +115,7 @@ class CommandGroup(_Helped, click.Group):
         found = self.get_command(ctx, name)
         if found is not None or ctx.resilient_parsing:
             return (name if found is not None else None), found, rest
-        raise click.UsageError(f"No such command {name!r}.{_nearest(name, self._listed(ctx))}", ctx)
-
-    def _listed(self, ctx: click.Context) -> list[str]:
-        """Its commands without their other names, which are hidden."""
-        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        return [name for name, command in found if command is not None and not command.hidden]
+        raise click.UsageError(f"No such command {name!r}.{_nearest(name, self.list_commands(ctx))}", ctx)
 
 
 _MEANT = {

@@ -40,7 +40,7 @@ def logs(api: Api, kind: str | None, **filters: str | None) -> None:
                 raise
             why = error.message
         click.echo(f"{why}: listening again", err=True)
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_AGAIN_SECONDS)  # nothing says when a server that is away is back
 
 
 def _line(told: Told, data: JsonObject) -> str:

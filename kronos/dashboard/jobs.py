@@ -79,9 +79,9 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
         sort=query.sort,
     )
     if call.headers.get("hx-target") == "list":  # what is live asks for the page as its address has it
-        shortened = {name: value for name in _FILTERS if (value := _written(name, asked[name])) is not None}
-        shortened |= {"sort": query.sort} if query.sort != "created" else {}
-        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **shortened)
+        written = {name: _written(name, asked[name]) for name in _FILTERS}
+        written["sort"] = None if query.sort == "created" else query.sort
+        response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **written)
     return response
 
 

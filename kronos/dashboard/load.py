@@ -26,16 +26,7 @@ async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Quer
     """Runs a minute of the coming day or week, the busiest minutes with their jobs, and what spreading would give."""
     found = await load.of_workspace(view, query.window, call.context.coming)
     minute = await load.minute(view, found, query.at, query.spread) if query.at is not None else None
-    return shown(
-        call,
-        "load.html",
-        found=_without_runs(found),
-        window=query.window,
-        heat=heat.map_of(found),
-        minute=minute,
-        most_moved=_MOST_MOVED,
-        minutes=query.spread,
-    )
+    return _shown(call, query, found, minute)
 
 
 @pages.post("/w/{w}/load/spread", needs=Role.OPERATOR)
@@ -69,14 +60,17 @@ async def spread_jobs(call: Call, view: View) -> Response:
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)
 async def get_instance_load(call: Call, instance: Instance, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of all jobs."""
-    found = await load.of_instance(instance, query.window)
+    return _shown(call, query, await load.of_instance(instance, query.window))
+
+
+def _shown(call: Call, query: TypedLoadQuery, found: load.Load, minute: load.LoadMinute | None = None) -> Response:
     return shown(
         call,
         "load.html",
         found=_without_runs(found),
         window=query.window,
         heat=heat.map_of(found),
-        minute=None,
+        minute=minute,
         most_moved=_MOST_MOVED,
         minutes=query.spread,
     )

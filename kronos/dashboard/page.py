@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from kronos.api.call import Call
 from kronos.api.operation import Operation, Router
 from kronos.api.sessions import set_cookie
-from kronos.dashboard.rendering import PageContext, path_below, rendered
+from kronos.dashboard.rendering import PageContext, address, path_below, rendered
 from kronos.model import JsonObject
 
 _POLICY = (
@@ -44,7 +44,7 @@ class PageRoute(Operation):
             is_script = (b"hx-request", b"true") in scope["headers"]  # it is answered at once, at whatever address
             is_read = scope["method"] == "GET" and not is_script
             if is_read and (filled := _filled(scope["query_string"])) is not None:
-                await redirect(_at(scope, filled))(scope, receive, send)
+                await redirect(address(scope, filled))(scope, receive, send)
                 return
             await served(scope, receive, send)
 
@@ -86,12 +86,6 @@ def _filled(query: bytes) -> str | None:
     pairs = query.decode("latin-1").split("&")
     kept = [each for each in pairs if each.partition("=")[2]]
     return "&".join(kept) if query and len(kept) < len(pairs) and all("=" in each for each in pairs) else None
-
-
-def _at(scope: Scope, query: str) -> str:
-    """This address, with another query."""
-    path = quote(scope.get("root_path", "") + path_below(scope), safe="/~:@!$&'()*+,;=-._")
-    return f"{path}?{query}" if query else path
 
 
 def _notice_cookie(call: Call) -> str:

@@ -36,6 +36,12 @@ def path_below(scope: Scope) -> str:
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
 
 
+def address(scope: Scope, query: str) -> str:
+    """The request's own address, with this query."""
+    path = scope.get("root_path", "") + quote(path_below(scope), safe="/~:@!$&'()*+,;=-._")
+    return f"{path}?{query}" if query else path
+
+
 class PageContext:
     """What every template knows of the request: who asks, on which workspace, and how links are made."""
 
@@ -77,8 +83,7 @@ class PageContext:
         asked = {name: self._call.query_params.getlist(name) for name in self._call.query_params}
         asked |= {name.rstrip("_"): [] if value is None else [str(value)] for name, value in query.items()}
         kept = [(name, each) for name, values in asked.items() for each in values]
-        path = self._call.scope.get("root_path", "") + quote(self.path, safe="/~:@!$&'()*+,;=-._")
-        return f"{path}?{urlencode(kept)}" if kept else path
+        return address(self._call.scope, urlencode(kept))
 
     def file(self, name: str) -> static.StaticFile:
         """A script or style sheet."""

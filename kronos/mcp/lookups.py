@@ -6,7 +6,20 @@ from pydantic import Field
 
 from kronos.api.job_schemas import JobPatch
 from kronos.cli.command import given
-from kronos.mcp.tools import Asking, Cursor, Instant, JobRef, Limit, Rows, Shaped, Shown, document, tool
+from kronos.mcp.tools import (
+    Asking,
+    Cursor,
+    EndpointName,
+    Id,
+    Instant,
+    JobRef,
+    Limit,
+    Rows,
+    Shaped,
+    Shown,
+    document,
+    tool,
+)
 from kronos.model import JsonObject
 
 _Zone = Annotated[str, Field(description="An IANA time zone, such as Europe/Berlin.")]
@@ -64,17 +77,17 @@ class Lookups:
         return await self._asking.page("endpoints", limit=limit, cursor=cursor)
 
     @tool()
-    async def get_endpoint(self, endpoint: str) -> Shown:
+    async def get_endpoint(self, endpoint: EndpointName) -> Shown:
         """Get one endpoint by its name: its address, retries, time-out, limits and health. Secrets are only named."""
         return await self._asking.show("endpoints", endpoint)
 
     @tool()
-    async def get_operation(self, operation_id: str) -> Shown:
+    async def get_operation(self, operation_id: Id) -> Shown:
         """Get how far an operation is: a redrive that was begun by redrive_dead_letters."""
         return await self._asking.show("operations", operation_id)
 
     @tool()
-    async def get_backfill(self, backfill_id: str) -> Shown:
+    async def get_backfill(self, backfill_id: Id) -> Shown:
         """Get how far a backfill is that was begun by backfill_job."""
         return await self._asking.show("backfills", backfill_id)
 

@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kronos.mcp.tools import Asking, Cursor, Instant, JobRef, Limit, Rows, Shown, document, tool
+from kronos.mcp.tools import Asking, Cursor, Id, Instant, JobRef, Limit, Rows, Shown, document, tool
 from kronos.model import ExecutionStatus, JobStatus, JsonObject
 
-_Execution = Annotated[str, Field(description="An execution's id.")]
 _Count = Annotated[int, Field(ge=1, le=100, description="How many runs.")]
 
 
@@ -91,12 +90,12 @@ class Looking:
         )
 
     @tool()
-    async def get_execution(self, execution_id: _Execution) -> Shown:
+    async def get_execution(self, execution_id: Id) -> Shown:
         """Get one execution: its state, input, output or error, times, and what it set off."""
         return await self._asking.show("executions", execution_id)
 
     @tool()
-    async def list_attempts(self, execution_id: _Execution, limit: Limit = 20, cursor: Cursor = None) -> Rows:
+    async def list_attempts(self, execution_id: Id, limit: Limit = 20, cursor: Cursor = None) -> Rows:
         """List the deliveries of one execution, and what the receiver answered to each."""
         return await self._asking.page("executions", execution_id, "attempts", limit=limit, cursor=cursor)
 

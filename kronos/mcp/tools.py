@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, UUID_FORM
 from kronos.cli.command import Api
 from kronos.mcp.bounds import bounded, fitting
 from kronos.model import Json, JsonObject
@@ -24,9 +25,16 @@ _MARK = "_kronos_annotations"
 
 Limit = Annotated[int, Field(ge=1, le=100, description="How many at most; fewer come where they are large.")]
 Cursor = Annotated[str | None, Field(description="next_cursor of the answer before, with the same filters.")]
+# As the API has them. What is no name is no part of a path: `..` would be, to a proxy.
 JobRef = Annotated[
-    str, Field(description="A job's name, which means it with all its versions, or the id of a version.")
+    str,
+    Field(
+        pattern=f"^{JOB_NAME}$",
+        description="A job's name, which means it with all its versions, or the id of a version.",
+    ),
 ]
+EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$", description="An endpoint's name.")]
+Id = Annotated[str, Field(pattern=f"^(?i:{UUID_FORM.pattern})$", description="Its id, a UUID.")]
 Instant = Annotated[str | None, Field(description="RFC 3339 with an offset, such as 2026-12-01T09:00:00Z.")]
 
 

@@ -1,13 +1,16 @@
 """Tools that change something. Each can be asked first what it would do."""
 
+import re
 from typing import Annotated, Literal
 
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
+from kronos.api.fields import ENDPOINT_NAME
 from kronos.api.job_schemas import JobCreate
 from kronos.cli.command import given
 from kronos.mcp.lookups import Change
-from kronos.mcp.tools import Asking, Instant, JobRef, Shaped, Shown, document, tool
+from kronos.mcp.tools import Asking, Id, Instant, JobRef, Shaped, Shown, document, tool
 from kronos.model import Json, JsonObject
 
 _NOTHING = "Dry run: nothing was written."
@@ -22,7 +25,6 @@ _Key = Annotated[
 _Version = Annotated[
     int | None, Field(ge=1, description="Only if the job is still at this version (version of get_job).")
 ]
-_Execution = Annotated[str, Field(description="An execution's id.")]
 _To = Annotated[
     Literal["latest", "same"], Field(description="The endpoint as it is now, or in the version that the run had.")
 ]
@@ -42,8 +44,10 @@ class Changing:
         endpoint; it does not look at the input, the name or quotas."""
         if not dry_run:
             return document(await self._asking.send("POST", "jobs", body=job, key=idempotency_key))
-        endpoint = await self._asking.get("endpoints", str(job.get("endpoint") or "-"))
-        told: JsonObject = {"would_create": job, "endpoint": endpoint}
+        name = job.get("endpoint")
+        if not isinstance(name, str) or re.fullmatch(ENDPOINT_NAME, name) is None:
+            raise ToolError("endpoint of the job is no name of an endpoint: see list_endpoints")
+        told: JsonObject = {"would_create": job, "endpoint": await self._asking.get("endpoints", name)}
         if job.get("trigger") == "CRON":
             terms = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
             body = {name: job[name] for name in terms if job.get(name) is not None}
@@ -121,7 +125,7 @@ class Changing:
         return document(await self._asking.send("DELETE", "jobs", job, if_match=_tag(expected_version)))
 
     @tool(writes=True, destroys=True)
-    async def cancel_execution(self, execution_id: _Execution, dry_run: _DryRun = False) -> Shown:
+    async def cancel_execution(self, execution_id: Id, dry_run: _DryRun = False) -> Shown:
         """Cancel one execution: one that waits is not sent; of one that is being sent the request is ended, and its
         receiver may have acted. One that has ended cannot be cancelled."""
         if dry_run:
@@ -131,7 +135,7 @@ class Changing:
     @tool(writes=True, repeatable=False, calls_out=True)
     async def retry_execution(
         self,
-        execution_id: _Execution,
+        execution_id: Id,
         endpoint_version: _To = "latest",
         idempotency_key: _Key = None,
         dry_run: _DryRun = False,

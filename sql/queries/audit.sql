@@ -16,6 +16,7 @@ with found as materialized (
 select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
        page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
        page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       page.source,
        (select count(*) from page) < (select count(*) from found) as _more
   from page
   left join kronos.workspaces as workspace using (workspace_id)
@@ -38,6 +39,7 @@ with found as materialized (
 select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, page.at, page.actor, page.key_id,
        page.address, page.request_id, page.database_user, page.action, page.object_type, page.object_id,
        page.object, page.before, page.after, page.number, encode(page.hash, 'hex') as hash,
+       page.source,
        (select count(*) from page) < (select count(*) from found) as _more
   from page
   left join kronos.workspaces as workspace using (workspace_id)
@@ -97,7 +99,7 @@ select kronos.seal_audit(%(limit)s) as sealed;
 select made.audit_id, workspace.slug as workspace, made.at, made.actor, made.key_id, made.address,
        made.request_id, made.database_user, 'one_shot.create' as action, 'one_shot' as object_type,
        made.object_id, made.object, null::jsonb as before, made.after, null::bigint as number,
-       null::text as hash, made.place_id
+       null::text as hash, null::text as source, made.place_id
   from kronos.workspaces as workspace
  cross join lateral kronos.one_shots_made(%(filter)s, coalesce(%(before_at)s::timestamptz, 'infinity'),
                                           coalesce(%(before_id)s::uuid,

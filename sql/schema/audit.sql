@@ -19,6 +19,7 @@ create table kronos.audit_pending (
     object        text,                              -- its name
     before        jsonb,                             -- what was changed, as it was
     after         jsonb,                             -- and as it is
+    source        text,                              -- 'apply': of files (kronos.managed)
     constraint audit_pending_pkey         primary key (xid, object_type, object_id),
     constraint audit_pending_action_shape check (action ~ '^[a-z_]+\.[a-z_]+$')
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
@@ -44,6 +45,7 @@ create table kronos.audit (
     after         jsonb,
     -- SHA-256 of the hash of the row before and of audit_record
     hash          bytea       not null,
+    source        text,
     constraint audit_pkey          primary key (chain_id, number),
     constraint audit_hash_is_full  check (octet_length(hash) = 32),
     constraint audit_chain_is_own  check (chain_id = coalesce(workspace_id,

@@ -12,8 +12,10 @@ create table kronos.dead_letters (
     message           text,                      -- what the error says, up to 300 characters, for the search
     constraint dead_letters_pkey primary key (execution_id)
 );
--- Serve find_dead_letters: all of a workspace, of an endpoint, of a job, and of an error, in their order.
-create index dead_letters_newest on kronos.dead_letters (workspace_id, failed_at, execution_id);
+-- Serve find_dead_letters: all of a workspace, of an endpoint, of a job, and of an error, in their order. The
+-- first has what groups are made of as well (dead_letter_groups).
+create index dead_letters_newest on kronos.dead_letters (workspace_id, failed_at, execution_id)
+    include (endpoint_id, error_type, first_version_id);
 create index dead_letters_by_error on kronos.dead_letters (workspace_id, error_type, failed_at, execution_id);
 create index dead_letters_by_endpoint on kronos.dead_letters (endpoint_id, failed_at, execution_id);
 create index dead_letters_by_endpoint_error

@@ -42,7 +42,7 @@ def process_on(url: str, *, size: int) -> Iterator[Process]:
 
         async def opened() -> Pool:
             pool = Pool(url, size=size)
-            await pool.open(wait=True, timeout=20)
+            await pool.open(wait=True, timeout=60)
             return pool
 
         made = Process(runner, runner.run(opened()))

@@ -40,6 +40,7 @@ _LEAVES = {
     "deleted endpoint": ("endpoint.delete", "other"),
     "disabled endpoint": ("endpoint.disable", "other"),
     "enabled endpoint": ("endpoint.enable", "other"),
+    "apply": ("job.create", "new"),
     "config": ("config.create", "new"),
     "replaced config": ("config.update", "other"),
     "deleted config": ("config.delete", "other"),

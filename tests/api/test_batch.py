@@ -100,7 +100,7 @@ def test_a_job_of_a_batch_is_answered_as_the_same_job_alone(api: httpx.Client, w
 def _said(job: Any) -> Any:
     """Without what differs from one to the next."""
     if isinstance(job, dict):
-        own = ("job_id", "execution_id", "created_at", "jobid", "jobname")
+        own = ("job_id", "execution_id", "created_at", "jobid", "jobname", "request_id")
         return {name: _said(what) for name, what in job.items() if name not in own and not _is_now(name, job)}
     return job
 

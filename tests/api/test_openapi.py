@@ -50,7 +50,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert name in document["components"]["schemas"], reference
 
 
-_OF_STREAMS = {"export": "application/x-ndjson", "events": "text/event-stream"}
+_OF_STREAMS = {"audit/export": "application/x-ndjson", "{w}/events": "text/event-stream"}
 
 
 def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: 
         assert operation["summary"], (path, method)
         for status, answer in operation["responses"].items():
             if status in ("200", "201", "202"):
-                media_type = _OF_STREAMS.get(path.rpartition("/")[2], "application/json")
+                media_type = _OF_STREAMS.get("/".join(path.rsplit("/", 2)[1:]), "application/json")
                 assert answer["content"][media_type]["schema"], (path, method, status)
 
 
@@ -246,6 +246,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
         ("POST", f"{base}/jobs:batch", bodies["create_jobs"], 201),
         ("POST", f"{base}/jobs:bulk", bodies["change_jobs"], 200),
+        ("POST", f"{base}/apply", bodies["apply_files_to_workspace"], 200),
         ("POST", f"{base}/jobs/j/diff", bodies["preview_change"], 200),
         ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
         ("POST", f"{base}/jobs/j/pause", bodies["pause_job"], 200),

@@ -13,7 +13,7 @@ import pytest
 
 from api_answers import problem_of
 from clock import Clock
-from conftest import Api, make_workspace
+from conftest import Api, await_condition, make_workspace
 from factory import EndpointRow
 from sql_factory import Connection, records, value, values
 from worker.protocol import as_worker, claim, finalize
@@ -366,3 +366,35 @@ def test_a_workspace_without_quotas_has_no_row_no_count_and_no_lock(own_api: Api
         superuser.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
         assert value(superuser, "select kronos.fire(%s)", [job]) == 1
     assert values(superuser, "select distinct workspace_id from kronos.quota_shards") == [limited_id]
+
+
+@pytest.mark.parametrize("is_in_order", [True, False])
+def test_of_two_that_hold_the_last_of_a_day_and_want_the_others_the_one_against_the_order_gives_way(
+    day: Callable[[int], Day], own_api: Api, superuser: Connection, is_in_order: bool
+) -> None:
+    """Each has one of the last two executions, and asks for one more: whichever waits first, no deadlock is found."""
+    it = day(2)
+    ask = "select kronos.count_executions(%s, 1)"
+    slow = "-c deadlock_timeout=60s"  # what PostgreSQL finds would come too late
+    with (
+        psycopg.connect(own_api.database_url, options=slow) as one,
+        psycopg.connect(own_api.database_url, options=slow) as other,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        held = {}
+        for each in (one, other):
+            each.execute(ask, [it.id])
+            held[each] = int(value(each, "select current_setting('kronos.quota_shard')"))
+        low, high = sorted(held, key=lambda each: held[each])
+        first, second = (low, high) if is_in_order else (high, low)
+        asked = {first: threads.submit(first.execute, ask, [it.id])}
+        waits = "select count(*) from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        await_condition(lambda: asked[first].done() or value(superuser, waits, [first.info.backend_pid]), "its wait")
+        asked[second] = threads.submit(second.execute, ask, [it.id])
+        with pytest.raises(psycopg.errors.DeadlockDetected, match="hold the last executions of the workspace's day"):
+            asked[high].result(60)
+        high.rollback()
+        asked[low].result(60)
+        assert value(low, "show lock_timeout") == "0"
+        low.commit()
+    assert it.used == 2

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import forked
 from api_answers import problem_of
 from api_process import PROGRAM, answers, serving, wait_for
 from held_ports import held_port
@@ -179,9 +178,7 @@ def test_a_prefix_of_a_proxy_may_be_kept_or_stripped(database_url: str, key: str
 def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": str(taken.getsockname()[1])}
-        ended = subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        ended = forked.run("serve", environment, program=PROGRAM)
 
     assert ended.returncode == 1
     assert "cannot listen on 127.0.0.1 port" in ended.stderr
@@ -191,15 +188,7 @@ def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
 @pytest.mark.parametrize("given", ["9999", "0", "three"])
 def test_a_descriptor_that_listens_to_nobody_ends_the_start_with_a_sentence(given: str, database_url: str) -> None:
     environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_LISTEN_FD": given}
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    ended = forked.run("serve", environment, program=PROGRAM)
     assert (ended.returncode, f"KRONOS_LISTEN_FD={given} is no socket that listens" in ended.stderr) == (1, True)
     assert "Traceback" not in ended.stderr
 
@@ -211,9 +200,7 @@ def test_a_wrong_egress_network_ends_the_start_with_a_sentence(database_url: str
         "KRONOS_EGRESS_ALLOW": "10.0.0.0/33",
     }
 
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = forked.run("serve", environment, program=PROGRAM)
 
     assert ended.returncode == 1
     assert "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network" in ended.stderr

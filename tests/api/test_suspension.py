@@ -213,6 +213,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /jobs/job/trigger": {},
     "POST /jobs/job/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /jobs:batch": {"jobs": [{"endpoint": "sink", "trigger": "IMMEDIATE"}]},
+    "POST /apply": {"jobs": [{"name": "made", "endpoint": "sink", "cron": "0 3 * * *"}]},
     "POST /jobs:bulk": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},

@@ -22,6 +22,12 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/jobs": {"endpoint": "theirs", "trigger": "CRON", "cron": "* * * * *"},
     "POST /v1/workspaces/{w}/jobs/{j}/diff": {"cron": "7 7 * * *"},
     "POST /v1/workspaces/{w}/jobs:bulk": {"action": "cancel", "filter": {}},
+    "POST /v1/workspaces/{w}/apply": {
+        "prune": True,
+        "secrets": [{"name": "theirs"}],
+        "endpoints": [{"name": "ours", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}, "config": "theirs"}],
+        "jobs": [{"name": "nightly", "endpoint": "theirs", "cron": "0 3 * * *"}],
+    },
     "POST /v1/workspaces/{w}/jobs:batch": {
         "jobs": [
             {"endpoint": "theirs", "trigger": "IMMEDIATE"},
@@ -204,6 +210,8 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         if status != 404 and not (status == 200 and told in ('{"data":[],"next_cursor":null}', '{"data":[]}'))
     } == {
         "GET /v1/workspaces/{w}/endpoints": 200,
+        "POST /v1/workspaces/{w}/apply": 422,
+        "GET /v1/workspaces/{w}/export": 200,
         # over our own, which are none
         "POST /v1/workspaces/{w}/jobs:bulk": 200,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,

@@ -32,6 +32,8 @@ COMMANDS: dict[str, str] = {
     "explain_job": "job explain report",
     "list_ticks": "job ticks report",
     "count_tick_days": "job ticks report --by-day",
+    "apply_files_to_workspace": "apply -f /dev/null --yes",
+    "export_workspace": "export",
     "create_jobs": "job create-many --jobs []",
     "change_jobs": "job bulk pause --all",
     "list_glances": "job glance report",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
@@ -47,6 +48,11 @@ class Watched:
     def go(self, path: str) -> None:
         self.page.goto(f"{self.origin}{path}")
 
+    def show(self, width: int, theme: str) -> None:
+        """At this width, light or dark, without loading it again."""
+        self.page.set_viewport_size(_screen(width))
+        self.page.emulate_media(color_scheme=_scheme(theme))
+
     def keep(self, name: str, width: int, theme: str) -> None:
         """A screenshot of the whole page, for people who look: in KRONOS_TEST_SCREENSHOTS, where it names a folder."""
         if _SCREENSHOTS is not None:
@@ -63,6 +69,14 @@ class Watched:
             self.wrong.append(f"{message.type}: {message.text}")
 
 
+def _screen(width: int) -> ViewportSize:
+    return PHONE if width < 500 else DESKTOP
+
+
+def _scheme(theme: str) -> Literal["light", "dark"]:
+    return "dark" if theme == "dark" else "light"
+
+
 @contextmanager
 def watched(
     browser: Browser, origin: str, *, key: str | None = None, width: int = 1440, theme: str = "light"
@@ -70,8 +84,8 @@ def watched(
     """A page in a context of its own, with a key in each request's header where one is given."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     context = browser.new_context(
-        viewport=PHONE if width < 500 else DESKTOP,
-        color_scheme="dark" if theme == "dark" else "light",
+        viewport=_screen(width),
+        color_scheme=_scheme(theme),
         extra_http_headers=headers,
         reduced_motion="reduce",
         timezone_id="Asia/Tokyo",

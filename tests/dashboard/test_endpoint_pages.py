@@ -1,13 +1,15 @@
 """The pages of endpoints: the list, the form of a new one, one's page, and what its forms do."""
 
 import base64
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 from lxml import html
 
-from conftest import holding
+from conftest import await_condition, holding
 from dashboard.conftest import Reader
 from explain_scene import Scene
 from factory import add_key
@@ -139,13 +141,25 @@ def test_its_page_says_who_uses_it_and_what_its_limits_are(scene: Scene, reader:
     assert refused.xpath("//details[@id='delete'][@open]//*[@id='refusal']")
 
 
+def _unfinished(scene: Scene) -> list[uuid.UUID]:
+    found = "select execution_id from kronos.execution_live join kronos.workspaces using (workspace_id) where slug = %s"
+    return [execution for (execution,) in scene.connection.execute(found, [scene.workspace])]
+
+
 def test_what_would_be_sent_is_shown_and_a_test_leads_to_its_delivery(scene: Scene) -> None:
     page = parsed(scene.client.post(named(scene, "/sink/render"), data={"/input:json": '{"id": 7}'}), 200)
     assert '"id": 7' in page.xpath("string(//pre)")
     assert page.xpath("string(//textarea[@id='f-input'])").strip() == '{"id": 7}'
     bad = parsed(scene.client.post(named(scene, "/sink/render"), data={"/input:json": "7"}), 422)
     assert bad.xpath("string(//ul[@id='f-input-faults'])")
-    tried = scene.client.post(named(scene, "/sink/test"), data={"/input:json": "{}", "once": "test-1"})
+    with ThreadPoolExecutor(1) as pool:
+        trying = pool.submit(
+            scene.client.post, named(scene, "/sink/test"), data={"/input:json": "{}", "once": "test-1"}
+        )
+        await_condition(lambda: _unfinished(scene), "the test's execution")
+        (execution,) = _unfinished(scene)  # no worker is here to deliver it, and the page waits for its end
+        assert scene.client.post(f"/v1/workspaces/{scene.workspace}/executions/{execution}/cancel").status_code == 200
+        tried = trying.result()
     assert tried.status_code == 303
     assert tried.headers["location"].startswith(f"/w/{scene.workspace}/executions/")
 

@@ -1,8 +1,9 @@
 """Overview, executions, dead letters and load as pages: by their HTML, and in a browser what people do there."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from lxml import html
 from playwright.sync_api import Browser, expect
 
-from conftest import Api, holding
+from conftest import Api, holding, make_workspace, running_api
 from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
@@ -281,12 +282,19 @@ def test_anothers_change_appears_by_itself(
 
 
 @pytest.fixture
-def away(own_api: Api) -> Callable[[bool], None]:
+def waiting_briefly(database_url: str, tmp_path: Path) -> Iterator[Api]:
+    """An API that says after ten seconds that its database is away."""
+    with running_api(database_url, tmp_path, database_wait_seconds=10) as api:
+        yield api
+
+
+@pytest.fixture
+def away(waiting_briefly: Api) -> Callable[[bool], None]:
     """Takes the database from the API, and gives it back."""
 
     def turn(is_away: bool) -> None:
-        parts = psycopg.conninfo.conninfo_to_dict(own_api.database_url)
-        admin = psycopg.conninfo.make_conninfo(own_api.database_url, dbname="postgres")
+        parts = psycopg.conninfo.conninfo_to_dict(waiting_briefly.database_url)
+        admin = psycopg.conninfo.make_conninfo(waiting_briefly.database_url, dbname="postgres")
         with psycopg.connect(admin, autocommit=True) as connection:
             allowed = psycopg.sql.Literal(not is_away)
             name = psycopg.sql.Identifier(str(parts["dbname"]))
@@ -300,18 +308,19 @@ def away(own_api: Api) -> Callable[[bool], None]:
 
 
 def test_an_open_page_says_that_postgresql_is_away_and_recovers(
-    browser: Browser, own_api: Api, own_workspace: str, away: Callable[[bool], None]
+    browser: Browser, waiting_briefly: Api, away: Callable[[bool], None]
 ) -> None:
-    origin = str(own_api.client.base_url).rstrip("/")
-    with watched(browser, origin, key=own_api.key) as page:
-        page.go(f"/w/{own_workspace}")
-        expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)
+    workspace = make_workspace(waiting_briefly.client)
+    origin = str(waiting_briefly.client.base_url).rstrip("/")
+    with watched(browser, origin, key=waiting_briefly.key) as page:
+        page.go(f"/w/{workspace}")
+        expect(page.page.get_by_role("heading", level=1)).to_have_text(workspace)
         away(True)
         try:
             page.page.evaluate("htmx.trigger(document.getElementById('main'), 'kronos:changed')")
             expect(page.page.locator("#notices .bad")).to_be_visible()
-            expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)
+            expect(page.page.get_by_role("heading", level=1)).to_have_text(workspace)
         finally:
             away(False)
         expect(page.page.locator("#notices .bad")).to_have_count(0)
-        expect(page.page.get_by_role("heading", level=1)).to_have_text(own_workspace)
+        expect(page.page.get_by_role("heading", level=1)).to_have_text(workspace)

@@ -108,7 +108,7 @@ class MockCluster:
 
         consumer = Consumer({"bootstrap.servers": ",".join(self.bootstrap), "group.id": "test"})
         try:
-            first, behind = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)
+            first, behind = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)
             return int(behind - first)
         finally:
             consumer.close()

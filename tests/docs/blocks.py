@@ -13,12 +13,12 @@ COMMANDS = ("console", "bash", "sh")
 PARSED = ("json", "yaml", "toml", "python")
 SHOWN = ("text", "mermaid", "ini", "nginx", "http", "typescript")
 """What is there to be read: nothing could be run or parsed."""
-_MARK = re.compile(r"<!-- (not run|run by): (.+?) -->\s*\Z", re.DOTALL)
+_MARK = re.compile(r"<!-- (not run|run by|run until): (.+?) -->\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. With a `mark` it is not run here: `not run` with its reason, or `run by` with a test's file."""
+    """A fenced block. Its `mark`: `not run` with the reason; `run by` a test's file; `run until` it says a text."""
 
     page: str
     line: int

@@ -1,14 +1,17 @@
 """What stands before the first command of a page: a workspace of its own, and what the page speaks of."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psycopg
 
+from cli.stranger import Stranger
 from conftest import await_condition
 from dead_letter_rows import Failing
 from embedded.conftest import Up
@@ -29,6 +32,7 @@ class Stage:
     workspace: str
     folder: Path
     home: Path
+    ending: ExitStack
 
     @property
     def path(self) -> str:
@@ -50,6 +54,13 @@ class Stage:
             "KRONOS_URL": self.up.url,
             "KRONOS_API_KEY": (self.up.home / "admin.key").read_text().strip(),
             "KRONOS_WORKSPACE": self.workspace,
+        }
+
+    def of_a_server(self) -> dict[str, str]:
+        """The same for somebody who starts processes beside the instance's own."""
+        return self.variables() | {
+            "KRONOS_DATABASE_URL": str(self.up.told["database_url"]),
+            "KRONOS_ENCRYPTION_KEY_FILE": str(self.up.home / "encryption.key"),
         }
 
 
@@ -76,6 +87,20 @@ def _is_sealed(superuser: psycopg.Connection) -> bool:
     """A worker may be sealing beside us."""
     superuser.execute("select kronos.seal_audit(1000)")
     return superuser.execute("select from kronos.audit_pending").fetchone() is None
+
+
+def _recipes(stage: Stage) -> Mapping[str, str]:
+    receiver = Stranger()
+    stage.ending.callback(receiver.close)
+    receiver.answers(500, b'{"no": "the disk is full"}')
+    terms = {"spec": {"url": receiver.url}, "retry_policy": {"max_attempts": 2, "initial_delay_ms": 100}}
+    stage.post("endpoints", name="full", type="HTTP", **terms)
+    weekly = {"trigger": "CRON", "cron": "0 9 * * 1"}
+    stage.post("jobs", name="report", endpoint="full", **weekly)
+    for number in range(5):
+        stage.post("jobs", name=f"report-{number}", endpoint="hook", tags=["reports"], **weekly)
+    (stage.folder / "jobs.json").write_text(json.dumps([{"endpoint": "hook", **weekly}]))
+    return {}
 
 
 def _dead_letters(stage: Stage) -> Mapping[str, str]:
@@ -122,13 +147,24 @@ def _tour(stage: Stage) -> Mapping[str, str]:
     return {"http://127.0.0.1:8080": stage.up.url}
 
 
+def _own_server(stage: Stage) -> Mapping[str, str]:
+    """The page's server is ours; its workspace is one more of ours."""
+    return {
+        "http://127.0.0.1:8080": stage.up.url,
+        "/etc/kronos/admin.key": str(stage.up.home / "admin.key"),
+        "team": f"team-{stage.workspace}",
+    }
+
+
 SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
     "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
+    "docs/cli-recipes.md": Scene(prepare=_recipes, rules=[(r"after \d+ ms", "after N ms")]),
     "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),
     "docs/enqueue.md": Scene(prepare=_roles),
     "docs/keys.md": Scene(prepare=_keys),
     "docs/mcp.md": Scene(prepare=_key_file),
+    "docs/postgresql.md": Scene(prepare=_own_server),
     "docs/retention.md": Scene(rules=[(r"^\d+ ", "N ")]),
     "docs/secrets.md": Scene(prepare=_token),
     "docs/worker-groups.md": Scene(prepare=_render),

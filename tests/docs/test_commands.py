@@ -7,8 +7,9 @@ not run says so in front of it: CONTRIBUTING.md.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 import httpx
@@ -19,9 +20,9 @@ from docs.blocks import COMMANDS, Block, blocks
 from docs.scenes import SCENES, Scene, Stage, set_stage
 from embedded.conftest import Up, made_home, starting
 from servers import copy_home, used_home
-from terminal import Rules, Step, Terminal, as_shown, steps_of, told_ids
+from terminal import Rules, Step, Terminal, as_shown, said_until, steps_of, told_ids
 
-_RUN = [block for block in blocks() if block.language in COMMANDS and block.mark is None]
+_RUN = [block for block in blocks() if block.language in COMMANDS and block.mark in (None, "run until")]
 _PAGES = {page: list(group) for page, group in groupby(_RUN, key=lambda block: block.page)}
 _CALLED = "acme"
 
@@ -55,9 +56,16 @@ def stage(instance: Instance, tmp_path: Path, request: pytest.FixtureRequest) ->
     with (
         httpx.Client(base_url=instance.up.url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client,
         psycopg.connect(str(instance.up.told["database_url"]), autocommit=True) as superuser,
+        ExitStack() as ending,
     ):
         made = Stage(
-            up=instance.up, client=client, superuser=superuser, workspace=slug, folder=tmp_path, home=instance.home
+            up=instance.up,
+            client=client,
+            superuser=superuser,
+            workspace=slug,
+            folder=tmp_path,
+            home=instance.home,
+            ending=ending,
         )
         set_stage(made)
         yield made
@@ -70,7 +78,10 @@ def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
     terminal = Terminal(folder=stage.folder, environment=stage.variables())
     try:
         for block in _PAGES[page]:
-            _follow(block, terminal, typed, scene.rules)
+            if block.mark is None:
+                _follow(block, terminal, typed, scene.rules)
+            else:
+                _listen(block, stage, typed)
     finally:
         terminal.close()
 
@@ -78,16 +89,26 @@ def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
 def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rules) -> None:
     """Types each command of a block. An id that the page shows becomes the one that came, for the commands after."""
     steps = steps_of(block.text) if block.language == "console" else [Step(block.text)]
-    for step in steps:
+    for step, following in zip_longest(steps, steps[1:]):
         ran = terminal.run(_as_typed(step.command, typed))
         said = [line.replace(typed[_CALLED], _CALLED) for line in ran.lines]
         where = f"{block.place}: {step.command}"
-        is_refused = any(line.startswith("Error:") for line in step.shown)
+        shows_code = following is not None and following.command == "echo $?"
+        is_refused = shows_code or any(line.startswith("Error:") for line in step.shown)
         assert (ran.code != 0) == is_refused, f"{where} ended with {ran.code}: {said}"
         if step.shown:
             ids = told_ids(step.shown, said, rules)
             assert ids is not None, f"{where} says {as_shown(said, rules)}, the page {as_shown(step.shown, rules)}"
             typed |= ids
+
+
+def _listen(block: Block, stage: Stage, typed: Mapping[str, str]) -> None:
+    """Begins each command of a block, none of which ends, and hears the text; what is shown up to it is compared."""
+    for step in steps_of(block.text):
+        command = _as_typed(step.command, typed)
+        said = said_until(block.reason, command, folder=stage.folder, environment=stage.of_a_server())
+        shown = step.shown[: len(said)]
+        assert not shown or told_ids(shown, said) is not None, f"{block.place}: {step.command} says {said}"
 
 
 def _as_typed(command: str, typed: Mapping[str, str]) -> str:

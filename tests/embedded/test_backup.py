@@ -87,7 +87,7 @@ class Instance:
         """The API, with this home's key."""
         key = (self.up.home / "admin.key").read_text().strip()
         answer = httpx.request(
-            method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=30, **more
+            method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=60, **more
         )
         assert answer.status_code in (200, 201), answer.text
         return answer.json()

@@ -72,7 +72,7 @@ def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> 
 
     # The last line is the first full minute's tick, for which a test below waits.
     for line in as_shown(start.shown)[:-1]:
-        eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
+        eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=60)  # noqa: B023
     follow(rest, terminal)
 
 
@@ -109,7 +109,7 @@ def jobs(up: Up) -> dict[str, str]:
     """Of the demo's workspace, asked of the API: name -> id."""
     key = Path(str(up.told["admin_key_file"])).read_text().strip()
     request = urllib.request.Request(f"{up.url}/v1/workspaces/demo/jobs", headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return {job["name"]: job["job_id"] for job in json.load(response)["data"]}
 
 

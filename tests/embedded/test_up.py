@@ -32,7 +32,7 @@ def workspaces(up: Up) -> list[str]:
     """The slugs that the API lists, asked with the administrator's key."""
     key = Path(str(up.told["admin_key_file"])).read_text().strip()
     request = urllib.request.Request(f"{up.url}/v1/workspaces", headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return [workspace["slug"] for workspace in json.load(response)["data"]]
 
 
@@ -43,7 +43,7 @@ def create_workspace(up: Up, slug: str) -> None:
         data=json.dumps({"slug": slug, "name": slug}).encode(),
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert response.status == 201
 
 
@@ -89,16 +89,16 @@ def test_a_second_one_on_the_same_home_is_refused_and_one_without_workers_is_rea
     eventually((first.home / "lock").exists, "the first one does not start")
     eventually((first.home / "lock").read_text, "the first one does not tell who it is")
     second = [sys.executable, "-m", "kronos", "up", "--home", str(first.home), "--port", "0"]
-    while_starting = subprocess.run(second, capture_output=True, text=True, timeout=30)
+    while_starting = subprocess.run(second, capture_output=True, text=True, timeout=60)
     first.await_ready()
-    when_ready = subprocess.run(second, capture_output=True, text=True, timeout=30)
+    when_ready = subprocess.run(second, capture_output=True, text=True, timeout=60)
     for answer in (while_starting, when_ready):
         assert (answer.returncode, answer.stdout) == (1, "")
         assert f"process {first.process.pid}" in answer.stderr
         assert first.url in answer.stderr
     assert is_ready(first)
     assert set(first.children()) == {"api", "postgres"}
-    with urllib.request.urlopen(f"{first.url}/readyz", timeout=10) as response:
+    with urllib.request.urlopen(f"{first.url}/readyz", timeout=60) as response:
         assert "no worker is connected" in response.read().decode()
 
 
@@ -106,7 +106,7 @@ def test_a_port_that_is_taken_is_named(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         command = [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", port]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert answer.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in answer.stderr
     assert not (home / "postgres").exists()
@@ -134,7 +134,7 @@ def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_
     assert {"kept", "kept-too"} <= set(workspaces(third))
     third.process.kill()
     third.process.wait()
-    eventually(is_clear, "its children outlive it", seconds=30)
+    eventually(is_clear, "its children outlive it", seconds=60)
 
 
 def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
         [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         env={**os.environ, "KRONOS_SHUTDOWN_SECONDS": "soon"},
     )
     assert answer.returncode == 1

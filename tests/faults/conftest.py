@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from conftest import Api, Kept, cloned, kept, make_workspace, running_api
+from conftest import Api, cloned, make_workspace, running_api
 from embedded.conftest import home, up, used_home  # noqa: F401  (fixtures)
 from faults.scene import Scene, patient
+from kept import Kept, kept
 from servers import Server
 
 

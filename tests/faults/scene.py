@@ -56,6 +56,9 @@ class Scene:
         headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
         return self.client.patch(f"{self.jobs}/{job}", json=changes or {"cron": "30 4 * * *"}, headers=headers)
 
+    def apply(self, **files: object) -> httpx.Response:
+        return self.client.post(self.jobs.removesuffix("jobs") + "apply", json=files)
+
     def delete(self, job: str) -> httpx.Response:
         return self.client.delete(f"{self.jobs}/{job}")
 

@@ -1,6 +1,5 @@
 """A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing
-is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. The receiver is the
-judge.
+is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. Judged by who receives.
 """
 
 import sys
@@ -395,6 +394,5 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
     with capsys.disabled():
         sys.stdout.write(
             f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
-            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice under "
-            "one id\n"
+            f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice\n"
         )

@@ -242,7 +242,7 @@ async def test_the_api_and_then_a_worker_are_killed_in_the_middle_and_another_wo
         gate.execute("select pg_advisory_lock(1)")
 
         first = start("first.log")
-        await until(held, "the worker's step to be under way", seconds=30)
+        await until(held, "the worker's step to be under way", seconds=60)
         first.process.kill()
         await first.ends()
         gate.execute("select pg_advisory_unlock(1)")
@@ -250,7 +250,7 @@ async def test_the_api_and_then_a_worker_are_killed_in_the_middle_and_another_wo
         assert_told(superuser, looked_at, since - MINUTE)
 
         start("second.log")
-        await until(lambda: not values(superuser, left), "the other worker to go on", seconds=30)
+        await until(lambda: not values(superuser, left), "the other worker to go on", seconds=60)
     assert_told(superuser, looked_at, since - MINUTE, is_over=True)
     assert len(entries_of(superuser, made)) == 1200
     assert values(superuser, "select distinct status from kronos.jobs where job_id = any (%s)", [made]) == ["ACTIVE"]

@@ -3,8 +3,6 @@ sent once more."""
 
 import os
 import re
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import forked
 from conftest import Api, await_condition, make_workspace, running_api
 from factory import add_workspace
 from faults.own_server import own_server
@@ -228,18 +227,16 @@ def cluster() -> Iterator[Cluster]:
 def serving(url: str, key: str) -> Iterator[httpx.Client]:
     """A `kronos serve` on this database, which it need not be able to write to."""
     environment = {**os.environ, "KRONOS_DATABASE_URL": url, "KRONOS_PORT": "0"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with forked.speaking("serve", environment) as (process, said):
+        found = next(found for line in said if (found := re.search(r"listening on (http://\S+)", line)))
+        reader = threading.Thread(target=said.read)
+        reader.start()
         try:
-            assert process.stderr is not None
-            found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
-            threading.Thread(target=process.stderr.read, daemon=True).start()
             with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 yield client
         finally:
             process.terminate()
-            process.wait(60)
+            reader.join(60)
 
 
 async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(

@@ -3,8 +3,6 @@ set."""
 
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+import forked
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
 from kronos import database, errors, migrations, readiness, session
@@ -58,17 +57,12 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
             slug = make_workspace(direct.client)
             stranger = make_cron_job(superuser)
             key = direct.key
-        serving = subprocess.Popen(
-            [sys.executable, "-m", "kronos", "serve"], env=environment(url), stderr=subprocess.PIPE, text=True
-        )
-        working = subprocess.Popen(
-            [sys.executable, "-m", "kronos", "worker"],
-            env=environment(url, KRONOS_POLL_SECONDS="60"),
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            assert serving.stderr is not None
-            found = next(found for line in serving.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+        of_worker = environment(url, KRONOS_POLL_SECONDS="60")
+        with (
+            forked.speaking("serve", environment(url)) as (serving, said),
+            forked.speaking("worker", of_worker) as (working, _),
+        ):
+            found = next(found for line in said if (found := re.search(r"listening on (http://\S+)", line)))
             with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 for _ in range(12):  # more than prepares a statement
                     assert client.get(f"/v1/workspaces/{slug}/jobs").json() == {"data": [], "next_cursor": None}
@@ -88,11 +82,6 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
                 " where datname = current_database() and application_name like 'kronos-%%'"
             )
             assert value(superuser, acting, [login]) is True
-        finally:
-            for process in (serving, working):
-                process.terminate()
-            for process in (serving, working):
-                process.communicate(timeout=60)
         assert (serving.returncode, working.returncode) == (0, 0)
 
 
@@ -108,14 +97,7 @@ def test_in_another_mode_no_process_starts(
             with pytest.raises(errors.SessionRefused, match=_SESSIONS):
                 session.connect(url, session.wanted(role)).close()
         for command in ("serve", "worker"):
-            ended = subprocess.run(
-                [sys.executable, "-m", "kronos", command],
-                env=environment(url),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            ended = forked.run(command, environment(url))
             assert ended.returncode == 1
             assert _SESSIONS in ended.stderr
 

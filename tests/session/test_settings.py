@@ -2,8 +2,6 @@
 used."""
 
 import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import forked
 from conftest import cloned, make_workspace, running_api, url_of
 from factory import add_endpoint, add_executions
 from kronos import database, errors, migrations, session
@@ -364,14 +363,7 @@ async def test_a_request_hears_that_none_is_free(superuser: Connection, login: s
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_process_does_not_start_as_somebody_else(login: str, command: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "kronos", command],
-        env={"KRONOS_DATABASE_URL": login, "KRONOS_PORT": "0", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = forked.run(command, {"KRONOS_DATABASE_URL": login, "KRONOS_PORT": "0", "PATH": "/usr/bin:/bin"})
     assert ended.returncode == 1
     assert re.search(r"Error: user login_\w+ may not act as kronos_", ended.stderr), ended.stderr
 

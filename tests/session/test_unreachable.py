@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
+import forked
 from held_ports import held_port
 from kronos import database, errors, readiness, reading, session
 from kronos.__main__ import main
@@ -310,15 +310,12 @@ def test_every_command_says_what_is_wrong_with_the_url(arguments: tuple[str, ...
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> None:
     environment = {**os.environ, "KRONOS_DATABASE_URL": of(cluster, password="x" + SECRET), "KRONOS_PORT": "0"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with forked.speaking(command, environment) as (_, lines):
         said = ""
-        for line in process.stderr or ():
+        for line in lines:
             said += line
             if "WARNING kronos.worker" in line or "WARNING kronos.database" in line:
                 break
-        process.terminate()
     assert said.count("does not accept the password of user app: correct it in KRONOS_DATABASE_URL") == 2, said
     assert SECRET not in said
 

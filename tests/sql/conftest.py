@@ -8,9 +8,10 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import Kept, cloned, kept, minute_with_time_left
+from conftest import cloned, minute_with_time_left
 from enqueueing import App, granted_app
 from factory import EndpointRow, add_endpoint
+from kept import Kept, kept
 from overlap_runs import Ticking
 from servers import Server
 from sql_factory import Connection, make_cron_job

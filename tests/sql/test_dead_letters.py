@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from conftest import Kept
 from factory import EndpointRow, add_endpoint, add_executions, status_of
+from kept import Kept
 from retention_rows import finished
 from sql_factory import Connection, await_lock, buffers, make_cron_job, records, value, values
 
@@ -371,3 +371,25 @@ def test_one_that_waits_for_its_workspace_is_no_reason_to_hurry_and_hides_no_oth
     other = operation(superuser, failed_runs(superuser, 2)[0])
     assert value(superuser, "select kronos.advance_operations(100)") == 2
     assert values(superuser, "select operation_id from kronos.operations where status = 'COMPLETED'") == [other]
+
+
+def test_groups_of_ten_thousand_are_read_from_an_index_alone(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    superuser.execute(
+        """
+        insert into kronos.dead_letters (execution_id, workspace_id, endpoint_id, job_id, first_version_id, failed_at,
+                                         error_type, message)
+        select id, %s, %s, id, id, now() - nth * interval '1 s', 'type-' || nth %% 20, repeat('it failed ', 20)
+          from generate_series(1, 10000) as nth
+         cross join lateral (select gen_random_uuid() as id where nth > 0) as made
+        """,
+        [endpoint.workspace_id, endpoint.endpoint_id],
+    )
+    superuser.execute("vacuum analyze kronos.dead_letters")
+    groups = f"select * from kronos.dead_letter_groups('{endpoint.workspace_id}', '{{}}', 10000, 200)"
+    found = records(superuser, groups)
+    assert {(row["number"], row["jobs"], row["looked_at"]) for row in found} == {(500, 500, 10000)}
+    assert {row["error_type"] for row in found} == {f"type-{nth}" for nth in range(20)}
+    newest = records(superuser, "select execution_id from kronos.dead_letters order by failed_at desc limit 20")
+    assert {row["execution_id"] for row in found} == {row["execution_id"] for row in newest}
+    assert (read := buffers(superuser, groups)) < 1000, read

@@ -64,6 +64,7 @@ _MAY = {
     "live_origin": {},
     "live_watches": {},
     "made_objects": {},
+    "managed": {"kronos_api": "siud"},
     "operations": {"kronos_api": "siu"},
     "organizations": {"kronos_api": "siu"},
     "pointers": {"kronos_api": "siud"},

@@ -31,6 +31,10 @@ _MAY = {
         "clock_timestamp()",
     ),  # what a new connection reads the true time by, before it is known whether there is a schema
     (
+        "kronos/cli/import_pg_cron.py",
+        "clock_timestamp()",
+    ),  # what pg_cron rings by, in a database that need not be Kronos's
+    (
         "kronos/ringing.py",
         "clock_timestamp()",
     ),  # how long until pg_cron's launcher rings, which has the machine's clock

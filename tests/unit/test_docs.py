@@ -77,7 +77,7 @@ def test_each_setting_and_command_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert [name for name in Settings.model_fields if f"`KRONOS_{name.upper()}`" not in text] == []
     cells = [re.split(r"(?<!\\)\|", line)[1] for line in text.splitlines() if line.startswith("| `kronos ")]
-    rows = [(cell, set(re.findall(r"[a-z][a-z-]*", cell))) for cell in cells]
+    rows = [(cell, set(re.findall(r"[a-z][a-z0-9_-]*", cell))) for cell in cells]
     absent = {
         f"{name} {' '.join(verb)}".strip()
         for name, verb in _commands()

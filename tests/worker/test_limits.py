@@ -226,7 +226,7 @@ async def test_a_limit_that_was_changed_while_nobody_listened_holds_once_the_wor
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'kronos-worker-listen' and datname = current_database()"
         )
-        await until(lambda: value(superuser, left) == 0, "the rest, at the new rate", seconds=40)
+        await until(lambda: value(superuser, left) == 0, "the rest, at the new rate", seconds=60)
 
 
 async def test_a_worker_delivers_at_the_rate_and_at_once_when_it_is_changed(

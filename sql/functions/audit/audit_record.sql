@@ -1,4 +1,5 @@
--- audit_record: an audit row as its hash is made of it: one line of JSON, its keys in jsonb's order.
+-- audit_record: an audit row as its hash is made of it: one line of JSON, its keys in jsonb's order. A row
+-- without a source does not name it: so rows from before there was one keep their hash.
 create or replace function kronos.audit_record(p_row kronos.audit) returns text
 language sql stable
 as $$
@@ -8,5 +9,7 @@ as $$
                 'key_id', p_row.key_id, 'address', p_row.address, 'request_id', p_row.request_id,
                 'database_user', p_row.database_user, 'action', p_row.action,
                 'object_type', p_row.object_type, 'object_id', p_row.object_id, 'object', p_row.object,
-                'before', p_row.before, 'after', p_row.after))::text
+                'before', p_row.before, 'after', p_row.after)
+            || case when p_row.source is null then '{}'
+                    else jsonb_build_object('source', p_row.source) end)::text
 $$;

@@ -29,7 +29,7 @@ begin
                 select kronos.audit_chain(pending.workspace_id), null, pending.audit_id, pending.workspace_id,
                        null, pending.at, pending.actor, pending.key_id, pending.address, pending.request_id,
                        pending.database_user, pending.action, pending.object_type, pending.object_id,
-                       pending.object, pending.before, pending.after, null
+                       pending.object, pending.before, pending.after, null, pending.source
                   from kronos.audit_pending as pending) as entry
          where (p_chain_id is null or entry.chain_id = p_chain_id)
            and (v_actor is null or entry.actor = v_actor)

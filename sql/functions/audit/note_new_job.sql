@@ -7,7 +7,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into kronos.audit_pending (workspace_id, at, actor, key_id, address, request_id, database_user,
-                                      action, object_type, object_id, object, after)
+                                      action, object_type, object_id, object, after, source)
     select new.workspace_id, kronos.clock(), coalesce(said.caller ->> 'actor', session_user),
            said.caller ->> 'key', said.caller ->> 'address', said.caller ->> 'request_id', session_user,
            'job.create', 'job', new.job_id::text, new.name,
@@ -17,7 +17,8 @@ begin
                                   new.anchor_local, new.run_at_local, new.title, new.deadline_seconds,
                                   new.on_success, new.on_failure) = 0
                 then said.terms
-                else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end
+                else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end,
+           said.caller ->> 'source'
       from (select coalesce(given.caller -> 'each' -> new.job_id::text, given.caller) as caller,
                    -- to_jsonb of the row takes another 50 us, for what is left out here
                    jsonb_build_object(

@@ -18,7 +18,8 @@ begin
         v_row := row(p_chain_id, v_chain.number, v_pending.audit_id, v_pending.workspace_id, v_slug,
                      v_pending.at, v_pending.actor, v_pending.key_id, v_pending.address,
                      v_pending.request_id, v_pending.database_user, v_pending.action, v_pending.object_type,
-                     v_pending.object_id, v_pending.object, v_pending.before, v_pending.after, null::bytea);
+                     v_pending.object_id, v_pending.object, v_pending.before, v_pending.after, null::bytea,
+                     v_pending.source);
         v_chain.hash := kronos.audit_hash(v_chain.hash, v_row);
         v_row.hash := v_chain.hash;
         insert into kronos.audit values (v_row.*);

@@ -25,14 +25,15 @@ begin
     end if;
     insert into kronos.audit_pending as pending (workspace_id, at, actor, key_id, address, request_id,
                                                  database_user, action, object_type, object_id, object,
-                                                 before, after)
+                                                 before, after, source)
     values (p_workspace_id, kronos.clock(),
             coalesce(v_caller ->> 'actor',
                      case when 'kronos_worker' in (session_user, current_setting('role')) then 'worker'
                           when session_user = 'kronos_cron' then 'scheduler'
                           else session_user end),
             v_caller ->> 'key', v_caller ->> 'address', v_caller ->> 'request_id', session_user,
-            p_object_type || '.' || p_action, p_object_type, p_object_id, p_object, p_before, p_after)
+            p_object_type || '.' || p_action, p_object_type, p_object_id, p_object, p_before, p_after,
+            v_caller ->> 'source')
         on conflict (xid, object_type, object_id) do update
        set action = case when pending.action like '%.create' or excluded.action like '%.update'
                          then pending.action else excluded.action end,

@@ -4,4 +4,5 @@ create or replace function kronos.what_is_left() returns text[]
 language sql immutable
 return array['dead_letters', 'operations', 'late_days', 'idempotency_keys', 'workspace_retention', 'secrets',
              'turns', 'cancelled_jobs', 'workspace_gate', 'quota_shards', 'api_keys', 'role_mappings',
+             'managed',
              'live_watches', 'live_changes'];

@@ -12,11 +12,9 @@ as $$
 begin
     return query
     with letter as materialized (
-        select each.*
+        select found.*
           from kronos.find_dead_letters(p_workspace_id, p_which, 'infinity',
                                         'ffffffff-ffff-ffff-ffff-ffffffffffff', p_most) as found
-          join kronos.dead_letters as each on each.execution_id = found.execution_id
-         where each.workspace_id = p_workspace_id
     ), alike as (
         select letter.endpoint_id, letter.error_type, count(*) as number,
                count(distinct letter.first_version_id) as jobs, min(letter.failed_at) as first_at,
@@ -28,7 +26,8 @@ begin
     select served.name, alike.error_type, alike.number, alike.jobs, alike.first_at, alike.last_at,
            alike.last_id, last.message, (select count(*) from letter)
       from alike
-      join letter as last on last.execution_id = alike.last_id
+      join kronos.dead_letters as last
+        on last.execution_id = alike.last_id and last.workspace_id = p_workspace_id
       join kronos.endpoints as served on served.endpoint_id = alike.endpoint_id
      order by alike.number desc, alike.last_at desc, alike.last_id
      limit p_limit;

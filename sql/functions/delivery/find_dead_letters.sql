@@ -6,7 +6,8 @@
 create or replace function kronos.find_dead_letters(p_workspace_id uuid, p_which jsonb,
                                                     p_from_at timestamptz, p_from_id uuid, p_limit integer,
                                                     p_is_oldest_first boolean default false)
-returns table (execution_id uuid, failed_at timestamptz)
+returns table (execution_id uuid, failed_at timestamptz, endpoint_id uuid, error_type text,
+               first_version_id uuid)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set jit = off
 as $$
@@ -16,7 +17,8 @@ begin
     end if;
     return query execute format(
         $query$
-        select letter.execution_id, letter.failed_at
+        select letter.execution_id, letter.failed_at, letter.endpoint_id, letter.error_type,
+               letter.first_version_id
           from kronos.dead_letters as letter
          where letter.workspace_id = $1
            and ($2 is null or letter.endpoint_id = $2)

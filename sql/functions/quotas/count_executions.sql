@@ -1,7 +1,10 @@
 -- count_executions: take_executions, for whom an exception undoes what it was asked for. Where others hold
--- what the day has left, they are waited for, all shards in their order: what is left is known exactly then.
--- Of two transactions that hold a shard each, and come for the other's, one is undone (40P01).
--- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON.
+-- what the day has left, they are waited for: what is left is known exactly then. Shards are waited for in
+-- their order, and for as long as it takes: so of two transactions that hold one each, and come for the
+-- other's, one waits in the order. The other, for those below the highest that it holds, waits half a second
+-- at most and gives way, before PostgreSQL finds a deadlock after a second.
+-- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON. 40P01
+-- where it gives way.
 create or replace function kronos.count_executions(p_workspace_id uuid, p_number bigint) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -9,7 +12,7 @@ declare
     v_refusal jsonb := kronos.take_executions(p_workspace_id, p_number);
 begin
     if v_refusal ? 'is_held' then
-        perform from kronos.quota_shards where workspace_id = p_workspace_id order by shard for update;
+        perform kronos.await_shards(p_workspace_id);
         v_refusal := kronos.take_executions(p_workspace_id, p_number);
     end if;
     if v_refusal is not null then

@@ -10,13 +10,16 @@
 -- cost one for each bucket of them; and all of a workspace's callers know when it begins again.
 -- Returns: null where they are counted, or there is no limit; else why not: quota, used, limit, asked,
 -- resets_at, retry_after_seconds; with is_held where it is not known yet, because others hold what is left:
--- then nothing is counted, and whoever asks asks again (count_executions waits for them).
+-- then nothing is counted, and whoever asks asks again (count_executions waits for them). The setting
+-- kronos.quota_shard is the highest that the transaction has locked (await_shards).
 create or replace function kronos.take_executions(p_workspace_id uuid, p_number bigint) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
     c_none    constant text := 'KR043';
     v_today   constant date := (kronos.now() at time zone 'UTC')::date;
+    v_held    constant smallint := nullif(current_setting('kronos.quota_shard', true), '')::smallint;
+    v_shard   smallint;
     v_shards  smallint[];
     v_used    bigint;
     v_limit   bigint;
@@ -38,14 +41,18 @@ begin
                  order by random()
                  limit 1
                    for update skip locked) as chosen
-         where shard.workspace_id = p_workspace_id and shard.shard = chosen.shard;
+         where shard.workspace_id = p_workspace_id and shard.shard = chosen.shard
+        returning shard.shard into v_shard;
         if found then
+            perform set_config('kronos.quota_shard', greatest(v_shard, v_held)::text, true);
             return null;
         end if;
         v_shards := array(select shard from kronos.quota_shards
                            where workspace_id = p_workspace_id order by shard for update skip locked);
         if kronos.room_in(p_workspace_id, v_today, v_shards) >= p_number then
             perform kronos.share_out(p_workspace_id, v_today, p_number, v_shards);
+            perform set_config('kronos.quota_shard',
+                               greatest(v_shards[cardinality(v_shards)], v_held)::text, true);
             return null;
         end if;
         raise exception using errcode = c_none;

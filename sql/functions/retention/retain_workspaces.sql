@@ -43,6 +43,7 @@ begin
         delete from kronos.request_rates
          where key_id in (select key.key_id from kronos.api_keys as key
                            where key.workspace_id = any (v_doomed));
+        delete from kronos.managed where workspace_id = any (v_doomed);
         delete from kronos.role_mappings where workspace_id = any (v_doomed);
         delete from kronos.api_keys where workspace_id = any (v_doomed);
         delete from kronos.workspaces where workspace_id = any (v_doomed);

@@ -6,3 +6,6 @@ create index pointers_next on kronos.pointers (
           else least(next_tick_at, '9999-12-31 00:00:00+00'::timestamptz) end),
     job_id
 );
+drop index kronos.dead_letters_newest;
+create index dead_letters_newest on kronos.dead_letters (workspace_id, failed_at, execution_id)
+    include (endpoint_id, error_type, first_version_id);

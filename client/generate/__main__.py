@@ -1,0 +1,15 @@
+"""`bin/client`: what is made of the API's document, and of the client for asyncio, written anew."""
+
+import sys
+from pathlib import Path
+
+from generate import docs, document, making
+
+if __name__ == "__main__":
+    root, api = Path(__file__).parents[2], document.load()
+    changed = making.write(api, root)
+    page, text = root / docs.PAGE, docs.page(api, root)
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")
+        changed.append(docs.PAGE)
+    sys.stdout.write("".join(f"changed {name}\n" for name in changed) or "nothing has changed\n")

@@ -1,0 +1,256 @@
+"""Where each operation of the API stands in the client, and whether it may be sent again when its answer is lost.
+
+An operation that is not named here is a method of its tag's resource, called as its operationId. Its writes are not
+sent again: say here which may be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ALWAYS, KEYED, NEVER = '"always"', '"keyed"', '"never"'
+WHERE_CONDITIONAL = '"always" if if_match is not None else "never"'
+"""A PATCH: under If-Match it happens once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A method: of this resource, with this name. `validate_only` is what it sends of that; `answer` the models that
+    are then answered. `repeat` is an expression."""
+
+    resource: str
+    name: str
+    repeat: str | None = None
+    validate_only: bool | None = None
+    answer: tuple[str, ...] | None = None
+
+
+def _places(resource: str, **names: str | tuple[str, str]) -> dict[str, tuple[Place, ...]]:
+    made: dict[str, tuple[Place, ...]] = {}
+    for operation, told in names.items():
+        name, repeat = told if isinstance(told, tuple) else (told, None)
+        made[operation] = (Place(resource=resource, name=name, repeat=repeat),)
+    return made
+
+
+def _twice(
+    operation: str, resource: str, name: str, count: str, *, answer: tuple[str, ...], counted: str, repeat: str
+) -> dict[str, tuple[Place, ...]]:
+    """An operation that does, and with validate_only only says what it would do: two methods."""
+    return {
+        operation: (
+            Place(resource=resource, name=name, validate_only=False, answer=answer, repeat=repeat),
+            Place(resource=resource, name=count, validate_only=True, answer=(counted,), repeat=ALWAYS),
+        )
+    }
+
+
+_BULK = '"keyed" if bulk.get("action") == "trigger" else "always"'
+
+PLACES: Mapping[str, tuple[Place, ...]] = {
+    **_places(
+        "jobs",
+        create_job=("create", KEYED),
+        list_jobs="list",
+        get_job="get",
+        update_job=("edit", WHERE_CONDITIONAL),
+        cancel_job=("cancel", ALWAYS),
+        preview_change=("diff", ALWAYS),
+        pause_job=("pause", ALWAYS),
+        resume_job=("resume", ALWAYS),
+        skip_next_ticks=("skip_next", NEVER),
+        trigger_job=("trigger", KEYED),
+        list_job_executions="executions",
+        list_job_versions="versions",
+        get_job_status="status",
+        list_next_runs="next_runs",
+        explain_job="explain",
+        list_ticks="ticks",
+        count_tick_days="tick_days",
+        create_jobs=("batch", '"always" if all_keyed(batch["jobs"]) else "never"'),
+        list_glances="glances",
+    ),
+    **_twice("change_jobs", "jobs", "bulk", "count_bulk", answer=("BulkDone",), counted="BulkCount", repeat=_BULK),
+    **_places(
+        "executions",
+        list_executions="list",
+        get_execution="get",
+        cancel_execution=("cancel", ALWAYS),
+        retry_execution=("retry", KEYED),
+        list_attempts="attempts",
+        list_logs="logs",
+    ),
+    **_places("backfills", list_backfills="list", get_backfill="get", cancel_backfill=("cancel", ALWAYS)),
+    **_twice(
+        "backfill_job", "backfills", "create", "count", answer=("Backfill",), counted="BackfillCount", repeat=KEYED
+    ),
+    **_places("dead_letters", list_dead_letters="list", list_dead_letter_groups="groups"),
+    **_twice(
+        "redrive_dead_letters",
+        "dead_letters",
+        "redrive",
+        "count_redrive",
+        answer=("BulkOperation",),
+        counted="DeadLetterCount",
+        repeat=KEYED,
+    ),
+    **_twice(
+        "discard_dead_letters",
+        "dead_letters",
+        "discard",
+        "count_discard",
+        answer=("BulkOperation",),
+        counted="DeadLetterCount",
+        repeat=KEYED,
+    ),
+    **_places("operations", list_operations="list", get_operation="get", cancel_operation=("cancel", ALWAYS)),
+    **_twice(
+        "apply_files_to_workspace", "files", "apply", "plan", answer=("Applied",), counted="Applied", repeat=ALWAYS
+    ),
+    **_places("files", export_workspace="export"),
+    **_places("overview", get_overview="get", get_load="load", get_load_of_minute="load_of_minute"),
+    **_places(
+        "endpoints",
+        create_endpoint=("create", KEYED),
+        list_endpoints="list",
+        get_endpoint="get",
+        delete_endpoint=("delete", ALWAYS),
+        get_signing_keys="signing_keys",
+        render_endpoint=("render", ALWAYS),
+        try_endpoint=("test", KEYED),
+        enable_endpoint=("enable", ALWAYS),
+        disable_endpoint=("disable", ALWAYS),
+    ),
+    **_twice("put_endpoint", "endpoints", "put", "check", answer=("Endpoint",), counted="SpecVerdict", repeat=ALWAYS),
+    **_places(
+        "configs",
+        create_config=("create", KEYED),
+        list_configs="list",
+        get_config="get",
+        put_config=("put", ALWAYS),
+        delete_config=("delete", ALWAYS),
+    ),
+    **_places(
+        "payload_specs",
+        create_payload_spec=("create", KEYED),
+        list_payload_specs="list",
+        get_payload_spec="get",
+        delete_payload_spec=("delete", ALWAYS),
+    ),
+    **_twice(
+        "put_payload_spec",
+        "payload_specs",
+        "put",
+        "check",
+        answer=("PayloadSpec",),
+        counted="SpecVerdict",
+        repeat=ALWAYS,
+    ),
+    **_places(
+        "secrets",
+        create_secret="create",
+        list_secrets="list",
+        get_secret="get",
+        put_secret=("put", ALWAYS),
+        delete_secret=("delete", ALWAYS),
+    ),
+    **_places("keys", create_key="create", list_keys="list", revoke_key=("revoke", ALWAYS), rotate_key="rotate"),
+    **_places(
+        "role_mappings",
+        create_role_mapping="create",
+        list_role_mappings="list",
+        delete_role_mapping=("delete", ALWAYS),
+    ),
+    **_places("quotas", get_usage="usage", get_quotas="get", put_quotas=("put", ALWAYS)),
+    **_places("retention", get_retention="get", put_retention=("put", ALWAYS)),
+    **_places("audit", list_audit="list", get_audit_head="head"),
+    **_places(
+        "workspaces",
+        create_workspace="create",
+        list_workspaces="list",
+        get_workspace="get",
+        update_workspace=("edit", WHERE_CONDITIONAL),
+    ),
+    **_twice(
+        "delete_workspace",
+        "workspaces",
+        "delete",
+        "contents",
+        answer=("Workspace", "BulkOperation"),
+        counted="Contents",
+        repeat=ALWAYS,
+    ),
+    **_places(
+        "organizations",
+        create_organization="create",
+        list_organizations="list",
+        get_organization="get",
+        update_organization=("edit", WHERE_CONDITIONAL),
+    ),
+    **_places("instance_audit", list_instance_audit="list", get_instance_audit_head="head"),
+    **_places("schedules", preview_schedule=("preview", ALWAYS), parse_schedule=("parse", ALWAYS)),
+    **_places("me", get_me="get", list_own_workspaces="workspaces"),
+    **_places(
+        "system",
+        get_index="index",
+        get_health="health",
+        get_readiness="readiness",
+        get_status="status",
+        list_workers="workers",
+        get_history="history",
+        get_drift="drift",
+        get_instance_load="load",
+    ),
+}
+
+BY_HAND: Mapping[str, tuple[str, ...]] = {
+    "listen_to_events": ("types", "job", "status", "after", "Last-Event-ID"),
+    "export_audit": ("cursor", "object_type", "after", "before"),
+    "export_instance_audit": ("cursor",),
+}
+"""Streams, which are written by hand, and the parameters that the API has for them. Those of an export besides `cursor`
+ask for rows that its list has as well."""
+
+LEFT_OUT = {"If-None-Match", "Kronos-Read-From"}
+"""Headers of reads. The one spares an answer that is the same, which models have no place for; the other is an option
+of the client."""
+
+INSTANCE_RESOURCES = {"workspaces"}
+"""Resources whose paths begin like a workspace's, and are the instance's all the same."""
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "JobStatus": ("Job", "status"),
+    "JobTrigger": ("Job", "trigger"),
+    "ExecutionStatus": ("Execution", "status"),
+    "ExecutionCause": ("Execution", "cause"),
+    "AttemptStatus": ("Attempt", "status"),
+    "EndpointType": ("Job", "endpoint_type"),
+    "TickDisposition": ("Tick", "disposition"),
+    "TickDecision": ("Tick", "decision"),
+    "OperationKind": ("BulkOperation", "kind"),
+    "OperationStatus": ("BulkOperation", "status"),
+    "WorkspaceRole": ("WorkspaceKey", "role"),
+    "WorkspaceStatus": ("Workspace", "status"),
+    "Overlap": ("Job", "overlap"),
+    "DstGap": ("Job", "dst_gap"),
+    "DstOverlap": ("Job", "dst_overlap"),
+    "BulkAction": ("BulkDone", "action"),
+}
+"""Enumerations that have a name, and a schema's property that has them."""
+
+HOMES: Mapping[str, str] = {"Execution": "executions", "Problem": "problems", "ProblemFault": "problems"}
+"""Schemas that several resources answer, and the module of their own."""
+
+HIDDEN = {("NewKey", "key")}
+"""Fields that no repr shows."""
+
+PARAMETERS = {
+    "j": "job",
+    "e": "execution",
+    "b": "backfill",
+    "o": "operation",
+    "org": "organization",
+    "w": "workspace",
+    "key_id": "key",
+    "mapping_id": "mapping",
+}
+"""Parameters of paths, and what they are called in Python."""

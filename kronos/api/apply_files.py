@@ -1,0 +1,214 @@
+"""Resources as files hold them: read and judged one by one, compared by all their fields, with defaults, and written
+again without these."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from kronos import apply_diffs, errors
+from kronos.api.apply_schemas import ApplyBody, SecretRef, SetName
+from kronos.api.copies import shown
+from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, HttpEndpointPut
+from kronos.api.fields import Body
+from kronos.api.job_schemas import JobCreate, JobFile
+from kronos.api.requests import AnyEndpoint, burst_of, new_endpoint, new_job, secrets_named
+from kronos.api.schemas import ConfigCreate, PayloadSpecCreate
+from kronos.api.validation import MAX_FAULTS, faults_of, trimmed
+from kronos.apply_terms import MOST_OF_A_KIND, WantedResource, WantedWorkspace
+from kronos.delivery.egress import EgressPolicy
+from kronos.errors import Fault
+from kronos.managed import Kind
+from kronos.model import Document, Endpoint, Job, Json, JsonObject
+
+FIELDS: Final[dict[Kind, str]] = {
+    "config": "configs",
+    "payload_spec": "payload_specs",
+    "endpoint": "endpoints",
+    "job": "jobs",
+}
+"""Where resources of each kind stand in a file."""
+_MODELS: Final[dict[Kind, type[BaseModel]]] = {
+    "config": ConfigCreate,
+    "payload_spec": PayloadSpecCreate,
+    "endpoint": EndpointCreate,
+    "job": JobFile,
+}
+
+
+class _UnjudgedFiles(Body):
+    """Files whose resources are not judged yet."""
+
+    set: SetName = "default"
+    secrets: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    configs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    payload_specs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    endpoints: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    jobs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    prune: bool = False
+    validate_only: bool = False
+
+
+def read(document: JsonObject, policy: EgressPolicy, *, may_configure: bool) -> WantedWorkspace:
+    """What a body asks for. Raises Unprocessable with the pointer of all that is wrong in it."""
+    try:
+        envelope = _UnjudgedFiles.model_validate(trimmed(document, ApplyBody))
+    except ValidationError as error:
+        raise errors.Unprocessable.of(*faults_of(error, ApplyBody)) from None
+    faults: list[Fault] = []
+    resources = list(_resources(envelope, policy, faults))
+    secrets = list(_secrets(envelope.secrets, faults))
+    faults += _doubles(resources)
+    if faults:
+        raise errors.Unprocessable.of(*faults[:MAX_FAULTS])
+    return WantedWorkspace(
+        set_name=envelope.set,
+        resources=resources,
+        secrets=secrets,
+        prune=envelope.prune,
+        is_trial=envelope.validate_only,
+        may_configure=may_configure,
+        shown_endpoint=endpoint_fields,
+    )
+
+
+def written(kind: Kind, row: Document | Endpoint | Job) -> JsonObject:
+    """A resource as a file has it, without what is as by default."""
+    match row:
+        case Endpoint():
+            return {"name": row.name, "type": row.type} | _spoken(_endpoint_of(row))
+        case Job():
+            return {"name": row.name} | _job_written(row)
+        case _:
+            return {"name": row.name, "values" if kind == "config" else "schema": row.content}
+
+
+def endpoint_fields(endpoint: Endpoint) -> JsonObject:
+    """An endpoint that is there, by all that files say of one."""
+    return _fields_of(_endpoint_of(endpoint))
+
+
+def secrets_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """The secrets that its deliveries need."""
+    return secrets_named(_endpoint_of(endpoint))
+
+
+def _resources(envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Fault]) -> Iterator[WantedResource]:
+    """Those that are sound; what is wrong with the others is added to `faults`."""
+    given: dict[Kind, Sequence[Json]] = {
+        "config": envelope.configs,
+        "payload_spec": envelope.payload_specs,
+        "endpoint": envelope.endpoints,
+        "job": envelope.jobs,
+    }
+    for kind, items in given.items():
+        for place, item in enumerate(items):
+            pointer = f"/{FIELDS[kind]}/{place}"
+            try:
+                yield _wanted(kind, pointer, item, policy)
+            except ValidationError as error:
+                faults += _placed(pointer, faults_of(error, _MODELS[kind]))
+            except errors.Unprocessable as error:
+                faults += _placed(pointer, error.faults)
+
+
+def _wanted(kind: Kind, pointer: str, item: Json, policy: EgressPolicy) -> WantedResource:
+    """One resource. Raises ValidationError, Unprocessable."""
+    if not isinstance(item, dict):
+        raise errors.Unprocessable.of(Fault(pointer="", detail="a resource is an object", hint="Write name: … in it."))
+    model = _MODELS[kind].model_validate(trimmed(item, _MODELS[kind]))
+    match model:
+        case EndpointCreate():
+            endpoint = new_endpoint(model.root.name, model.root, policy)
+            return WantedResource(
+                kind=kind, name=model.root.name, pointer=pointer, fields=_fields_of(model.root), made=endpoint
+            )
+        case JobFile():
+            job = new_job(_asked(model), None)
+            return WantedResource(
+                kind=kind, name=model.name, pointer=pointer, fields=apply_diffs.of_new_job(job), made=job
+            )
+        case ConfigCreate():
+            content: JsonObject = {"values": model.values}
+            return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=model.values)
+        case PayloadSpecCreate():
+            content = {"schema": model.schema_}
+            return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=model.schema_)
+        case _:
+            raise TypeError(f"{kind} has no model")
+
+
+def _asked(body: JobFile) -> JobCreate:
+    """The job as a call would ask for it; it was judged."""
+    given = {name: getattr(body, name) for name in JobFile.model_fields}
+    return JobCreate.model_construct(**given, trigger="CRON", run_at=None, idempotency_key=None)
+
+
+def _secrets(items: Sequence[Json], faults: list[Fault]) -> Iterator[tuple[str, str]]:
+    for place, item in enumerate(items):
+        pointer = f"/secrets/{place}"
+        try:
+            yield pointer, SecretRef.model_validate(item).name
+        except ValidationError as error:
+            faults += _placed(pointer, faults_of(error, SecretRef))
+
+
+def _placed(at: str, found: Sequence[Fault]) -> list[Fault]:
+    return [Fault(pointer=at + each.pointer, detail=each.detail, hint=each.hint) for each in found]
+
+
+def _doubles(resources: Sequence[WantedResource]) -> Iterator[Fault]:
+    first: dict[tuple[str, str], str] = {}
+    for each in resources:
+        if (before := first.setdefault(each.key, each.pointer)) != each.pointer:
+            detail = f"the {each.kind.replace('_', ' ')} {each.name!r} stands at {before} too"
+            yield Fault(pointer=f"{each.pointer}/name", detail=detail, hint="Write it once.")
+
+
+def _endpoint_of(endpoint: Endpoint) -> AnyEndpoint:
+    """An endpoint that is there, as PUT would take it."""
+    document = shown(endpoint)
+    return EndpointPut.model_validate({name: document[name] for name in HttpEndpointPut.model_fields}).root
+
+
+def _fields_of(body: AnyEndpoint) -> JsonObject:
+    """All that is said of an endpoint; a limit that may be said in two ways in one."""
+    found: JsonObject = body.model_dump(mode="json", exclude={"name"})
+    limits, rate = found["limits"], body.limits.rate
+    if body.max_in_flight is None:
+        found["max_in_flight"] = limits["max_in_flight"]
+    del limits["max_in_flight"]
+    if rate is not None:
+        limits["rate"]["burst"] = burst_of(rate)
+    if limits["concurrency_key"] is not None and limits["max_concurrency_per_key"] is None:
+        limits["max_concurrency_per_key"] = 1
+    return found
+
+
+def _spoken(body: AnyEndpoint) -> JsonObject:
+    """What is otherwise than by default."""
+    found: JsonObject = body.model_dump(mode="json", exclude_defaults=True, exclude={"name", "type"})
+    limits: JsonObject = found.get("limits", {})
+    limits.pop("max_in_flight", None)
+    if limits:
+        return found
+    return {name: value for name, value in found.items() if name != "limits"}
+
+
+def _job_written(job: Job) -> JsonObject:
+    of_job = apply_diffs.of_job(job)
+    plain = _plain_job()
+    return {
+        name: value
+        for name, value in of_job.items()
+        if (name in ("endpoint", "cron", "every", "anchor") and value is not None) or not _is_plain(name, value, plain)
+    }
+
+
+def _is_plain(name: str, value: Json, plain: JsonObject) -> bool:
+    return apply_diffs.is_same(value, plain.get(name))
+
+
+def _plain_job() -> JsonObject:
+    """A job of which nothing is said that need not be."""
+    return apply_diffs.of_new_job(new_job(_asked(JobFile(name="plain", endpoint="plain", cron="* * * * *")), None))

@@ -1,0 +1,181 @@
+"""What files say of a workspace, made true in one transaction: endpoints, payload specs, configs and jobs made, changed
+and removed by the operations that do it one by one.
+
+In the order in which each may name what stands before it: configs, payload specs, endpoints, jobs; what is removed goes
+in the other direction, afterwards. Where anything is refused nothing is done. A trial does all of it, pg_cron's entries
+included, and is rolled back.
+"""
+
+from collections.abc import Iterable
+
+from kronos import apply_diffs, apply_jobs, apply_removals, apply_resources, errors, load, managed
+from kronos.apply_terms import (
+    Applied,
+    AppliedResource,
+    ChangeCounts,
+    LeftResource,
+    LoadAfter,
+    ResourceDrift,
+    ResourceOutcome,
+    RunCounts,
+    WantedWorkspace,
+)
+from kronos.applying import Applying
+from kronos.database import WorkspaceView
+from kronos.errors import Fault
+from kronos.fire_diffs import FireDiff
+from kronos.load import Load
+from kronos.managed import Managed
+
+_LOCK_TIMEOUT = "55P03"
+_SOURCE = "apply"
+
+
+async def apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
+    """Make what files say true, or say what that would do. Raises Unprocessable with the pointer of all that is
+    refused, Conflict (apply_under_way), WorkspaceNotFound, WorkspaceSuspended, PgCronUnavailable, DatabaseUnavailable,
+    OutcomeUnknown."""
+    return await view.in_one(lambda inside: _apply(inside, asked), is_trial=asked.is_trial, source=_SOURCE)
+
+
+async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
+    await _lock(view)
+    workspace = (await view.enter()).slug
+    outcomes = [ResourceOutcome(wanted=each) for each in asked.resources]
+    applying = Applying(view=view, asked=asked, outcomes=outcomes, managed=await managed.of_workspace(view))
+    before = await _load(view)
+    await _compare(applying)
+    await apply_resources.require_secrets(applying)
+    await apply_resources.make_documents(applying)
+    await apply_resources.make_endpoints(applying)
+    await apply_jobs.make(applying)
+    await apply_jobs.change(applying)
+    await apply_resources.finish_configs(applying)
+    removed = await apply_removals.remove(applying)
+    await apply_resources.judge_inputs(applying)
+    applying.refuse_together()
+    await _mark(applying)
+    resources = [*map(_shown, outcomes), *removed]
+    return Applied(
+        workspace=workspace,
+        set=asked.set_name,
+        is_applied=not asked.is_trial,
+        counts=_counts(resources),
+        runs=_run_counts(each.runs for each in resources),
+        resources=resources,
+        left=[] if asked.prune else [LeftResource(kind=kind, name=name) for kind, name in applying.left_over()],
+        load=_load_after(before, await _load(view)),
+    )
+
+
+async def _lock(view: WorkspaceView) -> None:
+    try:
+        await managed.lock(view)
+    except errors.DatabaseUnavailable as error:
+        if error.sqlstate != _LOCK_TIMEOUT:
+            raise
+        detail = f"another apply of workspace {view.workspace} is under way, or it is being suspended or resumed"
+        fault = Fault(pointer="", detail=detail, hint="Call again in some seconds: applies go one after the other.")
+        raise errors.Conflict(detail, code="apply_under_way", faults=(fault,)) from None
+
+
+async def _compare(applying: Applying) -> None:
+    """What is there of what the files name, and what of that they have otherwise."""
+    found = await managed.present(applying.view, [each.wanted.key for each in applying.outcomes])
+    for each in applying.outcomes:
+        wanted, note = each.wanted, applying.managed.get(each.wanted.key)
+        _refuse_other_set(applying, each, note)
+        present = apply_resources.fields_of(found, wanted, applying.asked.shown_endpoint)
+        if wanted.kind == "job" and (job := found.jobs.get(wanted.name)) is not None and job.trigger != "CRON":
+            detail = f"the live job {wanted.name!r} is {job.trigger}: files hold CRON jobs"
+            applying.refuse(each, detail, "/name", hint="Choose another name, or cancel that job.")
+            continue
+        each.present = present
+        last = note.fields if note is not None and note.is_same is not False else None
+        if present is None:
+            each.drift = _nobody() if note is not None else None
+            continue
+        each.is_adopted = note is None or note.is_same is not True
+        each.changes = apply_diffs.between(present, wanted.fields, last)
+        if any(change.is_drift for change in each.changes):
+            each.drift = _nobody()
+    await _attribute_drift(applying)
+
+
+def _nobody() -> ResourceDrift:
+    return ResourceDrift(actor=None, at=None, action=None)
+
+
+async def _attribute_drift(applying: Applying) -> None:
+    drifted = [each for each in applying.outcomes if each.drift is not None]
+    changes = await managed.last_changes(applying.view, [each.wanted.key for each in drifted])
+    for each in drifted:
+        if (change := changes.get(each.wanted.key)) is not None:
+            each.drift = ResourceDrift(actor=change.actor, at=change.at, action=change.action)
+
+
+def _refuse_other_set(applying: Applying, outcome: ResourceOutcome, note: Managed | None) -> None:
+    if note is not None and note.is_same and note.set_name != applying.asked.set_name:
+        wanted = outcome.wanted
+        detail = f"the {wanted.kind.replace('_', ' ')} {wanted.name!r} is of the set {note.set_name!r}"
+        hint = "Take it out of one of the two: a resource is of one set of files."
+        applying.refuse(outcome, detail, "/name", hint=hint)
+
+
+async def _mark(applying: Applying) -> None:
+    """What the files say is what they have said last, from now on."""
+    marks = {each.wanted.key: apply_diffs.digests(each.wanted.fields) for each in applying.outcomes}
+    await managed.mark(applying.view, applying.asked.set_name, marks)
+
+
+async def _load(view: WorkspaceView) -> Load:
+    minutes = load.MINUTES["7d"]
+    return load.of_rows(await view.rows(load.LIST, load.asked(minutes)), minutes)
+
+
+def _load_after(before: Load, after: Load) -> LoadAfter:
+    warnings = []
+    if after.busiest and after.busiest[0].runs > after.pg_cron_per_minute:
+        busiest = after.busiest[0]
+        warnings.append(
+            f"{busiest.runs} runs are due at {busiest.at.isoformat()}, and pg_cron gets through with "
+            f"{after.pg_cron_per_minute} entries a minute: the last of them begin late"
+        )
+    return LoadAfter(
+        busiest_before=before.busiest[0] if before.busiest else None,
+        busiest=after.busiest,
+        pg_cron_per_minute=after.pg_cron_per_minute,
+        worker_per_minute=after.worker_per_minute,
+        warnings=warnings,
+    )
+
+
+def _shown(outcome: ResourceOutcome) -> AppliedResource:
+    return AppliedResource(
+        kind=outcome.wanted.kind,
+        name=outcome.wanted.name,
+        change=outcome.change,
+        is_adopted=outcome.is_adopted,
+        fields=outcome.changes,
+        drift=outcome.drift,
+        runs=outcome.runs,
+    )
+
+
+def _counts(resources: list[AppliedResource]) -> ChangeCounts:
+    of = [each.change for each in resources]
+    return ChangeCounts(
+        created=of.count("created"),
+        changed=of.count("changed"),
+        unchanged=of.count("unchanged"),
+        removed=of.count("removed"),
+    )
+
+
+def _run_counts(diffs: Iterable[FireDiff | None]) -> RunCounts:
+    known = [each for each in diffs if each is not None]
+    return RunCounts(
+        added=sum(each.added for each in known),
+        removed=sum(each.removed for each in known),
+        moved=sum(each.moved for each in known),
+    )

@@ -1,0 +1,139 @@
+"""What files say of a resource, held against what the server has: field by field, and against what files said last."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+
+import orjson
+
+from kronos.apply_terms import FieldDifference
+from kronos.delivery.refused import pointer_to
+from kronos.model import CronTerms, Job, Json, JsonObject
+from kronos.new_jobs import NewJob
+
+_CATCH_UP = ("catch_up_policy", "catch_up_window_seconds")
+_CALLBACKS = ("on_success", "on_failure")
+JOB_FIELDS = (
+    "endpoint",
+    "input",
+    *(each.name for each in fields(CronTerms) if each.name not in ("name", *_CATCH_UP)),
+    "catch_up",
+)
+"""All that files say of a job besides its name."""
+_STATUSES = ["EXPIRED", "FAILED"]
+_DIGEST_BYTES = 8
+
+
+def of_new_job(new: NewJob) -> JsonObject:
+    """The job's fields, to be compared. Of an interval without an anchor nothing is said of it: it stays as it is."""
+    found = {name: _said(getattr(new, name)) for name in JOB_FIELDS if name != "catch_up"}
+    if new.anchor is None:
+        del found["anchor"]
+    found |= {name: _callback(found[name]) for name in _CALLBACKS}
+    return found | {"catch_up": {"policy": new.catch_up_policy, "window_seconds": new.catch_up_window_seconds}}
+
+
+def of_job(job: Job) -> JsonObject:
+    """The same of a job that is there; of an expression there is no anchor."""
+    found = {name: _said(getattr(job, name)) for name in JOB_FIELDS}
+    if job.anchor_local is not None:
+        found["anchor"] = _said(datetime.fromisoformat(job.anchor_local))
+    if job.every is None:
+        del found["anchor"]
+    return found | {name: _callback(found[name]) for name in _CALLBACKS}
+
+
+def job_changes(new: NewJob, names: set[str]) -> JsonObject:
+    """The fields of these names as changes.replace takes them. Expression, interval and anchor take each other's
+    place."""
+    made: JsonObject = {name: getattr(new, name) for name in names if name in JOB_FIELDS and name != "catch_up"}
+    if names & {"cron", "every", "anchor"}:
+        for name in ("cron", "every", "anchor"):
+            made.pop(name, None)
+        if new.every is None:
+            made["cron"] = new.cron
+        else:
+            made["every"] = new.every
+            if new.anchor is not None:
+                made["anchor"] = new.anchor
+    if "catch_up" in names:
+        made |= {name: getattr(new, name) for name in _CATCH_UP}
+    return made
+
+
+def between(before: JsonObject, after: JsonObject, last: Mapping[str, str] | None) -> list[FieldDifference]:
+    """What has to be changed of `before` to have all that `after` says. `last`: the digests of what files said last;
+    None: they have said nothing yet."""
+    drifted = {name for name, digest in (last or {}).items() if digest_of(before.get(name)) != digest}
+    return [
+        FieldDifference(field=pointer_to(*path), before=old, after=new, is_drift=path[0] in drifted)
+        for path, old, new in _differing((), {name: before.get(name) for name in after}, after)
+    ]
+
+
+def digests(of: JsonObject) -> dict[str, str]:
+    """What files say of each field, in short."""
+    return {name: digest_of(value) for name, value in of.items()}
+
+
+def digest_of(value: Json) -> str:
+    """What is the same of two values that mean the same: 1.0 is 1, and an object's members have no order."""
+    text = orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[: 2 * _DIGEST_BYTES]
+
+
+def is_same(one: Json, other: Json) -> bool:
+    """Whether two JSON values mean the same: numbers by their value, and true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _differing(path: tuple[str, ...], before: Json, after: Json) -> Iterator[tuple[tuple[str, ...], Json, Json]]:
+    if is_same(before, after):
+        return
+    if not (isinstance(before, dict) and isinstance(after, dict) and before and after):
+        yield path, before, after
+        return
+    for name in [*after, *(name for name in before if name not in after)]:
+        if name in before and name in after:
+            yield from _differing((*path, name), before[name], after[name])
+        else:  # null is not what is absent
+            yield (*path, name), before.get(name), after.get(name)
+
+
+def _plain(value: Json) -> Json:
+    """With one form of each number: as PostgreSQL gives it back it may have another."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return repr(float(value)) if abs(value) >= 2**53 or not float(value).is_integer() else repr(int(value))
+    return value
+
+
+def _said(value: Json) -> Json:
+    """A value as JSON has it: an instant in UTC, a local time without an offset."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            return value.isoformat()
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def _callback(callback: Json) -> Json:
+    """With what it means where that was left out."""
+    if not isinstance(callback, dict):
+        return callback
+    found = dict(callback)
+    if "job" in found:
+        found.setdefault("input", "own")
+    if "statuses" in found:
+        found["statuses"] = sorted(found["statuses"])
+        if found["statuses"] == _STATUSES:
+            del found["statuses"]
+    return found

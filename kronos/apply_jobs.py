@@ -1,0 +1,143 @@
+"""CRON jobs, as files have them: made together, changed one by one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from kronos import apply_diffs, batches, changes, errors, fire_diffs, managed
+from kronos.apply_terms import ResourceOutcome
+from kronos.applying import Applying
+from kronos.errors import Fault
+from kronos.fire_diffs import FireDiff
+from kronos.managed import ComingRuns
+from kronos.model import Job
+from kronos.new_jobs import NewJob
+
+_CALLBACKS = ("on_success", "on_failure")
+_ALTERS_RUNS = {"cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap", "starts_at", "ends_at", "max_runs"}
+
+
+async def make(applying: Applying) -> None:
+    """Jobs that are not there yet: those whose callbacks name others of them after these."""
+    left = {each.wanted.name: each for each in applying.to_make("job") if _has_its_endpoint(applying, each)}
+    made: dict[UUID, tuple[ResourceOutcome, str]] = {}
+    while left:
+        ready = [each for each in left.values() if not (_called(_new(each)) & left.keys())]
+        if not ready:
+            _refuse_circle(applying, left)
+            break
+        for each in ready:
+            del left[each.wanted.name]
+        made |= await _made(applying, ready)
+    runs = await managed.coming_runs(applying.view, list(made), within=fire_diffs.WITHIN, shown=fire_diffs.SHOWN)
+    for job_id, of_job in runs.items():
+        outcome, description = made[job_id]
+        outcome.runs = gained(of_job, description)
+
+
+async def _made(applying: Applying, outcomes: Sequence[ResourceOutcome]) -> dict[UUID, tuple[ResourceOutcome, str]]:
+    made: dict[UUID, tuple[ResourceOutcome, str]] = {}
+    for first in range(0, len(outcomes), batches.MOST_JOBS):
+        some = outcomes[first : first + batches.MOST_JOBS]
+        try:
+            answers, _ = await batches.create(applying.view, [_new(each) for each in some], is_atomic=False)
+        except errors.KronosError as error:
+            for each in some:
+                applying.refuse_for(each, error)
+            continue
+        for place, (each, answer) in enumerate(zip(some, answers, strict=True)):
+            if isinstance(answer, Job):
+                made[answer.job_id] = each, answer.description or ""
+            elif isinstance(answer, errors.KronosError):
+                applying.refuse_for(each, _without(answer, f"/jobs/{place}"))
+    return made
+
+
+async def change(applying: Applying) -> None:
+    """Jobs that the files have otherwise, each in its next version. One that is refused is tried again after the
+    others, as long as there are fewer each time: its callbacks may be in their way."""
+    left = [each for each in applying.to_change("job") if _has_its_endpoint(applying, each)]
+    while left:
+        refused: list[tuple[ResourceOutcome, errors.KronosError]] = []
+        for each in left:
+            try:
+                await _changed(applying, each)
+            except errors.KronosError as error:
+                refused.append((each, error))
+        if len(refused) == len(left):
+            for each, why in refused:
+                applying.refuse_for(each, why)
+            return
+        left = [each for each, _ in refused]
+
+
+async def _changed(applying: Applying, outcome: ResourceOutcome) -> None:
+    names = {each.field.split("/")[1] for each in outcome.changes}
+    asked = apply_diffs.job_changes(_new(outcome), names)
+    if asked.keys() & _ALTERS_RUNS:
+        outcome.runs = await fire_diffs.foreseen(applying.view, outcome.wanted.name, asked)
+    await changes.replace(applying.view, outcome.wanted.name, asked)
+
+
+def gained(runs: ComingRuns, description: str) -> FireDiff:
+    """The runs of a job that is new."""
+    return FireDiff(
+        description_before="",
+        description=description,
+        before=0,
+        after=runs.runs,
+        added=runs.runs,
+        removed=0,
+        moved=0,
+        first_added=runs.first_runs,
+        first_removed=[],
+        first_moved=[],
+    )
+
+
+def lost(runs: ComingRuns, description: str) -> FireDiff:
+    """Those of one that goes."""
+    return FireDiff(
+        description_before=description,
+        description="",
+        before=runs.runs,
+        after=0,
+        added=0,
+        removed=runs.runs,
+        moved=0,
+        first_added=[],
+        first_removed=runs.first_runs,
+        first_moved=[],
+    )
+
+
+def _new(outcome: ResourceOutcome) -> NewJob:
+    if not isinstance(outcome.wanted.made, NewJob):
+        raise TypeError(f"{outcome.wanted.pointer} is no job")
+    return outcome.wanted.made
+
+
+def _called(new: NewJob) -> set[str]:
+    """The other jobs that its callbacks name."""
+    given = (getattr(new, name) for name in _CALLBACKS)
+    return {each["job"] for each in given if each is not None and "job" in each} - {new.name or ""}
+
+
+def _has_its_endpoint(applying: Applying, outcome: ResourceOutcome) -> bool:
+    """Of a job whose endpoint was refused nothing is said: that is mended first."""
+    refused = {each.wanted.name for each in applying.outcomes if each.wanted.kind == "endpoint" and each.is_refused}
+    return _new(outcome).endpoint not in refused
+
+
+def _refuse_circle(applying: Applying, left: dict[str, ResourceOutcome]) -> None:
+    for each in left.values():
+        named = sorted(_called(_new(each)) & left.keys())
+        detail = f"its callbacks go round in a circle, or name jobs whose callbacks do: {', '.join(named)}"
+        applying.refuse(each, detail, hint="Take one of the callbacks away: a run would set itself off for ever.")
+
+
+def _without(error: errors.KronosError, at: str) -> errors.KronosError:
+    """The error of a batch's job, as that of the job alone."""
+    faults = tuple(
+        Fault(pointer=each.pointer.removeprefix(at), detail=each.detail, hint=each.hint) for each in error.faults
+    )
+    return type(error)(error.detail, code=error.code, faults=faults)

@@ -1,0 +1,86 @@
+"""What is a set's and not in its files any more, removed: never what people made by hand."""
+
+from kronos import apply_jobs, changes, documents, endpoints, errors, fire_diffs, managed
+from kronos.apply_terms import AppliedResource
+from kronos.applying import Applying
+from kronos.documents import CONFIG, PAYLOAD_SPEC
+from kronos.fire_diffs import FireDiff
+from kronos.managed import Kind, Name
+
+_MOST_USERS = 10
+
+
+async def remove(applying: Applying) -> list[AppliedResource]:
+    """Remove what is left over, where that is asked for: jobs first, then what they used. What is gone, or has become a
+    person's, is nobody's from now on."""
+    wanted = {each.wanted.key for each in applying.outcomes}
+    own = {key: note for key, note in applying.managed.items() if note.set_name == applying.asked.set_name}
+    await managed.unmark(applying.view, [key for key, note in own.items() if not note.is_same and key not in wanted])
+    if not applying.asked.prune:
+        return []
+    left = applying.left_over()
+    runs = await _runs_of(applying, [name for kind, name in left if kind == "job"])
+    while left:
+        refused = [(key, error) for key in left if (error := await _removed(applying, key)) is not None]
+        if len(refused) == len(left):
+            for key, error in refused:
+                await _refuse(applying, key, error)
+            break
+        left = [key for key, _ in refused]
+    gone = applying.left_over()
+    await managed.unmark(applying.view, gone)
+    return [_shown(key, runs.get(key[1]) if key[0] == "job" else None) for key in gone]
+
+
+async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:
+    """Why it could not be removed; None: it is."""
+    kind, name = key
+    if kind != "job" and not applying.asked.may_configure:
+        raise errors.Forbidden(f"the {_words(kind)} {name!r} would be removed: this needs the role admin")
+    try:
+        match kind:
+            case "job":
+                await changes.cancel(applying.view, name)
+            case "endpoint":
+                await endpoints.delete(applying.view, name)
+            case "config":
+                await documents.delete(applying.view, CONFIG, name)
+            case "payload_spec":
+                await documents.delete(applying.view, PAYLOAD_SPEC, name)
+    except errors.KronosError as error:
+        return error
+    return None
+
+
+async def _refuse(applying: Applying, key: Name, error: errors.KronosError) -> None:
+    kind, name = key
+    detail = f"the {_words(kind)} {name!r} is not in the files any more and cannot be removed: {error.detail}"
+    if kind == "endpoint" and (users := await endpoints.users(applying.view, name, limit=_MOST_USERS)):
+        more = f" and {users[0].total - len(users)} more" if users[0].total > len(users) else ""
+        named = ", ".join(each.name or str(each.job_id) for each in users)
+        detail = f"the endpoint {name!r} is not in the files any more and is used by the live jobs {named}{more}"
+    hint = "Give what uses it something else first, or keep it in the files."
+    applying.refuse_removal(key, error, detail, hint)
+
+
+async def _runs_of(applying: Applying, names: list[str]) -> dict[str, FireDiff]:
+    if not names:
+        return {}
+    found = await managed.present(applying.view, [("job", name) for name in names])
+    ids = [job.job_id for job in found.jobs.values()]
+    runs = await managed.coming_runs(applying.view, ids, within=fire_diffs.WITHIN, shown=fire_diffs.SHOWN)
+    return {
+        name: apply_jobs.lost(runs[job.job_id], job.description or "")
+        for name, job in found.jobs.items()
+        if job.job_id in runs
+    }
+
+
+def _shown(key: Name, runs: FireDiff | None) -> AppliedResource:
+    return AppliedResource(
+        kind=key[0], name=key[1], change="removed", is_adopted=False, fields=[], drift=None, runs=runs
+    )
+
+
+def _words(kind: Kind) -> str:
+    return kind.replace("_", " ")

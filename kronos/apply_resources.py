@@ -1,0 +1,157 @@
+"""Configs, payload specs and endpoints, as files have them."""
+
+from collections.abc import Callable
+
+from kronos import apply_diffs, configs, documents, endpoint_checks, endpoints, errors, payload_specs, payloads
+from kronos.apply_terms import ResourceOutcome, WantedResource
+from kronos.applying import Applying
+from kronos.database import WorkspaceView
+from kronos.documents import PAYLOAD_SPEC
+from kronos.endpoints import NewEndpoint
+from kronos.errors import Fault
+from kronos.managed import Present
+from kronos.model import Endpoint, JsonObject
+
+
+def fields_of(
+    found: Present, wanted: WantedResource, shown_endpoint: Callable[[Endpoint], JsonObject]
+) -> JsonObject | None:
+    """What is there of a resource, by the fields that files have; None: nothing."""
+    match wanted.kind:
+        case "job":
+            job = found.jobs.get(wanted.name)
+            return apply_diffs.of_job(job) if job is not None else None
+        case "endpoint":
+            endpoint = found.endpoints.get(wanted.name)
+            return shown_endpoint(endpoint) if endpoint is not None else None
+        case _:
+            document = found.documents.get(wanted.key)
+            content = "values" if wanted.kind == "config" else "schema"
+            return {content: document.content} if document is not None else None
+
+
+async def require_secrets(applying: Applying) -> None:
+    """Refuse secrets that the files need and that are not there: their values never stand in files."""
+    asked = applying.asked.secrets
+    absent = await endpoint_checks.unknown_secrets(applying.view, {name for _, name in asked}) if asked else set()
+    for pointer, name in asked:
+        if name in absent:
+            detail = f"there is no secret {name!r} in this workspace"
+            hint = f"Store it first, its value never stands in a file: kronos secret set {name}."
+            applying.faults.append(Fault(pointer=f"{pointer}/name", detail=detail, hint=hint))
+            applying.codes.add(errors.SecretNotFound.code)
+
+
+def _require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
+    """Raises Forbidden where the caller may not change what is no job."""
+    if not applying.asked.may_configure:
+        raise errors.Forbidden(
+            f"the {outcome.wanted.kind.replace('_', ' ')} {outcome.wanted.name!r} would be {outcome.change}: this "
+            "needs the role admin; an operator applies jobs"
+        )
+
+
+async def make_documents(applying: Applying) -> None:
+    """Configs and payload specs. Of a config that loses values those are kept until the endpoints are changed; inputs
+    are judged when all jobs are (judge_inputs)."""
+    view = applying.view
+    for each in [*applying.to_make("config"), *applying.to_change("config")]:
+        _require_admin(applying, each)
+        wanted = each.wanted
+        try:
+            await _put_config(view, wanted.name, wanted.fields["values"])
+        except errors.KronosError as error:
+            if error.code != "templates_need_value":
+                applying.refuse_for(each, error)
+                continue
+            await _keep_values(applying, each)
+    for each in [*applying.to_make("payload_spec"), *applying.to_change("payload_spec")]:
+        _require_admin(applying, each)
+        try:
+            await payload_specs.replace(
+                view,
+                each.wanted.name,
+                each.wanted.fields["schema"],
+                if_match=None,
+                if_none_match=(),
+                must_exist=False,
+                force=True,
+            )
+        except errors.KronosError as error:
+            applying.refuse_for(each, error)
+
+
+async def _keep_values(applying: Applying, outcome: ResourceOutcome) -> None:
+    """Templates still name values that the config is to lose: it has both for now."""
+    wanted = outcome.wanted
+    before: JsonObject = (outcome.present or {}).get("values", {})
+    try:
+        await _put_config(applying.view, wanted.name, _merged(before, wanted.fields["values"]))
+    except errors.KronosError as error:
+        applying.refuse_for(outcome, error)
+    applying.unfinished_configs[wanted.name] = wanted.fields["values"]
+
+
+async def _put_config(view: WorkspaceView, name: str, values: JsonObject) -> None:
+    await configs.replace(view, name, values, if_match=None, if_none_match=(), must_exist=False)
+
+
+async def finish_configs(applying: Applying) -> None:
+    """Take from configs the values that no endpoint names any more."""
+    for each in applying.of("config"):
+        if (values := applying.unfinished_configs.get(each.wanted.name)) is not None:
+            try:
+                await _put_config(applying.view, each.wanted.name, values)
+            except errors.KronosError as error:
+                applying.refuse_for(each, error)
+
+
+async def make_endpoints(applying: Applying) -> None:
+    """Endpoints; the inputs of their jobs are judged later."""
+    for each in [*applying.to_make("endpoint"), *applying.to_change("endpoint")]:
+        _require_admin(applying, each)
+        if not isinstance(each.wanted.made, NewEndpoint):
+            raise TypeError(f"{each.wanted.pointer} is no endpoint")
+        try:
+            await endpoints.replace(applying.view, each.wanted.made, force=True)
+        except errors.KronosError as error:
+            applying.refuse_for(each, error)
+
+
+async def judge_inputs(applying: Applying) -> None:
+    """Refuse payload specs that are new to live jobs whose inputs, as they are now, are not valid against them. The
+    rows of what was changed are locked: nothing is made meanwhile that this does not see."""
+    for each in applying.to_change("payload_spec"):
+        schema = each.wanted.fields["schema"]
+        await _judge(applying, each, schema, f"the payload spec {each.wanted.name!r} cannot be changed", is_spec=True)
+    schemas = {each.wanted.name: each.wanted.fields["schema"] for each in applying.of("payload_spec")}
+    for each in applying.to_change("endpoint"):
+        spec = each.wanted.fields["payload_spec"]
+        if spec is None or not any(change.field == "/payload_spec" for change in each.changes):
+            continue
+        if spec not in schemas:
+            schemas[spec] = (await documents.get(applying.view, PAYLOAD_SPEC, spec)).content
+        what = f"the endpoint {each.wanted.name!r} cannot name the payload spec {spec!r}"
+        await _judge(applying, each, schemas[spec], what, is_spec=False)
+
+
+async def _judge(applying: Applying, outcome: ResourceOutcome, schema: object, what: str, *, is_spec: bool) -> None:
+    validator = payloads.compiled(schema)
+    name = outcome.wanted.name
+    try:
+        verdict = await payload_specs.judge(
+            applying.view, validator, payload_spec=name if is_spec else None, endpoint=None if is_spec else name
+        )
+        if not verdict.is_allowed:
+            raise payload_specs.refused(verdict, what)
+    except errors.KronosError as error:
+        applying.refuse_for(outcome, error)
+
+
+def _merged(before: JsonObject, after: JsonObject) -> JsonObject:
+    """All values of both; where both have one, the later."""
+    merged = dict(before)
+    for name, value in after.items():
+        old = before.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,119 @@
+"""`kronos plan`, `kronos apply` and `kronos export`: what files say of a workspace."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from kronos.cli import apply_output, files
+from kronos.cli.command import Api, command
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.files import GatheredFiles
+from kronos.model import JsonObject
+
+_SECONDS = 90.0
+"""A thousand jobs that all change take some seconds, and the API gives up after sixty."""
+SCHEMA_PATH = "v1/schemas/workspace-file.json"
+
+
+def _shared(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option(
+            "--set", "set_name", metavar="NAME", help="The set that the files are.  [what they say, or default]"
+        ),
+        click.option("--prune", is_flag=True, help="Remove what the set made and the files do not have any more."),
+        click.option(
+            "-f",
+            "--file",
+            "paths",
+            required=True,
+            multiple=True,
+            metavar="DIR|FILE|-",
+            help="YAML or JSON; more than once.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command(None)
+@_shared
+@click.option("--exit-code", is_flag=True, help="End with 8 where there is something to apply.")
+def plan(api: Api, paths: tuple[str, ...], prune: bool, set_name: str | None, exit_code: bool) -> None:
+    """Say what applying files would do, to fields and to runs.
+
+    kronos plan -f kronos/ --prune
+    """
+    gathered = files.gathered(paths)
+    planned = _send(api, gathered, set_name=set_name, prune=prune, is_trial=True)
+    apply_output.show(api.output, planned)
+    if exit_code and apply_output.is_pending(planned):
+        sys.exit(Exit.PENDING)
+
+
+@command(None)
+@_shared
+@click.option("--dry-run", is_flag=True, help="As `kronos plan`: nothing is written.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def apply(api: Api, paths: tuple[str, ...], prune: bool, set_name: str | None, dry_run: bool, yes: bool) -> None:
+    """Make a workspace what files say, all of it or nothing.
+
+    kronos apply -f kronos/ --prune --yes
+    """
+    gathered = files.gathered(paths)
+    if not (yes or dry_run):
+        if "-" in paths or not sys.stdin.isatty():
+            raise click.UsageError("nobody can be asked here: add --yes, or look first with --dry-run")
+        planned = _send(api, gathered, set_name=set_name, prune=prune, is_trial=True)
+        apply_output.show(replace(api.output, as_json=False), planned, err=api.as_json)
+        if not apply_output.is_pending(planned):
+            return
+        click.confirm("Apply this?", abort=True, err=True)
+    applied = _send(api, gathered, set_name=set_name, prune=prune, is_trial=dry_run)
+    apply_output.show(api.output, applied)
+
+
+@command(None)
+@click.option("--set", "set_name", metavar="NAME", help="What this set manages.")
+@click.option("--all", "is_all", is_flag=True, help="All, whoever made it; as without --set.")
+@click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> None:
+    """Write a workspace as a file that apply reads.
+
+    kronos export > kronos.yaml
+    kronos export --set billing -o billing.yaml
+    """
+    from kronos.cli.yaml_files import written
+
+    if is_all and set_name is not None:
+        raise click.UsageError("--all and --set are two things: leave one of them out")
+    document: JsonObject = api.get("export", fields=("set",), set=set_name)
+    if api.as_json:
+        api.say("", document)
+        return
+    schema = f"{api.client.url.rstrip('/')}/{SCHEMA_PATH}"
+    spoken = {name: value for name, value in document.items() if value}
+    text = f"# yaml-language-server: $schema={schema}\n{written(spoken)}"
+    if to is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        to.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Ended(f"{to} cannot be written: {error.strerror}", Exit.USAGE) from None
+    api.say(f"{to} is written")
+
+
+def _send(api: Api, gathered: GatheredFiles, *, set_name: str | None, prune: bool, is_trial: bool) -> JsonObject:
+    """What the API makes of the files. Raises Ended with the places of what it refuses."""
+    body: JsonObject = {**gathered.body, "prune": prune, "validate_only": is_trial}
+    if set_name is not None:
+        body["set"] = set_name
+    patient = replace(api, client=replace(api.client, timeout_seconds=_SECONDS))
+    try:
+        answer: JsonObject = patient.send("POST", "apply", body=body, fields=("counts", "resources", "runs", "load"))
+    except Ended as error:
+        raise files.refused(error, gathered) from None
+    return answer

@@ -1,0 +1,109 @@
+"""`-f DIR|FILE|-`: the files of a workspace as one request, and what the API says of it by file, line and column."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.output import printable
+from kronos.cli.yaml_files import YamlDocument, YamlPlace, documents
+from kronos.model import Json, JsonObject
+
+LISTS: Final = ("secrets", "configs", "payload_specs", "endpoints", "jobs")
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+@dataclass(slots=True)
+class GatheredFiles:
+    """What all files say, as the API takes it, and where each value stands."""
+
+    body: JsonObject = field(default_factory=dict)
+    places: dict[str, YamlPlace] = field(default_factory=dict)
+
+    def place(self, pointer: str) -> YamlPlace | None:
+        """Where a value stands, or else the nearest around it."""
+        while pointer:
+            if pointer in self.places:
+                return self.places[pointer]
+            pointer = pointer.rpartition("/")[0]
+        return None
+
+    def add(self, document: YamlDocument) -> None:
+        """One more document. Raises Ended where two name different sets."""
+        for name, value in document.content.items():
+            at = f"/{name}"
+            if name in LISTS and isinstance(value, list):
+                before: list[Json] = self.body.setdefault(name, [])
+                self._keep(document, at, len(before))
+                self.body[name] = [*before, *value]
+                continue
+            if name in self.body and self.body[name] != value:
+                detail = f"{name} is {value!r} here and {self.body[name]!r} at {self.places[at]}"
+                raise Ended(f"{document.places[at]}: {detail}: write it once", Exit.USAGE)
+            self._keep(document, at, 0)
+            self.body[name] = value
+
+    def _keep(self, document: YamlDocument, at: str, offset: int) -> None:
+        for pointer, place in document.places.items():
+            if pointer == at:
+                self.places.setdefault(at, place)
+            elif pointer.startswith(f"{at}/"):
+                number, slash, rest = pointer[len(at) + 1 :].partition("/")
+                moved = f"{at}/{int(number) + offset}" if number.isdigit() and offset else f"{at}/{number}"
+                self.places[moved + slash + rest] = place
+
+
+def gathered(paths: Sequence[str]) -> GatheredFiles:
+    """What the files say. Raises Ended with the place of what is wrong."""
+    found = GatheredFiles()
+    for name, text in _texts(paths):
+        for document in documents(text, name):
+            found.add(document)
+    return found
+
+
+def refused(error: Ended, files: GatheredFiles) -> Ended:
+    """What the API refused, by the places in the files."""
+    if not error.faults:
+        return error
+    lines = []
+    for fault in error.faults:
+        pointer = str(fault.get("pointer", ""))
+        place = files.place(pointer)
+        lines.append(printable(f"{place or pointer or 'the files'}: {fault.get('detail')}"))
+        if place is not None:
+            lines[-1] += f" ({printable(pointer)})"
+        if fault.get("hint"):
+            lines.append(printable(f"  hint: {fault['hint']}"))
+    exit = next(each for each in Exit if each == error.exit_code)
+    return Ended("\n".join(["nothing was applied", *lines]), exit)
+
+
+def _texts(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    for path in paths:
+        if path == "-":
+            yield "standard input", sys.stdin.buffer.read()
+            continue
+        for file in _files(Path(path)):
+            try:
+                yield str(file), file.read_bytes()
+            except OSError as error:
+                raise Ended(f"{file} cannot be read: {error.strerror}", Exit.USAGE) from None
+
+
+def _files(path: Path) -> Sequence[Path]:
+    """A file, or those of a folder and the folders in it, in the order of their names; hidden ones are left out."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        each
+        for each in path.rglob("*")
+        if each.suffix in _SUFFIXES
+        and each.is_file()
+        and not any(part.startswith(".") for part in each.relative_to(path).parts)
+    )
+    if not found:
+        raise Ended(f"{path} has no file that ends in {', '.join(_SUFFIXES)}", Exit.USAGE)
+    return found

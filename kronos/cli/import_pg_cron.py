@@ -1,0 +1,224 @@
+"""The entries of pg_cron's table, read from its database, and taken over by jobs without a tick lost or run twice.
+
+An entry that is unscheduled while its run is under way has that run cancelled by pg_cron, and a run that still waits
+for a place is forgotten. So an entry is taken over in the midst of a minute, once the run of that minute has ended: the
+job begins with the next minute, and the entry goes in the transaction in which the job is made
+(docs/decisions/0093-an-import-translates-or-refuses.md).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+import psycopg
+from psycopg.rows import class_row, scalar_row
+
+from kronos import unreachable
+from kronos.cli import environment, import_offer
+from kronos.cli.command import Api
+from kronos.cli.import_offer import Offered
+from kronos.imports.pg_cron import Entry, Reading
+from kronos.imports.translation import Remark
+
+_FROM_SECOND, _TO_SECOND = 10, 40
+"""Of a minute: pg_cron has rung by then, and the next minute is far enough to end what was begun."""
+_LATE = timedelta(seconds=5)
+_MINUTES: Final = 5
+_ENTRIES = """
+    select jobid, schedule, command, database, username, active, jobname
+      from cron.job
+     order by jobid"""
+_NOW = "select clock_timestamp()"
+_SLEEP = "select pg_sleep(greatest(extract(epoch from %(until)s - clock_timestamp()), 0))"
+# A run that could not connect has no times, and is over.
+_LAST_RUN = """
+    select status in ('succeeded', 'failed') as is_over,
+           status = 'failed' and start_time is null or start_time >= %(minute)s as is_of_this_minute
+      from cron.job_run_details
+     where jobid = %(jobid)s
+     order by runid desc
+     limit 1"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """What a database has."""
+
+    entries: list[Entry]
+    reading: Reading
+    remarks: list[Remark]
+
+
+@contextmanager
+def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
+    """A session in pg_cron's database. Raises ClickException."""
+    try:
+        url = environment.database_url() if url_file is None else url_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{url_file} cannot be read: {error}") from None
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.ProgrammingError:
+        raise click.ClickException("what stands there is no URL: postgresql://USER:PASSWORD@HOST/DATABASE") from None
+    except psycopg.Error as error:
+        raise click.ClickException(unreachable.why(error, url).inside) from None
+    with connection:
+        yield connection
+
+
+def read(connection: psycopg.Connection, timezone: str | None) -> Entries:
+    """The entries that this login sees, and how pg_cron reads them. Raises ClickException."""
+    settings = """
+        select coalesce(current_setting('cron.timezone', true), 'GMT'),
+               coalesce(current_setting('cron.match_dom_and_dow', true), 'off') = 'on',
+               (select rolsuper or rolbypassrls from pg_roles where rolname = current_user), current_user"""
+    try:
+        with connection.cursor(row_factory=class_row(Entry)) as cursor:
+            entries = cursor.execute(_ENTRIES).fetchall()
+        row = connection.execute(settings).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        raise click.ClickException("there is no cron.job here: name the database of cron.database_name") from None
+    except psycopg.Error as error:
+        raise click.ClickException(f"cron.job cannot be read: {error}") from None
+    zone, matches_both, sees_all, user = row or ("GMT", False, False, "")
+    remarks: list[Remark] = []
+    if not sees_all:
+        remarks.append(Remark(where="cron.job", text=f"{user} sees its own entries alone: others need a superuser"))
+    reading = Reading(timezone=timezone or zone or "GMT", matches_both_days=matches_both)
+    return Entries(entries=entries, reading=reading, remarks=remarks)
+
+
+def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry], offers: Sequence[Offered]) -> None:
+    """Each entry goes as its job comes. Raises ClickException, once all were tried, where some are left."""
+    logs = connection.execute("select coalesce(current_setting('cron.log_run', true), 'on')").fetchone()
+    if logs != ("on",):
+        raise click.ClickException(
+            "cron.log_run is off: nobody can tell whether a run is under way. Nothing was changed"
+        )
+    by_where = {f"jobid {entry.jobid}": entry for entry in entries}
+    waiting: dict[int, tuple[Entry, Offered, str]] = {}
+    for offer in offers:
+        entry = by_where[offer.entry.where]
+        waiting[entry.jobid] = (entry, offer, "")
+    for number in range(_MINUTES):
+        minute = _midst(connection, after_the_present=number > 0)
+        for entry, offer, _ in list(waiting.values()):
+            why = _taken_over(api, connection, entry, offer, minute)
+            if why is None:
+                del waiting[entry.jobid]
+                said = f"{offer.entry.name} takes over from jobid {entry.jobid}; the way back: {way_back(entry)}"
+                click.echo(said, err=True)
+            else:
+                waiting[entry.jobid] = (entry, offer, why)
+        if not waiting:
+            return
+        click.echo(f"waiting for the next minute: {len(waiting)} cannot go in this one", err=True)
+    lines = "\n".join(f"jobid {entry.jobid}  {offer.entry.name}: {why}" for entry, offer, why in waiting.values())
+    raise click.ClickException(f"{len(waiting)} entries are left with pg_cron:\n{lines}")
+
+
+def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:
+    """None once it is done, else why not in this minute."""
+    if _now(connection) > minute + timedelta(seconds=_TO_SECOND):
+        return "the minute is nearly over"
+    if (why := _in_the_way(api, connection, entry, offer, minute)) is not None:
+        return why
+    try:
+        return _swap(api, connection, entry, offer, minute + timedelta(minutes=1))
+    except _LateError:
+        return "the minute was over before the job was made"
+
+
+def _midst(connection: psycopg.Connection, *, after_the_present: bool) -> datetime:
+    """The present minute, or the next one, once it is in its midst, on PostgreSQL's clock."""
+    now = _now(connection)
+    minute = now.replace(second=0, microsecond=0)
+    if after_the_present or now.second >= _TO_SECOND:
+        minute += timedelta(minutes=1)
+    midst = minute + timedelta(seconds=_FROM_SECOND)
+    connection.execute(_SLEEP.encode(), {"until": midst})
+    return minute
+
+
+def _now(connection: psycopg.Connection) -> datetime:
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        now: datetime | None = cursor.execute(_NOW.encode()).fetchone()
+    if now is None:
+        raise click.ClickException("PostgreSQL does not say what time it is")
+    return now
+
+
+def _in_the_way(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:
+    """Why the entry cannot go in this minute."""
+    if not entry.active:
+        return None
+    last = connection.execute(_LAST_RUN, {"jobid": entry.jobid, "minute": minute}).fetchone()
+    is_over, is_of_this_minute = last or (True, False)
+    if not is_over:
+        return "a run of it is under way, which would be cancelled"
+    if _is_due(api, offer, minute) and not is_of_this_minute:
+        return f"its run of {minute:%H:%M} has not begun: is pg_cron well?"
+    return None
+
+
+def _is_due(api: Api, offer: Offered, minute: datetime) -> bool:
+    """Whether the entry has a tick in this minute."""
+    if "cron" not in offer.entry.job:
+        return False
+    before = (minute - timedelta(seconds=1)).isoformat()
+    asked = {
+        name: offer.entry.job[name]
+        for name in ("cron", "timezone", "dst_gap", "dst_overlap")
+        if name in offer.entry.job
+    }
+    preview = api.of(None).send("POST", "schedules", "preview", body={**asked, "count": 1, "after": before})
+    runs = preview["next_runs"]
+    return bool(runs) and datetime.fromisoformat(runs[0]["at"]) == minute
+
+
+class _LateError(Exception):
+    """The next minute is too near."""
+
+
+def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, begins: datetime) -> str | None:
+    """Makes the job and takes the entry out, together. None once it is done, else why not. Raises _LateError, where all
+    is as it was."""
+    was_there = offer.there is not None
+    try:
+        with connection.transaction():
+            connection.execute("set local lock_timeout = '2s'")
+            connection.execute("select cron.unschedule(%s::bigint)", [entry.jobid])
+            failed = [] if was_there else import_offer.make_jobs(api, [import_offer.starting_at(offer, begins)])
+            if failed:
+                raise psycopg.Rollback
+            _require_early(connection, begins)
+    except psycopg.Error as error:
+        _undo(api, offer, is_made=not was_there)
+        return f"pg_cron refuses: {str(error).splitlines()[0]}"
+    except _LateError:
+        _undo(api, offer, is_made=not was_there)
+        raise
+    return failed[0].reason if failed else None
+
+
+def _require_early(connection: psycopg.Connection, begins: datetime) -> None:
+    """Raises _LateError."""
+    if _now(connection) > begins - _LATE:
+        raise _LateError
+
+
+def _undo(api: Api, offer: Offered, *, is_made: bool) -> None:
+    """Takes a job away that has had no tick yet."""
+    if is_made and any(row["name"] == offer.entry.name for row in api.rows("jobs", status="LIVE", q=offer.entry.name)):
+        api.send("DELETE", "jobs", offer.entry.name)
+
+
+def way_back(entry: Entry) -> str:
+    """The statement that makes the entry again."""
+    values = (entry.jobname or f"entry-{entry.jobid}", entry.schedule, entry.command, entry.database, entry.username)
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"select cron.schedule_in_database({quoted}, {str(entry.active).lower()})"

@@ -1,0 +1,211 @@
+"""`kronos import …`: other schedulers' entries as jobs, shown first, then written to a file or made over the API."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+
+from kronos.cli import import_offer, import_pg_cron
+from kronos.cli.command import Api, command, group
+from kronos.cli.import_offer import Offered
+from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
+from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
+from kronos.model import Json
+from kronos.server_time import CLOCK
+
+_STDIN: Final = "<stdin>"
+_SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
+
+
+@group
+def import_group() -> None:
+    """Other schedulers' entries, as jobs.
+
+    Each entry is translated or left with the reason, and shown. Nothing is changed without --write or --create.
+    """
+
+
+def _options(function: click.decorators.FC) -> click.decorators.FC:
+    """What each import has."""
+    for option in (
+        click.option("--strict", is_flag=True, help="Do nothing, and end with 1, where an entry is left."),
+        click.option("--yes", "-y", is_flag=True, help="Create without asking."),
+        click.option("--create", is_flag=True, help="Make the jobs that are not there, after a question."),
+        click.option(
+            "--write",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE.yaml",
+            help="Write them as a new file for kronos apply.",
+        ),
+        click.option("--to", metavar="URL", help="Also make the endpoints that are missing, to this URL."),
+        click.option("--endpoint", help="The endpoint that takes the jobs' inputs, by name."),
+    ):
+        function = option(function)
+    return function
+
+
+def _zone(function: click.decorators.FC) -> click.decorators.FC:
+    return click.option("--tz", "timezone", help="The zone of entries that name none.  [default: UTC]")(function)
+
+
+_FILE = click.argument("file", type=click.File("rb"))
+
+
+@command(import_group, name="crontab")
+@_FILE
+@_options
+@_zone
+@click.option(
+    "--system/--user-crontab",
+    "is_system",
+    default=None,
+    help="Whether lines have a user, as in /etc/crontab and /etc/cron.d.  [default: by FILE's place]",
+)
+def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Json) -> None:
+    """Jobs from a crontab. FILE, or - for standard input.
+
+    The command becomes the input of the job, {"command": …}, for the endpoint that you name; what runs it is yours
+    (docs/migrate/cron.md). Times are those of --tz: pass the zone of the machine that cron ran on.
+
+    $ crontab -l | kronos import crontab - --endpoint box --tz Europe/Berlin
+    kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
+    """
+    name = _name_of(file)
+    if Path(name).name == "anacrontab":
+        raise click.ClickException("an anacrontab names days between runs, not times: nothing of it can be translated")
+    has_user = name.startswith(_SYSTEM_PLACES) if is_system is None else is_system
+    _run(api, file, own, crontab.TAG, lambda text, terms: crontab.translate(text, terms, is_system=has_user))
+
+
+@command(import_group, name="k8s-cronjob")
+@_FILE
+@_options
+@_zone
+def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
+    """Jobs from Kubernetes CronJobs. FILE as kubectl writes it, or - for standard input.
+
+    The containers become the input of the job; what runs them is yours (docs/migrate/kubernetes.md).
+
+    $ kubectl get cronjob -A -o yaml | kronos import k8s-cronjob - --endpoint cluster
+    """
+    _run(api, file, own, kubernetes.TAG, kubernetes.translate)
+
+
+@command(import_group, name="eventbridge")
+@_FILE
+@_options
+def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
+    """Jobs from Amazon EventBridge. FILE of `aws scheduler get-schedule`, or - for standard input.
+
+    Several may stand one behind the other, or in a list. Rules of `aws events list-rules` are read too.
+
+    kronos import eventbridge schedules.json --endpoint lambda-relay
+    """
+    now = CLOCK.now()
+    _run(api, file, own, amazon.TAG, lambda text, terms: amazon.translate(text, terms, now=now))
+
+
+@command(import_group, name="cloud-scheduler")
+@_FILE
+@_options
+def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
+    """Jobs from Google Cloud Scheduler. FILE of `gcloud scheduler jobs list --format=json`, or - for standard input.
+
+    An HTTP target becomes an endpoint of its own; with --endpoint all targets become inputs of that one.
+
+    $ gcloud scheduler jobs list --location europe-west1 --format=json | kronos import cloud-scheduler -
+    """
+    _run(api, file, own, google.TAG, google.translate)
+
+
+@command(import_group, name="pg_cron")
+@click.argument("file", type=click.File("rb"), required=False)
+@_options
+@_zone
+@click.option(
+    "--database",
+    "url_file",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="A file with the URL of pg_cron's database.  [KRONOS_DATABASE_URL, or that of kronos up]",
+)
+@click.option(
+    "--unschedule",
+    is_flag=True,
+    help="With --create: take each entry out of pg_cron in the minute in which its job takes over.",
+)
+def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unschedule: bool, **own: Json) -> None:
+    """Jobs from other entries of pg_cron. Those of a database, or of FILE with the rows of cron.job as JSON.
+
+    Without --endpoint all entries are left with pg_cron. With it the SQL becomes the input of the job, {"sql": …}, and
+    a receiver of yours runs it (docs/migrate/pg_cron.md); Kronos never runs it itself.
+
+    kronos import pg_cron
+    kronos import pg_cron --endpoint sql-runner --create --unschedule
+    """
+    if unschedule and (file is not None or not own["create"]):
+        raise click.UsageError("--unschedule goes with --create, and with a database in place of FILE")
+    if file is not None:
+        reading = pg_cron.Reading(timezone=own["timezone"] or "UTC")
+        _run(
+            api, file, own, pg_cron.TAG, lambda text, terms: pg_cron.translate(pg_cron.entries_of(text), reading, terms)
+        )
+        return
+    with import_pg_cron.opened(url_file) as connection:
+        source = import_pg_cron.read(connection, own["timezone"])
+        found = [*source.remarks, *pg_cron.translate(source.entries, source.reading, _terms(own))]
+        made = _offer(api, found, own, pg_cron.TAG, "cron.job", is_made=not unschedule)
+        if unschedule and made is not None:
+            import_pg_cron.take_over(api, connection, source.entries, made)
+
+
+def _terms(own: Json) -> Terms:
+    return Terms(endpoint=own["endpoint"], url=own["to"], timezone=own.get("timezone"))
+
+
+def _run(api: Api, file: BinaryIO, own: Json, tag: str, translate: Callable[[str, Terms], Iterable[Found]]) -> None:
+    """Reads the file and offers what is in it. Raises ClickException."""
+    try:
+        found = list(bounded(translate(text_of(file.read(MAX_BYTES + 1)), _terms(own))))
+    except UnreadableError as error:
+        raise click.ClickException(f"{_name_of(file)}: {error}") from None
+    _offer(api, found, own, tag, _name_of(file))
+
+
+def _name_of(file: BinaryIO) -> str:
+    return str(getattr(file, "name", _STDIN))
+
+
+def _offer(
+    api: Api, found: list[Found], own: Json, tag: str, source: str, *, is_made: bool = True
+) -> list[Offered] | None:
+    """Shows it, then writes or makes it as was asked. None where nothing is to be made. Raises ClickException."""
+    offers, refused, remarks = import_offer.offered(api, found, tag)
+    import_offer.show(api, offers, refused, remarks)
+    if own["strict"] and refused:
+        raise click.ClickException(f"{len(refused)} entries are left, and --strict takes all or nothing")
+    if own["write"] is not None:
+        import_offer.write(own["write"], offers, source)
+        click.echo(f"written to {own['write']}: look at it, then kronos plan and kronos apply", err=True)
+    if not own["create"]:
+        if own["write"] is None and offers:
+            click.echo("nothing was changed: --write FILE.yaml writes it down, --create makes the jobs", err=True)
+        return None
+    new = [each for each in offers if each.there is None]
+    if new and not own["yes"]:
+        if source == _STDIN:
+            raise click.UsageError("standard input holds the entries, so nobody can be asked: pass --yes")
+        click.confirm(f"Create {len(new)} jobs in {api.workspace}?", abort=True, err=True)
+    if not is_made:
+        without, _ = import_offer.make_endpoints(api, new)
+        if without:
+            lines = "\n".join(f"endpoint {name}: {why}" for name, why in without.items())
+            raise click.ClickException(f"nothing was taken over:\n{lines}")
+        return offers
+    jobs, endpoints, failed = import_offer.make(api, offers)
+    said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all of them are there"
+    click.echo(said, err=True)
+    if failed:
+        lines = "\n".join(f"{each.where}  {each.text}: {each.reason}" for each in failed)
+        raise click.ClickException(f"{len(failed)} could not be created:\n{lines}")
+    return offers

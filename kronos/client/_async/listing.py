@@ -1,0 +1,58 @@
+"""Lists that come page by page."""
+
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+from kronos.client._async.transport import AsyncTransport
+from kronos.client._core.calls import Call
+from kronos.client.errors import AnswerInvalid
+from kronos.client.models.page import Page
+
+T = TypeVar("T")
+
+
+class AsyncListing(Generic[T]):
+    """A list of the API: iterate over it, and pages are fetched as they are needed, one at a time and none ahead.
+
+    Each iteration begins anew. What is made or ends meanwhile may be missed; nothing is listed twice.
+    """
+
+    def __init__(self, transport: AsyncTransport, call: Call, kind: type[T]) -> None:
+        self._transport = transport
+        self._call = call
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._call.path}>"
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for each in page.data:
+                yield each
+
+    async def pages(self) -> AsyncIterator[Page[T]]:
+        """The pages, each with the cursor of the next."""
+        cursor: str | None = None
+        while True:
+            page = await self._fetched(cursor)
+            yield page
+            if page.next_cursor is None:
+                return
+            if page.next_cursor == cursor:
+                raise AnswerInvalid(f"{self._call.name}: the next page is the same page, without end", status=200)
+            cursor = page.next_cursor
+
+    async def page(self) -> Page[T]:
+        """The first page, or the one whose cursor was given."""
+        return await self._fetched(None)
+
+    async def first(self) -> T | None:
+        """The first of the list; None where it is empty."""
+        async for each in self:
+            return each
+        return None
+
+    async def _fetched(self, cursor: str | None) -> Page[T]:
+        call = self._call if cursor is None else self._call.with_query({"cursor": cursor})
+        # the page of this kind is put together at run time, where no type checker sees it
+        return await self._transport.call(call, Page[self._kind])  # type: ignore[name-defined]

@@ -1,0 +1,113 @@
+"""Executions. Made by bin/client."""
+
+from datetime import datetime
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._async.listing import AsyncListing
+from kronos.client._async.resource import AsyncResource
+from kronos.client._core.calls import AUTO, path_of, read, write
+from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.words import ExecutionStatus
+from kronos.client.models.executions import Attempt, Execution, LogLine
+from kronos.client.models.page import Page
+
+
+class AsyncExecutionsResource(AsyncResource):
+    """One time that a job was due, and the attempts to deliver it."""
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        status: ExecutionStatus | None = None,
+        scheduled_after: datetime | str | None = None,
+        scheduled_before: datetime | str | None = None,
+        job: str | None = None,
+        caused_by: UUID | str | None = None,
+        endpoint: str | None = None,
+        q: str | None = None,
+    ) -> AsyncListing[Execution]:
+        """Executions of a workspace, newest first.
+
+        Needs the role `viewer`.
+        """
+        return AsyncListing(
+            self._transport,
+            read(
+                path_of(*self._base, "executions"),
+                {
+                    "limit": page_size,
+                    "cursor": cursor,
+                    "status": status,
+                    "scheduled_after": scheduled_after,
+                    "scheduled_before": scheduled_before,
+                    "job": job,
+                    "caused_by": caused_by,
+                    "endpoint": endpoint,
+                    "q": q,
+                },
+            ),
+            Execution,
+        )
+
+    async def get(self, execution: UUID | str) -> Execution:
+        """One execution.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "executions", execution)), Execution)
+
+    async def cancel(self, execution: UUID | str) -> Execution:
+        """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its
+        request, and the attempt says what is known of it. What was answered before counts.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "executions", execution, "cancel"), repeat="always"), Execution
+        )
+
+    async def retry(
+        self, execution: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
+    ) -> Execution:
+        """Make a failed, cancelled or expired execution due again, under its own id.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return await self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "executions", execution, "retry"),
+                body=fields,
+                repeat="keyed",
+                idempotency_key=idempotency_key,
+            ),
+            Execution,
+        )
+
+    def attempts(
+        self, execution: UUID | str, *, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncListing[Attempt]:
+        """An execution's attempts, first to last.
+
+        Needs the role `viewer`.
+        """
+        return AsyncListing(
+            self._transport,
+            read(path_of(*self._base, "executions", execution, "attempts"), {"limit": page_size, "cursor": cursor}),
+            Attempt,
+        )
+
+    async def logs(self, execution: UUID | str) -> Page[LogLine]:
+        """What happened to an execution, in order; of its attempts the last 200.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "executions", execution, "logs")), Page[LogLine])

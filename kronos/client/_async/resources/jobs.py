@@ -1,0 +1,342 @@
+"""Jobs. Made by bin/client."""
+
+from datetime import datetime
+from typing import Literal, Unpack
+from uuid import UUID
+
+from kronos.client._async.listing import AsyncListing
+from kronos.client._async.resource import AsyncResource
+from kronos.client._core.calls import AUTO, all_keyed, path_of, read, with_key, with_keys, write
+from kronos.client.bodies.jobs import JobBatch, JobBulk, JobCreate, JobPatch, JobPause, JobSkipNext, TriggerRequest
+from kronos.client.bodies.words import ExecutionStatus, JobTrigger
+from kronos.client.models.executions import Execution
+from kronos.client.models.jobs import (
+    BulkCount,
+    BulkDone,
+    Explanation,
+    FireDiff,
+    Glances,
+    Job,
+    JobsMade,
+    JobState,
+    Preview,
+    TickDays,
+    Ticks,
+)
+
+
+class AsyncJobsResource(AsyncResource):
+    """What is run, and when: IMMEDIATE, DELAYED or CRON."""
+
+    async def create(self, **fields: Unpack[JobCreate]) -> Job:
+        """Make a job; with a known idempotency key, the job that it made.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "jobs"), body=with_key(fields), repeat="keyed"), Job
+        )
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        endpoint: str | None = None,
+        trigger: JobTrigger | None = None,
+        status: Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"] | None = None,
+        tag: str | None = None,
+        q: str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        sort: Literal["created", "name", "next_run"] | None = None,
+    ) -> AsyncListing[Job]:
+        """Jobs of a workspace, newest first, or as `sort` says.
+
+        Needs the role `viewer`.
+        """
+        return AsyncListing(
+            self._transport,
+            read(
+                path_of(*self._base, "jobs"),
+                {
+                    "limit": page_size,
+                    "cursor": cursor,
+                    "endpoint": endpoint,
+                    "trigger": trigger,
+                    "status": status,
+                    "tag": tag,
+                    "q": q,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "sort": sort,
+                },
+            ),
+            Job,
+        )
+
+    async def get(self, job: UUID | str) -> Job:
+        """One job.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "jobs", job)), Job)
+
+    async def edit(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
+        """Retire the version of a CRON job and make the next one, in one transaction.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again only with `if_match`.
+        """
+        return await self._transport.call(
+            write(
+                "PATCH",
+                path_of(*self._base, "jobs", job),
+                body=fields,
+                repeat="always" if if_match is not None else "never",
+                if_match=if_match,
+            ),
+            Job,
+        )
+
+    async def cancel(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
+        """Retire a job and remove its pg_cron entry, in one transaction.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("DELETE", path_of(*self._base, "jobs", job), repeat="always", if_match=if_match), Job
+        )
+
+    async def diff(self, job: UUID | str, **fields: Unpack[JobPatch]) -> FireDiff:
+        """What a change would do to a CRON job's runs of the coming 7 days; nothing is written.
+
+        Needs the role `viewer`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "jobs", job, "diff"), body=fields, repeat="always"), FireDiff
+        )
+
+    async def pause(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
+        """Stop a CRON job's ticks until it is resumed, or until an instant.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "jobs", job, "pause"), body=fields, repeat="always", if_match=if_match),
+            Job,
+        )
+
+    async def resume(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
+        """Go on with a paused job.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "jobs", job, "resume"), repeat="always", if_match=if_match), Job
+        )
+
+    async def skip_next(
+        self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]
+    ) -> Job:
+        """Skip this many of a CRON job's next ticks.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return await self._transport.call(
+            write(
+                "POST", path_of(*self._base, "jobs", job, "skip-next"), body=fields, repeat="never", if_match=if_match
+            ),
+            Job,
+        )
+
+    async def trigger(
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
+    ) -> Execution:
+        """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return await self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "jobs", job, "trigger"),
+                body=fields,
+                repeat="keyed",
+                idempotency_key=idempotency_key,
+            ),
+            Execution,
+        )
+
+    def executions(
+        self,
+        job: UUID | str,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        status: ExecutionStatus | None = None,
+        scheduled_after: datetime | str | None = None,
+        scheduled_before: datetime | str | None = None,
+    ) -> AsyncListing[Execution]:
+        """Executions of a job, newest first.
+
+        Needs the role `viewer`.
+        """
+        return AsyncListing(
+            self._transport,
+            read(
+                path_of(*self._base, "jobs", job, "executions"),
+                {
+                    "limit": page_size,
+                    "cursor": cursor,
+                    "status": status,
+                    "scheduled_after": scheduled_after,
+                    "scheduled_before": scheduled_before,
+                },
+            ),
+            Execution,
+        )
+
+    def versions(
+        self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncListing[Job]:
+        """Versions of a job, newest first.
+
+        Needs the role `viewer`.
+        """
+        return AsyncListing(
+            self._transport,
+            read(path_of(*self._base, "jobs", job, "versions"), {"limit": page_size, "cursor": cursor}),
+            Job,
+        )
+
+    async def status(self, job: UUID | str) -> JobState:
+        """A job's health and its last 24 hours.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "jobs", job, "status")), JobState)
+
+    async def next_runs(self, job: UUID | str, *, count: int | None = None) -> Preview:
+        """A CRON job's next runs.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(
+            read(path_of(*self._base, "jobs", job, "next-runs"), {"count": count}), Preview
+        )
+
+    async def explain(self, job: UUID | str, *, at: datetime | str | None = None) -> Explanation:
+        """Why a job did or did not run at an instant.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "jobs", job, "explain"), {"at": at}), Explanation)
+
+    async def ticks(
+        self,
+        job: UUID | str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        limit: int | None = None,
+    ) -> Ticks:
+        """A CRON job's ticks of a window, and what became of each.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(
+            read(path_of(*self._base, "jobs", job, "ticks"), {"from": from_, "to": to, "limit": limit}), Ticks
+        )
+
+    async def tick_days(
+        self,
+        job: UUID | str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        timezone: str | None = None,
+    ) -> TickDays:
+        """A CRON job's ticks of a window, counted by day and by what became of them.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(
+            read(path_of(*self._base, "jobs", job, "ticks", "days"), {"from": from_, "to": to, "timezone": timezone}),
+            TickDays,
+        )
+
+    async def batch(self, **batch: Unpack[JobBatch]) -> JobsMade:
+        """Make up to 1,000 jobs: all of them or none, or each for itself.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again if each thing that it does has an idempotency key, or
+        needs none.
+        """
+        return await self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "jobs:batch"),
+                body={**batch, "jobs": with_keys(batch["jobs"])},
+                repeat="always" if all_keyed(batch["jobs"]) else "never",
+            ),
+            JobsMade,
+        )
+
+    async def bulk(self, **bulk: Unpack[JobBulk]) -> BulkDone:
+        """Pause, resume, cancel or trigger many jobs, up to 500 a call, each for itself: named ones, or all
+        that a filter lets through. With validate_only, count them.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again if each thing that it does has an idempotency key, or
+        needs none.
+        """
+        return await self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "jobs:bulk"),
+                body={**bulk, "validate_only": False},
+                repeat="keyed" if bulk.get("action") == "trigger" else "always",
+            ),
+            BulkDone,
+        )
+
+    async def count_bulk(self, **bulk: Unpack[JobBulk]) -> BulkCount:
+        """Only count, or judge; nothing is done. Pause, resume, cancel or trigger many jobs, up to 500 a
+        call, each for itself: named ones, or all that a filter lets through. With validate_only,
+        count them.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "jobs:bulk"), body={**bulk, "validate_only": True}, repeat="always"),
+            BulkCount,
+        )
+
+    async def glances(self, *, ids: str) -> Glances:
+        """The last 20 runs of each of some CRON jobs, with their success rate and how long they take.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "jobs:glance"), {"ids": ids}), Glances)

@@ -1,0 +1,55 @@
+"""Keys. Made by bin/client."""
+
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._async.listing import AsyncListing
+from kronos.client._async.resource import AsyncResource
+from kronos.client._core.calls import path_of, read, write
+from kronos.client.bodies.keys import KeyCreate, KeyRotate
+from kronos.client.models.keys import NewKey, WorkspaceKey
+
+
+class AsyncKeysResource(AsyncResource):
+    """Who may call, and what each may do."""
+
+    async def create(self, **fields: Unpack[KeyCreate]) -> NewKey:
+        """Make a key of the workspace. `key` is shown now and never again.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "keys"), body=fields, repeat="never"), NewKey
+        )
+
+    def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[WorkspaceKey]:
+        """The workspace's keys that were not revoked, newest first, without their secrets.
+
+        Needs the role `admin`.
+        """
+        return AsyncListing(
+            self._transport, read(path_of(*self._base, "keys"), {"limit": page_size, "cursor": cursor}), WorkspaceKey
+        )
+
+    async def revoke(self, key: UUID | str) -> None:
+        """End a key: within 2 s no process takes it.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        await self._transport.do(write("DELETE", path_of(*self._base, "keys", key), repeat="always"))
+
+    async def rotate(self, key: UUID | str, **fields: Unpack[KeyRotate]) -> NewKey:
+        """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown
+        now and never again.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return await self._transport.call(
+            write("POST", path_of(*self._base, "keys", key, "rotate"), body=fields, repeat="never"), NewKey
+        )

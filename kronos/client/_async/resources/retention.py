@@ -1,0 +1,30 @@
+"""Retention. Made by bin/client."""
+
+from typing import Unpack
+
+from kronos.client._async.resource import AsyncResource
+from kronos.client._core.calls import path_of, read, write
+from kronos.client.bodies.retention import RetentionPut
+from kronos.client.models.retention import Retention
+
+
+class AsyncRetentionResource(AsyncResource):
+    """How long history is kept."""
+
+    async def get(self) -> Retention:
+        """How long the workspace's history is kept.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "retention")), Retention)
+
+    async def put(self, *, if_match: int | str | None = None, **fields: Unpack[RetentionPut]) -> Retention:
+        """Set the workspace's own ages; null, or none: the instance's.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return await self._transport.call(
+            write("PUT", path_of(*self._base, "retention"), body=fields, repeat="always", if_match=if_match), Retention
+        )

@@ -1,0 +1,105 @@
+"""Whether a call that failed is sent again, and when. Nothing here sends or sleeps: both clients ask it."""
+
+import random
+from collections.abc import Callable
+
+from kronos.client._core.calls import Call
+from kronos.client._core.options import Options
+from kronos.client.errors import (
+    AnswerInvalid,
+    ApiError,
+    Conflict,
+    InvalidRequest,
+    KronosError,
+    NotConnected,
+    NotFound,
+    PreconditionFailed,
+    RateLimited,
+    TimedOut,
+    TransportError,
+    Unauthorized,
+    Unavailable,
+)
+
+_OWN_DOING = (NotFound, Conflict, PreconditionFailed)
+
+
+class Tries:
+    """The sendings of one call, from the first to the answer or the last error."""
+
+    def __init__(
+        self,
+        call: Call,
+        options: Options,
+        *,
+        clock: Callable[[], float],
+        key: str | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._call = call
+        self._options = options
+        self._clock = clock
+        self._chance = chance
+        self._ends_at = clock() + options.deadline
+        self._sent = 0
+        self._is_unknown = False
+        self._keys: list[str] = []
+        if key is not None:
+            self.begin(key)  # what was sent before, and went well until it failed
+
+    def begin(self, key: str) -> None:
+        """One sending more, with this key."""
+        self._sent += 1
+        self._keys.append(key)
+
+    def remaining(self, *, is_sent: bool = False) -> float:
+        """Seconds until the call's deadline. Raises TimedOut once there are none; `is_sent`: while it is answered."""
+        left = self._ends_at - self._clock()
+        if left <= 0:
+            raise TimedOut(
+                f"{self._call.name}: no answer within the {self._options.deadline:g} s of its deadline",
+                is_outcome_unknown=is_sent or self._is_unknown,
+            )
+        return left
+
+    def pause_after(self, error: KronosError, new_key: Callable[[], str]) -> float:
+        """Seconds to wait before the call is sent again; raises the error where it is not."""
+        if isinstance(error, ApiError) and isinstance(error, _OWN_DOING):
+            error.may_be_done = self._is_unknown
+        self._is_unknown |= error.is_outcome_unknown
+        if isinstance(error, Unauthorized) and len(self._keys) < 2 and new_key() != self._keys[-1]:
+            return 0.0  # the key was rotated: with the new one, at once
+        if self._sent >= self._options.tries or not self._is_passing(error):
+            raise self._last(error)
+        asked = error.retry_after if isinstance(error, ApiError | AnswerInvalid) else None
+        pause = self._backoff() if asked is None else asked + self._chance() * min(1.0, asked / 10 + 0.05)
+        if pause >= self._ends_at - self._clock():
+            raise self._last(error)  # it would be waited for in vain
+        return pause
+
+    def _is_passing(self, error: KronosError) -> bool:
+        """Whether the same call may be answered otherwise, and may be made again."""
+        if error.is_outcome_unknown and not self._call.may_repeat:
+            return False
+        if isinstance(error, InvalidRequest):
+            return error.status == 408  # the body came too slowly, and nothing was done
+        if isinstance(error, AnswerInvalid):
+            return error.is_passing
+        if isinstance(error, RateLimited):
+            return error.code == "rate_limited" or error.retry_after is not None
+        return isinstance(error, TransportError | Unavailable)
+
+    def _backoff(self) -> float:
+        """Full jitter, but for a tenth: callers that failed together do not come again together."""
+        most: float = min(self._options.max_pause, self._options.first_pause * 2 ** (self._sent - 1))
+        return most * (0.1 + 0.9 * self._chance())
+
+    def _last(self, error: KronosError) -> KronosError:
+        """The error, which says that a sending before may have done it."""
+        if (
+            self._is_unknown
+            and not error.is_outcome_unknown
+            and isinstance(error, NotConnected | Unavailable | RateLimited)
+        ):
+            error.is_outcome_unknown = True
+        return error

@@ -1,0 +1,14 @@
+"""What every resource of the API has in common."""
+
+from kronos.client._sync.transport import Transport
+
+
+class Resource:
+    """Calls of one part of the API, below a path."""
+
+    def __init__(self, transport: Transport, base: tuple[str, ...]) -> None:
+        self._transport = transport
+        self._base = base
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of /{'/'.join(self._base)}>"

@@ -1,0 +1,56 @@
+"""Audit. Made by bin/client."""
+
+from datetime import datetime
+
+from kronos.client._core.calls import path_of, read
+from kronos.client._sync.exports import AuditExports
+from kronos.client._sync.listing import Listing
+from kronos.client.models.audit import AuditRow, ChainHead
+
+
+class AuditResource(AuditExports):
+    """Who changed what, sealed into a chain of hashes."""
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        object_type: str | None = None,
+        object: str | None = None,
+        request_id: str | None = None,
+        after: datetime | str | None = None,
+        before: datetime | str | None = None,
+    ) -> Listing[AuditRow]:
+        """Who changed what in a workspace, the last change first; with object_type=one_shot who made its
+        one-shots.
+
+        Needs the role `admin`.
+        """
+        return Listing(
+            self._transport,
+            read(
+                path_of(*self._base, "audit"),
+                {
+                    "limit": page_size,
+                    "cursor": cursor,
+                    "actor": actor,
+                    "action": action,
+                    "object_type": object_type,
+                    "object": object,
+                    "request_id": request_id,
+                    "after": after,
+                    "before": before,
+                },
+            ),
+            AuditRow,
+        )
+
+    def head(self) -> ChainHead:
+        """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere.
+
+        Needs the role `admin`.
+        """
+        return self._transport.call(read(path_of(*self._base, "audit", "head")), ChainHead)

@@ -1,0 +1,83 @@
+"""Backfills. Made by bin/client."""
+
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._core.calls import AUTO, path_of, read, write
+from kronos.client._sync.listing import Listing
+from kronos.client._sync.resource import Resource
+from kronos.client.bodies.backfills import BackfillCreate
+from kronos.client.models.backfills import Backfill, BackfillCount
+
+
+class BackfillsResource(Resource):
+    """A CRON job's ticks of a past window, delivered later."""
+
+    def create(
+        self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
+    ) -> Backfill:
+        """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency
+        key, the backfill that it made.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "jobs", job, "backfill"),
+                body={**fields, "validate_only": False},
+                repeat="keyed",
+                idempotency_key=idempotency_key,
+            ),
+            Backfill,
+        )
+
+    def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
+        """Only count, or judge; nothing is done. Run a CRON job's ticks of a past window; with
+        validate_only, count them; with a known idempotency key, the backfill that it made.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "jobs", job, "backfill"),
+                body={**fields, "validate_only": True},
+                repeat="always",
+            ),
+            BackfillCount,
+        )
+
+    def list(self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Backfill]:
+        """Backfills of a job, newest first.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport,
+            read(path_of(*self._base, "jobs", job, "backfills"), {"limit": page_size, "cursor": cursor}),
+            Backfill,
+        )
+
+    def get(self, backfill: UUID | str) -> Backfill:
+        """One backfill, and what has become of its executions.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
+
+    def cancel(self, backfill: UUID | str) -> Backfill:
+        """Stop a backfill: what waits is cancelled, what runs ends.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "backfills", backfill, "cancel"), repeat="always"), Backfill
+        )

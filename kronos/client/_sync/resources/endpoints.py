@@ -1,0 +1,186 @@
+"""Endpoints. Made by bin/client."""
+
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._core.calls import AUTO, path_of, read, write
+from kronos.client._sync.listing import Listing
+from kronos.client._sync.resource import Resource
+from kronos.client.bodies.endpoints import EndpointCreate, EndpointDisable, EndpointPut, EndpointRender, EndpointTest
+from kronos.client.models.endpoints import (
+    Endpoint,
+    Rendered,
+    RenderedEntry,
+    RenderedRecord,
+    SigningKeys,
+    SpecVerdict,
+    TriedDelivery,
+)
+
+
+class EndpointsResource(Resource):
+    """Where deliveries go."""
+
+    def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointCreate]) -> Endpoint:
+        """Make an endpoint; with a known idempotency key, the endpoint that it made.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return self._transport.call(
+            write(
+                "POST", path_of(*self._base, "endpoints"), body=fields, repeat="keyed", idempotency_key=idempotency_key
+            ),
+            Endpoint,
+        )
+
+    def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Endpoint]:
+        """Endpoints of a workspace, newest first.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport, read(path_of(*self._base, "endpoints"), {"limit": page_size, "cursor": cursor}), Endpoint
+        )
+
+    def get(self, name: UUID | str) -> Endpoint:
+        """One endpoint, at its present version.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "endpoints", name)), Endpoint)
+
+    def put(
+        self,
+        name: UUID | str,
+        *,
+        force: bool | None = None,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[EndpointPut],
+    ) -> Endpoint:
+        """Make an endpoint, or its next version; executions that exist keep theirs.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write(
+                "PUT",
+                path_of(*self._base, "endpoints", name),
+                body=fields,
+                query={"force": force},
+                repeat="always",
+                if_match=if_match,
+                only_new=only_new,
+            ),
+            Endpoint,
+        )
+
+    def check(
+        self,
+        name: UUID | str,
+        *,
+        force: bool | None = None,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[EndpointPut],
+    ) -> SpecVerdict:
+        """Only count, or judge; nothing is done. Make an endpoint, or its next version; executions that
+        exist keep theirs.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write(
+                "PUT",
+                path_of(*self._base, "endpoints", name),
+                body=fields,
+                query={"force": force, "validate_only": True},
+                repeat="always",
+                if_match=if_match,
+                only_new=only_new,
+            ),
+            SpecVerdict,
+        )
+
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
+        """Delete an endpoint that no live job uses.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        self._transport.do(write("DELETE", path_of(*self._base, "endpoints", name), repeat="always", if_match=if_match))
+
+    def signing_keys(self, name: UUID | str) -> SigningKeys:
+        """The keys that sign an endpoint's deliveries, newest first: of v1a what receivers verify with.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "endpoints", name, "signing-keys")), SigningKeys)
+
+    def render(self, name: UUID | str, **fields: Unpack[EndpointRender]) -> Rendered | RenderedEntry | RenderedRecord:
+        """What would be sent for an input; secrets are masked.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        made: Rendered | RenderedEntry | RenderedRecord = self._transport.either(
+            write("POST", path_of(*self._base, "endpoints", name, "render"), body=fields, repeat="always"),
+            Rendered,
+            RenderedEntry,
+            RenderedRecord,
+        )
+        return made
+
+    def test(
+        self, name: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointTest]
+    ) -> TriedDelivery:
+        """One delivery now, by a worker, and what was answered: 202 where it is still under way. It is tried
+        once; what no worker takes in time is CANCELLED.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return self._transport.call(
+            write(
+                "POST",
+                path_of(*self._base, "endpoints", name, "test"),
+                body=fields,
+                repeat="keyed",
+                idempotency_key=idempotency_key,
+            ),
+            TriedDelivery,
+        )
+
+    def enable(self, name: UUID | str) -> Endpoint:
+        """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer,
+        a person.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "endpoints", name, "enable"), repeat="always"), Endpoint
+        )
+
+    def disable(self, name: UUID | str, **fields: Unpack[EndpointDisable]) -> Endpoint:
+        """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "endpoints", name, "disable"), body=fields, repeat="always"), Endpoint
+        )

@@ -1,0 +1,115 @@
+"""Workspaces. Made by bin/client."""
+
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._core.calls import path_of, read, write
+from kronos.client._sync.listing import Listing
+from kronos.client._sync.resource import Resource
+from kronos.client.bodies.workspaces import WorkspaceCreate, WorkspacePatch
+from kronos.client.models.dead_letters import BulkOperation
+from kronos.client.models.workspaces import Contents, Workspace
+
+
+class WorkspacesResource(Resource):
+    """Tenants."""
+
+    def create(self, **fields: Unpack[WorkspaceCreate]) -> Workspace:
+        """Make a workspace.
+
+        Needs the role `instance_admin`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "v1", "workspaces"), body=fields, repeat="never"), Workspace
+        )
+
+    def list(
+        self, *, page_size: int | None = None, cursor: str | None = None, organization: str | None = None
+    ) -> Listing[Workspace]:
+        """Workspaces, newest first.
+
+        Needs the role `instance_admin`.
+        """
+        return Listing(
+            self._transport,
+            read(
+                path_of(*self._base, "v1", "workspaces"),
+                {"limit": page_size, "cursor": cursor, "organization": organization},
+            ),
+            Workspace,
+        )
+
+    def get(self, workspace: UUID | str) -> Workspace:
+        """One workspace.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "v1", "workspaces", workspace)), Workspace)
+
+    def edit(
+        self, workspace: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[WorkspacePatch]
+    ) -> Workspace:
+        """Rename, limit, suspend or resume a workspace; all but its name is for the instance's
+        administrator. While `jobs_left` is not 0, some jobs have still to follow.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again only with `if_match`.
+        """
+        return self._transport.call(
+            write(
+                "PATCH",
+                path_of(*self._base, "v1", "workspaces", workspace),
+                body=fields,
+                repeat="always" if if_match is not None else "never",
+                if_match=if_match,
+            ),
+            Workspace,
+        )
+
+    def delete(
+        self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
+    ) -> Workspace | BulkOperation:
+        """Delete a workspace and all that it holds; one that holds something needs its name to confirm, and
+        goes on by an operation. With validate_only, count what would go.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        made: Workspace | BulkOperation = self._transport.either(
+            write(
+                "DELETE",
+                path_of(*self._base, "v1", "workspaces", workspace),
+                query={"confirm": confirm},
+                repeat="always",
+                if_match=if_match,
+            ),
+            Workspace,
+            BulkOperation,
+        )
+        return made
+
+    def contents(
+        self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
+    ) -> Contents:
+        """Only count, or judge; nothing is done. Delete a workspace and all that it holds; one that holds
+        something needs its name to confirm, and goes on by an operation. With validate_only,
+        count what would go.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write(
+                "DELETE",
+                path_of(*self._base, "v1", "workspaces", workspace),
+                query={"confirm": confirm, "validate_only": True},
+                repeat="always",
+                if_match=if_match,
+            ),
+            Contents,
+        )

@@ -1,0 +1,219 @@
+"""Sends calls: with a key, within a deadline, again where that is allowed."""
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import metadata
+from typing import Any, TypeVar, Unpack
+
+import httpx
+
+from kronos.client._core.answers import Answer, judged, refused
+from kronos.client._core.calls import Call, Terms
+from kronos.client._core.decoding import Json, Undecodable, decode, either
+from kronos.client._core.options import Options, OptionsGiven
+from kronos.client._core.repeating import Tries
+from kronos.client._sync.clock import ending, monotonic, sleep, within
+from kronos.client.errors import (
+    AnswerInvalid,
+    ConfigurationError,
+    ConnectionLost,
+    KronosError,
+    NotConnected,
+    TimedOut,
+)
+
+T = TypeVar("T")
+# The API keeps a connection that nobody uses for 5 s or more (KRONOS_IDLE_SECONDS); one that is about to be closed
+# must not be taken for a write that can be sent once only.
+_KEPT_SECONDS = 3.0
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+def new_http() -> httpx.Client:
+    """The connections of a client that was given none."""
+    return httpx.Client(
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
+        follow_redirects=False,
+    )
+
+
+class Transport:
+    """Connections to one API, with what every call of a client has in common. Its repr has no key."""
+
+    def __init__(self, url: str, key: Callable[[], str], options: Options, http: httpx.Client) -> None:
+        self.url = url
+        self.key = key
+        self.options = options
+        self.http = http
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url}>"
+
+    def with_options(self, **changed: Unpack[OptionsGiven]) -> "Transport":
+        """The same connections, with other options."""
+        try:
+            return Transport(self.url, self.key, replace(self.options, **changed), self.http)
+        except TypeError as error:
+            raise ConfigurationError(f"there is no such option: {', '.join(sorted(changed))}") from error
+
+    def call(self, call: Call, kind: type[T]) -> T:
+        """What the API answers, as a model. Raises KronosError."""
+        answer = self._answered(call)
+        return decoded(kind, answer, call)
+
+    def either(self, call: Call, *kinds: type[Any]) -> Json:
+        """What the API answers, as the first of these models that it is. Raises KronosError."""
+        return decoded(either(kinds), self._answered(call), call)
+
+    def do(self, call: Call) -> None:
+        """A call that is answered with nothing. Raises KronosError."""
+        self._answered(call)
+
+    def _answered(self, call: Call) -> object:
+        tries = Tries(call, self.options, clock=monotonic)
+        while True:
+            try:
+                return judged(self._send(call, tries), call.name)
+            except KronosError as error:
+                pause = tries.pause_after(error, self.key)
+            sleep(pause)
+
+    def _send(self, call: Call, tries: Tries) -> Answer:
+        left = tries.remaining()
+        key = self.key()
+        tries.begin(key)
+        request = self._request(call, key, left)
+        try:
+            with within(left):
+                response = self.http.send(request, stream=True, follow_redirects=False)
+                try:
+                    return self._whole(response, call, tries)
+                finally:
+                    response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, RuntimeError) as error:
+            raise told(error, call) from error
+
+    def _whole(self, response: httpx.Response, call: Call, tries: Tries) -> Answer:
+        """The answer with its body, which is read as far as is allowed and until the deadline."""
+        parts, size = [], 0
+        for chunk in response.iter_bytes():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > self.options.max_answer_bytes:
+                raise AnswerInvalid(
+                    f"{call.name}: the answer is larger than max_answer_bytes ({self.options.max_answer_bytes})",
+                    status=response.status_code,
+                    is_outcome_unknown=True,
+                )
+            tries.remaining(is_sent=True)
+        return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
+
+    @contextmanager
+    def stream(self, call: Call, key: str, terms: Terms) -> Iterator[Iterator[bytes]]:
+        """The bytes of an answer that goes on, as they come. Raises KronosError."""
+        wait = terms.wait if terms.seconds is None else min(terms.wait, terms.seconds)
+        request = self._request(call, key, wait)
+        request.extensions["timeout"]["read"] = min(wait, terms.silence)
+        ends_at = None if terms.seconds is None else monotonic() + terms.seconds
+        try:
+            with within(wait):
+                response = self.http.send(request, stream=True, follow_redirects=False)
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError, RuntimeError) as error:
+            raise told(error, call) from error
+        try:
+            headers = headers_of(response)
+            if response.status_code != 200 or not headers.get("content-type", "").startswith(terms.media_type):
+                body = self._head_of(response)
+                raise refused(Answer(status=response.status_code, headers=headers, body=body), call.name)
+            with ending(response, ends_at):
+                yield self._chunks(response, ends_at)
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+            raise told(error, call) from error
+        finally:
+            response.close()
+
+    def _chunks(self, response: httpx.Response, ends_at: float | None) -> Iterator[bytes]:
+        """Until the end of the answer, or of the time that it has."""
+        chunks = response.iter_bytes()
+        while True:
+            with within(None if ends_at is None else ends_at - monotonic()):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _head_of(self, response: httpx.Response) -> bytes:
+        """As much of an error as one has."""
+        body = b""
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > 64 * 1024:
+                break
+        return body
+
+    def _request(self, call: Call, key: str, left: float) -> httpx.Request:
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Accept": "application/json, application/problem+json",
+            "Accept-Encoding": "identity",
+            "User-Agent": _USER_AGENT,
+            **call.headers,
+        }
+        if self.options.is_read_from_primary and call.method == "GET":
+            headers["Kronos-Read-From"] = "primary"
+        read = min(self.options.timeout, left)
+        connect = min(self.options.connect_timeout, left)
+        return self.http.build_request(
+            call.method,
+            self.url + call.path,
+            params=dict(call.query),
+            headers=headers,
+            content=call.content,
+            timeout=httpx.Timeout(read, connect=connect, pool=connect),
+        )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("kronos-client")
+    except metadata.PackageNotFoundError:
+        return "0"  # it runs out of a checkout
+
+
+_USER_AGENT = f"kronos-client/{_version()} python/{platform.python_version()} httpx/{httpx.__version__}"
+
+
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """Names in lower case."""
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def decoded(kind: type[T], answer: object, call: Call) -> T:
+    """The model that an answer is. Raises AnswerInvalid."""
+    try:
+        return decode(kind, answer)
+    except (Undecodable, ValueError) as error:
+        raise AnswerInvalid(
+            f"{call.name}: it was done, and answered in a way that this client does not know: {error}. Is the client "
+            "older, or newer, than the API?",
+            status=200,
+            is_outcome_unknown=not call.may_repeat,
+        ) from error
+
+
+def told(error: Exception, call: Call) -> KronosError:
+    """The error that one of httpx is. A request that may have reached the API has an unknown outcome."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, RuntimeError) and not isinstance(error, httpx.StreamError):
+        return ConfigurationError(f"{call.name}: the client was closed, or is used in another event loop ({error})")
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return ConfigurationError(f"{call.name}: the address of the API is no URL")
+    if isinstance(error, _NOT_SENT):
+        return NotConnected(f"{call.name}: the API is not reached ({what}); nothing was sent")
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return TimedOut(f"{call.name}: no answer in time ({what})", is_outcome_unknown=True)
+    return ConnectionLost(
+        f"{call.name}: the connection ended before the whole answer ({what})", is_outcome_unknown=True
+    )

@@ -1,0 +1,69 @@
+"""Waiting for an execution's end: told by the events of its workspace, and by looking where nobody tells."""
+
+from contextlib import closing
+from uuid import UUID
+
+from kronos.client._sync.clock import monotonic, sleep
+from kronos.client._sync.resources.executions import ExecutionsResource
+from kronos.client._sync.streams import events
+from kronos.client._sync.transport import Transport
+from kronos.client.errors import ExecutionNotSuccessful, KronosError, WaitTimedOut
+from kronos.client.models.events import ExecutionEvent
+from kronos.client.models.executions import Execution
+
+ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+
+def wait_for(
+    transport: Transport,
+    base: tuple[str, ...],
+    execution: Execution | UUID | str,
+    *,
+    seconds: float,
+    is_polled: bool,
+) -> Execution:
+    """The execution, once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut, KronosError."""
+    if isinstance(execution, Execution):
+        execution = execution.execution_id
+    reads = ExecutionsResource(transport, base)
+    ends_at = monotonic() + seconds
+    found = reads.get(execution)
+    if found.status not in ENDED and not is_polled:
+        found = _told(transport, base, found, ends_at)
+    pause = _FIRST_PAUSE
+    while found.status not in ENDED:
+        left = ends_at - monotonic()
+        if left <= 0:
+            raise WaitTimedOut(
+                f"execution {execution} is {found.status} after the {seconds:g} s that were given; it goes on",
+                status=found.status,
+            )
+        sleep(min(pause, left))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        found = reads.get(execution)
+    if found.status != "SUCCESS":
+        raise ExecutionNotSuccessful(found)
+    return found
+
+
+def _told(transport: Transport, base: tuple[str, ...], found: Execution, ends_at: float) -> Execution:
+    """The execution as it is once its end was told, or listening is no use: as it was when it was seen last."""
+    reads = ExecutionsResource(transport, base)
+    quick = transport.with_options(tries=1)  # where listening is refused, looking is as good
+    told = events(quick, base, types=("execution",), job=found.job_id, seconds=ends_at - monotonic())
+    try:
+        with closing(told):
+            for event in told:
+                data = None if event is None else event.data
+                if isinstance(data, ExecutionEvent) and (
+                    data.execution_id != found.execution_id or data.status not in ENDED
+                ):
+                    continue
+                # The stream is open, was opened anew, may have missed something, or tells the end: look.
+                found = reads.get(found.execution_id)
+                if found.status in ENDED:
+                    return found
+    except KronosError:
+        pass  # no stream: 429, a proxy that cuts it. What is wrong with the API itself, the look that follows says
+    return found

@@ -1,0 +1,89 @@
+"""What the API takes: apply. Made by bin/client out of the API's document."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Required, TypedDict
+
+from kronos.client.bodies.configs import ConfigCreate
+from kronos.client.bodies.endpoints import EndpointCreate
+from kronos.client.bodies.jobs import Callback, CatchUp, FailureCallback
+from kronos.client.bodies.payload_specs import PayloadSpecCreate
+from kronos.client.bodies.words import DstGap, DstOverlap, Overlap
+
+
+class SecretRef(TypedDict, total=False):
+    """A secret that has to be there. Its value never stands in a file."""
+
+    name: Required[str]
+    """Its name in the workspace."""
+
+
+class JobFile(TypedDict, total=False):
+    """A CRON job as a file has it, by its name. `cron` or `every`, exactly one of them; what is not written
+    has its default."""
+
+    name: Required[str]
+    """What it is known by among the workspace's live jobs."""
+    title: str | None
+    """Its name for people: any text of one line."""
+    endpoint: Required[str]
+    """The name of the endpoint."""
+    cron: str | None
+    """CRON: five fields, as pg_cron has them."""
+    every: str | None
+    """CRON: an interval, in place of cron."""
+    anchor: datetime | str | None
+    """CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose
+    clocks it counts."""
+    timezone: str | None
+    """CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at."""
+    starts_at: datetime | str | None
+    """CRON: no tick before."""
+    ends_at: datetime | str | None
+    """CRON: no tick from then on."""
+    max_runs: int | None
+    """CRON: retired after this many ticks."""
+    dst_gap: DstGap | None
+    """For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP."""
+    dst_overlap: DstOverlap | None
+    """For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH."""
+    jitter_seconds: int | None
+    """CRON: spreads deliveries over up to this many seconds; 0."""
+    overlap: Overlap | None
+    """CRON: a tick while the run before is under way; ALLOW."""
+    catch_up: CatchUp | None
+    """CRON: ticks that were missed."""
+    input: Mapping[str, Any]
+    """What templates are filled with."""
+    tags: Sequence[str]
+    """Words to find it by."""
+    on_success: Callback | None
+    """What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job."""
+    on_failure: FailureCallback | None
+    """What a run that failed for good sets off, and with `statuses` one that was cancelled."""
+    deadline_seconds: int | None
+    """An execution that was not delivered within so long of its tick, its run_at or its creation is EXPIRED,
+    and not sent any more."""
+    priority: int
+    """Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of
+    waiting."""
+
+
+class ApplyBody(TypedDict, total=False):
+    """What a workspace is to have, and what is done about it."""
+
+    set: str
+    """The set that these files are: what they do not have any more may be pruned, what is of other sets or
+    was made by hand never is."""
+    secrets: Sequence[SecretRef]
+    """Secrets that have to be there."""
+    configs: Sequence[ConfigCreate]
+    """Configs."""
+    payload_specs: Sequence[PayloadSpecCreate]
+    """Payload specs."""
+    endpoints: Sequence[EndpointCreate]
+    """Endpoints."""
+    jobs: Sequence[JobFile]
+    """CRON jobs."""
+    prune: bool
+    """Remove what is the set's and does not stand here any more, other than secrets."""

@@ -1,0 +1,62 @@
+"""What the API answers: dead letters. Made by bin/client out of the API's document."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from kronos.client.bodies.words import OperationKind, OperationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOperation:
+    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so
+    far, `failures` by reason. `endpoint_version`: of a REDRIVE alone. A DELETION is of the workspace
+    itself: while it is RUNNING `status_reason` says what goes now."""
+
+    operation_id: UUID
+    workspace: str
+    kind: OperationKind
+    status: OperationStatus
+    status_reason: dict[str, Any] | None
+    filter: dict[str, Any]
+    endpoint_version: Literal["latest", "same"] | None
+    per_second: int | None
+    total: int
+    done: int
+    failed: int
+    failures: dict[str, Any]
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterCount:
+    """How many dead letters an operation would deal with now."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterGroup:
+    """Dead letters of one endpoint and type of error: how many, of how many jobs, and what the last of them,
+    which is `execution_id`, said."""
+
+    endpoint: str
+    error_type: str | None
+    number: int
+    jobs: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    execution_id: UUID
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterGroups:
+    """Dead letters by endpoint and type of error, the largest groups first, of the newest 10,000: `counted`
+    of them. `is_cut`: there may be more."""
+
+    data: list[LetterGroup]
+    counted: int
+    is_cut: bool

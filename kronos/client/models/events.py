@@ -1,0 +1,63 @@
+"""What the API answers: events. Made by bin/client out of the API's document."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from kronos.client.bodies.words import ExecutionCause, ExecutionStatus, JobStatus, JobTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionEvent:
+    """An execution as it is now. `changes`: what has happened to it since the last event of it: `created`,
+    `changed` (claimed by a worker, due again, held back), `finished`."""
+
+    execution_id: UUID
+    job_id: UUID
+    job_name: str | None
+    workspace: str
+    endpoint: str
+    cause: ExecutionCause
+    status: ExecutionStatus
+    reason: str | None
+    attempt_count: int
+    scheduled_at: datetime
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    changes: list[Literal["created", "changed", "next_run", "finished"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A version of a job as it is now. `changes`: what has happened to it since the last event of it:
+    `created`, `changed` (its status among others), `next_run` (a tick was accounted for)."""
+
+    job_id: UUID
+    name: str | None
+    title: str | None
+    workspace: str
+    endpoint: str
+    trigger: JobTrigger
+    status: JobStatus
+    reason: str | None
+    version: int
+    replaced_by_id: UUID | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    run_at: datetime | None
+    resume_at: datetime | None
+    created_at: datetime
+    retired_at: datetime | None
+    changes: list[Literal["created", "changed", "next_run", "finished"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetEvent:
+    """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old,
+    or PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by
+    one; `too_slow`: events came faster than they were read, and the stream ends."""
+
+    reason: Literal["missed", "too_many", "too_slow"]

@@ -1,0 +1,352 @@
+"""What the API answers: jobs. Made by bin/client out of the API's document."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from kronos.client.bodies.words import (
+    BulkAction,
+    DstGap,
+    DstOverlap,
+    EndpointType,
+    ExecutionCause,
+    ExecutionStatus,
+    JobStatus,
+    JobTrigger,
+    Overlap,
+    TickDecision,
+    TickDisposition,
+)
+from kronos.client.models.problems import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkCount:
+    """How many jobs an action would be done to; `is_more`: there are more, which were not counted."""
+
+    count: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedJob:
+    """A job that the action was refused for, and why."""
+
+    job: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkDone:
+    """What a call has done: to how many jobs, and which it was refused for. `next_cursor`: there are more,
+    and the same body with this cursor goes on; null: all are done."""
+
+    action: BulkAction
+    done: int
+    refused: list[RefusedJob]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was looked at on the way to the decision: whether it lets the tick run, and how that is
+    known."""
+
+    step: str
+    holds: bool
+    detail: str
+    evidence: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the
+    minute of `at` has none."""
+
+    job_id: UUID
+    version_id: UUID
+    at: datetime
+    tick: datetime | None
+    decision: TickDecision
+    code: str
+    because: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedRun:
+    """A run at another time of the same day."""
+
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireDiff:
+    """The runs that a change adds, removes and moves within 7 days: how many, and the first 20 of each.
+
+    `before` and `after` are how many there are without it and with it. A run is moved where the same day,
+    in the new schedule's zone, loses one and gains one.
+    """
+
+    description_before: str
+    description: str
+    before: int
+    after: int
+    added: int
+    removed: int
+    moved: int
+    first_added: list[datetime]
+    first_removed: list[datetime]
+    first_moved: list[MovedRun]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentRun:
+    """One of a job's last runs. `ticks`: how many it accounts for, of missed or skipped ones."""
+
+    execution_id: UUID
+    status: ExecutionStatus
+    cause: ExecutionCause
+    scheduled_at: datetime
+    ticks: int
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """A CRON job's last runs, 20 at most, newest first, and what they come to.
+
+    `success_rate`: the share of SUCCESS among its runs that succeeded, failed, were missed or expired,
+    from 0 to 1. `p95_ms`: 95 of 100 of its runs that were delivered took no longer. Both null where
+    there are none. `overdue_since`: a tick of then is due and no run was made of it, a minute later.
+    """
+
+    job_id: UUID
+    overdue_since: datetime | None
+    runs: list[RecentRun]
+    success_rate: float | None
+    p95_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glances:
+    """How each of the jobs that were asked for is doing, in their order; of what is no CRON job nothing is
+    known."""
+
+    data: list[Glance]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One version of a job.
+
+    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them;
+    `anchor` is then its instant. So is `run_at_local` what `run_at` was computed from, where it was
+    given as a local time.
+    """
+
+    job_id: UUID
+    name: str | None
+    title: str | None
+    workspace: str
+    endpoint: str
+    endpoint_type: EndpointType
+    trigger: JobTrigger
+    status: JobStatus
+    status_reason: dict[str, Any] | None
+    version: int
+    previous_version_id: UUID | None
+    replaced_by_id: UUID | None
+    cron: str | None
+    every: str | None
+    anchor: datetime | None
+    anchor_local: str | None
+    timezone: str | None
+    description: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    max_runs: int | None
+    dst_gap: DstGap
+    dst_overlap: DstOverlap
+    jitter_seconds: int
+    overlap: Overlap
+    catch_up: dict[str, Any]
+    skip_next: int
+    resume_at: datetime | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    pg_cron: dict[str, Any] | None
+    idempotency_key: str | None
+    run_at: datetime | None
+    run_at_local: str | None
+    input: dict[str, Any]
+    priority: int
+    tags: list[str]
+    created_at: datetime
+    retired_at: datetime | None
+    execution: dict[str, Any] | None
+    on_success: dict[str, Any] | None
+    on_failure: dict[str, Any] | None
+    deadline_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFault:
+    """Why a job's ticks cannot be accounted for; `failed_at` is when that was last tried, None where it has
+    not been."""
+
+    sqlstate: str
+    message: str
+    failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The ticks of one version of a job from `since` to `checked_until`, against the rows that say what
+    became of each.
+
+    expected = accounted + unaccounted, accounted = delivered + missed + skipped. delivered: ticks that
+    were given to delivery as an execution, whatever has become of it: one that failed, was cancelled
+    or still waits is among them; last_24h has each status by itself. surplus: rows that no tick
+    explains, or that tell of one a second time. retained_from: history is whole only from there, so
+    the ticks from `since` to there are not looked at; None: all of the window is.
+    """
+
+    since: datetime
+    checked_until: datetime
+    expected: int
+    accounted: int
+    delivered: int
+    missed: int
+    skipped: int
+    unaccounted: int
+    surplus: int
+    first_unaccounted: datetime | None
+    first_surplus: datetime | None
+    is_truncated: bool
+    retained_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is
+    accounted for.
+
+    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none
+    succeeded; IDLE: there was none; ERROR: `error` says why its ticks cannot be accounted for.
+    `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does. `waiting_seconds`:
+    how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it
+    waiting.
+    """
+
+    job_id: UUID
+    status: JobStatus
+    health: Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
+    error: JobFault | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    overdue_seconds: float
+    waiting_seconds: float
+    warnings: list[str]
+    pg_cron: dict[str, Any] | None
+    last_24h: dict[str, int]
+    ledger: Ledger | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsMade:
+    """What became of each job, in the order in which they were sent: the job, or why there is none."""
+
+    data: list[Job | Problem]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRun:
+    """One run to come.
+
+    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
+    local time that does not exist was moved to this one, "repeated" where the zone shows this local
+    time twice.
+    """
+
+    at: datetime
+    local: str
+    dst: Literal["shifted", "repeated"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedTick:
+    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with
+    SHIFT it would run at `at`."""
+
+    at: datetime
+    local: str
+    dst: Literal["skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on
+    what may surprise."""
+
+    description: str
+    next_runs: list[NextRun]
+    skipped: list[SkippedTick]
+    lints: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A nominal tick and what became of it. `decision`, `code` and `because` are what `explain` says of it;
+    `disposition` sums them up, LATE: delivered to catch up. A row that stands for a run of
+    `tick_count` ticks stands for each."""
+
+    tick: datetime
+    version: int
+    version_id: UUID
+    disposition: TickDisposition
+    decision: TickDecision
+    code: str
+    because: str
+    execution_id: UUID | None
+    tick_count: int
+    attempt_count: int
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickDay:
+    """How many ticks a day had, by what became of them; the day as the zone's clocks have it."""
+
+    day: date
+    ticks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickDays:
+    """The days of [since, until) that had ticks, up to now. retained_from and at as of Ticks."""
+
+    since: datetime
+    until: datetime
+    at: datetime
+    timezone: str
+    retained_from: datetime | None
+    data: list[TickDay]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """The ticks of [since, until), in order. next_from: there are more, and from there on; None: these are
+    all. retained_from: history is whole only from there, None: all of it is kept. at: when this was
+    true."""
+
+    since: datetime
+    until: datetime
+    at: datetime
+    retained_from: datetime | None
+    data: list[Tick]
+    next_from: datetime | None

@@ -1,0 +1,91 @@
+"""What the API answers: keys. Made by bin/client out of the API's document."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from kronos.client.bodies.words import WorkspaceRole, WorkspaceStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the caller may in a workspace; in none by name: in the instance."""
+
+    workspace: str | None
+    role: Literal["viewer", "operator", "admin", "instance_admin"]
+    sees_payloads: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who calls, and what it may. kind: by a key in Authorization, or by the cookie of who is signed in."""
+
+    kind: Literal["key", "session"]
+    actor: str
+    email: str | None
+    grants: list[Grant]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key as it is shown once, to the one who made it."""
+
+    key_id: UUID
+    public_id: str
+    name: str | None
+    role: WorkspaceRole
+    sees_payloads: bool
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceHealth:
+    """What somebody has to look at in a workspace. overdue_jobs: due for longer than catch-up leaves any;
+    failing_endpoints: whose last attempts failed, or that are slowed or disabled; dead_letters:
+    counted up to 1,000."""
+
+    workspace: str
+    name: str
+    status: WorkspaceStatus
+    overdue_jobs: int
+    failing_endpoints: int
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWorkspaces:
+    """Workspaces of the caller's, by slug; of an instance's key the newest."""
+
+    data: list[WorkspaceHealth]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleMapping:
+    """What people of a group of the identity provider's may in the workspace; of several groups the most."""
+
+    mapping_id: UUID
+    group: str
+    role: WorkspaceRole
+    sees_payloads: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceKey:
+    """A key of a workspace, without its secret. `created_by`: the public id of the key that made it.
+    `last_used_at` is right within a minute."""
+
+    key_id: UUID
+    public_id: str
+    name: str | None
+    role: WorkspaceRole
+    sees_payloads: bool
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None

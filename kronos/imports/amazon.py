@@ -1,0 +1,232 @@
+"""Schedules of Amazon EventBridge Scheduler (`aws scheduler get-schedule`), and rules of EventBridge."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kronos.imports import amazon_cron, clocks
+from kronos.imports.amazon_cron import YearSpan
+from kronos.imports.documents import json_items
+from kronos.imports.names import Names, endpoint_name
+from kronos.imports.translation import (
+    Found,
+    JobDraft,
+    RefusedError,
+    Terms,
+    Translated,
+    Untranslated,
+    bounded,
+    endpoint_of,
+    required_endpoint,
+    shown,
+)
+from kronos.model import Json, JsonObject
+
+TAG: Final = "from-eventbridge"
+_RATE = re.compile(r"rate\(\s*([0-9]{1,6})\s+(minute|hour|day)s?\s*\)", re.ASCII)
+_AT = re.compile(r"at\(\s*([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\s*\)", re.ASCII)
+_CRON = re.compile(r"cron\((.*)\)", re.DOTALL)
+_MOST_JITTER_MINUTES = 60
+_MOST_ATTEMPTS: Final = 100
+_KNOWN: Final = frozenset(
+    {"Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate", "State",
+     "FlexibleTimeWindow", "Target", "Description", "Arn", "CreationDate", "LastModificationDate",
+     "ActionAfterCompletion", "EventBusName", "ResponseMetadata"}
+)  # fmt: skip
+
+
+def translate(text: str, terms: Terms, *, now: datetime) -> Iterator[Found]:
+    """Each schedule or rule as a job or a refusal. Raises UnreadableError.
+
+    Of `now` depends which times are past.
+    """
+    names = Names()
+    items = json_items(text, ("Schedules", "Rules"))
+    yield from bounded(_found(f"line {line}", item, terms, names, now) for line, item in items)
+
+
+def _found(where: str, item: Json, terms: Terms, names: Names, now: datetime) -> Found:
+    if not isinstance(item, dict):
+        return Untranslated(where=where, text="", reason="it is no schedule: get-schedule writes an object")
+    try:
+        return _translated(where, item, terms, names, now)
+    except RefusedError as error:
+        return Untranslated(where=where, text=shown(str(item.get("Name", ""))), reason=str(error))
+
+
+def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: datetime) -> Translated:
+    """One schedule. Raises RefusedError."""
+    expression = item.get("ScheduleExpression")
+    if not isinstance(expression, str):
+        if "EventPattern" in item:
+            raise RefusedError("it is a rule for events, not for times")
+        raise RefusedError("it has no ScheduleExpression: list-schedules leaves it out, get-schedule has it")
+    zone = item.get("ScheduleExpressionTimezone") or terms.timezone
+    if not isinstance(zone, str | None):
+        raise RefusedError("ScheduleExpressionTimezone is no text")
+    draft = JobDraft({"name": "", "endpoint": ""})
+    is_paused = item.get("State", "ENABLED") != "ENABLED"
+    _schedule(draft, expression.strip(), clocks.zone_of(zone), item, now)
+    if is_paused and draft.job["trigger"] == "DELAYED":
+        raise RefusedError("it is disabled, and a one-time job cannot be paused")
+    _window(draft, item)
+    group = str(item.get("GroupName") or "default")
+    full = str(item.get("Name") or "schedule") if group == "default" else f"{group}.{item.get('Name')}"
+    name = names.take(full, f"{group}/{expression}")
+    target = item.get("Target") or {}
+    if not isinstance(target, dict):
+        raise RefusedError("Target is no object")
+    made = _endpoint(draft, name, target, terms)
+    draft.job |= {
+        "name": name,
+        "endpoint": required_endpoint(terms, "a target") if made is None else made["name"],
+        "input": _input(draft, target),
+        "tags": [TAG],
+    }
+    if is_paused:
+        draft.note("it is disabled: the job is made paused")
+    for field in sorted(item.keys() - _KNOWN):
+        draft.note(f"{shown(field)} has no counterpart: left out")
+    return Translated(
+        where=where,
+        text=shown(f"{full} {expression}"),
+        job=draft.job,
+        endpoint=made,
+        is_paused=is_paused,
+        notes=tuple(draft.notes),
+    )
+
+
+def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now: datetime) -> None:
+    """When it runs. Raises RefusedError."""
+    starts_at, ends_at = _instant(item, "StartDate"), _instant(item, "EndDate")
+    if found := _AT.fullmatch(expression):
+        _once(draft, found[1], zone, now)
+        return
+    draft.job["trigger"] = "CRON"
+    if found := _RATE.fullmatch(expression):
+        count, unit = int(found[1]), found[2]
+        if count < 1:
+            raise RefusedError("its rate is 0")
+        draft.job["every"] = f"{count}{unit[0]}"
+        _anchor(draft, starts_at or _instant(item, "CreationDate"))
+    elif found := _CRON.fullmatch(expression):
+        read, years = amazon_cron.read(found[1])
+        draft.job |= {"cron": read.text, "timezone": zone, **clocks.once_or_not(read, zone)}
+        if years is not None:
+            starts_at, ends_at = _within(years, zone, starts_at, ends_at)
+    else:
+        raise RefusedError(f"{shown(expression)} is neither cron(…), rate(…) nor at(…)")
+    if ends_at is not None and ends_at <= now:
+        raise RefusedError(f"it ended at {written(ends_at)}")
+    if starts_at is not None and starts_at > now:
+        draft.job["starts_at"] = written(starts_at)
+    if ends_at is not None:
+        draft.job["ends_at"] = written(ends_at)
+
+
+def _once(draft: JobDraft, local: str, zone: str, now: datetime) -> None:
+    """A one-time schedule. Raises RefusedError."""
+    at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
+    if at <= now:
+        raise RefusedError(f"its time has passed: {local} in {zone}")
+    draft.job |= {"trigger": "DELAYED", "run_at": local, "timezone": zone}
+
+
+def _anchor(draft: JobDraft, anchor: datetime | None) -> None:
+    """What a rate is counted from."""
+    if anchor is None:
+        draft.note("nothing says what the rate is counted from: from the making of the job")
+        return
+    minute = anchor.replace(second=0, microsecond=0)
+    draft.job["anchor"] = written(minute)
+    draft.note("the rate is counted from StartDate or CreationDate, to the minute")
+
+
+def _within(
+    years: YearSpan, zone: str, starts_at: datetime | None, ends_at: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """The window that a year field leaves. Raises RefusedError."""
+    clock = _zone(zone)
+    first, after = (datetime(year, 1, 1, tzinfo=clock).astimezone(UTC) for year in (years.first, years.last + 1))
+    return max(first, starts_at or first), min(after, ends_at or after)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RefusedError(f"{shown(name)} is no time zone") from None
+
+
+def _instant(item: JsonObject, name: str) -> datetime | None:
+    """A time as the AWS CLI writes it: as text with its offset, or in seconds. Raises RefusedError."""
+    found = item.get(name)
+    if found is None:
+        return None
+    try:
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return datetime.fromtimestamp(found, UTC)
+        at = datetime.fromisoformat(found) if isinstance(found, str) else None
+    except (ValueError, OverflowError, OSError):
+        at = None
+    if at is None or not 1970 <= at.year < 3000:
+        raise RefusedError(f"{name} is no time")
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def written(at: datetime) -> str:
+    """An instant as the API takes it."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _window(draft: JobDraft, item: JsonObject) -> None:
+    """The flexible window. Raises RefusedError."""
+    window = item.get("FlexibleTimeWindow") or {}
+    if not isinstance(window, dict):
+        raise RefusedError("FlexibleTimeWindow is no object")
+    minutes = window.get("MaximumWindowInMinutes")
+    if window.get("Mode") != "FLEXIBLE" or not isinstance(minutes, int):
+        return
+    if draft.job["trigger"] == "DELAYED":
+        draft.note(f"its window of {minutes} min is left out: a one-time job runs at its time")
+        return
+    draft.job["jitter_seconds"] = min(minutes, _MOST_JITTER_MINUTES) * 60
+    draft.note("the window is jitter_seconds: an offset of the job's own, the same each time")
+    if minutes > _MOST_JITTER_MINUTES:
+        draft.note(f"the window of {minutes} min becomes {_MOST_JITTER_MINUTES}")
+
+
+def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
+    """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have."""
+    policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
+    retries, age = (policy or {}).get("MaximumRetryAttempts"), (policy or {}).get("MaximumEventAgeInSeconds")
+    attempts = min((retries if isinstance(retries, int) else 185) + 1, _MOST_ATTEMPTS)
+    age = age if isinstance(age, int) and age > 0 else timedelta(days=1) // timedelta(seconds=1)
+    if attempts == _MOST_ATTEMPTS:
+        draft.note(f"EventBridge's retries, up to 185, become {_MOST_ATTEMPTS - 1}")
+    if "DeadLetterConfig" in target:
+        draft.note("what fails for good is a dead letter of Kronos, not of the queue")
+    if terms.url is None:
+        draft.note(f"its retries are its endpoint's matter: max_attempts {attempts}, max_age_seconds {age}")
+        return None
+    retry: JsonObject = {"max_attempts": attempts, "max_age_seconds": age}
+    return endpoint_of(terms.url, endpoint_name(name), spec={}, retry_policy=retry)
+
+
+def _input(draft: JobDraft, target: JsonObject) -> JsonObject:
+    """What the receiver needs in place of the target."""
+    text = target.get("Input")
+    given: Json = text
+    if isinstance(text, str):
+        if "<aws.scheduler." in text:
+            draft.note("<aws.scheduler.…> is not filled in: the endpoint's template has {{scheduled_at}} and the like")
+        try:
+            given = json.loads(text)
+        except (ValueError, RecursionError):
+            given = text
+    more = {name: target[name] for name in sorted(target) if name.endswith("Parameters")}
+    return {"target": target.get("Arn"), **more, **({} if text is None else {"input": given})}

@@ -1,0 +1,206 @@
+"""The five fields of other crons, read as these read them and written as ours would.
+
+A dialect says what a field may hold. What two crons read differently is refused, not guessed.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from kronos.imports.translation import RefusedError
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_SUNDAY: Final = ("0", "sun")
+_ITEM = re.compile(r"(\*|\?|[0-9]{1,4}|[a-z]{3})(?:-([0-9]{1,4}|[a-z]{3}))?(?:/([0-9]{1,4}))?", re.ASCII)
+_MOST_CHARACTERS = 200
+"""Of a text that Kronos takes: kronos.cron_length()."""
+
+
+@dataclass(frozen=True, slots=True)
+class CronField:
+    """One of the five: what it is called, and its values."""
+
+    title: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+MINUTE: Final = CronField("minute", 0, 59)
+HOUR: Final = CronField("hour", 0, 23)
+DAY: Final = CronField("day of month", 1, 31)
+MONTH: Final = CronField("month", 1, 12, _MONTHS)
+WEEKDAY: Final = CronField("weekday", 0, 7, _WEEKDAYS)
+FIELDS: Final = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What a cron reads otherwise than others."""
+
+    called: str
+    number_with_step: bool = False
+    """`5/15` is 5-59/15; in others it is an error, or 5."""
+    question_mark: bool = False
+    steps_are_stars: bool = True
+    """Vixie's: a field that begins with `*`, as `*/2` too, has to match beside the other day field. robfig's: only a
+    `*` without a step is such a star, wherever it stands."""
+    sunday_is_7: bool = True
+    has_last_day: bool = False
+    """`$` is the last day of the month."""
+
+
+VIXIE: Final = Dialect(called="cron")
+PG_CRON: Final = Dialect(called="pg_cron", has_last_day=True)
+ROBFIG: Final = Dialect(
+    called="Kubernetes", number_with_step=True, question_mark=True, steps_are_stars=False, sunday_is_7=False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a list: from `first` to `last`, each `step`; `text` is how Kronos writes it."""
+
+    first: int
+    last: int
+    step: int
+    is_star: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A cron text for Kronos. `has_fixed_hours`: the hour field does not begin with a star; `each_minute`: the minute
+    field does."""
+
+    text: str
+    has_fixed_hours: bool
+    each_minute: bool
+
+
+def read(fields: list[str], dialect: Dialect) -> Expression:
+    """The same ticks, as Kronos writes them. Raises RefusedError."""
+    if len(fields) != 5:
+        raise RefusedError(f"a schedule has five fields, this has {len(fields)}")
+    lists = [_items(text.lower(), field, dialect) for text, field in zip(fields, FIELDS, strict=True)]
+    if not dialect.steps_are_stars:
+        lists[2], lists[4] = _unstarred(lists[2], lists[4])
+    text = " ".join(",".join(item.text for item in items) for items in lists)
+    if len(text) > _MOST_CHARACTERS:
+        raise RefusedError(f"its schedule has {len(text)} characters, at most {_MOST_CHARACTERS} are taken: use ranges")
+    hour = lists[1][0]
+    return Expression(
+        text=text,
+        has_fixed_hours=not hour.text.startswith("*"),
+        each_minute=lists[0][0].text.startswith("*"),
+    )
+
+
+def _unstarred(days: list[Part], weekdays: list[Part]) -> tuple[list[Part], list[Part]]:
+    """The day fields of a cron for which only a bare `*` is a star: where Kronos would take a step for one, its range
+    is written out; a list that holds a star is every day, and matches beside the other."""
+    return _written_out(days, DAY, 31), _written_out(weekdays, WEEKDAY, 6)
+
+
+def _written_out(items: list[Part], field: CronField, high: int) -> list[Part]:
+    if any(item.is_star and item.step == 1 for item in items):
+        return [Part(first=field.low, last=high, step=1, is_star=True, text="*")]
+    return [_range(item, field, high) if item.is_star else item for item in items]
+
+
+def _range(star: Part, field: CronField, high: int) -> Part:
+    """A star with a step as a range, which Kronos takes for none."""
+    text = f"{field.low}-{high}/{star.step}" if star.step <= high - field.low else str(field.low)
+    return Part(first=field.low, last=high, step=star.step, is_star=False, text=text)
+
+
+def _items(text: str, field: CronField, dialect: Dialect) -> list[Part]:
+    return [_item(part, field, dialect) for part in text.split(",")]
+
+
+def _item(part: str, field: CronField, dialect: Dialect) -> Part:
+    """One part of a list. Raises RefusedError."""
+    what = f"{field.title} {part!r}"
+    if part == "$" and field is DAY and dialect.has_last_day:
+        return Part(first=31, last=31, step=1, is_star=False, text="$")
+    if not (found := _ITEM.fullmatch(part)):
+        raise RefusedError(f"{what}: {_strange(part, field)}")
+    start, end, step_text = found.groups()
+    if start == "?" and not (dialect.question_mark and field in (DAY, WEEKDAY)):
+        raise RefusedError(f"{what}: {dialect.called} knows no ?")
+    step = int(step_text or 1)
+    if step < 1:
+        raise RefusedError(f"{what}: a step is at least 1")
+    if start in "*?":
+        if end is not None:
+            raise RefusedError(f"{what}: a * has no end")
+        return _star(field, step, dialect)
+    if end is None and step_text is None:
+        first = _number(start, field, what, dialect)
+        return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
+    if end is None and not dialect.number_with_step:
+        raise RefusedError(
+            f"{what}: crons differ on a step without a range: write {start}-{field.high}/{step}, or {start}"
+        )
+    end = end or str(_high(field, dialect))
+    if field is WEEKDAY and dialect.sunday_is_7 and step_text is None and end in _SUNDAY and start not in _SUNDAY:
+        end = "7"  # cronie's fri-sun
+    return _span(start, end, step, field, what, dialect)
+
+
+def _span(start: str, end: str, step: int, field: CronField, what: str, dialect: Dialect) -> Part:
+    """A range. Raises RefusedError."""
+    first, last = (_number(text, field, what, dialect) for text in (start, end))
+    if first > last:
+        raise RefusedError(f"{what}: {dialect.called} reads no range that runs backwards: list its parts")
+    if step > last - first:
+        return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
+    span = f"{_written(start)}-{_written(end)}"
+    return Part(first=first, last=last, step=step, is_star=False, text=f"{span}/{step}" if step > 1 else span)
+
+
+def _high(field: CronField, dialect: Dialect) -> int:
+    return 6 if field is WEEKDAY and not dialect.sunday_is_7 else field.high
+
+
+def _star(field: CronField, step: int, dialect: Dialect) -> Part:
+    """`*`, with its step. One beyond the last value leaves the first alone: in a day field it is still a star."""
+    high = _high(field, dialect)
+    if step == 1:
+        return Part(first=field.low, last=high, step=1, is_star=True, text="*")
+    most = 31 if field is DAY else 7 if field is WEEKDAY else high
+    if step > most and field not in (DAY, WEEKDAY):
+        return Part(first=field.low, last=field.low, step=1, is_star=True, text=str(field.low))
+    step = min(step, most)
+    return Part(first=field.low, last=high, step=step, is_star=True, text=f"*/{step}")
+
+
+def _number(text: str, field: CronField, what: str, dialect: Dialect) -> int:
+    if text.isdigit():
+        value = int(text)
+        if not field.low <= value <= _high(field, dialect):
+            raise RefusedError(f"{what}: {value} is not between {field.low} and {_high(field, dialect)}")
+        return value
+    if text not in field.names:
+        raise RefusedError(f"{what}: {text!r} is no name of a {field.title}")
+    return field.names.index(text) + field.low
+
+
+def _written(text: str) -> str:
+    return str(int(text)) if text.isdigit() else text
+
+
+def _strange(part: str, field: CronField) -> str:
+    """Why a part is none, in words that help."""
+    if part == "":
+        return "a list has an empty part"
+    if "~" in part:
+        return "a random time is chosen anew by each start of cron: choose one, and say jitter_seconds in Kronos"
+    if re.match(r"h\b|h\(", part):
+        return "H is Jenkins's: choose a value"
+    if re.search(r"[lw#$]", part) and field in (DAY, WEEKDAY):
+        return "L, W, # and $ mean nothing to this cron"
+    if re.fullmatch(r"[a-z]{4,}(-[a-z]{4,})?", part):
+        return "names have three letters"
+    return "it is not understood"

@@ -1,0 +1,134 @@
+"""YAML and JSON of other tools, each document or list item with the line that it begins at."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from kronos.imports.translation import UnreadableError, line_of
+from kronos.model import Json
+
+_DEEPEST: Final = 64
+_MOST_VALUES: Final = 2_000_000  # of one item: aliases can name the same value a million times
+# libyaml is 20 times as fast as the reader in Python, and bounds the nesting itself.
+_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def yaml_items(text: str) -> Iterator[tuple[int, Json]]:
+    """Each document, of a List each item, with its line. Raises UnreadableError."""
+    try:
+        for node in yaml.compose_all(text, Loader=_Loader):
+            yield from _items(node)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UnreadableError(f"{line}it is no YAML ({error.problem})") from None
+    except yaml.YAMLError as error:
+        raise UnreadableError(f"it is no YAML ({str(error).splitlines()[0]})") from None
+    except RecursionError:
+        raise UnreadableError("it is nested too deep") from None
+
+
+def _items(node: Node) -> Iterator[tuple[int, Json]]:
+    found = dict(_pairs(node)) if isinstance(node, MappingNode) else {}
+    items, kind = found.get("items"), found.get("kind")
+    if isinstance(items, SequenceNode) and isinstance(kind, ScalarNode) and kind.value.endswith("List"):
+        for item in items.value:
+            yield _line(item), _Reader().value(item, 1)
+    elif not isinstance(node, ScalarNode) or node.value != "":
+        yield _line(node), _Reader().value(node, 1)
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _pairs(node: MappingNode) -> Iterator[tuple[str, Node]]:
+    """What a mapping holds. Raises UnreadableError where a key is there twice, or is no text."""
+    seen: set[str] = set()
+    for key, value in node.value:
+        if not isinstance(key, ScalarNode):
+            raise UnreadableError(f"line {_line(key)}: a key is no text")
+        if key.value in seen:
+            raise UnreadableError(f"line {_line(key)}: {key.value!r} is there twice")
+        seen.add(key.value)
+        yield key.value, value
+
+
+class _Reader:
+    """Reads what a node holds."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def value(self, node: Node, depth: int) -> Json:
+        """The value; texts that are no plain numbers or booleans stay texts. Raises UnreadableError."""
+        self._read += 1
+        if depth > _DEEPEST:
+            raise UnreadableError(f"line {_line(node)}: it is nested deeper than {_DEEPEST}")
+        if self._read > _MOST_VALUES:
+            raise UnreadableError(f"line {_line(node)}: more than {_MOST_VALUES:,} values: write out what aliases name")
+        if isinstance(node, MappingNode):
+            return {key: self.value(value, depth + 1) for key, value in _pairs(node)}
+        if isinstance(node, SequenceNode):
+            return [self.value(value, depth + 1) for value in node.value]
+        return _scalar(node)
+
+
+def _scalar(node: Node) -> Json:
+    text = str(node.value)
+    if node.tag.endswith(":null"):
+        return None
+    if node.tag.endswith(":bool"):
+        return text.lower() in ("true", "yes", "on")
+    if node.tag.endswith(":int") and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+        return int(text)
+    return text
+
+
+def json_items(text: str, lists: tuple[str, ...]) -> Iterator[tuple[int, Json]]:
+    """Each element of a JSON list, of an object that has one under a name of `lists` each of its elements, else each
+    value of those that stand one behind the other; with its line. Raises UnreadableError."""
+    reader = json.JSONDecoder(parse_constant=_refuse_constant)
+    at, line, seen = 0, 1, 0
+    inside = False
+    if found := re.match(rf'\s*\{{\s*"(?:{"|".join(lists)})"\s*:\s*\[', text) or re.match(r"\s*\[", text):
+        at, inside = found.end(), True
+    while True:
+        at = _blank(text, at)
+        if at >= len(text) and not inside:
+            return
+        if inside and text[at : at + 1] == "]":
+            _require_end(text, at)
+            return
+        line, seen = line + text.count("\n", seen, at), at
+        try:
+            value, end = reader.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise UnreadableError(f"line {error.lineno}: it is no JSON ({error.msg})") from None
+        except (RecursionError, ValueError) as error:
+            raise UnreadableError(f"line {line}: it is no JSON that can be read ({type(error).__name__})") from None
+        yield line, value
+        at = _blank(text, end)
+        if inside and at < len(text) and text[at] == ",":
+            at += 1
+        elif inside and (at >= len(text) or text[at] != "]"):
+            raise UnreadableError(f"line {text.count(chr(10), 0, at) + 1}: the list does not go on")
+
+
+def _require_end(text: str, at: int) -> None:
+    """Raises UnreadableError where the list is a page of a longer one."""
+    if re.search(r'"(?:NextToken|nextPageToken)"\s*:\s*"', text[at : at + 10_000]):
+        raise UnreadableError(f"line {line_of(text.encode(), at)}: more follows on the next page: list all at once")
+
+
+def _blank(text: str, at: int) -> int:
+    """The place of the next character that is no blank."""
+    found = re.compile(r"[ \t\r\n]*").match(text, at)
+    return found.end() if found else at
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no number of JSON")

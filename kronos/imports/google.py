@@ -1,0 +1,214 @@
+"""Jobs of Google Cloud Scheduler, as `gcloud scheduler jobs list --format=json` writes them."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from kronos.imports import clocks, cron_fields, google_text
+from kronos.imports.cron_fields import VIXIE
+from kronos.imports.documents import json_items
+from kronos.imports.names import Names, endpoint_name
+from kronos.imports.translation import (
+    Found,
+    JobDraft,
+    RefusedError,
+    Terms,
+    Translated,
+    Untranslated,
+    bounded,
+    required_endpoint,
+    shown,
+)
+from kronos.model import Json, JsonObject
+
+TAG: Final = "from-cloud-scheduler"
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_MOST_TIMEOUT_SECONDS = 900
+_MOST_DELAY_SECONDS = 24 * 3600
+# What the client sets itself, or Google does.
+_OWN_HEADERS: Final = frozenset({"user-agent", "content-length", "host", "content-type"})
+_SECRET_HEADER = re.compile(r"auth|token|key|secret|cookie", re.IGNORECASE)
+_KNOWN: Final = frozenset(
+    {"name", "description", "schedule", "timeZone", "state", "httpTarget", "pubsubTarget", "appEngineHttpTarget",
+     "retryConfig", "attemptDeadline", "userUpdateTime", "lastAttemptTime", "scheduleTime", "status",
+     "satisfiesPzs"}
+)  # fmt: skip
+
+
+def translate(text: str, terms: Terms) -> Iterator[Found]:
+    """Each job as a job of ours, or a refusal. Raises UnreadableError.
+
+    An HTTP target becomes an endpoint; with `terms.endpoint` that one takes all of them, as inputs.
+    """
+    names = Names()
+    yield from bounded(_found(f"line {line}", item, terms, names) for line, item in json_items(text, ("jobs",)))
+
+
+def _found(where: str, item: Json, terms: Terms, names: Names) -> Found:
+    if not isinstance(item, dict):
+        return Untranslated(where=where, text="", reason="it is no job: gcloud writes an object")
+    try:
+        return _translated(where, item, terms, names)
+    except RefusedError as error:
+        return Untranslated(where=where, text=shown(str(item.get("name", ""))), reason=str(error))
+
+
+def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Translated:
+    """One job. Raises RefusedError."""
+    draft = JobDraft({"name": "", "endpoint": "", "trigger": "CRON"})
+    _schedule(draft, item)
+    state = str(item.get("state", "ENABLED"))
+    if state not in ("ENABLED", "PAUSED", "DISABLED"):
+        raise RefusedError(f"its state is {shown(state)}")
+    full = str(item.get("name") or "job")
+    name = names.take(full.rpartition("/")[2], full)
+    if terms.endpoint is None:
+        made: JsonObject | None = _endpoint(draft, name, item)
+        draft.job |= {"name": name, "endpoint": endpoint_name(name), "input": {}, "tags": [TAG]}
+    else:
+        made = None
+        given = {field: item[field] for field in sorted(item) if field.endswith("Target")}
+        draft.note("the target is the input: what is in it, headers too, is seen by who sees payloads")
+        draft.job |= {"name": name, "endpoint": required_endpoint(terms, "a target"), "input": given, "tags": [TAG]}
+    title = item.get("description")
+    if isinstance(title, str) and title.strip():
+        draft.job["title"] = shown(title)
+    if state != "ENABLED":
+        draft.note(f"it is {state}: the job is made paused")
+    for field in sorted(item.keys() - _KNOWN):
+        draft.note(f"{shown(field)} has no counterpart: left out")
+    return Translated(
+        where=where,
+        text=shown(f"{full.rpartition('/')[2]} {item['schedule']}"),
+        job=draft.job,
+        endpoint=made,
+        is_paused=state != "ENABLED",
+        notes=tuple(draft.notes),
+    )
+
+
+def _schedule(draft: JobDraft, item: JsonObject) -> None:
+    """When it runs. Raises RefusedError."""
+    text, zone = item.get("schedule"), item.get("timeZone")
+    if not isinstance(text, str) or not isinstance(zone, str | None):
+        raise RefusedError("it has no schedule, or its time zone is no text")
+    zone = clocks.zone_of(zone)
+    if google_text.is_phrase(text):
+        phrase = google_text.read(text)
+        if phrase.every is not None:
+            draft.job["every"] = phrase.every
+            draft.note("Google counts the interval from the end of a run, Kronos from the making of the job")
+            draft.job["overlap"] = "SKIP"
+            return
+        draft.job |= {"cron": phrase.cron, "timezone": zone}
+    else:
+        fields = text.split()
+        if len(fields) == 5 and _is_unsure(fields[2], fields[4]):
+            raise RefusedError("Google does not say whether */n in one day field and a value in the other have to meet")
+        draft.job |= {"cron": cron_fields.read(fields, VIXIE).text, "timezone": zone}
+    if zone != "UTC":
+        draft.note("Google does not say what it does where clocks are changed; Kronos's defaults hold")
+
+
+def _is_unsure(day: str, weekday: str) -> bool:
+    return "*" not in (day, weekday) and "*" in (day[:1], weekday[:1])
+
+
+def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
+    """The endpoint that an HTTP target is. Raises RefusedError."""
+    target = item.get("httpTarget")
+    if not isinstance(target, dict):
+        kind = next((field for field in sorted(item) if field.endswith("Target")), "no target")
+        raise RefusedError(f"{kind} is no HTTP target: name an endpoint that takes it with --endpoint")
+    for token in ("oidcToken", "oauthToken"):
+        if token in target:
+            raise RefusedError(f"it sends Google's {token}, which Kronos cannot: name a relay with --endpoint")
+    method = target.get("httpMethod", "POST")
+    if method not in _METHODS:
+        raise RefusedError(f"method {shown(str(method))}: Kronos sends {', '.join(sorted(_METHODS))}")
+    spec: JsonObject = {"url": _escaped(str(target.get("uri", ""))), "method": method}
+    if headers := _headers(draft, name, target.get("headers")):
+        spec["headers"] = headers
+    if "body" in target:
+        spec["body_template"] = _body(target["body"])
+    elif method in ("POST", "PUT", "PATCH"):
+        draft.note("Google sends no body, Kronos the job's input: {}")
+    deadline = _seconds(item, "attemptDeadline", 180)
+    spec["timeout_ms"] = int(min(deadline, _MOST_TIMEOUT_SECONDS) * 1000)
+    if deadline > _MOST_TIMEOUT_SECONDS:
+        draft.note(f"attemptDeadline {deadline:g} s becomes {_MOST_TIMEOUT_SECONDS}")
+    return {"name": endpoint_name(name), "type": "HTTP", "spec": spec, "retry_policy": _retry(draft, item)}
+
+
+def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
+    """What is sent beside Kronos's own; what looks like a secret is named in its place. Raises RefusedError."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise RefusedError("its headers are no texts")
+    headers: dict[str, str] = {}
+    for header, value in given.items():
+        if header.lower() in _OWN_HEADERS or header.lower().startswith("x-google"):
+            continue
+        if _SECRET_HEADER.search(header):
+            secret = re.sub(r"[^A-Za-z0-9_-]", "-", f"{name}-{header}".lower())[:63]
+            draft.note(f"header {header} holds a secret: store its value first: kronos secret set {secret}")
+            headers[header] = f"{{{{secret.{secret}}}}}"
+        else:
+            headers[header] = _escaped(value)
+    return headers
+
+
+def _body(given: Json) -> Json:
+    """The JSON that it sends. Raises RefusedError."""
+    try:
+        return _template(json.loads(base64.b64decode(str(given), validate=True)))
+    except (binascii.Error, ValueError, RecursionError):
+        raise RefusedError("its body is no JSON, which is what Kronos sends: name a relay with --endpoint") from None
+
+
+def _template(value: Json) -> Json:
+    """The value as a template that comes to it."""
+    if isinstance(value, str):
+        return _escaped(value)
+    if isinstance(value, list):
+        return [_template(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _template(each) for name, each in value.items()}
+    return value
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{{", "\\{{")
+
+
+def _seconds(given: JsonObject, name: str, default: float) -> float:
+    """A duration as Google writes it, such as 180s. Raises RefusedError."""
+    text = given.get(name)
+    if text is None:
+        return default
+    if not isinstance(text, str) or not (found := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", text, re.ASCII)):
+        raise RefusedError(f"{name} {shown(str(text))} is no duration")
+    return float(found[1])
+
+
+def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
+    """Google's retries. Raises RefusedError."""
+    config = item.get("retryConfig") or {}
+    if not isinstance(config, dict):
+        raise RefusedError("retryConfig is no object")
+    count, age = config.get("retryCount", 0), _seconds(config, "maxRetryDuration", 0)
+    if not isinstance(count, int):
+        raise RefusedError("retryCount is no number")
+    first, most = _seconds(config, "minBackoffDuration", 5), _seconds(config, "maxBackoffDuration", 3600)
+    first, most = min(first, _MOST_DELAY_SECONDS), min(max(first, most), _MOST_DELAY_SECONDS)
+    retry: JsonObject = {"max_attempts": min(count + 1, 100), "initial_delay_ms": int(first * 1000)}
+    retry["max_delay_ms"] = int(most * 1000)
+    if age:
+        retry["max_age_seconds"] = max(1, int(age))
+    if count > config.get("maxDoublings", 5):
+        draft.note("after maxDoublings Google's delay grows by a fixed step; Kronos's goes on doubling")
+    return retry

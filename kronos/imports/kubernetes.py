@@ -1,0 +1,226 @@
+"""Kubernetes CronJobs, as `kubectl get cronjob -o yaml` writes them."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from kronos.imports import clocks, cron_fields
+from kronos.imports.cron_fields import ROBFIG, Expression
+from kronos.imports.documents import yaml_items
+from kronos.imports.names import Names, endpoint_name
+from kronos.imports.translation import (
+    Found,
+    JobDraft,
+    RefusedError,
+    Remark,
+    Terms,
+    Translated,
+    Untranslated,
+    bounded,
+    endpoint_of,
+    required_endpoint,
+    shown,
+)
+from kronos.model import Json, JsonObject
+
+TAG: Final = "from-kubernetes"
+_MACROS: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_OVERLAP: Final = {"Allow": "ALLOW", "Forbid": "SKIP", "Replace": "REPLACE"}
+_UNIT_SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
+_MOST_CATCH_UP = 31 * 24 * 3600
+_MOST_TIMEOUT_SECONDS = 900
+_KNOWN: Final = frozenset(
+    {"schedule", "timeZone", "startingDeadlineSeconds", "concurrencyPolicy", "suspend", "jobTemplate"}
+)
+_HISTORY: Final = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
+_JOB_KNOWN: Final = frozenset({"template", "backoffLimit", "activeDeadlineSeconds"})
+# What the API server writes into each job's spec by default, which is about pods and not about when it runs.
+_JOB_DEFAULTS: Final[dict[str, Json]] = {
+    "completions": 1,
+    "parallelism": 1,
+    "completionMode": "NonIndexed",
+    "suspend": False,
+    "manualSelector": False,
+    "podReplacementPolicy": "TerminatingOrFailed",
+}
+
+
+def translate(text: str, terms: Terms) -> Iterator[Found]:
+    """Each CronJob as a job or a refusal; each document of another kind as a remark. Raises UnreadableError.
+
+    Times are of `spec.timeZone`, else of `terms.timezone`: that of the cluster's controller, UTC by default.
+    """
+    names = Names()
+    yield from bounded(_found(f"line {line}", document, terms, names) for line, document in yaml_items(text))
+
+
+def _found(where: str, document: Json, terms: Terms, names: Names) -> Found:
+    if not isinstance(document, dict) or document.get("kind") != "CronJob":
+        kind = document.get("kind") if isinstance(document, dict) else None
+        return Remark(where=where, text=f"it is no CronJob but {shown(str(kind)) if kind else 'something else'}")
+    try:
+        return _translated(where, document, terms, names)
+    except RefusedError as error:
+        return Untranslated(
+            where=where, text=shown(str(_part(document, "metadata").get("name", ""))), reason=str(error)
+        )
+
+
+def _part(document: JsonObject, name: str) -> JsonObject:
+    """An object within it; an empty one where there is none. Raises RefusedError."""
+    found = document.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise RefusedError(f"{name} is no object")
+    return found
+
+
+def _translated(where: str, document: JsonObject, terms: Terms, names: Names) -> Translated:
+    """One CronJob. Raises RefusedError."""
+    metadata, spec = _part(document, "metadata"), _part(document, "spec")
+    own, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "default")
+    job_spec = _part(_part(spec, "jobTemplate"), "spec")
+    draft = JobDraft({"name": "", "trigger": "CRON", **_schedule(spec, terms)})
+    _run_terms(draft, spec)
+    _what_is_lost(draft, spec, job_spec)
+    full = own if namespace == "default" else f"{namespace}.{own}"
+    name = names.take(full, f"{namespace}/{own}")
+    made = _endpoint(draft, name, job_spec, terms)
+    draft.job |= {
+        "name": name,
+        "endpoint": required_endpoint(terms, "a container") if made is None else made["name"],
+        "input": {"namespace": namespace, "cronjob": own, "containers": _containers(draft, job_spec)},
+        "tags": [TAG],
+    }
+    is_paused = spec.get("suspend") is True
+    if is_paused:
+        draft.note("it is suspended: the job is made paused")
+    text = shown(f"{namespace}/{own} {spec['schedule']}")
+    return Translated(
+        where=where, text=text, job=draft.job, endpoint=made, is_paused=is_paused, notes=tuple(draft.notes)
+    )
+
+
+def _schedule(spec: JsonObject, terms: Terms) -> JsonObject:
+    """When it runs. Raises RefusedError."""
+    text = spec.get("schedule")
+    if not isinstance(text, str) or not text.strip():
+        raise RefusedError("it has no schedule")
+    zone = spec.get("timeZone") or terms.timezone
+    if found := re.match(r"(?:CRON_)?TZ=(\S+)\s+(.*)", text.strip()):
+        zone, text = found[1], found[2]
+    if not isinstance(zone, str | None):
+        raise RefusedError("timeZone is no text")
+    if text.startswith("@every "):
+        return {"every": _every(text.removeprefix("@every "))}
+    if text.startswith("@") and text.strip() not in _MACROS:
+        raise RefusedError(f"{shown(text)} is not understood")
+    read: Expression = cron_fields.read(_MACROS.get(text.strip(), text).split(), ROBFIG)
+    zone = clocks.zone_of(zone)
+    return {"cron": read.text, "timezone": zone, **clocks.follows_clock(read, zone)}
+
+
+def _every(text: str) -> str:
+    """Go's duration as an interval. Raises RefusedError."""
+    parts = re.findall(r"([0-9]{1,7})(h|m|s)", text)
+    if not parts or "".join(map("".join, parts)) != text.strip():
+        raise RefusedError(f"@every {shown(text)}: Kronos takes whole hours, minutes and seconds, as 1h30m")
+    seconds = sum(int(count) * _UNIT_SECONDS[unit] for count, unit in parts)
+    if seconds < 1 or (seconds > 59 and seconds % 60):
+        raise RefusedError(f"@every {shown(text)}: an interval is 1 to 59 seconds, or whole minutes")
+    return interval(seconds)
+
+
+def interval(seconds: int) -> str:
+    """Seconds as Kronos writes an interval."""
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+def _whole(document: JsonObject, name: str) -> int | None:
+    """Raises RefusedError."""
+    found = document.get(name)
+    if found is not None and (not isinstance(found, int) or isinstance(found, bool) or found < 0):
+        raise RefusedError(f"{name} is no whole number")
+    return found
+
+
+def _run_terms(draft: JobDraft, spec: JsonObject) -> None:
+    """What becomes of a tick that is late, or that comes while a run is under way. Raises RefusedError."""
+    policy = spec.get("concurrencyPolicy") or "Allow"
+    if policy not in _OVERLAP:
+        raise RefusedError(f"concurrencyPolicy {shown(str(policy))} is not understood")
+    draft.job["overlap"] = _OVERLAP[policy]
+    if policy == "Forbid":
+        draft.note("Forbid: Kubernetes may start the skipped run once the one before has ended; overlap QUEUE does so")
+    deadline = _whole(spec, "startingDeadlineSeconds")
+    draft.job["catch_up"] = {
+        "policy": "LATEST",
+        "window_seconds": _MOST_CATCH_UP if deadline is None else min(deadline, _MOST_CATCH_UP),
+    }
+    if deadline is None:
+        draft.note("no startingDeadlineSeconds: the latest missed tick of up to 31 days runs")
+    elif deadline < 90:
+        draft.note(f"startingDeadlineSeconds {deadline}: in Kronos a tick is on time for 90 s")
+    if "every" in draft.job:
+        draft.note("@every counts from the last run; Kronos counts from the making of the job")
+
+
+def _what_is_lost(draft: JobDraft, spec: JsonObject, job_spec: JsonObject) -> None:
+    """Notes of what has no counterpart."""
+    if any(name in spec for name in _HISTORY):
+        draft.note("history limits: the workspace's retention decides")
+    for name in sorted(spec.keys() - _KNOWN - set(_HISTORY)):
+        draft.note(f"spec.{shown(name)} has no counterpart: left out")
+    for name in sorted(job_spec.keys() - _JOB_KNOWN):
+        if name != "selector" and job_spec[name] != _JOB_DEFAULTS.get(name):
+            draft.note(f"jobTemplate's {shown(name)} is the receiver's: left out")
+
+
+def _endpoint(draft: JobDraft, name: str, job_spec: JsonObject, terms: Terms) -> JsonObject | None:
+    """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have. Raises
+    RefusedError."""
+    backoff, active = _whole(job_spec, "backoffLimit"), _whole(job_spec, "activeDeadlineSeconds")
+    attempts = min((6 if backoff is None else backoff) + 1, 100)
+    timeout = min(active or _MOST_TIMEOUT_SECONDS, _MOST_TIMEOUT_SECONDS)
+    retry: JsonObject = {
+        "max_attempts": attempts,
+        "backoff": "exponential",
+        "initial_delay_ms": 10_000,
+        "max_delay_ms": 360_000,
+    }
+    if active:
+        retry["max_age_seconds"] = active
+        if active > _MOST_TIMEOUT_SECONDS:
+            draft.note(f"activeDeadlineSeconds {active}: one request lasts {_MOST_TIMEOUT_SECONDS} s at most")
+    if terms.url is None:
+        wanted = f"max_attempts {attempts}, timeout_ms {timeout * 1000}"
+        draft.note(f"backoffLimit and activeDeadlineSeconds are its endpoint's matter: {wanted}")
+        return None
+    return endpoint_of(terms.url, endpoint_name(name), spec={"timeout_ms": timeout * 1000}, retry_policy=retry)
+
+
+def _containers(draft: JobDraft, job_spec: JsonObject) -> list[JsonObject]:
+    """What runs, without its environment, which may hold secrets. Raises RefusedError."""
+    pod = _part(_part(job_spec, "template"), "spec")
+    containers = pod.get("containers")
+    if not isinstance(containers, list) or not all(isinstance(each, dict) for each in containers):
+        raise RefusedError("jobTemplate has no containers")
+    if any(each.get("env") or each.get("envFrom") for each in containers):
+        draft.note("the containers' environment stays in Kubernetes")
+    if pod.get("initContainers"):
+        draft.note("the init containers stay in Kubernetes")
+    wanted = ("name", "image", "command", "args")
+    return [{name: each[name] for name in wanted if name in each} for each in containers]

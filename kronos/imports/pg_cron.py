@@ -1,0 +1,167 @@
+"""The rows of pg_cron's table cron.job: SQL commands on a schedule."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kronos.imports import clocks, cron_fields
+from kronos.imports.cron_fields import PG_CRON
+from kronos.imports.names import Names, slug
+from kronos.imports.translation import (
+    Found,
+    JobDraft,
+    RefusedError,
+    Remark,
+    Terms,
+    Translated,
+    UnreadableError,
+    Untranslated,
+    endpoint_of,
+    shown,
+)
+from kronos.model import Json, JsonObject
+
+TAG: Final = "from-pg_cron"
+LEFT: Final = "left with pg_cron: pass --endpoint to make a job of it, whose input is the SQL"
+_MACROS: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_SECONDS = re.compile(r"\s*([1-9]|[1-5][0-9])\s+seconds?\s*", re.IGNORECASE | re.ASCII)
+_ONCE: Final[JsonObject] = {"max_attempts": 1, "retry_unknown": False}
+_SPEC: Final[JsonObject] = {"timeout_ms": 900_000, "connect_timeout_ms": 5_000}
+_FIELDS: Final = ("jobid", "schedule", "command", "database", "username", "active", "jobname")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of cron.job."""
+
+    jobid: int
+    schedule: str
+    command: str
+    database: str
+    username: str
+    active: bool
+    jobname: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether Kronos made it."""
+        return (self.jobname or "").startswith("kronos:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How pg_cron reads its rows: `cron.timezone`, and whether both day fields have to match
+    (`cron.match_dom_and_dow`)."""
+
+    timezone: str = "UTC"
+    matches_both_days: bool = False
+
+
+def entries_of(text: str) -> list[Entry]:
+    """The rows of a file: `select json_agg(job) from cron.job job`, or a row of JSON a line. Raises
+    UnreadableError."""
+    try:
+        read: Json = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, _lines(text)))
+    except json.JSONDecodeError as error:
+        raise UnreadableError(f"line {error.lineno}: it is no JSON ({error.msg})") from None
+    except (RecursionError, ValueError) as error:
+        raise UnreadableError(f"it is no JSON of rows ({error})") from None
+    if not isinstance(read, list):
+        raise UnreadableError("it is no list of the rows of cron.job")
+    return [_entry(number, row) for number, row in enumerate(read, 1)]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _entry(number: int, row: Json) -> Entry:
+    """One row. Raises UnreadableError."""
+    if not isinstance(row, dict):
+        raise UnreadableError(f"row {number}: it is no row of cron.job")
+    told = {"active": True, "jobname": None, **{name: row[name] for name in _FIELDS if name in row}}
+    kinds = {"jobid": int, "active": bool, "jobname": str | None}
+    for name in _FIELDS:
+        if name not in told or not isinstance(told[name], kinds.get(name, str)):
+            raise UnreadableError(f"row {number}: it has no {name} as cron.job has it")
+    return Entry(**told)
+
+
+def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Iterator[Found]:
+    """Each entry as a job whose input is its SQL, or left where it is; Kronos's own are counted and left out."""
+    names = Names()
+    if ours := sum(entry.is_ours for entry in entries):
+        yield Remark(where="cron.job", text=f"{ours} entries are Kronos's own: they belong to its jobs")
+    zone = clocks.zone_of(reading.timezone)
+    for entry in entries:
+        if entry.is_ours:
+            continue
+        where = f"jobid {entry.jobid}"
+        try:
+            yield _translated(where, entry, reading, zone, terms, names)
+        except RefusedError as error:
+            yield Untranslated(where=where, text=_shown(entry), reason=str(error))
+
+
+def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Terms, names: Names) -> Translated:
+    """One entry. Raises RefusedError."""
+    draft = JobDraft({"name": "", "endpoint": terms.endpoint, "trigger": "CRON"})
+    if found := _SECONDS.fullmatch(entry.schedule):
+        draft.job |= {"every": f"{found[1]}s", "overlap": "SKIP"}
+        draft.note("pg_cron counts the seconds from its own start, Kronos from the making of the job: same pace")
+    else:
+        read = cron_fields.read(_fields_of(entry.schedule, reading), PG_CRON)
+        draft.job |= {"cron": read.text, "timezone": zone, **clocks.follows_clock(read, zone), "overlap": "QUEUE"}
+        draft.note("pg_cron queues each run that comes while one is under way; QUEUE lets one wait, and skips more")
+    if terms.endpoint is None:
+        raise RefusedError(LEFT)
+    draft.job |= {
+        "name": names.take(_name(entry), f"{entry.jobid} {entry.schedule} {entry.command}"),
+        "catch_up": {"policy": "SKIP"},
+        "input": {"sql": entry.command, "database": entry.database, "username": entry.username},
+        "tags": [TAG],
+    }
+    if not entry.active:
+        draft.note("it is not active: the job is made paused")
+    made = endpoint_of(terms.url, terms.endpoint, spec=_SPEC, retry_policy=_ONCE) if terms.url else None
+    return Translated(
+        where=where,
+        text=_shown(entry),
+        job=draft.job,
+        endpoint=made,
+        is_paused=not entry.active,
+        notes=tuple(draft.notes),
+    )
+
+
+def _fields_of(schedule: str, reading: Reading) -> list[str]:
+    """Raises RefusedError."""
+    text = schedule.strip()
+    if text in ("@reboot", "@restart"):
+        raise RefusedError(f"{text} is no time: it runs when PostgreSQL starts")
+    fields = (_MACROS.get(text.lower(), text)).split()
+    if reading.matches_both_days and len(fields) == 5 and "*" not in (fields[2][:1], fields[4][:1]):
+        raise RefusedError("cron.match_dom_and_dow is on: here a day would match that matches either day field")
+    return fields
+
+
+def _name(entry: Entry) -> str:
+    """The entry's own name, else one made of the first words of its command."""
+    if entry.jobname and slug(entry.jobname):
+        return entry.jobname
+    words = re.findall(r"[A-Za-z_][\w.]*", re.sub(r"'[^']*'|--[^\n]*", " ", entry.command[:2000]))
+    return "-".join(words[:3])[:48] or f"pg_cron-{entry.jobid}"
+
+
+def _shown(entry: Entry) -> str:
+    return shown(f"{entry.schedule}  {entry.jobname or ''}")

@@ -1,0 +1,183 @@
+"""What apply manages of a workspace, and what is there of what files name: the rows of sql/queries/managed.sql."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import batches
+from kronos.database import WorkspaceView
+from kronos.model import Document, DocumentKind, Endpoint, Job, JsonObject
+from kronos.sql import statement
+
+Kind = Literal["config", "payload_spec", "endpoint", "job"]
+Name = tuple[Kind, str]
+KINDS: Final[tuple[Kind, ...]] = ("config", "payload_spec", "endpoint", "job")
+"""In the order in which they are made: each may name what stands before it."""
+_DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {"config": "CONFIG", "payload_spec": "PAYLOAD_SPEC"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedApplies:
+    """The workspace whose applies wait for this one."""
+
+    workspace_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managed:
+    """A resource that files made, or took over. `is_same`: the one of its name is still that one; None: there is
+    none."""
+
+    kind: Kind
+    name: str
+    set_name: str
+    fields: JsonObject
+    applied_at: datetime
+    is_same: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveJob:
+    """The live job of a name."""
+
+    job_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyName:
+    """Something that could stand in files; a job without a name could not."""
+
+    kind: Literal["config", "payload_spec", "secret", "endpoint", "job"]
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastChange:
+    """Who changed a resource last without files, when and how, from the audit."""
+
+    kind: Kind
+    name: str
+    actor: str
+    at: datetime
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingRuns:
+    """The runs that a job is going to have: how many, and the first of them."""
+
+    job_id: UUID
+    name: str | None
+    runs: int
+    first_runs: list[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A resource that was marked as a set's, or is no more."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What is there of what files name."""
+
+    documents: Mapping[Name, Document]
+    endpoints: Mapping[str, Endpoint]
+    jobs: Mapping[str, Job]
+
+
+_LOCK = statement("managed.lock_applies", LockedApplies)
+_LIST = statement("managed.list_managed", Managed)
+_LIVE_JOBS = statement("managed.list_live_jobs", LiveJob)
+_ENDPOINTS = statement("managed.list_endpoints", Endpoint)
+_DOCUMENTS = statement("managed.list_documents", Document)
+_ALL_NAMES = statement("managed.list_all_names", AnyName)
+_LAST_CHANGES = statement("managed.list_last_changes", LastChange)
+_COMING_RUNS = statement("managed.list_coming_runs", ComingRuns)
+_SET = statement("managed.set_managed", Marked)
+_DELETE = statement("managed.delete_managed", Marked)
+
+
+async def lock(view: WorkspaceView) -> None:
+    """Let no other apply of the workspace begin until the transaction ends."""
+    await view.rows(_LOCK, {})
+
+
+async def of_workspace(view: WorkspaceView) -> dict[Name, Managed]:
+    """All that files manage of the workspace."""
+    return {(each.kind, each.name): each for each in await view.rows(_LIST, {})}
+
+
+async def present(view: WorkspaceView, names: Collection[Name]) -> Present:
+    """What is there of these names."""
+    documents: dict[Name, Document] = {}
+    for kind, stored_as in _DOCUMENT_KINDS.items():
+        if wanted := _of_kind(kind, names):
+            found = await view.rows(_DOCUMENTS, {"kind": stored_as, "names": wanted})
+            documents |= {(kind, each.name): each for each in found}
+    wanted = _of_kind("endpoint", names)
+    endpoints = await view.rows(_ENDPOINTS, {"names": wanted}) if wanted else []
+    jobs: list[Job] = []
+    if wanted := _of_kind("job", names):
+        live = await view.rows(_LIVE_JOBS, {"names": wanted})
+        jobs = await view.rows(batches.LIST_BY_IDS, {"ids": [each.job_id for each in live]}) if live else []
+    return Present(
+        documents=documents,
+        endpoints={each.name: each for each in endpoints},
+        jobs={each.name: each for each in jobs if each.name is not None},
+    )
+
+
+async def all_names(view: WorkspaceView, *, limit: int) -> list[AnyName]:
+    """The names of all that could stand in files, up to `limit` of each kind."""
+    return await view.rows(_ALL_NAMES, {"limit": limit})
+
+
+async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Name, LastChange]:
+    """Who changed each of these last without files."""
+    if not names:
+        return {}
+    found = await view.rows(
+        _LAST_CHANGES, {"objects": _written([{"kind": kind, "name": name} for kind, name in names])}
+    )
+    return {(each.kind, each.name): each for each in found}
+
+
+async def coming_runs(
+    view: WorkspaceView, job_ids: Sequence[UUID], *, within: timedelta, shown: int
+) -> dict[UUID, ComingRuns]:
+    """The runs of these jobs; of a paused one none."""
+    if not job_ids:
+        return {}
+    params = {"job_ids": list(job_ids), "within": within, "shown": shown}
+    return {each.job_id: each for each in await view.rows(_COMING_RUNS, params)}
+
+
+async def mark(view: WorkspaceView, set_name: str, fields: Mapping[Name, JsonObject]) -> None:
+    """These are the set's from now on, and files say this of them."""
+    if fields:
+        resources = [{"kind": kind, "name": name, "fields": of_it} for (kind, name), of_it in fields.items()]
+        await view.rows(_SET, {"set_name": set_name, "resources": _written(resources)})
+
+
+async def unmark(view: WorkspaceView, names: Collection[Name]) -> None:
+    """These are no set's any more."""
+    if names:
+        await view.rows(_DELETE, {"resources": _written([{"kind": kind, "name": name} for kind, name in names])})
+
+
+def _of_kind(kind: Kind, names: Collection[Name]) -> list[str]:
+    return [name for of_kind, name in names if of_kind == kind]
+
+
+def _written(records: list[JsonObject]) -> Jsonb:
+    return Jsonb(records, dumps=orjson.dumps)

@@ -1,0 +1,173 @@
+-- name: lock_applies
+-- One apply of a workspace at a time; then the workspace's lock, shared, as what changes jobs holds it: first
+-- in the order of locks (sql/README.md). One row.
+select held.workspace_id
+  from (select kronos.current_workspace_id() as workspace_id,
+               pg_advisory_xact_lock(hashtextextended('kronos.apply ' || kronos.current_workspace_id()::text,
+                                                      0)) is not null as is_first
+        offset 0) as held
+ where held.is_first
+   and pg_advisory_xact_lock_shared(kronos.workspace_lock(held.workspace_id)) is not null;
+
+-- name: list_managed
+-- What apply manages in the workspace. is_same: the resource of this name is still the one that apply made or
+-- took over; null: there is none.
+select managed.kind, managed.name, managed.set_name, managed.fields, managed.applied_at,
+       present.object_id = managed.object_id as is_same
+  from kronos.managed
+  left join lateral (select endpoint.endpoint_id as object_id
+                       from kronos.endpoints as endpoint
+                      where managed.kind = 'endpoint'
+                        and endpoint.workspace_id = managed.workspace_id
+                        and endpoint.name = managed.name and endpoint.deleted_at is null
+                      union all
+                     select document.document_id
+                       from kronos.documents as document
+                      where document.workspace_id = managed.workspace_id
+                        and document.kind = upper(managed.kind)
+                        and document.name = managed.name and document.deleted_at is null
+                      union all
+                     select job.first_version_id
+                       from kronos.jobs as job
+                      where managed.kind = 'job'
+                        and job.workspace_id = managed.workspace_id
+                        and job.name = managed.name and job.status in ('ACTIVE', 'PAUSED')) as present
+         on true
+ where managed.workspace_id = kronos.current_workspace_id()
+ order by managed.kind, managed.name;
+
+-- name: list_live_jobs
+-- The ids of the live jobs that have these names.
+select job.job_id, job.name
+  from unnest(%(names)s::text[]) as wanted (name)
+ cross join lateral (select live.job_id, live.name
+                       from kronos.jobs as live
+                      where live.workspace_id = kronos.current_workspace_id()
+                        and live.name = wanted.name
+                        and live.status in ('ACTIVE', 'PAUSED')
+                      limit 1) as job;
+
+-- name: list_endpoints
+-- Those that have these names.
+select {Endpoint}
+  from kronos.endpoint_details
+ where workspace_id = kronos.current_workspace_id() and name = any (%(names)s::text[]);
+
+-- name: list_documents
+-- Those of the kind that have these names.
+select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
+       document.created_at, document.updated_at
+  from kronos.documents as document
+  join kronos.document_versions as made_of using (document_id, version)
+  join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id
+ where document.workspace_id = kronos.current_workspace_id()
+   and document.kind = %(kind)s and document.name = any (%(names)s::text[]) and document.deleted_at is null;
+
+-- name: list_all_names
+-- The names of all that could stand in files, and whether a job has none: a live CRON job without a name has
+-- no identity that a file could say. Up to %(limit)s of each kind, by name.
+(select 'config' as kind, document.name
+   from kronos.documents as document
+  where document.workspace_id = kronos.current_workspace_id() and document.kind = 'CONFIG'
+    and document.deleted_at is null
+  order by document.name limit %(limit)s::integer)
+ union all
+(select 'payload_spec', document.name
+   from kronos.documents as document
+  where document.workspace_id = kronos.current_workspace_id() and document.kind = 'PAYLOAD_SPEC'
+    and document.deleted_at is null
+  order by document.name limit %(limit)s::integer)
+ union all
+(select 'secret', secret.name
+   from kronos.secrets as secret
+  where secret.workspace_id = kronos.current_workspace_id()
+  order by secret.name limit %(limit)s::integer)
+ union all
+(select 'endpoint', endpoint.name
+   from kronos.endpoints as endpoint
+  where endpoint.workspace_id = kronos.current_workspace_id() and endpoint.deleted_at is null
+    and endpoint.type <> 'INTERNAL'
+  order by endpoint.name limit %(limit)s::integer)
+ union all
+(select 'job', job.name
+   from kronos.jobs as job
+  where job.workspace_id = kronos.current_workspace_id() and job.trigger = 'CRON'
+    and job.status in ('ACTIVE', 'PAUSED')
+  order by job.name limit %(limit)s::integer);
+
+-- name: list_last_changes
+-- Of each of %(objects)s the last row of the audit that no apply wrote. No row of one: none, or none is kept.
+select asked.kind, asked.name, change.actor, change.at, change.action
+  from jsonb_to_recordset(%(objects)s) as asked (kind text, name text)
+ cross join lateral (select entry.actor, entry.at, entry.action
+                       from kronos.list_audit(kronos.current_workspace_id(),
+                                              jsonb_build_object('object_type', asked.kind,
+                                                                 'object', asked.name), 'infinity',
+                                              'ffffffff-ffff-ffff-ffff-ffffffffffff', 20) as entry
+                      where entry.source is distinct from 'apply'
+                      order by entry.at desc, entry.audit_id desc
+                      limit 1) as change;
+
+-- name: list_coming_runs
+-- How many runs each of these live CRON jobs has %(within)s, within its window and its max_runs, and the
+-- first %(shown)s of them. No row of one: it is paused, or its row is malformed.
+select job.job_id, job.name,
+       greatest(0, least(counted.ticks - job.skip_next,
+                         job.max_runs::bigint - coalesce(pointer.runs, 0)))::integer as runs,
+       array(select tick
+               from kronos.ticks_within(job.schedule, first.tick, span.until,
+                                        job.skip_next + %(shown)s::integer) as tick
+              order by tick
+             offset job.skip_next
+              limit least(%(shown)s::integer, job.max_runs::bigint - coalesce(pointer.runs, 0))) as first_runs
+  from kronos.jobs as job
+  left join kronos.pointers as pointer using (job_id)
+ cross join lateral (select least(kronos.now() + %(within)s::interval, kronos.finite(job.ends_at)) as until,
+                            greatest(kronos.now(), kronos.finite(job.starts_at) - interval '1 microsecond')
+                                as since) as span
+ cross join lateral (select kronos.next_tick(job.schedule, span.since) as tick) as first
+ cross join lateral kronos.count_ticks(job.schedule, first.tick,
+                                       span.until - interval '1 microsecond') as counted
+ where job.job_id = any (%(job_ids)s::uuid[])
+   and job.workspace_id = kronos.current_workspace_id()
+   and job.status = 'ACTIVE'
+   and job.trigger = 'CRON'
+   and kronos.schedule_fault(job.schedule) is null;
+
+-- name: set_managed
+-- Notes what files say of the resources that are there now: these are the set's from now on.
+insert into kronos.managed as managed (workspace_id, kind, name, set_name, object_id, fields, applied_at)
+select kronos.current_workspace_id(), given.kind, given.name, %(set_name)s::text, present.object_id,
+       given.fields, kronos.now()
+  from jsonb_to_recordset(%(resources)s) as given (kind text, name text, fields jsonb)
+ cross join lateral (select endpoint.endpoint_id as object_id
+                       from kronos.endpoints as endpoint
+                      where given.kind = 'endpoint'
+                        and endpoint.workspace_id = kronos.current_workspace_id()
+                        and endpoint.name = given.name and endpoint.deleted_at is null
+                      union all
+                     select document.document_id
+                       from kronos.documents as document
+                      where document.workspace_id = kronos.current_workspace_id()
+                        and document.kind = upper(given.kind)
+                        and document.name = given.name and document.deleted_at is null
+                      union all
+                     select job.first_version_id
+                       from kronos.jobs as job
+                      where given.kind = 'job'
+                        and job.workspace_id = kronos.current_workspace_id()
+                        and job.name = given.name and job.status in ('ACTIVE', 'PAUSED')) as present
+    on conflict (workspace_id, kind, name) do update
+   set set_name = excluded.set_name, object_id = excluded.object_id, fields = excluded.fields,
+       applied_at = excluded.applied_at
+ where (managed.set_name, managed.object_id, managed.fields)
+       is distinct from (excluded.set_name, excluded.object_id, excluded.fields)
+returning managed.kind, managed.name;
+
+-- name: delete_managed
+-- What is gone, or a person's by now, is nobody's.
+delete from kronos.managed
+ using jsonb_to_recordset(%(resources)s) as given (kind text, name text)
+ where managed.workspace_id = kronos.current_workspace_id()
+   and managed.kind = given.kind and managed.name = given.name
+returning managed.kind, managed.name;

@@ -1,0 +1,135 @@
+"""kronos plan, apply and export: files, their places in what is refused, and what people and programs read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.commands import Kronos
+from kronos.cli import files, yaml_files
+from kronos.cli.exits import Ended, Exit
+
+FILE = """\
+endpoints:
+  - name: report
+    type: HTTP
+    spec: {url: https://example.com/report}
+---
+jobs:
+  - name: weekly
+    endpoint: report
+    cron: "0 9 * * 1"
+    input: {region: no, at: 12:30, n: 1e3}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "kronos.yaml").write_text(FILE)
+    return tmp_path
+
+
+def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path) -> None:
+    planned = kronos("plan", "-f", str(folder), "--exit-code")
+    assert planned.exit_code == Exit.PENDING, planned.output
+    assert planned.stdout.splitlines()[:4] == [
+        "+ endpoint report", "+ job weekly", "    At 09:00 on Monday", planned.stdout.splitlines()[3],
+    ]  # fmt: skip
+    assert "Plan: 2 to create, 0 to change, 0 to remove, 0 as they are." in planned.stdout
+    assert "Runs within 7 days: 1 added, 0 removed, 0 moved." in planned.stdout
+    assert kronos("job", "get", "weekly").exit_code == Exit.NOT_FOUND
+
+    applied = kronos("apply", "-f", str(folder), "--yes")
+    assert (applied.exit_code, "Applied: 2 created" in applied.stdout) == (0, True), applied.output
+    assert kronos("plan", "-f", str(folder), "--exit-code").exit_code == 0
+    job = json.loads(kronos("job", "get", "weekly", "--json").stdout)
+    assert job["input"] == {"region": "no", "at": "12:30", "n": 1000.0}
+
+    changed = FILE.replace("0 9 * * 1", "0 10 * * 1")
+    planned = kronos("plan", "-f", "-", stdin=changed)
+    assert '    cron: "0 9 * * 1" -> "0 10 * * 1"' in planned.stdout
+    assert "~ 1 runs: " in planned.stdout
+    assert kronos("plan", "-f", "-", "--plain", stdin=changed).stdout == "changed\tjob\tweekly\n"
+    assert json.loads(kronos("plan", "-f", "-", "--json", stdin=changed).stdout)["counts"]["changed"] == 1
+    alone = FILE.partition("---")[0]
+    assert "--prune removes it" in kronos("plan", "-f", "-", stdin=alone).stdout
+    assert "- job weekly" in kronos("apply", "-f", "-", "--prune", "--yes", stdin=alone).stdout
+
+
+def test_nobody_is_asked_where_nobody_is(kronos: Kronos, folder: Path) -> None:
+    refused = kronos("apply", "-f", str(folder))
+    assert (refused.exit_code, "add --yes" in refused.output) == (Exit.USAGE, True)
+    assert kronos("apply", "-f", str(folder), "--dry-run").stdout.splitlines()[-3].startswith("Plan: 2 to create")
+
+
+def test_what_is_exported_is_read_back_as_no_change(kronos: Kronos, folder: Path, tmp_path: Path) -> None:
+    kronos("apply", "-f", str(folder), "--yes")
+    exported = kronos("export", "--set", "default")
+    assert exported.stdout.startswith("# yaml-language-server: $schema=http")
+    assert kronos("plan", "-f", "-", "--exit-code", stdin=exported.stdout).exit_code == 0
+    to = tmp_path / "out.yaml"
+    assert kronos("export", "-o", str(to)).stdout == f"{to} is written\n"
+    assert "name: weekly" in to.read_text()
+    assert kronos("export", "--all", "--set", "x").exit_code == Exit.USAGE
+
+
+def test_what_the_api_refuses_is_said_with_file_line_and_column(kronos: Kronos, folder: Path) -> None:
+    (folder / "more.yml").write_text(
+        "jobs:\n\n  - name: daily\n    endpoint: nobody\n    cron: 0 6 * * *\n    crom: x\n"
+    )
+    refused = kronos("plan", "-f", str(folder))
+    assert refused.exit_code == Exit.USAGE
+    assert f"{folder}/more.yml:6:5: there is no such field (/jobs/1/crom)" in refused.output
+    (folder / "more.yml").write_text("jobs:\n\n  - name: daily\n    endpoint: nobody\n    cron: 0 6 * * *\n")
+    refused = kronos("plan", "-f", str(folder))
+    assert f"{folder}/more.yml:4:5: no endpoint 'nobody'" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jobs:\n  - name: a\n    name: b\n", "f.yaml:3:5: the key 'name' stands twice, first in line 2"),
+        ("jobs: [\n", "f.yaml:2:1: no YAML"),
+        ("- a\n", "f.yaml:1:1: a document is a mapping"),
+        ("jobs:\n  - {<<: {a: 1}}\n", "f.yaml:2:6: YAML 1.2 has no merge keys"),
+        ("set: !!python/object:os.system x\n", "f.yaml:1:6: the tag"),
+        ("a: 012\n", "f.yaml:1:4: 012: readers of YAML do not agree"),
+        ("a: .inf\n", "f.yaml:1:4: .inf: readers of YAML do not agree"),
+        ("a: &a [*a]\n", "f.yaml:1:8: *a stands in itself"),
+        ("? [a]\n: b\n", "f.yaml:1:3: a key is a text"),
+        ("a: " + "[" * 70 + "]" * 70, "nested deeper than 64"),
+        (
+            "a: &a [" + "x," * 100 + "]\nb: &b [" + "*a," * 100 + "]\nc: &c [" + "*b," * 100 + "]\n",
+            "more than 200000 values",
+        ),
+    ],
+)
+def test_what_is_no_file_of_ours_is_refused_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(Ended) as refused:
+        yaml_files.documents(text.encode(), "f.yaml")
+    assert said in refused.value.message
+
+
+def test_values_mean_what_yaml_1_2_says() -> None:
+    (found,) = yaml_files.documents(
+        b"a: yes\nb: no\nc: on\nd: true\ne: 1e3\nf: ~\ng: 2026-12-01\nh: '1'\ni: 0.5\n", "f"
+    )
+    assert found.content == {
+        "a": "yes", "b": "no", "c": "on", "d": True, "e": 1000.0, "f": None, "g": "2026-12-01", "h": "1", "i": 0.5,
+    }  # fmt: skip
+
+
+def test_documents_and_files_are_one_and_name_one_set(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("set: billing\njobs: [{name: a}]\n---\njobs: [{name: b}]\n")
+    (tmp_path / ".hidden.yaml").write_text("set: other\n")
+    (tmp_path / "b.json").write_text('{"jobs": [{"name": "c"}]}')
+    found = files.gathered([str(tmp_path)])
+    assert found.body == {"set": "billing", "jobs": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}
+    assert str(found.place("/jobs/2/name/x")) == f"{tmp_path}/b.json:1:12"
+    (tmp_path / "b.json").write_text('{"set": "reports"}')
+    with pytest.raises(Ended, match="write it once"):
+        files.gathered([str(tmp_path)])
+    empty = tmp_path / "nothing"
+    empty.mkdir()
+    with pytest.raises(Ended, match="no file that ends in"):
+        files.gathered([str(empty)])

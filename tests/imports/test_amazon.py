@@ -1,0 +1,194 @@
+"""EventBridge's schedules: cron() of six fields, rate(), at(), their zones, windows and years."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cron_texts
+from depth import depth
+from imports import vixie
+from imports.ticks import Connection, ticks
+from kronos.imports import amazon
+from kronos.imports.translation import Terms, Translated, Untranslated
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def one(expression: str, *, terms: Terms | None = None, **fields: Any) -> Translated | Untranslated:
+    item = {"Name": "report", "ScheduleExpression": expression, "Target": {"Arn": "arn:x"}, **fields}
+    (found,) = amazon.translate(json.dumps(item), terms or Terms(endpoint="relay"), now=NOW)
+    assert isinstance(found, Translated | Untranslated)
+    return found
+
+
+def job_of(expression: str, **fields: Any) -> Translated:
+    found = one(expression, **fields)
+    assert isinstance(found, Translated), found
+    return found
+
+
+def reason(expression: str, **fields: Any) -> str:
+    found = one(expression, **fields)
+    assert isinstance(found, Untranslated), found
+    return found.reason
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("0 10 * * ? *", "0 10 * * *"),
+        ("15 12 ? * 1 *", "15 12 * * 0"),
+        ("0 18 ? * MON-FRI *", "0 18 * * mon-fri"),
+        ("0 8 1 * ? *", "0 8 1 * *"),
+        ("0/15 * * * ? *", "0-59/15 * * * *"),
+        ("0/5 8-17 ? * 2-6 *", "0-59/5 8-17 * * 1-5"),
+        ("0 9 L * ? *", "0 9 L * *"),
+        ("0 9 15W * ? *", "0 9 15W * *"),
+        ("0 9 LW * ? *", "0 9 LW * *"),
+        ("0 9 ? * 6L *", "0 9 * * 5L"),
+        ("0 9 ? * FRI#2 *", "0 9 * * fri#2"),
+        ("0 9 ? * 2#1 *", "0 9 * * 1#1"),
+        ("0 9 ? * L *", "0 9 * * 6"),
+        ("0 9 1,L * ? *", "0 9 1,L * *"),
+        ("0 9 ? JAN,JUL 1,7 *", "0 9 * jan,jul 0,6"),
+    ],
+)
+def test_six_fields_become_five(theirs: str, ours: str) -> None:
+    assert job_of(f"cron({theirs})").job["cron"] == ours
+
+
+_AWS_WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+
+@settings(max_examples=depth(200, deep=3000), deadline=None)
+@given(st.integers(1, 7), st.integers(1, 5), st.sampled_from(["plain", "named", "#", "L", "range"]), st.data())
+def test_weekdays_are_counted_from_sunday_as_1(day: int, nth: int, kind: str, data: st.DataObject) -> None:
+    last = data.draw(st.integers(day, 7))
+    text = {
+        "plain": f"{day}",
+        "named": _AWS_WEEKDAYS[day - 1],
+        "#": f"{day}#{nth}",
+        "L": f"{day}L",
+        "range": f"{day}-{last}",
+    }[kind]
+    reading = cron_texts.read(job_of(f"cron(0 9 ? * {text} *)").job["cron"])
+    for number in range(800):
+        at = date(2026, 1, 1) + timedelta(days=number)
+        weekday = at.isoweekday() % 7 + 1
+        expected = {
+            "plain": weekday == day,
+            "named": weekday == day,
+            "#": weekday == day and (at.day - 1) // 7 + 1 == nth,
+            "L": weekday == day and (at + timedelta(days=7)).month != at.month,
+            "range": day <= weekday <= last,
+        }[kind]
+        assert reading.has_day(at) == expected, (text, at)
+
+
+def test_a_time_that_is_left_out_does_not_run_and_one_that_comes_twice_runs_once(
+    shared_superuser: Connection,
+) -> None:
+    """What its user guide says of daylight saving time."""
+    job = job_of("cron(30 2 * * ? *)", ScheduleExpressionTimezone="America/New_York").job
+    gap, overlap = vixie.changes("America/New_York")
+    assert len(ticks(shared_superuser, job, *gap)) == 6
+    assert len(ticks(shared_superuser, {**job, "dst_gap": "SHIFT"}, *gap)) == 7
+    job = job_of("cron(30 1 * * ? *)", ScheduleExpressionTimezone="America/New_York").job
+    assert len(ticks(shared_superuser, job, *overlap)) == 5
+    assert len(ticks(shared_superuser, {**job, "dst_overlap": "BOTH"}, *overlap)) == 6
+
+
+def test_years_and_dates_are_the_window_of_the_job() -> None:
+    job = job_of("cron(0 0 1 1 ? 2027-2030)", ScheduleExpressionTimezone="Europe/Berlin").job
+    assert (job["starts_at"], job["ends_at"]) == ("2026-12-31T23:00:00Z", "2030-12-31T23:00:00Z")
+    job = job_of("cron(0 0 1 1 ? *)", StartDate="2026-07-01T02:00:00+02:00", EndDate=1830297600.5).job
+    assert (job["starts_at"], job["ends_at"]) == ("2026-07-01T00:00:00Z", "2028-01-01T00:00:00Z")
+    assert "starts_at" not in job_of("cron(0 0 1 1 ? 2020-2030)").job
+    assert "ended" in reason("cron(0 0 1 1 ? 2020)")
+    assert "one span of years" in reason("cron(0 0 1 1 ? 2027/2)")
+    assert "EndDate is no time" in reason("cron(0 0 1 1 ? *)", EndDate="soon")
+
+
+def test_a_rate_is_an_interval_from_its_beginning(shared_superuser: Connection) -> None:
+    found = job_of("rate(5 minutes)", CreationDate="2026-01-01T10:03:31.123000+00:00")
+    assert (found.job["every"], found.job["anchor"]) == ("5m", "2026-01-01T10:03:00Z")
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    expected = [begin + timedelta(minutes=3 + 5 * n) for n in range(12)]
+    assert ticks(shared_superuser, found.job, begin, begin + timedelta(hours=1)) == expected
+    assert job_of("rate(1 hour)").job["every"] == "1h"
+    assert job_of("rate(7 days)").job["every"] == "7d"
+    assert "rate is 0" in reason("rate(0 minutes)")
+
+
+def test_a_one_time_schedule_is_a_delayed_job_at_its_local_time() -> None:
+    job = job_of("at(2027-07-01T09:00:00)", ScheduleExpressionTimezone="Europe/Berlin").job
+    assert {"trigger": "DELAYED", "run_at": "2027-07-01T09:00:00", "timezone": "Europe/Berlin"}.items() <= job.items()
+    assert "passed" in reason("at(2026-05-31T23:59:59)")
+    assert "disabled" in reason("at(2027-07-01T09:00:00)", State="DISABLED")
+    assert "no time zone" in reason("at(2027-07-01T09:00:00)", ScheduleExpressionTimezone="Mars/Base")
+
+
+def test_windows_retries_and_targets() -> None:
+    target = {
+        "Arn": "arn:aws:lambda:eu:1:function:x",
+        "Input": '{"id": 7}',
+        "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+        "SqsParameters": {"MessageGroupId": "g"},
+        "DeadLetterConfig": {"Arn": "arn:q"},
+    }
+    window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 90}
+    fields = {"Target": target, "FlexibleTimeWindow": window, "GroupName": "billing", "State": "DISABLED"}
+    found = one("rate(1 hour)", terms=Terms(url="https://relay.example.com"), **fields)
+    assert isinstance(found, Translated)
+    assert found.is_paused
+    assert found.name == "billing.report"
+    assert found.job["jitter_seconds"] == 3600
+    assert found.job["input"] == {
+        "target": "arn:aws:lambda:eu:1:function:x",
+        "SqsParameters": {"MessageGroupId": "g"},
+        "input": {"id": 7},
+    }
+    assert found.endpoint == {
+        "name": "billing.report",
+        "type": "HTTP",
+        "spec": {"url": "https://relay.example.com"},
+        "retry_policy": {"max_attempts": 4, "max_age_seconds": 3600},
+    }
+    assert any("90 min becomes 60" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("cron(0 10 * * * *)", "one of day of month and weekday"),
+        ("cron(0 10 ? * ? *)", "one of day of month and weekday"),
+        ("cron(0 10 * * ?)", "has 5 fields"),
+        ("cron(0 10 ? * 8 *)", "days are 1 (Sunday) to 7"),
+        ("cron(0 10 ? * FRI-MON *)", "backwards"),
+        ("cron(60 10 * * ? *)", "not between"),
+        ("every day", "neither cron"),
+    ],
+)
+def test_what_is_no_schedule_of_theirs_is_refused_with_the_reason(expression: str, why: str) -> None:
+    assert why in reason(expression)
+
+
+def test_lists_rules_and_summaries() -> None:
+    rule = {"Name": "r", "ScheduleExpression": "rate(1 day)", "State": "ENABLED", "EventBusName": "default"}
+    event = {"Name": "e", "EventPattern": "{}"}
+    summary = {"Name": "s", "GroupName": "default", "Target": {"Arn": "x"}}
+    texts = [
+        json.dumps({"Rules": [rule, event]}, indent=1),
+        json.dumps([rule, summary], indent=1),
+        f"{json.dumps(rule)}\n{json.dumps(summary)}\n",
+    ]
+    for text, why in zip(texts, ("rule for events", "get-schedule", "get-schedule"), strict=True):
+        first, second = amazon.translate(text, Terms(endpoint="relay"), now=NOW)
+        assert isinstance(first, Translated)
+        assert isinstance(second, Untranslated)
+        assert why in second.reason
+        assert int(second.where.removeprefix("line ")) in (2, 8, 9)

@@ -1,0 +1,201 @@
+"""kronos import: shown first, then written for apply or made over the API, and again without anything new."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from imports.conftest import Import
+
+CRONTAB = """\
+# the web box
+MAILTO=ops@example.com
+*/5 1-3 * * * /usr/bin/php artisan schedule:run
+0 9 1 * mon cd /srv && ./report.sh
+@reboot /usr/bin/agent
+0 0 30 2 * never
+"""
+BOX = ("--endpoint", "box", "--to", "https://box.example.com/run", "--tz", "Europe/Berlin")
+
+
+@pytest.fixture
+def crontab(tmp_path: Path) -> Path:
+    file = tmp_path / "crontab"
+    file.write_text(CRONTAB)
+    return file
+
+
+def jobs_of(api: httpx.Client, workspace: str) -> dict[str, Any]:
+    rows = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "LIVE"}).json()["data"]
+    return {row["name"]: row for row in rows}
+
+
+def test_an_import_is_shown_and_changes_nothing(run: Import, crontab: Path, api: httpx.Client, workspace: str) -> None:
+    shown = run("import", "crontab", crontab, *BOX)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert lines[0].split() == ["SOURCE", "JOB", "SCHEDULE", "ZONE", "IN", "WORDS", "NEXT", "RUNS", "IS"]
+    assert "php-artisan-schedule-run" in lines[1]
+    assert "Every 5 minutes from 01:00 through 03:55" in lines[1]
+    assert "At 09:00 on day 1 of the month and also on Monday" in lines[2]
+    assert any(line.startswith("left  line 5  @reboot") for line in lines)
+    assert any(line.startswith("left  line 6") and "30th of February" in line for line in lines)
+    assert any(line.startswith("also  line 2  MAILTO") for line in lines)
+    assert lines[-1] == "2 translated, 2 of them new; 2 left"
+    assert "--create makes the jobs" in shown.stderr
+    assert jobs_of(api, workspace) == {}
+
+
+def test_an_import_is_made_once(run: Import, crontab: Path, api: httpx.Client, workspace: str) -> None:
+    made = run("import", "crontab", crontab, *BOX, "--create", stdin="y\n")
+    assert made.exit_code == 0, made.output
+    assert "created 2 jobs and 1 endpoint" in made.stderr
+    jobs = jobs_of(api, workspace)
+    assert jobs["report.sh"]["input"] == {"command": "cd /srv && ./report.sh"}
+    assert jobs["php-artisan-schedule-run"]["dst_gap"] == "SKIP"
+    endpoint = api.get(f"/v1/workspaces/{workspace}/endpoints/box").json()
+    assert endpoint["retry_policy"]["max_attempts"] == 1
+
+    again = run("import", "crontab", crontab, *BOX, "--create")
+    assert (again.exit_code, "nothing new" in again.stderr) == (0, True)
+    other = run("import", "crontab", crontab, "--endpoint", "box", "--create", "--yes")
+    assert "is there with other" in other.stdout
+    assert jobs_of(api, workspace) == jobs
+
+
+def test_who_says_no_gets_nothing(run: Import, crontab: Path, api: httpx.Client, workspace: str) -> None:
+    assert run("import", "crontab", crontab, *BOX, "--create", stdin="n\n").exit_code == 130
+    assert run("import", "crontab", crontab, *BOX, "--create", "--yes", "--strict").exit_code == 1
+    piped = run("import", "crontab", "-", *BOX, "--create", stdin=CRONTAB)
+    assert (piped.exit_code, "--yes" in piped.stderr) == (2, True)
+    assert jobs_of(api, workspace) == {}
+
+
+def test_what_is_written_is_read_back_as_the_same_jobs(run: Import, crontab: Path, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    written = run("import", "crontab", crontab, *BOX, "--write", file)
+    assert written.exit_code == 0, written.output
+    document = yaml.safe_load(file.read_text())
+    shown = json.loads(run("import", "crontab", crontab, *BOX, "--json").stdout)
+    assert document["jobs"] == [
+        {name: value for name, value in each["job"].items() if name != "trigger"} for each in shown["jobs"]
+    ]
+    assert document["endpoints"] == [shown["jobs"][0]["endpoint"]]
+    assert "# line 4: 0 9 1 * mon cd /srv && ./report.sh" in file.read_text()
+    assert [each["source"] for each in shown["refused"]] == ["line 5", "line 6"]
+    again = run("import", "crontab", crontab, *BOX, "--write", file)
+    assert (again.exit_code, "is there: name another file" in again.stderr) == (1, True)
+
+
+CRONJOBS = """\
+kind: CronJob
+metadata: {name: sync}
+spec:
+  schedule: "* * * * *"
+  suspend: true
+  jobTemplate: {spec: {template: {spec: {containers: [{name: main, image: x}]}}}}
+"""
+
+
+def test_what_is_suspended_is_paused_without_a_tick(
+    run: Import, api: httpx.Client, workspace: str, tmp_path: Path
+) -> None:
+    arguments = ("import", "k8s-cronjob", "-", "--to", "https://cluster.example.com/run")
+    made = run(*arguments, "--create", "--yes", stdin=CRONJOBS)
+    assert made.exit_code == 0, made.output
+    job = jobs_of(api, workspace)["sync"]
+    assert (job["status"], job["starts_at"], job["next_run_at"]) == ("PAUSED", None, None)
+    assert api.get(f"/v1/workspaces/{workspace}/executions").json()["data"] == []
+    assert "nothing new" in run(*arguments, "--create", "--yes", stdin=CRONJOBS).stderr
+    # in a file nothing can be paused: it does not begin
+    run(*arguments, "--write", tmp_path / "jobs.yaml", stdin=CRONJOBS)
+    (written,) = yaml.safe_load((tmp_path / "jobs.yaml").read_text())["jobs"]
+    assert written["starts_at"] == "2999-01-01T00:00:00Z"
+
+
+def test_an_import_that_was_cut_off_goes_on(
+    run: Import, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("import", "k8s-cronjob", "-", "--to", "https://cluster.example.com/run", "--create", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr("kronos.cli.import_offer._pause", lambda api, entry: None)
+        run(*arguments, stdin=CRONJOBS)
+    job = jobs_of(api, workspace)["sync"]
+    assert (job["status"], job["starts_at"]) == ("ACTIVE", "2999-01-01T00:00:00Z")
+    assert run(*arguments, stdin=CRONJOBS).exit_code == 0
+    job = jobs_of(api, workspace)["sync"]
+    assert (job["status"], job["starts_at"]) == ("PAUSED", None)
+
+
+def test_an_endpoint_that_cannot_be_made_stops_its_own_jobs_alone(
+    run: Import, api: httpx.Client, workspace: str
+) -> None:
+    def item(name: str, **target: Any) -> dict[str, Any]:
+        return {"name": name, "schedule": "0 9 * * 1", "httpTarget": {"uri": "https://example.com/x", **target}}
+
+    text = json.dumps([item("good"), item("bad", headers={"Authorization": "Bearer hunter2"})])
+    made = run("import", "cloud-scheduler", "-", "--create", "--yes", stdin=text)
+    assert made.exit_code == 1
+    assert "created 1 job and 1 endpoint" in made.stderr
+    assert "secret.bad-authorization" in made.stderr
+    assert "hunter2" not in made.output
+    assert set(jobs_of(api, workspace)) == {"good"}
+    value = {"value": "Bearer hunter2"}
+    assert api.put(f"/v1/workspaces/{workspace}/secrets/bad-authorization", json=value).status_code in (200, 201)
+    assert run("import", "cloud-scheduler", "-", "--create", "--yes", stdin=text).exit_code == 0
+    assert set(jobs_of(api, workspace)) == {"good", "bad"}
+
+
+def test_one_time_and_windowed_schedules_are_made(run: Import, api: httpx.Client, workspace: str) -> None:
+    schedules = [
+        {"Name": "once", "ScheduleExpression": "at(2998-07-01T09:00:00)", "ScheduleExpressionTimezone": "Asia/Tokyo"},
+        {"Name": "window", "ScheduleExpression": "cron(30 23 L * ? 2090-2098)", "State": "DISABLED"},
+        {"Name": "rate", "ScheduleExpression": "rate(5 minutes)", "CreationDate": "2026-01-01T10:03:31+00:00"},
+    ]
+    text = "\n".join(map(json.dumps, schedules))
+    arguments = ("--endpoint", "relay", "--to", "https://relay.example.com", "--create", "--yes")
+    made = run("import", "eventbridge", "-", *arguments, stdin=text)
+    assert made.exit_code == 0, made.output
+    jobs = jobs_of(api, workspace)
+    assert jobs["once"]["run_at"] == "2998-07-01T00:00:00Z"
+    window = jobs["window"]
+    assert (window["status"], window["starts_at"], window["ends_at"]) == (
+        "PAUSED",
+        "2090-01-01T00:00:00Z",
+        "2099-01-01T00:00:00Z",
+    )
+    assert jobs["rate"]["anchor"] == "2026-01-01T10:03:00Z"
+    assert "nothing new" in run("import", "eventbridge", "-", *arguments, stdin=text).stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "stdin", "why"),
+    [
+        ("crontab", b"a\0b", "line 1: it holds a NUL byte"),
+        ("k8s-cronjob", b"a: [", "no YAML"),
+        ("eventbridge", b"[", "line 1"),
+        ("cloud-scheduler", b"x", "line 1: it is no JSON"),
+        ("pg_cron", b"{}", "row 1"),
+    ],
+)
+def test_what_cannot_be_read_is_a_sentence_with_its_line(run: Import, source: str, stdin: bytes, why: str) -> None:
+    refused = run("import", source, "-", stdin=stdin)
+    assert (refused.exit_code, why in refused.stderr) == (1, True), refused.stderr
+
+
+def test_a_crontab_of_the_system_is_known_by_its_place(run: Import, tmp_path: Path) -> None:
+    (tmp_path / "anacrontab").write_text("7 25 cron.weekly run-parts /etc/cron.weekly\n")
+    refused = run("import", "crontab", tmp_path / "anacrontab", *BOX)
+    assert (refused.exit_code, "anacrontab" in refused.stderr) == (1, True)
+    line = "0 0 * * * root /bin/a\n"
+    shown = json.loads(run("import", "crontab", "-", *BOX, "--system", "--json", stdin=line).stdout)
+    assert shown["jobs"][0]["job"]["input"] == {"command": "/bin/a", "user": "root"}
+
+
+def test_entries_of_pg_cron_are_taken_over_from_a_database_alone(run: Import) -> None:
+    refused = run("import", "pg_cron", "-", "--unschedule", "--create", stdin="[]")
+    assert (refused.exit_code, "--unschedule goes with --create" in refused.stderr) == (2, True)
+    assert run("import", "pg_cron", "--unschedule").exit_code == 2

@@ -1,0 +1,206 @@
+"""CronJobs: when they run, as robfig/cron reads their schedules, and what becomes of their other terms."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+
+import cron_texts
+from depth import depth
+from imports import vixie
+from imports.test_crontab_ticks import schedules
+from imports.ticks import Connection, ticks
+from kronos.imports import kubernetes
+from kronos.imports.translation import Remark, Terms, Translated, Untranslated
+
+_JOB = {"template": {"spec": {"containers": [{"name": "main", "image": "report:1", "command": ["report"]}]}}}
+
+
+def cronjob(schedule: str, job: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "report", "namespace": "billing"},
+        "spec": {"schedule": schedule, "jobTemplate": {"spec": {**_JOB, **(job or {})}}, **spec},
+    }
+
+
+def one(document: dict[str, Any], terms: Terms | None = None) -> Translated | Untranslated | Remark:
+    (found,) = kubernetes.translate(yaml.safe_dump(document), terms or Terms(endpoint="cluster"))
+    return found
+
+
+def job_of(document: dict[str, Any], terms: Terms | None = None) -> Translated:
+    found = one(document, terms)
+    assert isinstance(found, Translated), found
+    return found
+
+
+def reason(document: dict[str, Any]) -> str:
+    found = one(document)
+    assert isinstance(found, Untranslated), found
+    return found.reason
+
+
+def robfig(schedule: str) -> vixie.Entry | None:
+    """robfig/cron v3's ParseStandard, from its source: N/step goes to the end, weekdays end at 6, and a star without a
+    step, anywhere in the list, is a star. None where it refuses."""
+    bits: list[set[int]] = []
+    stars: list[bool] = []
+    limits = [(0, 59, []), (0, 23, []), (1, 31, []), (1, 12, vixie.MONTHS), (0, 6, vixie.WEEKDAYS)]
+    for text, (low, high, names) in zip(schedule.lower().split(), limits, strict=True):
+        found: set[int] = set()
+        is_star = False
+        for part in text.split(","):
+            span, has_step, step_text = part.partition("/")
+            step = int(step_text or 1)
+            start, has_end, end = span.partition("-")
+            if start in "*?":
+                first, last = low, high
+                is_star |= step <= 1
+            else:
+                ends = [names.index(each) + low if each in names else int(each) for each in (start, end) if each]
+                first, last = ends[0], ends[-1]
+                if has_step and not has_end:
+                    last = high
+            if first < low or last > high or first > last or step < 1:
+                return None
+            found |= set(range(first, last + 1, step))
+        bits.append(found)
+        stars.append(is_star)
+    return vixie.Entry(bits, stars)
+
+
+@settings(max_examples=depth(300, deep=5000), deadline=None)
+@given(schedules)
+def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -> None:
+    found, theirs = one(cronjob(schedule)), robfig(schedule)
+    if theirs is None:
+        assert isinstance(found, Untranslated)
+        return
+    assert isinstance(found, Translated), found
+    ours = cron_texts.read(found.job["cron"])
+    assert (sorted(theirs.bits[0]), sorted(theirs.bits[1])) == (sorted(ours.minutes), sorted(ours.hours))
+    noon = datetime(2024, 1, 1, min(theirs.bits[1]), min(theirs.bits[0]), tzinfo=UTC)
+    for number in range(1461):
+        day = noon + timedelta(days=number)
+        assert theirs.has(day) == ours.has_day(day.date()), day
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
+def test_ticks_follow_the_clock_where_it_is_changed(shared_superuser: Connection, zone: str) -> None:
+    for schedule in ("30 2 * * *", "*/10 1-3 * * *", "0 * * * *", "0 9 1-7 * 1", "15 1/2 */3 * 1"):
+        theirs = robfig(schedule)
+        assert theirs is not None
+        job = job_of(cronjob(schedule, timeZone=zone)).job
+        for begin, end in vixie.changes(zone):
+            assert ticks(shared_superuser, job, begin, end) == list(vixie.by_the_clock(theirs, zone, begin, end)), (
+                schedule
+            )
+
+
+def test_the_terms_of_a_cronjob_are_those_of_a_job() -> None:
+    document = cronjob(
+        "0 9 * * 1",
+        {"backoffLimit": 2, "activeDeadlineSeconds": 600, "completions": 3},
+        timeZone="Europe/Berlin",
+        concurrencyPolicy="Forbid",
+        startingDeadlineSeconds=200,
+        suspend=True,
+        failedJobsHistoryLimit=1,
+        surprise=1,
+    )
+    found = job_of(document, Terms(url="https://cluster.example.com/run"))
+    assert found.is_paused
+    assert found.job == {
+        "name": "billing.report",
+        "trigger": "CRON",
+        "cron": "0 9 * * 1",
+        "timezone": "Europe/Berlin",
+        "dst_gap": "SKIP",
+        "dst_overlap": "BOTH",
+        "overlap": "SKIP",
+        "catch_up": {"policy": "LATEST", "window_seconds": 200},
+        "endpoint": "billing.report",
+        "input": {
+            "namespace": "billing",
+            "cronjob": "report",
+            "containers": [{"name": "main", "image": "report:1", "command": ["report"]}],
+        },
+        "tags": ["from-kubernetes"],
+    }
+    assert found.endpoint is not None
+    assert found.endpoint["spec"] == {"url": "https://cluster.example.com/run", "timeout_ms": 600_000}
+    assert found.endpoint["retry_policy"]["max_attempts"] == 3
+    assert found.endpoint["retry_policy"]["max_age_seconds"] == 600
+    said = " | ".join(found.notes)
+    for word in ("QUEUE", "retention", "spec.surprise", "completions", "paused"):
+        assert word in said
+
+
+def test_environments_stay_where_they_are() -> None:
+    document = cronjob("0 9 * * 1")
+    container = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "TOKEN", "value": "hunter2"}]
+    found = job_of(document)
+    assert "hunter2" not in repr(found)
+    assert "the containers' environment stays in Kubernetes" in found.notes
+    del container["env"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "overlap"), [("Allow", "ALLOW"), (None, "ALLOW"), ("Forbid", "SKIP"), ("Replace", "REPLACE")]
+)
+def test_each_concurrency_policy_has_its_overlap(policy: str | None, overlap: str) -> None:
+    assert job_of(cronjob("0 9 * * 1", concurrencyPolicy=policy)).job["overlap"] == overlap
+
+
+@pytest.mark.parametrize(
+    ("schedule", "job"),
+    [
+        ("@daily", {"cron": "0 0 * * *"}),
+        ("@every 1h30m", {"every": "1h30m"}),
+        ("@every 90m", {"every": "1h30m"}),
+        ("@every 26h", {"every": "1d2h"}),
+        ("CRON_TZ=Asia/Tokyo 0 9 * * *", {"cron": "0 9 * * *", "timezone": "Asia/Tokyo"}),
+        ("TZ=UTC 0 9 ? * *", {"cron": "0 9 * * *", "timezone": "UTC"}),
+        ("5/20 * * * *", {"cron": "5-59/20 * * * *"}),
+        ("0 0 */2 * 1", {"cron": "0 0 1-31/2 * 1"}),
+    ],
+)
+def test_other_forms_of_a_schedule(schedule: str, job: dict[str, str]) -> None:
+    assert job.items() <= job_of(cronjob(schedule)).job.items()
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (cronjob("@every 90s"), "whole minutes"),
+        (cronjob("@every 1.5h"), "whole hours, minutes and seconds"),
+        (cronjob("@reboot"), "not understood"),
+        (cronjob("0 0 * * 7"), "7 is not between 0 and 6"),
+        (cronjob("0 0 * * sat-sun"), "backwards"),
+        (cronjob("0 0 * *"), "five fields, this has 4"),
+        (cronjob(""), "no schedule"),
+        (cronjob("0 0 * * *", concurrencyPolicy="Sometimes"), "Sometimes is not understood"),
+        (cronjob("0 0 * * *", startingDeadlineSeconds="soon"), "no whole number"),
+        (cronjob("0 0 * * *", {"template": {}}), "no containers"),
+        ({"kind": "CronJob", "spec": []}, "spec is no object"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused_with_the_reason(document: dict[str, Any], why: str) -> None:
+    assert why in reason(document)
+
+
+def test_lists_and_streams_are_read_and_other_kinds_said() -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": [cronjob("0 1 * * *"), {"kind": "Deployment"}]}
+    text = f"{yaml.safe_dump(listed)}---\n{yaml.safe_dump(cronjob('0 2 * * *'))}---\n---\n"
+    found = list(kubernetes.translate(text, Terms(endpoint="cluster")))
+    assert [type(each).__name__ for each in found] == ["Translated", "Remark", "Translated"]
+    assert len({each.name for each in found if isinstance(each, Translated)}) == 2
+    lines = text.splitlines()
+    at = [int(each.where.removeprefix("line ")) for each in found]
+    assert "apiVersion" in lines[at[0] - 1]
+    assert "kind: Deployment" in lines[at[1] - 1]

@@ -1,0 +1,149 @@
+"""Entries of a real pg_cron are taken over by jobs: without a tick lost or run twice, or are left with the reason."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from clock import Clock
+from imports.conftest import Import
+from kronos.cli import import_pg_cron
+from kronos.cli.import_pg_cron import way_back
+from kronos.imports.pg_cron import Entry
+from sql_factory import value, values
+
+OPTIONS = ("--endpoint", "sql", "--to", "https://sql.example.com/run")
+
+
+NOON = datetime(2090, 6, 1, 12, 0, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def other(superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A database of pg_cron's with entries of other people, where nobody rings, in the midst of a minute."""
+    for name in ("_NOW", "_SLEEP"):
+        query = getattr(import_pg_cron, name).replace("clock_timestamp()", "kronos.clock()")
+        monkeypatch.setattr(import_pg_cron, name, query)
+    Clock(superuser).stand(NOON)
+    superuser.execute("select cron.schedule('nightly', '0 3 * * *', $$delete from orders where at < now()$$)")
+    superuser.execute("select cron.schedule('off', '0 4 * * *', 'select 1')")
+    superuser.execute("update cron.job set active = false where jobname = 'off'")
+    return {"KRONOS_DATABASE_URL": database_url}
+
+
+def test_it_waits_for_the_midst_of_a_minute(superuser: psycopg.Connection, other: dict[str, str]) -> None:
+    clock = Clock(superuser)
+    minute = NOON.replace(second=0)
+    assert import_pg_cron._midst(superuser, after_the_present=False) == minute
+    clock.stand(minute + timedelta(seconds=9, milliseconds=999))
+    assert import_pg_cron._midst(superuser, after_the_present=False) == minute
+    clock.set(minute + timedelta(minutes=1, seconds=9, milliseconds=900))
+    assert import_pg_cron._midst(superuser, after_the_present=False) == minute + timedelta(minutes=1)
+
+
+def names(superuser: psycopg.Connection) -> set[Any]:
+    return set(values(superuser, "select jobname from cron.job where jobname not like 'kronos:%%'"))
+
+
+def test_entries_are_left_and_not_touched_unless_asked(
+    run: Import, superuser: psycopg.Connection, other: dict[str, str]
+) -> None:
+    before = names(superuser)
+    shown = run("import", "pg_cron", env=other)
+    assert shown.exit_code == 0, shown.output
+    assert "left with pg_cron" in shown.stdout
+    made = run("import", "pg_cron", *OPTIONS, "--create", "--yes", env=other)
+    assert "created 2 jobs and 1 endpoint" in made.stderr, made.output
+    assert names(superuser) == before
+
+
+def test_an_entry_goes_as_its_job_comes(
+    run: Import, superuser: psycopg.Connection, other: dict[str, str], api: httpx.Client, workspace: str
+) -> None:
+    made = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert made.exit_code == 0, made.output
+    assert names(superuser) == set()
+    jobs = {row["name"]: row for row in api.get(f"/v1/workspaces/{workspace}/jobs?status=LIVE").json()["data"]}
+    assert jobs["nightly"]["input"]["sql"] == "delete from orders where at < now()"
+    assert jobs["off"]["status"] == "PAUSED"
+    assert jobs["nightly"]["starts_at"] == jobs["off"]["starts_at"] == "2090-06-01T12:01:00Z"
+    # the way back makes the entry that there was
+    (line,) = (line for line in made.stderr.splitlines() if line.startswith("nightly takes over"))
+    superuser.execute(line.partition("the way back: ")[2].encode())
+    assert value(superuser, "select command from cron.job where jobname = 'nightly'") == (
+        "delete from orders where at < now()"
+    )
+
+
+def test_a_run_that_is_under_way_is_not_cancelled(
+    run: Import, superuser: psycopg.Connection, other: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_cron ends the run of an entry that is unscheduled."""
+    monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
+    superuser.execute(
+        "insert into cron.job_run_details (jobid, runid, status, command, start_time) select jobid, 1, 'running', "
+        "command, clock_timestamp() from cron.job where jobname = 'nightly'"
+    )
+    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert refused.exit_code == 1
+    assert "nightly: a run of it is under way, which would be cancelled" in refused.stderr
+    assert names(superuser) == {"nightly"}
+
+
+def test_a_tick_whose_run_has_not_begun_keeps_its_entry(
+    run: Import, superuser: psycopg.Connection, other: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
+    superuser.execute("update cron.job set schedule = '* * * * *' where jobname = 'nightly'")
+    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert "has not begun: is pg_cron well?" in refused.stderr
+    assert names(superuser) == {"nightly"}
+
+
+def test_a_job_that_came_too_late_is_taken_back(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
+    monkeypatch.setattr(import_pg_cron, "_LATE", timedelta(seconds=41))
+    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert "the minute was over before the job was made" in refused.stderr
+    assert names(superuser) == {"nightly", "off"}
+    live = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "LIVE"}).json()["data"]
+    assert live == []
+
+
+def test_a_job_that_cannot_be_made_leaves_its_entry(
+    run: Import, superuser: psycopg.Connection, other: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
+    refused = run("import", "pg_cron", "--endpoint", "none", "--create", "--yes", "--unschedule", env=other)
+    assert refused.exit_code == 1
+    assert "no endpoint 'none'" in refused.stderr
+    assert names(superuser) == {"nightly", "off"}
+
+
+def test_a_login_that_sees_its_own_entries_alone_is_told(superuser: psycopg.Connection) -> None:
+    superuser.execute("create role imports_own in role pg_read_all_settings")
+    superuser.execute("grant usage on schema cron to imports_own; grant select on cron.job to imports_own")
+    superuser.execute("select cron.schedule('nightly', '0 3 * * *', 'select 1')")
+    superuser.execute("set role imports_own")
+    source = import_pg_cron.read(superuser, None)
+    superuser.execute("reset role; drop owned by imports_own; drop role imports_own")
+    assert source.entries == []
+    assert "imports_own sees its own entries alone" in source.remarks[0].text
+
+
+def test_the_way_back_quotes_what_it_holds() -> None:
+    entry = Entry(
+        jobid=7, schedule="* * * * *", command="select 'a'", database="d", username="u", active=False, jobname=None
+    )
+    assert way_back(entry) == (
+        "select cron.schedule_in_database('entry-7', '* * * * *', 'select ''a''', 'd', 'u', false)"
+    )

@@ -1,0 +1,51 @@
+"""The JSON Schema of a workspace's files, and the examples that stand beside it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from check_jsonschema import main  # type: ignore[import-untyped]  # it has no types
+from click.testing import CliRunner
+
+from conftest import ROOT
+from kronos.api.apply_schemas import file_schema
+from kronos.cli import yaml_files
+from unit.test_workflows import judged as judged_by_github
+
+SCHEMA = ROOT / "docs" / "schemas" / "workspace-file.json"
+PAGE = (ROOT / "docs" / "declarative.md").read_text(encoding="utf-8")
+(EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def judged(file: Path) -> tuple[int, str]:
+    answer = CliRunner().invoke(main, ["--schemafile", str(SCHEMA), str(file)])
+    return answer.exit_code, answer.output
+
+
+def test_the_schema_is_the_models() -> None:
+    """Where it fails: python -c 'from kronos.api.apply_schemas import file_schema; …' writes it anew."""
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == file_schema()
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"), [("timezone:", "timzone:"), ("type: HTTP", "type: FTP"), ("name: reminders", "title: x")]
+)
+def test_an_editor_tells_the_example_from_what_is_misspelt(tmp_path: Path, was: str, is_now: str) -> None:
+    file = tmp_path / "kronos.yaml"
+    file.write_text(EXAMPLE)
+    assert judged(file)[0] == 0, judged(file)[1]
+    assert was in EXAMPLE
+    file.write_text(EXAMPLE.replace(was, is_now))
+    assert judged(file)[0] == 1
+
+
+def test_the_example_is_read_as_it_is_meant() -> None:
+    (document,) = yaml_files.documents(EXAMPLE.encode(), "example")
+    assert [each["name"] for each in document.content["jobs"]] == ["monthly-invoices", "reminders"]
+    assert str(document.places["/jobs/1/cron"]) == "example:19:5"
+
+
+def test_the_workflow_is_as_github_reads_it() -> None:
+    code, said = judged_by_github(ROOT / "docs" / "examples" / "kronos-apply.yml")
+    assert code == 0, said
