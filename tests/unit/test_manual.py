@@ -112,7 +112,7 @@ def test_what_is_like_nothing_is_answered_with_no_question() -> None:
 def test_exit_codes_keep_their_numbers_and_are_documented() -> None:
     assert {each.name: int(each) for each in Exit} == {
         "DONE": 0, "FAILED": 1, "USAGE": 2, "NOT_FOUND": 3, "REFUSED": 4, "CONFLICT": 5,
-        "UNAVAILABLE": 6, "TIMED_OUT": 7, "CANCELLED": 130,
+        "UNAVAILABLE": 6, "TIMED_OUT": 7, "PENDING": 8, "CANCELLED": 130,
     }  # fmt: skip
     text = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
     page = (ROOT / "docs" / "cli.md").read_text()
