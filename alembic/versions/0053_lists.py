@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: there is no way down."""
-    raise RuntimeError("revision 0050 has no way down: restore the backup that was made before it")
+    raise RuntimeError("revision 0053 has no way down: restore the backup that was made before it")

@@ -6,15 +6,17 @@ from generate.document import Json, answers, name_of, references, schemas
 from generate.places import HIDDEN, HOMES, WORDS
 from generate.typing_of import Types, imports, python_name
 
+_WORDS = "kronos.client.bodies.words"
 _HEAD = '"""{} Made by bin/client out of the API\'s document."""\n\n'
 
 
 def grouped(document: Json, *, is_sent: bool) -> dict[str, list[str]]:
     """The names of schemas that are answered, or sent, by the module they stand in: that of the first operation."""
     found: dict[str, str] = {}
+    both = set() if is_sent else {name for names in grouped(document, is_sent=True).values() for name in names}
 
     def note(name: str, module: str) -> None:
-        if name in found:
+        if name in found or name in both:  # what was read as it is sent stays as it is: a dict, to be sent again
             return
         found[name] = HOMES.get(name, module)
         for each in _named_by(name, document):
@@ -39,12 +41,17 @@ def models(document: Json) -> dict[str, str]:
     """The modules of kronos/client/models by their names."""
     types, groups = Types(document), grouped(document, is_sent=False)
     homes = {name: f"kronos.client.models.{module}" for module, names in groups.items() for name in names}
-    homes |= dict.fromkeys(WORDS, "kronos.client.models.words")
-    made = {"words": _words(types)}
+    homes |= dict.fromkeys(WORDS, _WORDS)
+    sent = grouped(document, is_sent=True)
+    bodies = {name: f"kronos.client.bodies.{module}" for module, names in sent.items() for name in names}
+    made: dict[str, str] = {}
     for module, names in groups.items():
         text = "\n\n".join(_model(name, schemas(document)[name], types) for name in _in_order(names, document))
         made[module] = (
-            _HEAD.format(f"What the API answers: {module.replace('_', ' ')}.") + imports(text, homes) + "\n\n" + text
+            _HEAD.format(f"What the API answers: {module.replace('_', ' ')}.")
+            + imports(text, bodies | homes)
+            + "\n\n"
+            + text
         )
     exported = {name: homes[name] for name in sorted(homes)} | {"Page": "kronos.client.models.page"}
     lines = [f"from {home} import {name}" for name, home in exported.items()]
@@ -58,8 +65,8 @@ def bodies(document: Json) -> dict[str, str]:
     """The modules of kronos/client/bodies by their names."""
     types, groups = Types(document), grouped(document, is_sent=True)
     homes = {name: f"kronos.client.bodies.{module}" for module, names in groups.items() for name in names}
-    ours = homes | dict.fromkeys(WORDS, "kronos.client.models.words")
-    made = {}
+    ours = homes | dict.fromkeys(WORDS, _WORDS)
+    made = {"words": _words(types)}
     for module, names in groups.items():
         texts = [_body(name, types) for name in _in_order(names, document) if not _is_empty(name, document)]
         if texts:

@@ -104,13 +104,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     ),
     **_places("operations", list_operations="list", get_operation="get", cancel_operation=("cancel", ALWAYS)),
     **_twice(
-        "apply_files_to_workspace",
-        "files",
-        "apply",
-        "plan",
-        answer=("Applied",),
-        counted="Applied",
-        repeat=ALWAYS,
+        "apply_files_to_workspace", "files", "apply", "plan", answer=("Applied",), counted="Applied", repeat=ALWAYS
     ),
     **_places("files", export_workspace="export"),
     **_places("overview", get_overview="get", get_load="load", get_load_of_minute="load_of_minute"),

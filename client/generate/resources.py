@@ -95,7 +95,7 @@ def class_of(resource: str) -> str:
 def resources(document: Json) -> dict[str, str]:
     """The modules of kronos/client/_async/resources by their names."""
     types, all_methods = Types(document), methods(document)
-    ours = dict(_OURS) | dict.fromkeys(WORDS, "kronos.client.models.words")
+    ours = dict(_OURS) | dict.fromkeys(WORDS, "kronos.client.bodies.words")
     for is_sent, package in ((False, "models"), (True, "bodies")):
         for module, names in grouped(document, is_sent=is_sent).items():
             ours |= dict.fromkeys(names, f"kronos.client.{package}.{module}")
@@ -119,6 +119,7 @@ def resources(document: Json) -> dict[str, str]:
 def _says(resource: str, document: Json) -> str:
     tag = next((each for each in document["tags"] if each["name"].replace("-", "_") == resource), None)
     more = {
+        "files": "What files say of a workspace, all at once.",
         "me": "Who calls.",
         "operations": "Work over many rows that goes on behind a request.",
         "instance_audit": "Who changed what in the instance and all workspaces.",

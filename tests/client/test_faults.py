@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from client.both import Both, client_of
@@ -326,3 +327,25 @@ def test_an_answer_of_another_form_says_which_field(meet: Meet) -> None:
     assert "Workspace's version" in str(error) or "version of" in str(error)
     assert "a secret name" not in str(error)
     assert not isinstance(error, ApiError)
+
+
+def test_a_redirection_is_followed_by_no_client_of_yours(kind: str) -> None:
+    """The key would go along."""
+    with stub(OK) as elsewhere, stub(answer(307, b"", Location=f"{elsewhere.url}/v1/workspaces/acme")) as server:
+        made = httpx.Client(follow_redirects=True) if kind == "threads" else httpx.AsyncClient(follow_redirects=True)
+        with client_of(kind, server.url, KEY, http=made) as client:
+            error = failing(client, *READ)
+    assert "redirection" in str(error)
+    assert elsewhere.asked == []
+
+
+def test_a_write_that_was_refused_until_its_deadline_was_not_done(meet: Meet) -> None:
+    refusals: list[object] = []
+
+    def refuse(asked: Asked) -> bytes:
+        refusals.append(asked)
+        return problem(503, "overloaded", Retry_After="0.1")(asked)
+
+    _, client = meet(refuse, deadline=0.5, tries=1000)
+    error = failing(client, "workspaces.create", slug="acme")
+    assert (error.is_outcome_unknown, len(refusals) > 1) == (False, True)

@@ -53,7 +53,7 @@ def is_like(hint: Any, schema: Document, of: dict[str, Document]) -> bool:
     """Whether a type is that of the schema. Written apart from what made it."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        if hint.__class__ is type and hint.__name__ == name:
+        if isinstance(hint, type) and hint.__name__ == name:
             return True
         return is_like(hint, of[name], of) if "enum" in of[name] else False
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):

@@ -94,7 +94,7 @@ def test_examples_stand_before_options(path: tuple[str, ...], command: click.Com
         (["endpoint", "craete"], "create"),
         (["completoin"], "completion"),
         (["job", "ls", "--endpiont", "x"], "--endpoint"),
-        (["config", "puts"], "put"),
+        (["config", "putt"], "put"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

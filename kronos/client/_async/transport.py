@@ -87,7 +87,7 @@ class AsyncTransport:
         request = self._request(call, key, left)
         try:
             async with within(left):
-                response = await self.http.send(request, stream=True)
+                response = await self.http.send(request, stream=True, follow_redirects=False)
                 try:
                     return await self._whole(response, call, tries)
                 finally:
@@ -107,7 +107,7 @@ class AsyncTransport:
                     status=response.status_code,
                     is_outcome_unknown=True,
                 )
-            tries.remaining()
+            tries.remaining(is_sent=True)
         return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
 
     @asynccontextmanager
@@ -119,7 +119,7 @@ class AsyncTransport:
         ends_at = None if terms.seconds is None else monotonic() + terms.seconds
         try:
             async with within(wait):
-                response = await self.http.send(request, stream=True)
+                response = await self.http.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, RuntimeError) as error:
             raise told(error, call) from error
         try:

@@ -39,6 +39,8 @@ def either(kinds: Sequence[type[Json]]) -> type[Json]:
 def _decoder(kind: Json) -> Decoder:
     if kind in _SIMPLE:
         return _SIMPLE[kind]
+    if typing.is_typeddict(kind):
+        return _same  # what is read to be sent again
     if dataclasses.is_dataclass(kind):
         return _of_model(cast(type, kind))
     origin, arguments = _origin_of(kind), get_args(kind)

@@ -52,13 +52,13 @@ class Tries:
         self._sent += 1
         self._keys.append(key)
 
-    def remaining(self) -> float:
-        """Seconds until the call's deadline. Raises TimedOut once there are none."""
+    def remaining(self, *, is_sent: bool = False) -> float:
+        """Seconds until the call's deadline. Raises TimedOut once there are none; `is_sent`: while it is answered."""
         left = self._ends_at - self._clock()
         if left <= 0:
             raise TimedOut(
                 f"{self._call.name}: no answer within the {self._options.deadline:g} s of its deadline",
-                is_outcome_unknown=self._sent > 0,
+                is_outcome_unknown=is_sent or self._is_unknown,
             )
         return left
 

@@ -87,7 +87,7 @@ class Transport:
         request = self._request(call, key, left)
         try:
             with within(left):
-                response = self.http.send(request, stream=True)
+                response = self.http.send(request, stream=True, follow_redirects=False)
                 try:
                     return self._whole(response, call, tries)
                 finally:
@@ -107,7 +107,7 @@ class Transport:
                     status=response.status_code,
                     is_outcome_unknown=True,
                 )
-            tries.remaining()
+            tries.remaining(is_sent=True)
         return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
 
     @contextmanager
@@ -119,7 +119,7 @@ class Transport:
         ends_at = None if terms.seconds is None else monotonic() + terms.seconds
         try:
             with within(wait):
-                response = self.http.send(request, stream=True)
+                response = self.http.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, RuntimeError) as error:
             raise told(error, call) from error
         try:

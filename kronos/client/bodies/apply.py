@@ -8,7 +8,7 @@ from kronos.client.bodies.configs import ConfigCreate
 from kronos.client.bodies.endpoints import EndpointCreate
 from kronos.client.bodies.jobs import Callback, CatchUp, FailureCallback
 from kronos.client.bodies.payload_specs import PayloadSpecCreate
-from kronos.client.models.words import DstGap, DstOverlap, Overlap
+from kronos.client.bodies.words import DstGap, DstOverlap, Overlap
 
 
 class SecretRef(TypedDict, total=False):

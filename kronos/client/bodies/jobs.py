@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from kronos.client.models.words import BulkAction, DstGap, DstOverlap, JobTrigger, Overlap
+from kronos.client.bodies.words import BulkAction, DstGap, DstOverlap, JobTrigger, Overlap
 
 
 class Callback(TypedDict, total=False):

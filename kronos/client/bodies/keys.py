@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Required, TypedDict
 
-from kronos.client.models.words import WorkspaceRole
+from kronos.client.bodies.words import WorkspaceRole
 
 
 class KeyCreate(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Required, TypedDict
 
-from kronos.client.models.words import DstGap, DstOverlap
+from kronos.client.bodies.words import DstGap, DstOverlap
 
 
 class SchedulePreview(TypedDict, total=False):

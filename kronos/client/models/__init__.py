@@ -1,5 +1,23 @@
 """Models of what the API answers. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.words import (
+    AttemptStatus,
+    BulkAction,
+    DstGap,
+    DstOverlap,
+    EndpointType,
+    ExecutionCause,
+    ExecutionStatus,
+    JobStatus,
+    JobTrigger,
+    OperationKind,
+    OperationStatus,
+    Overlap,
+    TickDecision,
+    TickDisposition,
+    WorkspaceRole,
+    WorkspaceStatus,
+)
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -93,24 +111,6 @@ from kronos.client.models.system import (
     RunningExecution,
     Status,
     ZoneData,
-)
-from kronos.client.models.words import (
-    AttemptStatus,
-    BulkAction,
-    DstGap,
-    DstOverlap,
-    EndpointType,
-    ExecutionCause,
-    ExecutionStatus,
-    JobStatus,
-    JobTrigger,
-    OperationKind,
-    OperationStatus,
-    Overlap,
-    TickDecision,
-    TickDisposition,
-    WorkspaceRole,
-    WorkspaceStatus,
 )
 from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Workspace
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from kronos.client.models.words import OperationStatus
+from kronos.client.bodies.words import OperationStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from kronos.client.models.words import OperationKind, OperationStatus
+from kronos.client.bodies.words import OperationKind, OperationStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from kronos.client.bodies.words import EndpointType
 from kronos.client.models.executions import Attempt, Execution
-from kronos.client.models.words import EndpointType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

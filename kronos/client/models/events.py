@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from kronos.client.models.words import ExecutionCause, ExecutionStatus, JobStatus, JobTrigger
+from kronos.client.bodies.words import ExecutionCause, ExecutionStatus, JobStatus, JobTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

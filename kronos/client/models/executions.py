@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from kronos.client.models.words import AttemptStatus, EndpointType, ExecutionCause, ExecutionStatus
+from kronos.client.bodies.words import AttemptStatus, EndpointType, ExecutionCause, ExecutionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from kronos.client.models.problems import Problem
-from kronos.client.models.words import (
+from kronos.client.bodies.words import (
     BulkAction,
     DstGap,
     DstOverlap,
@@ -19,6 +18,7 @@ from kronos.client.models.words import (
     TickDecision,
     TickDisposition,
 )
+from kronos.client.models.problems import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from kronos.client.models.words import WorkspaceRole, WorkspaceStatus
+from kronos.client.bodies.words import WorkspaceRole, WorkspaceStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from kronos.client.models.words import WorkspaceStatus
+from kronos.client.bodies.words import WorkspaceStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.words import ExecutionStatus
 from kronos.client.models.executions import Attempt, Execution, LogLine
 from kronos.client.models.page import Page
-from kronos.client.models.words import ExecutionStatus
 
 
 class AsyncExecutionsResource(AsyncResource):

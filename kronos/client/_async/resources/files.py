@@ -9,7 +9,7 @@ from kronos.client.models.apply import Applied, ExportedFile
 
 
 class AsyncFilesResource(AsyncResource):
-    """The API's files."""
+    """What files say of a workspace, all at once."""
 
     async def apply(self, **fields: Unpack[ApplyBody]) -> Applied:
         """Make a workspace what files say, in one transaction: all of it or nothing. With validate_only all

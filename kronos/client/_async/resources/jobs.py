@@ -8,6 +8,7 @@ from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import AUTO, all_keyed, path_of, read, with_key, with_keys, write
 from kronos.client.bodies.jobs import JobBatch, JobBulk, JobCreate, JobPatch, JobPause, JobSkipNext, TriggerRequest
+from kronos.client.bodies.words import ExecutionStatus, JobTrigger
 from kronos.client.models.executions import Execution
 from kronos.client.models.jobs import (
     BulkCount,
@@ -22,7 +23,6 @@ from kronos.client.models.jobs import (
     TickDays,
     Ticks,
 )
-from kronos.client.models.words import ExecutionStatus, JobTrigger
 
 
 class AsyncJobsResource(AsyncResource):
