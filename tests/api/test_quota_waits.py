@@ -19,7 +19,7 @@ _GIVES_WAY = "hold the last executions of the workspace's day"
 
 
 @dataclass(frozen=True, slots=True)
-class Two:
+class LastTwo:
     """Two transactions, each of which holds one of the last two executions of a day: `low` the lower shard."""
 
     it: Day
@@ -45,7 +45,7 @@ class Two:
 
 
 @contextmanager
-def _two(own_api: Api, superuser: Connection) -> Iterator[Two]:
+def _two(own_api: Api, superuser: Connection) -> Iterator[LastTwo]:
     it = Day(own_api, superuser, 2)
     with (
         psycopg.connect(own_api.database_url, options=_SLOW) as one,
@@ -57,7 +57,7 @@ def _two(own_api: Api, superuser: Connection) -> Iterator[Two]:
         low, high = sorted(
             (one, other), key=lambda each: int(value(each, "select current_setting('kronos.quota_shard')"))
         )
-        yield Two(it, low, high, threads, superuser)
+        yield LastTwo(it, low, high, threads, superuser)
 
 
 @pytest.mark.parametrize("is_in_order", [True, False])

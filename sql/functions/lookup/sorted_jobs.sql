@@ -32,8 +32,8 @@ begin
       from kronos.endpoints as endpoint where endpoint.workspace_id = v_workspace;
     select case when p_q is not null and count(*) <= c_few then coalesce(array_agg(found.job_id), '{}') end
       into v_few
-      from kronos.search_jobs(case when p_endpoint is not null then v_endpoints end, array['CRON'], v_statuses,
-                              p_tag, p_q, p_created_after, p_created_before, 'infinity',
+      from kronos.search_jobs(case when p_endpoint is not null then v_endpoints end, array['CRON'],
+                              v_statuses, p_tag, p_q, p_created_after, p_created_before, 'infinity',
                               'ffffffff-ffff-ffff-ffff-ffffffffffff', c_few + 1) as found
      where p_q is not null;
     if p_by = 'name' then

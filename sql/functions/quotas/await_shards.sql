@@ -1,5 +1,5 @@
--- await_shards: locks all shards of a workspace's day, and waits for who holds them as long as it takes, or as
--- lock_timeout says: first for those below the highest that this transaction holds (kronos.quota_shard),
+-- await_shards: locks all shards of a workspace's day, and waits for who holds them as long as it takes, or
+-- as lock_timeout says: first for those below the highest that this transaction holds (kronos.quota_shard),
 -- which is against the order, and then for the others in their order. Against the order it waits half a
 -- second at a time, and gives way where others wait for this transaction by then (is_awaited).
 -- Raises: 40P01 where it gives way, 55P03 after lock_timeout.
