@@ -187,6 +187,21 @@ def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     assert _audit(api, base, before=before) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"after": "2026-01-01T00:00:00Z"}, "/after"),
+        ({"before": "2026-01-01T00:00:00Z"}, "/before"),
+        ({"object_type": "one_shot", "cursor": "7"}, "/cursor"),
+    ],
+)
+def test_an_export_takes_nothing_that_it_would_not_keep_to(
+    api: httpx.Client, base: str, query: dict[str, str], pointer: str
+) -> None:
+    answer = api.get(f"{base}/audit/export", params=query)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer), answer.text
+
+
 def test_the_instance_has_no_list_of_them(api: httpx.Client) -> None:
     answer = api.get("/v1/audit", params={"object_type": "one_shot"})
     assert answer.status_code == 400, answer.text
