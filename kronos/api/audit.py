@@ -60,6 +60,10 @@ async def get_audit_head(view: View) -> Response:
 async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
     """A workspace's sealed audit rows as JSON lines, the oldest first; with object_type=one_shot who made its
     one-shots, the newest first."""
+    for name in ("after", "before") if query.object_type is None else ("cursor",):
+        if getattr(query, name):
+            hint = "Sealed rows go on by cursor; one-shots, with object_type=one_shot, by after and before."
+            raise errors.InvalidRequest.of(f"{name} is of the other export", hint, f"/{name}")
     if query.object_type is None:
         return await _exported(audit.exported(view, after=query.cursor))
     filters = AuditFilter(after=query.after, before=query.before)

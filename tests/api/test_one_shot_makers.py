@@ -109,6 +109,26 @@ def test_what_is_made_together_keeps_its_callers_apart(process: Process, shared_
             }
 
 
+def test_who_says_nothing_is_not_said_to_be_the_others_of_the_statement(
+    process: Process, shared_superuser: Connection
+) -> None:
+    endpoint = add_endpoint(shared_superuser)
+    workspace = str(endpoint.workspace_id)
+    name = value(shared_superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
+
+    def asked(nth: int, more: dict[str, Any]) -> Any:
+        origin = ChangeOrigin(actor=f"one-{nth}") if nth else None
+        new = replace(NewJob(endpoint=name, trigger="IMMEDIATE"), **more)
+        return lambda pool: jobs.create(WorkspaceView(pool, workspace, origin=origin), new)
+
+    for kind in ({}, {"tags": ("a",)}):
+        for nth, job in enumerate(made(process.at_once(*(asked(nth, kind) for nth in range(3))))):
+            stored = value(
+                shared_superuser, "select created_by from kronos.execution_live where job_id = %s", [job.job_id]
+            )
+            assert stored == {"actor": f"one-{nth}" if nth else "postgres", "database_user": "postgres"}
+
+
 def test_the_history_keeps_it_and_a_retry_too(api: httpx.Client, base: str, shared_superuser: Connection) -> None:
     new = api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
     execution, by = f"{base}/executions/{new['job_id']}", new["execution"]["created_by"]
@@ -165,6 +185,21 @@ def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     assert (answer.status_code, problem["pointer"]) == (400, "/before"), answer.text
     before = problem["hint"].split("before=")[1].rstrip(".")
     assert _audit(api, base, before=before) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"after": "2026-01-01T00:00:00Z"}, "/after"),
+        ({"before": "2026-01-01T00:00:00Z"}, "/before"),
+        ({"object_type": "one_shot", "cursor": "7"}, "/cursor"),
+    ],
+)
+def test_an_export_takes_nothing_that_it_would_not_keep_to(
+    api: httpx.Client, base: str, query: dict[str, str], pointer: str
+) -> None:
+    answer = api.get(f"{base}/audit/export", params=query)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer), answer.text
 
 
 def test_the_instance_has_no_list_of_them(api: httpx.Client) -> None:
