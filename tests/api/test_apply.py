@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from api_process import wait_for
 from conftest import holding, make_workspace
 from factory import add_key
 from sql_factory import Connection, value, values
@@ -378,6 +379,52 @@ def test_two_at_a_time_go_one_after_the_other_or_say_so(
     for each in threads:
         each.join()
     assert sorted(answers) == [(0, 0, 2, 0), (2, 0, 0, 0)]
+
+
+def test_jobs_are_held_before_what_they_name(api: httpx.Client, workspace: str, shared_superuser: Connection) -> None:
+    """As a change of one job does it: else the two wait for each other."""
+
+    def files(value: str) -> dict[str, Any]:
+        values = [{"name": "production", "values": {"region": value}}]
+        return {"configs": values, "endpoints": [ENDPOINT], "jobs": [DAILY | {"input": {"n": value}}]}
+
+    apply(api, workspace, **files("eu"))
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(apply(api, workspace, **files("us"))))
+    with psycopg.connect(shared_superuser.info.dsn, password=shared_superuser.info.password) as holder:
+        holder.execute("select from kronos.jobs where name = 'daily' and status = 'ACTIVE' for update")
+        thread.start()
+        wait_for(
+            lambda: value(
+                shared_superuser,
+                "select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
+                [holder.info.backend_pid],
+            ),
+            "the apply waits for the job",
+        )
+        free = holder.execute("select name from kronos.documents where name = 'production' for update nowait")
+        assert free.fetchone() is not None
+        holder.rollback()
+        thread.join()
+    assert [counts(each) for each in answers] == [(0, 2, 1, 0)]
+
+
+def test_a_job_that_has_had_all_its_runs_is_not_made_again(
+    api: httpx.Client, workspace: str, shared_superuser: Connection
+) -> None:
+    """Nor is an end that has passed in the way of what else the files say."""
+    files: dict[str, Any] = {"endpoints": [ENDPOINT], "jobs": [DAILY | {"max_runs": 1}, JOB | {"max_runs": 5}]}
+    apply(api, workspace, **files)
+    over = """update kronos.jobs set status = 'RETIRED', status_reason = '{"code": "max_runs_reached", "detail": "1"}'
+               where name = 'daily' and status = 'ACTIVE'"""
+    shared_superuser.execute(over.encode())
+    assert counts(apply(api, workspace, **files)) == (0, 0, 3, 0)
+    assert counts(apply(api, workspace, **files, prune=True)) == (0, 0, 3, 0)
+    # what was cancelled, or is to run otherwise, is
+    api.delete(f"/v1/workspaces/{workspace}/jobs/weekly").raise_for_status()
+    assert of(apply(api, workspace, **files, validate_only=True), "weekly")["change"] == "created"
+    files["jobs"] = [DAILY | {"max_runs": 2}]
+    assert of(apply(api, workspace, **files), "daily")["change"] == "created"
 
 
 @pytest.mark.parametrize("kind", ["jobs", "endpoints"])
