@@ -45,6 +45,7 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     before = await _load(view)
     applying = await _compared(view, asked)
     await apply_resources.require_secrets(applying)
+    apply_resources.require_admin_to_adopt(applying)
     await apply_resources.make_documents(applying)
     await apply_resources.make_endpoints(applying)
     await apply_jobs.make(applying)
@@ -110,7 +111,7 @@ async def _compare(applying: Applying) -> Present:
         if present is None:
             each.drift = _nobody() if note is not None else None
             continue
-        each.is_adopted = note is None or note.is_same is not True
+        each.is_adopted = note is None or note.is_same is not True or note.set_name != applying.asked.set_name
         each.changes = apply_diffs.between(present, wanted.fields, last)
         if any(change.is_drift for change in each.changes):
             each.drift = _nobody()
@@ -141,10 +142,11 @@ async def _attribute_drift(applying: Applying) -> None:
 
 
 def _refuse_other_set(applying: Applying, outcome: ResourceOutcome, note: Managed | None) -> None:
-    if note is not None and note.is_same and note.set_name != applying.asked.set_name:
+    asked = applying.asked
+    if note is not None and note.is_same and note.set_name != asked.set_name and not asked.take_over:
         wanted = outcome.wanted
         detail = f"the {wanted.kind.replace('_', ' ')} {wanted.name!r} is of the set {note.set_name!r}"
-        hint = "Take it out of one of the two: a resource is of one set of files."
+        hint = "A resource is of one set. Take it out of these files, or apply them with take_over (--take-over)."
         applying.refuse(outcome, detail, "/name", hint=hint)
 
 

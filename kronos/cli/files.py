@@ -12,7 +12,7 @@ from kronos.cli.yaml_files import MOST_BYTES, YamlDocument, YamlPlace, documents
 from kronos.model import Json, JsonObject
 
 LISTS: Final = ("secrets", "configs", "payload_specs", "endpoints", "jobs")
-_FLAGS: Final = {"prune": "--prune", "validate_only": "--dry-run"}
+_FLAGS: Final = {"prune": "--prune", "take_over": "--take-over", "validate_only": "--dry-run"}
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 

@@ -59,6 +59,17 @@ def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path
     assert "- job weekly" in kronos("apply", "-f", "-", "--prune", "--yes", stdin=alone).stdout
 
 
+def test_what_only_becomes_the_sets_is_said_and_done(kronos: Kronos, folder: Path) -> None:
+    kronos("apply", "-f", str(folder), "--set", "other", "--yes")
+    asked = ("-f", str(folder), "--take-over")
+    planned = kronos("plan", *asked, "--exit-code")
+    assert planned.exit_code == Exit.PENDING
+    assert "= job weekly was there, and is of this set from now on" in planned.stdout
+    assert "adopted\tjob\tweekly\n" in kronos("plan", *asked, "--plain").stdout
+    assert kronos("apply", *asked, "--yes").exit_code == 0
+    assert kronos("plan", *asked, "--exit-code").exit_code == 0
+
+
 def test_nobody_is_asked_where_nobody_is(kronos: Kronos, folder: Path) -> None:
     refused = kronos("apply", "-f", str(folder))
     assert (refused.exit_code, "add --yes" in refused.output) == (Exit.USAGE, True)
