@@ -99,11 +99,13 @@ async def _compare(applying: Applying) -> Present:
         wanted, note = each.wanted, applying.managed.get(each.wanted.key)
         _refuse_other_set(applying, each, note)
         present = apply_resources.fields_of(found, wanted, applying.asked.shown_endpoint)
-        if wanted.kind == "job" and (job := found.jobs.get(wanted.name)) is not None and job.trigger != "CRON":
+        job = found.jobs.get(wanted.name) if wanted.kind == "job" else None
+        if job is not None and job.trigger != "CRON":
             detail = f"the live job {wanted.name!r} is {job.trigger}: files hold CRON jobs"
             applying.refuse(each, detail, "/name", hint="Choose another name, or cancel that job.")
             continue
         each.present = present
+        each.is_paused = job is not None and job.status == "PAUSED" and job.resume_at is None
         last = note.fields if note is not None and note.is_same is not False else None
         if note is not None and _is_over(wanted, note, applying.asked.set_name):
             each.present = wanted.fields

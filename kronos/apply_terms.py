@@ -162,6 +162,8 @@ class ResourceOutcome:
     drift: ResourceDrift | None = None
     runs: FireDiff | None = None
     is_refused: bool = False
+    is_paused: bool = False
+    """A job that has no runs before somebody resumes it, whatever its schedule becomes."""
 
     @property
     def change(self) -> Change:

@@ -191,6 +191,14 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_done(
     assert state(shared_superuser, workspace) == before
 
 
+def test_a_paused_job_has_no_runs_to_move(api: httpx.Client, workspace: str) -> None:
+    apply(api, workspace, endpoints=[ENDPOINT], jobs=[DAILY])
+    changed = {"endpoints": [ENDPOINT], "jobs": [DAILY | {"cron": "0 7 * * *"}], "validate_only": True}
+    assert apply(api, workspace, **changed)["runs"]["moved"] in (6, 7)  # one of them is on the way, at that minute
+    api.post(f"/v1/workspaces/{workspace}/jobs/daily/pause", json={}).raise_for_status()
+    assert apply(api, workspace, **changed)["runs"] == {"added": 0, "removed": 0, "moved": 0}
+
+
 def test_callbacks_in_a_circle_are_refused_as_such(api: httpx.Client, workspace: str) -> None:
     jobs = [JOB | {"on_success": {"job": "daily"}}, DAILY | {"on_success": {"job": "weekly"}}]
     refused = apply(api, workspace, 422, endpoints=[ENDPOINT], jobs=jobs)
