@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
+import orjson
 
 from kronos.cli import apply_output, files
 from kronos.cli.command import Api, command
@@ -16,6 +17,7 @@ from kronos.model import JsonObject
 
 _SECONDS = 90.0
 """A thousand jobs that all change take some seconds, and the API gives up after sixty."""
+MOST_BYTES_SENT = 1024 * 1024
 SCHEMA_PATH = "v1/schemas/workspace-file.json"
 
 
@@ -122,6 +124,12 @@ def _send(api: Api, gathered: GatheredFiles, asked: FilesAsked, *, is_trial: boo
     body |= {name: asked[name] for name in ("prune", "take_over")}
     if asked["set_name"] is not None:
         body["set"] = asked["set_name"]
+    if (size := len(orjson.dumps(body))) > MOST_BYTES_SENT:
+        raise Ended(
+            f"the files come to {size} bytes, and the API takes {MOST_BYTES_SENT} at once: divide them into sets, "
+            "each applied by itself",
+            Exit.USAGE,
+        )
     patient = replace(api, client=replace(api.client, timeout_seconds=_SECONDS))
     try:
         answer: JsonObject = patient.send("POST", "apply", body=body, fields=("counts", "resources", "runs", "load"))

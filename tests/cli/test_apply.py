@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands import Kronos
+from kronos.api.middleware import MAX_BODY_BYTES
 from kronos.cli import files, yaml_files
+from kronos.cli.apply import MOST_BYTES_SENT
 from kronos.cli.exits import Ended, Exit
 
 FILE = """\
@@ -57,6 +59,12 @@ def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path
     alone = FILE.partition("---")[0]
     assert "--prune removes it" in kronos("plan", "-f", "-", stdin=alone).stdout
     assert "- job weekly" in kronos("apply", "-f", "-", "--prune", "--yes", stdin=alone).stdout
+
+
+def test_more_than_the_api_takes_is_refused_with_what_to_do(kronos: Kronos) -> None:
+    assert MOST_BYTES_SENT == MAX_BODY_BYTES
+    refused = kronos("plan", "-f", "-", stdin=f"configs: [{{name: a, values: {{b: {'x' * MAX_BODY_BYTES}}}}}]")
+    assert (refused.exit_code, "divide them into sets" in refused.output) == (Exit.USAGE, True)
 
 
 def test_what_only_becomes_the_sets_is_said_and_done(kronos: Kronos, folder: Path) -> None:
