@@ -72,9 +72,10 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
     kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
     """
     name = _name_of(file)
+    place = name if name == _STDIN else str(Path(name).absolute())
     if Path(name).name == "anacrontab":
         raise click.ClickException("an anacrontab names days between runs, not times: nothing of it can be translated")
-    has_user = name.startswith(_SYSTEM_PLACES) if is_system is None else is_system
+    has_user = place.startswith(_SYSTEM_PLACES) if is_system is None else is_system
     _run(api, file, own, crontab.TAG, lambda text, terms: crontab.translate(text, terms, is_system=has_user))
 
 

@@ -24,6 +24,8 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE, _FALSE = frozenset({"true", "True", "TRUE"}), frozenset({"false", "False", "FALSE"})
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+"""YAML 1.1 breaks lines there, as PyYAML does; YAML 1.2 does not."""
 _DOUBTFUL = re.compile(r"[-+]?(0[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|\.(inf|Inf|INF)|\.(nan|NaN|NAN))", re.ASCII)
 
 
@@ -178,7 +180,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     try:
-        is_plain = scalar(text) == text
+        is_plain = scalar(text) == text and not _LINE_ENDS.search(text)
     except ValueError:
         is_plain = False
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
