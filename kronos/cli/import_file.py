@@ -37,7 +37,7 @@ def _job(each: Translated) -> Iterator[str]:
     if each.is_paused:
         window = [f"{name}: {job.pop(name)}" for name in _WINDOW if name in job]
         instead = f"in place of starts_at its window: {', '.join(window)}" if window else "starts_at is taken away"
-        yield _comment(f"  it is paused in its source: it runs once {instead}")
+        yield _comment(f"  it is paused: it runs once {instead}")
         job["starts_at"] = NEVER
     yield yaml_files.written({"jobs": [job]}).removeprefix("jobs:\n")
 

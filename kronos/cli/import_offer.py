@@ -32,6 +32,7 @@ _COLUMNS: Final = {
     "next_runs": "NEXT RUNS",
     "state": "IS",
 }
+_FEW: Final = 200
 _LIVE: Final = ("ACTIVE", "PAUSED")
 _INSTANTS: Final = ("anchor", "starts_at", "ends_at")
 
@@ -61,6 +62,16 @@ class Offered:
     def state(self) -> str:
         """new, there, or there and different."""
         return "new" if self.there is None else "differs" if self.differs else "there"
+
+
+def paused(each: Found) -> Found:
+    """The same, to be made paused; a one-time job cannot be."""
+    if not isinstance(each, Translated):
+        return each
+    if each.job["trigger"] == "DELAYED":
+        reason = "--paused: a one-time job cannot be paused. Import it by itself, without"
+        return Untranslated(where=each.where, text=each.text, reason=reason)
+    return replace(each, is_paused=True)
 
 
 def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
@@ -105,18 +116,20 @@ def _unsendable(each: Translated) -> str | None:
 
 
 def _there(api: Api, found: Sequence[Found], tag: str) -> dict[str, JsonObject]:
-    """The live jobs of these names: those with the import's tag in one list, others one by one."""
+    """The live jobs of these names: those with the import's tag in one list, a few others one by one."""
     there: dict[str, JsonObject] = {str(row["name"]): row for row in api.rows("jobs", status="LIVE", tag=tag)}
-    for each in found:
-        if isinstance(each, Translated) and each.name not in there:
-            try:
-                job = api.get("jobs", each.name, fields=("name", "status"))
-            except click.ClickException as error:
-                if error.exit_code != Exit.NOT_FOUND:
-                    raise
-            else:
-                if job["status"] in _LIVE:
-                    there[each.name] = job
+    others = [each.name for each in found if isinstance(each, Translated) and each.name not in there]
+    if len(others) > _FEW:
+        return {str(row["name"]): row for row in api.rows("jobs", status="LIVE")}
+    for name in others:
+        try:
+            job = api.get("jobs", name, fields=("name", "status"))
+        except click.ClickException as error:
+            if error.exit_code != Exit.NOT_FOUND:
+                raise
+        else:
+            if job["status"] in _LIVE:
+                there[name] = job
     return there
 
 

@@ -132,6 +132,24 @@ def test_an_import_that_was_cut_off_goes_on(
     assert (job["status"], job["starts_at"]) == ("PAUSED", None)
 
 
+def test_all_of_them_are_made_paused_where_that_is_asked(
+    run: Import, crontab: Path, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run("import", "crontab", crontab, *BOX, "--create", "--yes", "--paused")
+    assert made.exit_code == 0, made.output
+    jobs = jobs_of(api, workspace)
+    assert {(each["status"], each["starts_at"], each["next_run_at"]) for each in jobs.values()} == {
+        ("PAUSED", None, None)
+    }
+    monkeypatch.setattr("kronos.cli.import_offer._FEW", 0)  # names are looked up in one list, too
+    assert "nothing new" in run("import", "crontab", crontab, *BOX, "--create", "--paused").stderr
+    one_time = json.dumps({"Name": "a", "ScheduleExpression": "at(2090-01-01T00:00:00)", "Target": {"Arn": "arn:x"}})
+    left = run("import", "eventbridge", "-", "--endpoint", "box", "--paused", stdin=one_time)
+    assert "a one-time job cannot be paused" in left.stdout
+    wrong = run("import", "pg_cron", "--endpoint", "box", "--create", "--unschedule", "--paused")
+    assert (wrong.exit_code, "would be lost" in wrong.stderr) == (2, True)
+
+
 def test_the_file_of_what_is_paused_says_the_window_that_it_had(run: Import, tmp_path: Path) -> None:
     item = {"Name": "a", "State": "DISABLED", "ScheduleExpression": "cron(0 9 1 1 ? 2050)", "Target": {"Arn": "arn:x"}}
     file = tmp_path / "jobs.yaml"
