@@ -1,5 +1,7 @@
 """What an import does with what was found: it is held against the API and shown, then written to a file or made."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,9 +11,10 @@ from typing import Final
 import click
 import orjson
 
+from kronos.cli import import_file
 from kronos.cli.command import Api, given
+from kronos.cli.exits import Exit
 from kronos.cli.output import printable
-from kronos.imports import manifest
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
 
@@ -29,6 +32,8 @@ _COLUMNS: Final = {
     "next_runs": "NEXT RUNS",
     "state": "IS",
 }
+_FEW: Final = 200
+_LIVE: Final = ("ACTIVE", "PAUSED")
 _INSTANTS: Final = ("anchor", "starts_at", "ends_at")
 
 
@@ -49,20 +54,38 @@ class Offered:
         return sorted(name for name, value in self.entry.job.items() if not _is_same(name, value, self.there))
 
     @property
+    def differs_in_ticks(self) -> list[str]:
+        """Those of them that say when it runs."""
+        return [name for name in self.differs if name in _SCHEDULE]
+
+    @property
     def state(self) -> str:
         """new, there, or there and different."""
         return "new" if self.there is None else "differs" if self.differs else "there"
 
 
+def paused(each: Found) -> Found:
+    """The same, to be made paused; a one-time job cannot be."""
+    if not isinstance(each, Translated):
+        return each
+    if each.job["trigger"] == "DELAYED":
+        reason = "--paused: a one-time job cannot be paused. Import it by itself, without"
+        return Untranslated(where=each.where, text=each.text, reason=reason)
+    return replace(each, is_paused=True)
+
+
 def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
     """What can be made, what cannot, and what is to be known. A schedule that the API refuses, or that never comes, is
     refused. Raises ClickException where the API does not answer."""
-    there = {str(row["name"]): row for row in api.rows("jobs", status="LIVE", tag=tag)}
+    there = _there(api, found, tag)
     refused = [each for each in found if isinstance(each, Untranslated)]
     offers: list[Offered] = []
     known: dict[bytes, tuple[str, tuple[str, ...]] | str] = {}
     for each in found:
         if not isinstance(each, Translated):
+            continue
+        if (why := _unsendable(each)) is not None:
+            refused.append(Untranslated(where=each.where, text=each.text, reason=why))
             continue
         if each.job["trigger"] == "DELAYED":
             when = f"{each.job['run_at']} {each.job['timezone']}"
@@ -80,6 +103,36 @@ def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], 
     return offers, refused, [each for each in found if isinstance(each, Remark)]
 
 
+def _unsendable(each: Translated) -> str | None:
+    """Why the API takes no document with this in it, whatever else is in it."""
+    text = json.dumps([each.job, each.endpoint], ensure_ascii=False)
+    if re.search(r"(?<!\\)(?:\\\\)*\\u0000", text):
+        return "a text within holds U+0000, which cannot be stored"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "a text within holds half of a character (a lone surrogate)"
+    return None
+
+
+def _there(api: Api, found: Sequence[Found], tag: str) -> dict[str, JsonObject]:
+    """The live jobs of these names: those with the import's tag in one list, a few others one by one."""
+    there: dict[str, JsonObject] = {str(row["name"]): row for row in api.rows("jobs", status="LIVE", tag=tag)}
+    others = [each.name for each in found if isinstance(each, Translated) and each.name not in there]
+    if len(others) > _FEW:
+        return {str(row["name"]): row for row in api.rows("jobs", status="LIVE")}
+    for name in others:
+        try:
+            job = api.get("jobs", name, fields=("name", "status"))
+        except click.ClickException as error:
+            if error.exit_code != Exit.NOT_FOUND:
+                raise
+        else:
+            if job["status"] in _LIVE:
+                there[name] = job
+    return there
+
+
 def _asked(job: JsonObject) -> JsonObject:
     """What the API is asked of its schedule."""
     asked: JsonObject = {name: job[name] for name in _SCHEDULE if name in job} | {"count": _RUNS}
@@ -94,6 +147,8 @@ def _previewed(api: Api, asked: JsonObject) -> tuple[str, tuple[str, ...]] | str
     try:
         preview = api.of(None).send("POST", "schedules", "preview", body=asked, fields=("description", "next_runs"))
     except click.ClickException as error:
+        if error.exit_code != Exit.USAGE:
+            raise
         return "; ".join(line.removeprefix("hint: ") for line in error.message.splitlines())
     if not preview["next_runs"]:
         return f"it never comes: {preview['description']}"
@@ -168,7 +223,7 @@ def _document(offers: Sequence[Offered], refused: Sequence[Untranslated], remark
 
 def write(path: Path, offers: Sequence[Offered], source: str) -> None:
     """The file for `kronos apply`. Raises ClickException where it cannot be written, or is there."""
-    text = manifest.written([each.entry for each in offers], source)
+    text = import_file.written([each.entry for each in offers], source)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -235,11 +290,11 @@ def _held(each: Offered) -> JsonObject:
     if not each.entry.is_paused:
         return each.entry.job
     job = {name: value for name, value in each.entry.job.items() if name != "ends_at"}
-    return {**job, "starts_at": manifest.NEVER}
+    return {**job, "starts_at": import_file.NEVER}
 
 
 def _is_held(there: JsonObject) -> bool:
-    return str(there.get("starts_at") or "").startswith(manifest.NEVER[:10])
+    return str(there.get("starts_at") or "").startswith(import_file.NEVER[:10])
 
 
 def _pause(api: Api, entry: Translated) -> None:

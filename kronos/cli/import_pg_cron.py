@@ -156,6 +156,10 @@ def _in_the_way(api: Api, connection: psycopg.Connection, entry: Entry, offer: O
     """Why the entry cannot go in this minute."""
     if not entry.active:
         return None
+    if offer.differs_in_ticks:
+        return f"its job is there with other {', '.join(offer.differs_in_ticks)}: it would not run as the entry does"
+    if offer.there is not None and offer.there["status"] == "PAUSED":
+        return "its job is there and paused: no tick would run. Resume it, or remove the entry"
     last = connection.execute(_LAST_RUN, {"jobid": entry.jobid, "minute": minute}).fetchone()
     is_over, is_of_this_minute = last or (True, False)
     if not is_over:
@@ -202,6 +206,13 @@ def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered
     except _LateError:
         _undo(api, offer, is_made=not was_there)
         raise
+    except click.ClickException as error:
+        if _is_undone(api, offer, is_made=not was_there):
+            raise
+        raise click.ClickException(
+            f"{error.message}\n{offer.entry.name} may be there beside jobid {entry.jobid}, and both would run: "
+            "run this again once the API answers"
+        ) from None
     return failed[0].reason if failed else None
 
 
@@ -215,6 +226,15 @@ def _undo(api: Api, offer: Offered, *, is_made: bool) -> None:
     """Takes a job away that has had no tick yet."""
     if is_made and any(row["name"] == offer.entry.name for row in api.rows("jobs", status="LIVE", q=offer.entry.name)):
         api.send("DELETE", "jobs", offer.entry.name)
+
+
+def _is_undone(api: Api, offer: Offered, *, is_made: bool) -> bool:
+    """Whether no job is left of what an API that did not answer may have made."""
+    try:
+        _undo(api, offer, is_made=is_made)
+    except click.ClickException:
+        return False
+    return True
 
 
 def way_back(entry: Entry) -> str:

@@ -15,6 +15,7 @@ from kronos.model import Json
 from kronos.server_time import CLOCK
 
 _STDIN: Final = "<stdin>"
+_MOST_APPLIED: Final = 1_000
 _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
 
 
@@ -31,6 +32,9 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
     for option in (
         click.option("--strict", is_flag=True, help="Do nothing, and end with 1, where an entry is left."),
         click.option("--yes", "-y", is_flag=True, help="Create without asking."),
+        click.option(
+            "--paused", "is_paused", is_flag=True, help="Make them paused: none has a tick before kronos job resume."
+        ),
         click.option("--create", is_flag=True, help="Make the jobs that are not there, after a question."),
         click.option(
             "--write",
@@ -72,9 +76,10 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
     kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
     """
     name = _name_of(file)
+    place = name if name == _STDIN else str(Path(name).absolute())
     if Path(name).name == "anacrontab":
         raise click.ClickException("an anacrontab names days between runs, not times: nothing of it can be translated")
-    has_user = name.startswith(_SYSTEM_PLACES) if is_system is None else is_system
+    has_user = place.startswith(_SYSTEM_PLACES) if is_system is None else is_system
     _run(api, file, own, crontab.TAG, lambda text, terms: crontab.translate(text, terms, is_system=has_user))
 
 
@@ -145,6 +150,8 @@ def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unsc
     """
     if unschedule and (file is not None or not own["create"]):
         raise click.UsageError("--unschedule goes with --create, and with a database in place of FILE")
+    if unschedule and own["is_paused"]:
+        raise click.UsageError("with --paused the ticks of an entry that --unschedule takes away would be lost")
     if file is not None:
         reading = pg_cron.Reading(timezone=own["timezone"] or "UTC")
         _run(
@@ -180,6 +187,8 @@ def _offer(
     api: Api, found: list[Found], own: Json, tag: str, source: str, *, is_made: bool = True
 ) -> list[Offered] | None:
     """Shows it, then writes or makes it as was asked. None where nothing is to be made. Raises ClickException."""
+    if own["is_paused"]:
+        found = list(map(import_offer.paused, found))
     offers, refused, remarks = import_offer.offered(api, found, tag)
     import_offer.show(api, offers, refused, remarks)
     if own["strict"] and refused:
@@ -187,6 +196,11 @@ def _offer(
     if own["write"] is not None:
         import_offer.write(own["write"], offers, source)
         click.echo(f"written to {own['write']}: look at it, then kronos plan and kronos apply", err=True)
+        if len(offers) > _MOST_APPLIED:
+            said = (
+                f"kronos apply takes {_MOST_APPLIED:,} jobs at once, these are {len(offers):,}: cut it, or use --create"
+            )
+            click.echo(said, err=True)
     if not own["create"]:
         if own["write"] is None and offers:
             click.echo("nothing was changed: --write FILE.yaml writes it down, --create makes the jobs", err=True)

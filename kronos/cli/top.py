@@ -8,7 +8,10 @@ import click
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Ended
 
-_MISSING = "kronos top needs Textual, which is not installed here: pip install 'kronos[top]'; once: kronos overview"
+_MISSING = (
+    "kronos top needs Textual, which is not installed here: it is the extra top of Kronos's wheel "
+    "(docs/install.md#extras); once: kronos overview"
+)
 _NO_TERMINAL = "kronos top needs a terminal; into a file or a pipe: kronos overview, or kronos logs -f"
 _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters", "pg_cron")
 

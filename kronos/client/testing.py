@@ -40,7 +40,7 @@ from kronos.client.models.jobs import Job
 _START_SECONDS, _STOP_SECONDS = 180.0, 60.0
 _MISSING = (
     "the fixtures of kronos.client.testing boot a real `kronos up`, and the server is not installed here: "
-    "`pip install kronos` into the environment of the tests"
+    "install its wheel into the environment of the tests (docs/install.md; `kronos` on PyPI is another project)"
 )
 
 

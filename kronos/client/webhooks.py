@@ -1,7 +1,7 @@
 """Deliveries of Kronos, verified by who receives them: Standard Webhooks (https://www.standardwebhooks.com).
 
 v1 is HMAC-SHA256 under a secret that both sides have, whsec_<base64>; v1a is ed25519, whose public key,
-whpk_<base64>, is for everybody and needs `pip install kronos-client[ed25519]`.
+whpk_<base64>, is for everybody and needs cryptography (the extra ed25519).
 """
 
 import binascii
@@ -138,7 +138,9 @@ def _public(raw: bytes) -> _Check:
         from cryptography.exceptions import InvalidSignature  # an extra: most receivers need it not
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError as error:
-        raise ConfigurationError("a public key (whpk_) needs `pip install kronos-client[ed25519]`") from error
+        raise ConfigurationError(
+            "a public key (whpk_) needs cryptography: the extra ed25519 of the wheel of kronos-client"
+        ) from error
     if len(raw) != 32:
         raise ConfigurationError(f"a public key holds 32 bytes, not {len(raw)}")
     key = Ed25519PublicKey.from_public_bytes(raw)

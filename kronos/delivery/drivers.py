@@ -16,5 +16,5 @@ def is_missing(kind: Optional) -> bool:
 
 
 def how_to_install(kind: Optional) -> str:
-    """The command that installs the library of a type."""
-    return f"pip install 'kronos[{_EXTRAS[kind]}]'"
+    """What installs the library of a type. No index is asked for `kronos`, which is another project's name there."""
+    return f"the extra {_EXTRAS[kind]} of Kronos's wheel (docs/install.md#extras)"

@@ -1,15 +1,14 @@
 """Schedules of Amazon EventBridge Scheduler (`aws scheduler get-schedule`), and rules of EventBridge."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kronos.imports import amazon_cron, clocks
+from kronos.imports import amazon_cron, clocks, passwords
 from kronos.imports.amazon_cron import YearSpan
-from kronos.imports.documents import json_items
+from kronos.imports.documents import json_items, json_within
 from kronos.imports.names import Names, endpoint_name
 from kronos.imports.translation import (
     Found,
@@ -68,7 +67,10 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
     if not isinstance(zone, str | None):
         raise RefusedError("ScheduleExpressionTimezone is no text")
     draft = JobDraft({"name": "", "endpoint": ""})
-    is_paused = item.get("State", "ENABLED") != "ENABLED"
+    state = str(item.get("State") or "ENABLED")
+    if state not in ("ENABLED", "DISABLED"):
+        raise RefusedError(f"its state is {shown(state)}")
+    is_paused = state == "DISABLED"
     _schedule(draft, expression.strip(), clocks.zone_of(zone), item, now)
     if is_paused and draft.job["trigger"] == "DELAYED":
         raise RefusedError("it is disabled, and a one-time job cannot be paused")
@@ -86,6 +88,13 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
         "input": _input(draft, target),
         "tags": [TAG],
     }
+    title = item.get("Description")
+    if isinstance(title, str) and title.strip():
+        draft.job["title"] = shown(title)
+    if item.get("ActionAfterCompletion") == "DELETE":
+        draft.note("ActionAfterCompletion DELETE: in Kronos a job that is over stays in the history")
+    if not target:
+        draft.note("it has no Target, as rules have none: `aws events list-targets-by-rule` tells what it calls")
     if is_paused:
         draft.note("it is disabled: the job is made paused")
     for field in sorted(item.keys() - _KNOWN):
@@ -225,8 +234,10 @@ def _input(draft: JobDraft, target: JsonObject) -> JsonObject:
         if "<aws.scheduler." in text:
             draft.note("<aws.scheduler.…> is not filled in: the endpoint's template has {{scheduled_at}} and the like")
         try:
-            given = json.loads(text)
+            given = json_within(text)
         except (ValueError, RecursionError):
             given = text
+    if passwords.is_in(given):
+        draft.note("its Input seems to hold a password, and who sees payloads reads it: keep it where the target is")
     more = {name: target[name] for name in sorted(target) if name.endswith("Parameters")}
     return {"target": target.get("Arn"), **more, **({} if text is None else {"input": given})}

@@ -37,9 +37,7 @@ def read(text: str) -> tuple[Expression, YearSpan | None]:
     parts = plain.text.split(" ")
     parts[2], parts[4] = own_day or parts[2], own_weekday or parts[4]
     read_text = " ".join(parts)
-    return Expression(text=read_text, has_fixed_hours=plain.has_fixed_hours, each_minute=plain.each_minute), _years(
-        year
-    )
+    return Expression(text=read_text, has_fixed_hours=plain.has_fixed_hours, was_wild=plain.was_wild), _years(year)
 
 
 def _day(field: str) -> tuple[str, str | None]:

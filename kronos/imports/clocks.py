@@ -18,8 +18,8 @@ def zone_of(named: str | None) -> str:
 def vixie(read: Expression, zone: str) -> JsonObject:
     """cron's: an entry whose minute or hour begins with a star follows the clock; another one whose time is left out
     runs as soon as the clock is past it, and one whose time comes twice runs once. The hour's star is Kronos's rule
-    too; what remains is the minute's."""
-    if zone == "UTC" or not (read.each_minute and read.has_fixed_hours):
+    too; what remains is the minute's, and that of a step beyond the last value, which is written as the first."""
+    if zone == "UTC" or not (read.was_wild and read.has_fixed_hours):
         return {}
     return {"dst_gap": "SKIP", "dst_overlap": "BOTH"}
 

@@ -71,12 +71,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A cron text for Kronos. `has_fixed_hours`: the hour field does not begin with a star; `each_minute`: the minute
-    field does."""
+    """A cron text for Kronos. `has_fixed_hours`: its hour field does not begin with a star; `was_wild`: the minute or
+    the hour began with one in the source."""
 
     text: str
     has_fixed_hours: bool
-    each_minute: bool
+    was_wild: bool
 
 
 def read(fields: list[str], dialect: Dialect) -> Expression:
@@ -93,7 +93,7 @@ def read(fields: list[str], dialect: Dialect) -> Expression:
     return Expression(
         text=text,
         has_fixed_hours=not hour.text.startswith("*"),
-        each_minute=lists[0][0].text.startswith("*"),
+        was_wild=lists[0][0].is_star or hour.is_star,
     )
 
 

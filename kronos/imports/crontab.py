@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kronos.imports import clocks, cron_fields
+from kronos.imports import clocks, cron_fields, passwords
 from kronos.imports.cron_fields import VIXIE, Expression
 from kronos.imports.names import Names, of_command
 from kronos.imports.translation import (
@@ -34,8 +34,7 @@ _MACROS: Final = {
     "@every_minute": "* * * * *",
 }
 _ASSIGNED = re.compile(r"""\s*(?P<quote>["']?)(?P<name>[A-Za-z_]\w*)(?P=quote)\s*=(?P<value>.*)""", re.ASCII)
-_SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
-_SECRET = re.compile(r"--?p(?:ass(?:word)?)?[= ]\S|\b\w*(?:PASSWORD|TOKEN|SECRET)=\S|://[^/\s:@]*:[^/\s@]+@|[Bb]earer ")
+_MOST_DELAY_MINUTES = 60
 _MOST_COMMAND = 131_072  # cronie's MAX_COMMAND
 _ONCE: Final[JsonObject] = {"max_attempts": 1, "retry_unknown": False}
 _COMMAND_SPEC: Final[JsonObject] = {"timeout_ms": 900_000, "connect_timeout_ms": 5_000}
@@ -98,16 +97,23 @@ def _assign(where: str, name: str, value: str, around: _Around) -> Iterator[Foun
         yield Remark(where=where, text=f"CRON_TZ: the lines that follow are read in {around.zone} (cronie's rule)")
     elif name == "RANDOM_DELAY":
         around.delay_minutes = int(value) if re.fullmatch(r"[0-9]{1,4}", value) else 0
-        said = f"RANDOM_DELAY: jitter_seconds of the lines that follow, {around.delay_minutes} min at most"
+        said = f"RANDOM_DELAY: jitter_seconds of the lines that follow, {_delay(around.delay_minutes)}"
         yield Remark(where=where, text=said)
     elif name in ("MAILTO", "MAILFROM"):
         yield Remark(where=where, text=f"{name}: Kronos mails nothing: use on_failure, and read answers with the runs")
-    elif _SECRET_NAME.search(name):
+    elif passwords.is_named_so(name) or passwords.place_in(value) is not None:
         around.left_out.append(name)
         yield Remark(where=where, text=f"{name} looks like a secret: left out; set it where the command runs")
     else:
         around.environment[name] = value
         yield Remark(where=where, text=f"{name}: goes into environment of the inputs of the lines that follow")
+
+
+def _delay(minutes: int) -> str:
+    """How long it is at most, in Kronos."""
+    if minutes > _MOST_DELAY_MINUTES:
+        return f"{_MOST_DELAY_MINUTES} min at most: cron's {minutes} are more than Kronos has"
+    return f"{minutes} min at most"
 
 
 def _translated(where: str, line: str, around: _Around, terms: Terms, names: Names, *, is_system: bool) -> Translated:
@@ -135,26 +141,28 @@ def _translated(where: str, line: str, around: _Around, terms: Terms, names: Nam
             "tags": [TAG],
         }
     )
-    _say(draft, entry, around, command)
+    _say(draft, entry, around)
     made = endpoint_of(terms.url, endpoint, spec=_COMMAND_SPEC, retry_policy=_ONCE) if terms.url else None
     return Translated(where=where, text=_shown(line), job=draft.job, endpoint=made, notes=tuple(draft.notes))
 
 
 def _shown(line: str) -> str:
     """The line for people, without what looks like a password."""
-    found = _SECRET.search(line)
-    return shown(line if found is None else f"{line[: found.start()]}…")
+    at = passwords.place_in(line)
+    return shown(line if at is None else f"{line[:at]}…")
 
 
-def _say(draft: JobDraft, entry: _CrontabLine, around: _Around, command: str) -> None:
+def _say(draft: JobDraft, entry: _CrontabLine, around: _Around) -> None:
     """What is to be known of the entry."""
     if around.delay_minutes:
-        draft.job["jitter_seconds"] = min(around.delay_minutes * 60, 3600)
+        draft.job["jitter_seconds"] = min(around.delay_minutes, _MOST_DELAY_MINUTES) * 60
         draft.note("RANDOM_DELAY is another each time in cronie; jitter_seconds is the job's own, the same each time")
     if entry.is_quiet:
         draft.note("the leading - or -n (less log, less mail) has no counterpart")
-    if _SECRET.search(command):
+    if passwords.place_in(entry.command) is not None:
         draft.note("the command seems to hold a password: who sees payloads reads it; keep it where the command runs")
+    if "\\\\" in entry.command:
+        draft.note("some crons take two backslashes for one; both stay, as in cronie")
     if around.left_out:
         draft.note(f"its environment lacks {', '.join(around.left_out)}")
     if "dst_gap" in draft.job:
@@ -184,6 +192,8 @@ def _taken_apart(line: str, *, is_system: bool) -> _CrontabLine:
         is_quiet, rest = True, rest[3:].lstrip(" \t")
     if not rest.strip():
         raise RefusedError("it has no command")
+    if not is_system and re.match(r"root[ \t]+\S", rest):
+        raise RefusedError("its command begins with root: pass --system if the lines have a user")
     if len(rest) > _MOST_COMMAND:
         raise RefusedError(f"its command has {len(rest):,} characters, cron takes {_MOST_COMMAND:,} at most")
     return _CrontabLine(schedule=schedule, read=read, user=user, command=rest, is_quiet=is_quiet)
@@ -209,9 +219,12 @@ def _macro(name: str) -> list[str]:
 
 def _halves(command: str) -> tuple[str, bool, str]:
     r"""The command, whether there is an input, and the input: what follows the first %, whose other % are line ends;
-    \% is a %."""
+    \% is a %. It ends with a line end, if there is any of it. Raises RefusedError."""
+    if "\\\\%" in command:
+        raise RefusedError(r"crons differ on \\%: write the command into a script")
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     plain = parts[0].replace("\\%", "%")
     if len(parts) == 1:
         return plain, False, ""
-    return plain, True, re.sub(r"(?<!\\)%", "\n", parts[1]).replace("\\%", "%") + "\n"
+    given = re.sub(r"(?<!\\)%", "\n", parts[1]).replace("\\%", "%")
+    return plain, True, given if not given or given.endswith("\n") else f"{given}\n"

@@ -1,6 +1,7 @@
 """YAML and JSON of other tools, each document or list item with the line that it begins at."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -46,15 +47,34 @@ def _line(node: Node) -> int:
 
 
 def _pairs(node: MappingNode) -> Iterator[tuple[str, Node]]:
-    """What a mapping holds. Raises UnreadableError where a key is there twice, or is no text."""
+    """What a mapping holds, with what it merges (`<<`), which kubectl reads too. Raises UnreadableError where a key is
+    there twice, or is no text."""
     seen: set[str] = set()
+    merged: list[Node] = []
     for key, value in node.value:
         if not isinstance(key, ScalarNode):
             raise UnreadableError(f"line {_line(key)}: a key is no text")
+        if key.tag.endswith(":merge"):
+            merged += value.value if isinstance(value, SequenceNode) else [value]
+            continue
         if key.value in seen:
             raise UnreadableError(f"line {_line(key)}: {key.value!r} is there twice")
         seen.add(key.value)
         yield key.value, value
+    yield from _merged(merged, seen)
+
+
+def _merged(nodes: list[Node], seen: set[str]) -> Iterator[tuple[str, Node]]:
+    """What these hold under other keys than those: the first that has one. Raises UnreadableError."""
+    for node in nodes:
+        if not isinstance(node, MappingNode):
+            raise UnreadableError(f"line {_line(node)}: << names no mapping")
+        if any(isinstance(key, ScalarNode) and key.tag.endswith(":merge") for key, _ in node.value):
+            raise UnreadableError(f"line {_line(node)}: what << names has a << itself: write it out")
+        for name, value in _pairs(node):
+            if name not in seen:
+                seen.add(name)
+                yield name, value
 
 
 class _Reader:
@@ -83,7 +103,7 @@ def _scalar(node: Node) -> Json:
         return None
     if node.tag.endswith(":bool"):
         return text.lower() in ("true", "yes", "on")
-    if node.tag.endswith(":int") and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+    if node.tag.endswith(":int") and re.fullmatch(r"0|-?[1-9][0-9]{0,17}", text, re.ASCII):
         return int(text)
     return text
 
@@ -128,6 +148,28 @@ def _blank(text: str, at: int) -> int:
     """The place of the next character that is no blank."""
     found = re.compile(r"[ \t\r\n]*").match(text, at)
     return found.end() if found else at
+
+
+def json_within(text: str | bytes) -> Json:
+    """The value that a field holds as text. Raises ValueError, or RecursionError, where it is no JSON that can be sent
+    on as it is."""
+    value: Json = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _whole(text: str) -> int:
+    """Raises ValueError where 64 bits do not hold it."""
+    if not -(2**63) <= (number := int(text)) < 2**63:
+        raise ValueError(f"{text} has more than 64 bits")
+    return number
+
+
+def _finite(text: str) -> float:
+    """Raises ValueError."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is beyond what a number holds")
+    return number
 
 
 def _refuse_constant(name: str) -> Json:

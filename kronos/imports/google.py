@@ -2,14 +2,13 @@
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from kronos.imports import clocks, cron_fields, google_text
+from kronos.imports import clocks, cron_fields, google_text, passwords
 from kronos.imports.cron_fields import VIXIE
-from kronos.imports.documents import json_items
+from kronos.imports.documents import json_items, json_within
 from kronos.imports.names import Names, endpoint_name
 from kronos.imports.translation import (
     Found,
@@ -29,8 +28,8 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _MOST_TIMEOUT_SECONDS = 900
 _MOST_DELAY_SECONDS = 24 * 3600
 # What the client sets itself, or Google does.
-_OWN_HEADERS: Final = frozenset({"user-agent", "content-length", "host", "content-type"})
-_SECRET_HEADER = re.compile(r"auth|token|key|secret|cookie", re.IGNORECASE)
+_OWN_HEADERS: Final = frozenset({"user-agent", "content-length", "host"})
+_JSON_TYPES: Final = frozenset({"application/json", "application/octet-stream"})
 _KNOWN: Final = frozenset(
     {"name", "description", "schedule", "timeZone", "state", "httpTarget", "pubsubTarget", "appEngineHttpTarget",
      "retryConfig", "attemptDeadline", "userUpdateTime", "lastAttemptTime", "scheduleTime", "status",
@@ -130,10 +129,16 @@ def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
     if method not in _METHODS:
         raise RefusedError(f"method {shown(str(method))}: Kronos sends {', '.join(sorted(_METHODS))}")
     spec: JsonObject = {"url": _escaped(str(target.get("uri", ""))), "method": method}
+    if passwords.is_in_url(str(target.get("uri", ""))):
+        draft.note("the URL seems to hold a password, and who sees endpoints reads it: send it in a header")
     if headers := _headers(draft, name, target.get("headers")):
         spec["headers"] = headers
     if "body" in target:
         spec["body_template"] = _body(target["body"])
+        if passwords.is_in(spec["body_template"]):
+            draft.note(
+                "the body seems to hold a password, and who sees endpoints reads it: a {{secret.NAME}} may be there"
+            )
     elif method in ("POST", "PUT", "PATCH"):
         draft.note("Google sends no body, Kronos the job's input: {}")
     deadline = _seconds(item, "attemptDeadline", 180)
@@ -153,7 +158,11 @@ def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
     for header, value in given.items():
         if header.lower() in _OWN_HEADERS or header.lower().startswith("x-google"):
             continue
-        if _SECRET_HEADER.search(header):
+        if header.lower() == "content-type":
+            if value.partition(";")[0].strip().lower() not in _JSON_TYPES:
+                draft.note(f"Content-Type {shown(value)}: Kronos sends application/json")
+            continue
+        if passwords.is_named_so(header) or passwords.is_in(value):
             secret = re.sub(r"[^A-Za-z0-9_-]", "-", f"{name}-{header}".lower())[:63]
             draft.note(f"header {header} holds a secret: store its value first: kronos secret set {secret}")
             headers[header] = f"{{{{secret.{secret}}}}}"
@@ -165,7 +174,7 @@ def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
 def _body(given: Json) -> Json:
     """The JSON that it sends. Raises RefusedError."""
     try:
-        return _template(json.loads(base64.b64decode(str(given), validate=True)))
+        return _template(json_within(base64.b64decode(str(given), validate=True)))
     except (binascii.Error, ValueError, RecursionError):
         raise RefusedError("its body is no JSON, which is what Kronos sends: name a relay with --endpoint") from None
 
@@ -201,14 +210,17 @@ def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
     if not isinstance(config, dict):
         raise RefusedError("retryConfig is no object")
     count, age = config.get("retryCount", 0), _seconds(config, "maxRetryDuration", 0)
-    if not isinstance(count, int):
-        raise RefusedError("retryCount is no number")
+    doublings = config.get("maxDoublings", 5)
+    if not (isinstance(count, int) and isinstance(doublings, int)):
+        raise RefusedError("retryCount or maxDoublings is no number")
     first, most = _seconds(config, "minBackoffDuration", 5), _seconds(config, "maxBackoffDuration", 3600)
     first, most = min(first, _MOST_DELAY_SECONDS), min(max(first, most), _MOST_DELAY_SECONDS)
     retry: JsonObject = {"max_attempts": min(count + 1, 100), "initial_delay_ms": int(first * 1000)}
     retry["max_delay_ms"] = int(most * 1000)
     if age:
         retry["max_age_seconds"] = max(1, int(age))
-    if count > config.get("maxDoublings", 5):
+    if age:
+        draft.note("Google tries until retryCount and maxRetryDuration are both reached, Kronos until the first is")
+    if count > doublings:
         draft.note("after maxDoublings Google's delay grows by a fixed step; Kronos's goes on doubling")
     return retry

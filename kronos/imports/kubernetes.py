@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kronos.imports import clocks, cron_fields
+from kronos.imports import clocks, cron_fields, passwords
 from kronos.imports.cron_fields import ROBFIG, Expression
 from kronos.imports.documents import yaml_items
 from kronos.imports.names import Names, endpoint_name
@@ -101,7 +101,9 @@ def _translated(where: str, document: JsonObject, terms: Terms, names: Names) ->
         "input": {"namespace": namespace, "cronjob": own, "containers": _containers(draft, job_spec)},
         "tags": [TAG],
     }
-    is_paused = spec.get("suspend") is True
+    is_paused = spec.get("suspend") or False
+    if not isinstance(is_paused, bool):
+        raise RefusedError(f"suspend {shown(str(is_paused))} is neither true nor false")
     if is_paused:
         draft.note("it is suspended: the job is made paused")
     text = shown(f"{namespace}/{own} {spec['schedule']}")
@@ -223,4 +225,7 @@ def _containers(draft: JobDraft, job_spec: JsonObject) -> list[JsonObject]:
     if pod.get("initContainers"):
         draft.note("the init containers stay in Kubernetes")
     wanted = ("name", "image", "command", "args")
-    return [{name: each[name] for name in wanted if name in each} for each in containers]
+    given = [{name: each[name] for name in wanted if name in each} for each in containers]
+    if any(passwords.is_in(" ".join(map(str, each.get("args") or []))) or passwords.is_in(each) for each in given):
+        draft.note("command or args seem to hold a password: who sees payloads reads it; keep it in the cluster")
+    return given

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kronos.imports import clocks, cron_fields
+from kronos.imports import clocks, cron_fields, passwords
 from kronos.imports.cron_fields import PG_CRON
 from kronos.imports.names import Names, slug
 from kronos.imports.translation import (
@@ -131,6 +131,8 @@ def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Te
         "input": {"sql": entry.command, "database": entry.database, "username": entry.username},
         "tags": [TAG],
     }
+    if passwords.place_in(entry.command) is not None:
+        draft.note("its SQL seems to hold a password: who sees payloads reads it; keep it in the database")
     if not entry.active:
         draft.note("it is not active: the job is made paused")
     made = endpoint_of(terms.url, terms.endpoint, spec=_SPEC, retry_policy=_ONCE) if terms.url else None

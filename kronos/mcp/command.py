@@ -7,7 +7,7 @@ import click
 from kronos.cli.command import Api, command
 from kronos.cli.inputs import STDIN
 
-_MISSING = "the tools need the package mcp: pip install 'kronos[mcp]'"
+_MISSING = "the tools need the package mcp: it is the extra mcp of Kronos's wheel (docs/install.md#extras)"
 
 
 @command(None, name="mcp")

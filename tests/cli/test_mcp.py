@@ -384,4 +384,6 @@ def test_without_the_package_a_sentence_says_what_to_install() -> None:
         timeout=60,
     )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "Error: the tools need the package mcp: pip install 'kronos[mcp]'\n"
+    assert ended.stderr == (
+        "Error: the tools need the package mcp: it is the extra mcp of Kronos's wheel (docs/install.md#extras)\n"
+    )

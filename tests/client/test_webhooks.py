@@ -181,4 +181,4 @@ def test_without_the_extra_a_public_key_says_what_to_install() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     first, second = ran.stdout.splitlines()
     assert first == "the request has no header webhook-id"
-    assert "kronos-client[ed25519]" in second
+    assert "the extra ed25519" in second

@@ -177,6 +177,19 @@ def test_what_is_no_schedule_of_theirs_is_refused_with_the_reason(expression: st
     assert why in reason(expression)
 
 
+def test_nothing_of_a_schedule_is_dropped_without_a_word() -> None:
+    found = job_of("rate(1 day)", Description="All invoices", ActionAfterCompletion="DELETE")
+    assert found.job["title"] == "All invoices"
+    assert any("ActionAfterCompletion" in note for note in found.notes)
+    assert any("list-targets-by-rule" in note for note in job_of("rate(1 day)", Target=None).notes)
+    assert "its state is ODD" in reason("rate(1 day)", State="ODD")
+
+
+@pytest.mark.parametrize("text", ['{"n": NaN}', "[1e400]", "[123456789012345678901234567890]", r'["\ud800"]'])
+def test_an_input_that_no_json_can_hold_stays_a_text(text: str) -> None:
+    assert job_of("rate(1 day)", Target={"Arn": "arn:x", "Input": text}).job["input"]["input"] == text
+
+
 def test_lists_rules_and_summaries() -> None:
     rule = {"Name": "r", "ScheduleExpression": "rate(1 day)", "State": "ENABLED", "EventBusName": "default"}
     event = {"Name": "e", "EventPattern": "{}"}

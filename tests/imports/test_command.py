@@ -1,6 +1,7 @@
 """kronos import: shown first, then written for apply or made over the API, and again without anything new."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from imports.conftest import Import
+from kronos.cli.client import Client, LostError
 
 CRONTAB = """\
 # the web box
@@ -130,6 +132,73 @@ def test_an_import_that_was_cut_off_goes_on(
     assert (job["status"], job["starts_at"]) == ("PAUSED", None)
 
 
+def test_all_of_them_are_made_paused_where_that_is_asked(
+    run: Import, crontab: Path, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run("import", "crontab", crontab, *BOX, "--create", "--yes", "--paused")
+    assert made.exit_code == 0, made.output
+    jobs = jobs_of(api, workspace)
+    assert {(each["status"], each["starts_at"], each["next_run_at"]) for each in jobs.values()} == {
+        ("PAUSED", None, None)
+    }
+    monkeypatch.setattr("kronos.cli.import_offer._FEW", 0)  # names are looked up in one list, too
+    assert "nothing new" in run("import", "crontab", crontab, *BOX, "--create", "--paused").stderr
+    one_time = json.dumps({"Name": "a", "ScheduleExpression": "at(2090-01-01T00:00:00)", "Target": {"Arn": "arn:x"}})
+    left = run("import", "eventbridge", "-", "--endpoint", "box", "--paused", stdin=one_time)
+    assert "a one-time job cannot be paused" in left.stdout
+    wrong = run("import", "pg_cron", "--endpoint", "box", "--create", "--unschedule", "--paused")
+    assert (wrong.exit_code, "would be lost" in wrong.stderr) == (2, True)
+
+
+def test_the_file_of_what_is_paused_says_the_window_that_it_had(run: Import, tmp_path: Path) -> None:
+    item = {"Name": "a", "State": "DISABLED", "ScheduleExpression": "cron(0 9 1 1 ? 2050)", "Target": {"Arn": "arn:x"}}
+    file = tmp_path / "jobs.yaml"
+    to = ("--to", "https://example.com/run")
+    run("import", "eventbridge", "-", *to, "--write", file, stdin=json.dumps(item))
+    assert "its window: starts_at: 2050-01-01T00:00:00Z, ends_at: 2051-01-01T00:00:00Z" in file.read_text()
+    planned = run("plan", "-f", file)
+    assert planned.exit_code == 0, planned.output
+
+
+def test_a_name_that_another_job_has_is_told_before_anything_is_made(
+    run: Import, crontab: Path, api: httpx.Client, workspace: str
+) -> None:
+    run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    assert api.patch(f"/v1/workspaces/{workspace}/jobs/report.sh", json={"tags": [], "cron": "1 1 * * *"}).is_success
+    shown = json.loads(run("import", "crontab", crontab, *BOX, "--json").stdout)
+    assert [each["state"] for each in shown["jobs"]] == ["there", "differs"]
+    assert api.delete(f"/v1/workspaces/{workspace}/jobs/report.sh").is_success
+    shown = json.loads(run("import", "crontab", crontab, *BOX, "--json").stdout)
+    assert [each["state"] for each in shown["jobs"]] == ["there", "new"]
+
+
+def test_a_text_that_cannot_be_stored_stops_its_own_job_alone(run: Import, api: httpx.Client, workspace: str) -> None:
+    def item(name: str, text: str) -> dict[str, Any]:
+        return {"Name": name, "ScheduleExpression": "rate(1 day)", "Target": {"Arn": "arn:x", "Input": text}}
+
+    text = json.dumps([item("bad", r'["\u0000"]'), item("good", r'["\\u0000"]')])
+    made = run("import", "eventbridge", "-", "--to", "https://example.com/run", "--create", "--yes", stdin=text)
+    assert made.exit_code == 0, made.output
+    assert "U+0000" in made.stdout
+    assert set(jobs_of(api, workspace)) == {"good"}
+
+
+def test_an_api_that_goes_away_is_no_reason_to_leave_an_entry(
+    run: Import, crontab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Client.call
+
+    def answer(client: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        if path[-1] == "preview":
+            raise LostError("the API went away")
+        return call(client, method, path, **more)
+
+    monkeypatch.setattr(Client, "call", answer)
+    lost = run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    assert (lost.exit_code, lost.stdout) == (6, "")
+    assert "the API went away" in lost.stderr
+
+
 def test_an_endpoint_that_cannot_be_made_stops_its_own_jobs_alone(
     run: Import, api: httpx.Client, workspace: str
 ) -> None:
@@ -186,10 +255,18 @@ def test_what_cannot_be_read_is_a_sentence_with_its_line(run: Import, source: st
     assert (refused.exit_code, why in refused.stderr) == (1, True), refused.stderr
 
 
-def test_a_crontab_of_the_system_is_known_by_its_place(run: Import, tmp_path: Path) -> None:
+def test_a_crontab_of_the_system_is_known_by_its_place(
+    run: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "anacrontab").write_text("7 25 cron.weekly run-parts /etc/cron.weekly\n")
     refused = run("import", "crontab", tmp_path / "anacrontab", *BOX)
     assert (refused.exit_code, "anacrontab" in refused.stderr) == (1, True)
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setattr("kronos.cli.imports._SYSTEM_PLACES", (f"{tmp_path}/",))
+        Path("php").write_text("0 0 * * * php /bin/a\n")
+        shown = json.loads(run("import", "crontab", "php", *BOX, "--json").stdout)
+        assert shown["jobs"][0]["job"]["input"] == {"command": "/bin/a", "user": "php"}
     line = "0 0 * * * root /bin/a\n"
     shown = json.loads(run("import", "crontab", "-", *BOX, "--system", "--json", stdin=line).stdout)
     assert shown["jobs"][0]["job"]["input"] == {"command": "/bin/a", "user": "root"}

@@ -66,7 +66,10 @@ def test_an_endpoint_that_is_made_tries_once_as_cron_does() -> None:
         ("mail bob%Hello%there", "mail bob", "Hello\nthere\n"),
         (r"date +\%Y-\%m", "date +%Y-%m", None),
         (r"cat%100\%%end", "cat", "100%\nend\n"),
-        ("cat%", "cat", "\n"),
+        ("cat%", "cat", ""),
+        ("cat%%", "cat", "\n"),
+        ("cat%a%", "cat", "a\n"),
+        (r"cat%a\\b", "cat", "a\\\\b\n"),
     ],
 )
 def test_a_percent_sign_ends_the_command_and_begins_its_input(command: str, plain: str, stdin: str | None) -> None:
@@ -135,6 +138,8 @@ def test_macros_stand_for_their_fields_and_reboot_for_no_time() -> None:
         ("0 0 * * *", "no command"),
         ("nonsense", "neither NAME=value nor a schedule"),
         ("0 0 * * * a \\", "no continued lines"),
+        ("0 0 * * * root\t/bin/a", "pass --system"),
+        (r"0 0 * * * date \\%H", "crons differ"),
     ],
 )
 def test_what_cron_does_not_read_as_kronos_would_is_refused_with_the_reason(line: str, why: str) -> None:
@@ -171,8 +176,46 @@ def test_names_are_the_same_in_each_import_and_tell_entries_apart() -> None:
     assert names == [each.name for each in read(text + "0 4 * * * /opt/run.sh a\n") if isinstance(each, Translated)][:4]
 
 
-def test_a_password_of_a_command_is_said_and_not_shown() -> None:
-    found = job("0 0 * * * mysqldump --password=hunter2 shop\n")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mysqldump --password=hunter2 shop",
+        "mysqldump -u root -phunter2 shop",
+        "sshpass -p hunter2 ssh box",
+        "curl -s -u me:hunter2 https://example.com",
+        "curl 'https://example.com/?token=hunter2'",
+        "curl -H 'Authorization: Basic hunter2' https://example.com",
+        "PGPASSWORD=hunter2 psql",
+        "run --api-key hunter2",
+        'curl -d \'{"password": "hunter2"}\' https://example.com',
+        "git pull https://me:hunter2@example.com",
+    ],
+)
+def test_a_password_of_a_command_is_said_and_not_shown(command: str) -> None:
+    found = job(f"0 0 * * * {command}\n")
     assert any("password" in note for note in found.notes)
     assert "hunter2" not in found.text
     assert "hunter2" not in found.name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mkdir -p /var/x",
+        "cp -p a b",
+        "ssh -p 22 box",
+        "mysql -P3306 shop",
+        "curl -u $LOGIN https://example.com",
+        "a --token $T",
+    ],
+)
+def test_what_is_no_password_is_no_matter(command: str) -> None:
+    found = job(f"0 0 * * * {command}\n")
+    assert found.notes == ()
+    assert command in found.text
+
+
+def test_a_delay_that_is_cut_is_said() -> None:
+    remark = read("RANDOM_DELAY=90\n")[0]
+    assert isinstance(remark, Remark)
+    assert "60 min at most: cron's 90" in remark.text

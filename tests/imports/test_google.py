@@ -142,6 +142,21 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
         assert any(word in note for note in found.notes)
 
 
+def test_secrets_and_terms_that_differ_are_said() -> None:
+    headers = {
+        "X-Password": "hunter2",
+        "X-Signature": "hunter2",
+        "X-A": "Bearer hunter2",
+        "Content-Type": "text/x+json",
+    }
+    body = base64.b64encode(b'{"password": "x"}').decode()
+    target = {**_HTTP, "uri": "https://example.com/?token=x", "headers": headers, "body": body}
+    found = job_of("0 9 * * 1", httpTarget=target, retryConfig={"maxRetryDuration": "60s"})
+    assert "hunter2" not in repr(found)
+    for word in ("URL seems to hold", "body seems to hold", "Content-Type text/x+json", "maxRetryDuration"):
+        assert any(word in note for note in found.notes), word
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
@@ -151,7 +166,11 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
         ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"a=1").decode()}}, "no JSON"),
         ({"attemptDeadline": "soon"}, "no duration"),
         ({"state": "UPDATE_FAILED"}, "UPDATE_FAILED"),
+        ({"httpTarget": {**_HTTP, "body": base64.b64encode(b'{"a": NaN}').decode()}}, "no JSON"),
+        ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"[1e400]").decode()}}, "no JSON"),
+        ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"[9223372036854775808]").decode()}}, "no JSON"),
         ({"retryConfig": {"retryCount": "x"}}, "no number"),
+        ({"retryConfig": {"retryCount": 1, "maxDoublings": "5"}}, "no number"),
         ({"timeZone": 7}, "no text"),
     ],
 )

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from depth import depth
-from kronos.imports import amazon, crontab, google, kubernetes, manifest, names, pg_cron
+from kronos.cli import import_file, yaml_files
+from kronos.imports import amazon, crontab, google, kubernetes, names, pg_cron
 from kronos.imports.translation import (
     MAX_BYTES,
     MAX_ENTRIES,
@@ -105,6 +106,22 @@ def test_strange_json_is_answered_with_its_line(text: str, why: str) -> None:
         list(amazon.translate(text, TERMS, now=NOW))
 
 
+@given(
+    st.text(
+        st.sampled_from([*"a0x12e.+-:#'\"{}[]&*!|>%@`\\ \t~?,=<", *"\n\r\x07\x00\x85\u2028\u2029\ufeff\xa0é😀"]),
+        max_size=12,
+    )
+    | st.sampled_from(["12e3", "08", "0o17", "0x1f", ".nan", ".inf", "null", "~", "yes", "on", "<<", "---", "...", "-"])
+)
+@settings(max_examples=depth(200, deep=5_000))
+def test_whatever_an_input_holds_is_read_back_from_the_file_for_apply(text: str) -> None:
+    given_input = {"command": text, "environment": {f"{text}k": text}}
+    job = {"name": "a", "trigger": "CRON", "input": given_input}
+    written = import_file.written([Translated(where="line 1", text="x", job=job)], "a source")
+    (document,) = yaml_files.documents(written.encode(), "jobs.yaml")
+    assert document.content["jobs"] == [{"name": "a", "input": given_input}]
+
+
 def test_too_many_entries_are_refused_with_the_line() -> None:
     lines = "0 0 * * * a\n" * (MAX_ENTRIES + 1)
     with pytest.raises(UnreadableError, match=f"line {MAX_ENTRIES + 1}: more than 10,000 entries"):
@@ -174,6 +191,6 @@ def test_whatever_it_is_it_is_answered(text: str) -> None:
         translated = [each for each in found if isinstance(each, Translated)]
         for each in translated:
             assert names.slug(each.name) == each.name
-        written = yaml.safe_load(manifest.written(translated, "a source"))
+        written = yaml.safe_load(import_file.written(translated, "a source"))
         wanted = [each.name for each in translated if each.job["trigger"] == "CRON"]
         assert [job["name"] for job in (written or {}).get("jobs", [])] == wanted

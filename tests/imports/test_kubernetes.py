@@ -186,12 +186,32 @@ def test_other_forms_of_a_schedule(schedule: str, job: dict[str, str]) -> None:
         (cronjob(""), "no schedule"),
         (cronjob("0 0 * * *", concurrencyPolicy="Sometimes"), "Sometimes is not understood"),
         (cronjob("0 0 * * *", startingDeadlineSeconds="soon"), "no whole number"),
+        (cronjob("0 0 * * *", suspend="true"), "neither true nor false"),
         (cronjob("0 0 * * *", {"template": {}}), "no containers"),
         ({"kind": "CronJob", "spec": []}, "spec is no object"),
     ],
 )
 def test_what_has_no_counterpart_is_refused_with_the_reason(document: dict[str, Any], why: str) -> None:
     assert why in reason(document)
+
+
+def test_what_is_merged_is_a_part_of_it() -> None:
+    text = """
+base: &base {suspend: true, timeZone: Europe/Berlin, schedule: 1 1 1 1 1}
+---
+kind: CronJob
+metadata: {name: a}
+spec:
+  <<: [{suspend: true, timeZone: Europe/Berlin, schedule: 1 1 1 1 1}, {timeZone: UTC, concurrencyPolicy: Forbid}]
+  schedule: 0 9 * * *
+  jobTemplate: {spec: {template: {spec: {containers: [{name: a, args: [--password=hunter2]}]}}}}
+"""
+    found = list(kubernetes.translate(text, Terms(endpoint="cluster")))[1]
+    assert isinstance(found, Translated)
+    assert found.is_paused
+    terms = {name: found.job[name] for name in ("cron", "timezone", "overlap")}
+    assert terms == {"cron": "0 9 * * *", "timezone": "Europe/Berlin", "overlap": "SKIP"}
+    assert any("password" in note for note in found.notes)
 
 
 def test_lists_and_streams_are_read_and_other_kinds_said() -> None:

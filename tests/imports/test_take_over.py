@@ -1,5 +1,6 @@
 """Entries of a real pg_cron are taken over by jobs: without a tick lost or run twice, or are left with the reason."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from clock import Clock
 from imports.conftest import Import
 from kronos.cli import import_pg_cron
+from kronos.cli.client import Client, LostError
 from kronos.cli.import_pg_cron import way_back
 from kronos.imports.pg_cron import Entry
 from sql_factory import value, values
@@ -127,6 +129,59 @@ def test_a_job_that_cannot_be_made_leaves_its_entry(
     assert refused.exit_code == 1
     assert "no endpoint 'none'" in refused.stderr
     assert names(superuser) == {"nightly", "off"}
+
+
+def test_an_entry_stays_where_its_job_would_not_run_as_it_does(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
+    run("import", "pg_cron", *OPTIONS, "--create", "--yes", env=other)
+    job = f"/v1/workspaces/{workspace}/jobs/nightly"
+    assert api.post(f"{job}/pause", json={}).is_success
+    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert "its job is there and paused" in refused.stderr
+    assert "nightly" in names(superuser)
+    assert api.post(f"{job}/resume", json={}).is_success
+    assert api.patch(job, json={"cron": "0 5 * * *"}).is_success
+    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    assert "its job is there with other cron" in refused.stderr
+    assert "nightly" in names(superuser)
+
+
+def test_an_api_that_does_not_answer_leaves_the_entry_and_says_what_may_be(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call, is_away = Client.call, False
+
+    def answer(client: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        nonlocal is_away
+        if path[-1] == "jobs:batch" or is_away:
+            if not is_away:
+                call(client, method, path, **more)
+            is_away = True
+            raise LostError("the API went away")
+        return call(client, method, path, **more)
+
+    arguments = ("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule")
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "call", answer)
+        lost = run(*arguments, env=other)
+    assert lost.exit_code != 0
+    assert "nightly may be there beside jobid" in lost.stderr
+    assert names(superuser) == {"nightly", "off"}
+    again = run(*arguments, env=other)
+    assert again.exit_code == 0, again.output
+    assert names(superuser) == set()
 
 
 def test_a_login_that_sees_its_own_entries_alone_is_told(superuser: psycopg.Connection) -> None:
