@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml import html
 
 from api.at_once import Process, made, process_on
 from conftest import Api
@@ -162,29 +163,36 @@ def test_pages_of_one_shots_go_on_where_they_ended(api: httpx.Client, base: str)
     assert api.get(f"{base}/audit", params={"object_type": "one_shot", "action": "job.create"}).json()["data"] == []
 
 
+_AT_ONCE = """
+with made as (
+    select nth, kronos.now() - interval '1 minute' as at from generate_series(0, 10050) as nth
+)
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                   scheduled_at, run_at, visible_at, created_at, max_attempts, max_crashes,
+                                   timeout_ms, input, created_by)
+select id, workspace_id, id, endpoint_id, 1, 'API', at, at, now() + interval '1 day', at, 1, 0, 1000, '{}',
+       case when nth = 0 then '{"actor": "the-last", "database_user": "d"}'::jsonb end
+  from kronos.endpoints
+  join kronos.workspaces using (workspace_id)
+ cross join made
+ cross join lateral (select case when nth = 0 then kronos.uuid7_floor(at) else kronos.uuid7(at) end as id) as given
+ where slug = %s and endpoints.name = 'sink'
+"""
+
+
 def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     api: httpx.Client, base: str, workspace: str, shared_superuser: Connection
 ) -> None:
-    shared_superuser.execute(
-        """
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-                                           scheduled_at, run_at, visible_at, created_at, max_attempts, max_crashes,
-                                           timeout_ms, input)
-        select id, workspace_id, id, endpoint_id, 1, 'API', now(), now(), 'infinity'::timestamptz - interval '0',
-               now() - nth * interval '1 ms', 1, 0, 1000, '{}'
-          from kronos.endpoints
-          join kronos.workspaces using (workspace_id)
-         cross join generate_series(1, 10050) as nth
-         cross join lateral (select kronos.uuid7(now() - nth * interval '1 ms') as id) as made
-         where slug = %s and endpoints.name = 'sink'
-        """.replace("'infinity'::timestamptz - interval '0'", "now() + interval '1 day'"),
-        [workspace],
-    )
-    answer = api.get(f"{base}/audit", params={"object_type": "one_shot"})
-    problem = answer.json()["errors"][0]
-    assert (answer.status_code, problem["pointer"]) == (400, "/before"), answer.text
-    before = problem["hint"].split("before=")[1].rstrip(".")
-    assert _audit(api, base, before=before) == []
+    """They were all made at one instant, and the one that is looked for is the last of them."""
+    shared_superuser.execute(_AT_ONCE, [workspace])
+    found = api.get(f"{base}/audit", params={"object_type": "one_shot"}).raise_for_status().json()
+    assert found["data"] == []
+    (row,) = _audit(api, base, cursor=found["next_cursor"])
+    assert row["actor"] == "the-last"
+    page = api.get(f"/w/{workspace}/audit", params={"object_type": "one_shot"})
+    assert page.status_code == 200
+    (further,) = html.fromstring(page.text).xpath("//a[text()='Look further back']/@href")
+    assert "the-last" in api.get(further).text
 
 
 @pytest.mark.parametrize(
