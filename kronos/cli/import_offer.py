@@ -9,6 +9,7 @@ from typing import Final
 import click
 import orjson
 
+from kronos.cli import yaml_files
 from kronos.cli.command import Api, given
 from kronos.cli.output import printable
 from kronos.imports import manifest
@@ -168,7 +169,7 @@ def _document(offers: Sequence[Offered], refused: Sequence[Untranslated], remark
 
 def write(path: Path, offers: Sequence[Offered], source: str) -> None:
     """The file for `kronos apply`. Raises ClickException where it cannot be written, or is there."""
-    text = manifest.written([each.entry for each in offers], source)
+    text = manifest.written([each.entry for each in offers], source, yaml_files.written)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

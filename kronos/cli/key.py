@@ -15,6 +15,7 @@ from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import Api, common_options, given, group, open_api
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
+from kronos.cli.names import give_names
 from kronos.cli.output import Output
 from kronos.cli.target import WhereAsked, chosen, workspace_of
 from kronos.model import Json, JsonObject
@@ -247,3 +248,7 @@ def _text(value: object) -> str | None:
 
 def _shown(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if at is not None else ""
+
+
+for _each in key.commands.values():
+    give_names(key, _each)

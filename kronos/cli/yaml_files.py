@@ -188,7 +188,7 @@ def _members(reading: _Reading, pointer: str, depth: int) -> Iterator[tuple[str,
         yield key, _value(reading, next(reading.events), at, depth + 1)
 
 
-class _FilesDumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):
     """Quotes what would not be read back as a text; no anchors, whatever is the same object."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401  # as PyYAML has it
@@ -205,10 +205,10 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
 
-_FilesDumper.add_representer(str, _text)
+_Dumper.add_representer(str, _text)
 
 
-def written(document: JsonObject) -> str:
-    """A document as `documents` reads it back."""
-    text: str = yaml.dump(document, Dumper=_FilesDumper, sort_keys=False, allow_unicode=True, width=110)
+def written(document: JsonObject | list[JsonObject]) -> str:
+    """A document, or a part of one, as `documents` reads it back."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text

@@ -122,7 +122,8 @@ def test_each_thing_that_has_a_name_is_completed(kronos: Kronos, api_known: dict
     kronos("config", "create", "team", "{}")
     kronos("payload-spec", "create", "order", "{}")
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
-    run = json.loads(kronos("job", "create", "once", "--endpoint", "hook", "--now", "--json").stdout)
+    kronos("job", "create", "once", "--endpoint", "hook", "--now")
+    run = json.loads(kronos("execution", "ls", "--json").stdout)[0]["execution_id"]
     public_id = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)["public_id"]
     for words, wanted in (
         ("kronos config get t", "team"),
@@ -132,7 +133,7 @@ def test_each_thing_that_has_a_name_is_completed(kronos: Kronos, api_known: dict
         (f"kronos workspace get {workspace[:-2]}", workspace),
         (f"kronos job ls -w {workspace[:-2]}", workspace),
         ("kronos execution ls --job on", "once"),
-        (f"kronos execution get {run['job_id'][:13]}", run["job_id"]),
+        (f"kronos execution get {run[:13]}", run),
     ):
         assert wanted in by_protocol(words, api_known), words
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from depth import depth
+from kronos.cli import yaml_files
 from kronos.imports import amazon, crontab, google, kubernetes, manifest, names, pg_cron
 from kronos.imports.translation import (
     MAX_BYTES,
@@ -174,6 +175,6 @@ def test_whatever_it_is_it_is_answered(text: str) -> None:
         translated = [each for each in found if isinstance(each, Translated)]
         for each in translated:
             assert names.slug(each.name) == each.name
-        written = yaml.safe_load(manifest.written(translated, "a source"))
+        written = yaml.safe_load(manifest.written(translated, "a source", yaml_files.written))
         wanted = [each.name for each in translated if each.job["trigger"] == "CRON"]
         assert [job["name"] for job in (written or {}).get("jobs", [])] == wanted
