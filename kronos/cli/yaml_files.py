@@ -208,7 +208,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def written(document: JsonObject) -> str:
-    """A document as `documents` reads it back."""
+def written(document: JsonObject | list[JsonObject]) -> str:
+    """A document, or a part of one, as `documents` reads it back."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text

@@ -53,7 +53,6 @@ def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path
     changed = FILE.replace("0 9 * * 1", "0 10 * * 1")
     planned = kronos("plan", "-f", "-", stdin=changed)
     assert '    cron: "0 9 * * 1" -> "0 10 * * 1"' in planned.stdout
-    assert "~ 1 runs: " in planned.stdout
     assert kronos("plan", "-f", "-", "--plain", stdin=changed).stdout == "changed\tjob\tweekly\n"
     assert json.loads(kronos("plan", "-f", "-", "--json", stdin=changed).stdout)["counts"]["changed"] == 1
     alone = FILE.partition("---")[0]

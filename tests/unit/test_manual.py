@@ -49,6 +49,16 @@ def parsed(words: list[str]) -> click.Context:
     return context
 
 
+def called_by(words: list[str]) -> str:
+    """The command that these words call. A file that is not here was understood to be one."""
+    try:
+        return parsed(words).command_path
+    except click.BadParameter as error:
+        if error.ctx is None or "No such file" not in error.message:
+            raise
+        return error.ctx.command_path
+
+
 def test_there_are_commands() -> None:
     assert len(LEAVES) > 90
 
@@ -72,7 +82,7 @@ def test_each_command_has_an_example_of_itself_that_parses(
     examples = examples_of(command)
     assert examples
     for example in examples:
-        called = {parsed(words).command_path for words in calls_of(example)}
+        called = {called_by(words) for words in calls_of(example)}
         assert " ".join(("kronos", *path)) in called, example
 
 
