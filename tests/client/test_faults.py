@@ -1,6 +1,8 @@
 """What the client does where the way to the API, or what answers, is not as it should be."""
 
+import gzip
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +19,10 @@ from conftest import Api
 from kronos.client import (
     AnswerInvalid,
     ApiError,
+    ConfigurationError,
     ConnectionLost,
     InvalidRequest,
+    Kronos,
     KronosError,
     NotConnected,
     NotFound,
@@ -90,6 +94,7 @@ READ = ("workspaces.get", "acme")
         problem(503, "outcome_unknown"),
         problem(429, "rate_limited", Retry_After="0"),
         problem(408, "request_timeout"),
+        answer(408, b"<html>", media_type="text/html"),
     ],
     ids=[
         "gone",
@@ -104,6 +109,7 @@ READ = ("workspaces.get", "acme")
         "unknown",
         "429",
         "408",
+        "html-408",
     ],
 )
 def test_a_read_is_sent_again_whatever_became_of_it(meet: Meet, first: Answering) -> None:
@@ -239,17 +245,29 @@ def test_an_error_says_where_what_and_what_to_do(meet: Meet) -> None:
     assert "/cron: six fields (five fields, or every)" in str(error)
 
 
-def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet) -> None:
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["body", "head", "heads"],
+)
+def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet, head: bytes, part: bytes) -> None:
     """Each byte is in time, and the whole is not."""
     trickling = threading.Event()
 
     def trickle(asked: Asked) -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
-        while not trickling.wait(0.05):
-            yield b" "
+        yield head
+        for _ in range(1200):  # a minute, for who would wait for all of it
+            if trickling.wait(0.05):
+                return
+            yield part
 
     server, client = meet(trickle, deadline=0.5)
     error = failing(client, *READ)
+    assert not trickling.is_set()
     trickling.set()
     assert isinstance(error, TimedOut)
     assert len(server.asked) == 1
@@ -349,3 +367,90 @@ def test_a_write_that_was_refused_until_its_deadline_was_not_done(meet: Meet) ->
     _, client = meet(refuse, deadline=0.5, tries=1000)
     error = failing(client, "workspaces.create", slug="acme")
     assert (error.is_outcome_unknown, len(refusals) > 1) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        answer(200, b"[" * 200_000),
+        answer(422, b'{"code":' + b"[" * 200_000, media_type="application/problem+json"),
+        problem(429, "rate_limited", Retry_After="Mon, 01 Jan 99999999999999 00:00:00 GMT", Date="Mon, 1 Jan 2024"),
+    ],
+    ids=["deep", "deep-problem", "no-year"],
+)
+def test_an_answer_that_is_none_is_an_error_of_the_clients(meet: Meet, hostile: Answering) -> None:
+    """Not RecursionError, and not OverflowError."""
+    _, client = meet(hostile)
+    failing(client, *READ)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_what_was_compressed_unasked_is_not_unpacked(meet: Meet, layers: int) -> None:
+    """A kilobyte can hold a gigabyte, and an encoding stand twice."""
+    packed = b"0" * 1000
+    for _ in range(layers):
+        packed = gzip.compress(packed)
+    server, client = meet(answer(200, packed, Content_Encoding=", ".join(["gzip"] * layers)))
+    error = failing(client, *READ)
+    assert isinstance(error, AnswerInvalid)
+    assert ("encoding 'gzip" in str(error), error.is_outcome_unknown, len(server.asked)) == (True, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "keywords"),
+    [
+        ("acme/jobs.trigger", ["report"], {"idempotency_key": "\u00e9"}),
+        ("acme/jobs.trigger", ["report"], {"idempotency_key": "a\r\nX-More: 1"}),
+        ("acme/jobs.cancel", ["report"], {"if_match": "a\nb"}),
+        ("acme/jobs.get", ["\ud800"], {}),
+        ("acme/jobs.get", ["a" * 70_000], {}),
+        ("acme/jobs.trigger", ["report"], {"input": {"ratio": float("nan")}}),
+    ],
+    ids=["no-ascii", "two-lines", "if-match", "half-a-character", "long", "nan"],
+)
+def test_what_cannot_be_sent_is_told_before_anything_is(
+    meet: Meet, name: str, arguments: list[str], keywords: dict[str, object]
+) -> None:
+    server, client = meet(OK)
+    error = failing(client, name, *arguments, **keywords)
+    assert isinstance(error, ConfigurationError)
+    assert (error.is_outcome_unknown, server.connections) == (False, 0)
+
+
+def kept(asked: Asked) -> bytes:
+    """The workspace that was asked for, over a connection that stays open."""
+    body = json.dumps({**WORKSPACE, "slug": asked.path.rpartition("/")[2]}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def in_child(asking: Callable[[], str]) -> str:
+    """What it returns in a process that is forked off."""
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        try:
+            os.write(writing, asking().encode())
+        except BaseException as error:  # nothing of the tests goes on in the child
+            os.write(writing, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        found = told.read()
+    os.waitpid(child, 0)
+    return found
+
+
+def test_a_process_that_was_forked_has_connections_of_its_own() -> None:
+    """It would read the answers to its parent's calls, and its parent those to its own."""
+    with stub(kept) as server, Kronos(server.url, KEY) as client:
+        assert client.workspaces.get("before").slug == "before"
+        assert in_child(lambda: client.workspaces.get("child").slug) == "child"
+        assert client.workspaces.get("after").slug == "after"
+        assert server.connections == 2
+
+
+def test_an_httpx_client_of_yours_is_not_taken_over_a_fork() -> None:
+    with stub(kept) as server, httpx.Client() as http, Kronos(server.url, KEY, http=http) as client:
+        assert in_child(lambda: client.workspaces.get("child").slug) == "child"  # nobody has used it
+        client.workspaces.get("before")
+        assert "make one, and a client, in each" in in_child(lambda: client.workspaces.get("child").slug)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -49,6 +49,11 @@ class Options:
         for field in fields(self):
             if not field.name.startswith("is_") and not getattr(self, field.name) > 0:
                 raise ConfigurationError(f"{field.name} is {getattr(self, field.name)!r}: it has to be more than 0")
+
+
+def patient(options: Options) -> Options:
+    """The same, for what goes on for long: tried until the deadline, however often; but not where `tries` is 1."""
+    return options if options.tries == 1 else replace(options, tries=1_000_000)
 
 
 def base_url(url: str | None) -> str:

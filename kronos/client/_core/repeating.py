@@ -91,7 +91,7 @@ class Tries:
 
     def _backoff(self) -> float:
         """Full jitter, but for a tenth: callers that failed together do not come again together."""
-        most: float = min(self._options.max_pause, self._options.first_pause * 2 ** (self._sent - 1))
+        most: float = min(self._options.max_pause, self._options.first_pause * 2 ** min(self._sent - 1, 30))
         return most * (0.1 + 0.9 * self._chance())
 
     def _last(self, error: KronosError) -> KronosError:
