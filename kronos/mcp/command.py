@@ -1,5 +1,7 @@
 """`kronos mcp`: the tools of one workspace, over standard input and output."""
 
+import signal
+
 import click
 
 from kronos.cli.command import Api, command
@@ -23,7 +25,9 @@ def mcp(api: Api, allow_writes: bool) -> None:
         if error.name != "mcp" and not (error.name or "").startswith("mcp."):
             raise
         raise click.ClickException(_MISSING) from None
-    Server(api, allow_writes=allow_writes).run()
+    server = Server(api, allow_writes=allow_writes)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads the input is not woken by an exception
+    server.run()
 
 
 for option in mcp.params:

@@ -12,13 +12,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from mcp.types import CallToolResult, TextContent
 
 from cli.speaking import environment, lines, speaking
 from conftest import Api
 from dead_letter_rows import Failing
 from factory import add_key
-from kronos.mcp.bounds import MAX_BYTES
 
 READS = [
     "list_jobs",
@@ -288,31 +286,6 @@ async def test_a_list_goes_on_where_its_answer_was_full(
     named = [job["name"] for page in (first, rest, last) for job in page["items"]]
     assert named == [f"wide-{number}" for number in range(4, -1, -1)]
     assert last["next_cursor"] is None
-
-
-async def test_the_text_that_a_model_reads_is_no_larger_than_its_document(
-    shared_api: Api, workspace: str, path: str, tmp_path: Path
-) -> None:
-    """Lists of lists, each number of which could have a line of its own."""
-    body = {"name": "matrix", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1"}
-    rows = {"rows": [[1] * 20] * 900}
-    assert shared_api.client.post(f"{path}/jobs", json={**body, "input": rows}).status_code == 201
-    async with speaking(str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log") as server:
-        result = await server.client.call_tool("get_job", {"job": "matrix"})
-        unknown = await server.refused("get_job", **{"z" * 100_000: 1})
-    assert isinstance(result, CallToolResult)
-    (content,) = result.content
-    assert isinstance(content, TextContent)
-    assert len(content.text.encode()) <= MAX_BYTES + 1024
-    assert json.loads(content.text)["document"]["input"] == rows
-    assert len(unknown) < 300
-
-
-async def test_a_dry_run_shows_what_the_api_would_refuse(shared_api: Api, workspace: str, tmp_path: Path) -> None:
-    new = {"endpoint": "sink", "trigger": "CRON", "cron": "0 7 * * *", "input": {"n": 10**30}}
-    async with _writing(shared_api, workspace, tmp_path) as server:
-        assert (await server.call("create_job", job=new, dry_run=True))["document"]["would_create"] == new
-        assert "beyond 64 bits" in await server.refused("create_job", job=new)
 
 
 class _Silent:
