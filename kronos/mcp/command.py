@@ -1,5 +1,6 @@
 """`kronos mcp`: the tools of one workspace, over standard input and output."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -26,7 +27,9 @@ def mcp(api: Api, allow_writes: bool) -> None:
         if error.name != "mcp" and not (error.name or "").startswith("mcp."):
             raise
         raise click.ClickException(_MISSING) from None
-    Server(api, allow_writes=allow_writes).run()
+    server = Server(api, allow_writes=allow_writes)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads the input is not woken by an exception
+    server.run()
 
 
 def _no_stdin(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
