@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "explain_job": "job explain report",
     "list_ticks": "job ticks report",
     "count_tick_days": "job ticks report --by-day",
-    "apply_files_to_workspace": "apply -f /dev/null --yes",
+    "apply_files_to_workspace": "apply -f - --yes",
     "export_workspace": "export",
     "create_jobs": "job create-many --jobs []",
     "change_jobs": "job bulk pause --all",
@@ -149,7 +149,7 @@ def asked_by(answers: Answering, command: str, *, in_workspace: bool = True) -> 
     known = {"KRONOS_URL": answers.url, "KRONOS_API_KEY": "kr_live_x", "KRONOS_DATABASE_URL": None}
     known["KRONOS_WORKSPACE"] = "acme" if in_workspace else None
     answers.asked.clear()
-    ended = CliRunner().invoke(main, command.split(), env=known, input="value", catch_exceptions=False)
+    ended = CliRunner().invoke(main, command.split(), env=known, input="jobs: []", catch_exceptions=False)
     assert ended.exit_code in (0, 1), ended.output
     return list(answers.asked)
 
