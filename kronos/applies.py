@@ -18,6 +18,7 @@ from kronos.apply_terms import (
     ResourceDrift,
     ResourceOutcome,
     RunCounts,
+    WantedResource,
     WantedWorkspace,
 )
 from kronos.applying import Applying
@@ -25,7 +26,7 @@ from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.fire_diffs import FireDiff
 from kronos.load import Load
-from kronos.managed import Managed
+from kronos.managed import Managed, Present
 
 _LOCK_TIMEOUT = "55P03"
 _SOURCE = "apply"
@@ -41,11 +42,10 @@ async def apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
 async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     await _lock(view)
     workspace = (await view.enter()).slug
-    outcomes = [ResourceOutcome(wanted=each) for each in asked.resources]
-    applying = Applying(view=view, asked=asked, outcomes=outcomes, managed=await managed.of_workspace(view))
     before = await _load(view)
-    await _compare(applying)
+    applying = await _compared(view, asked)
     await apply_resources.require_secrets(applying)
+    apply_resources.require_admin_to_adopt(applying)
     await apply_resources.make_documents(applying)
     await apply_resources.make_endpoints(applying)
     await apply_jobs.make(applying)
@@ -55,7 +55,7 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     await apply_resources.judge_inputs(applying)
     applying.refuse_together()
     await _mark(applying)
-    resources = [*map(_shown, outcomes), *removed]
+    resources = [*map(_shown, applying.outcomes), *removed]
     return Applied(
         workspace=workspace,
         set=asked.set_name,
@@ -79,27 +79,56 @@ async def _lock(view: WorkspaceView) -> None:
         raise errors.Conflict(detail, code="apply_under_way", faults=(fault,)) from None
 
 
-async def _compare(applying: Applying) -> None:
+async def _compared(view: WorkspaceView, asked: WantedWorkspace) -> Applying:
+    """What is to be done. The jobs that it is to be done to are held from now on, and are as they were compared."""
+    while True:
+        outcomes = [ResourceOutcome(wanted=each) for each in asked.resources]
+        applying = Applying(view=view, asked=asked, outcomes=outcomes, managed=await managed.of_workspace(view))
+        found = await _compare(applying)
+        changed = {each.wanted.name for each in applying.to_change("job")}
+        removed = {name for kind, name in applying.left_over() if kind == "job"} if asked.prune else set()
+        held = await managed.lock_jobs(view, changed | removed)
+        if all(held.get(name) == found.jobs[name].job_id for name in changed):
+            return applying
+
+
+async def _compare(applying: Applying) -> Present:
     """What is there of what the files name, and what of that they have otherwise."""
     found = await managed.present(applying.view, [each.wanted.key for each in applying.outcomes])
     for each in applying.outcomes:
         wanted, note = each.wanted, applying.managed.get(each.wanted.key)
         _refuse_other_set(applying, each, note)
         present = apply_resources.fields_of(found, wanted, applying.asked.shown_endpoint)
-        if wanted.kind == "job" and (job := found.jobs.get(wanted.name)) is not None and job.trigger != "CRON":
+        job = found.jobs.get(wanted.name) if wanted.kind == "job" else None
+        if job is not None and job.trigger != "CRON":
             detail = f"the live job {wanted.name!r} is {job.trigger}: files hold CRON jobs"
             applying.refuse(each, detail, "/name", hint="Choose another name, or cancel that job.")
             continue
         each.present = present
+        each.is_paused = job is not None and job.status == "PAUSED" and job.resume_at is None
         last = note.fields if note is not None and note.is_same is not False else None
+        if note is not None and _is_over(wanted, note, applying.asked.set_name):
+            each.present = wanted.fields
+            continue
         if present is None:
             each.drift = _nobody() if note is not None else None
             continue
-        each.is_adopted = note is None or note.is_same is not True
+        each.is_adopted = note is None or note.is_same is not True or note.set_name != applying.asked.set_name
         each.changes = apply_diffs.between(present, wanted.fields, last)
         if any(change.is_drift for change in each.changes):
             each.drift = _nobody()
     await _attribute_drift(applying)
+    return found
+
+
+def _is_over(wanted: WantedResource, note: Managed, set_name: str) -> bool:
+    """Whether a job was made of what the files still say, and has had all the runs that they gave it: it is as they
+    want it, and would have them once more if it were made again."""
+    has_end = wanted.fields.get("max_runs") is not None or wanted.fields.get("ends_at") is not None
+    if not (note.is_over and has_end and note.set_name == set_name):
+        return False
+    said = apply_diffs.digests(wanted.fields)
+    return all(note.fields.get(name, digest) == digest for name, digest in said.items())
 
 
 def _nobody() -> ResourceDrift:
@@ -115,10 +144,11 @@ async def _attribute_drift(applying: Applying) -> None:
 
 
 def _refuse_other_set(applying: Applying, outcome: ResourceOutcome, note: Managed | None) -> None:
-    if note is not None and note.is_same and note.set_name != applying.asked.set_name:
+    asked = applying.asked
+    if note is not None and note.is_same and note.set_name != asked.set_name and not asked.take_over:
         wanted = outcome.wanted
         detail = f"the {wanted.kind.replace('_', ' ')} {wanted.name!r} is of the set {note.set_name!r}"
-        hint = "Take it out of one of the two: a resource is of one set of files."
+        hint = "A resource is of one set. Take it out of these files, or apply them with take_over (--take-over)."
         applying.refuse(outcome, detail, "/name", hint=hint)
 
 

@@ -73,7 +73,7 @@ async def change(applying: Applying) -> None:
 async def _changed(applying: Applying, outcome: ResourceOutcome) -> None:
     names = {each.field.split("/")[1] for each in outcome.changes}
     asked = apply_diffs.job_changes(_new(outcome), names)
-    if asked.keys() & _ALTERS_RUNS:
+    if asked.keys() & _ALTERS_RUNS and not outcome.is_paused:
         outcome.runs = await fire_diffs.foreseen(applying.view, outcome.wanted.name, asked)
     await changes.replace(applying.view, outcome.wanted.name, asked)
 

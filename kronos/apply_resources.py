@@ -51,6 +51,17 @@ def _require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
         )
 
 
+def require_admin_to_adopt(applying: Applying) -> None:
+    """Raises Forbidden where what is no job would become the set's, which may remove it later, and the caller may not
+    do that."""
+    for each in applying.outcomes:
+        if each.is_adopted and each.wanted.kind != "job" and not applying.asked.may_configure:
+            raise errors.Forbidden(
+                f"the {each.wanted.kind.replace('_', ' ')} {each.wanted.name!r} was there, and would be of the set "
+                f"{applying.asked.set_name!r}: this needs the role admin; an operator applies jobs"
+            )
+
+
 async def make_documents(applying: Applying) -> None:
     """Configs and payload specs. Of a config that loses values those are kept until the endpoints are changed; inputs
     are judged when all jobs are (judge_inputs)."""

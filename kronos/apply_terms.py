@@ -36,13 +36,14 @@ class WantedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedWorkspace:
-    """What is to be in a workspace. `secrets`: those that have to be there, with their pointers; `may_configure`:
-    whether the caller may change more than jobs."""
+    """What is to be in a workspace. `secrets`: those that have to be there, with their pointers; `take_over`:
+    what is of another set too; `may_configure`: whether the caller may change more than jobs."""
 
     set_name: str
     resources: Sequence[WantedResource]
     secrets: Sequence[tuple[str, str]]
     prune: bool
+    take_over: bool
     is_trial: bool
     may_configure: bool
     shown_endpoint: Callable[[Endpoint], JsonObject]
@@ -161,6 +162,8 @@ class ResourceOutcome:
     drift: ResourceDrift | None = None
     runs: FireDiff | None = None
     is_refused: bool = False
+    is_paused: bool = False
+    """A job that has no runs before somebody resumes it, whatever its schedule becomes."""
 
     @property
     def change(self) -> Change:

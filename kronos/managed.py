@@ -31,7 +31,7 @@ class LockedApplies:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Managed:
     """A resource that files made, or took over. `is_same`: the one of its name is still that one; None: there is
-    none."""
+    none. `is_over`: a job that nobody cancelled, and that there is none of any more."""
 
     kind: Kind
     name: str
@@ -39,6 +39,7 @@ class Managed:
     fields: JsonObject
     applied_at: datetime
     is_same: bool | None
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ class Present:
 _LOCK = statement("managed.lock_applies", LockedApplies)
 _LIST = statement("managed.list_managed", Managed)
 _LIVE_JOBS = statement("managed.list_live_jobs", LiveJob)
+_LOCK_JOBS = statement("managed.lock_jobs", LiveJob)
 _ENDPOINTS = statement("managed.list_endpoints", Endpoint)
 _DOCUMENTS = statement("managed.list_documents", Document)
 _ALL_NAMES = statement("managed.list_all_names", AnyName)
@@ -135,6 +137,12 @@ async def present(view: WorkspaceView, names: Collection[Name]) -> Present:
         endpoints={each.name: each for each in endpoints},
         jobs={each.name: each for each in jobs if each.name is not None},
     )
+
+
+async def lock_jobs(view: WorkspaceView, names: Collection[str]) -> dict[str, UUID]:
+    """The live jobs of these names: nobody changes them until the transaction ends. Raises DatabaseUnavailable where
+    somebody does and takes long."""
+    return {each.name: each.job_id for each in await view.rows(_LOCK_JOBS, {"names": list(names)})} if names else {}
 
 
 async def all_names(view: WorkspaceView, *, limit: int) -> list[AnyName]:

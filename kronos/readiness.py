@@ -122,8 +122,9 @@ def why_degraded(found: Readiness) -> list[str]:
         for group in found.unserved_groups
     ]
     if found.waiting_seconds is not None:
+        endpoints = "1 endpoint" if found.waiting_endpoints == 1 else f"{found.waiting_endpoints} endpoints"
         items.append(
-            f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for "
+            f"due executions of {endpoints} wait for a worker, the oldest for "
             f"{found.waiting_seconds:.0f} s"
             + (": start more workers, or raise KRONOS_WORKER_CONCURRENCY" if found.worker_sessions else "")
         )

@@ -18,7 +18,8 @@ class ExportQuery(Query):
 
     set: Slug | None = Field(
         default=None,
-        description="What this set of files manages; else all, whoever made it, as the set `default`.",
+        description="What this set of files manages; else all, whoever made it, under the name of the set that there "
+        "is, or as `default`.",
         examples=["billing"],
     )
 
@@ -32,11 +33,12 @@ async def export(view: WorkspaceView, query: ExportQuery) -> ExportedFile:
 
 async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
     found = await managed.all_names(view, limit=MOST_OF_A_KIND + 1)
+    notes = await managed.of_workspace(view)
+    sets = {note.set_name for note in notes.values() if note.is_same}
     if set_name is None:
         _require_few(found)
         names: list[Name] = [(each.kind, each.name) for each in found if each.kind != "secret" and each.name]
     else:
-        notes = await managed.of_workspace(view)
         names = [key for key, note in notes.items() if note.set_name == set_name and note.is_same]
     present = await managed.present(view, names)
     rows: dict[Name, Document | Endpoint | Job] = dict(present.documents)
@@ -46,7 +48,7 @@ async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
         FIELDS[kind]: [apply_files.written(kind, rows[key]) for key in sorted(rows) if key[0] == kind] for kind in KINDS
     }
     secrets = [{"name": name} for name in _secrets(found, rows, is_of_all=set_name is None)]
-    return ExportedFile(set=set_name or "default", secrets=secrets, **of_kind)
+    return ExportedFile(set=set_name or (sets.pop() if len(sets) == 1 else "default"), secrets=secrets, **of_kind)
 
 
 def _secrets(found: list[AnyName], rows: dict[Name, Document | Endpoint | Job], *, is_of_all: bool) -> list[str]:

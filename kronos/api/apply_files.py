@@ -46,6 +46,7 @@ class _UnjudgedFiles(Body):
     endpoints: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     jobs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     prune: bool = False
+    take_over: bool = False
     validate_only: bool = False
 
 
@@ -66,6 +67,7 @@ def read(document: JsonObject, policy: EgressPolicy, *, may_configure: bool) -> 
         resources=resources,
         secrets=secrets,
         prune=envelope.prune,
+        take_over=envelope.take_over,
         is_trial=envelope.validate_only,
         may_configure=may_configure,
         shown_endpoint=endpoint_fields,

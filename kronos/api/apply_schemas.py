@@ -77,6 +77,11 @@ class ApplyBody(WorkspaceFile):
         description="Remove what is the set's and does not stand here any more, other than secrets.",
         examples=[False],
     )
+    take_over: bool = Field(
+        default=False,
+        description="What stands here and is of another set becomes this set's; else it is refused.",
+        examples=[False],
+    )
     validate_only: bool = Field(
         default=False,
         description="Do all of it, register with pg_cron too, say what became of it, and roll it back.",

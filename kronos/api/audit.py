@@ -60,6 +60,10 @@ async def get_audit_head(view: View) -> Response:
 async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
     """A workspace's sealed audit rows as JSON lines, the oldest first; with object_type=one_shot who made its
     one-shots, the newest first."""
+    for name in ("after", "before") if query.object_type is None else ("cursor",):
+        if getattr(query, name):
+            hint = "Sealed rows go on by cursor; one-shots, with object_type=one_shot, by after and before."
+            raise errors.InvalidRequest.of(f"{name} is of the other export", hint, f"/{name}")
     if query.object_type is None:
         return await _exported(audit.exported(view, after=query.cursor))
     filters = AuditFilter(after=query.after, before=query.before)
@@ -87,7 +91,8 @@ async def export_instance_audit(instance: Instance, query: Annotated[SealedQuery
 async def page_of(
     view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery
 ) -> Page[AuditRow] | Page[ListedAuditRow]:
-    """A page of the audit of a workspace, or of the instance. Raises InvalidRequest, WorkspaceNotFound."""
+    """A page of the audit of a workspace, or of the instance. One of one-shots may have fewer than there are, or none,
+    before its next one. Raises InvalidRequest, WorkspaceNotFound."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("audit", workspace, filters)
     if (named := filters["object"]) is not None and UUID_FORM.fullmatch(named):
@@ -106,9 +111,6 @@ async def _one_shots(
         hint = "Ask for /v1/workspaces/{workspace}/audit?object_type=one_shot."
         raise errors.InvalidRequest.of("who made one-shots is kept in each workspace", hint, "/object_type")
     rows, place = await audit.list_one_shots(view, which, limit=limit, before=place)
-    if not rows and place is not None:
-        detail = f"none of the newest {audit.LOOKED_AT:,} executions before that is a one-shot which fits"
-        raise errors.InvalidRequest.of(detail, f"Look further back: before={place[0].isoformat()}.", "/before")
     data = [AuditRow(**{each.name: getattr(row, each.name) for each in fields(AuditRow)}) for row in rows]
     return Page(data=data, next_cursor=None if place is None else encoded(of, place))
 

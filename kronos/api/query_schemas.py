@@ -22,7 +22,7 @@ class PageQuery(Query):
     limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
     cursor: str | None = Field(
         default=None,
-        max_length=200,
+        max_length=256,
         description="next_cursor of the page before, as it came; it is of this list alone.",
     )
 

@@ -15,7 +15,7 @@ _MOST_CHARACTERS = 200
 
 def is_pending(applied: JsonObject) -> bool:
     """Whether there is anything to do."""
-    return any(applied["counts"].get(name) for name in _SIGNS)
+    return any(applied["counts"].get(name) for name in _SIGNS) or any(_taken_over(applied))
 
 
 def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
@@ -23,10 +23,13 @@ def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
     if output.as_json:
         click.echo(orjson.dumps(applied, option=orjson.OPT_INDENT_2))
         return
+    adopted = _taken_over(applied)
     changes = [each for each in applied["resources"] if each["change"] in _SIGNS]
     if output.as_plain:
         for each in changes:
             click.echo(f"{each['change']}\t{each['kind']}\t{printable(each['name'])}")
+        for each in adopted:
+            click.echo(f"adopted\t{each['kind']}\t{printable(each['name'])}")
         return
     to = console(err=err)
     for each in changes:
@@ -34,12 +37,22 @@ def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
         to.print(f"{sign} {_words(each['kind'])} {printable(each['name'])}", style=style, markup=False)
         for line in _details(each):
             to.print(f"    {line}", markup=False)
+    for each in adopted:
+        to.print(
+            f"= {_words(each['kind'])} {printable(each['name'])} was there, and is of this set from now on",
+            markup=False,
+        )
     for each in applied.get("left", ()):
         to.print(
             f"  {_words(each['kind'])} {printable(each['name'])} is not in the files: --prune removes it", markup=False
         )
     for line in _summary(applied):
         to.print(line, markup=False)
+
+
+def _taken_over(applied: JsonObject) -> list[JsonObject]:
+    """What is as the files have it, and becomes the set's: prune may remove it later."""
+    return [each for each in applied["resources"] if each["change"] == "unchanged" and each["is_adopted"]]
 
 
 def _summary(applied: JsonObject) -> Iterator[str]:

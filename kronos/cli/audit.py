@@ -82,6 +82,8 @@ def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: 
         raise click.UsageError("--after and --before are of --one-shots; sealed rows go by --after-number.")
     if one_shots and of is None:
         raise click.UsageError("--one-shots are of a workspace: give --workspace.")
+    if one_shots and after_number:
+        raise click.UsageError("--after-number is of sealed rows; --one-shots go by --after and --before.")
     which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
     api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
 

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Event, Timer
 from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +18,8 @@ from kronos.cli.output import printable as printable
 from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30.0
+_WHOLE_SECONDS = 120.0
+"""For an answer from its first byte to its last: who sends a byte now and then is not waited for without end."""
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _COPIED_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 1024 * 1024
@@ -48,6 +52,8 @@ class Client:
     context: str | None = None
     """The context that the address is from; errors name it."""
     timeout_seconds: float = _TIMEOUT_SECONDS
+    """Without a byte."""
+    whole_seconds: float = _WHOLE_SECONDS
 
     def call(
         self,
@@ -67,8 +73,10 @@ class Client:
         content = None if body is None else json.dumps(body).encode()
         if content is not None:
             sent["Content-Type"] = "application/json"
-        with self._answer(method, path, query or {}, headers=sent, content=content) as response:
+        with self._answer(method, path, query or {}, headers=sent, content=content, is_whole=True) as response:
             answer = response.read(_MAX_ANSWER_BYTES)
+            if response.length and len(answer) < _MAX_ANSWER_BYTES:
+                raise http.client.IncompleteRead(answer, response.length)
         document = {} if response.status == 204 else self._read(response.status, answer)
         if missing := [field for field in fields if field not in document]:
             raise self.foreign(f"has no {', '.join(missing)}")
@@ -119,8 +127,11 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        is_whole: bool = False,
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer to a request, while it is read. Raises LostError where there is none, or it breaks off."""
+        """The answer to a request, while it is read. Its head, and with `is_whole` all of it, comes within
+        `whole_seconds`. Raises LostError where there is none, or it breaks off."""
+        require_names(path)
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
         if given := {name: value for name, value in query.items() if value is not None}:
@@ -128,16 +139,38 @@ class Client:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=self.timeout_seconds)
         sent = {"Authorization": f"Bearer {self.key}", **(headers or {})}
+        is_late, timer, is_asked = Event(), None, False
         try:
+            connection.connect()
+            timer = _ending(connection.sock, is_late, self.whole_seconds)
             connection.request(method, target, body=content, headers=sent)
-            yield connection.getresponse()
-        except TimeoutError:
-            said = f"{self.url} cannot be reached: no answer within {self.timeout_seconds:g} s"
-            raise LostError(self._named(said), Exit.TIMED_OUT) from None
+            is_asked = True
+            response = connection.getresponse()
+            if not is_whole:
+                timer.cancel()
+            yield response
+            if is_late.is_set():
+                raise TimeoutError  # what was read may look whole, and is not
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise LostError(self._named(f"{self.url} cannot be reached: {error or type(error).__name__}")) from None
+            raise self._lost(error, is_late=is_late.is_set(), may_be_done=is_asked and method != "GET") from None
         finally:
+            if timer is not None:
+                timer.cancel()
             connection.close()
+
+    def _lost(self, error: Exception, *, is_late: bool, may_be_done: bool) -> LostError:
+        """Why there is no answer. What was asked to be done, and may be, is TIMED_OUT: it is not blindly repeated."""
+        if is_late:
+            said = f"{self.url} sent no whole answer within {self.whole_seconds:.3g} s"
+        elif isinstance(error, TimeoutError):
+            said = f"{self.url} cannot be reached: no answer within {self.timeout_seconds:.3g} s"
+        elif may_be_done:
+            said = f"{self.url} took the request, and its answer is lost: {error or type(error).__name__}"
+        else:
+            return LostError(self._named(f"{self.url} cannot be reached: {error or type(error).__name__}"))
+        if may_be_done:
+            said = f"{said}. What was asked may have come about: look before you repeat it"
+        return LostError(self._named(said), Exit.TIMED_OUT)
 
     def _read(self, status: int, body: bytes) -> JsonObject:
         """The document. Raises Ended where it is none, or says that the API refuses."""
@@ -157,6 +190,28 @@ class Client:
     def _named(self, said: str) -> str:
         """With the context that was used: who has several must see which one it was."""
         return said if self.context is None else f"{said}\n(context {self.context}: {self.url})"
+
+
+def require_names(path: Sequence[str]) -> None:
+    """That each part of a path names something: nothing, `.` and `..` would be another path, or a proxy's. Raises
+    Ended."""
+    for part in path:
+        if part in ("", ".", ".."):
+            raise Ended(f"{part!r} is no name and no id: say which one is meant", Exit.USAGE)
+
+
+def _ending(sock: socket.socket, is_late: Event, seconds: float) -> Timer:
+    """Ends a connection after so many seconds, whatever still comes over it."""
+
+    def end() -> None:
+        is_late.set()
+        with suppress(OSError):  # it is closed already
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, in which another thread may be reading
+
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _told(response: http.client.HTTPResponse) -> Iterator[Told]:

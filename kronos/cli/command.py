@@ -22,6 +22,7 @@ from kronos.cli.output import Output
 from kronos.model import Json, JsonObject
 
 _PAGE = 200
+_MOST_EMPTY = 1_000  # pages of a search one after the other: of ten million executions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +76,11 @@ class Api:
         return self.client.call(method, self._path(path), query=query, body=body, headers=headers, fields=fields)
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
-        """The first `limit` rows of a list, or all of them, over as many pages as they take. Raises ClickException."""
+        """The first `limit` rows of a list, or all of them, over as many pages as they take, of which a search may have
+        some that are empty. Raises ClickException."""
         rows: list[Json] = []
         cursor: str | None = None
+        empty = 0
         while limit is None or len(rows) < limit:
             size = None if limit is None else str(min(_PAGE, limit - len(rows)))
             page = self.get(*path, fields=("data",), limit=size, cursor=cursor, **query)
@@ -85,7 +88,8 @@ class Api:
             before, cursor = cursor, page.get("next_cursor")
             if cursor is None:
                 break
-            if not isinstance(cursor, str) or cursor == before or not page["data"]:
+            empty = 0 if page["data"] else empty + 1
+            if not isinstance(cursor, str) or cursor == before or empty > _MOST_EMPTY:
                 raise self.client.foreign("is a list that does not go on")
         return rows
 

@@ -18,7 +18,7 @@ def completion(shell: str) -> None:
     $ kronos completion fish > ~/.config/fish/completions/kronos.fish
 
     Names of jobs, endpoints and the like are asked of the API that the typed options, the environment or the context
-    name, for 1.5 seconds at most; where it does not answer, a tab completes no names and says nothing.
+    name, for 3 seconds at most; where it does not answer within 1.5, a tab completes no names and says nothing.
     """
     found = get_completion_class(shell)
     if found is None:

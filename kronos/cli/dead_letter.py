@@ -39,7 +39,7 @@ def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
     for option in (
         click.option("--before", help="Failed earlier, such as 2026-12-02T00:00:00Z."),
         click.option("--after", help="Failed later, such as 2026-12-01T00:00:00Z."),
-        click.option("--q", help="Whose last error holds this text."),
+        click.option("--search", "q", help="Whose last error holds this text."),
         click.option("--error-type", help="Whose last error is of this type, such as http_status."),
         click.option("--job", help="Of this job, an id or a name."),
         click.option("--endpoint", help="Of this endpoint."),

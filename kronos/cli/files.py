@@ -8,10 +8,11 @@ from typing import Final
 
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.output import printable
-from kronos.cli.yaml_files import YamlDocument, YamlPlace, documents
+from kronos.cli.yaml_files import MOST_BYTES, YamlDocument, YamlPlace, documents
 from kronos.model import Json, JsonObject
 
 LISTS: Final = ("secrets", "configs", "payload_specs", "endpoints", "jobs")
+_FLAGS: Final = {"prune": "--prune", "take_over": "--take-over", "validate_only": "--dry-run"}
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
@@ -31,10 +32,14 @@ class GatheredFiles:
         return None
 
     def add(self, document: YamlDocument) -> None:
-        """One more document. Raises Ended where two name different sets."""
+        """One more document. Raises Ended where it is none of a workspace, or two name different sets."""
         for name, value in document.content.items():
             at = f"/{name}"
-            if name in LISTS and isinstance(value, list):
+            if name in _FLAGS:
+                raise Ended(f"{document.places[at]}: {name} is said by {_FLAGS[name]}, not by a file", Exit.USAGE)
+            if name in LISTS:
+                if not isinstance(value, list):
+                    raise Ended(f"{document.places[at]}: {name} is a list; of none write {name}: []", Exit.USAGE)
                 before: list[Json] = self.body.setdefault(name, [])
                 self._keep(document, at, len(before))
                 self.body[name] = [*before, *value]
@@ -61,6 +66,8 @@ def gathered(paths: Sequence[str]) -> GatheredFiles:
     for name, text in _texts(paths):
         for document in documents(text, name):
             found.add(document)
+    if not found.body:  # with --prune it would be the end of the set
+        raise Ended(f"{', '.join(paths)}: there is nothing in it; to have nothing, write jobs: []", Exit.USAGE)
     return found
 
 
@@ -84,11 +91,12 @@ def refused(error: Ended, files: GatheredFiles) -> Ended:
 def _texts(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         if path == "-":
-            yield "standard input", sys.stdin.buffer.read()
+            yield "standard input", sys.stdin.buffer.read(MOST_BYTES + 1)
             continue
         for file in _files(Path(path)):
             try:
-                yield str(file), file.read_bytes()
+                with file.open("rb") as opened:
+                    yield str(file), opened.read(MOST_BYTES + 1)
             except OSError as error:
                 raise Ended(f"{file} cannot be read: {error.strerror}", Exit.USAGE) from None
 

@@ -96,11 +96,12 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
         sys.exit(Exit.CANCELLED)
 
 
-def patiently(ask: Callable[[], _T], *, is_first: bool = False) -> _T:
+def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
     """What `ask` gives; asked again for a minute where the API cannot be reached, or has no room; some seconds where it
-    is the first that is asked, and the address may be wrong. Only for what may be asked twice. Raises
-    ClickException."""
+    is the first that is asked, and the address may be wrong; never later than `until`, by the monotonic clock. Only for
+    what may be asked twice. Raises ClickException."""
     end, pause = monotonic() + (_FIRST_PATIENCE_SECONDS if is_first else _PATIENCE_SECONDS), 0.25
+    end = end if until is None else min(end, until)
     while True:
         try:
             return ask()

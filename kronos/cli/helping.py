@@ -113,9 +113,16 @@ class CommandGroup(_Helped, click.Group):
         """The command that the first word names. Raises UsageError, which names the nearest."""
         name, *rest = args
         found = self.get_command(ctx, name)
+        if found is None and name == "help" and not ctx.resilient_parsing:  # as of git, docker and kubectl
+            if not rest:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            return self.resolve_command(ctx, [*rest, "--help"])
         if found is not None or ctx.resilient_parsing:
             return (name if found is not None else None), found, rest
-        raise click.UsageError(f"No such command {name!r}.{_nearest(name, self.list_commands(ctx))}", ctx)
+        names = self.list_commands(ctx)
+        hint = _turned(self, ctx, name, rest) or _nearest(name, names)
+        raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
 
 
 _MEANT = {
@@ -135,14 +142,24 @@ _MEANT = {
     "cancel": "rm",
     "unpause": "resume",
     "history": "versions",
+    "version": "--version",
 }
 """What others call it."""
+
+
+def _turned(group: click.Group, ctx: click.Context, verb: str, rest: Sequence[str]) -> str:
+    """The question whether the verb was meant behind its resource: `kronos get job` is `kronos job get`."""
+    resource = group.get_command(ctx, rest[0]) if rest else None
+    if not isinstance(resource, click.Group):
+        return ""
+    meant = verb if verb in resource.commands else _MEANT.get(verb.lower())
+    return f" Did you mean '{rest[0]} {meant}'?" if meant in resource.commands else ""
 
 
 def _nearest(typed: str, names: Sequence[str]) -> str:
     """The question whether something like it was meant; nothing where nothing is like it."""
     meant = _MEANT.get(typed.lower())
-    near = [meant] if meant in names else difflib.get_close_matches(typed.lower(), names, cutoff=0.55)
+    near = [meant] if meant in (*names, "--version") else difflib.get_close_matches(typed.lower(), names, cutoff=0.6)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

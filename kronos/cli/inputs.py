@@ -1,5 +1,6 @@
 """What is given to a command as text, a file or standard input."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final
 
 import click
 
+from kronos.cli.output import printable
 from kronos.model import Json
 
 NULL: Final = object()
@@ -78,7 +80,7 @@ def text_of(name: str) -> str:
         context.find_root().meta[_READ] = True
     if sys.stdin is None:
         raise ValueError("standard input is closed")
-    return sys.stdin.read()
+    return sys.stdin.buffer.read().decode()  # UTF-8, as a file is, whatever the terminal has
 
 
 _READ = f"{__name__}.read"
@@ -107,5 +109,8 @@ def require_utf8(*values: Json) -> None:
                 try:
                     text.encode()
                 except UnicodeEncodeError:
-                    shown = text.encode(errors="backslashreplace").decode()
-                    raise click.UsageError(f"{shown!r} is not UTF-8, as which everything is sent") from None
+                    shown = os.fsencode(text).decode(errors="backslashreplace")
+                    raise click.UsageError(
+                        f"'{printable(shown)}' is not UTF-8, as which everything is sent, or the locale (LC_ALL, LANG) "
+                        "is another's"
+                    ) from None

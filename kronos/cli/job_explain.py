@@ -35,6 +35,9 @@ def explain(api: Api, job: str, at: str | None) -> None:
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
+    if api.as_plain:
+        api.show(answer, _EXPLAINED)
+        return
     to = console()
     for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
         to.print(line)

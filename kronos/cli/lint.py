@@ -20,6 +20,7 @@ from kronos.model import Json, JsonObject
 
 _TERMS = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _RUNS = 1
+_PLAIN = {name: name for name in ("severity", "of", "pointer", "message", "hint")}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
 
@@ -213,6 +214,9 @@ def _refused(asked: _Asked, message: str) -> Lint:
 def _show(api: Api, found: Sequence[Lint]) -> None:
     if api.as_json:
         api.list([asdict(each) for each in found], {}, empty="")
+        return
+    if api.as_plain:
+        api.list([asdict(each) for each in found], _PLAIN, empty="")
         return
     to = console()
     for each in found:

@@ -1,5 +1,8 @@
 """`kronos load`: what the jobs of a workspace are going to do, and what would spread them."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 import click
 import orjson
 
@@ -30,7 +33,8 @@ def load(api: Api, window: str, at: str | None, spread: int) -> None:
 
     kronos load --at 2026-12-01T09:00:00Z --spread 15
 
-    And the busiest minutes; with --at the jobs of one, and what would spread them.
+    And the busiest minutes; with --at the jobs of one, and what would spread them. With --plain the minutes that have
+    runs, or the jobs.
     """
     if at is None:
         show_load(api, api.get("load", fields=("runs", "busiest"), window=window))
@@ -41,13 +45,27 @@ def load(api: Api, window: str, at: str | None, spread: int) -> None:
         return
     api.list(api.rows_of(answer, "jobs"), _JOBS, empty=f"no job runs at {at}")
     found = answer.get("spread")
-    if not isinstance(found, dict):
+    if api.as_plain or not isinstance(found, dict):
         return
     click.echo(f"\nspread over {spread} minutes the busiest would have {found['after']} runs, not {found['before']}:")
     moves = api.rows_of(found, "moves")
     named = [{**move, "job": _named(move["job"])} for move in moves]
     api.list(named, _MOVES, empty="nothing would be moved")
     click.echo("move one: kronos job edit JOB --cron 'ITS NEW CRON'")
+
+
+def _minutes(api: Api, answer: JsonObject, runs: Sequence[int]) -> list[JsonObject]:
+    """The minutes in which something runs. Raises ClickException."""
+    try:
+        first = datetime.fromisoformat(str(answer.get("from_at")))
+    except ValueError:
+        raise api.client.foreign("does not say from when it counts") from None
+    at = (first + timedelta(minutes=number) for number in range(len(runs)))
+    return [
+        {"at": minute.isoformat().replace("+00:00", "Z"), "runs": count}
+        for minute, count in zip(at, runs, strict=True)
+        if count
+    ]
 
 
 def _named(job: object) -> object:
@@ -60,6 +78,9 @@ def show_load(api: Api, answer: JsonObject) -> None:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
     runs = [count for count in answer["runs"] if isinstance(count, int)] if isinstance(answer["runs"], list) else []
+    if api.as_plain:
+        api.list(_minutes(api, answer, runs), {"at": "AT", "runs": "RUNS"}, empty="")
+        return
     hours = [runs[at : at + _HOUR] for at in range(0, len(runs), _HOUR)]
     most = max(map(max, hours), default=0)
     when = f"from {answer.get('from_at')} to {answer.get('until')}"

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Final
 
 import click
@@ -18,9 +20,13 @@ from kronos.cli import contexts, target
 from kronos.model import Json, JsonObject
 
 SECONDS: Final = 1.5
+"""Without a byte of an answer."""
+MOST_SECONDS: Final = 3.0
+"""In all: whatever comes in between."""
 _MOST: Final = 200
-# A name is another person's text: one in which a shell would find something to expand or to run is not completed.
-_HARMLESS = re.compile(r"[\w.:@+=/-]+", re.ASCII)
+# A name is another person's text: one in which a shell would find something to expand or to run is not completed, nor
+# one that a command would take for an option.
+_HARMLESS = re.compile(r"(?!-)[\w.:@+=/-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +96,20 @@ class ExistingName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The names that begin so."""
-        # Whatever is wrong, with the settings, the API or what it answers: a tab completes nothing, and says nothing.
-        with contextlib.suppress(Exception):
-            return list(_found(self.kind, ctx, incomplete))
+        found: SimpleQueue[list[CompletionItem]] = SimpleQueue()
+
+        def find() -> None:
+            # Whatever is wrong, with the settings, the API or what it answers: a tab completes nothing, and says
+            # nothing.
+            with contextlib.suppress(Exception):
+                found.put(list(_found(self.kind, ctx, incomplete)))
+                return
+            found.put([])
+
+        # In a thread: neither a name that does not resolve nor an answer without end is waited for.
+        Thread(target=find, daemon=True).start()
+        with contextlib.suppress(Empty):
+            return found.get(timeout=MOST_SECONDS)
         return []
 
 

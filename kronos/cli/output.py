@@ -81,9 +81,11 @@ class Output:
             click.echo(empty, err=True)
 
     def say(self, sentence: str, document: Json = None) -> None:
-        """What was done, in a sentence; with --json the answer itself."""
+        """What was done, in a sentence; with --json the answer itself, with --plain its fields where it has some."""
         if self.as_json:
             dump(document)
+        elif self.as_plain and isinstance(document, dict):
+            self.show(document, list(document))
         else:
             print(sentence)
 
@@ -114,14 +116,15 @@ def _print_table(rows: Sequence[JsonObject], columns: Mapping[str, str]) -> None
     if not _is_terminal():
         _print_text(rows, columns)
         return
-    from rich.table import Table
+    from kronos.cli.tables import laid_out
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in columns.values():
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        table.add_row(*(_cell(_first(row, name.split(" or "))) for name in columns))
-    console().print(table)
+    to = console()
+    cells = [[_cell(_first(row, name.split(" or "))) for name in columns] for row in rows]
+    lines, left_out = laid_out(list(columns.values()), cells, to.width)
+    for line in lines:
+        to.print(line)
+    if left_out:
+        click.echo(f"no room here for {', '.join(left_out)}: --plain and --json have all", err=True)
 
 
 def _print_text(rows: Sequence[JsonObject], columns: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ _FAILING = {
     "message": "IT SAID",
 }
 _LATE = {"job_name or job_id": "LATE", "number": "RUNS", "since": "SINCE", "why": "WHY"}
+_PLAIN = ("at", "delivered", "failed", "coming_jobs", "queue", "dead_letters", "pg_cron", "failing", "late")
 _ME = ("kind", "actor", "email", "grants")
 
 
@@ -31,6 +32,9 @@ def overview(api: Api) -> None:
     answer = api.get("overview", fields=("at", "minutes", "failing", "late", "queue", "dead_letters", "pg_cron"))
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    if api.as_plain:
+        api.show(answer, _PLAIN)
         return
     api.show(facts_of(api, answer), ("last_hour", "next_hour", "queue", "workers", "dead_letters", "pg_cron"))
     for field, columns in (("failing", _FAILING), ("late", _LATE)):

@@ -93,7 +93,7 @@ def history(api: Api) -> None:
         api.show(answer, ("retention", "partitions"))
         return
     kept = answer["retention"]
-    if isinstance(kept, dict):
+    if isinstance(kept, dict) and not api.as_plain:
         api.show(kept, tuple(kept))
         click.echo()
     api.list(api.rows_of(answer, "partitions"), _PARTITIONS, empty="there is no partition: run `kronos migrate`")

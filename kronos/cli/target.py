@@ -46,6 +46,13 @@ class WhereAsked:
     key_file: Path | None = None
     workspace: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UsageError where an option is given and says nothing, as of a variable that is not set: what is asked
+        then is not what the environment names."""
+        for name in ("url", "context", "workspace"):
+            if getattr(self, name) == "":
+                raise click.UsageError(f"--{name} is empty: leave it out, or say which one is meant")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -169,6 +176,8 @@ def require_address(url: str) -> None:
 
 def is_address(url: str) -> bool:
     """Whether requests can be sent there."""
+    if not re.fullmatch(r"[\x21-\x7e]+", url):
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)

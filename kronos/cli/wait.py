@@ -1,10 +1,11 @@
 """`kronos wait`: until executions have ended, heard from the stream of events, and else looked up now and then."""
 
+import math
 import queue
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event, Thread
 from typing import Literal
@@ -18,7 +19,7 @@ from kronos.cli.command import Api, command
 from kronos.cli.exits import Exit
 from kronos.cli.following import left_to_the_server, patiently
 from kronos.cli.output import console
-from kronos.model import JsonObject
+from kronos.model import Json, JsonObject
 
 _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
 _FIRST_LOOK_SECONDS = 0.25
@@ -27,11 +28,26 @@ _HEARD_LOOK_SECONDS = 30.0
 """While the stream is heard a look is only for what it may have lost."""
 _EACH_SECONDS = 0.02
 """A look asks for each execution that is open: of many it comes more seldom."""
+_LEAST_ASKED_SECONDS = 3.0
+"""What a look may take though the time is over: the last one says how it stands."""
 _SHOWN_CHARACTERS = 2_000
+_PLAIN = {name: name for name in ("execution_id", "status", "duration_ms", "attempt_count", "status_reason", "error")}
 _Heard = Literal["began", "lost"]
 
+
+class _Seconds(click.FloatRange):
+    """A number of seconds that comes to an end, or has none."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails for what is no number, which is never over."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return found
+
+
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
+    "--timeout", type=_Seconds(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
 )
 
 
@@ -54,6 +70,8 @@ class _Awaited:
 
     api: Api
     ids: list[str]
+    end: float | None = None
+    """When nobody waits any more; the API may not even answer until then."""
     known: dict[str, JsonObject] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
 
@@ -65,10 +83,19 @@ class _Awaited:
     def look(self, which: Sequence[str]) -> None:
         """Asks the API for each. Raises ClickException."""
         for execution_id in which:
-            ask = partial(self.api.get, "executions", execution_id, fields=("status",))
-            found: JsonObject = patiently(ask, is_first=not self.known)
+            found: JsonObject = patiently(partial(self._ask, execution_id), is_first=not self.known, until=self.end)
             self.known[execution_id] = found
             self.say(execution_id, str(found["status"]))
+
+    def _ask(self, execution_id: str) -> Json:
+        """The execution. Raises LostError where the time is over."""
+        client = self.api.client
+        if self.end is not None:
+            left = max(_LEAST_ASKED_SECONDS, self.end - time.monotonic())
+            client = replace(
+                client, timeout_seconds=min(client.timeout_seconds, left), whole_seconds=min(client.whole_seconds, left)
+            )
+        return replace(self.api, client=client).get("executions", execution_id, fields=("status",))
 
     def say(self, execution_id: str, status: str) -> None:
         """Tells a person that its status is another."""
@@ -82,12 +109,12 @@ def await_ends(
 ) -> None:
     """Waits, shows what became of each, and exits as they ended. Of one `job` its events alone are heard. Raises
     ClickException."""
-    waiting = _Awaited(api=api, ids=executions)
     end = None if timeout is None else time.monotonic() + timeout
+    waiting = _Awaited(api=api, ids=executions, end=end)
     is_over = Event()
     with left_to_the_server(lambda: _left(api, waiting)):
         try:
-            has_ended = _wait(waiting, _listen(api, job, is_over), end)
+            has_ended = _wait(waiting, _listen(api, job, is_over))
         finally:
             is_over.set()
     _show(api, waiting, is_one=is_one)
@@ -98,10 +125,10 @@ def await_ends(
         sys.exit(Exit.FAILED)
 
 
-def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]", end: float | None) -> bool:
-    """Whether all have ended by `end`. What is heard says when to look; so does the time, more seldom while the stream
+def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") -> bool:
+    """Whether all have ended in time. What is heard says when to look; so does the time, more seldom while the stream
     is open."""
-    is_heard, pause, look_at = False, _FIRST_LOOK_SECONDS, 0.0
+    is_heard, pause, look_at, end = False, _FIRST_LOOK_SECONDS, 0.0, waiting.end
     while waiting.open:
         now = time.monotonic()
         if now >= look_at:
@@ -168,6 +195,9 @@ def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
         shown.append({**found, "last_attempt": attempts[-1] if attempts else None})
     if api.as_json:
         click.echo(orjson.dumps(shown[0] if is_one else shown, option=orjson.OPT_INDENT_2))
+        return
+    if api.as_plain:
+        api.list(shown, _PLAIN, empty="")
         return
     to = console()
     for each in shown:

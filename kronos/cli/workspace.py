@@ -8,6 +8,7 @@ from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import NULL, Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import watch_option
 from kronos.cli.operation import begun
 
@@ -33,11 +34,15 @@ def ls(api: Api, limit: int, organization: str | None) -> None:
 
     kronos workspace ls --plain | cut -f1
     """
-    api.list(
-        api.rows(limit=limit, organization=organization),
-        _COLUMNS,
-        empty="no workspace yet; make one: kronos workspace create acme",
-    )
+    try:
+        rows = api.rows(limit=limit, organization=organization)
+    except Ended as error:
+        if error.exit_code == Exit.REFUSED:
+            api.of(None).get("me")  # else the key is refused everywhere
+            hint = "hint: the workspaces that this key may see: kronos workspace mine"
+            raise Ended(f"{error.message}\n{hint}", Exit.REFUSED) from None
+        raise
+    api.list(rows, _COLUMNS, empty="no workspace yet; make one: kronos workspace create acme")
 
 
 @command(workspace, in_workspace=False)

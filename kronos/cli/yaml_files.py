@@ -5,6 +5,7 @@ PyYAML parses; what its events mean is decided here: yes, no and on are texts, 1
 key that stands twice, a merge key, a tag and what is not JSON are refused; so is what aliases blow up.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,14 +19,17 @@ from kronos.model import Json, JsonObject
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64
 MOST_VALUES: Final = 200_000
-"""Of all files together, each alias counted as what it stands for."""
+"""Of a file, each alias counted as what it stands for; a text counts one more for each 64 characters."""
+_CHARACTERS_OF_ONE = 64
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BREAKS: Final = frozenset("\r\x85\u2028\u2029\ufeff")
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE, _FALSE = frozenset({"true", "True", "TRUE"}), frozenset({"false", "False", "FALSE"})
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
-"""YAML 1.1 breaks lines there, as PyYAML does; YAML 1.2 does not."""
+_DIGITS: Final = 24
+_INTEGERS: Final = range(-(2**63), 2**63)
+"""What the API takes."""
 _DOUBTFUL = re.compile(r"[-+]?(0[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|\.(inf|Inf|INF)|\.(nan|NaN|NAN))", re.ASCII)
 
 
@@ -69,13 +73,14 @@ class _Reading:
     def count(self, event: yaml.Event, values: int = 1) -> None:
         self.left -= values
         if self.left < 0:
-            raise self.refuse(event, f"more than {MOST_VALUES} values, aliases counted as what they stand for")
+            what = f"more than {MOST_VALUES} values, aliases counted as what they stand for, long texts as several"
+            raise self.refuse(event, what)
 
 
 def documents(text: bytes, file: str) -> list[YamlDocument]:
     """The documents of a file; one that is empty is none. Raises Ended with the place of what is wrong."""
     if len(text) > MOST_BYTES:
-        raise Ended(f"{file}: it has {len(text)} bytes, at most {MOST_BYTES} are read", Exit.USAGE)
+        raise Ended(f"{file}: it has more than {MOST_BYTES} bytes, which is the most that is read", Exit.USAGE)
     found: list[YamlDocument] = []
     reading = _Reading(file=file, events=iter(yaml.parse(text, Loader=_LOADER)), left=MOST_VALUES)
     try:
@@ -93,13 +98,17 @@ def documents(text: bytes, file: str) -> list[YamlDocument]:
         mark = error.problem_mark or error.context_mark
         at = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark is not None else file
         raise Ended(f"{at}: no YAML: {error.problem or error.context}", Exit.USAGE) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count(b"\n", 0, error.position) + 1
+        raise Ended(f"{file}:{line}: no YAML: {error.reason}; files are UTF-8", Exit.USAGE) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Ended(f"{file}: no YAML: {error}", Exit.USAGE) from None
     return found
 
 
 def scalar(text: str) -> Json:
-    """What a text without quotes means. Raises ValueError where readers of YAML do not agree."""
+    """What a text without quotes means. Raises ValueError where readers of YAML do not agree, and for a number that
+    JSON does not hold."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:
@@ -107,10 +116,17 @@ def scalar(text: str) -> Json:
     if _DOUBTFUL.fullmatch(text):
         raise ValueError(f"{text}: readers of YAML do not agree on what this is. Quote it, or write it in decimal")
     if _INT.fullmatch(text):
-        return int(text)
+        return _held(text, len(text) <= _DIGITS and int(text) in _INTEGERS, int)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return _held(text, math.isfinite(float(text)), float)
     return text
+
+
+def _held(text: str, is_held: bool, number: type[int] | type[float]) -> int | float:
+    if not is_held:
+        shown = text if len(text) <= _DIGITS else f"{text[:_DIGITS]}…"
+        raise ValueError(f"{shown}: a number too large to be kept as it is. Quote it, if it is a text")
+    return number(text)
 
 
 def _value(reading: _Reading, event: yaml.Event, pointer: str, depth: int) -> Json:
@@ -139,7 +155,8 @@ def _content(reading: _Reading, event: yaml.Event, pointer: str, depth: int) -> 
         return list(_items(reading, pointer, depth))
     if not isinstance(event, yaml.ScalarEvent):
         raise reading.refuse(event, f"a {type(event).__name__} where a value is expected")
-    if not event.implicit[0] or event.style in ('"', "'", "|", ">"):
+    reading.count(event, len(event.value) // _CHARACTERS_OF_ONE)
+    if event.tag == "!" or not event.implicit[0] or event.style in ('"', "'", "|", ">"):
         return str(event.value)
     try:
         return scalar(event.value)
@@ -180,8 +197,10 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     try:
-        is_plain = scalar(text) == text and not _LINE_ENDS.search(text)
+        is_plain = scalar(text) == text
     except ValueError:
+        is_plain = False
+    if not _BREAKS.isdisjoint(text):  # a reader folds them to spaces where they are not escaped
         is_plain = False
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
@@ -189,7 +208,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def written(document: JsonObject) -> str:
-    """A document as `documents` reads it back."""
+def written(document: JsonObject | list[JsonObject]) -> str:
+    """A document, or a part of one, as `documents` reads it back."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text

@@ -6,7 +6,6 @@ whpk_<base64>, is for everybody and needs cryptography (the extra ed25519).
 
 import binascii
 import hmac
-import json
 import re
 import time
 from base64 import b64decode
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from kronos.client._core.decoding import Json
+from kronos.client._core.decoding import Json, loads
 from kronos.client.errors import ConfigurationError, WebhookInvalid
 
 TOLERANCE = timedelta(minutes=5)
@@ -40,12 +39,12 @@ class Webhook:
 
     def json(self) -> Json:
         """The body as JSON. Raises ValueError where it is none."""
-        return json.loads(self.body)
+        return loads(self.body)
 
 
 def verify_webhook(
     body: bytes,
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
+    headers: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]],
     secrets: str | Iterable[str],
     *,
     tolerance: timedelta = TOLERANCE,
@@ -71,7 +70,10 @@ def verify_webhook(
     if abs(age) > tolerance.total_seconds():
         reason, word = ("too_old", "old") if age > 0 else ("too_new", "new")
         raise WebhookInvalid(f"the request is too {word}: it was signed {age:.0f} s ago", reason=reason)
-    signed = f"{message_id}.{sent}.".encode() + body
+    try:
+        signed = f"{message_id}.{sent}.".encode() + body
+    except UnicodeEncodeError:
+        raise WebhookInvalid("webhook-id is no text", reason="bad_header") from None
     # Every secret against every signature, so that how long it takes says nothing of which one fits.
     fits = [check(signed, value) for scheme, check in checks for named, value in signatures if named == scheme]
     if not any(fits):
@@ -86,10 +88,15 @@ def verify_webhook(
     )
 
 
-def _named(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+def _named(headers: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
     """Headers by their names in lower case; Django's HTTP_WEBHOOK_ID too."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return {str(name).lower().replace("_", "-").removeprefix("http-"): str(value) for name, value in pairs}
+    return {_text(name).lower().replace("_", "-").removeprefix("http-"): _text(value) for name, value in pairs}
+
+
+def _text(value: str | bytes) -> str:
+    """As ASGI has them, headers are bytes."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _needed(headers: Mapping[str, str], name: str) -> str:
@@ -114,6 +121,9 @@ def _signatures(text: str) -> list[tuple[str, bytes]]:
 
 def _check(secret: str) -> tuple[str, _Check]:
     """The scheme that a secret is of, and what checks a signature by it. Raises ConfigurationError, without it."""
+    if not isinstance(secret, str):
+        raise ConfigurationError("a secret is text, which starts with whsec_, or a public key's with whpk_")
+    secret = secret.strip()  # a file's last line has an end
     if secret.startswith(_SECRET):
         key = _decoded(secret.removeprefix(_SECRET), "a signing secret is base64 after whsec_")
         if len(key) < 16:

@@ -71,6 +71,7 @@ async def _shown(call: Call, view: WorkspaceView | InstanceView, workspace: str,
         changes=[_change(row) for row in found.data],
         next_cursor=found.next_cursor,
         cursor=query.cursor,
+        looked_at=audit.LOOKED_AT,
         given={name: call.query_params[name] for name in filters},
         head=await audit.head(view),
     )

@@ -354,7 +354,7 @@ def growth(found: list[BloatedTable]) -> Finding:
 def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
     """The last 24 hours of every job."""
     unaccounted, surplus = sum(each.unaccounted or 0 for each in wrong), sum(each.surplus or 0 for each in wrong)
-    text = f"{expected} ticks of {checked} jobs in 24 h"
+    text = f"{expected} {'tick' if expected == 1 else 'ticks'} of {checked} {'job' if checked == 1 else 'jobs'} in 24 h"
     if not wrong:
         return Finding(check="ledger", ok=True, detail=f"{text}, each accounted for exactly once")
     text = f"{text}: {unaccounted} not accounted for, {surplus} accounted for without being one"

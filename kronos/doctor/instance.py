@@ -170,8 +170,9 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         if each.waits_for is not None and each.unserved_group is None
     ]
     limit = readiness.WAITS_LONG.total_seconds()
+    endpoints = "endpoint" if len(late) == 1 else "endpoints"
     waits = (
-        f"due executions of {many(late)} endpoints wait for a worker: {some(items)}"
+        f"due executions of {many(late)} {endpoints} wait for a worker: {some(items)}"
         if late
         else f"none waits for a worker for {limit:.0f} s"
     )

@@ -3,16 +3,28 @@
 Texts are cut first, then lists and objects, and each answer says that it was.
 """
 
-import orjson
+import json
 
 from kronos.model import Json, JsonObject
 
 MAX_BYTES = 48 * 1024
 """Of an answer's JSON: about 12,000 tokens."""
 MAX_TEXT = 4000
+MAX_NAMED = 60
 _ROOM = 1024
 # Characters of a text, and members of a list or object, from one try to the next.
 _TRIES = ((MAX_TEXT, 100_000), (1000, 500), (250, 100), (100, 25), (60, 8))
+
+
+def compact(value: Json) -> str:
+    """As it is sent: what a model is told is as large as this. Unlike the API's own writer it has integers of any size
+    and any depth that was read: a dry run shows what the API would refuse."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def told(text: str) -> str:
+    """An argument's name, or the like, as long as a message has room for."""
+    return text if len(text) <= MAX_NAMED else f"{text[:MAX_NAMED]}…"
 
 
 def fitting(rows: list[JsonObject]) -> int:
@@ -63,4 +75,4 @@ def _cut(value: Json, characters: int, members: int, cut: list[str], pointer: st
 
 
 def _size(value: Json) -> int:
-    return len(orjson.dumps(value))
+    return len(compact(value).encode())

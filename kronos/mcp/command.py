@@ -1,8 +1,12 @@
 """`kronos mcp`: the tools of one workspace, over standard input and output."""
 
+import signal
+from pathlib import Path
+
 import click
 
 from kronos.cli.command import Api, command
+from kronos.cli.inputs import STDIN
 
 _MISSING = "the tools need the package mcp: it is the extra mcp of Kronos's wheel (docs/install.md#extras)"
 
@@ -23,9 +27,21 @@ def mcp(api: Api, allow_writes: bool) -> None:
         if error.name != "mcp" and not (error.name or "").startswith("mcp."):
             raise
         raise click.ClickException(_MISSING) from None
-    Server(api, allow_writes=allow_writes).run()
+    server = Server(api, allow_writes=allow_writes)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads the input is not woken by an exception
+    server.run()
+
+
+def _no_stdin(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    """The key's file. Raises BadParameter for standard input."""
+    if str(value) == STDIN:
+        raise click.BadParameter("standard input is the protocol's: give a file, or KRONOS_API_KEY", context, option)
+    return value
 
 
 for option in mcp.params:
     if isinstance(option, click.Option) and option.name in ("as_json", "as_plain"):
         option.hidden = True  # its answers are the protocol's
+    if isinstance(option, click.Option) and option.name == "key_file":
+        option.callback = _no_stdin
+        option.help = "A file with an API key.  [KRONOS_API_KEY]"

@@ -5,9 +5,10 @@ from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import CallToolResult, InputRequiredResult, TextContent
 
 from kronos.cli.command import Api
+from kronos.mcp.bounds import compact, told
 from kronos.mcp.lookups import Lookups
 from kronos.mcp.reads import Looking
 from kronos.mcp.tools import Asking, described
@@ -56,8 +57,13 @@ class Server(MCPServer[dict[str, Any]]):
         tool = self._tool_manager.get_tool(name)
         if tool is not None and (unknown := sorted(arguments.keys() - tool.parameters["properties"].keys())):
             known = ", ".join(tool.parameters["properties"])
-            raise ToolError(f"{name} has no argument {unknown[0]!r}. It takes: {known or 'none'}. Nothing was done")
-        return await super().call_tool(name, arguments, context)
+            named = told(unknown[0])
+            raise ToolError(f"{name} has no argument {named!r}. It takes: {known or 'none'}. Nothing was done")
+        result = await super().call_tool(name, arguments, context)
+        if isinstance(result, CallToolResult) and result.structured_content is not None:
+            # The package writes the text, which is what a model reads, indented: of a list of lists five times as long.
+            result.content = [TextContent(type="text", text=compact(result.structured_content))]
+        return result
 
 
 def _untitled(schema: Json) -> Json:

@@ -105,7 +105,7 @@ class Asking:
             found = await self.get(*path, limit=fit, **query)
         rows, note = bounded(found["data"])
         if fit < limit and found.get("next_cursor"):
-            note = " ".join(filter(None, [f"Only {fit} of {limit}: more are too large for one answer.", note]))
+            note = " ".join(filter(None, [f"Only {fit} of {limit} in this answer: go on with next_cursor.", note]))
         return Rows(
             items=[row for row in rows if isinstance(row, dict)], next_cursor=found.get("next_cursor"), note=note
         )

@@ -11,9 +11,19 @@ select held.workspace_id
 
 -- name: list_managed
 -- What apply manages in the workspace. is_same: the resource of this name is still the one that apply made or
--- took over; null: there is none.
+-- took over; null: there is none. is_over: a job that nobody cancelled and that lives under no other name: it
+-- had all its runs, or its end has passed; history may not have it any more.
 select managed.kind, managed.name, managed.set_name, managed.fields, managed.applied_at,
-       present.object_id = managed.object_id as is_same
+       present.object_id = managed.object_id as is_same,
+       managed.kind = 'job' and present.object_id is null
+       and not exists (select from kronos.jobs as job
+                        where job.workspace_id = managed.workspace_id and job.name = managed.name
+                          and job.first_version_id = managed.object_id
+                          and job.status_reason ->> 'code' = 'cancelled')
+       and not exists (select from kronos.jobs as job
+                        where job.workspace_id = managed.workspace_id
+                          and job.first_version_id = managed.object_id
+                          and job.status in ('ACTIVE', 'PAUSED')) as is_over
   from kronos.managed
   left join lateral (select endpoint.endpoint_id as object_id
                        from kronos.endpoints as endpoint
@@ -46,6 +56,17 @@ select job.job_id, job.name
                         and live.name = wanted.name
                         and live.status in ('ACTIVE', 'PAUSED')
                       limit 1) as job;
+
+-- name: lock_jobs
+-- The live jobs of these names, held until the transaction ends: what changes one job holds it before what it
+-- names, so they come before documents and endpoints here too, in the order of their ids.
+select job.job_id, job.name
+  from kronos.jobs as job
+ where job.workspace_id = kronos.current_workspace_id()
+   and job.name = any (%(names)s::text[])
+   and job.status in ('ACTIVE', 'PAUSED')
+ order by job.job_id
+   for update;
 
 -- name: list_endpoints
 -- Those that have these names.

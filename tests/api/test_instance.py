@@ -60,7 +60,7 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_ready
 
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     assert (
-        "due executions of 1 endpoints wait for a worker, the oldest for 100 s: start more workers"
+        "due executions of 1 endpoint wait for a worker, the oldest for 100 s: start more workers"
         in ready.json()["warnings"][0]
     )
     assert ready.json()["warnings"][0].split(",")[0] in " ".join(instance["warnings"])

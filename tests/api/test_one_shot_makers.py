@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml import html
 
 from api.at_once import Process, made, process_on
 from conftest import Api
@@ -109,6 +110,26 @@ def test_what_is_made_together_keeps_its_callers_apart(process: Process, shared_
             }
 
 
+def test_who_says_nothing_is_not_said_to_be_the_others_of_the_statement(
+    process: Process, shared_superuser: Connection
+) -> None:
+    endpoint = add_endpoint(shared_superuser)
+    workspace = str(endpoint.workspace_id)
+    name = value(shared_superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
+
+    def asked(nth: int, more: dict[str, Any]) -> Any:
+        origin = ChangeOrigin(actor=f"one-{nth}") if nth else None
+        new = replace(NewJob(endpoint=name, trigger="IMMEDIATE"), **more)
+        return lambda pool: jobs.create(WorkspaceView(pool, workspace, origin=origin), new)
+
+    for kind in ({}, {"tags": ("a",)}):
+        for nth, job in enumerate(made(process.at_once(*(asked(nth, kind) for nth in range(3))))):
+            stored = value(
+                shared_superuser, "select created_by from kronos.execution_live where job_id = %s", [job.job_id]
+            )
+            assert stored == {"actor": f"one-{nth}" if nth else "postgres", "database_user": "postgres"}
+
+
 def test_the_history_keeps_it_and_a_retry_too(api: httpx.Client, base: str, shared_superuser: Connection) -> None:
     new = api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
     execution, by = f"{base}/executions/{new['job_id']}", new["execution"]["created_by"]
@@ -142,29 +163,51 @@ def test_pages_of_one_shots_go_on_where_they_ended(api: httpx.Client, base: str)
     assert api.get(f"{base}/audit", params={"object_type": "one_shot", "action": "job.create"}).json()["data"] == []
 
 
+_AT_ONCE = """
+with made as (
+    select nth, kronos.now() - interval '1 minute' as at from generate_series(0, 10050) as nth
+)
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                   scheduled_at, run_at, visible_at, created_at, max_attempts, max_crashes,
+                                   timeout_ms, input, created_by)
+select id, workspace_id, id, endpoint_id, 1, 'API', at, at, now() + interval '1 day', at, 1, 0, 1000, '{}',
+       case when nth = 0 then '{"actor": "the-last", "database_user": "d"}'::jsonb end
+  from kronos.endpoints
+  join kronos.workspaces using (workspace_id)
+ cross join made
+ cross join lateral (select case when nth = 0 then kronos.uuid7_floor(at) else kronos.uuid7(at) end as id) as given
+ where slug = %s and endpoints.name = 'sink'
+"""
+
+
 def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     api: httpx.Client, base: str, workspace: str, shared_superuser: Connection
 ) -> None:
-    shared_superuser.execute(
-        """
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-                                           scheduled_at, run_at, visible_at, created_at, max_attempts, max_crashes,
-                                           timeout_ms, input)
-        select id, workspace_id, id, endpoint_id, 1, 'API', now(), now(), 'infinity'::timestamptz - interval '0',
-               now() - nth * interval '1 ms', 1, 0, 1000, '{}'
-          from kronos.endpoints
-          join kronos.workspaces using (workspace_id)
-         cross join generate_series(1, 10050) as nth
-         cross join lateral (select kronos.uuid7(now() - nth * interval '1 ms') as id) as made
-         where slug = %s and endpoints.name = 'sink'
-        """.replace("'infinity'::timestamptz - interval '0'", "now() + interval '1 day'"),
-        [workspace],
-    )
-    answer = api.get(f"{base}/audit", params={"object_type": "one_shot"})
-    problem = answer.json()["errors"][0]
-    assert (answer.status_code, problem["pointer"]) == (400, "/before"), answer.text
-    before = problem["hint"].split("before=")[1].rstrip(".")
-    assert _audit(api, base, before=before) == []
+    """They were all made at one instant, and the one that is looked for is the last of them."""
+    shared_superuser.execute(_AT_ONCE, [workspace])
+    found = api.get(f"{base}/audit", params={"object_type": "one_shot"}).raise_for_status().json()
+    assert found["data"] == []
+    (row,) = _audit(api, base, cursor=found["next_cursor"])
+    assert row["actor"] == "the-last"
+    page = api.get(f"/w/{workspace}/audit", params={"object_type": "one_shot"})
+    assert page.status_code == 200
+    (further,) = html.fromstring(page.text).xpath("//a[text()='Look further back']/@href")
+    assert "the-last" in api.get(further).text
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"after": "2026-01-01T00:00:00Z"}, "/after"),
+        ({"before": "2026-01-01T00:00:00Z"}, "/before"),
+        ({"object_type": "one_shot", "cursor": "7"}, "/cursor"),
+    ],
+)
+def test_an_export_takes_nothing_that_it_would_not_keep_to(
+    api: httpx.Client, base: str, query: dict[str, str], pointer: str
+) -> None:
+    answer = api.get(f"{base}/audit/export", params=query)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer), answer.text
 
 
 def test_the_instance_has_no_list_of_them(api: httpx.Client) -> None:

@@ -11,30 +11,14 @@ import httpx
 import psycopg
 import pytest
 
+from api.quota_day import NOW, Day, limit, used
 from api_answers import problem_of
-from clock import Clock
-from conftest import Api, await_condition, make_workspace
-from factory import EndpointRow
+from conftest import Api, make_workspace
 from sql_factory import Connection, records, value, values
 from worker.protocol import as_worker, claim, finalize
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 4 * * *"}
-NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 CALLBACKS = [("endpoint", "sink"), ("job", "called")]
-NONE = dict.fromkeys(
-    ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
-)
-
-
-def limit(api: httpx.Client, base: str, **limits: int | None) -> None:
-    answer = api.put(f"{base}/quotas", json=limits)
-    assert answer.status_code == 200, answer.text
-    assert {name: answer.json()[name] for name in NONE} == NONE | limits
-    assert answer.json() == api.get(f"{base}/quotas").json()
-
-
-def used(api: httpx.Client, base: str, what: str) -> Any:
-    return api.get(f"{base}/usage").raise_for_status().json()[what]
 
 
 @pytest.fixture
@@ -115,41 +99,6 @@ def test_entries_that_ring_in_one_minute_are_bounded_where_they_are_registered(a
     for job in (first, third):
         api.delete(f"{base}/jobs/{job}").raise_for_status()
     api.post(f"{base}/jobs/{second}/resume", json={}).raise_for_status()
-
-
-class Day:
-    """A workspace with so many executions a day, in a database of its own whose clock stands before midnight."""
-
-    def __init__(self, api: Api, superuser: Connection, most: int) -> None:
-        self.api, self.superuser = api.client, superuser
-        noon = "select (date_trunc('day', now() at time zone 'UTC') + interval '36 hours') at time zone 'UTC'"
-        Clock(superuser).set(value(superuser, noon))
-        self.slug = make_workspace(api.client)
-        self.base = f"/v1/workspaces/{self.slug}"
-        self.id = value(superuser, "select workspace_id from kronos.workspaces where slug = %s", [self.slug])
-        limit(self.api, self.base, max_executions_per_day=most)
-
-    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        return self.api.post(f"{self.base}/{path}", json=body or {})
-
-    def made(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        return self.post(path, body).raise_for_status().json()
-
-    @property
-    def used(self) -> int:
-        return int(used(self.api, self.base, "executions_per_day")["used"])
-
-    def use_up(self) -> None:
-        left = value(self.superuser, "select kronos.executions_left(%s)", [self.id])
-        self.made("jobs:batch", {"jobs": [NOW] * left})
-
-    def endpoint(self) -> EndpointRow:
-        endpoint_id = value(
-            self.superuser, "select endpoint_id from kronos.endpoints where workspace_id = %s", [self.id]
-        )
-        return EndpointRow(
-            endpoint_id=endpoint_id, workspace_id=self.id, timeout_ms=5000, max_attempts=5, max_crashes=3
-        )
 
 
 @pytest.fixture
@@ -366,35 +315,3 @@ def test_a_workspace_without_quotas_has_no_row_no_count_and_no_lock(own_api: Api
         superuser.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
         assert value(superuser, "select kronos.fire(%s)", [job]) == 1
     assert values(superuser, "select distinct workspace_id from kronos.quota_shards") == [limited_id]
-
-
-@pytest.mark.parametrize("is_in_order", [True, False])
-def test_of_two_that_hold_the_last_of_a_day_and_want_the_others_the_one_against_the_order_gives_way(
-    day: Callable[[int], Day], own_api: Api, superuser: Connection, is_in_order: bool
-) -> None:
-    """Each has one of the last two executions, and asks for one more: whichever waits first, no deadlock is found."""
-    it = day(2)
-    ask = "select kronos.count_executions(%s, 1)"
-    slow = "-c deadlock_timeout=60s"  # what PostgreSQL finds would come too late
-    with (
-        psycopg.connect(own_api.database_url, options=slow) as one,
-        psycopg.connect(own_api.database_url, options=slow) as other,
-        ThreadPoolExecutor(2) as threads,
-    ):
-        held = {}
-        for each in (one, other):
-            each.execute(ask, [it.id])
-            held[each] = int(value(each, "select current_setting('kronos.quota_shard')"))
-        low, high = sorted(held, key=lambda each: held[each])
-        first, second = (low, high) if is_in_order else (high, low)
-        asked = {first: threads.submit(first.execute, ask, [it.id])}
-        waits = "select count(*) from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
-        await_condition(lambda: asked[first].done() or value(superuser, waits, [first.info.backend_pid]), "its wait")
-        asked[second] = threads.submit(second.execute, ask, [it.id])
-        with pytest.raises(psycopg.errors.DeadlockDetected, match="hold the last executions of the workspace's day"):
-            asked[high].result(60)
-        high.rollback()
-        asked[low].result(60)
-        assert value(low, "show lock_timeout") == "0"
-        low.commit()
-    assert it.used == 2

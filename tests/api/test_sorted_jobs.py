@@ -47,6 +47,11 @@ def test_jobs_are_listed_by_name_and_by_next_run(api: httpx.Client, base: str) -
     assert _listed(api, base, sort="name", q="C-OFT") == [often]
 
 
+def test_jobs_are_listed_by_the_longest_names_that_there_are(api: httpx.Client, base: str) -> None:
+    made = [_made(api, base, name=f"{nth}{'x' * 126}") for nth in range(3)]
+    assert _listed(api, base, sort="name") == made
+
+
 def test_a_cursor_is_of_one_order(api: httpx.Client, base: str) -> None:
     for nth in range(3):
         _made(api, base, name=f"n-{nth}")

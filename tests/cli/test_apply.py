@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cli.commands import Kronos
+from kronos.api.middleware import MAX_BODY_BYTES
 from kronos.cli import files, yaml_files
+from kronos.cli.apply import MOST_BYTES_SENT
 from kronos.cli.exits import Ended, Exit
 
 FILE = """\
@@ -55,6 +60,23 @@ def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path
     assert "- job weekly" in kronos("apply", "-f", "-", "--prune", "--yes", stdin=alone).stdout
 
 
+def test_more_than_the_api_takes_is_refused_with_what_to_do(kronos: Kronos) -> None:
+    assert MOST_BYTES_SENT == MAX_BODY_BYTES
+    refused = kronos("plan", "-f", "-", stdin=f"configs: [{{name: a, values: {{b: {'x' * MAX_BODY_BYTES}}}}}]")
+    assert (refused.exit_code, "divide them into sets" in refused.output) == (Exit.USAGE, True)
+
+
+def test_what_only_becomes_the_sets_is_said_and_done(kronos: Kronos, folder: Path) -> None:
+    kronos("apply", "-f", str(folder), "--set", "other", "--yes")
+    asked = ("-f", str(folder), "--take-over")
+    planned = kronos("plan", *asked, "--exit-code")
+    assert planned.exit_code == Exit.PENDING
+    assert "= job weekly was there, and is of this set from now on" in planned.stdout
+    assert "adopted\tjob\tweekly\n" in kronos("plan", *asked, "--plain").stdout
+    assert kronos("apply", *asked, "--yes").exit_code == 0
+    assert kronos("plan", *asked, "--exit-code").exit_code == 0
+
+
 def test_nobody_is_asked_where_nobody_is(kronos: Kronos, folder: Path) -> None:
     refused = kronos("apply", "-f", str(folder))
     assert (refused.exit_code, "add --yes" in refused.output) == (Exit.USAGE, True)
@@ -94,6 +116,10 @@ def test_what_the_api_refuses_is_said_with_file_line_and_column(kronos: Kronos, 
         ("set: !!python/object:os.system x\n", "f.yaml:1:6: the tag"),
         ("a: 012\n", "f.yaml:1:4: 012: readers of YAML do not agree"),
         ("a: .inf\n", "f.yaml:1:4: .inf: readers of YAML do not agree"),
+        ("a: 1e999\n", "f.yaml:1:4: 1e999: a number too large"),
+        ("a: 9223372036854775808\n", "f.yaml:1:4: 9223372036854775808: a number too large"),
+        ("a: " + "1" * 5000 + "\n", "f.yaml:1:4: 111111111111111111111111…: a number too large"),
+        ("a: \n  - b\n  - \x07\n", "f.yaml:3: no YAML: control characters are not allowed"),
         ("a: &a [*a]\n", "f.yaml:1:8: *a stands in itself"),
         ("? [a]\n: b\n", "f.yaml:1:3: a key is a text"),
         ("a: " + "[" * 70 + "]" * 70, "nested deeper than 64"),
@@ -101,12 +127,48 @@ def test_what_the_api_refuses_is_said_with_file_line_and_column(kronos: Kronos, 
             "a: &a [" + "x," * 100 + "]\nb: &b [" + "*a," * 100 + "]\nc: &c [" + "*b," * 100 + "]\n",
             "more than 200000 values",
         ),
+        ("a: &a " + "x" * 1_000_000 + "\nb: [" + "*a," * 100 + "]\n", "f.yaml:2:"),
     ],
 )
 def test_what_is_no_file_of_ours_is_refused_with_its_place(text: str, said: str) -> None:
     with pytest.raises(Ended) as refused:
         yaml_files.documents(text.encode(), "f.yaml")
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jobs:\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs is a list"),
+        ("jobs: {a: 1}\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs is a list"),
+        ("set: a\nprune: true\n", "f.yaml:2:1: prune is said by --prune"),
+        ("validate_only: true\n", "f.yaml:1:1: validate_only is said by --dry-run"),
+        ("# all\n# gone\n", "f.yaml: there is nothing in it"),
+        ("", "f.yaml: there is nothing in it"),
+    ],
+)
+def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """Nothing at all, with --prune, would be the end of a set: a generator that failed says so."""
+    (tmp_path / "f.yaml").write_text(text)
+    with pytest.raises(Ended) as refused:
+        files.gathered([str(tmp_path / "f.yaml")])
+    assert said in refused.value.message
+
+
+_ODD = st.text(alphabet=" \n\t\r\x85\u2028\u2029\ufeff#:-a\"'\\0&*!|>%@?{}[],1.eE+_~<=/", max_size=12)
+_TEXTS = st.text() | _ODD | st.sampled_from(["no", "on", "<<", "=", "~", "---", "...", "1e3", "0o7", ".inf", "null"])
+_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS,
+    lambda each: st.lists(each, max_size=4) | st.dictionaries(_TEXTS, each, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_TEXTS, _VALUES, max_size=3))
+def test_what_is_written_is_read_back_as_it_was(document: dict[str, Any]) -> None:
+    (found,) = yaml_files.documents(yaml_files.written(document).encode(), "f.yaml")
+    assert json.dumps(found.content) == json.dumps(document)
 
 
 def test_values_mean_what_yaml_1_2_says() -> None:

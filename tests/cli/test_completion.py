@@ -122,8 +122,8 @@ def test_each_thing_that_has_a_name_is_completed(kronos: Kronos, api_known: dict
     kronos("config", "create", "team", "{}")
     kronos("payload-spec", "create", "order", "{}")
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
-    kronos("job", "create", "once", "--endpoint", "hook", "--now")
-    run = json.loads(kronos("execution", "ls", "--json").stdout)[0]["execution_id"]
+    run = json.loads(kronos("job", "create", "once", "--endpoint", "hook", "--now", "--json").stdout)
+    run_id = run["execution"]["execution_id"]
     public_id = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)["public_id"]
     for words, wanted in (
         ("kronos config get t", "team"),
@@ -133,7 +133,7 @@ def test_each_thing_that_has_a_name_is_completed(kronos: Kronos, api_known: dict
         (f"kronos workspace get {workspace[:-2]}", workspace),
         (f"kronos job ls -w {workspace[:-2]}", workspace),
         ("kronos execution ls --job on", "once"),
-        (f"kronos execution get {run[:13]}", run),
+        (f"kronos execution get {run_id[:13]}", run_id),
     ):
         assert wanted in by_protocol(words, api_known), words
 
@@ -158,7 +158,7 @@ def test_names_are_asked_of_the_api_that_is_typed(kronos: Kronos, shared_api: Ap
 
 
 def test_a_name_that_a_shell_would_run_is_not_offered(stranger: Stranger, known: dict[str, str]) -> None:
-    names = ["good-one", "$(touch pwned)", "`id`", "a b", "a;b", "a\nb", "*", "~root", "a'b", "é"]
+    names = ["good-one", "$(touch pwned)", "`id`", "a b", "a;b", "a\nb", "*", "~root", "a'b", "é", "--yes", "-rf"]
     rows = [{"name": name} for name in names]
     stranger.answers(200, json.dumps({"data": [*rows, {"name": 7}, 3, {}], "next_cursor": None}).encode())
     env = known | {"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}

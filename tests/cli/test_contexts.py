@@ -1,10 +1,13 @@
 """Contexts: which API is asked, with whose key; and that a key is sent and shown to nobody else."""
 
+import errno
 import json
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,7 +15,7 @@ from click.testing import CliRunner, Result
 from cli.stranger import Stranger
 from kronos.__main__ import main
 from kronos.cli import contexts
-from kronos.cli.exits import Exit
+from kronos.cli.exits import Ended, Exit
 
 OURS, OTHERS = (f"kr_live_{name}_{name * 8}" for name in ("ours55", "others"))
 URL = "http://127.0.0.1:1"
@@ -227,3 +230,46 @@ def test_errors_say_which_one_was_used(run: Run, stranger: Stranger) -> None:
 def test_a_context_does_not_show_its_key_to_who_prints_it() -> None:
     assert OURS not in repr(contexts.KeptContext(name="a", url=URL, key=OURS))
     assert contexts.shown_of("hunter2") == "***"
+
+
+def test_several_commands_write_one_at_once_and_each_is_whole(no_contexts: Path, tmp_path: Path) -> None:
+    """Each writes what it is, or another did after it: none fails, and none puts another's half in its place."""
+    together = Barrier(8)
+
+    def add(number: int) -> None:
+        together.wait()
+        for _ in range(20):
+            contexts.write(contexts.KeptContext(name="a", url=f"http://{number}.example.com", key=f"{number}" * 4000))
+
+    with ThreadPoolExecutor(8) as pool:
+        for ended in [pool.submit(add, number) for number in range(8)]:
+            ended.result()
+    found = contexts.read("a")
+    assert found.key == found.url[7] * 4000
+    assert [each.name for each in file_of(no_contexts, "a").parent.iterdir()] == ["a.json"]
+
+
+def test_one_that_cannot_be_written_leaves_no_key_behind(no_contexts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Ended, match="No space left"):
+        contexts.write(contexts.KeptContext(name="a", url=URL, key=OURS))
+    assert list(file_of(no_contexts, "a").parent.iterdir()) == []
+
+
+@pytest.mark.usefixtures("staging")
+@pytest.mark.parametrize("option", ["--url", "--context", "--workspace"])
+def test_an_option_that_says_nothing_is_not_another_place(run: Run, stranger: Stranger, option: str) -> None:
+    """As of a variable of a script that is not set: what is deleted would be deleted elsewhere."""
+    run("context", "use", "staging")
+    asked = stranger.asked_by(lambda: run("job", "rm", "report", "--yes", option, ""))
+    told = run("job", "rm", "report", "--yes", option, "")
+    assert (asked, told.exit_code, f"{option} is empty" in told.stderr) == ("", Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("url", ["http://k/\x1b[31m", "http://k x/", "http://k/ü"])
+def test_an_address_is_of_visible_characters(run: Run, url: str) -> None:
+    told = run("context", "add", "a", "--url", url)
+    assert (told.exit_code, "is no address of an API" in told.stderr) == (Exit.USAGE, True)

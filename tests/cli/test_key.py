@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.commands import Kronos
 from conftest import Api
 from factory import add_key, add_workspace
 from kronos import errors, keys
@@ -297,3 +298,12 @@ def test_organizations_over_http(run_over_http: Run) -> None:
     listed = json.loads(run_over_http("workspace", "ls", "--organization", "umbrella", "--json").stdout)
     assert [each["slug"] for each in listed] == ["of-umbrella"]
     assert "umbrella" in run_over_http("organization", "get", "umbrella").stdout
+
+
+def test_a_workspaces_key_is_told_where_its_workspaces_are(kronos: Kronos, tmp_path: Path) -> None:
+    made = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)
+    file = tmp_path / "viewer.key"
+    for key, told in ((made["key"], True), ("kr_live_nobody12345_aaaaaaaaaaaaaaaaaaaaaaaa", False)):
+        file.write_text(key)
+        refused = kronos("workspace", "ls", "--key-file", str(file))
+        assert (refused.exit_code, "kronos workspace mine" in refused.stderr) == (4, told)

@@ -281,3 +281,33 @@ def test_migrate_says_what_is_wrong_with_a_key_file(
     file = tmp_path / "admin.key"
     make(file)
     assert_told(run("migrate", KRONOS_DATABASE_URL=database_url, KRONOS_ADMIN_KEY_FILE=str(file)), told)
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("help", "Usage: main [OPTIONS]"), ("help job ls", "Usage: main job ls"), ("job help ls", "Usage: main job ls")],
+)
+def test_help_is_also_a_word(typed: str, shown: str) -> None:
+    answer = run(*typed.split())
+    assert (answer.exit_code, answer.stdout.startswith(shown)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("get job report", "Did you mean 'job get'?"),
+        ("delete endpoint hook", "Did you mean 'endpoint delete'?"),
+        ("stop execution 1", "Did you mean 'execution cancel'?"),
+        ("version", "Did you mean '--version'?"),
+        ("jobs ls", "Did you mean 'job'?"),
+        ("get", "No such command 'get'.\n"),
+        ("help nope", "No such command 'nope'.\n"),
+    ],
+)
+def test_a_word_at_the_wrong_place_is_turned(typed: str, told: str) -> None:
+    assert_told(run(*typed.split()), told, code=2)
+
+
+def test_a_key_is_not_read_from_the_stream_of_a_protocol() -> None:
+    assert_told(run("mcp", "--key-file", "-"), "standard input is the protocol's", code=2)
+    assert "standard input" not in run("mcp", "--help").stdout.rpartition("--key-file")[2]

@@ -1,6 +1,7 @@
 """Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence,
 no traceback."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from cli.stranger import Stranger
 from kronos.__main__ import main
 from kronos.cli import following
+from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 
 Ask = Callable[..., Result]
@@ -117,6 +119,23 @@ def test_no_answer_is_too_strange_for_a_sentence(ask: Ask, stranger: Stranger, v
     ):
         stranger.answers(status, body)
         assert ask(*verb).exit_code in exits
+
+
+def test_a_page_that_is_empty_is_not_the_end_of_a_list(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"slug": "found", "name": "n", "status": "ACTIVE", "created_at": None}
+    pages: list[dict[str, object]] = [
+        {"data": [], "next_cursor": "a"},
+        {"data": [row], "next_cursor": "b"},
+        {"data": [], "next_cursor": "c"},
+        {"data": [], "next_cursor": None},
+    ]
+    monkeypatch.setattr(Api, "get", lambda *_, **__: pages.pop(0))
+    listed = ask("workspace", "ls")
+    assert (listed.exit_code, pages) == (Exit.DONE, []), listed.output
+    assert "found" in listed.stdout
+    cursors = itertools.count()
+    monkeypatch.setattr(Api, "get", lambda *_, **__: {"data": [], "next_cursor": str(next(cursors))})
+    assert ask("workspace", "ls").exit_code == Exit.FAILED
 
 
 def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> None:

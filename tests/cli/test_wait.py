@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,3 +164,21 @@ def test_ctrl_c_before_it_is_known_that_it_runs(instance: Instance, monkeypatch:
     monkeypatch.setattr(wait._Awaited, "look", interrupt)
     ended = instance.run("wait", execution_id)
     assert (ended.exit_code, f"kronos wait {execution_id}" in ended.stderr) == (130, True)
+
+
+def test_rows_for_programs(instance: Instance) -> None:
+    good, bad = instance.triggered("ok"), instance.triggered("bad")
+    rows = [line.split("\t") for line in instance.run("wait", good, bad, "--plain").stdout.splitlines()]
+    assert [row[:2] for row in rows] == [[good, "SUCCESS"], [bad, "FAILED"]]
+
+
+def test_an_api_that_says_nothing_is_not_waited_for_longer_than_that(instance: Instance) -> None:
+    """It would be asked for 30 s, and again for a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        ended = instance.run("wait", "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10", "--timeout", "0.1", "--url", url)
+    assert (ended.exit_code, "within 3 s" in ended.stderr) == (7, True)
+
+
+def test_a_time_that_is_no_number_is_refused(instance: Instance) -> None:
+    assert instance.run("wait", "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10", "--timeout", "nan").exit_code == 2

@@ -1,14 +1,18 @@
 """A client of the shared API, and an instance whose worker delivers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import psycopg
 import pytest
 
+from client.both import Both, client_of
+from client.meeting import KEY, Meet
+from client.stub import Answering, Stub, stub
 from conftest import Api, await_condition, cloned, running_api
 from kronos.client import Kronos, WorkspaceClient
 from servers import Server
@@ -88,3 +92,21 @@ def receiving(status: Callable[[Delivered], int] = lambda _: 200) -> Iterator[tu
             yield f"http://127.0.0.1:{server.server_address[1]}", got
         finally:
             server.shutdown()
+
+
+@pytest.fixture(params=["threads", "tasks"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def meet(kind: str) -> Iterator[Meet]:
+    """A client, and a server that answers so."""
+    with ExitStack() as stack:
+
+        def met(*script: Answering, key: Any = KEY, **options: object) -> tuple[Stub, Both]:
+            server = stack.enter_context(stub(*script))
+            options = {"first_pause": 0.001, "deadline": 30.0, **options}
+            return server, stack.enter_context(client_of(kind, server.url, key, **options))
+
+        yield met

@@ -107,14 +107,14 @@ def stub(*script: Answering) -> Iterator[Stub]:
 
 def _talk(connection: socket.socket, made: Stub, is_over: threading.Event) -> None:
     with connection, suppress(OSError):  # a client that has enough goes away
-        asked = _request(connection)
-        if asked is None:
-            return
-        told = made.answering(asked)(asked)
-        for part in [told] if isinstance(told, bytes) else told:
-            if is_over.is_set():
+        while (asked := _request(connection)) is not None:
+            told = made.answering(asked)(asked)
+            for part in [told] if isinstance(told, bytes) else told:
+                if is_over.is_set():
+                    return
+                connection.sendall(part)
+            if not isinstance(told, bytes) or b"Content-Length" not in told or b"Connection: close" in told:
                 return
-            connection.sendall(part)
 
 
 def _request(connection: socket.socket) -> Asked | None:

@@ -1,18 +1,17 @@
 """What the client does where the way to the API, or what answers, is not as it should be."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import httpx
 import pytest
 
-from client.both import Both, client_of
-from client.stub import Answering, Asked, Stub, answer, nothing, problem, relayed, stub
+from client.both import client_of
+from client.meeting import HTML, KEY, OK, READ, WORKSPACE, Meet, failing
+from client.stub import Answering, Asked, answer, nothing, problem, relayed, stub
 from conftest import Api
 from kronos.client import (
     AnswerInvalid,
@@ -29,48 +28,6 @@ from kronos.client import (
     Unauthorized,
     Unavailable,
 )
-
-KEY = "kr_live_0123456789ab_abcdefghijklmnopqrstuvwxyz012345"
-WORKSPACE = json.loads(
-    '{"workspace_id": "0193d5b0-0000-7000-8000-000000000000", "slug": "acme", "name": "Acme", "status": "ACTIVE",'
-    ' "version": 1, "created_at": "2026-11-01T00:00:00Z", "suspended_at": null, "jobs_left": 0,'
-    ' "max_concurrency": null, "in_flight": null, "organization": null}'
-)
-
-
-@pytest.fixture(params=["threads", "tasks"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-Meet = Callable[..., tuple[Stub, Both]]
-
-
-@pytest.fixture
-def meet(kind: str) -> Iterator[Meet]:
-    """A client, and a server that answers so."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-
-        def met(*script: Answering, key: Any = KEY, **options: object) -> tuple[Stub, Both]:
-            server = stack.enter_context(stub(*script))
-            options = {"first_pause": 0.001, "deadline": 30.0, **options}
-            return server, stack.enter_context(client_of(kind, server.url, key, **options))
-
-        yield met
-
-
-def failing(client: Both, name: str, *arguments: object, **keywords: object) -> KronosError:
-    with pytest.raises(KronosError) as caught:
-        client.ask(name, *arguments, **keywords)
-    assert KEY.rpartition("_")[2] not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
-    return caught.value
-
-
-OK = answer(200, WORKSPACE)
-HTML = answer(502, b"<html><h1>Bad gateway</h1></html>", media_type="text/html")
-READ = ("workspaces.get", "acme")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +47,7 @@ READ = ("workspaces.get", "acme")
         problem(503, "outcome_unknown"),
         problem(429, "rate_limited", Retry_After="0"),
         problem(408, "request_timeout"),
+        answer(408, b"<html>", media_type="text/html"),
     ],
     ids=[
         "gone",
@@ -104,6 +62,7 @@ READ = ("workspaces.get", "acme")
         "unknown",
         "429",
         "408",
+        "html-408",
     ],
 )
 def test_a_read_is_sent_again_whatever_became_of_it(meet: Meet, first: Answering) -> None:
@@ -239,17 +198,29 @@ def test_an_error_says_where_what_and_what_to_do(meet: Meet) -> None:
     assert "/cron: six fields (five fields, or every)" in str(error)
 
 
-def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet) -> None:
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["body", "head", "heads"],
+)
+def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet, head: bytes, part: bytes) -> None:
     """Each byte is in time, and the whole is not."""
     trickling = threading.Event()
 
     def trickle(asked: Asked) -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
-        while not trickling.wait(0.05):
-            yield b" "
+        yield head
+        for _ in range(1200):  # a minute, for who would wait for all of it
+            if trickling.wait(0.05):
+                return
+            yield part
 
     server, client = meet(trickle, deadline=0.5)
     error = failing(client, *READ)
+    assert not trickling.is_set()
     trickling.set()
     assert isinstance(error, TimedOut)
     assert len(server.asked) == 1
@@ -344,8 +315,8 @@ def test_a_write_that_was_refused_until_its_deadline_was_not_done(meet: Meet) ->
 
     def refuse(asked: Asked) -> bytes:
         refusals.append(asked)
-        return problem(503, "overloaded", Retry_After="0.1")(asked)
+        return problem(503, "overloaded", Retry_After="1.2")(asked)
 
-    _, client = meet(refuse, deadline=0.5, tries=1000)
+    _, client = meet(refuse, deadline=2.0, tries=1000)
     error = failing(client, "workspaces.create", slug="acme")
     assert (error.is_outcome_unknown, len(refusals) > 1) == (False, True)

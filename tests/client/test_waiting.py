@@ -11,13 +11,14 @@ import pytest
 from client.both import Both, client_of
 from client.conftest import Instance, receiving
 from client.stub import Answering, Asked, answer, nothing, problem, stub
-from conftest import make_workspace
+from conftest import await_condition, make_workspace
 from kronos.client import (
     ExecutionNotSuccessful,
     Kronos,
     NotConnected,
     NotFound,
     RateLimited,
+    TimedOut,
     Unauthorized,
     WaitTimedOut,
     WorkspaceClient,
@@ -260,3 +261,58 @@ def test_an_api_that_is_away_is_not_waited_for(kind: str) -> None:
         url = server.url
     with client_of(kind, url, "k", tries=1) as client, pytest.raises(NotConnected):
         client.ask("acme/wait_for", uuid.uuid4())
+
+
+def test_a_restart_of_the_api_is_waited_out(kind: str) -> None:
+    """Who listens, or waits, does so for longer than a few tries take."""
+    away: list[Answering] = [nothing] * 6
+    with (
+        stub(stream(frame(1)), *away, stream(frame(2), b": deleted\n\n")) as server,
+        client_of(kind, server.url, "k", first_pause=0.001, max_pause=0.01, tries=2) as client,
+        pytest.raises(NotFound),
+    ):
+        client.every("acme/events")
+    assert len(server.asked) == 8
+
+
+def test_an_execution_is_waited_for_over_a_restart_of_the_api(
+    kind: str, instance: Instance, acme: WorkspaceClient, place: str
+) -> None:
+    lost: list[Asked] = []
+
+    def relayed(asked: Asked) -> bytes:
+        if lost or "/events" in asked.path:
+            lost.append(asked)
+        if 0 < len(lost) < 8:
+            return b""
+        told = httpx.get(
+            instance.url + asked.path, headers={"Authorization": asked.headers["authorization"]}, timeout=60
+        )
+        return answer(told.status_code, told.content)(asked)
+
+    with receiving(lambda _: 200 if await_lost(lost) else 500) as (url, _):
+        acme.endpoints.create(name="hook", type="HTTP", spec={"url": url}, retry_policy=ONCE)
+        with (
+            stub(relayed) as server,
+            client_of(kind, server.url, instance.api.key, tries=2, first_pause=0.001, max_pause=0.01) as client,
+        ):
+            assert client.ask(f"{place}/wait_for", run(acme, "hook"), seconds=60).status == "SUCCESS"
+
+
+def await_lost(lost: list[Asked]) -> bool:
+    await_condition(lambda: len(lost) >= 8, "the API to be away for long")
+    return True
+
+
+def test_an_api_that_is_silent_is_not_waited_for_longer_than_was_said(kind: str) -> None:
+    over = threading.Event()
+
+    def silent(asked: Asked) -> Iterator[bytes]:
+        over.wait(60)
+        yield b""
+
+    with stub(silent) as server, client_of(kind, server.url, "k") as client:
+        with pytest.raises(TimedOut):
+            client.ask("acme/wait_for", uuid.uuid4(), seconds=0.1)
+        assert not over.is_set()
+        over.set()

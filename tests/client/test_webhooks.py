@@ -136,12 +136,13 @@ def test_the_tolerance_is_the_receivers() -> None:
         verify_webhook(BODY, headers, secret(1), clock=lambda: AT)
 
 
-@pytest.mark.parametrize("form", ["dict", "pairs", "django"])
+@pytest.mark.parametrize("form", ["dict", "pairs", "django", "asgi"])
 def test_headers_come_as_frameworks_have_them(form: str) -> None:
     headers = signed(secret(1))
     given: object = {
         "dict": {name.lower(): value for name, value in headers.items()},
         "pairs": list(headers.items()),
+        "asgi": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "django": {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()},
     }[form]
     assert verify_webhook(BODY, given, secret(1), clock=lambda: AT).attempt == 2  # type: ignore[arg-type] # each form
@@ -156,6 +157,8 @@ def test_headers_come_as_frameworks_have_them(form: str) -> None:
         ("whsec_AAAA", "24 to 64 bytes"),
         (pair(1)[0], "stays with Kronos"),
         ("whpk_AAAA", "32 bytes"),
+        (b"whsec_AAAA", "is text"),
+        ([None], "is text"),
     ],
 )
 def test_a_secret_that_is_none_is_the_receivers_mistake(secrets: object, told: str) -> None:
@@ -182,3 +185,22 @@ def test_without_the_extra_a_public_key_says_what_to_install() -> None:
     first, second = ran.stdout.splitlines()
     assert first == "the request has no header webhook-id"
     assert "the extra ed25519" in second
+
+
+def test_a_secret_out_of_a_file_may_end_in_a_line() -> None:
+    assert verify_webhook(BODY, signed(secret(1)), secret(1) + "\n", clock=lambda: AT).body == BODY
+
+
+def test_a_header_that_is_no_text_is_no_delivery() -> None:
+    """As some servers hand on what is no UTF-8."""
+    headers = {**signed(secret(1)), "webhook-id": "\udcff"}
+    with pytest.raises(WebhookInvalid) as caught:
+        verify_webhook(BODY, headers, secret(1), clock=lambda: AT)
+    assert caught.value.reason == "bad_header"
+
+
+def test_a_body_that_is_nested_too_deep_is_no_json() -> None:
+    body = b"[" * 200_000
+    delivery = verify_webhook(body, signed(secret(1), body=body), secret(1), clock=lambda: AT)
+    with pytest.raises(ValueError, match="too deep"):
+        delivery.json()

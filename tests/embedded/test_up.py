@@ -145,7 +145,7 @@ def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
         timeout=60,
         env={**os.environ, "KRONOS_SHUTDOWN_SECONDS": "soon"},
     )
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from factory import EndpointRow, add_endpoint
 from kronos.jobs import SortedJob
-from sql.plans import run_statement, seq_scans, told_plans
+from sql.plans import rows_read, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, values
 
 _NOTHING = dict.fromkeys(
@@ -100,6 +100,16 @@ def test_a_page_reads_what_it_shows(superuser: Connection, many: EndpointRow, so
         assert walks
         assert all("Sort" not in plan.split("Query Text")[0] for plan in walks), walks
         assert not any(seq_scans(plan) for plan in walks), walks
+
+
+@pytest.mark.parametrize("sort", ["name", "next_run"])
+def test_a_text_that_few_have_is_not_looked_for_in_all(superuser: Connection, many: EndpointRow, sort: str) -> None:
+    superuser.execute("update kronos.jobs set title = 'Zebra' where name = 'a-first'")
+    superuser.execute("vacuum analyze kronos.jobs")
+    with told_plans(superuser) as plans:
+        assert len(_page(superuser, many, sort, q="zEBRA")) == 1
+    (page,) = [plan for plan in plans if "job.job_id = any (v_few)" in plan]
+    assert rows_read(page, "jobs") <= 2, page
 
 
 def test_filters_hold_in_each_order(superuser: Connection, many: EndpointRow) -> None:

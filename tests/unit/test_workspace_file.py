@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from check_jsonschema import main  # type: ignore[import-untyped]  # it has no types
 from click.testing import CliRunner
 
@@ -47,5 +48,8 @@ def test_the_example_is_read_as_it_is_meant() -> None:
 
 
 def test_the_workflow_is_as_github_reads_it() -> None:
-    code, said = judged_by_github(ROOT / "docs" / "examples" / "kronos-apply.yml")
+    workflow = ROOT / "docs" / "examples" / "kronos-apply.yml"
+    code, said = judged_by_github(workflow)
     assert code == 0, said
+    # else GitHub's shell has no pipefail, and an apply that fails before a pipe is a green job
+    assert yaml.safe_load(workflow.read_text())["defaults"]["run"]["shell"] == "bash"

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import httpx
 
+from kronos.client._async.connections import AsyncConnections
 from kronos.client._async.resources import AsyncInstanceResources, AsyncWorkspaceResources
 from kronos.client._async.streams import events
-from kronos.client._async.transport import AsyncTransport, new_http
+from kronos.client._async.transport import AsyncTransport
 from kronos.client._async.waiting import wait_for
 from kronos.client._core.events import Event
 from kronos.client._core.options import KeySource, Options, OptionsGiven, base_url, key_source
@@ -39,7 +40,8 @@ class AsyncWorkspaceClient(AsyncWorkspaceResources):
         """The execution (itself, or its id) once it has ended in SUCCESS.
 
         It is told by the workspace's events; where those cannot be had, or with `poll`, it looks every 0.2 to 5 s.
-        Raises ExecutionNotSuccessful with the execution where it ended otherwise, WaitTimedOut after `seconds`.
+        Raises ExecutionNotSuccessful with the execution where it ended otherwise, WaitTimedOut after `seconds`. Once it
+        was seen, an API that is away is waited for as long.
         """
         return await wait_for(self._transport, self._path, execution, seconds=seconds, is_polled=poll)
 
@@ -56,7 +58,8 @@ class AsyncWorkspaceClient(AsyncWorkspaceResources):
 
         `types`: "job", "execution" or both; `job`: a name or an id; `after`: the `id` of an event to go on after. Ends
         after `seconds`, or never; leaving the loop, or closing the iterator, closes the connection. Raises KronosError
-        where the key is revoked, the workspace is gone, or the API is away for all `tries`.
+        where the key is revoked, the workspace is gone, or the API is away: at first for all `tries`, later for
+        `deadline` seconds.
         """
         told = events(self._transport, self._path, types=types, job=job, status=status, after=after, seconds=seconds)
         async with aclosing(told):
@@ -84,8 +87,8 @@ class AsyncKronos(AsyncInstanceResources):
         **options: Unpack[OptionsGiven],
     ) -> None:
         address, source = base_url(url), key_source(key, key_file)
-        transport = AsyncTransport(address, source, Options(), http or new_http()).with_options(**options)
-        self._use(transport, is_owner=http is None)
+        transport = AsyncTransport(address, source, Options(), AsyncConnections(http)).with_options(**options)
+        self._use(transport, is_owner=True)
 
     def _use(self, transport: AsyncTransport, *, is_owner: bool) -> None:
         self._transport = transport
@@ -109,7 +112,7 @@ class AsyncKronos(AsyncInstanceResources):
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError."""
         if self._is_owner:
-            await self._transport.http.aclose()
+            await self._transport.connections.aclose()
 
     async def __aenter__(self) -> Self:
         return self

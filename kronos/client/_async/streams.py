@@ -7,6 +7,7 @@ from kronos.client._async.clock import monotonic, sleep
 from kronos.client._async.transport import AsyncTransport
 from kronos.client._core.calls import Terms, path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
+from kronos.client._core.options import patient
 from kronos.client._core.repeating import Tries
 from kronos.client._core.sse import FrameReader
 from kronos.client.errors import AnswerInvalid, ConnectionLost, KronosError, TransportError
@@ -26,7 +27,8 @@ async def events(
 ) -> AsyncGenerator[Event | None, None]:
     """Events as they come, over lost connections; None where the stream has been opened, anew perhaps.
 
-    Ends after `seconds`. Raises KronosError once the stream has been opened in vain `tries` times in a row.
+    Ends after `seconds`. Raises KronosError once it is opened in vain: at first `tries` times, once it has been open
+    for `deadline` seconds.
     """
     place, ends_at = after, None if seconds is None else monotonic() + seconds
     tries: Tries | None = None
@@ -52,7 +54,7 @@ async def events(
         except KronosError as error:
             if ends_at is not None and isinstance(error, TransportError) and monotonic() >= ends_at:
                 return
-            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
+            tries = tries or Tries(call, patient(transport.options), clock=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))
 
 
@@ -82,5 +84,5 @@ async def audit_lines(
                     raise ConnectionLost("the export of the audit ended within a line")
                 return
         except KronosError as error:
-            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
+            tries = tries or Tries(call, patient(transport.options), clock=monotonic, key=key)
             await sleep(tries.pause_after(error, transport.key))

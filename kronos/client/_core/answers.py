@@ -1,12 +1,12 @@
 """What was answered, judged: a model's JSON, or the error that it is."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
+from kronos.client._core.decoding import loads
 from kronos.client.errors import (
     BY_STATUS,
     AnswerInvalid,
@@ -19,7 +19,7 @@ from kronos.client.errors import (
 
 _KEY = re.compile(r"(kr_[a-z]+_[A-Za-z0-9]{1,64})_[A-Za-z0-9_-]{16,}")
 _SHOWN_CHARACTERS = 200
-_PASSING = (429, 502, 503, 504)
+_PASSING = (408, 429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def refused(answer: Answer, what: str) -> ApiError | AnswerInvalid:
     if answer.media_type != "application/problem+json":
         return _stranger(answer, what)
     try:
-        problem = json.loads(answer.body)
+        problem = loads(answer.body)
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
@@ -71,6 +71,19 @@ def refused(answer: Answer, what: str) -> ApiError | AnswerInvalid:
     )
 
 
+def refuse_encoded(status: int, headers: Mapping[str, str], what: str) -> None:
+    """Nothing is decompressed: it was asked for as it is, and a kilobyte can hold gigabytes. Raises AnswerInvalid."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise AnswerInvalid(
+            f"{what}: {status} in the encoding {encoding[:40]!r}, which was not asked for: a proxy's?",
+            status=status,
+            is_outcome_unknown=status < 300 or status >= 500,
+            retry_after=retry_after(headers),
+            is_passing=status in _PASSING,
+        )
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the answer asks to wait: of a number, or of a date, which counts from the answer's own. None where
     it says neither."""
@@ -80,9 +93,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             at, sent = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        except ValueError:
+            seconds = at.timestamp() - sent.timestamp()
+        except (ValueError, OverflowError):  # no date, or one of no year that there is
             return None
-        seconds = at.timestamp() - sent.timestamp()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
@@ -93,7 +106,7 @@ def redacted(text: str) -> str:
 
 def _json(answer: Answer, what: str) -> object:
     try:
-        return json.loads(answer.body)
+        return loads(answer.body)
     except ValueError as error:
         raise AnswerInvalid(
             f"{what}: {answer.status} with what should be JSON and is not ({len(answer.body)} bytes): half an answer?",

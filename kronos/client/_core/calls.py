@@ -63,7 +63,10 @@ def path_of(*parts: object) -> str:
     texts = [str(part) for part in parts]
     if any(text in ("", ".", "..") for text in texts):
         raise ConfigurationError("a name or an id is empty, or a dot: there is nothing that is called so")
-    return "/" + "/".join(quote(text, safe=":") for text in texts)
+    try:
+        return "/" + "/".join(quote(text, safe=":") for text in texts)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("a name or an id is no text: it has half of a character") from error
 
 
 def read(path: str, query: Mapping[str, object] | None = None) -> Call:
@@ -92,10 +95,13 @@ def write(
         headers["If-Match"] = f'"{if_match}"' if isinstance(if_match, int) else if_match
     if only_new:
         headers["If-None-Match"] = "*"
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigurationError(f"{name} can hold printable ASCII alone, and what is given is other than that")
     content = None
     if body is not None or method in ("POST", "PUT", "PATCH"):
         headers["Content-Type"] = "application/json"
-        content = json.dumps({_wire(name): each for name, each in (body or {}).items()}, default=_as_json).encode()
+        content = _content(body or {})
     is_keyed = idempotency_key is not None or (body or {}).get("idempotency_key") is not None
     return Call(
         method=method,
@@ -125,6 +131,15 @@ def all_keyed(bodies: Sequence[Body]) -> bool:
 def new_key() -> str:
     """A new idempotency key: nobody else makes the same."""
     return str(uuid.uuid4())
+
+
+def _content(body: Body) -> bytes:
+    """Raises ConfigurationError where it is no JSON."""
+    try:
+        wired = {_wire(name): each for name, each in body.items()}
+        return json.dumps(wired, default=_as_json, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:  # its text would repeat what was to be sent
+        raise ConfigurationError("what is to be sent is no JSON: it has NaN or an infinity, or no end") from error
 
 
 def _wire(name: str) -> str:

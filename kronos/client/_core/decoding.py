@@ -2,6 +2,7 @@
 one does not have is None."""
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -23,6 +24,14 @@ class Undecodable(ValueError):
 def decode(kind: type[T], value: object) -> T:
     """The model that the JSON is. Raises Undecodable."""
     return cast(T, _decoder(cast(Hashable, kind))(value))
+
+
+def loads(text: bytes | str) -> Json:
+    """The JSON that a text is. Raises ValueError, also where it is nested deeper than Python goes."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def wire_name(name: str) -> str:

@@ -1,11 +1,10 @@
 """Events of a workspace, out of the frames of its stream."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from kronos.client._core.calls import Call, path_of, read
-from kronos.client._core.decoding import Undecodable, decode
+from kronos.client._core.decoding import Undecodable, decode, loads
 from kronos.client._core.sse import ENDS, Frame
 from kronos.client.errors import AnswerInvalid, ApiError, Forbidden, NotFound, Unauthorized
 from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
@@ -39,7 +38,7 @@ def event_of(frame: Frame) -> Event | None:
     if model is None or not frame.data:
         return None
     try:
-        return Event(decode(model, json.loads(frame.data)), frame.id)
+        return Event(decode(model, loads(frame.data)), frame.id)
     except (Undecodable, ValueError) as error:
         raise AnswerInvalid(f"an event of the stream cannot be read: {error}", status=200) from error
 
@@ -70,7 +69,7 @@ class AuditLine:
 def audit_line(line: bytes) -> AuditLine:
     """The row that a line of an export is. Raises AnswerInvalid."""
     try:
-        told = json.loads(line)
+        told = loads(line)
         return AuditLine(int(told["number"]), str(told["hash"]), told["record"], line.decode())
     except (ValueError, TypeError, KeyError) as error:
         raise AnswerInvalid("a line of the audit's export is none", status=200) from error

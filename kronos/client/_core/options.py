@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -51,17 +51,27 @@ class Options:
                 raise ConfigurationError(f"{field.name} is {getattr(self, field.name)!r}: it has to be more than 0")
 
 
+def patient(options: Options) -> Options:
+    """The same, for what goes on for long: tried until the deadline, however often; but not where `tries` is 1."""
+    return options if options.tries == 1 else replace(options, tries=1_000_000)
+
+
 def base_url(url: str | None) -> str:
     """Where the API is: what was given, else KRONOS_URL. Raises ConfigurationError."""
     given = (url or os.environ.get("KRONOS_URL") or "").strip()
     if not given:
         raise ConfigurationError("no API is known: pass url=, or set KRONOS_URL")
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:  # a port, a bracket, a name that no host has
+        raise ConfigurationError("the address of the API is no http:// or https:// URL") from error
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             "the address of the API holds more than that: write it like http://127.0.0.1:8080, and pass the key as key="
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_url:
         raise ConfigurationError("the address of the API is no http:// or https:// URL")
     return given.rstrip("/")
 

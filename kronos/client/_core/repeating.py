@@ -40,7 +40,8 @@ class Tries:
         self._options = options
         self._clock = clock
         self._chance = chance
-        self._ends_at = clock() + options.deadline
+        self._began_at = clock()
+        self._ends_at = self._began_at + options.deadline
         self._sent = 0
         self._is_unknown = False
         self._keys: list[str] = []
@@ -50,6 +51,7 @@ class Tries:
     def begin(self, key: str) -> None:
         """One sending more, with this key."""
         self._sent += 1
+        self._began_at = self._clock()
         self._keys.append(key)
 
     def remaining(self, *, is_sent: bool = False) -> float:
@@ -73,7 +75,9 @@ class Tries:
             raise self._last(error)
         asked = error.retry_after if isinstance(error, ApiError | AnswerInvalid) else None
         pause = self._backoff() if asked is None else asked + self._chance() * min(1.0, asked / 10 + 0.05)
-        if pause >= self._ends_at - self._clock():
+        # What was refused for sure is not sent with less time than that took: cut off, nobody would know of it.
+        needed = 0.0 if error.is_outcome_unknown else 2 * (self._clock() - self._began_at)
+        if pause + needed >= self._ends_at - self._clock():
             raise self._last(error)  # it would be waited for in vain
         return pause
 
@@ -91,7 +95,7 @@ class Tries:
 
     def _backoff(self) -> float:
         """Full jitter, but for a tenth: callers that failed together do not come again together."""
-        most: float = min(self._options.max_pause, self._options.first_pause * 2 ** (self._sent - 1))
+        most: float = min(self._options.max_pause, self._options.first_pause * 2 ** min(self._sent - 1, 30))
         return most * (0.1 + 0.9 * self._chance())
 
     def _last(self, error: KronosError) -> KronosError:

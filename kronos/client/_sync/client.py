@@ -11,9 +11,10 @@ import httpx
 
 from kronos.client._core.events import Event
 from kronos.client._core.options import KeySource, Options, OptionsGiven, base_url, key_source
+from kronos.client._sync.connections import Connections
 from kronos.client._sync.resources import InstanceResources, WorkspaceResources
 from kronos.client._sync.streams import events
-from kronos.client._sync.transport import Transport, new_http
+from kronos.client._sync.transport import Transport
 from kronos.client._sync.waiting import wait_for
 from kronos.client.models.executions import Execution
 
@@ -37,7 +38,8 @@ class WorkspaceClient(WorkspaceResources):
         """The execution (itself, or its id) once it has ended in SUCCESS.
 
         It is told by the workspace's events; where those cannot be had, or with `poll`, it looks every 0.2 to 5 s.
-        Raises ExecutionNotSuccessful with the execution where it ended otherwise, WaitTimedOut after `seconds`.
+        Raises ExecutionNotSuccessful with the execution where it ended otherwise, WaitTimedOut after `seconds`. Once it
+        was seen, an API that is away is waited for as long.
         """
         return wait_for(self._transport, self._path, execution, seconds=seconds, is_polled=poll)
 
@@ -54,7 +56,8 @@ class WorkspaceClient(WorkspaceResources):
 
         `types`: "job", "execution" or both; `job`: a name or an id; `after`: the `id` of an event to go on after. Ends
         after `seconds`, or never; leaving the loop, or closing the iterator, closes the connection. Raises KronosError
-        where the key is revoked, the workspace is gone, or the API is away for all `tries`.
+        where the key is revoked, the workspace is gone, or the API is away: at first for all `tries`, later for
+        `deadline` seconds.
         """
         told = events(self._transport, self._path, types=types, job=job, status=status, after=after, seconds=seconds)
         with closing(told):
@@ -82,8 +85,8 @@ class Kronos(InstanceResources):
         **options: Unpack[OptionsGiven],
     ) -> None:
         address, source = base_url(url), key_source(key, key_file)
-        transport = Transport(address, source, Options(), http or new_http()).with_options(**options)
-        self._use(transport, is_owner=http is None)
+        transport = Transport(address, source, Options(), Connections(http)).with_options(**options)
+        self._use(transport, is_owner=True)
 
     def _use(self, transport: Transport, *, is_owner: bool) -> None:
         self._transport = transport
@@ -107,7 +110,7 @@ class Kronos(InstanceResources):
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError."""
         if self._is_owner:
-            self._transport.http.close()
+            self._transport.connections.close()
 
     def __enter__(self) -> Self:
         return self

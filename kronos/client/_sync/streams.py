@@ -5,6 +5,7 @@ from uuid import UUID
 
 from kronos.client._core.calls import Terms, path_of, read
 from kronos.client._core.events import SILENCE_SECONDS, AuditLine, Event, audit_line, end_of, event_of, listening
+from kronos.client._core.options import patient
 from kronos.client._core.repeating import Tries
 from kronos.client._core.sse import FrameReader
 from kronos.client._sync.clock import monotonic, sleep
@@ -26,7 +27,8 @@ def events(
 ) -> Generator[Event | None, None]:
     """Events as they come, over lost connections; None where the stream has been opened, anew perhaps.
 
-    Ends after `seconds`. Raises KronosError once the stream has been opened in vain `tries` times in a row.
+    Ends after `seconds`. Raises KronosError once it is opened in vain: at first `tries` times, once it has been open
+    for `deadline` seconds.
     """
     place, ends_at = after, None if seconds is None else monotonic() + seconds
     tries: Tries | None = None
@@ -52,7 +54,7 @@ def events(
         except KronosError as error:
             if ends_at is not None and isinstance(error, TransportError) and monotonic() >= ends_at:
                 return
-            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
+            tries = tries or Tries(call, patient(transport.options), clock=monotonic, key=key)
             sleep(tries.pause_after(error, transport.key))
 
 
@@ -80,5 +82,5 @@ def audit_lines(transport: Transport, base: tuple[str, ...], *, cursor: int | No
                     raise ConnectionLost("the export of the audit ended within a line")
                 return
         except KronosError as error:
-            tries = tries or Tries(call, transport.options, clock=monotonic, key=key)
+            tries = tries or Tries(call, patient(transport.options), clock=monotonic, key=key)
             sleep(tries.pause_after(error, transport.key))

@@ -9,12 +9,13 @@ from typing import Any, TypeVar, Unpack
 
 import httpx
 
-from kronos.client._core.answers import Answer, judged, refused
+from kronos.client._core.answers import Answer, judged, refuse_encoded, refused
 from kronos.client._core.calls import Call, Terms
 from kronos.client._core.decoding import Json, Undecodable, decode, either
 from kronos.client._core.options import Options, OptionsGiven
 from kronos.client._core.repeating import Tries
 from kronos.client._sync.clock import ending, monotonic, sleep, within
+from kronos.client._sync.connections import Connections
 from kronos.client.errors import (
     AnswerInvalid,
     ConfigurationError,
@@ -25,28 +26,17 @@ from kronos.client.errors import (
 )
 
 T = TypeVar("T")
-# The API keeps a connection that nobody uses for 5 s or more (KRONOS_IDLE_SECONDS); one that is about to be closed
-# must not be taken for a write that can be sent once only.
-_KEPT_SECONDS = 3.0
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-
-
-def new_http() -> httpx.Client:
-    """The connections of a client that was given none."""
-    return httpx.Client(
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
-        follow_redirects=False,
-    )
 
 
 class Transport:
     """Connections to one API, with what every call of a client has in common. Its repr has no key."""
 
-    def __init__(self, url: str, key: Callable[[], str], options: Options, http: httpx.Client) -> None:
+    def __init__(self, url: str, key: Callable[[], str], options: Options, connections: Connections) -> None:
         self.url = url
         self.key = key
         self.options = options
-        self.http = http
+        self.connections = connections
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url}>"
@@ -54,7 +44,7 @@ class Transport:
     def with_options(self, **changed: Unpack[OptionsGiven]) -> "Transport":
         """The same connections, with other options."""
         try:
-            return Transport(self.url, self.key, replace(self.options, **changed), self.http)
+            return Transport(self.url, self.key, replace(self.options, **changed), self.connections)
         except TypeError as error:
             raise ConfigurationError(f"there is no such option: {', '.join(sorted(changed))}") from error
 
@@ -84,10 +74,11 @@ class Transport:
         left = tries.remaining()
         key = self.key()
         tries.begin(key)
-        request = self._request(call, key, left)
+        http = self.connections.here()
+        request = self._request(http, call, key, left)
         try:
             with within(left):
-                response = self.http.send(request, stream=True, follow_redirects=False)
+                response = http.send(request, stream=True, follow_redirects=False)
                 try:
                     return self._whole(response, call, tries)
                 finally:
@@ -97,6 +88,8 @@ class Transport:
 
     def _whole(self, response: httpx.Response, call: Call, tries: Tries) -> Answer:
         """The answer with its body, which is read as far as is allowed and until the deadline."""
+        headers = headers_of(response)
+        refuse_encoded(response.status_code, headers, call.name)
         parts, size = [], 0
         for chunk in response.iter_bytes():
             parts.append(chunk)
@@ -108,24 +101,27 @@ class Transport:
                     is_outcome_unknown=True,
                 )
             tries.remaining(is_sent=True)
-        return Answer(status=response.status_code, headers=headers_of(response), body=b"".join(parts))
+        return Answer(status=response.status_code, headers=headers, body=b"".join(parts))
 
     @contextmanager
     def stream(self, call: Call, key: str, terms: Terms) -> Iterator[Iterator[bytes]]:
         """The bytes of an answer that goes on, as they come. Raises KronosError."""
         wait = terms.wait if terms.seconds is None else min(terms.wait, terms.seconds)
-        request = self._request(call, key, wait)
+        http = self.connections.here()
+        request = self._request(http, call, key, wait)
         request.extensions["timeout"]["read"] = min(wait, terms.silence)
         ends_at = None if terms.seconds is None else monotonic() + terms.seconds
         try:
             with within(wait):
-                response = self.http.send(request, stream=True, follow_redirects=False)
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, RuntimeError) as error:
+                response = http.send(request, stream=True, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, RuntimeError) as error:
             raise told(error, call) from error
         try:
             headers = headers_of(response)
+            refuse_encoded(response.status_code, headers, call.name)
             if response.status_code != 200 or not headers.get("content-type", "").startswith(terms.media_type):
-                body = self._head_of(response)
+                with within(wait):
+                    body = self._head_of(response)
                 raise refused(Answer(status=response.status_code, headers=headers, body=body), call.name)
             with ending(response, ends_at):
                 yield self._chunks(response, ends_at)
@@ -153,7 +149,7 @@ class Transport:
                 break
         return body
 
-    def _request(self, call: Call, key: str, left: float) -> httpx.Request:
+    def _request(self, http: httpx.Client, call: Call, key: str, left: float) -> httpx.Request:
         headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json, application/problem+json",
@@ -165,14 +161,19 @@ class Transport:
             headers["Kronos-Read-From"] = "primary"
         read = min(self.options.timeout, left)
         connect = min(self.options.connect_timeout, left)
-        return self.http.build_request(
-            call.method,
-            self.url + call.path,
-            params=dict(call.query),
-            headers=headers,
-            content=call.content,
-            timeout=httpx.Timeout(read, connect=connect, pool=connect),
-        )
+        try:
+            return http.build_request(
+                call.method,
+                self.url + call.path,
+                params=dict(call.query),
+                headers=headers,
+                content=call.content,
+                timeout=httpx.Timeout(read, connect=connect, pool=connect),
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ConfigurationError(
+                f"{call.method} {call.path[:200]}: a name, an id or a filter is too long, or is no text"
+            ) from error
 
 
 def _version() -> str:

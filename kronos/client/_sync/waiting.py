@@ -3,6 +3,7 @@
 from contextlib import closing
 from uuid import UUID
 
+from kronos.client._core.options import patient
 from kronos.client._sync.clock import monotonic, sleep
 from kronos.client._sync.resources.executions import ExecutionsResource
 from kronos.client._sync.streams import events
@@ -12,7 +13,7 @@ from kronos.client.models.events import ExecutionEvent
 from kronos.client.models.executions import Execution
 
 ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"})
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_LOOK = 0.2, 5.0, 1.0
 
 
 def wait_for(
@@ -26,9 +27,10 @@ def wait_for(
     """The execution, once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut, KronosError."""
     if isinstance(execution, Execution):
         execution = execution.execution_id
-    reads = ExecutionsResource(transport, base)
     ends_at = monotonic() + seconds
-    found = reads.get(execution)
+    found = _looked(transport, base, execution, ends_at)
+    options = transport.options  # from here on a restart of the API is waited out
+    transport = transport.with_options(tries=patient(options).tries, deadline=max(options.deadline, seconds))
     if found.status not in ENDED and not is_polled:
         found = _told(transport, base, found, ends_at)
     pause = _FIRST_PAUSE
@@ -41,15 +43,20 @@ def wait_for(
             )
         sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        found = reads.get(execution)
+        found = _looked(transport, base, execution, ends_at)
     if found.status != "SUCCESS":
         raise ExecutionNotSuccessful(found)
     return found
 
 
+def _looked(transport: Transport, base: tuple[str, ...], execution: UUID | str, ends_at: float) -> Execution:
+    """The execution as it is now, asked for no longer than it is waited for, but for a second at least."""
+    deadline = max(_SHORTEST_LOOK, min(transport.options.deadline, ends_at - monotonic()))
+    return ExecutionsResource(transport.with_options(deadline=deadline), base).get(execution)
+
+
 def _told(transport: Transport, base: tuple[str, ...], found: Execution, ends_at: float) -> Execution:
     """The execution as it is once its end was told, or listening is no use: as it was when it was seen last."""
-    reads = ExecutionsResource(transport, base)
     quick = transport.with_options(tries=1)  # where listening is refused, looking is as good
     told = events(quick, base, types=("execution",), job=found.job_id, seconds=ends_at - monotonic())
     try:
@@ -61,7 +68,7 @@ def _told(transport: Transport, base: tuple[str, ...], found: Execution, ends_at
                 ):
                     continue
                 # The stream is open, was opened anew, may have missed something, or tells the end: look.
-                found = reads.get(found.execution_id)
+                found = _looked(quick, base, found.execution_id, ends_at)
                 if found.status in ENDED:
                     return found
     except KronosError:

@@ -87,3 +87,5 @@ class ApplyBody(TypedDict, total=False):
     """CRON jobs."""
     prune: bool
     """Remove what is the set's and does not stand here any more, other than secrets."""
+    take_over: bool
+    """What stands here and is of another set becomes this set's; else it is refused."""

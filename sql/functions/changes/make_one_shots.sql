@@ -27,7 +27,7 @@ declare
     v_missing      text;
     v_caller       constant jsonb := kronos.said_caller();
     v_each         constant jsonb := v_caller -> 'each';      -- by the place of each
-    v_created_by   constant jsonb := kronos.creator_of(v_caller);
+    v_created_by   constant jsonb := kronos.creator_of(case when v_each is null then v_caller else '{}' end);
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
     if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints),
@@ -104,7 +104,7 @@ begin
                    wanted.version, 'API', wanted.run_at, wanted.run_at, wanted.created_at, wanted.visible_at,
                    wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input, wanted.priority,
                    case when v_each is null then v_created_by
-                        else kronos.creator_of(v_each -> wanted.nth::text) end
+                        else coalesce(v_each -> wanted.nth::text, kronos.creator_of(null)) || v_created_by end
               from wanted
              where wanted.endpoint_id is not null
         )

@@ -10,5 +10,6 @@ $$;
 create or replace function kronos.creator_of(p_caller jsonb, p_made uuid) returns jsonb
 language sql stable
 as $$
-    select kronos.creator_of(coalesce(p_caller -> 'each' -> p_made::text, p_caller))
+    select kronos.creator_of(case when p_caller ? 'each' then p_caller -> 'each' -> p_made::text
+                                  else p_caller end)
 $$;

@@ -1,8 +1,8 @@
 -- sorted_jobs: one page of the workspace's live CRON jobs in the order of their names or next ticks:
 -- the ids of the first p_limit behind a place in it, that each filter which is not null lets through. Those
 -- without a name, or a next tick, stand last. Each order is an index's, which is walked until the page is
--- full, or, where a filter leaves few, those are found first and then sorted. As the owner, bound to the
--- caller's workspace, as find_jobs.
+-- full, or, where a filter leaves few, those are found first and then sorted: of a text up to 2,000
+-- (search_jobs). As the owner, bound to the caller's workspace, as find_jobs.
 -- p_by: name or next_run. p_after_name, p_after_at: the place's name, or ~, and instant.
 -- Returns: in that order, each with its instant, where that is the order.
 create or replace function kronos.sorted_jobs(p_by text, p_endpoint text, p_status text, p_tag text, p_q text,
@@ -14,6 +14,7 @@ language plpgsql stable rows 50 security definer set search_path = pg_catalog, p
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
+    c_few       constant integer := 2000;
     c_never     constant timestamptz := '9999-12-31 00:00:00+00';
     v_workspace constant uuid   := kronos.current_workspace_id();
     v_statuses  constant text[] := case when p_status in ('ACTIVE', 'PAUSED') then array[p_status]
@@ -23,26 +24,30 @@ declare
     v_id        constant uuid   := coalesce(p_after_id, '00000000-0000-0000-0000-000000000000');
     v_endpoints uuid[];
     v_named     uuid[];      -- the endpoints that q names
+    v_few       uuid[];      -- the jobs that q finds; null: they are many
 begin
-    v_endpoints := array(select endpoint.endpoint_id
-                           from kronos.endpoints as endpoint
-                          where endpoint.workspace_id = v_workspace and endpoint.name = p_endpoint);
-    v_named := array(select endpoint.endpoint_id
-                       from kronos.endpoints as endpoint
-                      where endpoint.workspace_id = v_workspace
-                        and position(lower(p_q) in lower(endpoint.name)) > 0);
+    select coalesce(array_agg(endpoint.endpoint_id) filter (where endpoint.name = p_endpoint), '{}'),
+           array_agg(endpoint.endpoint_id) filter (where position(lower(p_q) in lower(endpoint.name)) > 0)
+      into v_endpoints, v_named
+      from kronos.endpoints as endpoint where endpoint.workspace_id = v_workspace;
+    select case when p_q is not null and count(*) <= c_few then coalesce(array_agg(found.job_id), '{}') end
+      into v_few
+      from kronos.search_jobs(case when p_endpoint is not null then v_endpoints end, array['CRON'],
+                              v_statuses, p_tag, p_q, p_created_after, p_created_before, 'infinity',
+                              'ffffffff-ffff-ffff-ffff-ffffffffffff', c_few + 1) as found
+     where p_q is not null;
     if p_by = 'name' then
         return query
             select job.job_id, null::timestamptz
               from kronos.jobs as job
              where job.workspace_id = v_workspace
-               and job.trigger = 'CRON'
-               and job.status in ('ACTIVE', 'PAUSED')
+               and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
                and job.status = any (v_statuses)
                and (coalesce(job.name collate "C", '~'), job.job_id) > (v_name collate "C", v_id)
                and (p_endpoint is null or job.endpoint_id = any (v_endpoints))
                and (p_tag is null or job.tags @> array[p_tag])
-               and (p_q is null or kronos.is_found(job, p_q, v_named))
+               and (v_few is null or job.job_id = any (v_few))
+               and (p_q is null or v_few is not null or kronos.is_found(job, p_q, v_named))
                and (p_created_after is null or job.created_at > p_created_after)
                and (p_created_before is null or job.created_at < p_created_before)
              order by coalesce(job.name collate "C", '~'), job.job_id
@@ -58,11 +63,11 @@ begin
                  where pointer.workspace_id = v_workspace) as next
           join kronos.jobs as job on job.job_id = next.job_id
          where (next.at, next.job_id) > (v_at, v_id)
-           and job.trigger = 'CRON'
-           and job.status = any (v_statuses)
+           and job.trigger = 'CRON' and job.status = any (v_statuses)
            and (p_endpoint is null or job.endpoint_id = any (v_endpoints))
            and (p_tag is null or job.tags @> array[p_tag])
-           and (p_q is null or kronos.is_found(job, p_q, v_named))
+           and (v_few is null or job.job_id = any (v_few))
+           and (p_q is null or v_few is not null or kronos.is_found(job, p_q, v_named))
            and (p_created_after is null or job.created_at > p_created_after)
            and (p_created_before is null or job.created_at < p_created_before)
          order by next.at, next.job_id

@@ -1,30 +1,42 @@
--- await_shards: locks all shards of a workspace's day, and waits for who holds them: for those below the
--- highest that this transaction holds (kronos.quota_shard) half a second at most, then for the others in
--- their order.   Raises: 40P01 where it gives way.
+-- await_shards: locks all shards of a workspace's day, and waits for who holds them as long as it takes, or
+-- as lock_timeout says: first for those below the highest that this transaction holds (kronos.quota_shard),
+-- which is against the order, and then for the others in their order. Against the order it waits half a
+-- second at a time, and gives way where others wait for this transaction by then (is_awaited).
+-- Raises: 40P01 where it gives way, 55P03 after lock_timeout.
 create or replace function kronos.await_shards(p_workspace_id uuid) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_patience constant integer := 500;
+    c_patience constant integer := 500;      -- less than deadlock_timeout
     v_highest  constant integer := coalesce(nullif(current_setting('kronos.quota_shard', true), ''), '-1');
     v_timeout  constant text    := current_setting('lock_timeout');
+    v_limit    constant integer := (select setting from pg_settings where name = 'lock_timeout');
+    v_waited   integer          := 0;
+    v_now      integer;
 begin
-    begin
-        perform set_config('lock_timeout', format('%sms', c_patience), true)
-           from pg_settings
-          where name = 'lock_timeout' and (setting::integer = 0 or setting::integer > c_patience);
-        perform from kronos.quota_shards
-          where workspace_id = p_workspace_id and shard < v_highest
-          order by shard
-            for update;
-        perform set_config('lock_timeout', v_timeout, true);
-    exception when lock_not_available then
-        raise exception using
-            errcode = 'deadlock_detected',
-            message = 'other transactions hold the last executions of the workspace''s day, and may wait for '
-                      'those that this one holds',
-            hint = 'do it again: roll back, and begin anew';
-    end;
+    loop
+        v_now := least(c_patience, nullif(v_limit, 0) - v_waited);
+        begin
+            perform set_config('lock_timeout', format('%sms', v_now), true);
+            perform from kronos.quota_shards
+              where workspace_id = p_workspace_id and shard < v_highest
+              order by shard
+                for update;
+            perform set_config('lock_timeout', v_timeout, true);
+            exit;
+        exception when lock_not_available then
+            v_waited := v_waited + v_now;
+            if v_waited = v_limit then
+                raise;
+            elsif kronos.is_awaited() then
+                raise exception using
+                    errcode = 'deadlock_detected',
+                    message = 'other transactions hold the last executions of the workspace''s day, and '
+                              'wait for those that this one holds',
+                    hint = 'do it again: roll back, and begin anew';
+            end if;
+        end;
+    end loop;
     perform from kronos.quota_shards
       where workspace_id = p_workspace_id and shard > v_highest
       order by shard

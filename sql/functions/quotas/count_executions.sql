@@ -1,8 +1,8 @@
 -- count_executions: take_executions, for whom an exception undoes what it was asked for. Where others hold
 -- what the day has left, they are waited for: what is left is known exactly then. Shards are waited for in
--- their order, and for as long as it takes: so of two transactions that hold one each, and come for the
--- other's, one waits in the order. The other, for those below the highest that it holds, waits half a second
--- at most and gives way, before PostgreSQL finds a deadlock after a second.
+-- their order: of two transactions that hold one each, and come for the other's, one waits in the order. The
+-- other, for those below the highest that it holds, gives way within half a second, before PostgreSQL finds
+-- a deadlock after a second; where nobody waits for it, it waits as long as it takes (await_shards).
 -- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON. 40P01
 -- where it gives way.
 create or replace function kronos.count_executions(p_workspace_id uuid, p_number bigint) returns void

@@ -1,0 +1,49 @@
+"""How large the text is that a model reads, what a dry run shows, and what ends the server."""
+
+import json
+import signal
+from pathlib import Path
+
+from mcp.types import CallToolResult, TextContent
+
+from cli.speaking import environment, lines, speaking
+from conftest import Api
+from kronos.mcp.bounds import MAX_BYTES
+
+
+async def test_the_text_that_a_model_reads_is_no_larger_than_its_document(
+    shared_api: Api, workspace: str, tmp_path: Path
+) -> None:
+    """Lists of lists, each number of which could have a line of its own."""
+    body = {"name": "matrix", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1"}
+    rows = {"rows": [[1] * 20] * 900}
+    assert shared_api.client.post(f"/v1/workspaces/{workspace}/jobs", json={**body, "input": rows}).status_code == 201
+    async with speaking(str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log") as server:
+        result = await server.client.call_tool("get_job", {"job": "matrix"})
+        unknown = await server.refused("get_job", **{"z" * 100_000: 1})
+    assert isinstance(result, CallToolResult)
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    assert len(content.text.encode()) <= MAX_BYTES + 1024
+    assert json.loads(content.text)["document"]["input"] == rows
+    assert len(unknown) < 300
+
+
+async def test_a_dry_run_shows_what_the_api_would_refuse(shared_api: Api, workspace: str, tmp_path: Path) -> None:
+    new = {"endpoint": "sink", "trigger": "CRON", "cron": "0 7 * * *", "input": {"n": 10**30}}
+    async with speaking(
+        str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log", "--allow-writes"
+    ) as server:
+        assert (await server.call("create_job", job=new, dry_run=True))["document"]["would_create"] == new
+        assert "beyond 64 bits" in await server.refused("create_job", job=new)
+
+
+def test_an_interrupt_ends_it_though_its_input_goes_on() -> None:
+    with lines(environment("http://127.0.0.1:9", "kr_live_secret", "acme")) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        server.stdin.flush()
+        assert server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == -signal.SIGINT

@@ -1,0 +1,49 @@
+"""Tables on terminals of any width: what is shown can be read and copied, and what is not is named."""
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from depth import depth
+from kronos.cli.tables import laid_out
+
+ID = "799c11ba-e57f-4fe8-a569-c0685bd78e3d"
+AT = "2026-11-30T09:00:00.123456Z"
+TITLES = ["NAME", "JOB", "STATUS", "NEXT RUN", "DESCRIPTION"]
+ROWS = [["report", ID, "ACTIVE", AT, "At 09:00 on Monday, and then some more of it"], ["b", ID, "PAUSED", "-", "-"]]
+
+
+def table(width: int, rows: list[list[str]] = ROWS) -> tuple[list[str], list[str]]:
+    lines, left_out = laid_out(TITLES, [[Text(cell) for cell in row] for row in rows], width)
+    return [line.plain for line in lines], left_out
+
+
+def test_all_is_whole_where_there_is_room() -> None:
+    lines, left_out = table(200)
+    assert left_out == []
+    assert lines[1].split("  ") == ["report", ID, "ACTIVE", "2026-11-30T09:00:00Z", ROWS[0][4]]
+
+
+def test_at_80_columns_names_and_states_are_whole_and_an_id_gives_way() -> None:
+    lines, left_out = table(80)
+    assert left_out == ["JOB"]
+    assert lines[0].split() == ["NAME", "STATUS", "NEXT", "RUN", "DESCRIPTION"]
+    assert lines[1].startswith("report  ACTIVE  2026-11-30T09:00:00Z  At 09:00 on Monday")
+    assert lines[1].endswith("…")
+
+
+def test_what_has_no_name_keeps_its_id() -> None:
+    lines, left_out = table(60, [*ROWS, ["-", ID, "ACTIVE", "-", "-"]])
+    assert left_out == ["NEXT RUN", "DESCRIPTION"]
+    assert ID in lines[3]
+
+
+def test_no_line_is_wider_and_no_id_or_instant_is_cut() -> None:
+    wide = [["日本語" * 9, ID, "ACTIVE", AT, "x"], ["é", ID, "-", AT, "日" * 50]]
+    for width in range(1, depth(160, deep=400)):
+        for rows in (ROWS, wide):
+            lines, left_out = table(width, rows)
+            assert max(map(cell_len, lines)) <= max(width, 1), width
+            assert len(left_out) < len(TITLES)
+            if width >= len("2026-11-30T09:00:00Z"):
+                assert ("JOB" in left_out) == all(ID not in line for line in lines)
+                assert ("NEXT RUN" in left_out) == all("2026-11-30T09:00:00Z" not in line for line in lines)
