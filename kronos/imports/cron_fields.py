@@ -43,6 +43,7 @@ class Dialect:
     number_with_step: bool = False
     """`5/15` is 5-59/15; in others it is an error, or 5."""
     question_mark: bool = False
+    """`?` is a star in the day fields; robfig's is one in each field."""
     steps_are_stars: bool = True
     """Vixie's: a field that begins with `*`, as `*/2` too, has to match beside the other day field. robfig's: only a
     `*` without a step is such a star, wherever it stands."""
@@ -127,7 +128,7 @@ def _item(part: str, field: CronField, dialect: Dialect) -> Part:
     if not (found := _ITEM.fullmatch(part)):
         raise RefusedError(f"{what}: {_strange(part, field)}")
     start, end, step_text = found.groups()
-    if start == "?" and not (dialect.question_mark and field in (DAY, WEEKDAY)):
+    if start == "?" and not (dialect.question_mark and (field in (DAY, WEEKDAY) or not dialect.steps_are_stars)):
         raise RefusedError(f"{what}: {dialect.called} knows no ?")
     step = int(step_text or 1)
     if step < 1:

@@ -195,6 +195,10 @@ def test_what_has_no_counterpart_is_refused_with_the_reason(document: dict[str, 
     assert why in reason(document)
 
 
+def test_a_question_mark_is_a_star_in_each_field() -> None:
+    assert job_of(cronjob("? ?/2 ? ?/3 ?")).job["cron"] == "* */2 * */3 *"
+
+
 def test_what_is_merged_is_a_part_of_it() -> None:
     text = """
 base: &base {suspend: true, timeZone: Europe/Berlin, schedule: 1 1 1 1 1}
