@@ -38,6 +38,19 @@ from kronos.client.models.executions import Execution
 from kronos.client.models.jobs import Job
 
 _START_SECONDS, _STOP_SECONDS = 180.0, 60.0
+# Its input ends with the process of pytest, however that ends: killed, too. A word before that says that all is well.
+_WATCHING = """
+import os, shutil, signal, sys, time
+process, home = int(sys.argv[1]), sys.argv[2]
+if not sys.stdin.read():
+    try:
+        os.kill(process, signal.SIGTERM)
+        for _ in range(600):
+            os.kill(process, 0)
+            time.sleep(0.1)
+    except ProcessLookupError:
+        shutil.rmtree(home, ignore_errors=True)
+"""
 _MISSING = (
     "the fixtures of kronos.client.testing boot a real `kronos up`, and the server is not installed here: "
     "install its wheel into the environment of the tests (docs/install.md; `kronos` on PyPI is another project)"
@@ -105,6 +118,8 @@ def running_kronos(**settings: str) -> Iterator[KronosServer]:
     try:
         with log.open("w") as told:
             process = subprocess.Popen(command, env=environment, stdout=told, stderr=told)  # noqa: S603 - it is ours
+        watcher = [sys.executable, "-c", _WATCHING, str(process.pid), str(home)]
+        watching = subprocess.Popen(watcher, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - it is ours
         try:
             run = _ready(process, home, log)
             key = Path(run["admin_key_file"]).read_text(encoding="utf-8").strip()
@@ -112,6 +127,7 @@ def running_kronos(**settings: str) -> Iterator[KronosServer]:
                 yield KronosServer(url=run["url"], key=key, client=client)
         finally:
             _stop(process)
+            watching.communicate(b"ended")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

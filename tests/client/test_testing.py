@@ -1,11 +1,13 @@
 """The fixtures of kronos.client.testing, as somebody's own tests have them: in a process and a folder of their own."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from client.conftest import receiving
+from conftest import await_condition
 from embedded.conftest import made_home
 
 pytest_plugins = ["pytester"]
@@ -121,3 +123,21 @@ def test_a_kronos_that_does_not_start_is_told_with_its_log(pytester: pytest.Pyte
     ran = pytester.runpytest_subprocess("-p", "no:schemathesis", "-q", timeout=120)
     ran.assert_outcomes(failed=1)
     ran.stdout.fnmatch_lines(["*kronos up ended with*", "*KRONOS_POLL_SECONDS*"])
+
+
+def test_a_pytest_that_is_killed_leaves_no_kronos(pytester: pytest.Pytester) -> None:
+    """As a build is that takes too long: nothing of it gets to clean up."""
+    pytester.makeconftest('pytest_plugins = ["kronos.client.testing"]')
+    pytester.makepyfile(
+        """
+        import os, signal
+
+        def test_it(kronos_server):
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    with made_home() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        ran = pytester.runpytest_subprocess("-p", "no:schemathesis", "-q", timeout=300)
+        assert ran.ret == -signal.SIGKILL
+        await_condition(lambda: not list(folder.glob("kronos-test-*")), "kronos up to end, and its home to go")
