@@ -102,6 +102,12 @@ def _fault(
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         message = f"input should have {bound} items, not {context['actual_length']}"
     message = _IN_JSON.get(kind, message)
+    if kind == "too_long" and "items" in message:
+        return Fault(
+            pointer=pointer,
+            detail=_sentence(message),
+            hint=f"Send {context['max_length']} of them at a time, or divide them.",
+        )
     expected = context.get("expected")
     hint = (
         f"Write {expected}."

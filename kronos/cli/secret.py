@@ -20,6 +20,19 @@ _MOST_BYTES = 64 * 1024
 _EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
 
 
+def _refuse(context: click.Context, argument: click.Parameter, values: tuple[str, ...]) -> None:
+    """Refuses a value on the command line without saying it. Raises UsageError."""
+    if values and not context.resilient_parsing:
+        raise click.UsageError(
+            "a secret's value is no argument: others could read it there, and the shell keeps it. Give it by standard "
+            "input or --file, and another one: this one is known now",
+            context,
+        )
+
+
+_no_value = click.argument("values", nargs=-1, metavar="", expose_value=False, callback=_refuse)
+
+
 @group
 def secret() -> None:
     """Secrets: values for templates, and signing keys.
@@ -50,6 +63,7 @@ def get(api: Api, name: str) -> None:
 
 @command(secret)
 @click.argument("name")
+@_no_value
 @click.option(
     "--file",
     "path",
@@ -91,6 +105,7 @@ def rm(api: Api, name: str, consent: Consent) -> None:
 
 @command(secret)
 @click.argument("name")
+@_no_value
 @click.option(
     "--file",
     "path",

@@ -367,6 +367,15 @@ def test_a_text_that_is_too_long_has_characters(
     assert (fault["pointer"], fault["detail"]) == (pointer, f"string should have at most {most} characters")
 
 
+def test_a_list_that_is_too_long_says_how_many_may_be_sent(api: httpx.Client, workspace: str) -> None:
+    answer = api.post(f"/v1/workspaces/{workspace}/jobs:batch", json={"jobs": [CRON] * 1001})
+
+    (fault,) = problem_of(answer)["errors"]
+
+    assert "at most 1000 items, not 1001" in fault["detail"]
+    assert fault["hint"] == "Send 1000 of them at a time, or divide them."
+
+
 def test_all_faults_are_reported_at_once(api: httpx.Client, workspace: str) -> None:
     body = {"trigger": "CRON", "endpoint": 1, "max_runs": "x", "crom": 1}
 

@@ -85,7 +85,9 @@ def test_a_value_comes_from_standard_input_or_a_file_and_is_not_shown(
 
 
 def test_a_value_is_no_argument(run: Run) -> None:
-    assert run("secret", "set", "one", _CANARY).exit_code == 2
+    for verb in ("set", "create"):
+        refused = run("secret", verb, "one", _CANARY)
+        assert (refused.exit_code, _CANARY in refused.output) == (2, False), refused.output
     empty = run("secret", "set", "one", input="\n")
     assert (empty.exit_code, "there is nothing in standard input" in empty.output) == (2, True)
     gone = run("secret", "set", "one", "--file", "/no/such/file")
