@@ -15,6 +15,7 @@ from held_ports import held_port
 from kronos import gauges
 from kronos.database import InstanceView
 from kronos.metrics import catalog, instance
+from kronos.metrics.definition import Measured
 from kronos.pool import Pool
 from sql_factory import make_cron_job
 
@@ -141,7 +142,7 @@ async def test_however_many_ask_the_database_is_asked_once_and_its_absence_is_sa
     asked: list[int] = []
     read = gauges._read
 
-    async def counted(view: InstanceView) -> list[gauges.Measured]:
+    async def counted(view: InstanceView) -> list[Measured]:
         asked.append(1)
         return await read(view)
 
