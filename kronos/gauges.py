@@ -12,12 +12,14 @@ from kronos.database import InstanceView
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
+from kronos.server_time import CLOCK
 from kronos.sql import statement
-from kronos.system import KeptHistory, Status
+from kronos.system import HistoryPartition, KeptHistory, Status
 
 _KEPT_SECONDS = 10.0
-# Time zone data changes by an update of the operating system.
-_ZONES_KEPT_SECONDS = 600.0
+# Time zone data changes by an update of the operating system, partitions by the hour at most: their sizes are asked of
+# the file system, 10 us for each of some hundred files.
+_SELDOM_SECONDS = 600.0
 # Prometheus gives up after 10 s, and says that the process is down: what it counts itself is answered before.
 _WITHIN_SECONDS = 5.0
 _WINDOW = timedelta(seconds=60)
@@ -60,9 +62,6 @@ class InstanceCounts:
     reaped_seconds: float | None
     mended: int | None
     left_over: int | None
-    partitions: int
-    history_bytes: int
-    covered_seconds: float
     revision: str | None
 
 
@@ -78,8 +77,8 @@ class Gauges:
     def __init__(self) -> None:
         self._kept: list[Measured] = []
         self._kept_at = 0.0
-        self._zones: list[Measured] = []
-        self._zones_at = 0.0
+        self._seldom: list[Measured] = []
+        self._seldom_at = 0.0
         self._asking: asyncio.Task[None] | None = None
 
     async def read(self, view: InstanceView, *, names: bool) -> list[Measured]:
@@ -101,19 +100,23 @@ class Gauges:
         self._kept = []
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
-                found = [*await _read(view), *await self._zones_read(view)]
+                found = [*await _read(view), *await self._seldom_read(view)]
         except (errors.KronosError, TimeoutError):  # the pool's log says why
             return
         took = time.monotonic() - began
         self._kept = [Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, took), *found]
         self._kept_at = time.monotonic()
 
-    async def _zones_read(self, view: InstanceView) -> list[Measured]:
-        if not self._zones or time.monotonic() - self._zones_at >= _ZONES_KEPT_SECONDS:
+    async def _seldom_read(self, view: InstanceView) -> list[Measured]:
+        if not self._seldom or time.monotonic() - self._seldom_at >= _SELDOM_SECONDS:
             differing = tzdata.differing(await system.zone_readings(view))
-            self._zones = [Measured(instance.TZDATA_DIFFERS, len(differing)), *_tzdata_age()]
-            self._zones_at = time.monotonic()
-        return self._zones
+            self._seldom = [
+                Measured(instance.TZDATA_DIFFERS, len(differing)),
+                *_tzdata_age(),
+                *_of_partitions(await system.partitions(view)),
+            ]
+            self._seldom_at = time.monotonic()
+        return self._seldom
 
 
 async def _read(view: InstanceView) -> list[Measured]:
@@ -128,7 +131,7 @@ async def _read(view: InstanceView) -> list[Measured]:
         *_of_pg_cron(status, counts),
         *_of_ends(ends),
         *_of_queue(queue),
-        *_of_history(history, counts),
+        *_of_history(history),
     ]
 
 
@@ -202,12 +205,19 @@ def _grouped(
         yield Measured(oldest, seconds, (label,))
 
 
-def _of_history(history: KeptHistory, counts: InstanceCounts) -> Iterator[Measured]:
-    yield Measured(instance.RETENTION_AGE, max((datetime.now(UTC) - history.done_at).total_seconds(), 0))
+def _of_history(history: KeptHistory) -> Iterator[Measured]:
+    yield Measured(instance.RETENTION_AGE, max((CLOCK.now() - history.done_at).total_seconds(), 0))
     yield Measured(instance.UNSEALED, history.unsealed)
-    yield Measured(instance.PARTITIONS, counts.partitions)
-    yield Measured(instance.HISTORY_BYTES, counts.history_bytes)
-    yield Measured(instance.COVERED_SECONDS, counts.covered_seconds)
+
+
+def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
+    yield Measured(instance.PARTITIONS, len(found))
+    yield Measured(instance.HISTORY_BYTES, sum(each.bytes for each in found))
+    ends = [
+        max((each.until_at for each in found if each.history == history), default=CLOCK.now())
+        for history in ("executions", "attempts")
+    ]
+    yield Measured(instance.COVERED_SECONDS, (min(ends) - CLOCK.now()).total_seconds())
 
 
 def _tzdata_age() -> Iterator[Measured]:
@@ -215,4 +225,4 @@ def _tzdata_age() -> Iterator[Measured]:
     version = tzdata.client_version()
     if version is not None:
         year_ends = datetime(int(version[:4]) + 1, 1, 1, tzinfo=UTC)
-        yield Measured(instance.TZDATA_AGE, max((datetime.now(UTC) - year_ends).total_seconds(), 0))
+        yield Measured(instance.TZDATA_AGE, max((CLOCK.now() - year_ends).total_seconds(), 0))

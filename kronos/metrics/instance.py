@@ -228,7 +228,7 @@ PARTITIONS = Metric(
     name="kronos_history_partitions",
     kind="gauge",
     place="database",
-    help="Partitions of executions and attempts.",
+    help="Partitions of executions and attempts; read each ten minutes, as are the two that follow.",
 )
 HISTORY_BYTES = Metric(
     name="kronos_history_bytes",

@@ -76,7 +76,7 @@ class Leased:
     """The boot time before which it was not claimed."""
     is_aborted: bool = False
     """It was cancelled meanwhile: what has not been sent is not."""
-    transport: tuple[str, ...] = ()
+    transport: str = ""
     """By what it is delivered, where that is counted (meter.py)."""
 
     @property

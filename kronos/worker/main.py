@@ -43,7 +43,9 @@ def run(settings: Settings, keys: Keyring | None = None) -> None:
     logs.configure(settings)
     door = None
     if settings.metrics_port is not None:
-        from kronos.metrics import port  # with it a server, which a worker without metrics does not load
+        # With them a server and prometheus_client, which a worker without metrics does not load: before garbage is
+        # looked for.
+        from kronos.metrics import exposition, port  # noqa: F401
 
         door = port.door(settings.metrics_host, settings.metrics_port)
     garbage.leave_what_is_there()

@@ -1,29 +1,31 @@
 """What a worker counts for Prometheus, where it is asked to (KRONOS_METRICS_PORT)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from kronos.metrics import catalog
 from kronos.metrics.definition import Distribution, Measured
-from kronos.metrics.tallies import Histogram, Labels, Tally
+from kronos.metrics.tallies import Histogram, Tally
 from kronos.worker.attempt import Leased
 from kronos.worker.claims import Upkeep
 from kronos.worker.results import Result, Verdict
 from kronos.worker.streaming import StreamTarget
-from kronos.worker.targets import Target, Unusable
+from kronos.worker.targets import HttpTarget, Target
 
-_OF_HTTP: Labels = ("http",)
-_OF_STREAMS: dict[str, Labels] = {"REDIS_STREAM": ("redis_stream",), "KAFKA": ("kafka",)}
-_OF_NONE: Labels = ("none",)
-_SECONDS = 0.001
+_BOUNDS_MS = tuple(bound * 1000 for bound in catalog.DELIVERY_SECONDS.bounds)
+_NONE = "none"
+"""The transport of what was not sent: its endpoint cannot be delivered to."""
 
 
 class WorkerMeter:
-    """Counts what a loop does. A delivery costs it about a microsecond."""
+    """Counts what a loop does. A delivery is one look into a dictionary: what it adds to is made of that when it is
+    read."""
 
     def __init__(self) -> None:
-        self._deliveries = Tally(catalog.DELIVERIES)
-        self._delivery_seconds = Histogram(catalog.DELIVERY_SECONDS)
-        self._results = Tally(catalog.RESULTS)
+        # transport, outcome and verdict -> how many within each bound, beyond all, and the milliseconds together. All
+        # three are of a few words each, so there are no more series than these have combinations.
+        self._ended: dict[tuple[str, str, str], list[int]] = {}
         self._batches = Histogram(catalog.RESULT_BATCH)
         self._claims = Histogram(catalog.CLAIM_SIZE)
         self._claim_errors = Tally(catalog.CLAIM_ERRORS)
@@ -32,10 +34,10 @@ class WorkerMeter:
 
     def begins(self, leased: Leased, to: Target) -> None:
         """A delivery is about to begin."""
-        if isinstance(to, StreamTarget):
-            leased.transport = _OF_STREAMS[to.type]
-        else:
-            leased.transport = _OF_NONE if isinstance(to, Unusable) else _OF_HTTP
+        if isinstance(to, HttpTarget):
+            leased.transport = "http"
+        elif isinstance(to, StreamTarget):
+            leased.transport = to.type
 
     def claimed(self, number: int) -> None:
         """A claim got so many executions."""
@@ -54,30 +56,41 @@ class WorkerMeter:
 
     def ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """A batch of claims is not held any more."""
-        stored = 0
+        given_back = 0
         for leased, result, verdict in ended:
             if result is None:
-                self._given_back.add()
+                given_back += 1
                 continue
-            stored += 1
-            transport = leased.transport or _OF_NONE
-            self._deliveries.add((*transport, result.status))
-            self._delivery_seconds.add(result.duration_ms * _SECONDS, transport)
-            self._results.add((verdict,))
-        if stored:
-            self._batches.add(stored)
+            key = leased.transport, result.status, verdict
+            series = self._ended.get(key)
+            if series is None:
+                series = self._ended[key] = [0] * (len(_BOUNDS_MS) + 2)
+            series[bisect_left(_BOUNDS_MS, result.duration_ms)] += 1
+            series[-1] += result.duration_ms
+        if given_back:
+            self._given_back.add((), given_back)
+        if given_back < len(ended):
+            self._batches.add(len(ended) - given_back)
 
     def read(self) -> Iterator[Measured | Distribution]:
-        """What was counted. Outcomes and verdicts are in lower case there."""
-        yield from _lowered(self._deliveries.read())
-        yield from self._delivery_seconds.read()
-        yield from _lowered(self._results.read())
+        """What was counted. All words are in lower case there."""
+        yield from self._deliveries()
         for each in (self._batches, self._claims):
             yield from each.read()
         for tally in (self._claim_errors, self._given_back, self._leases):
             yield from tally.read()
 
-
-def _lowered(samples: Iterable[Measured]) -> Iterator[Measured]:
-    for each in samples:
-        yield Measured(each.metric, each.value, tuple(label.lower() for label in each.labels))
+    def _deliveries(self) -> Iterator[Measured | Distribution]:
+        deliveries, results = defaultdict[tuple[str, str], int](int), defaultdict[str, int](int)
+        spread = defaultdict[str, list[int]](lambda: [0] * (len(_BOUNDS_MS) + 2))
+        for (transport, status, verdict), series in list(self._ended.items()):
+            number, by = sum(series[:-1]), transport.lower() or _NONE
+            deliveries[by, status.lower()] += number
+            results[verdict.lower()] += number
+            spread[by] = [one + other for one, other in zip(spread[by], series, strict=True)]
+        for labels, number in deliveries.items():
+            yield Measured(catalog.DELIVERIES, number, labels)
+        for by, series in spread.items():
+            yield Distribution(catalog.DELIVERY_SECONDS, tuple(series[:-1]), series[-1] / 1000, (by,))
+        for verdict, number in results.items():
+            yield Measured(catalog.RESULTS, number, (verdict,))

@@ -11,5 +11,5 @@ select workspace, transport, due, oldest_seconds
 -- name: get_counts
 -- One row.
 select workers, claimed, dead_letters, alarms, alarms_ended, alarms_failed, running, max_running,
-       reaped_seconds, mended, left_over, partitions, history_bytes, covered_seconds, revision
+       reaped_seconds, mended, left_over, revision
   from kronos.system_counts(%(most)s::integer);

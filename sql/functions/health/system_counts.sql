@@ -4,13 +4,12 @@
 -- each counted up to p_most. alarms: the number of pg_cron's newest run of ours, which only grows;
 -- alarms_ended, alarms_failed: of the newest 200 of ours; running: commands of pg_cron under way,
 -- max_running: how many it allows, null where it does not say. reaped_seconds: since the reaper found mended
--- and left_over differences between jobs and entries; nulls: not for ten minutes. covered_seconds: how far
--- ahead there are partitions.
+-- and left_over differences between jobs and entries; nulls: not for ten minutes.
 create or replace function kronos.system_counts(
     p_most integer, out workers bigint, out claimed bigint, out dead_letters bigint, out alarms bigint,
     out alarms_ended integer, out alarms_failed integer, out running integer, out max_running integer,
     out reaped_seconds double precision, out mended integer, out left_over integer,
-    out partitions bigint, out history_bytes bigint, out covered_seconds double precision, out revision text
+    out revision text
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -36,12 +35,6 @@ begin
     select extract(epoch from kronos.clock() - reaping.at), reaping.mended, reaping.left_over
       into reaped_seconds, mended, left_over
       from kronos.last_reaping() as reaping;
-    select count(*), sum(part.bytes),
-           extract(epoch from least(max(part.until_at) filter (where part.history = 'executions'),
-                                    max(part.until_at) filter (where part.history = 'attempts'))
-                   - kronos.now())
-      into partitions, history_bytes, covered_seconds
-      from kronos.system_partitions() as part;
     revision := substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
                               from '^revision (.*)$');
 end
