@@ -225,6 +225,13 @@ class Settings(BaseSettings):
     """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and
     where a secret is under a key that is not known yet."""
 
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """A port on which this process serves /metrics without a key; unset: none. `kronos up`: the API's; its workers
+    have those that follow."""
+
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address of that port. Loopback, for nobody who asks there shows a key."""
+
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors: one object a line."""
 

@@ -255,14 +255,18 @@ async def retention(view: InstanceView) -> KeptHistory:
     return found
 
 
+async def zone_readings(view: InstanceView) -> list[tzdata.ZoneReading]:
+    """The zones in use as PostgreSQL reads them. Raises DatabaseUnavailable."""
+    return await view.rows(_ZONES_READ, {})
+
+
 async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
     """Whose time zone data says what. Raises DatabaseUnavailable.
 
     The server's files are for superusers alone. On one machine both read the same ones, so where they agree the version
     is this process's.
     """
-    readings = await view.rows(_ZONES_READ, {})
-    differs_in = tzdata.differing(readings)
+    differs_in = tzdata.differing(await zone_readings(view))
     version = tzdata.client_version()
     is_here = str(conninfo_to_dict(database_url).get("host") or "/").startswith(("/", "127.", "localhost", "::1"))
     server = version if is_here and not differs_in else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -37,6 +38,7 @@ from kronos.api import (
     job_schemas,
     jobs,
     live_events,
+    metering,
     organizations,
     overview,
     payload_specs,
@@ -56,6 +58,7 @@ from kronos.api.fields import Body
 from kronos.api.heads import Heads
 from kronos.api.keys import Keys
 from kronos.api.live import Hub, ListenerBounds
+from kronos.api.meter import ApiMeter
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
@@ -104,6 +107,7 @@ _RESOURCES = (
     schedules,
     system,
     instance,
+    metering,
     docs,
 )
 
@@ -146,9 +150,16 @@ class Application(FastAPI):
         return stack
 
 
-def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> FastAPI:
+def create(
+    settings: Settings,
+    keys: Keyring | None = None,
+    *,
+    pages: Sequence[BaseRoute] = (),
+    metrics: socket.socket | None = None,
+) -> FastAPI:
     """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
-    encryption keys as they were read at the start; `pages` the routes of the dashboard.
+    encryption keys as they were read at the start; `pages` the routes of the dashboard; `metrics` the socket at which
+    /metrics is served without a key.
 
     Raises ValueError where settings.egress_allow names no networks, or what is said of an identity provider does not
     suffice.
@@ -156,6 +167,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
     egress = EgressPolicy.parse(settings.egress_allow)
     provider = _provider(settings)
     encryption_keys = CurrentKeys(KeySource.of(settings), keys)
+    meter = ApiMeter()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -177,12 +189,13 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
             replica=replica,
             live=hub,
         )
+        app.state.metering = metering.Metering(pool, meter)
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         if replica is not None:
             await replica.pool.open(wait=False)
             beside.append(asyncio.create_task(replica.watch()))
         try:
-            async with heartbeat.beating():
+            async with heartbeat.beating(), app.state.metering.running(metrics):
                 yield
         finally:
             await hub.close()
@@ -221,6 +234,7 @@ def create(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[B
         timeout_seconds=settings.request_seconds,
         max_in_flight=settings.max_requests,
         origins=Origins(config.origins(settings.cors_origins)),
+        meter=meter,
     )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(errors.KronosError, _refused)

@@ -20,4 +20,8 @@ class Heads:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET", "kronos.is_head": True}, receive, send_head)
+        asked = {**scope, "method": "GET", "kronos.is_head": True}
+        try:
+            await self._app(asked, receive, send_head)
+        finally:
+            scope["route"] = asked.get("route")  # by which it is counted

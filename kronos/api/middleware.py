@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
+from kronos.api.meter import ApiMeter
 from kronos.api.origins import Headers, Origins
 from kronos.api.problems import http_problem, instance, problem
 from kronos.api.rates import RateStanding
@@ -62,7 +63,13 @@ class Boundary:
     """Gives every request an id, and every request an answer: problem+json for whatever is raised inside."""
 
     def __init__(
-        self, app: ASGIApp, *, timeout_seconds: float, max_in_flight: int, origins: Origins | None = None
+        self,
+        app: ASGIApp,
+        *,
+        timeout_seconds: float,
+        max_in_flight: int,
+        origins: Origins | None = None,
+        meter: ApiMeter | None = None,
     ) -> None:
         self._app = app
         self._origins = origins or Origins()
@@ -70,6 +77,7 @@ class Boundary:
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._bodies_bytes = 0
+        self._meter = meter or ApiMeter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -95,6 +103,7 @@ class Boundary:
             await send(message)
 
         self._in_flight += 1
+        self._meter.under_way = self._in_flight
         try:
             if self._in_flight > self._max_in_flight:
                 detail = f"{self._max_in_flight} requests are under way in this process"
@@ -110,7 +119,9 @@ class Boundary:
         finally:
             self._ends(exchange)
             self._bodies_bytes -= exchange.received_bytes
-            milliseconds = (time.perf_counter() - began) * 1000
+            seconds = time.perf_counter() - began
+            self._meter.answered(scope, exchange.status, seconds)
+            milliseconds = seconds * 1000
             asked = f"{request_id} {scope['method']} {instance(scope)}"
             _log.info("%s %d %.1f ms %s", asked, exchange.status, milliseconds, _actor(scope))
 
@@ -127,6 +138,7 @@ class Boundary:
 
     def _ends(self, exchange: _Exchange) -> None:
         self._in_flight -= exchange.is_under_way
+        self._meter.under_way = self._in_flight
         exchange.is_under_way = False
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: _Exchange) -> None:

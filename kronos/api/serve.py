@@ -41,8 +41,13 @@ class _Server(uvicorn.Server):
 def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> None:
     """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let the requests under way finish. Logs
     the URL once it is bound; port 0 takes a free one."""
+    metrics = None
+    if settings.metrics_port is not None:
+        from kronos.metrics import port
+
+        metrics = port.door(settings.metrics_host, settings.metrics_port)
     try:
-        application = app.create(settings, keys, pages=pages)
+        application = app.create(settings, keys, pages=pages, metrics=metrics)
     except ValueError as error:
         sys.exit(f"kronos: {error}")
     door = _listen(settings.host, settings.port)

@@ -307,7 +307,10 @@ class Supervisor:
         if child in self._companions:
             return self._environment
         url = self._cluster.url_as("kronos_api" if child is self._api else "kronos_worker")
-        return {**self._environment, "KRONOS_DATABASE_URL": url}
+        found = {**self._environment, "KRONOS_DATABASE_URL": url}
+        if (first := self._settings.metrics_port) is not None:
+            found["KRONOS_METRICS_PORT"] = str(first + self._services().index(child))
+        return found
 
     def _write_run_json(self) -> None:
         content = {

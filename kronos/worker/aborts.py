@@ -29,6 +29,8 @@ class Aborts:
         self._told: set[str] = set()
         self._is_look_due = False
         self._timer: asyncio.TimerHandle | None = None
+        self.ended = 0
+        """Deliveries that were, since the process began."""
 
     def told(self, execution_ids: Iterable[str]) -> None:
         """Someone says that these were cancelled. A claim whose answer is on its way may have one of them: it is looked
@@ -85,3 +87,4 @@ class Aborts:
             if (leased.claim.execution_id, leased.token) in unwanted and leased in self._under_way:
                 _log.info("execution %s: its delivery is ended, nobody wants it any more", leased.claim.execution_id)
                 abort(leased)
+                self.ended += 1

@@ -76,6 +76,8 @@ class Leased:
     """The boot time before which it was not claimed."""
     is_aborted: bool = False
     """It was cancelled meanwhile: what has not been sent is not."""
+    transport: str = ""
+    """By what it is delivered, where that is counted (meter.py)."""
 
     @property
     def covers_delivery(self) -> bool:

@@ -21,6 +21,7 @@ from kronos.worker.attempt import Leased, begin
 from kronos.worker.claims import MARGIN, Claim, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
+from kronos.worker.meter import WorkerMeter
 from kronos.worker.results import Result, Verdict
 from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
@@ -70,8 +71,10 @@ class Loop:
         lease: timedelta,
         wake: Wake,
         vault: Vault | None = None,
+        meter: WorkerMeter | None = None,
     ) -> None:
         self._link = claiming
+        self._meter = meter
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -102,6 +105,11 @@ class Loop:
         """Claim nothing more; `run` ends when what it is doing is done."""
         self._is_stopping = True
         self._wake.poke()
+
+    @property
+    def unstored(self) -> int:
+        """Claims whose delivery has ended, or never began, and that are held still."""
+        return max(self._held - len(self.finalizer.under_way), 0)
 
     @property
     def _free(self) -> int:
@@ -204,6 +212,8 @@ class Loop:
             if started >= self._upkeep_at:
                 kept = await claims.upkeep(self._link, all_leases=is_full)
                 self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
+                if self._meter is not None:
+                    self._meter.kept(kept)
                 if kept.requeued or kept.failed:
                     _log.warning(
                         "leases of lost attempts ended: %d executions are due again, %d failed",
@@ -219,6 +229,8 @@ class Loop:
             took = time.monotonic() - asked
         except psycopg.Error as error:
             _log.debug("looking for work failed: %s", error)
+            if self._meter is not None:
+                self._meter.fails()
             self._wake.is_full_wanted |= is_full
             await self._link.pause()
             return
@@ -249,10 +261,14 @@ class Loop:
             self._rotation.claimed(wanted, got, closed)
         except psycopg.Error as error:
             _log.debug("a claim's outcome is not known: %s", error)
+            if self._meter is not None:
+                self._meter.fails()
             self._rotation.failed(wanted)
             self._wake.within(0)
             got = await self._recovered(wanted, token)
         self._held += len(got)
+        if self._meter is not None:
+            self._meter.claimed(len(got))
         self._shares.began(claim.workspace_id for claim in got)
         self._has_room = False
         self._slot_freed()
@@ -337,6 +353,8 @@ class Loop:
             return
         self.finalizer.under_way.add(leased)
         to = to or Unusable(why="this version of the endpoint does not exist")
+        if self._meter is not None:
+            self._meter.begins(leased, to)
         begin(leased, to, self._transport, self._attempted, self._streams)
 
     def _attempted(self, leased: Leased, result: Result | None) -> None:
@@ -352,6 +370,8 @@ class Loop:
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
+        if self._meter is not None:
+            self._meter.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:

@@ -20,6 +20,8 @@ from kronos.encryption import Keyring, KeySource
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener
 from kronos.worker.loop import Loop
+from kronos.worker.meter import WorkerMeter
+from kronos.worker.metering import metering
 from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
@@ -39,17 +41,25 @@ _RING = timedelta(seconds=30)
 def run(settings: Settings, keys: Keyring | None = None) -> None:
     """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
     logs.configure(settings)
+    door = None
+    if settings.metrics_port is not None:
+        # With them a server and prometheus_client, which a worker without metrics does not load: before garbage is
+        # looked for.
+        from kronos.metrics import exposition, port  # noqa: F401
+
+        door = port.door(settings.metrics_host, settings.metrics_port)
     garbage.leave_what_is_there()
-    uvloop.run(_watched(settings, keys))
+    uvloop.run(_watched(settings, keys, door))
 
 
-async def _watched(settings: Settings, keys: Keyring | None) -> None:
+async def _watched(settings: Settings, keys: Keyring | None, door: socket.socket | None) -> None:
     async with heartbeat.beating():
-        await serve(settings, keys)
+        await serve(settings, keys, door)
 
 
-async def serve(settings: Settings, keys: Keyring | None = None) -> None:
-    """Work until a signal, on this event loop; `keys` are the encryption keys as they were read at the start."""
+async def serve(settings: Settings, keys: Keyring | None = None, door: socket.socket | None = None) -> None:
+    """Work until a signal, on this event loop; `keys` are the encryption keys as they were read at the start, `door`
+    the socket that metrics are served at."""
     stops, is_stopped = _signals()
     worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     url, outage = settings.database_url.get_secret_value(), Outage()
@@ -60,6 +70,7 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
     listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
     egress = EgressPolicy.parse(settings.egress_allow)
+    meter = WorkerMeter() if door is not None else None
     async with (
         HttpTransport(egress, ca_file=settings.ca_file, most_idle=settings.worker_concurrency) as transport,
         Streams(egress, ca_file=settings.ca_file) as streams,
@@ -74,6 +85,7 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
             lease=timedelta(seconds=settings.lease_seconds),
             wake=wake,
             vault=vault,
+            meter=meter,
         )
         of = f", of the groups {', '.join(groups)}" if groups else ""
         _log.info(
@@ -91,7 +103,8 @@ async def serve(settings: Settings, keys: Keyring | None = None) -> None:
             )
         )
         at_once = asyncio.create_task(is_stopped.wait())
-        await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
+        async with metering(door, settings, loop, meter):
+            await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             _log.warning(
                 "second signal: worker %s ends at once; what it holds goes on when its leases run out", worker_id

@@ -1,0 +1,48 @@
+"""What an API process counts for Prometheus."""
+
+from collections.abc import Iterator
+
+from starlette.types import Scope
+
+from kronos.metrics import catalog
+from kronos.metrics.definition import OTHER, Distribution, Measured
+from kronos.metrics.tallies import Histogram, Tally
+from kronos.pool import Pool
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CLASSES = {number: f"{number}xx" for number in range(1, 6)}
+_NO_ROUTE = "none"
+"""Of a request that led to no route, or was answered before one was looked for."""
+
+
+class ApiMeter:
+    """Counts requests: by templates of paths, never by paths, so that no name is in it, and no caller makes more of
+    them."""
+
+    def __init__(self) -> None:
+        self._requests = Tally(catalog.REQUESTS)
+        self._seconds = Histogram(catalog.REQUEST_SECONDS)
+        self.under_way = 0
+        """The boundary's."""
+
+    def answered(self, scope: Scope, status: int, seconds: float) -> None:
+        """A request has ended."""
+        method = scope["method"] if scope["method"] in _METHODS else OTHER
+        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        self._requests.add((method, route, _CLASSES.get(status // 100, "none")))
+        self._seconds.add(seconds, (method, route))
+
+    def read(self, pool: Pool) -> Iterator[Measured | Distribution]:
+        """What was counted, and how the pool does."""
+        yield from self._requests.read()
+        yield from self._seconds.read()
+        yield Measured(catalog.REQUESTS_UNDER_WAY, self.under_way)
+        found = pool.get_stats()
+        size, idle = found.get("pool_size", 0), found.get("pool_available", 0)
+        yield Measured(catalog.POOL_SIZE, size - idle, ("in_use",))
+        yield Measured(catalog.POOL_SIZE, idle, ("idle",))
+        yield Measured(catalog.POOL_LIMIT, pool.max_size)
+        yield Measured(catalog.POOL_WAITING, found.get("requests_waiting", 0))
+        yield Measured(catalog.POOL_WAITS, found.get("requests_queued", 0))
+        yield Measured(catalog.POOL_WAIT_SECONDS, found.get("requests_wait_ms", 0) / 1000)
+        yield Measured(catalog.POOL_ERRORS, found.get("requests_errors", 0))

@@ -1,0 +1,228 @@
+"""The instance in numbers, for Prometheus: read of the database by an API process when it is scraped, kept for some
+seconds, and within a bound of time and rows each (sql/queries/metrics.sql)."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from kronos import errors, system, tzdata
+from kronos.database import InstanceView
+from kronos.metrics import instance
+from kronos.metrics.definition import OTHER, Measured, Metric
+from kronos.model import Json, JsonObject
+from kronos.server_time import CLOCK
+from kronos.sql import statement
+from kronos.system import HistoryPartition, KeptHistory, Status
+
+_KEPT_SECONDS = 10.0
+# Time zone data changes by an update of the operating system, partitions by the hour at most: their sizes are asked of
+# the file system, 10 us for each of some hundred files.
+_SELDOM_SECONDS = 600.0
+# Prometheus gives up after 10 s, and says that the process is down: what it counts itself is answered before.
+_WITHIN_SECONDS = 5.0
+_WINDOW = timedelta(seconds=60)
+_MOST = 10_000
+_ENDPOINTS = 1000
+_QUANTILES = ("0.5", "0.99", "1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentEnds:
+    """What ended lately: how many ticks as what, and how long half, 99 of 100 and all of them took."""
+
+    became: JsonObject
+    lags: JsonObject
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingWork:
+    """What of a workspace waits for a worker, by transport."""
+
+    workspace: str
+    transport: str
+    due: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceCounts:
+    """As kronos.system_counts."""
+
+    workers: int
+    claimed: int
+    dead_letters: int
+    alarms: int
+    alarms_ended: int
+    alarms_failed: int
+    running: int
+    max_running: int | None
+    reaped_seconds: float | None
+    mended: int | None
+    left_over: int | None
+    revision: str | None
+
+
+_ENDS = statement("metrics.get_ends", RecentEnds)
+_QUEUE = statement("metrics.list_queue", WaitingWork)
+_COUNTS = statement("metrics.get_counts", InstanceCounts)
+
+
+class Gauges:
+    """What was read last. However many ask at once, the database is asked once, and not more often than every ten
+    seconds."""
+
+    def __init__(self) -> None:
+        self._kept: list[Measured] = []
+        self._kept_at = 0.0
+        self._seldom: list[Measured] = []
+        self._seldom_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+
+    async def read(self, view: InstanceView, *, names: bool) -> list[Measured]:
+        """The instance, as it was some seconds ago; `names`: with what names workspaces. Where PostgreSQL does not
+        answer in time, kronos_database_up is 0 and nothing else is there."""
+        if not self._kept or time.monotonic() - self._kept_at >= _KEPT_SECONDS:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(view))
+            done, _ = await asyncio.wait({self._asking}, timeout=_WITHIN_SECONDS)
+            for asked in done:
+                asked.result()  # what nobody foresaw is an error of the request
+            if not self._kept:
+                return [Measured(instance.DATABASE_UP, 0)]
+        found = [each for each in self._kept if names or not each.metric.names_tenants]
+        return [*found, Measured(instance.READ_AGE, time.monotonic() - self._kept_at)]
+
+    async def _ask(self, view: InstanceView) -> None:
+        began = time.monotonic()
+        self._kept = []
+        try:
+            async with asyncio.timeout(_WITHIN_SECONDS):
+                found = [*await _read(view), *await self._seldom_read(view)]
+        except (errors.KronosError, TimeoutError):  # the pool's log says why
+            return
+        took = time.monotonic() - began
+        self._kept = [Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, took), *found]
+        self._kept_at = time.monotonic()
+
+    async def _seldom_read(self, view: InstanceView) -> list[Measured]:
+        if not self._seldom or time.monotonic() - self._seldom_at >= _SELDOM_SECONDS:
+            differing = tzdata.differing(await system.zone_readings(view))
+            self._seldom = [
+                Measured(instance.TZDATA_DIFFERS, len(differing)),
+                *_tzdata_age(),
+                *_of_partitions(await system.partitions(view)),
+            ]
+            self._seldom_at = time.monotonic()
+        return self._seldom
+
+
+async def _read(view: InstanceView) -> list[Measured]:
+    """Each by a statement of its own, one after the other: a scrape takes one connection. Raises KronosError."""
+    status = await system.status(view)
+    (counts,) = await view.rows(_COUNTS, {"most": _MOST})
+    (ends,) = await view.rows(_ENDS, {"window": _WINDOW, "most": _MOST})
+    queue = await view.rows(_QUEUE, {"endpoints": _ENDPOINTS, "most": _MOST})
+    history = await system.retention(view)
+    return [
+        *_of_status(status, counts),
+        *_of_pg_cron(status, counts),
+        *_of_ends(ends),
+        *_of_queue(queue),
+        *_of_history(history),
+    ]
+
+
+def _of_status(status: Status, counts: InstanceCounts) -> Iterator[Measured]:
+    versions = (counts.revision or "", status.postgresql_version, status.pg_cron_version or "")
+    yield Measured(instance.SCHEMA_INFO, 1, versions)
+    yield Measured(instance.HELD, status.is_held)
+    yield Measured(instance.READ_ONLY, status.is_read_only)
+    yield Measured(instance.STARVED, status.waiting_endpoints)
+    yield Measured(instance.STARVED_SECONDS, status.waiting_seconds or 0)
+    yield Measured(instance.UNSERVED, len(status.unserved_groups))
+    yield Measured(instance.WORKERS, counts.workers)
+    yield Measured(instance.OVERDUE, status.overdue_jobs)
+    yield Measured(instance.OVERDUE_SECONDS, status.overdue_seconds or 0)
+    yield Measured(instance.CLAIMED, counts.claimed)
+    yield Measured(instance.DEAD_LETTERS, counts.dead_letters)
+
+
+def _of_pg_cron(status: Status, counts: InstanceCounts) -> Iterator[Measured]:
+    yield Measured(instance.SILENT_SECONDS, status.pg_cron_silent_seconds)
+    yield Measured(instance.LAUNCHER, status.has_launcher)
+    yield Measured(instance.ALARMS, counts.alarms)
+    yield Measured(instance.ALARMS_ENDED, counts.alarms_ended)
+    yield Measured(instance.ALARMS_FAILED, counts.alarms_failed)
+    yield Measured(instance.CRON_RUNNING, counts.running)
+    yield Measured(instance.INTERNAL_JOBS, status.internal_jobs)
+    yield Measured(instance.INTERNAL_ENTRIES, status.internal_entries)
+    for metric, value in (
+        (instance.CRON_LIMIT, counts.max_running),
+        (instance.REAPED_SECONDS, counts.reaped_seconds),
+        (instance.DRIFT_MENDED, counts.mended),
+        (instance.DRIFT_LEFT, counts.left_over),
+    ):
+        if value is not None:
+            yield Measured(metric, value)
+
+
+def _of_ends(ends: RecentEnds) -> Iterator[Measured]:
+    for disposition in ("success", "failed", "cancelled", "skipped", "missed", "expired"):
+        yield Measured(instance.RECENT_TICKS, _number(ends.became.get(disposition)), (disposition,))
+    yield Measured(instance.RECENT_CUT, ends.is_cut)
+    for stage in ("recorded", "claimed", "answered"):
+        seconds = ends.lags.get(stage)
+        for quantile, value in zip(_QUANTILES, seconds if isinstance(seconds, list) else (), strict=False):
+            yield Measured(instance.TICK_LAG, _number(value), (stage, quantile))
+
+
+def _number(value: Json) -> float:
+    """0 for what is none."""
+    return value if isinstance(value, int | float) else 0
+
+
+def _of_queue(queue: Sequence[WaitingWork]) -> Iterator[Measured]:
+    by_transport = ((each.transport, each) for each in queue)
+    yield from _grouped(by_transport, instance.WAITING, instance.WAITING_SECONDS, first=("http",))
+    by_workspace = ((each.workspace, each) for each in queue)  # the longest wait first
+    yield from _grouped(by_workspace, instance.WORKSPACE_WAITING, instance.WORKSPACE_WAITING_SECONDS)
+
+
+def _grouped(
+    queue: Iterable[tuple[str, WaitingWork]], due: Metric, oldest: Metric, *, first: Sequence[str] = ()
+) -> Iterator[Measured]:
+    """How many wait under each label, and for how long; beyond the `most` labels that the metric has, as OTHER."""
+    found = {label: (0, 0.0) for label in first}
+    for label, each in queue:
+        known = label if label in found or len(found) < due.most else OTHER
+        number, seconds = found.get(known, (0, 0.0))
+        found[known] = number + each.due, max(seconds, each.oldest_seconds)
+    for label, (number, seconds) in found.items():
+        yield Measured(due, number, (label,))
+        yield Measured(oldest, seconds, (label,))
+
+
+def _of_history(history: KeptHistory) -> Iterator[Measured]:
+    yield Measured(instance.RETENTION_AGE, max((CLOCK.now() - history.done_at).total_seconds(), 0))
+    yield Measured(instance.UNSEALED, history.unsealed)
+
+
+def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
+    yield Measured(instance.PARTITIONS, len(found))
+    yield Measured(instance.HISTORY_BYTES, sum(each.bytes for each in found))
+    ends = [
+        max((each.until_at for each in found if each.history == history), default=CLOCK.now())
+        for history in ("executions", "attempts")
+    ]
+    yield Measured(instance.COVERED_SECONDS, (min(ends) - CLOCK.now()).total_seconds())
+
+
+def _tzdata_age() -> Iterator[Measured]:
+    """Of this machine's data, which PostgreSQL reads as well where no zone differs."""
+    version = tzdata.client_version()
+    if version is not None:
+        year_ends = datetime(int(version[:4]) + 1, 1, 1, tzinfo=UTC)
+        yield Measured(instance.TZDATA_AGE, max((CLOCK.now() - year_ends).total_seconds(), 0))

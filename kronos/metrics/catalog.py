@@ -1,0 +1,200 @@
+"""What processes count themselves; what is read of the database stands in instance.py. docs/metrics.md lists all of
+them."""
+
+from kronos.metrics.definition import Metric
+
+_LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+
+# Of every process.
+PROCESS_INFO = Metric(
+    name="kronos_process_info",
+    kind="gauge",
+    place="process",
+    labels=("role", "version"),
+    help="1; what this process is (api or worker), and of which release.",
+)
+LOOP_LAG = Metric(
+    name="kronos_event_loop_lag_seconds",
+    kind="histogram",
+    place="process",
+    bounds=_QUICK,
+    help="How late the event loop woke who asked to be woken each second.",
+)
+
+# Of API processes.
+REQUESTS = Metric(
+    name="kronos_api_requests_total",
+    kind="counter",
+    place="api",
+    labels=("method", "route", "status"),
+    most=2000,
+    help="Requests answered, by method, by the template of their path, and by the class of their status (2xx).",
+)
+REQUEST_SECONDS = Metric(
+    name="kronos_api_request_seconds",
+    kind="histogram",
+    place="api",
+    labels=("method", "route"),
+    bounds=_QUICK,
+    most=500,
+    help="From the first byte of a request to the end of its answer; of a stream of events, as long as it was read.",
+)
+REQUESTS_UNDER_WAY = Metric(
+    name="kronos_api_requests_under_way",
+    kind="gauge",
+    place="api",
+    help="Requests whose answer has not begun.",
+)
+POOL_SIZE = Metric(
+    name="kronos_api_pool_connections",
+    kind="gauge",
+    place="api",
+    labels=("state",),
+    most=2,
+    help="Connections to PostgreSQL: in_use or idle.",
+)
+POOL_LIMIT = Metric(
+    name="kronos_api_pool_connections_max",
+    kind="gauge",
+    place="api",
+    help="Connections that this process may have: KRONOS_DATABASE_POOL_SIZE.",
+)
+POOL_WAITING = Metric(
+    name="kronos_api_pool_waiting",
+    kind="gauge",
+    place="api",
+    help="Requests that wait for a connection.",
+)
+POOL_WAITS = Metric(
+    name="kronos_api_pool_waits_total",
+    kind="counter",
+    place="api",
+    help="Requests that had to wait for a connection.",
+)
+POOL_WAIT_SECONDS = Metric(
+    name="kronos_api_pool_wait_seconds_total",
+    kind="counter",
+    place="api",
+    help="How long they waited, together.",
+)
+POOL_ERRORS = Metric(
+    name="kronos_api_pool_timeouts_total",
+    kind="counter",
+    place="api",
+    help="Requests that got no connection within KRONOS_DATABASE_WAIT_SECONDS.",
+)
+
+# Of workers.
+DELIVERIES = Metric(
+    name="kronos_deliveries_total",
+    kind="counter",
+    place="worker",
+    labels=("transport", "outcome"),
+    most=40,
+    help="Attempts that ended: by transport, and as what (success, failed, timed_out, unknown).",
+)
+DELIVERY_SECONDS = Metric(
+    name="kronos_delivery_seconds",
+    kind="histogram",
+    place="worker",
+    labels=("transport",),
+    bounds=_LATENCIES,
+    most=8,
+    help="From the beginning of an attempt to its receiver's answer.",
+)
+RESULTS = Metric(
+    name="kronos_results_total",
+    kind="counter",
+    place="worker",
+    labels=("verdict",),
+    most=8,
+    help="What storing an attempt's end did: success, failed, retry, cancelled; fenced: its lease was lost and "
+    "another's result counts; already: it was stored before; dropped: it was not stored.",
+)
+RESULT_BATCH = Metric(
+    name="kronos_result_batch_size",
+    kind="histogram",
+    place="worker",
+    bounds=_SIZES,
+    help="Ends of attempts that one statement stored.",
+)
+CLAIM_SIZE = Metric(
+    name="kronos_claim_size",
+    kind="histogram",
+    place="worker",
+    bounds=_SIZES,
+    help="Executions that one claim got; its count is the number of claims, its sum that of executions.",
+)
+CLAIM_ERRORS = Metric(
+    name="kronos_claim_errors_total",
+    kind="counter",
+    place="worker",
+    help="Claims and looks for work that PostgreSQL did not answer.",
+)
+GIVEN_BACK = Metric(
+    name="kronos_claims_given_back_total",
+    kind="counter",
+    place="worker",
+    help="Executions that were claimed and not sent: the worker stops, or their lease had become too short.",
+)
+LEASES_ENDED = Metric(
+    name="kronos_leases_lost_total",
+    kind="counter",
+    place="worker",
+    labels=("outcome",),
+    most=2,
+    help="Leases of workers that are gone, which this worker ended: the execution is due again (requeued), or failed.",
+)
+ABORTED = Metric(
+    name="kronos_deliveries_aborted_total",
+    kind="counter",
+    place="worker",
+    help="Deliveries under way that were ended because nobody wants them any more.",
+)
+UNDER_WAY = Metric(
+    name="kronos_deliveries_under_way",
+    kind="gauge",
+    place="worker",
+    help="Deliveries that wait for their receiver.",
+)
+UNSTORED = Metric(
+    name="kronos_results_waiting",
+    kind="gauge",
+    place="worker",
+    help="Claims whose delivery has ended and is not stored yet.",
+)
+CONCURRENCY = Metric(
+    name="kronos_worker_concurrency",
+    kind="gauge",
+    place="worker",
+    help="Deliveries of one workspace that may be under way: KRONOS_WORKER_CONCURRENCY.",
+)
+
+WORKERS = (
+    DELIVERIES,
+    DELIVERY_SECONDS,
+    RESULTS,
+    RESULT_BATCH,
+    CLAIM_SIZE,
+    CLAIM_ERRORS,
+    GIVEN_BACK,
+    LEASES_ENDED,
+    ABORTED,
+    UNDER_WAY,
+    UNSTORED,
+    CONCURRENCY,
+)
+APIS = (
+    REQUESTS,
+    REQUEST_SECONDS,
+    REQUESTS_UNDER_WAY,
+    POOL_SIZE,
+    POOL_LIMIT,
+    POOL_WAITING,
+    POOL_WAITS,
+    POOL_WAIT_SECONDS,
+    POOL_ERRORS,
+)
+PROCESSES = (PROCESS_INFO, LOOP_LAG)

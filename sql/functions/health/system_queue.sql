@@ -1,0 +1,40 @@
+-- system_queue: what is due and waits for a worker, by workspace and transport: of the first p_endpoints
+-- endpoints with anything to claim, p_most executions in all. Costs the same however much waits, and however
+-- much there was.
+-- Returns: a row a workspace and transport, the longest wait first. due: how many; oldest_seconds: the
+-- longest wait.
+create or replace function kronos.system_queue(p_endpoints integer, p_most integer)
+returns table (workspace text, transport text, due bigint, oldest_seconds double precision)
+language plpgsql stable rows 100 security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+    v_now constant timestamptz := kronos.now();
+begin
+    return query
+        with waiting as materialized (
+            select found.endpoint_id, endpoint.workspace_id, lower(endpoint.type) as kind, found.due_at
+              from kronos.waiting_endpoints(v_now, p_endpoints) as found
+              join kronos.endpoints as endpoint on endpoint.endpoint_id = found.endpoint_id
+        ), counted as (
+            select waiting.workspace_id, waiting.kind, waiting.due_at
+              from waiting
+             cross join unnest(kronos.queues()) as known (queue)
+              join kronos.execution_live as live
+                on live.endpoint_id = waiting.endpoint_id
+               and live.claim_token is null
+               and kronos.queue_of(live.priority) = known.queue
+               and live.visible_at <= v_now
+             limit p_most
+        )
+        select found.slug, counted.kind, count(*),
+               extract(epoch from v_now - min(greatest(counted.due_at, '1970-01-01 00:00:00+00')))
+                   ::double precision
+          from counted
+          join kronos.workspaces as found on found.workspace_id = counted.workspace_id
+         group by found.slug, counted.kind
+         order by 4 desc, 1, 2;
+end
+$$;

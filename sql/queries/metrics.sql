@@ -1,0 +1,15 @@
+-- name: get_ends
+-- What became of what ended lately. One row.
+select became, lags, is_cut
+  from kronos.system_ends(%(window)s::interval, %(most)s::integer);
+
+-- name: list_queue
+-- What waits for a worker, by workspace and transport. No row: nothing.
+select workspace, transport, due, oldest_seconds
+  from kronos.system_queue(%(endpoints)s::integer, %(most)s::integer);
+
+-- name: get_counts
+-- One row.
+select workers, claimed, dead_letters, alarms, alarms_ended, alarms_failed, running, max_running,
+       reaped_seconds, mended, left_over, revision
+  from kronos.system_counts(%(most)s::integer);

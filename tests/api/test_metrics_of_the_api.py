@@ -1,0 +1,179 @@
+"""/metrics of an API process: who reads what, what it counts, and what it reads of the database."""
+
+import subprocess
+import sys
+
+import httpx
+import psycopg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api_process import serving
+from conftest import Api, holding
+from factory import add_endpoint, add_executions, add_key
+from held_ports import held_port
+from kronos import gauges
+from kronos.database import InstanceView
+from kronos.metrics import catalog, instance
+from kronos.metrics.definition import Measured
+from kronos.pool import Pool
+from sql_factory import make_cron_job
+
+Figures = dict[tuple[str, ...], float]
+
+
+def figures(text: str) -> Figures:
+    """Each series by its name and the values of its labels, in the order of the labels' names."""
+    return {
+        (each.name, *(value for _, value in sorted(each.labels.items()))): each.value
+        for family in text_string_to_metric_families(text)
+        for each in family.samples
+    }
+
+
+def scraped(client: httpx.Client) -> Figures:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return figures(answer.text)
+
+
+def test_it_is_for_the_instances_key_alone(own_api: Api, own_workspace: str) -> None:
+    with psycopg.connect(own_api.database_url, autocommit=True) as connection:
+        admin = add_key(connection, own_workspace, "admin")
+    assert httpx.get(f"{own_api.client.base_url}/metrics", timeout=60).status_code == 401
+    with holding(own_api.client, admin) as client:
+        assert client.get("/metrics").status_code == 403
+    assert own_api.client.get("/metrics").status_code == 200
+
+
+def test_it_counts_requests_by_templates_and_never_by_what_callers_write(own_api: Api, own_workspace: str) -> None:
+    client = own_api.client
+    for path in (f"/v1/workspaces/{own_workspace}", "/v1/workspaces/nobody", "/never/heard/of", "/healthz"):
+        client.get(path)
+    client.head("/healthz")
+    client.request("BREW", "/healthz")
+    found = scraped(client)
+    requests = {key[1:]: value for key, value in found.items() if key[0] == "kronos_api_requests_total"}
+    assert requests["GET", "/v1/workspaces/{w}", "2xx"] >= 1
+    assert requests["GET", "/v1/workspaces/{w}", "4xx"] == 1
+    assert requests["HEAD", "/healthz", "2xx"] == 1
+    assert {method for method, _, _ in requests} <= {"GET", "HEAD", "POST", "other"}
+    assert not any(own_workspace in label or "heard" in label for key in found for label in key[1:])
+    assert found["kronos_api_request_seconds_count", "GET", "/v1/workspaces/{w}"] >= 2
+    assert found["kronos_api_pool_connections_max",] >= 1
+    assert found["kronos_api_requests_under_way",] == 1  # this one
+
+
+def test_it_says_how_the_instance_does(own_api: Api) -> None:
+    with psycopg.connect(own_api.database_url, autocommit=True) as su:
+        su.execute("select kronos.reap()")
+        endpoint = add_endpoint(su)
+        add_executions(su, endpoint, 5)
+        su.execute("update kronos.execution_live set visible_at = now() - interval '100 seconds'")
+        job = make_cron_job(su, next_tick_at="2026-01-01T00:00:00Z")
+        su.execute(
+            """
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                status, status_reason, scheduled_at, run_at, created_at, started_at, completed_at, max_attempts, input,
+                tick_count)
+            select kronos.uuid7(), %s, %s, %s, 1, 'SCHEDULE', made.status,
+                   case when made.status = 'MISSED' then '{"type": "x"}'::jsonb end, now() - interval '9 s',
+                   now() - interval '9 s', now() - interval '8 s', now() - interval '6 s', made.ended, 5,
+                   '{}', made.ticks
+              from (values ('SUCCESS', now() - interval '2 s', 1), ('MISSED', now(), 7),
+                           ('FAILED', now() - interval '2 hours', 1)) as made (status, ended, ticks)
+            """,
+            [endpoint.workspace_id, job, endpoint.endpoint_id],
+        )
+        (slug,) = su.execute(
+            "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]
+        ).fetchone() or [""]
+    found = scraped(own_api.client)
+    assert found["kronos_database_up",] == 1
+    assert found["kronos_queue_due", "http"] == 5
+    assert 99 <= found["kronos_queue_oldest_seconds", "http"] < 1000
+    assert found["kronos_workspace_queue_due", slug] == 5
+    assert found["kronos_jobs_overdue",] == 1
+    assert found["kronos_workers",] == 0
+    assert found["kronos_internal_jobs",] == found["kronos_internal_job_entries",] == 4
+    ticks = {key[1]: value for key, value in found.items() if key[0] == "kronos_recent_ticks"}
+    assert ticks == {"success": 1, "missed": 7, "failed": 0, "cancelled": 0, "skipped": 0, "expired": 0}
+    assert [found["kronos_tick_lag_seconds", "0.5", stage] for stage in ("recorded", "claimed", "answered")] == [
+        1,
+        2,
+        4,
+    ]
+    assert found["kronos_history_partitions_ahead_seconds",] > 30 * 24 * 3600
+
+
+def test_the_port_of_its_own_needs_no_key_and_names_no_tenant(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as su:
+        endpoint = add_endpoint(su)
+        add_executions(su, endpoint, 3)
+        (slug,) = su.execute(
+            "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]
+        ).fetchone() or [""]
+    port = held_port()
+    with serving(database_url, KRONOS_METRICS_PORT=str(port)) as process:
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60)
+        assert answer.status_code == 200
+        found = figures(answer.text)
+        assert found["kronos_queue_due", "http"] == 3
+        assert slug not in answer.text
+        assert not any(name[0].startswith("kronos_workspace_") for name in found)
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/workspaces", timeout=60).status_code == 404
+        process.child.terminate()
+        assert process.child.wait(60) == 0
+
+
+@pytest.mark.parametrize("module", ["kronos.api.app", "kronos.worker.main"])
+def test_who_serves_no_metrics_does_not_load_what_writes_them(module: str) -> None:
+    loaded = f"import sys, {module}; print([each for each in sys.modules if each.split('.')[0] == 'prometheus_client'])"
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+async def test_however_many_ask_the_database_is_asked_once_and_its_absence_is_said(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    asked: list[int] = []
+    read = gauges._read
+
+    async def counted(view: InstanceView) -> list[Measured]:
+        asked.append(1)
+        return await read(view)
+
+    monkeypatch.setattr(gauges, "_read", counted)
+    pool = Pool(database_url, size=2)
+    await pool.open(wait=True)
+    shown = gauges.Gauges()
+    found = await asyncio.gather(*(shown.read(InstanceView(pool), names=False) for _ in range(20)))
+    assert len(asked) == 1
+    assert all(each[0].metric is instance.DATABASE_UP and each[0].value == 1 for each in found)
+    await shown.read(InstanceView(pool), names=True)
+    assert len(asked) == 1
+    await pool.close()
+    away = await gauges.Gauges().read(InstanceView(pool), names=False)
+    assert [(each.metric.name, each.value) for each in away] == [("kronos_database_up", 0)]
+
+
+def test_labels_are_bounded_by_construction() -> None:
+    """Each metric with labels says how many series it has at most, and only those for the instance's key name
+    tenants."""
+    for metric in (*catalog.PROCESSES, *catalog.APIS, *catalog.WORKERS, *instance.DATABASE):
+        assert metric.most <= 2000
+        assert bool(metric.bounds) == (metric.kind == "histogram")
+        assert (metric.kind == "counter") == metric.name.endswith("_total")
+        assert ("workspace" in metric.labels) == metric.names_tenants
+        assert not {"job", "endpoint", "execution", "key", "path"} & set(metric.labels)
+
+
+def test_of_many_workspaces_the_twenty_that_wait_longest_have_a_series() -> None:
+    waiting = [gauges.WaitingWork(workspace=f"w{n}", transport="http", due=2, oldest_seconds=99 - n) for n in range(50)]
+    figures = list(gauges._of_queue(waiting))
+    named = {each.labels[0]: each.value for each in figures if each.metric is instance.WORKSPACE_WAITING}
+    assert set(named) == {f"w{n}" for n in range(20)} | {"other"}
+    assert (named["w0"], named["other"]) == (2, 60)

@@ -1,0 +1,178 @@
+"""The documentation, the alert rules and the dashboard name metrics that there are; Prometheus itself takes the rules,
+fires each of them, and reads a real instance."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from api_process import serving
+from held_ports import held_port
+from kronos.metrics import catalog, instance
+from kronos.metrics.definition import Metric
+from kronos.metrics.exposition import Exposition
+from looking import looks
+
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "monitoring"
+ALL = (*catalog.PROCESSES, *catalog.APIS, *catalog.WORKERS, *instance.DATABASE)
+_TEXTS = {name: (MONITORING / name).read_text() for name in ("rules.yml", "rules_test.yml", "dashboard.json")}
+_NAMED = re.compile(r"\b(?:kronos|process|python)_[a-z_]+\b")
+
+
+def row(metric: Metric) -> str:
+    """The metric's line of docs/metrics.md."""
+    labels = ", ".join(f"`{each}`" for each in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
+
+
+@pytest.fixture(scope="module")
+def series() -> set[str]:
+    """Every name that a series may have."""
+    found = {each.name for each in ALL}
+    for metric in ALL:
+        if metric.kind == "histogram":
+            found |= {f"{metric.name}_{suffix}" for suffix in ("bucket", "count", "sum")}
+    text, _ = Exposition(list).text("")
+    return found | {each.name for family in text_string_to_metric_families(text.decode()) for each in family.samples}
+
+
+def test_each_metric_has_a_name_of_its_own_and_stands_in_one_list() -> None:
+    modules = (catalog, instance)
+    defined = [each for module in modules for each in vars(module).values() if isinstance(each, Metric)]
+    assert len({each.name for each in defined}) == len(defined)
+    assert {each.name for each in defined} == {each.name for each in ALL}
+
+
+def test_the_documentation_lists_each_metric_as_it_is_and_no_other() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    assert [row(each) for each in ALL if row(each) not in text] == []
+    assert set(re.findall(r"^\| `(kronos_\w+)`", text, re.MULTILINE)) == {each.name for each in ALL}
+
+
+@pytest.mark.parametrize("name", _TEXTS)
+def test_each_metric_that_is_named_is_there(name: str, series: set[str]) -> None:
+    named = set(_NAMED.findall(_TEXTS[name]))
+    assert len(named) > 20
+    assert named - series == set()
+
+
+def test_each_alert_is_tested_and_documented() -> None:
+    rules = [rule for group in yaml.safe_load(_TEXTS["rules.yml"])["groups"] for rule in group["rules"]]
+    names = {rule["alert"] for rule in rules}
+    assert len(names) == len(rules) > 20
+    assert {each["name"] for each in yaml.safe_load(_TEXTS["rules_test.yml"])["tests"]} == names | {"healthy"}
+    documented = (ROOT / "docs" / "metrics.md").read_text()
+    for rule in rules:
+        assert f"`{rule['alert']}`" in documented
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert set(rule["annotations"]) == {"summary", "description"}
+
+
+def test_the_dashboard_is_one() -> None:
+    shown = json.loads(_TEXTS["dashboard.json"])
+    panels = [each for each in shown["panels"] if each["type"] != "row"]
+    assert len(panels) > 20
+    assert len({each["id"] for each in shown["panels"]}) == len(shown["panels"])
+    for panel in panels:
+        assert all(target["expr"] for target in panel["targets"])
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("promtool") is None or shutil.which("prometheus") is None,
+    reason="Prometheus is not installed: apt-get install prometheus",
+)
+
+
+def promtool(*arguments: str) -> str:
+    ended = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, cwd=MONITORING)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@needs_prometheus
+def test_promtool_takes_the_rules_and_the_configuration() -> None:
+    assert "SUCCESS" in promtool("check", "rules", "rules.yml")
+    assert "SUCCESS" in promtool("check", "config", "prometheus.yml")
+
+
+@needs_prometheus
+def test_each_alert_fires_by_what_it_is_for_and_none_beside_a_healthy_instance() -> None:
+    assert "SUCCESS" in promtool("test", "rules", "rules_test.yml")
+
+
+@needs_prometheus
+def test_promtool_finds_nothing_to_say_of_the_names(database_url: str) -> None:
+    port = held_port()
+    with serving(database_url, KRONOS_METRICS_PORT=str(port)):
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).content
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A running Prometheus, and the file that names what it scrapes."""
+    port, targets = held_port(), tmp_path / "targets.json"
+    targets.write_text("[]")
+    (tmp_path / "prometheus.yml").write_text(
+        json.dumps(
+            {
+                "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+                "rule_files": [str(MONITORING / "rules.yml")],
+                "scrape_configs": [
+                    {
+                        "job_name": "kronos-api",
+                        "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
+                    }
+                ],
+            }
+        )
+    )
+    command = [
+        "prometheus",
+        f"--config.file={tmp_path}/prometheus.yml",
+        f"--storage.tsdb.path={tmp_path}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            yield f"http://127.0.0.1:{port}", targets
+        finally:
+            process.terminate()
+
+
+def asked(url: str, query: str) -> list[dict[str, object]]:
+    """What Prometheus answers; nothing, while it starts."""
+    try:
+        answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60)
+    except httpx.TransportError:
+        return []
+    found: list[dict[str, object]] = answer.json()["data"]["result"] if answer.status_code == 200 else []
+    return found
+
+
+@needs_prometheus
+def test_prometheus_reads_an_instance_and_knows_its_rules(database_url: str, prometheus: tuple[str, Path]) -> None:
+    url, targets = prometheus
+    port = held_port()
+    with serving(database_url, KRONOS_METRICS_PORT=str(port)):
+        targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
+        for pause in looks(60):
+            if asked(url, "kronos_database_up == 1"):
+                break
+            time.sleep(pause)
+        assert asked(url, "kronos_database_up == 1")
+        assert asked(url, "up == 1")
+        assert asked(url, "kronos_recent_ticks")
+        rules = httpx.get(f"{url}/api/v1/rules", timeout=60).json()["data"]["groups"]
+        assert [each["health"] for group in rules for each in group["rules"] if each["health"] == "err"] == []
