@@ -73,7 +73,7 @@ def test_no_answer_and_no_line_of_the_log_has_the_secret_of_a_planted_key(
         for method, url, headers, body in places(planted, "/v1/workspaces"):
             kind = {"Content-Type": "application/json"} if body else {}
             answers.append(client.request(method, url, headers=kind | headers, content=body))
-        for page in ("/docs", "/openapi.json", "/healthz", "/readyz", "/metrics", "/v1/system/status"):
+        for page in ("/docs", "/openapi.json", "/healthz", "/readyz", "/metrics", "/nothing", "/v1/system/status"):
             answers.append(client.get(page))
         end = client.get("/healthz", headers={"Request-Id": "the-end"})
     assert {each.status_code for each in answers} >= {200, 400, 401, 404, 422}
