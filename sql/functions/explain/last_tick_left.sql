@@ -13,7 +13,7 @@ declare
     v_count constant bigint  := v_left + p_job.skip_next;
 begin
     if v_left = 0 then
-        return '-infinity';
+        return timestamptz '-infinity';
     elsif v_count is null or v_count > c_most or p_pointer.next_tick_at = 'infinity'
     or (p_job.status = 'PAUSED' and p_job.resume_at is null) then
         return null;

@@ -15,7 +15,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     c_few       constant integer := 2000;
-    c_never     constant timestamptz := '9999-12-31 00:00:00+00';
+    c_never     constant timestamptz := timestamptz '9999-12-31 00:00:00+00';
     v_workspace constant uuid   := kronos.current_workspace_id();
     v_statuses  constant text[] := case when p_status in ('ACTIVE', 'PAUSED') then array[p_status]
                                         else array['ACTIVE', 'PAUSED'] end;
