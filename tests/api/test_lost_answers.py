@@ -238,6 +238,9 @@ WRITES = {
     "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
     "redrive": Write(path=f"POST {ONE}/dead-letters/redrive", body={}, makes="operation_id"),
     "discard": Write(path=f"POST {ONE}/dead-letters/discard", body={}, makes="operation_id"),
+    "operation over jobs": Write(
+        path=f"POST {ONE}/operations", body={"action": "pause", "filter": {}}, makes="operation_id", ready=_cron
+    ),
     "cancelled operation": Write(path=f"POST {ONE}/operations/{{o}}/cancel", ready=_operation),
     "renamed workspace": Write(path=f"PATCH {ONE}", body={"name": "renamed"}),
     "suspended workspace": Write(path=f"PATCH {ONE}", body={"status": "SUSPENDED"}, ready=_cron),

@@ -1,7 +1,7 @@
 -- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out,
 -- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, or for room
 -- under their concurrency key (release_all_parked), backfills,
--- operations, runs of chains (run_chained), executions of cancelled jobs (cancel_all), jobs that have
+-- operations, those over jobs too (change_jobs), runs of chains (run_chained), executions of cancelled jobs (cancel_all), jobs that have
 -- still to follow their workspace (turn_all) and what deleted workspaces held (delete_further), for 50 ms
 -- each. p_limit bounds each of the others. Workers that
 -- have room call it a few times a second. They look at the leases, deadlines and chained runs whose time came
@@ -26,7 +26,7 @@ begin
     perform kronos.expire_deadlines(p_limit, v_since);
     released := kronos.release_held(p_limit, p_all_waiting) + kronos.release_all_parked(p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
-    if kronos.advance_operations(p_limit) is not null then
+    if kronos.advance_operations(p_limit) is not null or kronos.change_jobs() is not null then
         backfilled := coalesce(backfilled, 0);
     end if;
     if kronos.run_chained(p_limit, v_since) is not null then
