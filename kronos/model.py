@@ -351,7 +351,7 @@ class BulkOperation:
     failures: JsonObject
     created_at: datetime
     completed_at: datetime | None
-    refused: list[JsonObject]
+    refused: Json  # a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ _EMPTY = "no operation yet; begin one: kronos job bulk pause --tag TAG --dry-run
 
 @group
 def operation() -> None:
-    """Operations over many jobs or dead letters, deletions; how far they are."""
+    """Operations: bulks, redrives, discards, deletions; how far."""
 
 
 @command(operation)

@@ -9,7 +9,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from factory import EndpointRow, add_endpoint
-from sql_factory import Connection, make_cron_job, records, value, values
+from sql_factory import Connection, buffers, make_cron_job, records, value, values
+from turning import fill
 
 _STATUSES = {"PAUSE": ["ACTIVE"], "RESUME": ["PAUSED"], "CANCEL": ["ACTIVE", "PAUSED"], "TRIGGER": ["ACTIVE", "PAUSED"]}
 _RUNS = "select job_id from kronos.execution_live where cause = 'MANUAL' order by job_id"
@@ -232,3 +233,21 @@ def test_it_keeps_its_pace(superuser: Connection) -> None:
     superuser.execute("update kronos.operations set per_second = 8")
     assert (step(superuser, operation_id), step(superuser, operation_id)) == (2, 0)
     assert value(superuser, "select next_at > now() from kronos.operations") is True
+
+
+def test_a_step_reads_no_more_at_the_end_of_five_thousand_jobs_than_at_the_beginning(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    now = value(superuser, "select now()")
+    fill(superuser, endpoint, 5000, since=now)
+    superuser.execute("analyze kronos.jobs")
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    which = """'{"statuses": ["ACTIVE"], "trigger": "CRON"}'"""
+    last_hundred = "select created_at, job_id from kronos.jobs_to_change({}, null, null, 4900) offset 4899"
+    (place,) = superuser.execute(last_hundred.format(which)).fetchall()
+
+    def found(created_at: object, job_id: object) -> str:
+        return f"select * from kronos.jobs_to_change({which}, '{created_at}', '{job_id}', 100)"
+
+    first, last = found("infinity", uuid.UUID(int=(1 << 128) - 1)), found(*place)
+    assert (len(values(superuser, first)), len(values(superuser, last))) == (100, 100)
+    assert (buffers(superuser, first) < 500, buffers(superuser, last) < 500) == (True, True)

@@ -72,7 +72,7 @@ class BulkOperation:
     failures: dict[str, Any]
     created_at: datetime
     completed_at: datetime | None
-    refused: list[dict[str, Any]]
+    refused: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
--- change_jobs: a step of one RUNNING operation over jobs whose time has come, of those by chance, so that none
--- waits for ever behind the others; of one, because two that change the same job are two changes of the
+-- change_jobs: a step of one RUNNING operation over jobs whose time has come, of those by chance, so that
+-- none waits for ever behind the others; of one, because two that change the same job are two changes of the
 -- audit. One that cannot go on ends as FAILED and stops no other; what may pass is tried again half a second
 -- later. It costs an index's probe while none is RUNNING.
 -- Returns: how many jobs were dealt with; null while none can go on, or the instance is held.

@@ -26,7 +26,8 @@ begin
         exit when v_rows > 0 and kronos.clock() > v_now + interval '100 milliseconds';
         v_refusal := kronos.tried_change(p_operation, v_ids[v_nth]);
         v_is_held := coalesce(v_refusal ->> 'code' = 'held', false)
-                     and (v_rows > 0 or coalesce(p_operation.held_since, v_now) > v_now - interval '1 minute');
+                     and (v_rows > 0
+                          or coalesce(p_operation.held_since, v_now) > v_now - interval '1 minute');
         exit when v_is_held;
         v_rows := v_rows + 1;
         p_operation := kronos.counted_change(p_operation, v_ids[v_nth], v_times[v_nth], v_refusal);

@@ -17,7 +17,7 @@ begin
                                          jsonb_build_object(p_refusal ->> 'code', 1));
     if jsonb_array_length(p_operation.refused) < 50 then
         p_operation.refused := p_operation.refused || jsonb_build_array(
-            jsonb_build_object('job', p_job_id, 'code', p_refusal -> 'code', 'detail', p_refusal -> 'detail'));
+            jsonb_build_object('job', p_job_id) || p_refusal);
     end if;
     return p_operation;
 end

@@ -6,6 +6,7 @@ return jsonb_build_object(
     'code', case p_sqlstate when 'KR035' then 'job_in_use'
                             when 'KR040' then 'quota_exceeded'
                             when 'KR041' then 'quota_exceeded'
-                            else case when p_sqlstate like 'KR%' then 'conflict' else 'internal_error' end end,
+                            else case when p_sqlstate like 'KR%' then 'conflict'
+                                      else 'internal_error' end end,
     'detail', case when p_sqlstate like 'KR%' then left(p_message, 300)
                    else format('PostgreSQL refused it (%s)', p_sqlstate) end);

@@ -8,7 +8,8 @@ begin
     return kronos.change_job(p_operation, p_job_id);
 exception when others then
     if kronos.is_passing(sqlstate) then
-        return jsonb_build_object('code', 'held', 'detail', 'somebody held the job for a minute: try it again');
+        return jsonb_build_object('code', 'held',
+                                  'detail', 'somebody held the job for a minute: try it again');
     elsif left(sqlstate, 2) in ('3F', '42') then
         raise;
     end if;
