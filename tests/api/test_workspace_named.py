@@ -241,6 +241,8 @@ _NAMES_IT = re.compile(r"current_workspace_id\(\)|workspace\.entered")
 # It gives an id back as it is, whosever it is.
 _LOOKS_UP = "find_job"
 _NEEDS_NONE = {
+    "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
+    "job_reads.count_jobs_for_bulk": "as the one before",
     "load.list_load_of_all": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
     "retention.get_bounds": "the instance's",
