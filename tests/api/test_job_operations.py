@@ -162,6 +162,12 @@ def test_it_waits_for_a_suspended_workspace_and_ends_with_a_deleted_one(
     await_condition(is_gone, "the workspace to be gone")
 
 
+def test_the_instances_status_tells_of_it(api: httpx.Client, workspace: str, jobs: list[str]) -> None:
+    begin(api, workspace, action="pause", filter={})
+    steps = api.get("/v1/system/status").json()["steps"]
+    assert [(each["kind"], each["remaining"]) for each in steps if each["workspace"] == workspace] == [("PAUSE", 6)]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
