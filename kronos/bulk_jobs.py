@@ -1,6 +1,7 @@
 """The same done to many jobs: paused, resumed, cancelled, run once. Each job's is the operation that does it to one
 job, in a transaction of its own, so nothing is held for long, quotas hold, each is audited, and what one is refused
-stops no other. A call does a step of them; where it stopped the next call goes on.
+stops no other. A call does a step of them; where it stopped the next call goes on. Behind the request it is an
+operation: kronos.job_operations.
 """
 
 import time
@@ -10,10 +11,12 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from kronos import changes, errors, pauses
 from kronos.database import WorkspaceView
 from kronos.jobs import JobFilter
-from kronos.model import JobStatus
+from kronos.model import JobStatus, JsonObject
 from kronos.sql import statement
 
 BulkAction = Literal["pause", "resume", "cancel", "trigger"]
@@ -33,12 +36,11 @@ _STATUSES: Final[dict[BulkAction, tuple[JobStatus, ...]]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
     """What is done to which jobs: to those named, by id or name, or to all that a filter lets through and that the
-    action is for. `until`: no job that was created later, so that a job is met once."""
+    action is for."""
 
     action: BulkAction
     jobs: Sequence[str] = ()
     which: JobFilter | None = None
-    until: datetime | None = None
     terms: pauses.PauseTerms = field(default_factory=lambda: pauses.PauseTerms())
     actor: str
     key: str | None = None
@@ -91,7 +93,7 @@ async def count(view: WorkspaceView, bulk: Bulk) -> BulkCount:
     """How many jobs it would be done to now; nothing is written."""
     if bulk.which is None:
         return BulkCount(count=len(bulk.jobs), is_more=False)
-    (found,) = await view.rows(_COUNT, _filter(bulk) | {"limit": MOST_COUNTED + 1})
+    (found,) = await view.rows(_COUNT, {"which": Jsonb(which_of(bulk)), "limit": MOST_COUNTED + 1})
     return BulkCount(count=min(found.number, MOST_COUNTED), is_more=found.number > MOST_COUNTED)
 
 
@@ -134,22 +136,26 @@ async def _next(
         first = before if isinstance(before, int) else 0
         return bulk.jobs[first : first + limit], ()
     created_at, job_id = before if isinstance(before, tuple) else (None, None)
-    found = await view.rows(
-        _FIND, _filter(bulk) | {"limit": limit, "before_created_at": created_at, "before_id": job_id}
-    )
+    params = {"which": Jsonb(which_of(bulk)), "limit": limit, "before_created_at": created_at, "before_id": job_id}
+    found = await view.rows(_FIND, params)
     return [str(each.job_id) for each in found], [(each.created_at, each.job_id) for each in found]
 
 
-def _filter(bulk: Bulk) -> dict[str, object]:
-    """The filter as the statements take it, with the statuses that the action is for."""
-    asked = asdict(bulk.which or JobFilter())
-    status = asked.pop("status")
+def which_of(bulk: Bulk) -> JsonObject:
+    """The filter as kronos.jobs_to_change takes it, with the statuses that the action is for."""
+    asked: JsonObject = {
+        name: told(value) for name, value in asdict(bulk.which or JobFilter()).items() if value is not None
+    }
+    status = asked.pop("status", None)
     asked["statuses"] = [each for each in _STATUSES[bulk.action] if status in (None, "LIVE", each)]
-    if bulk.action != "cancel" and asked["trigger"] is None:
-        asked["trigger"] = "CRON"
-    if bulk.until is not None:
-        asked["created_before"] = min(filter(None, (asked["created_before"], bulk.until)))
+    if bulk.action != "cancel":
+        asked.setdefault("trigger", "CRON")
     return asked
+
+
+def told(value: str | datetime) -> str:
+    """As JSON has it."""
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 async def _pause(view: WorkspaceView, job: str, bulk: Bulk) -> None:

@@ -92,7 +92,7 @@ _COUNT = statement("dead_letters.count_dead_letters", LetterCount)
 MOST_GROUPED = 10_000
 _MOST_GROUPS = 200
 _INSERT = statement("dead_letters.insert_operation", Begun)
-_GET = statement("dead_letters.get_operation", BulkOperation)
+GET_OPERATION = statement("dead_letters.get_operation", BulkOperation)
 _LIST_OPERATIONS = statement("dead_letters.list_operations", BulkOperation)
 _CANCEL = statement("dead_letters.cancel_operation", Stopped)
 
@@ -148,7 +148,7 @@ async def _begin(view: WorkspaceView, new: NewOperation, key: idempotency.Key | 
         "per_second": new.per_second,
         **idempotency.params(key),
     }
-    begun, present = await view.write_then_read(_INSERT, params, _GET, {"operation_id": operation_id})
+    begun, present = await view.write_then_read(_INSERT, params, GET_OPERATION, {"operation_id": operation_id})
     if not begun:
         raise errors.WorkspaceSuspended(view.workspace, (await view.enter()).status, "redrives")
     if begun[0].absent is not None:
@@ -158,7 +158,7 @@ async def _begin(view: WorkspaceView, new: NewOperation, key: idempotency.Key | 
 
 async def get(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
     """The operation and how far it has come. Raises OperationNotFound."""
-    if (operation := await view.one_or_none(_GET, {"operation_id": operation_id})) is None:
+    if (operation := await view.one_or_none(GET_OPERATION, {"operation_id": operation_id})) is None:
         raise _not_found(view, operation_id)
     return operation
 
@@ -177,7 +177,7 @@ async def cancel(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
     """Stop a RUNNING operation: what it has done stays done. One that is over stays as it is. Raises
     OperationNotFound."""
     params = {"operation_id": operation_id}
-    _, present = await view.write_then_read(_CANCEL, params, _GET, params)
+    _, present = await view.write_then_read(_CANCEL, params, GET_OPERATION, params)
     if not present:
         raise _not_found(view, operation_id)
     return present[0]

@@ -17,7 +17,9 @@ from kronos.database import WorkspaceView
 from kronos.sql import statement
 
 Made = TypeVar("Made")
-Operation = Literal["trigger", "backfill", "retry", "endpoint", "config", "payload_spec", "test", "redrive", "discard"]
+Operation = Literal[
+    "trigger", "backfill", "retry", "endpoint", "config", "payload_spec", "test", "redrive", "discard", "bulk"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
-OperationKind = Literal["REDRIVE", "DISCARD", "DELETION"]
+OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "DELETION"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
 VersionUse = Literal["snapshot", "latest"]
@@ -333,8 +333,9 @@ class Backfill:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOperation:
     """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so far,
-    `failures` by reason. `endpoint_version`: of a REDRIVE alone. A DELETION is of the workspace itself: while it is
-    RUNNING `status_reason` says what goes now."""
+    `failures` by reason. `endpoint_version`: of a REDRIVE alone. Of one over jobs (PAUSE, RESUME, CANCEL, TRIGGER)
+    `refused` has the first 50 that it was refused for: job, code, detail. A DELETION is of the workspace itself: while
+    it is RUNNING `status_reason` says what goes now."""
 
     operation_id: UUID
     workspace: str
@@ -350,6 +351,7 @@ class BulkOperation:
     failures: JsonObject
     created_at: datetime
     completed_at: datetime | None
+    refused: Json  # a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kronos import tzdata
 from kronos.database import InstanceView
-from kronos.model import JsonObject
+from kronos.model import JsonObject, OperationKind
 from kronos.readiness import Readiness, why_degraded, why_not_ready
 from kronos.sql import statement
 
@@ -61,7 +61,7 @@ class PendingWork:
     dead letters, about. last_error: at, type and message of the last step that failed.
     """
 
-    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION", "REDRIVE", "DISCARD", "DELETION"]
+    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"] | OperationKind
     workspace: str
     job_id: UUID | None
     remaining: int

@@ -65,7 +65,7 @@ METHODS = {
     "/v1/workspaces/{w}/dead-letters": {"get"},
     "/v1/workspaces/{w}/dead-letters/redrive": {"post"},
     "/v1/workspaces/{w}/dead-letters/discard": {"post"},
-    "/v1/workspaces/{w}/operations": {"get"},
+    "/v1/workspaces/{w}/operations": {"get", "post"},
     "/v1/workspaces/{w}/operations/{o}": {"get"},
     "/v1/workspaces/{w}/operations/{o}/cancel": {"post"},
     "/v1/workspaces/{w}/events": {"get"},

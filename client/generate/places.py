@@ -102,7 +102,13 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         counted="DeadLetterCount",
         repeat=KEYED,
     ),
-    **_places("operations", list_operations="list", get_operation="get", cancel_operation=("cancel", ALWAYS)),
+    **_places(
+        "operations",
+        begin_operation=("begin", KEYED),
+        list_operations="list",
+        get_operation="get",
+        cancel_operation=("cancel", ALWAYS),
+    ),
     **_twice(
         "apply_files_to_workspace", "files", "apply", "plan", answer=("Applied",), counted="Applied", repeat=ALWAYS
     ),

@@ -1,5 +1,6 @@
-"""The route that does the same to many jobs, and the one that shows how many jobs are doing."""
+"""The routes that do the same to many jobs, and the one that shows how many jobs are doing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -7,19 +8,20 @@ from uuid import UUID
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from kronos import bulk_jobs, errors, glances
+from kronos import bulk_jobs, errors, glances, job_operations
+from kronos.api.bulk_schemas import JobBulk, JobOperation
 from kronos.api.call import Call, answer
 from kronos.api.cursors import decoded, encoded, list_digest, numbered
-from kronos.api.dependencies import CallerOf, ReadView, View
+from kronos.api.dependencies import CallerOf, IdempotencyKey, ReadView, View
 from kronos.api.document import answers, problems
-from kronos.api.job_schemas import JobBulk
 from kronos.api.operation import Router, shown_at
 from kronos.api.query_schemas import GlanceQuery
 from kronos.bulk_jobs import Bulk, BulkAction, BulkCount, RefusedJob
 from kronos.errors import Fault
 from kronos.glances import Glance
+from kronos.job_operations import NewJobOperation
 from kronos.jobs import JobFilter
-from kronos.model import Role
+from kronos.model import BulkOperation, Role
 from kronos.pauses import PauseTerms
 from kronos.server_time import CLOCK
 
@@ -79,36 +81,74 @@ async def list_glances(view: ReadView, query: Annotated[GlanceQuery, Query()]) -
     return answer(Glances(data=list(found.values())))
 
 
+@router.post(
+    "/operations",
+    needs=Role.OPERATOR,
+    status_code=202,
+    responses=answers({202: BulkOperation}, "Location", "Idempotent-Replayed")
+    | problems(
+        errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable
+    ),
+)
+@shown_at("/v1/workspaces/{w}/operations")
+async def begin_operation(
+    call: Call, view: View, caller: CallerOf, body: Annotated[JobOperation, Body()], key: IdempotencyKey = None
+) -> Response:
+    """Pause, resume, cancel or trigger all jobs that a filter lets through, behind the request; it goes on whoever
+    leaves."""
+    new = operation_of(body, actor=caller.actor)
+    operation, is_new = await job_operations.begin(view, new, idempotency_key=key)
+    location = call.path("workspaces", operation.workspace, "operations", operation.operation_id)
+    return answer(operation, 202, Location=location, is_repeat=not is_new)
+
+
+def operation_of(body: JobOperation, *, actor: str) -> NewJobOperation:
+    """What a request asks for. Raises Unprocessable."""
+    if faults := list(_pause_faults(body)):
+        raise errors.Unprocessable.of(*faults)
+    which = JobFilter(**body.filter.model_dump())
+    bulk = Bulk(action=body.action, which=which, terms=_terms(body), actor=actor)
+    return NewJobOperation(bulk=bulk, per_second=body.per_second, at_most=body.at_most)
+
+
 def bulk_of(body: JobBulk, *, actor: str) -> Bulk:
     """What a request asks for. Raises Unprocessable."""
     faults = []
     if (body.jobs is None) == (body.filter is None):
         hint = "Name up to 500 jobs, or give a filter; an empty one, {}, is all jobs."
         faults.append(Fault(pointer="", detail="it names jobs or gives a filter: one of them", hint=hint))
-    for name in ("note", "pause_until"):
-        if name in body.model_fields_set and body.action != "pause":
-            faults.append(Fault(pointer=f"/{name}", detail=f"{name} goes with action pause", hint="Leave it out."))
+    faults += _pause_faults(body)
     if body.idempotency_key is not None and body.action != "trigger":
         detail = "idempotency_key goes with action trigger: the others may be repeated as they are"
         faults.append(Fault(pointer="/idempotency_key", detail=detail, hint="Leave it out."))
-    if body.pause_until is not None and body.pause_until <= CLOCK.now():
-        detail = f"{body.pause_until.isoformat()} is in the past"
-        faults.append(Fault(pointer="/pause_until", detail=detail, hint="Write a later time, or leave it out."))
     if faults:
         raise errors.Unprocessable.of(*faults)
+    return Bulk(
+        action=body.action,
+        jobs=tuple(dict.fromkeys(body.jobs or ())),
+        which=None if body.filter is None else JobFilter(**body.filter.model_dump()),
+        terms=_terms(body),
+        actor=actor,
+        key=body.idempotency_key,
+    )
+
+
+def _pause_faults(body: JobBulk | JobOperation) -> Iterator[Fault]:
+    for name in ("note", "pause_until"):
+        if name in body.model_fields_set and body.action != "pause":
+            yield Fault(pointer=f"/{name}", detail=f"{name} goes with action pause", hint="Leave it out.")
+    if body.pause_until is not None and body.pause_until <= CLOCK.now():
+        detail = f"{body.pause_until.isoformat()} is in the past"
+        yield Fault(pointer="/pause_until", detail=detail, hint="Write a later time, or leave it out.")
+
+
+def _terms(body: JobBulk | JobOperation) -> PauseTerms:
     terms = PauseTerms()
     if body.note is not None:
         terms["note"] = body.note
     if body.pause_until is not None:
         terms["until"] = body.pause_until
-    return Bulk(
-        action=body.action,
-        jobs=tuple(dict.fromkeys(body.jobs or ())),
-        which=None if body.filter is None else JobFilter(**body.filter.model_dump()),
-        terms=terms,
-        actor=actor,
-        key=body.idempotency_key,
-    )
+    return terms
 
 
 async def done_step(view: View, bulk: Bulk, *, limit: int, cursor: str | None) -> BulkDone:

@@ -90,6 +90,7 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "JobPatch": {"cron": "30 9 * * 1"},
     "JobPause": {"note": "until the audit"},
     "JobBulk": {"action": "pause", "filter": {"tag": "reports"}, "note": "migration", "validate_only": True},
+    "JobOperation": {"action": "pause", "filter": {"tag": "reports"}, "note": "migration", "at_most": 500},
     "ScheduleSentence": {"sentence": "every weekday at 9:30", "timezone": "Europe/Berlin"},
     "JobSkipNext": {"count": 1},
     "TriggerRequest": {"input": {"id": 8}},

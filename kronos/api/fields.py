@@ -324,6 +324,7 @@ Cron = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
 ]
 Text = Annotated[str, AfterValidator(_shown), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+Note = Annotated[Text, Field(max_length=500)]
 Zone = Annotated[str, Field(min_length=1, max_length=64)]
 Title = Annotated[
     str,

@@ -13,6 +13,7 @@ from kronos.api.fields import (
     Input,
     Int32,
     JobName,
+    Note,
     Text,
     Time,
     TimeOrLocal,
@@ -20,14 +21,12 @@ from kronos.api.fields import (
     Zone,
 )
 from kronos.batches import MOST_JOBS
-from kronos.bulk_jobs import MOST_AT_ONCE, BulkAction
-from kronos.model import JobStatusAsked, Overlap, TickOutcome, Trigger
+from kronos.model import Overlap, TickOutcome, Trigger
 from kronos.sentences import MOST_CHARACTERS
 from kronos.server_time import CLOCK
 
 _Gap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 _Overlap = Literal["FIRST", "BOTH"]
-_Note = Annotated[Text, Field(max_length=500)]
 
 
 class CatchUp(Body):
@@ -255,57 +254,11 @@ class JobPatch(Body):
     )
 
 
-class JobSelection(Body):
-    """Which jobs: as the filters of GET …/jobs; what is absent is not asked."""
-
-    endpoint: EndpointName | None = Field(default=None, description="Of this endpoint.", examples=["weekly-report"])
-    trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
-    status: JobStatusAsked | None = Field(
-        default=None, description="In this status; LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
-    )
-    tag: Annotated[Text, Field(max_length=64)] | None = Field(
-        default=None, description="With this tag.", examples=["reports"]
-    )
-    q: Annotated[Text, Field(max_length=200)] | None = Field(
-        default=None, description="As q of GET …/jobs.", examples=["report"]
-    )
-    created_after: Time | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
-    created_before: Time | None = Field(default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"])
-
-
-_NamedJob = Annotated[str, Field(min_length=1, max_length=127)]
-
-
-class JobBulk(Body):
-    """What is done to many jobs: to those in `jobs`, or to all that `filter` lets through and that the action is for
-    (pause: ACTIVE CRON jobs; resume: PAUSED ones; trigger: both; cancel: one-shots too): one of them is given."""
-
-    action: BulkAction = Field(description="What is done to each.", examples=["pause"])
-    jobs: Annotated[list[_NamedJob], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = Field(
-        default=None, description="Their ids or names.", examples=[["weekly-report"]]
-    )
-    filter: JobSelection | None = Field(default=None, description="Which jobs; {}: all.", examples=[{"tag": "reports"}])
-    note: _Note | None = Field(default=None, description="pause: for people who wonder later.", examples=["migration"])
-    pause_until: Time | None = Field(
-        default=None, description="pause: when they resume by themselves.", examples=["2099-12-01T00:00:00Z"]
-    )
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[!-~]+$")] | None = Field(
-        default=None, description="trigger: the same key runs no job twice.", examples=["deploy-17"]
-    )
-    limit: int = Field(
-        default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE, description="As many jobs in this call.", examples=[100]
-    )
-    cursor: Annotated[str, Field(max_length=200)] | None = Field(
-        default=None, description="next_cursor of the call before, with the same body.", examples=["AgAAAA=="]
-    )
-    validate_only: bool = Field(default=False, description="Only count the jobs: nothing is written.", examples=[True])
-
-
 class JobPause(Body):
     """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what was; null
     takes it away."""
 
-    note: _Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
+    note: Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
     until: Time | None = Field(
         default=None, description="When it resumes by itself; null: only by a call.", examples=["2026-12-01T00:00:00Z"]
     )

@@ -12,8 +12,10 @@ import click
 from kronos.cli.command import Api, JsonText, command, given
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended
-from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, whole
+from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, watch_option, whole
+from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
+from kronos.cli.operation import begun
 from kronos.model import Json, JsonObject
 
 _MADE = {
@@ -73,7 +75,12 @@ class _Sum:
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @click.option("--note", help="pause: for people who wonder later.")
 @click.option("--until", "pause_until", help="pause: when they resume by themselves.")
-@click.option("--idempotency-key", help="trigger: the same key runs no job twice.  [default: one of its own]")
+@click.option("--per-second", type=click.IntRange(1, 10_000), help="Of a filter: at most so many a second.")
+@watch_option
+@click.option(
+    "--idempotency-key",
+    help="Of a filter: the same key begins the same operation. Of named jobs that are triggered: it runs no job twice.",
+)
 @confirmed
 def bulk(
     api: Api,
@@ -82,10 +89,9 @@ def bulk(
     everything: bool,
     dry_run: bool,
     consent: Consent,
-    note: str | None,
-    pause_until: str | None,
+    watch: bool | None,
     idempotency_key: str | None,
-    **filters: str | None,
+    **given_terms: Json,
 ) -> None:
     """Pause, resume, cancel or trigger many jobs. Those that are named, or all that the filters let through.
 
@@ -93,28 +99,46 @@ def bulk(
 
     kronos job ls --tag old --json | jq -r '.[].job_id' | kronos job bulk cancel - --confirm 17
 
+    Named jobs are changed by the command. What a filter lets through is an operation of the server's, which goes on
+    without it: kronos operation ls.
+
     What is cancelled does not come back: --confirm says how many jobs that are, as --dry-run does.
     """
-    which = given(**filters)
+    terms = given(**{name: given_terms.pop(name) for name in ("note", "pause_until")})
+    per_second = given_terms.pop("per_second")
+    which = given(**given_terms)
     if bool(jobs) + bool(which) + everything != 1:
         raise click.UsageError("which jobs? Name them, or give filters such as --tag reports, or --all")
-    body: JsonObject = {"action": action, **given(note=note, pause_until=pause_until)}
-    named = _named(jobs)
-    if idempotency_key is not None and action != "trigger":
+    if jobs and (watch is not None or per_second is not None):
+        raise click.UsageError("--watch and --per-second go with filters: named jobs are changed by the command itself")
+    if jobs and idempotency_key is not None and action != "trigger":
         raise click.UsageError("--idempotency-key goes with trigger: the others may be repeated as they are")
-    if action == "trigger":
-        body["idempotency_key"] = idempotency_key or uuid.uuid4().hex
-    bodies = [{**body, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
+    named = _named(jobs)
+    bodies = [{"action": action, **terms, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
     if not jobs:
-        bodies = [{**body, "filter": which}]
+        bodies = [{"action": action, **terms, "filter": which}]
     found = {"count": len(named), "is_more": False} if named and not dry_run else _counted(api, bodies)
     if dry_run:
         api.say(f"{_shown(found)} would be {_DONE[action]}", found)
         return
     if action == "cancel":
         consent.require(f"cancel {'more jobs than' if found['is_more'] else 'jobs, in number'}", str(found["count"]))
-    total = None if found["is_more"] else whole(found, "count")
-    _say(api, action, _steps(api, action, bodies, total))
+    if not jobs:
+        body = {**bodies[0], **given(per_second=per_second)}
+        _begin(api, body, found, idempotency_key, watch)
+        return
+    if action == "trigger":
+        key = idempotency_key or uuid.uuid4().hex
+        bodies = [{**body, "idempotency_key": key} for body in bodies]
+    _say(api, action, _steps(api, action, bodies, whole(found, "count")))
+
+
+def _begin(api: Api, body: JsonObject, found: JsonObject, key: str | None, watch: bool | None) -> None:
+    """An operation over no more jobs than were counted. Raises ClickException."""
+    at_most = None if found["is_more"] else whole(found, "count")
+    header = None if key is None else IdempotencyKey().convert(key, None, None)
+    body = {**body, **given(at_most=at_most)}
+    begun(api, api.send("POST", "operations", body=body, key=header, fields=("status", "operation_id")), watch)
 
 
 def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
@@ -128,7 +152,7 @@ def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
     return {"count": count, "is_more": is_more}
 
 
-def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int | None) -> _Sum:
+def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int) -> _Sum:
     """Each step is the API's, and may be repeated; between two of them Ctrl-C leaves. Raises ClickException."""
     total = _Sum()
     with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:

@@ -20,6 +20,7 @@ FIELDS = (
     "done",
     "failed",
     "failures",
+    "refused",
     "per_second",
     "endpoint_version",
     "created_at",
@@ -34,12 +35,12 @@ _COLUMNS = {
     "failed": "FAILED",
     "created_at": "CREATED",
 }
-_EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint ENDPOINT --dry-run"
+_EMPTY = "no operation yet; begin one: kronos job bulk pause --tag TAG --dry-run"
 
 
 @group
 def operation() -> None:
-    """Operations: redrives, discards, deletions; how far they are."""
+    """Operations: bulks, redrives, discards, deletions; how far."""
 
 
 @command(operation)

@@ -12,7 +12,7 @@ from kronos import dead_letters, errors, executions
 from kronos.api.call import Call
 from kronos.api.cursors import bounded, decoded, list_digest
 from kronos.api.dead_letters import grouped
-from kronos.api.dependencies import OperationId, ReadView, View
+from kronos.api.dependencies import ReadView, View
 from kronos.api.fields import UUID_FORM
 from kronos.api.schemas import LetterDiscard, LetterRedrive
 from kronos.dashboard.forms import FilledForm, sent
@@ -92,20 +92,6 @@ async def redrive_letters(call: Call, view: View) -> Response:
 async def discard_letters(call: Call, view: View) -> Response:
     """Discard all of a filter, behind the page."""
     return await _begun(call, view, "discard")
-
-
-@pages.get("/w/{w}/operations/{o}", needs=Role.VIEWER)
-async def get_operation(call: Call, view: View, operation_id: OperationId) -> Response:
-    """How far an operation has come."""
-    return shown(call, "operation.html", operation=await dead_letters.get(view, operation_id))
-
-
-@pages.post("/w/{w}/operations/{o}/cancel", needs=Role.OPERATOR)
-async def cancel_operation(call: Call, view: View, operation_id: OperationId) -> Response:
-    """Stop it."""
-    await sent(call)
-    await dead_letters.cancel(view, operation_id)
-    return done(call, "Stopped. What it has done stays done.", "w", view.workspace, "operations", operation_id)
 
 
 async def _asked_first(call: Call, view: WorkspaceView, deed: _Deed, which: LetterFilter) -> Response:

@@ -1,4 +1,5 @@
-"""The list of jobs, and what is done to many of them at once: counted first, then confirmed, then done in steps."""
+"""The list of jobs, and what is done to many of them at once: counted first, then confirmed, then done: to those that
+are ticked in steps of the page, to all that match by an operation behind it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,12 +8,12 @@ from fastapi import Query
 from pydantic import model_validator
 from starlette.responses import Response
 
-from kronos import bulk_jobs, endpoints, errors, glances
-from kronos.api.bulk import bulk_of, done_step
+from kronos import bulk_jobs, endpoints, errors, glances, job_operations
+from kronos.api.bulk import bulk_of, done_step, operation_of
+from kronos.api.bulk_schemas import JobBulk, JobOperation
 from kronos.api.call import Call
 from kronos.api.dependencies import ReadView, View
 from kronos.api.job_lists import page_of
-from kronos.api.job_schemas import JobBulk
 from kronos.api.query_schemas import JobQuery
 from kronos.bulk_jobs import BulkCount
 from kronos.dashboard.forms import SentForm, sent
@@ -109,6 +110,8 @@ async def change_jobs(call: Call, view: View) -> Response:
     if not form.has("confirmed"):
         asked = BulkAsked(document=document, done=0, total=total, is_more=counted.is_more, refused=[], cursor=None)
         return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=False)
+    if form.has("all"):
+        return await _begun(call, view, form, counted, total)
     step = await done_step(view, bulk, limit=_STEP, cursor=form.text("cursor") or None)
     number = form.number("done") + step.done
     refused = [*_refused_before(form), *step.refused]
@@ -119,6 +122,24 @@ async def change_jobs(call: Call, view: View) -> Response:
         document=document, done=number, total=total, is_more=counted.is_more, refused=refused, cursor=step.next_cursor
     )
     return shown(call, "jobs_bulk.html", bulk=asked, form=form.form, is_begun=True)
+
+
+async def _begun(call: Call, view: WorkspaceView, form: SentForm, counted: BulkCount, total: int) -> Response:
+    """All that match, behind the page: no more of them than were confirmed."""
+    document = _document(form)
+    asked: JsonObject = {name: value for name, value in document.items() if name != "idempotency_key"}
+    if not counted.is_more:
+        asked["at_most"] = total
+    new = operation_of(await call.judged(JobOperation, asked), actor=call.caller.actor)
+    try:
+        operation, _ = await job_operations.begin(view, new, idempotency_key=form.once)
+    except errors.WorkspaceSuspended:
+        raise
+    except errors.Conflict:
+        return _asked_of_more(call, form, document, await bulk_jobs.count(view, new.bulk), total)
+    return done(
+        call, "It has begun. You may leave this page.", "w", view.workspace, "operations", operation.operation_id
+    )
 
 
 def _gone_on(call: Call, response: Response) -> Response:

@@ -225,23 +225,13 @@ select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, ru
  order by job.job_id, run.nth;
 
 -- name: find_jobs_for_bulk
--- The newest %(limit)s jobs of some statuses after a place in the list (find_jobs).
+-- The newest %(limit)s jobs that something is done to, after a place in the list.
 select found.job_id, found.created_at
-  from unnest(%(statuses)s::text[]) as wanted (status)
- cross join lateral kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, wanted.status, %(tag)s::text,
-                                     %(q)s::text, %(created_after)s::timestamptz,
-                                     %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
-                                     %(before_id)s::uuid, %(limit)s::integer) as found
- order by found.created_at desc, found.job_id desc
- limit %(limit)s::integer;
+  from kronos.jobs_to_change(%(which)s::jsonb, %(before_created_at)s::timestamptz, %(before_id)s::uuid,
+                             %(limit)s::integer) as found
+ order by found.created_at desc, found.job_id desc;
 
 -- name: count_jobs_for_bulk
--- How many jobs of some statuses a filter lets through; no more than %(limit)s are counted. One row.
+-- How many jobs something would be done to; no more than %(limit)s are counted. One row.
 select count(*) as number
-  from (select
-          from unnest(%(statuses)s::text[]) as wanted (status)
-         cross join lateral kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, wanted.status,
-                                             %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
-                                             %(created_before)s::timestamptz, null, null,
-                                             %(limit)s::integer) as found
-         limit %(limit)s::integer) as met;
+  from kronos.jobs_to_change(%(which)s::jsonb, null, null, %(limit)s::integer);

@@ -11,55 +11,13 @@ select job_id, entries, coalesce(current_setting('kronos.has_runs_left', true), 
 select done, is_over from kronos.cancel_further(%(job_id)s);
 
 -- name: pause_job
--- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end
--- that were given (%(given)s); who gave one last is its actor. No row: neither, or nothing was given to a
--- PAUSED one.
-with job as (
-    update kronos.jobs
-       set status        = 'PAUSED',
-           resume_at     = case when status = 'ACTIVE' or 'until' = any (%(given)s::text[])
-                                then %(until)s::timestamptz
-                                else resume_at end,
-           status_reason = jsonb_strip_nulls(jsonb_build_object(
-                               'code', 'paused', 'detail', 'paused over the API',
-                               'note', case when status = 'ACTIVE' or 'note' = any (%(given)s::text[])
-                                            then %(note)s::text
-                                            else status_reason ->> 'note' end,
-                               'actor', %(actor)s::text,
-                               'at', case when status = 'ACTIVE' then kronos.iso(kronos.settled_at())
-                                          else status_reason ->> 'at' end,
-                               'until', kronos.iso(case when status = 'ACTIVE'
-                                                          or 'until' = any (%(given)s::text[])
-                                                        then %(until)s::timestamptz
-                                                        else resume_at end)))
-     where job_id = kronos.settled_job_id()
-       and workspace_id = kronos.current_workspace_id()
-       and trigger = 'CRON'
-       and (status = 'ACTIVE' or (status = 'PAUSED' and cardinality(%(given)s::text[]) > 0))
-    returning job_id
-), unregistered as materialized (
-    select kronos.unregister_pg_cron(job_id) as was_there from job
-)
-select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
+-- An ACTIVE CRON job is paused and its entry removed; a PAUSED one takes what is given. No row: neither.
+select job_id, entries
+  from kronos.pause_job(%(note)s, %(until)s::timestamptz, %(given)s::text[], %(actor)s);
 
 -- name: resume_job
--- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before. No
--- entry while the workspace is suspended.
-with job as (
-    update kronos.jobs
-       set status = 'ACTIVE', status_reason = null, resume_at = null
-     where job_id = kronos.settled_job_id()
-       and workspace_id = kronos.current_workspace_id()
-       and status = 'PAUSED'
-    returning job_id
-), registered as materialized (
-    select kronos.register_pg_cron(job.job_id) as jobid
-      from job
-     where exists (select from kronos.workspaces as workspace
-                    where workspace.workspace_id = kronos.current_workspace_id()
-                      and workspace.status = 'ACTIVE')
-)
-select job.job_id, (select count(jobid) from registered)::integer as entries from job;
+-- No row: not a PAUSED job.
+select job_id, entries from kronos.resume_job();
 
 -- name: skip_next_ticks
 -- How many of the ticks to come are skipped, in place of what was said before; those that are due were
@@ -71,3 +29,34 @@ update kronos.jobs
    and trigger = 'CRON'
    and status in ('ACTIVE', 'PAUSED')
 returning job_id, 0 as entries;
+
+-- name: begin_job_operation
+-- An operation over the jobs that a filter lets through by now (change_some). No id: they are more than
+-- %(at_most)s, or the workspace takes none; total: how many they are. One row.
+with asked as materialized (
+    select kronos.which_jobs(%(which)s::jsonb, kronos.now()) as which
+), counted as materialized (
+    select asked.which,
+           (select count(*)
+              from kronos.jobs_to_change(asked.which, null, null, %(most)s::integer))::integer as total
+      from asked
+), made as (
+    insert into kronos.operations (operation_id, workspace_id, kind, asked, which, per_second, total,
+                                   created_at, next_at, position_at, position_id, terms, caller)
+    select %(operation_id)s, workspace.workspace_id, %(kind)s, %(asked)s, counted.which,
+           %(per_second)s::integer, counted.total, kronos.now(), kronos.now(), 'infinity',
+           'ffffffff-ffff-ffff-ffff-ffffffffffff', %(terms)s,
+           nullif(current_setting('kronos.caller', true), '')::jsonb
+      from counted
+      join kronos.workspaces as workspace on workspace.workspace_id = kronos.current_workspace_id()
+       and workspace.status = 'ACTIVE'
+     where %(at_most)s::integer is null or counted.total <= %(at_most)s::integer
+    returning operation_id, workspace_id
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
+    select workspace_id, 'bulk', %(idempotency_key)s, %(request_sha256)s, operation_id
+      from made
+     where %(idempotency_key)s::text is not null
+)
+select (select operation_id from made) as operation_id, counted.total from counted;

@@ -151,7 +151,9 @@ select kronos.delete_some(%(operation_id)s) as goes_on;
 -- name: get_deletion
 -- The deletion of a workspace, for the instance's administrator. No row: none of this id, of a workspace that
 -- had this slug or id.
-select {BulkOperation} from kronos.find_deletion(%(workspace)s, %(operation_id)s);
+select {BulkOperation}
+  from (select deletion.*, '[]'::jsonb as refused
+          from kronos.find_deletion(%(workspace)s, %(operation_id)s) as deletion) as deletion;
 
 -- name: get_usage
 -- No row: no such workspace.

@@ -22,9 +22,9 @@ create index dead_letters_by_endpoint_error
     on kronos.dead_letters (endpoint_id, error_type, failed_at, execution_id);
 create index dead_letters_by_job on kronos.dead_letters (first_version_id, failed_at, execution_id);
 
--- Work over many rows that a request began and that goes on in steps behind it, oldest first: position_at and
--- position_id are how far it has come. What it does not reach any more (retried one by one meanwhile) is in
--- none of its counts.
+-- Work over many rows that a request began and that goes on in steps behind it: dead letters oldest first,
+-- jobs newest first. position_at and position_id are how far it has come. What it does not reach any more
+-- (retried one by one meanwhile) is in none of its counts.
 create table kronos.operations (
     operation_id      uuid        not null default gen_random_uuid(),
     workspace_id      uuid        not null,
@@ -32,7 +32,7 @@ create table kronos.operations (
     status            text        not null default 'RUNNING',
     status_reason     jsonb,
     asked             jsonb       not null,      -- the filter as its caller wrote it
-    -- the same with ids in place of names, as find_dead_letters reads it; it ends before created_at
+    -- the same as find_dead_letters or jobs_to_change reads it; it ends before created_at
     which             jsonb       not null,
     endpoint_version  text        not null default 'latest',
     per_second        integer,                   -- at most so many a second; null: as fast as it goes
@@ -45,11 +45,16 @@ create table kronos.operations (
     next_at           timestamptz not null default now(),     -- the next step is not before
     created_at        timestamptz not null default now(),
     completed_at      timestamptz,
+    terms             jsonb,                     -- of a PAUSE: note, until, and who says so
+    caller            jsonb,                     -- of one over jobs: who began it, as the audit has it
+    refused           jsonb       not null default '[]',      -- the first jobs that were, and why
+    held_since        timestamptz,               -- since when the job that is next cannot be had
     constraint operations_pkey             primary key (operation_id),
     constraint operations_in_workspace_key unique (workspace_id, operation_id),
     constraint operations_workspace_id_fkey foreign key (workspace_id)
         references kronos.workspaces (workspace_id),
-    constraint operations_kind_known       check (kind in ('REDRIVE', 'DISCARD')),
+    constraint operations_kind_known
+        check (kind in ('REDRIVE', 'DISCARD', 'PAUSE', 'RESUME', 'CANCEL', 'TRIGGER')),
     constraint operations_status_known     check (status in ('RUNNING', 'COMPLETED', 'CANCELLED', 'FAILED')),
     constraint operations_end_is_known     check ((status = 'RUNNING') = (completed_at is null)),
     constraint operations_reason_given

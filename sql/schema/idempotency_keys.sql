@@ -11,7 +11,7 @@ create table kronos.idempotency_keys (
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),
     constraint idempotency_keys_operation_known
         check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'config', 'payload_spec', 'test',
-                             'redrive', 'discard'))
+                             'redrive', 'discard', 'bulk'))
 );
 -- Serves retain_keys.
 create index idempotency_keys_oldest on kronos.idempotency_keys (created_at);

@@ -52,6 +52,7 @@ _LEAVES = {
     "deleted secret": ("secret.delete", "other"),
     "redrive": ("operation.redrive", "{operation_id}"),
     "discard": ("operation.discard", "{operation_id}"),
+    "bulk": ("operation.pause", "{operation_id}"),
     "cancelled operation": ("operation.cancel", "{o}"),
     "renamed workspace": ("workspace.update", "{w}"),
     "suspended workspace": ("workspace.suspend", "{w}"),

@@ -1,5 +1,4 @@
-"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and the same call again makes
-nothing twice."""
+"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and a repeat makes nothing."""
 
 import logging
 import socket
@@ -26,7 +25,7 @@ CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
 _STATE = """
 select jsonb_build_object(
     'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row
-        where slug = %(slug)s or slug = %(new)s),
+        where slug in (%(slug)s, %(new)s)),
     'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row
         where workspace_id = %(id)s),
     'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id)
@@ -238,6 +237,7 @@ WRITES = {
     "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
     "redrive": Write(path=f"POST {ONE}/dead-letters/redrive", body={}, makes="operation_id"),
     "discard": Write(path=f"POST {ONE}/dead-letters/discard", body={}, makes="operation_id"),
+    "bulk": Write(path=f"POST {ONE}/operations", body={"action": "pause", "filter": {}}, makes="operation_id"),
     "cancelled operation": Write(path=f"POST {ONE}/operations/{{o}}/cancel", ready=_operation),
     "renamed workspace": Write(path=f"PATCH {ONE}", body={"name": "renamed"}),
     "suspended workspace": Write(path=f"PATCH {ONE}", body={"status": "SUSPENDED"}, ready=_cron),

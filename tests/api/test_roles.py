@@ -75,6 +75,7 @@ LEAST = {
         f"POST {_W}/backfills/{{b}}/cancel",
         f"POST {_W}/dead-letters/redrive",
         f"POST {_W}/dead-letters/discard",
+        f"POST {_W}/operations",
         f"POST {_W}/operations/{{o}}/cancel",
         f"POST {_W}/executions/{{e}}/cancel",
         f"POST {_W}/executions/{{e}}/retry",

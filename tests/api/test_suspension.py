@@ -215,6 +215,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /jobs:batch": {"jobs": [{"endpoint": "sink", "trigger": "IMMEDIATE"}]},
     "POST /apply": {"jobs": [{"name": "made", "endpoint": "sink", "cron": "0 3 * * *"}]},
     "POST /jobs:bulk": {"action": "pause", "filter": {}},
+    "POST /operations": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},
     "POST /configs": {"name": "made", "values": {}},

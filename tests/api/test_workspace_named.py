@@ -22,6 +22,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/jobs": {"endpoint": "theirs", "trigger": "CRON", "cron": "* * * * *"},
     "POST /v1/workspaces/{w}/jobs/{j}/diff": {"cron": "7 7 * * *"},
     "POST /v1/workspaces/{w}/jobs:bulk": {"action": "cancel", "filter": {}},
+    "POST /v1/workspaces/{w}/operations": {"action": "cancel", "filter": {}},
     "POST /v1/workspaces/{w}/apply": {
         "prune": True,
         "secrets": [{"name": "theirs"}],
@@ -214,6 +215,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "GET /v1/workspaces/{w}/export": 200,
         # over our own, which are none
         "POST /v1/workspaces/{w}/jobs:bulk": 200,
+        "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
@@ -239,6 +241,8 @@ _NAMES_IT = re.compile(r"current_workspace_id\(\)|workspace\.entered")
 # It gives an id back as it is, whosever it is.
 _LOOKS_UP = "find_job"
 _NEEDS_NONE = {
+    "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
+    "job_reads.count_jobs_for_bulk": "as the one before",
     "load.list_load_of_all": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
     "retention.get_bounds": "the instance's",

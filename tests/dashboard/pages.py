@@ -15,6 +15,7 @@ PAGES: Final = (
     "/w/{workspace}/dead-letters",
     "/w/{workspace}/dead-letters/redrive?endpoint=sink&job=&error_type=http_status",
     "/w/{workspace}/dead-letters/discard?q=500",
+    "/w/{workspace}/operations",
     "/w/{workspace}/operations/{operation}",
     "/w/{workspace}/load?window=24h",
     "/w/{workspace}/load?window=7d&at={busy}",

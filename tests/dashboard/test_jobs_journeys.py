@@ -3,9 +3,11 @@
 import re
 
 import httpx
+import psycopg
 from playwright.sync_api import expect
 
 from dashboard.browser import Watched
+from job_operations import work_off
 
 
 def test_a_job_is_made_from_a_sentence_edited_with_its_runs_shown_and_saved(
@@ -43,7 +45,9 @@ def test_a_job_is_made_from_a_sentence_edited_with_its_runs_shown_and_saved(
     assert (job["version"], job["cron"], job["timezone"]) == (2, "45 9 * * 1-5", "Europe/Berlin")
 
 
-def test_five_hundred_jobs_are_paused_with_a_note_and_resumed(page: Watched, api: httpx.Client, workspace: str) -> None:
+def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets_it(
+    page: Watched, api: httpx.Client, workspace: str, origin: str, shared_superuser: psycopg.Connection
+) -> None:
     jobs = [
         {"endpoint": "sink", "trigger": "CRON", "name": f"job-{number:03}", "cron": "0 3 * * *", "tags": ["many"]}
         for number in range(500)
@@ -57,7 +61,19 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed(page: Watched, api
     expect(browser.get_by_role("heading", level=1)).to_have_text("Pause 500 jobs?")
     browser.get_by_label("Note").fill("the warehouse moves")
     browser.get_by_role("button", name="Pause 500 jobs").click()
-    expect(browser.locator("#notices")).to_contain_text("Paused 500 jobs.")
+    expect(browser.get_by_role("heading", level=1)).to_have_text("Pause of jobs")
+    expect(browser.locator("#progress")).to_contain_text("0 of 500")
+    begun = browser.url
+    page.go(f"/w/{workspace}/jobs")  # left, and found again
+    page.go(f"/w/{workspace}/operations")
+    browser.get_by_role("link", name="Pause of jobs").click()
+    expect(browser).to_have_url(begun)
+    shared_superuser.execute("select kronos.change_jobs()")
+    expect(browser.locator("#progress")).not_to_contain_text("0 of 500")
+    operation = api.get(f"/v1{begun.partition(origin)[2]}".replace("/w/", "/workspaces/"))
+    work_off(shared_superuser, lambda: api.get(operation.url).json()["status"] == "COMPLETED")
+    expect(browser.locator("#progress")).to_contain_text("500 of 500")
+    expect(browser.get_by_role("button", name="Stop it")).to_have_count(0)
     bulk = {"action": "resume", "filter": {"tag": "many"}, "validate_only": True}
     assert api.post(f"/v1/workspaces/{workspace}/jobs:bulk", json=bulk).json() == {"count": 500, "is_more": False}
 
@@ -66,5 +82,10 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed(page: Watched, api
     browser.get_by_label("All that match, on other pages too").check()
     browser.get_by_role("button", name="Resume…").click()
     browser.get_by_role("button", name="Resume 500 jobs").click()
-    expect(browser.locator("#notices")).to_contain_text("Resumed 500 jobs.")
-    assert api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED"}).json()["data"] == []
+    expect(browser.get_by_role("heading", level=1)).to_have_text("Resumption of jobs")
+    shared_superuser.execute("select kronos.change_jobs()")
+    expect(browser.locator("#progress")).not_to_contain_text("0 of 500")
+    browser.get_by_role("button", name="Stop it").click()
+    expect(browser.locator("#progress")).to_contain_text("cancelled over the API")
+    left = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED", "limit": 200}).json()["data"]
+    assert left != []

@@ -10,6 +10,7 @@ import pytest
 from lxml import html
 
 from dashboard.conftest import Reader
+from job_operations import work_off
 
 Post = Callable[..., httpx.Response]
 
@@ -235,7 +236,7 @@ def test_a_change_by_somebody_else_in_between_is_shown_beside_ones_own(
 
 
 def test_what_is_done_to_many_is_counted_confirmed_and_reported(
-    api: httpx.Client, workspace: str, reader: Reader, post: Post
+    api: httpx.Client, workspace: str, reader: Reader, post: Post, shared_superuser: psycopg.Connection
 ) -> None:
     ids = [make(api, workspace, name=f"job-{number}", tags=["many"])["job_id"] for number in range(3)]
     asked = told(post("jobs/bulk", [("action", "pause"), ("all", "yes"), ("tag", "many"), ("status", "LIVE")]))
@@ -248,8 +249,11 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
     (form,) = more.xpath("//main//form")
     confirmed = post("jobs/bulk", changed(list(form.form_values()), note="until the audit"))
-    assert (confirmed.status_code, confirmed.headers["Location"]) == (303, f"/w/{workspace}/jobs")
-    assert "Paused%204%20jobs." in confirmed.headers["Set-Cookie"]
+    operation = confirmed.headers["Location"]
+    assert (confirmed.status_code, operation.rpartition("/")[0]) == (303, f"/w/{workspace}/operations")
+    assert "0 of 4" in reader(operation).text_content()
+    work_off(shared_superuser, lambda: "4 of 4" in reader(operation).text_content())
+    assert reader(f"/w/{workspace}/operations").xpath("//main//tbody//th//text()") == ["Pause of jobs"]
     paused = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED"}).json()["data"]
     assert {each["status_reason"]["note"] for each in paused} == {"until the audit"}
 

@@ -156,6 +156,24 @@ class JobBulk(TypedDict, total=False):
     """next_cursor of the call before, with the same body."""
 
 
+class JobOperation(TypedDict, total=False):
+    """What an operation does to all jobs that `filter` lets through and that the action is for, as in
+    JobBulk."""
+
+    action: Required[BulkAction]
+    """What is done to each."""
+    filter: Required[JobSelection]
+    """Which jobs; {}: all."""
+    note: str | None
+    """pause: for people who wonder later."""
+    pause_until: datetime | str | None
+    """pause: when they resume by themselves."""
+    per_second: int | None
+    """At most so many a second; null: as fast as it goes."""
+    at_most: int | None
+    """Where more jobs match nothing is begun: what validate_only of jobs:bulk counted."""
+
+
 class JobPatch(TypedDict, total=False):
     """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back
     whole: what is equal is no change, and what cannot be changed is ignored as long as it is as GET

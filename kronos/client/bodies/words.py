@@ -44,7 +44,7 @@ TickDecision = Literal[
     "UNKNOWN",
     "ERROR",
 ]
-OperationKind = Literal["REDRIVE", "DISCARD", "DELETION"]
+OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "DELETION"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 WorkspaceRole = Literal["viewer", "operator", "admin"]
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]

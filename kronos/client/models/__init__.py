@@ -32,7 +32,7 @@ from kronos.client.models.apply import (
 from kronos.client.models.audit import AuditRow, ChainHead, Cut
 from kronos.client.models.backfills import Backfill, BackfillCount
 from kronos.client.models.configs import Config
-from kronos.client.models.dead_letters import BulkOperation, DeadLetterCount, DeadLetterGroups, LetterGroup
+from kronos.client.models.dead_letters import DeadLetterCount, DeadLetterGroups, LetterGroup
 from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
@@ -49,6 +49,7 @@ from kronos.client.models.executions import Attempt, Execution, LogLine
 from kronos.client.models.jobs import (
     BulkCount,
     BulkDone,
+    BulkOperation,
     Explanation,
     FireDiff,
     Glance,

@@ -2,32 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
-
-from kronos.client.bodies.words import OperationKind, OperationStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BulkOperation:
-    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so
-    far, `failures` by reason. `endpoint_version`: of a REDRIVE alone. A DELETION is of the workspace
-    itself: while it is RUNNING `status_reason` says what goes now."""
-
-    operation_id: UUID
-    workspace: str
-    kind: OperationKind
-    status: OperationStatus
-    status_reason: dict[str, Any] | None
-    filter: dict[str, Any]
-    endpoint_version: Literal["latest", "same"] | None
-    per_second: int | None
-    total: int
-    done: int
-    failed: int
-    failures: dict[str, Any]
-    created_at: datetime
-    completed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from kronos.client.bodies.words import (
     ExecutionStatus,
     JobStatus,
     JobTrigger,
+    OperationKind,
+    OperationStatus,
     Overlap,
     TickDecision,
     TickDisposition,
@@ -47,6 +49,30 @@ class BulkDone:
     done: int
     refused: list[RefusedJob]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOperation:
+    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so
+    far, `failures` by reason. `endpoint_version`: of a REDRIVE alone. Of one over jobs (PAUSE,
+    RESUME, CANCEL, TRIGGER) `refused` has the first 50 that it was refused for: job, code, detail. A
+    DELETION is of the workspace itself: while it is RUNNING `status_reason` says what goes now."""
+
+    operation_id: UUID
+    workspace: str
+    kind: OperationKind
+    status: OperationStatus
+    status_reason: dict[str, Any] | None
+    filter: dict[str, Any]
+    endpoint_version: Literal["latest", "same"] | None
+    per_second: int | None
+    total: int
+    done: int
+    failed: int
+    failures: dict[str, Any]
+    created_at: datetime
+    completed_at: datetime | None
+    refused: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

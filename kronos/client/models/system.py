@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from kronos.client.bodies.words import OperationKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
@@ -149,7 +151,7 @@ class PendingWork:
     operation dead letters, about. last_error: at, type and message of the last step that failed.
     """
 
-    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION", "REDRIVE", "DISCARD", "DELETION"]
+    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"] | OperationKind
     workspace: str
     job_id: UUID | None
     remaining: int

@@ -139,12 +139,12 @@ create or replace trigger audited_update after update of status on kronos.backfi
 create or replace trigger audited after insert on kronos.operations for each row
     execute function kronos.note_change('operation', 'operation_id', '',
                                         'workspace_id,which,done,failed,failures,position_at,position_id,'
-                                        'next_at,created_at');
+                                        'next_at,created_at,caller,refused,held_since');
 create or replace trigger audited_update after update of status on kronos.operations for each row
     when (new.status = 'CANCELLED' and new.status_reason ->> 'code' = 'cancelled')
     execute function kronos.note_change('operation', 'operation_id', '',
                                         'workspace_id,done,failed,failures,position_at,position_id,next_at,'
-                                        'completed_at');
+                                        'completed_at,caller,refused,held_since');
 create or replace trigger audited after insert or delete on kronos.workspace_retention for each row
     execute function kronos.note_change('retention', 'workspace_id', '',
                                         'workspace_id,forgotten_before,version');

@@ -24,8 +24,7 @@ begin
       from kronos.operations
      where operation_id = p_operation_id and status = 'RUNNING' and next_at <= kronos.clock()
        for update skip locked;
-    if not found
-    or v_operation.kind = 'REDRIVE'
+    if not found or v_operation.kind not in ('REDRIVE', 'DISCARD') or v_operation.kind = 'REDRIVE'
        and not exists (select from kronos.workspaces
                         where workspace_id = v_operation.workspace_id and status = 'ACTIVE') then
         return 0;

@@ -1,4 +1,5 @@
--- advance_operations: a step of up to 20 RUNNING operations whose time has come, in no order, so that none
+-- advance_operations: a step of up to 20 RUNNING operations over dead letters whose time has come, in no
+-- order, so that none
 -- waits for ever behind the others, for a quarter of a second at most: what it has locked it holds until its
 -- caller commits. One that waits for its workspace (REDRIVE, while that is suspended) is none of them, and
 -- makes no call worth while. One that cannot go on ends as FAILED and stops no other; what may pass (a lock,
@@ -17,7 +18,7 @@ begin
     or not exists (select
                      from kronos.operations as operation
                      join kronos.workspaces as workspace using (workspace_id)
-                    where operation.status = 'RUNNING'
+                    where operation.status = 'RUNNING' and operation.kind in ('REDRIVE', 'DISCARD')
                       and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')) then
         return null;
     end if;
@@ -25,7 +26,8 @@ begin
         select operation.operation_id
           from kronos.operations as operation
           join kronos.workspaces as workspace using (workspace_id)
-         where operation.status = 'RUNNING' and operation.next_at <= kronos.clock()
+         where operation.status = 'RUNNING' and operation.kind in ('REDRIVE', 'DISCARD')
+           and operation.next_at <= kronos.clock()
            and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')
          order by random()
          limit 20

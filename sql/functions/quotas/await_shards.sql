@@ -8,7 +8,8 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_patience constant integer := 500;      -- less than deadlock_timeout
-    v_highest  constant integer := coalesce(nullif(current_setting('kronos.quota_shard', true), '')::integer, -1);
+    v_highest  constant integer := coalesce(
+        nullif(current_setting('kronos.quota_shard', true), '')::integer, -1);
     v_timeout  constant text    := current_setting('lock_timeout');
     v_limit    constant integer := (select setting::integer from pg_settings where name = 'lock_timeout');
     v_waited   integer          := 0;

@@ -10,6 +10,7 @@ declare
     v_overdue    bigint;
 begin
     perform kronos.advance_operations(1000);
+    perform kronos.change_jobs();
     select count(*) into v_overdue
       from kronos.pointers as pointer
      where pointer.is_awaited

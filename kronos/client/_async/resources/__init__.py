@@ -30,10 +30,10 @@ class AsyncWorkspaceResources:
 
     def __init__(self, transport: AsyncTransport, base: tuple[str, ...]) -> None:
         self.jobs = AsyncJobsResource(transport, base)
+        self.operations = AsyncOperationsResource(transport, base)
         self.executions = AsyncExecutionsResource(transport, base)
         self.backfills = AsyncBackfillsResource(transport, base)
         self.dead_letters = AsyncDeadLettersResource(transport, base)
-        self.operations = AsyncOperationsResource(transport, base)
         self.overview = AsyncOverviewResource(transport, base)
         self.endpoints = AsyncEndpointsResource(transport, base)
         self.configs = AsyncConfigsResource(transport, base)

@@ -1,15 +1,33 @@
 """Operations. Made by bin/client."""
 
+from typing import Unpack
 from uuid import UUID
 
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
-from kronos.client._core.calls import path_of, read, write
-from kronos.client.models.dead_letters import BulkOperation
+from kronos.client._core.calls import AUTO, path_of, read, write
+from kronos.client.bodies.jobs import JobOperation
+from kronos.client.models.jobs import BulkOperation
 
 
 class AsyncOperationsResource(AsyncResource):
     """Work over many rows that goes on behind a request."""
+
+    async def begin(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[JobOperation]) -> BulkOperation:
+        """Pause, resume, cancel or trigger all jobs that a filter lets through, behind the request; it goes
+        on whoever leaves.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return await self._transport.call(
+            write(
+                "POST", path_of(*self._base, "operations"), body=fields, repeat="keyed", idempotency_key=idempotency_key
+            ),
+            BulkOperation,
+        )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[BulkOperation]:
         """Operations of a workspace, newest first.

@@ -7,7 +7,7 @@ from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read, write
 from kronos.client.bodies.workspaces import WorkspaceCreate, WorkspacePatch
-from kronos.client.models.dead_letters import BulkOperation
+from kronos.client.models.jobs import BulkOperation
 from kronos.client.models.workspaces import Contents, Workspace
 
 

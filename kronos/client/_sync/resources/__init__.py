@@ -30,10 +30,10 @@ class WorkspaceResources:
 
     def __init__(self, transport: Transport, base: tuple[str, ...]) -> None:
         self.jobs = JobsResource(transport, base)
+        self.operations = OperationsResource(transport, base)
         self.executions = ExecutionsResource(transport, base)
         self.backfills = BackfillsResource(transport, base)
         self.dead_letters = DeadLettersResource(transport, base)
-        self.operations = OperationsResource(transport, base)
         self.overview = OverviewResource(transport, base)
         self.endpoints = EndpointsResource(transport, base)
         self.configs = ConfigsResource(transport, base)

@@ -7,8 +7,9 @@ from kronos.client._core.calls import AUTO, path_of, read, write
 from kronos.client._sync.listing import Listing
 from kronos.client._sync.resource import Resource
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
-from kronos.client.models.dead_letters import BulkOperation, DeadLetterCount, DeadLetterGroups
+from kronos.client.models.dead_letters import DeadLetterCount, DeadLetterGroups
 from kronos.client.models.executions import Execution
+from kronos.client.models.jobs import BulkOperation
 
 
 class DeadLettersResource(Resource):

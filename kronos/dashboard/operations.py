@@ -1,0 +1,42 @@
+"""The pages of operations: work over many rows that a request began, and that goes on behind its page."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from kronos import dead_letters
+from kronos.api.call import Call
+from kronos.api.cursors import decoded, list_digest, page
+from kronos.api.dependencies import OperationId, View
+from kronos.api.query_schemas import PageQuery
+from kronos.dashboard.forms import sent
+from kronos.dashboard.page import Pages, done, shown
+from kronos.model import Role
+
+pages = Pages()
+
+
+@pages.get("/w/{w}/operations", needs=Role.VIEWER)
+async def get_operations(call: Call, view: View, query: Annotated[PageQuery, Query()]) -> Response:
+    """All that went on behind a page or a request, newest first."""
+    of = list_digest("operations", view.workspace, {})
+    rows = await dead_letters.list_operations(view, limit=query.limit + 1, before=decoded(query.cursor, of))
+    found = page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.operation_id))
+    return shown(
+        call, "operations.html", operations=list(found.data), next_cursor=found.next_cursor, cursor=query.cursor
+    )
+
+
+@pages.get("/w/{w}/operations/{o}", needs=Role.VIEWER)
+async def get_operation(call: Call, view: View, operation_id: OperationId) -> Response:
+    """How far an operation has come."""
+    return shown(call, "operation.html", operation=await dead_letters.get(view, operation_id))
+
+
+@pages.post("/w/{w}/operations/{o}/cancel", needs=Role.OPERATOR)
+async def cancel_operation(call: Call, view: View, operation_id: OperationId) -> Response:
+    """Stop it."""
+    await sent(call)
+    await dead_letters.cancel(view, operation_id)
+    return done(call, "Stopped. What it has done stays done.", "w", view.workspace, "operations", operation_id)

@@ -1,0 +1,6 @@
+-- which_jobs: a filter of jobs (jobs_to_change) that ends before an instant, so that what is made later is
+-- none of them.
+create or replace function kronos.which_jobs(p_which jsonb, p_until timestamptz) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+return p_which || jsonb_build_object('created_before',
+                                     least((p_which ->> 'created_before')::timestamptz, p_until));
