@@ -12,8 +12,8 @@ create or replace function kronos.change_some(p_operation_id uuid) returns integ
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 declare
-    c_settings constant text[] := '{kronos.workspace_id,kronos.caller,kronos.quotas,kronos.settled_at,'
-                                  'kronos.settled_job_id,kronos.has_runs_left}';
+    c_settings constant text[] := array['kronos.workspace_id', 'kronos.caller', 'kronos.quotas',
+                                        'kronos.settled_at', 'kronos.settled_job_id', 'kronos.has_runs_left'];
     v_settings constant text[] := array(select coalesce(current_setting(name, true), '')
                                           from unnest(c_settings) with ordinality as each (name, nth)
                                          order by nth);
