@@ -146,14 +146,14 @@ def test_no_such_execution_and_no_api_are_sentences(instance: Instance, monkeypa
 
 def test_ctrl_c_leaves_it_running(instance: Instance, held: str) -> None:
     environment = {**os.environ, **instance.known}
-    waiting = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "kronos", "wait", held], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert waiting.stderr is not None
-    assert waiting.stderr.readline() == f"{held} is RUNNING\n"
-    waiting.send_signal(signal.SIGINT)
-    said = waiting.stderr.read()
-    assert (waiting.wait(60), f"kronos wait {held} -w acme" in said) == (130, True)
+    ) as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == f"{held} is RUNNING\n"
+        waiting.send_signal(signal.SIGINT)
+        said = waiting.stderr.read()
+    assert (waiting.returncode, f"kronos wait {held} -w acme" in said) == (130, True)
     assert instance.status(held) == "RUNNING"
     instance.release.set()
     assert instance.run("wait", held).exit_code == 0

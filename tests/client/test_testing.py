@@ -130,10 +130,10 @@ def test_a_pytest_that_is_killed_leaves_no_kronos(pytester: pytest.Pytester) -> 
     pytester.makeconftest('pytest_plugins = ["kronos.client.testing"]')
     pytester.makepyfile(
         """
-        import os, signal
+        import signal
 
         def test_it(kronos_server):
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(signal.SIGKILL)
         """
     )
     with made_home() as folder, pytest.MonkeyPatch.context() as patch:

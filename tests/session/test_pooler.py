@@ -17,6 +17,7 @@ import forked
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
 from kronos import database, errors, migrations, readiness, session
+from kronos.cli.exits import Exit
 from kronos.pool import Pool
 from kronos.worker.link import Link, Outage
 from session.pooler import PROGRAM, pgbouncer
@@ -98,7 +99,7 @@ def test_in_another_mode_no_process_starts(
                 session.connect(url, session.wanted(role)).close()
         for command in ("serve", "worker"):
             ended = forked.run(command, environment(url))
-            assert ended.returncode == 1
+            assert ended.returncode == Exit.REFUSED
             assert _SESSIONS in ended.stderr
 
 

@@ -31,7 +31,13 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
     job: dict[str, Any] = {"job_id": uuid.uuid4(), "endpoint": endpoint, "input": {}, "tags": [], "priority": 0}
     if statement == "jobs.insert_one_shot_jobs":
         job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
-        return {"workspace": workspace, "endpoints": [endpoint], "wake": wake, "jobs": Jsonb([job], dumps=orjson.dumps)}
+        return {
+            "workspace": workspace,
+            "endpoints": [endpoint],
+            "wake": wake,
+            "caller": "",
+            "jobs": Jsonb([job], dumps=orjson.dumps),
+        }
     job |= asdict(CronTerms()) | {
         "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x",
         "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",

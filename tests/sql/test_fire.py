@@ -61,6 +61,7 @@ def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connecti
         "overlap_key": None,
         "overlap_nth": None,
         "backfill_id": None,
+        "created_by": None,
         "cancel_reason": None,
         "deadline_at": None,
         "priority": None,

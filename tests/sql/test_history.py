@@ -81,7 +81,8 @@ def test_a_read_holds_few_locks(old: Old, read: str) -> None:
     given = _params(old, params)
     with old.connection.transaction(force_rollback=True):
         run_statement(old.connection, name, given, role="kronos_api", workspace_id=old.workspace_id)
-        assert _locks(old.connection) <= 120
+        # Ten partitions with their indexes, and those of kronos.jobs: one more for each index that it gets.
+        assert _locks(old.connection) <= 122
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ def state(connection: psycopg.Connection, endpoint: EndpointRow) -> tuple[str, b
 
 
 def fail(worker: psycopg.Connection, endpoint: EndpointRow, **said: Any) -> None:
-    """One attempt that fails, and is due again in a millisecond."""
+    """One attempt that fails, and is due again at once."""
     token, (claimed,) = claim(worker, endpoint, quota=1)
-    assert finalize(worker, token, [claimed], "FAILED", retry=timedelta(milliseconds=1), **said) == {claimed: "RETRY"}
+    assert finalize(worker, token, [claimed], "FAILED", retry=timedelta(0), **said) == {claimed: "RETRY"}
 
 
 def disable(superuser: psycopg.Connection, worker: psycopg.Connection, clock: Clock, endpoint: EndpointRow) -> None:
