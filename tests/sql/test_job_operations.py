@@ -226,6 +226,32 @@ def test_it_waits_for_a_suspended_workspace_and_goes_on(superuser: Connection) -
     assert to_the_end(superuser, operation_id)["done"] == 2
 
 
+def test_it_does_not_wait_for_the_operations_over_dead_letters(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    made = jobs(superuser, 2, endpoint)
+    operation(superuser, endpoint, "PAUSE")
+    superuser.execute(
+        "insert into kronos.operations (workspace_id, kind, asked, which, total, per_second, next_at)"
+        " values (%s, 'REDRIVE', '{}', '{}', 10000, 1, now() + interval '1 hour')",
+        [endpoint.workspace_id],
+    )
+    superuser.execute("select kronos.upkeep(100)")
+    assert statuses(superuser, made) == ["PAUSED"]
+
+
+def test_a_workspaces_many_do_not_come_before_anothers_one(superuser: Connection) -> None:
+    many, one = add_endpoint(superuser), add_endpoint(superuser)
+    superuser.execute(
+        "insert into kronos.operations (workspace_id, kind, asked, which, total)"
+        " select %s, 'CANCEL', '{}', kronos.which_jobs(%s, now()), 0 from generate_series(1, 5000)",
+        [many.workspace_id, Jsonb({"statuses": ["ACTIVE"]})],
+    )
+    operation_id = operation(superuser, one, "PAUSE")
+    for _ in range(40):
+        superuser.execute("select kronos.change_jobs()")
+    assert counts(superuser, operation_id)["status"] == "COMPLETED"
+
+
 def test_it_keeps_its_pace(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     jobs(superuser, 4, endpoint)
