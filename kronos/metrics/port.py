@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kronos import listening
 
@@ -19,6 +20,9 @@ Render = Callable[[str], Awaitable[tuple[bytes, str]]]
 """What a request's Accept is answered with: the text, and its media type."""
 # Prometheus holds one connection; a handful look by hand.
 _MOST_CONNECTIONS = 16
+# From a request's first byte, or a connection's beginning, to the end of its answer: a reading has 5 s.
+_REQUEST_SECONDS = 15.0
+_MOST_BYTES = 64 * 1024
 _log = logging.getLogger("kronos.metrics")
 
 
@@ -28,6 +32,60 @@ class _MetricsServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _BriefProtocol(HttpToolsProtocol):
+    """One connection. Who sends nothing, without end or slowly, or does not read, does not keep others out: it is cut,
+    and whoever waits longest gives way to who comes."""
+
+    _cutting: asyncio.TimerHandle | None = None
+    _bytes = 0
+
+    @property
+    def _is_served(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Make room for it."""
+        self._since = self.loop.time()
+        idle = [each for each in self.connections if isinstance(each, _BriefProtocol) and not each._is_served]
+        if len(self.connections) >= _MOST_CONNECTIONS and idle:
+            least = min(idle, key=lambda each: each._since)
+            self.connections.discard(least)
+            least.transport.abort()
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, if it is not too much."""
+        self._bytes += len(data)
+        if self._bytes > _MOST_BYTES:
+            self.transport.abort()
+            return
+        if self._cutting is None:
+            self._begin()
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or serve it."""
+        self._end()
+        self._bytes, self._since = 0, self.loop.time()
+        super().on_response_complete()
+        if self._is_served:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._cutting = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
+
+    def _end(self) -> None:
+        if self._cutting is not None:
+            self._cutting.cancel()
+            self._cutting = None
 
 
 def door(host: str, port: int) -> socket.socket:
@@ -53,13 +111,14 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
     server = _MetricsServer(
         uvicorn.Config(
             Starlette(routes=[Route("/metrics", metrics)]),
+            http=_BriefProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
             ws="none",
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=_MOST_CONNECTIONS + 1,  # where all of them are being answered
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )

@@ -226,6 +226,56 @@ def test_it_waits_for_a_suspended_workspace_and_goes_on(superuser: Connection) -
     assert to_the_end(superuser, operation_id)["done"] == 2
 
 
+def test_it_does_not_wait_for_the_operations_over_dead_letters(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    made = jobs(superuser, 2, endpoint)
+    operation(superuser, endpoint, "PAUSE")
+    superuser.execute(
+        "insert into kronos.operations (workspace_id, kind, asked, which, total, per_second, next_at)"
+        " values (%s, 'REDRIVE', '{}', '{}', 10000, 1, now() + interval '1 hour')",
+        [endpoint.workspace_id],
+    )
+    superuser.execute("select kronos.upkeep(100)")
+    assert statuses(superuser, made) == ["PAUSED"]
+
+
+def test_a_workspaces_many_do_not_come_before_anothers_one(superuser: Connection) -> None:
+    many, one = add_endpoint(superuser), add_endpoint(superuser)
+    superuser.execute(
+        "insert into kronos.operations (workspace_id, kind, asked, which, total)"
+        " select %s, 'CANCEL', '{}', kronos.which_jobs(%s, now()), 0 from generate_series(1, 5000)",
+        [many.workspace_id, Jsonb({"statuses": ["ACTIVE"]})],
+    )
+    operation_id = operation(superuser, one, "PAUSE")
+    for _ in range(40):
+        superuser.execute("select kronos.change_jobs()")
+    assert counts(superuser, operation_id)["status"] == "COMPLETED"
+
+
+def test_a_pause_that_is_over_by_then_pauses_nothing(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    made = jobs(superuser, 2, endpoint)
+    over = to_the_end(superuser, operation(superuser, endpoint, "PAUSE", until="2020-01-01T00:00:00+00:00"))
+    assert (over["done"], over["failures"], statuses(superuser, made)) == (0, {"conflict": 2}, ["ACTIVE"])
+
+
+def test_of_many_jobs_that_are_held_each_is_waited_for_less(superuser: Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser)
+    jobs(superuser, 3, endpoint)
+    operation_id = operation(superuser, endpoint, "PAUSE")
+    waited = (
+        "update kronos.operations set held_since = now() - %s * interval '1 second', next_at = now()"
+        " where operation_id = %s"
+    )
+    with closing(psycopg.connect(database_url)) as other:
+        other.execute("select from kronos.jobs for update")
+        assert step(superuser, operation_id) == 0
+        for seconds, dealt_with in ((50, 0), (61, 1), (25, 0), (31, 1), (15, 0), (21, 1)):
+            superuser.execute(waited, [seconds, operation_id])
+            assert step(superuser, operation_id) == dealt_with
+    assert counts(superuser, operation_id)["failures"] == {"held": 3}
+
+
 def test_it_keeps_its_pace(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     jobs(superuser, 4, endpoint)

@@ -28,6 +28,10 @@ begin
         select p_operation.workspace_id, 'trigger', v_key,
                sha256(convert_to(format('["%s",null]', p_job_id), 'UTF8')), v_run
          where v_done is not null;
+    elsif p_operation.kind = 'PAUSE' and (v_terms ->> 'until')::timestamptz <= kronos.clock() then
+        return jsonb_build_object('code', 'conflict', 'detail',
+                                  format('the pause was to end at %s, before it came to the job',
+                                         v_terms ->> 'until'));
     else
         perform kronos.settle_version(p_job_id, null);
         if p_operation.kind = 'PAUSE' then

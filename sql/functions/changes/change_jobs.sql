@@ -1,7 +1,8 @@
--- change_jobs: a step of one RUNNING operation over jobs whose time has come, of those by chance, so that
--- none waits for ever behind the others; of one, because two that change the same job are two changes of the
--- audit. One that cannot go on ends as FAILED and stops no other; what may pass is tried again half a second
--- later. It costs an index's probe while none is RUNNING.
+-- change_jobs: a step of one RUNNING operation over jobs whose time has come, of a workspace by chance and of
+-- its operations by chance, so that none waits for ever behind the others, and another's one not behind a
+-- workspace's many; of one, because two that change the same job are two changes of the audit. One that
+-- cannot go on ends as FAILED and stops no other; what may pass is tried again half a second later. It costs
+-- an index's probe while none is RUNNING.
 -- Returns: how many jobs were dealt with; null while none can go on, or the instance is held.
 create or replace function kronos.change_jobs() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -23,7 +24,8 @@ begin
      where operation.status = 'RUNNING' and operation.kind not in ('REDRIVE', 'DISCARD')
        and operation.next_at <= kronos.clock()
        and workspace.status = 'ACTIVE'
-     order by random()
+     order by row_number() over (partition by operation.workspace_id order by random()),
+              gen_random_uuid()      -- not random(): the same expression is the same number
      limit 1;
     if not found then
         return 0;

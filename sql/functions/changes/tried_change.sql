@@ -9,7 +9,7 @@ begin
 exception when others then
     if kronos.is_passing(sqlstate) then
         return jsonb_build_object('code', 'held',
-                                  'detail', 'somebody held the job for a minute: try it again');
+                                  'detail', 'somebody held the job: try it again');
     elsif left(sqlstate, 2) in ('3F', '42') then
         raise;
     end if;

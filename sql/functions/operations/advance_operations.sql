@@ -1,9 +1,9 @@
--- advance_operations: a step of up to 20 RUNNING operations over dead letters whose time has come, in no
--- order, so that none
--- waits for ever behind the others, for a quarter of a second at most: what it has locked it holds until its
--- caller commits. One that waits for its workspace (REDRIVE, while that is suspended) is none of them, and
--- makes no call worth while. One that cannot go on ends as FAILED and stops no other; what may pass (a lock,
--- a shortage) is tried again half a second later. It costs an index's probe while no operation is RUNNING.
+-- advance_operations: a step of up to 20 RUNNING operations over dead letters whose time has come, of each
+-- workspace one before another's second, else in no order, so that none waits for ever behind the others, for
+-- a quarter of a second at most: what it has locked it holds until its caller commits. One that waits for its
+-- workspace (REDRIVE, while that is suspended) is none of them, and makes no call worth while. One that
+-- cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again half a
+-- second later. It costs an index's probe while no operation is RUNNING.
 -- Returns: how many rows were dealt with; null while no operation can go on, or the instance is held.
 create or replace function kronos.advance_operations(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -29,7 +29,8 @@ begin
          where operation.status = 'RUNNING' and operation.kind in ('REDRIVE', 'DISCARD')
            and operation.next_at <= kronos.clock()
            and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')
-         order by random()
+         order by row_number() over (partition by operation.workspace_id order by random()),
+                  gen_random_uuid()      -- not random(): the same expression is the same number
          limit 20
     loop
         exit when v_rows >= p_limit or kronos.clock() >= v_until;

@@ -25,7 +25,10 @@ begin
     perform kronos.expire_deadlines(p_limit, v_since);
     released := kronos.release_held(p_limit, p_all_waiting) + kronos.release_all_parked(p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
-    if kronos.advance_operations(p_limit) is not null or kronos.change_jobs() is not null then
+    if kronos.advance_operations(p_limit) is not null then
+        backfilled := coalesce(backfilled, 0);
+    end if;
+    if kronos.change_jobs() is not null then      -- not 'or' that: it would wait for the others to be over
         backfilled := coalesce(backfilled, 0);
     end if;
     if kronos.run_chained(p_limit, v_since) is not null then
