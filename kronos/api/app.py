@@ -81,6 +81,8 @@ _DESCRIPTION = (
     "`cursor`, newest first; every answer carries `Request-Id`."
 )
 _REF = "#/components/schemas/{model}"
+_NO_BODIES = (Body, apply_schemas.WorkspaceFile)
+"""What bodies are made of, and no request has as it is."""
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
 _RESOURCES = (
     jobs,
@@ -131,7 +133,10 @@ class Application(FastAPI):
             bodies = [
                 each
                 for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
-                if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
+                if isinstance(each, type)
+                and issubclass(each, Body)
+                and each not in _NO_BODIES
+                and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
