@@ -28,7 +28,8 @@ begin
         v_refusal := kronos.tried_change(p_operation, v_ids[v_nth]);
         v_is_held := coalesce(v_refusal ->> 'code' = 'held', false)
                      and (v_rows > 0
-                          or coalesce(p_operation.held_since, v_now) > v_now - interval '1 minute' / (1 + v_held));
+                          or v_now - coalesce(p_operation.held_since, v_now)
+                             < interval '1 minute' / (1 + v_held));
         exit when v_is_held;
         v_rows := v_rows + 1;
         p_operation := kronos.counted_change(p_operation, v_ids[v_nth], v_times[v_nth], v_refusal);
