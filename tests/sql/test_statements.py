@@ -74,7 +74,10 @@ def role_of(name: str) -> str:
 def as_postgres_says(annotation: object) -> object:
     """A field's type without None, Literal and parameters; JSON of any shape is a dict to PostgreSQL's jsonb."""
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        (annotation,) = (part for part in typing.get_args(annotation) if part is not types.NoneType)
+        parts = [part for part in typing.get_args(annotation) if part is not types.NoneType]
+        if all(typing.get_origin(part) is typing.Literal for part in parts):
+            return str
+        (annotation,) = parts
     if annotation is typing.Any:
         return dict
     if typing.get_origin(annotation) is typing.Literal:

@@ -35,10 +35,9 @@ begin
     else
         perform kronos.settle_version(p_job_id, null);
         if p_operation.kind = 'PAUSE' then
-            v_done := (select job_id
-                         from kronos.pause_job(v_terms ->> 'note', (v_terms ->> 'until')::timestamptz,
-                                               array(select jsonb_array_elements_text(v_terms -> 'given')),
-                                               v_terms ->> 'actor'));
+            v_done := (select job_id from kronos.pause_job(
+                           v_terms ->> 'note', (v_terms ->> 'until')::timestamptz,
+                           array(select jsonb_array_elements_text(v_terms -> 'given')), v_terms ->> 'actor'));
         elsif p_operation.kind = 'RESUME' then
             v_done := (select job_id from kronos.resume_job());
             select max_alarms_per_minute into v_most
