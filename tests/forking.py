@@ -2,6 +2,7 @@
 socket. A process so begun runs as one that was executed does, up to its end."""
 
 import array
+import io
 import json
 import os
 import random
@@ -95,7 +96,9 @@ def _become(order: Order, outputs: list[int], of_parent: list[int]) -> None:
         os.close(each)
     # The parent's know of their files what is not true of these, such as whether one can seek in them.
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process is there
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - as well
+    # As the interpreter makes it: what a full disk did not take is not tried again at the end, with exit code 120.
+    unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115 - as well
+    sys.stderr = io.TextIOWrapper(unbuffered, errors="backslashreplace", write_through=True)
     os.environ.clear()
     os.environ.update(order.environment)
     time.tzset()

@@ -143,6 +143,7 @@ def test_a_redrive_takes_what_its_filter_names_under_its_own_id(api: httpx.Clien
         "done": 0,
         "failed": 0,
         "failures": {},
+        "refused": [],
         "created_at": None,
         "completed_at": None,
     }

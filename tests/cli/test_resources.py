@@ -333,7 +333,7 @@ def test_each_fault_of_a_request_is_printed(kronos: Kronos) -> None:
 
 def test_dead_letters_are_counted_discarded_and_the_operation_shown(kronos: Kronos) -> None:
     assert "nothing that failed is waiting" in kronos("dead-letter", "ls", "--endpoint", "sink").stderr
-    assert "kronos dead-letter redrive" in kronos("operation", "ls").stderr
+    assert "no operation yet; begin one: kronos " in kronos("operation", "ls").stderr
     assert shown(kronos("dead-letter", "redrive", "--endpoint", "sink", "--dry-run"))["count"] == "0"
     begun = shown(kronos("dead-letter", "redrive", "--endpoint", "sink", "--per-second", "5"))
     assert (begun["kind"], begun["per_second"]) == ("REDRIVE", "5")
