@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import orjson
 from kronos.cli import import_file
 from kronos.cli.command import Api, given
 from kronos.cli.exits import Exit
+from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.output import printable
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
@@ -21,6 +22,7 @@ from kronos.model import Json, JsonObject
 _RUNS: Final = 2
 _PLACES: Final = 5
 _BATCH = 200
+_CUT_OFF: Final = "what was made stays, and the rest was not begun. To go on: the same command again"
 _BATCH_BYTES = 512 * 1024
 _SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _COLUMNS: Final = {
@@ -77,11 +79,19 @@ def paused(each: Found) -> Found:
 def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
     """What can be made, what cannot, and what is to be known. A schedule that the API refuses, or that never comes, is
     refused. Raises ClickException where the API does not answer."""
+    with display("schedules") as shown:
+        return _offered(api, found, tag, lambda done: shown.show(Stand(done=done, total=len(found))))
+
+
+def _offered(
+    api: Api, found: Sequence[Found], tag: str, report: Callable[[int], None]
+) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
     there = _there(api, found, tag)
     refused = [each for each in found if isinstance(each, Untranslated)]
     offers: list[Offered] = []
     known: dict[bytes, tuple[str, tuple[str, ...]] | str] = {}
-    for each in found:
+    for nth, each in enumerate(found):
+        report(nth)
         if not isinstance(each, Translated):
             continue
         if (why := _unsendable(each)) is not None:
@@ -273,15 +283,25 @@ def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str],
 def make_jobs(api: Api, offers: Sequence[Offered]) -> list[Untranslated]:
     """Makes these jobs: what could not be made. Raises ClickException."""
     failed: list[Untranslated] = []
-    for part in _parts(offers):
-        bodies = [_held(each) for each in part]
-        made = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))
-        for each, answer in zip(part, made["data"], strict=True):
-            if "job_id" not in answer:
-                why = str(answer.get("detail", "it was refused"))
-                failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=why))
-            elif each.entry.is_paused:
-                _pause(api, each.entry)
+    done = 0
+    with left_to_the_server(lambda: _CUT_OFF), display("jobs") as shown:
+        for part in _parts(offers):
+            failed += _make_part(api, part)
+            done += len(part)
+            shown.show(Stand(done=done, total=len(offers), failed=len(failed)))
+    return failed
+
+
+def _make_part(api: Api, part: Sequence[Offered]) -> list[Untranslated]:
+    failed: list[Untranslated] = []
+    bodies = [_held(each) for each in part]
+    made = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))
+    for each, answer in zip(part, made["data"], strict=True):
+        if "job_id" not in answer:
+            why = str(answer.get("detail", "it was refused"))
+            failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=why))
+        elif each.entry.is_paused:
+            _pause(api, each.entry)
     return failed
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from imports.conftest import Import
+from kronos.cli import import_offer
 from kronos.cli.client import Client, LostError
 
 CRONTAB = """\
@@ -130,6 +131,25 @@ def test_an_import_that_was_cut_off_goes_on(
     assert run(*arguments, stdin=CRONJOBS).exit_code == 0
     job = jobs_of(api, workspace)["sync"]
     assert (job["status"], job["starts_at"]) == ("PAUSED", None)
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(
+    run: Import, crontab: Path, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = Client.call
+
+    def interrupted(self: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        if path[-1] == "jobs:batch" and method == "POST" and len(jobs_of(api, workspace)) == 1:
+            raise KeyboardInterrupt
+        return called(self, method, path, **more)
+
+    monkeypatch.setattr(import_offer, "_BATCH", 1)
+    monkeypatch.setattr(Client, "call", interrupted)
+    stopped = run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    assert (stopped.exit_code, "the same command again" in stopped.stderr) == (130, True), stopped.output
+    monkeypatch.setattr(Client, "call", called)
+    assert run("import", "crontab", crontab, *BOX, "--create", "--yes").exit_code == 0
+    assert len(jobs_of(api, workspace)) == 2
 
 
 def test_all_of_them_are_made_paused_where_that_is_asked(
