@@ -25,7 +25,8 @@ def answered(kronos: Kronos, *arguments: str) -> Any:
 def test_a_diff_says_what_an_edit_would_do_and_does_nothing(kronos: Kronos, scene: Scene) -> None:
     scene.job("report", cron="0 9 * * *")
     looked = shown(kronos("job", "diff", "report", "--cron", "0 10 * * *"))
-    assert (looked["before"], looked["after"], looked["moved"]) == ("7", "7", "7")
+    assert (looked["before"], looked["after"]) == ("7", "7")
+    assert looked["moved"] in ("6", "7")  # between nine and ten today's run is one that comes besides
     assert answered(kronos, "job", "diff", "report", "--tz", "Asia/Kolkata")["moved"] > 0
     assert answered(kronos, "job", "get", "report")["version"] == 1
     nothing = kronos("job", "diff", "report")
