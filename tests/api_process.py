@@ -28,7 +28,7 @@ def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     for pause in looks(seconds):
         if found := holds():
             return found
-        time.sleep(pause)
+        time.sleep(pause)  # what is awaited is another process's
     found = holds()
     assert found, f"waited {seconds} s for {what}"
     return found

@@ -47,7 +47,7 @@ if not sys.stdin.read():
         os.kill(process, signal.SIGTERM)
         for _ in range(600):
             os.kill(process, 0)
-            time.sleep(0.1)
+            time.sleep(0.1)  # it is no child of ours, whose end could be awaited
     except ProcessLookupError:
         shutil.rmtree(home, ignore_errors=True)
 """

@@ -16,7 +16,7 @@ _SENT_AT_ONCE = 64 * 1024
 
 def sleep(seconds: float) -> None:
     """Return that much later."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the pause before a call is sent again: a server that is away says nothing
 
 
 class _Thread(threading.local):
