@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from kronos import database_errors, errors, reading, revisions, session, unreachable
 from kronos.gathering import Gatherer
+from kronos.statements import run_told
 from kronos.writes import Writes
 
 Made = TypeVar("Made")
@@ -113,7 +114,7 @@ class Pool(AsyncConnectionPool[Connection]):
         try:
             async with self.connection() as connection:
                 try:
-                    made = await work(connection)
+                    made = await run_told(work, connection, writes)
                 except psycopg.Error as error:
                     if isinstance(error, psycopg.errors.DiskFull):
                         self._full_at = time.monotonic()

@@ -123,6 +123,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
+                          kronos.trace_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
                           kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],

@@ -63,6 +63,7 @@ from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
 from kronos.api.sessions import Sessions
+from kronos.api.tracing import Traced
 from kronos.api.urls import Urls
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
@@ -70,6 +71,7 @@ from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
 from kronos.pool import Pool
 from kronos.replica import Replica
+from kronos.traces.switch import SWITCH
 
 if TYPE_CHECKING:
     from kronos.api.provider import Provider
@@ -152,7 +154,7 @@ class Application(FastAPI):
         stack: Any = super().build_middleware_stack()
         while not isinstance(stack, Boundary):
             stack = stack.app
-        return stack
+        return stack if SWITCH.pipeline is None else Traced(stack, SWITCH.pipeline)
 
 
 def create(

@@ -18,6 +18,7 @@ from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
 from kronos.config import Settings
 from kronos.encryption import Keyring
+from kronos.traces.switch import SWITCH
 
 _OTHER_FILES = 128
 """What a process has open beside its callers' connections and the database's."""
@@ -41,6 +42,7 @@ class _Server(uvicorn.Server):
 def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> None:
     """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let the requests under way finish. Logs
     the URL once it is bound; port 0 takes a free one."""
+    SWITCH.begin("api")
     metrics = None
     if settings.metrics_port is not None:
         from kronos.metrics import port
@@ -56,7 +58,10 @@ def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[Base
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _log.info("listening on http://%s:%d%s", host, door.getsockname()[1], settings.path_prefix)
     garbage.leave_what_is_there()
-    _Server(served).run(sockets=[door])
+    try:
+        _Server(served).run(sockets=[door])
+    finally:
+        SWITCH.end()
 
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:

@@ -51,6 +51,14 @@ _LONG_MEMBER, _LONG_FIRST_ITEM = re.compile(r" -?[0-9]{19}"), re.compile(r"\[-?[
 _rendering: set[asyncio.Task[None]] = set()
 
 
+class DeliverySpan(Protocol):
+    """A delivery's span, as receivers are told of it."""
+
+    def begin(self, *, is_message: bool) -> str:
+        """It is about to be sent: what its receiver is told of it, as W3C's traceparent."""
+        ...
+
+
 class Stoppable(Protocol):
     """A delivery under way."""
 
@@ -78,6 +86,8 @@ class Leased:
     """It was cancelled meanwhile: what has not been sent is not."""
     transport: str = ""
     """By what it is delivered, where that is counted (meter.py)."""
+    span: DeliverySpan | None = None
+    """Of its delivery, where it is traced (tracing.py)."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -146,7 +156,8 @@ async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Stre
 
 
 def _message(leased: Leased, to: StreamTarget, streams: Streams) -> tuple[Destination, Message]:
-    return streaming.rendered(leased.claim, to, _context(leased, to), streams.policy)
+    told = None if leased.span is None else leased.span.begin(is_message=True)
+    return streaming.rendered(leased.claim, to, _context(leased, to), streams.policy, told)
 
 
 def _send_message(
@@ -184,6 +195,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
         expected=to.expected_status_codes,
         keys=() if leased.secrets is None else leased.secrets.signers,
         limits=to.limits,
+        traceparent=None if leased.span is None else leased.span.begin(is_message=False),
         on_end=partial(_ended, leased, to, on_end),
     )
 

@@ -20,6 +20,7 @@ from kronos.database_errors import is_over
 from kronos.errors import KronosError
 from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
+from kronos.statements import RAN
 from kronos.worker.arrays import Documents, DocumentsDumper
 
 Row = TypeVar("Row")
@@ -151,10 +152,12 @@ class Link:
         may_be_locked: bool,
     ) -> list[Made]:
         connection = await self.connected()
+        began, failed = time.perf_counter(), True
         try:
             async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=made) as cursor:
                 await cursor.execute(statement.text, params, binary=not as_text)
                 found = await cursor.fetchall()
+                failed = False
         except TimeoutError as error:
             raise await self._lost(psycopg.OperationalError("no answer in time"), error) from error
         except (psycopg.DataError, psycopg.IntegrityError):
@@ -166,6 +169,8 @@ class Link:
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise
+        finally:
+            RAN.note(statement.name, time.perf_counter() - began, failed=failed)
         self._works()
         return found
 

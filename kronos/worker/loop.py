@@ -26,6 +26,7 @@ from kronos.worker.results import Result, Verdict
 from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.targets import Target, Unusable, target
+from kronos.worker.tracing import DeliveryTraces
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
@@ -72,9 +73,11 @@ class Loop:
         wake: Wake,
         vault: Vault | None = None,
         meter: WorkerMeter | None = None,
+        traces: DeliveryTraces | None = None,
     ) -> None:
         self._link = claiming
         self._meter = meter
+        self._traces = traces
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -275,6 +278,8 @@ class Loop:
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim), began_at=sent_at) for claim in got]
         targets = await self._targets_of(got)
         await self._note_facts(held, targets)
+        if self._traces is not None:
+            await self._traces.begin(self._link, held)
         secrets = await self._secrets_of(targets)
         for leased in held:
             if secrets:
@@ -372,6 +377,8 @@ class Loop:
         self._held -= len(ended)
         if self._meter is not None:
             self._meter.ended(ended)
+        if self._traces is not None:
+            self._traces.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:

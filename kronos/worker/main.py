@@ -17,11 +17,13 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.encryption import Keyring, KeySource
+from kronos.traces.switch import SWITCH
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener
 from kronos.worker.loop import Loop
 from kronos.worker.meter import WorkerMeter
 from kronos.worker.metering import metering
+from kronos.worker.tracing import DeliveryTraces
 from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
@@ -48,8 +50,12 @@ def run(settings: Settings, keys: Keyring | None = None) -> None:
         from kronos.metrics import exposition, port  # noqa: F401
 
         door = port.door(settings.metrics_host, settings.metrics_port)
+    SWITCH.begin("worker")
     garbage.leave_what_is_there()
-    uvloop.run(_watched(settings, keys, door))
+    try:
+        uvloop.run(_watched(settings, keys, door))
+    finally:
+        SWITCH.end()
 
 
 async def _watched(settings: Settings, keys: Keyring | None, door: socket.socket | None) -> None:
@@ -86,6 +92,7 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
             wake=wake,
             vault=vault,
             meter=meter,
+            traces=DeliveryTraces.of(SWITCH.pipeline, worker_id),
         )
         of = f", of the groups {', '.join(groups)}" if groups else ""
         _log.info(

@@ -1,0 +1,172 @@
+"""Spans of ticks, claims and deliveries, where traces are made (docs/traces.md): `fire`, from a tick's own time to its
+row; `claim`, from when it was due until a worker had it; `deliver`, one for each attempt, of which its receiver hears.
+
+PostgreSQL fires, and makes no spans: they are made here, of the times that the row has. All workers give a tick's
+trace and its first span the same ids, so that attempts of several workers are one trace.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from kronos.server_time import CLOCK
+from kronos.traces.parent import Parent, read
+from kronos.worker import claims
+from kronos.worker.attempt import Leased
+from kronos.worker.claims import TraceFacts
+from kronos.worker.link import Link
+from kronos.worker.results import Result, Verdict
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from kronos.traces.pipeline import Pipeline
+
+_log = logging.getLogger("kronos.worker")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_OF_TICKS = frozenset({"SCHEDULE", "CATCH_UP"})
+_LONGEST = timedelta(days=7)
+"""Of a span of a tick that was missed: what was found later than that says so in its attributes alone."""
+
+
+class DeliveryTraces:
+    """What a worker tells of its deliveries."""
+
+    def __init__(self, pipeline: "Pipeline", worker_id: str) -> None:
+        self._pipeline = pipeline
+        self._worker_id = worker_id
+
+    @classmethod
+    def of(cls, pipeline: "Pipeline | None", worker_id: str) -> Self | None:
+        """None where no traces are made."""
+        return None if pipeline is None else cls(pipeline, worker_id)
+
+    async def begin(self, link: Link, held: Sequence[Leased]) -> None:
+        """Make the spans of what was claimed up to its delivery. Where PostgreSQL does not say what they are made of,
+        these deliveries have none: they do not wait for it."""
+        if not held:
+            return
+        try:
+            found = {
+                each.execution_id: each
+                for each in await claims.trace_facts(link, [each.claim.execution_id for each in held])
+            }
+        except psycopg.Error as error:
+            _log.debug("reading what traces are made of failed: %s", error)
+            return
+        for leased in held:
+            if (facts := found.get(leased.claim.execution_id)) is not None:
+                leased.span = DeliveryUnderWay(self._pipeline, self._claimed(leased, facts), self._known(leased))
+
+    def ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
+        """Claims are not held any more. What was given back was no delivery, and its span is not told."""
+        for leased, result, verdict in ended:
+            if result is not None and isinstance(leased.span, DeliveryUnderWay):
+                leased.span.end(result, verdict)
+
+    def _known(self, leased: Leased) -> dict[str, str | int]:
+        claim = leased.claim
+        return {
+            "kronos.execution_id": claim.execution_id,
+            "kronos.job_id": claim.job_id,
+            "kronos.workspace_id": claim.workspace_id,
+            "kronos.endpoint_id": claim.endpoint_id,
+            "kronos.attempt": claim.attempt_count,
+            "kronos.worker_id": self._worker_id,
+        }
+
+    def _claimed(self, leased: Leased, facts: TraceFacts) -> "Span":
+        """The span of its claim, which has ended, below that of its firing."""
+        claim = leased.claim
+        fire = self._fired(leased, facts)
+        claimed = facts.claimed_at or CLOCK.now()
+        due = max(min(claim.due_at, claimed), claimed - _LONGEST)
+        span = self._pipeline.child(fire, "claim", _ns(due), self._known(leased))
+        span.end(_ns(claimed))
+        return span
+
+    def _fired(self, leased: Leased, facts: TraceFacts) -> "Span":
+        """The span of its firing: the first one of an execution's trace, told with its first attempt. That of a
+        one-shot is below the request's that made it; a tick's trace is its own, and links to that of its job."""
+        claim = leased.claim
+        given = None if facts.traceparent is None else read(facts.traceparent)
+        created = facts.created_at or claim.due_at
+        is_tick = facts.cause in _OF_TICKS
+        began = max(min(claim.scheduled_at, created), created - _LONGEST) if is_tick else created
+        attributes: dict[str, str | int] = {
+            "kronos.execution_id": claim.execution_id,
+            "kronos.job_id": claim.job_id,
+            "kronos.workspace_id": claim.workspace_id,
+            "kronos.cause": facts.cause,
+            "kronos.scheduled_at": claim.scheduled_at.isoformat(),
+        }
+        if is_tick:
+            attributes["kronos.tick_lag_ms"] = (created - claim.scheduled_at) // timedelta(milliseconds=1)
+        trace_id = UUID(claim.execution_id).int
+        span_id = self._pipeline.spread(trace_id) & (2**64 - 1) or 1
+        if facts.is_part and given is not None:
+            span = self._pipeline.child(given, "fire", _ns(began), attributes, span_id=span_id)
+        else:
+            span = self._pipeline.root(trace_id, span_id, "fire", _ns(began), attributes, given)
+        if claim.attempt_count == 1:
+            span.end(_ns(created))
+        return span
+
+
+class DeliveryUnderWay:
+    """The span of one attempt."""
+
+    __slots__ = ("_above", "_began", "_known", "_pipeline", "_span")
+
+    def __init__(self, pipeline: "Pipeline", above: "Span", known: dict[str, str | int]) -> None:
+        self._pipeline = pipeline
+        self._above = above
+        self._known = known
+        self._began = 0
+        self._span: Span | None = None
+
+    def begin(self, *, is_message: bool) -> str:
+        """It is about to be sent: what its receiver is told, as W3C's traceparent."""
+        span = self._made(int(CLOCK.seconds() * 1e9), is_message=is_message)
+        context = span.get_span_context()
+        return str(Parent(context.trace_id, context.span_id, context.trace_flags.sampled))
+
+    def end(self, result: Result, verdict: Verdict) -> None:
+        """It has ended so, and was stored."""
+        span = self._span or self._made(int(CLOCK.seconds() * 1e9) - result.duration_ms * 1_000_000, is_message=False)
+        if span.is_recording():
+            span.set_attribute("kronos.outcome", result.status.lower())
+            span.set_attribute("kronos.verdict", verdict.lower())
+            if (code := _number(result.response, "status")) is not None:
+                span.set_attribute("http.response.status_code", code)
+            if result.status != "SUCCESS":
+                self._pipeline.fail(span, _kind(result.error) or result.status.lower())
+        span.end(self._began + result.duration_ms * 1_000_000)
+
+    def _made(self, began: int, *, is_message: bool) -> "Span":
+        self._began = began
+        self._span = self._pipeline.sent(self._above, "deliver", began, self._known, is_message=is_message)
+        return self._span
+
+
+def _ns(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND * 1000
+
+
+def _number(document: str | None, member: str) -> int | None:
+    found = None if document is None else orjson.loads(document)
+    value = found.get(member) if isinstance(found, dict) else None
+    return value if isinstance(value, int) else None
+
+
+def _kind(error: str | None) -> str | None:
+    """What an error is called, which is one of few words of ours: its message may quote what a receiver said."""
+    found = None if error is None else orjson.loads(error)
+    kind = found.get("type") if isinstance(found, dict) else None
+    return kind if isinstance(kind, str) else None
