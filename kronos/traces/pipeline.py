@@ -197,7 +197,7 @@ class _Bounded(SpanProcessor):
 
     def shutdown(self) -> None:
         """Send what is left."""
-        self._batches.shutdown()
+        self._batches.shutdown()  # type: ignore[no-untyped-call]  # it has no types
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """The same, and go on."""
@@ -236,7 +236,7 @@ class _Counting(SpanExporter):
 
     def shutdown(self) -> None:
         """Close its connections."""
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it has none
+        self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing is kept here."""

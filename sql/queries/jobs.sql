@@ -42,10 +42,10 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, schedule,
                              alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
-                             traceparent, {CronTerms but anchor})
+                             {CronTerms but anchor})
     select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, read,
            alarm, description, (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
-           kronos.traceparent_of(kronos.said_caller(), job_id), {CronTerms but anchor}
+           {CronTerms but anchor}
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -265,7 +265,7 @@ with old as materialized (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
                              endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
-                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at, traceparent,
+                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at,
                              {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
                                            dst_overlap})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
@@ -276,7 +276,6 @@ with old as materialized (
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
            kronos.settled_at(), fresh.skip_next, fresh.resume_at,
-           kronos.traceparent_of(kronos.said_caller()),
            {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap
             changed of fresh}
       from fresh, read, first
