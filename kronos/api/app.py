@@ -1,7 +1,6 @@
 """The HTTP API as an ASGI application."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -68,6 +67,7 @@ from kronos.api.urls import Urls
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
+from kronos.lines import Log
 from kronos.model import JsonObject
 from kronos.pool import Pool
 from kronos.replica import Replica
@@ -76,7 +76,7 @@ from kronos.traces.switch import SWITCH
 if TYPE_CHECKING:
     from kronos.api.provider import Provider
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 _DESCRIPTION = (
     "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists "
     "are paged by "
@@ -276,7 +276,13 @@ async def _refused(request: Request, error: Exception) -> Response:
         unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
         traced = error if unforeseen else None
         _log.error(
-            "%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=traced
+            "request.unserved",
+            "%s %s: %s",
+            request.scope["kronos.request_id"],
+            error.code,
+            error.__cause__ or error,
+            traced=traced,
+            code=error.code,
         )
     return problems.problem(error, request.scope)
 

@@ -31,8 +31,6 @@ class Traced:
         if scope["type"] != "http" or scope["path"].endswith(_UNTOLD):
             await self._app(scope, receive, send)
             return
-        from opentelemetry.trace import SpanKind
-
         status = 0
 
         async def told(message: Message) -> None:
@@ -44,7 +42,7 @@ class Traced:
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         parent = of_headers(scope["headers"])
         attributes = {"http.request.method": method}
-        with self._pipeline.running(method, attributes, kind=SpanKind.SERVER, parent=parent) as span:
+        with self._pipeline.request(method, attributes, parent) as span:
             try:
                 await self._app(scope, receive, told)
             finally:

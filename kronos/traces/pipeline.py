@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import Literal, Self
 
@@ -32,11 +32,12 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import Attributes
 
+from kronos.lines import Log
 from kronos.traces.parent import Parent
 
 _END_SECONDS = 3.0
 _MOST_WAITING = 2048  # OpenTelemetry's own default
-_log = logging.getLogger("kronos.traces")
+_log = Log("kronos.traces")
 
 
 class Pipeline:
@@ -76,12 +77,12 @@ class Pipeline:
         attributes: Attributes = None,
         *,
         kind: SpanKind = SpanKind.INTERNAL,
-        parent: Parent | None = None,
+        above: Context | None = None,
     ) -> Iterator[trace.Span]:
-        """A span of what is done meanwhile. Of an error it has the type alone: its words may quote what users wrote."""
+        """A span of what is done meanwhile, below the one that runs, or in the context `above`. Of an error it has the type alone: its words may quote what users wrote."""
         with self.tracer.start_as_current_span(
             name,
-            None if parent is None else context_of(parent),
+            above,
             kind=kind,
             attributes=attributes,
             record_exception=False,
@@ -99,6 +100,11 @@ class Pipeline:
         if span.is_recording():
             span.set_status(Status(StatusCode.ERROR))
             span.set_attribute("error.type", kind)
+
+    def request(self, name: str, attributes: Attributes, parent: Parent | None) -> AbstractContextManager[trace.Span]:
+        """The span of a request: below its caller's, or of none, whatever this task has done before."""
+        above = Context() if parent is None else context_of(parent)
+        return self.running(name, attributes, kind=SpanKind.SERVER, above=above)
 
     @contextmanager
     def statement(self) -> Iterator[list[str]]:
@@ -225,11 +231,12 @@ class _Counting(SpanExporter):
         else:
             self._counts.refused += len(spans)
         if is_sent and self._is_refused:
-            _log.info("spans are taken again; %d were dropped", self._counts.refused)
+            _log.info("traces.sent", "spans are taken again; %d were dropped", self._counts.refused)
         elif not is_sent and not self._is_refused:
             _log.warning(
+                "traces.dropped",
                 "nobody takes the spans that are sent to OTEL_EXPORTER_OTLP_ENDPOINT: they are dropped until "
-                "somebody does, and counted in kronos_spans_dropped_total"
+                "somebody does, and counted in kronos_spans_dropped_total",
             )
         self._is_refused = not is_sent
         return result

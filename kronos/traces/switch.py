@@ -1,11 +1,11 @@
 """Whether this process makes spans: it does where OTEL_* variables name where to, and the extra is there."""
 
 import importlib.util
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from kronos.lines import Log
 from kronos.metrics import catalog
 from kronos.metrics.definition import Measured
 from kronos.traces.parent import Parent
@@ -17,7 +17,7 @@ HOW_TO_INSTALL = "pip install 'kronos[otel]'"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _NEEDS = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
-_log = logging.getLogger("kronos.traces")
+_log = Log("kronos.traces")
 
 
 class Switch:
@@ -32,7 +32,7 @@ class Switch:
         log: a scheduler does not end because nobody can be told of what it does."""
         why = refusal(os.environ) if is_wanted(os.environ) else None
         if why is not None:
-            _log.warning("no traces are made: %s", why)
+            _log.warning("traces.refused", "no traces are made: %s", why)
         if why is not None or not is_wanted(os.environ):
             return
         from kronos.traces.pipeline import Pipeline  # with it OpenTelemetry, 15 MB
@@ -40,9 +40,11 @@ class Switch:
         try:
             self.pipeline = Pipeline.begin(role)
         except Exception as error:  # the SDK's, of what an OTEL_* variable says: they have no class of their own
-            _log.warning("no traces are made: OpenTelemetry takes no OTEL_* variables of this kind: %s", error)
+            _log.warning(
+                "traces.refused", "no traces are made: OpenTelemetry takes no OTEL_* variables of this kind: %s", error
+            )
             return
-        _log.info("traces are made, and sent by OTLP over HTTP as OTEL_* variables say")
+        _log.info("traces.begun", "traces are made, and sent by OTLP over HTTP as OTEL_* variables say")
 
     def end(self) -> None:
         """Send what is left, within some seconds, and make no more."""

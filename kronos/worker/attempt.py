@@ -3,7 +3,6 @@ Result."""
 
 import asyncio
 import json
-import logging
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
 from kronos.delivery.template import render_body, render_headers, render_url, utc_text
 from kronos.delivery.template_text import TemplateError
+from kronos.lines import Log
 from kronos.model import Json
 from kronos.server_time import boot_time
 from kronos.worker import streaming
@@ -36,7 +36,7 @@ from kronos.worker.streaming import StreamTarget
 from kronos.worker.targets import HttpTarget, Target, Unusable
 from kronos.worker.vault import Opened
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
 _RESERVE_SECONDS = 1.0
 # Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one
@@ -53,6 +53,11 @@ _rendering: set[asyncio.Task[None]] = set()
 
 class DeliverySpan(Protocol):
     """A delivery's span, as receivers are told of it."""
+
+    @property
+    def trace_id(self) -> str:
+        """Of its trace, in hexadecimal."""
+        ...
 
     def begin(self, *, is_message: bool) -> str:
         """It is about to be sent: what its receiver is told of it, as W3C's traceparent."""
@@ -216,7 +221,15 @@ def _unsent(leased: Leased, error: Exception) -> Outcome:
 def _unforeseen(leased: Leased, error: Exception) -> Outcome:
     # The exception's text may hold a secret: log its trace only.
     trace = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("execution %s: its attempt met %s in Kronos\n%s", leased.claim.execution_id, type(error).__name__, trace)
+    _log.error(
+        "delivery.unforeseen",
+        "execution %s: its attempt met %s in Kronos\n%s",
+        leased.claim.execution_id,
+        type(error).__name__,
+        trace,
+        execution_id=leased.claim.execution_id,
+        job_id=leased.claim.job_id,
+    )
     return failed("internal", "the attempt met an error in Kronos; its worker's log has the trace")
 
 

@@ -5,7 +5,6 @@ PostgreSQL fires, and makes no spans: they are made here, of the times that the 
 trace and its first span the same ids, so that attempts of several workers are one trace.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
@@ -14,6 +13,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
+from kronos.lines import Log
 from kronos.server_time import CLOCK
 from kronos.traces.parent import Parent, read
 from kronos.worker import claims
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kronos.traces.pipeline import Pipeline
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _OF_TICKS = frozenset({"SCHEDULE", "CATCH_UP"})
@@ -58,7 +58,7 @@ class DeliveryTraces:
                 for each in await claims.trace_facts(link, [each.claim.execution_id for each in held])
             }
         except psycopg.Error as error:
-            _log.debug("reading what traces are made of failed: %s", error)
+            _log.debug("worker.read_failed", "reading what traces are made of failed: %s", error)
             return
         for leased in held:
             if (facts := found.get(leased.claim.execution_id)) is not None:
@@ -130,6 +130,11 @@ class DeliveryUnderWay:
         self._known = known
         self._began = 0
         self._span: Span | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """Of its trace, in hexadecimal."""
+        return f"{self._above.get_span_context().trace_id:032x}"
 
     def begin(self, *, is_message: bool) -> str:
         """It is about to be sent: what its receiver is told, as W3C's traceparent."""
