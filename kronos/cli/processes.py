@@ -24,7 +24,7 @@ _NOT_MIGRATED = (
 @click.option("--host", help="Address to listen on.  [KRONOS_HOST, default 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
-    """One API process against KRONOS_DATABASE_URL.
+    """One API process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
 
     kronos serve --host 0.0.0.0 --port 8080
     """
@@ -57,7 +57,7 @@ def serve(host: str | None, port: int | None) -> None:
     "[KRONOS_WORKER_GROUPS, default: those that name none]",
 )
 def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
-    """One worker process against KRONOS_DATABASE_URL.
+    """One worker process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
 
     kronos worker --concurrency 100 --group reports
     """

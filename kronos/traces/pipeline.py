@@ -79,7 +79,8 @@ class Pipeline:
         kind: SpanKind = SpanKind.INTERNAL,
         above: Context | None = None,
     ) -> Iterator[trace.Span]:
-        """A span of what is done meanwhile, below the one that runs, or in the context `above`. Of an error it has the type alone: its words may quote what users wrote."""
+        """A span of what is done meanwhile, below the one that runs, or in the context `above`. Of an error it has the
+        type alone: its words may quote what users wrote."""
         with self.tracer.start_as_current_span(
             name,
             above,
@@ -124,13 +125,12 @@ class Pipeline:
         span_id: int,
         name: str,
         began: int,
-        attributes: Attributes,
         link: Parent | None,
     ) -> trace.Span:
         """A span that begins a trace, under these ids; `link`: of another trace that it is there because of."""
         links = () if link is None else (Link(remote(link)),)
         self._ids.given.trace, self._ids.given.span = trace_id, span_id
-        return self.tracer.start_span(name, Context(), attributes=attributes, links=links, start_time=began)
+        return self.tracer.start_span(name, Context(), links=links, start_time=began)
 
     def child(
         self,

@@ -13,7 +13,8 @@ from kronos.traces.parent import Parent
 if TYPE_CHECKING:
     from kronos.traces.pipeline import Pipeline
 
-HOW_TO_INSTALL = "pip install 'kronos[otel]'"
+# No index is asked for `kronos`, which is another project's name there.
+HOW_TO_INSTALL = "install the extra otel of Kronos's wheel (docs/install.md#extras)"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _NEEDS = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")

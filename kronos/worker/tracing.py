@@ -7,6 +7,7 @@ trace and its first span the same ids, so that attempts of several workers are o
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from kronos.server_time import CLOCK
 from kronos.traces.parent import Parent, read
 from kronos.worker import claims
 from kronos.worker.attempt import Leased
-from kronos.worker.claims import TraceFacts
+from kronos.worker.claims import Claim, TraceFacts
 from kronos.worker.link import Link
 from kronos.worker.results import Result, Verdict
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 _log = Log("kronos.worker")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND, _MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1)
 _OF_TICKS = frozenset({"SCHEDULE", "CATCH_UP"})
+_SPANS = Random()  # noqa: S311 - names spans, no secret
 _LONGEST = timedelta(days=7)
 """Of a span of a tick that was missed: what was found later than that says so in its attributes alone."""
 
@@ -62,7 +64,7 @@ class DeliveryTraces:
             return
         for leased in held:
             if (facts := found.get(leased.claim.execution_id)) is not None:
-                leased.span = DeliveryUnderWay(self._pipeline, self._claimed(leased, facts), self._known(leased))
+                leased.span = self._span(leased, facts)
 
     def ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are not held any more. What was given back was no delivery, and its span is not told."""
@@ -70,64 +72,74 @@ class DeliveryTraces:
             if result is not None and isinstance(leased.span, DeliveryUnderWay):
                 leased.span.end(result, verdict)
 
-    def _known(self, leased: Leased) -> dict[str, str | int]:
-        claim = leased.claim
-        return {
-            "kronos.execution_id": claim.execution_id,
-            "kronos.job_id": claim.job_id,
-            "kronos.workspace_id": claim.workspace_id,
-            "kronos.endpoint_id": claim.endpoint_id,
-            "kronos.attempt": claim.attempt_count,
-            "kronos.worker_id": self._worker_id,
-        }
+    def _span(self, leased: Leased, facts: TraceFacts) -> "DeliveryUnderWay | Untold":
+        fire = self._fired(leased.claim, facts)
+        if not fire.is_recording():  # what is below it would not be, either
+            return Untold(fire.get_span_context().trace_id)
+        return DeliveryUnderWay(self._pipeline, self._claimed(leased.claim, facts, fire), leased.claim)
 
-    def _claimed(self, leased: Leased, facts: TraceFacts) -> "Span":
-        """The span of its claim, which has ended, below that of its firing."""
-        claim = leased.claim
-        fire = self._fired(leased, facts)
+    def _claimed(self, claim: Claim, facts: TraceFacts, fire: "Span") -> "Span":
+        """The span of a claim, which has ended."""
         claimed = facts.claimed_at or CLOCK.now()
         due = max(min(claim.due_at, claimed), claimed - _LONGEST)
-        span = self._pipeline.child(fire, "claim", _ns(due), self._known(leased))
+        known: dict[str, str | int] = {"kronos.attempt": claim.attempt_count, "kronos.worker_id": self._worker_id}
+        span = self._pipeline.child(fire, "claim", _ns(due), known)
         span.end(_ns(claimed))
         return span
 
-    def _fired(self, leased: Leased, facts: TraceFacts) -> "Span":
+    def _fired(self, claim: Claim, facts: TraceFacts) -> "Span":
         """The span of its firing: the first one of an execution's trace, told with its first attempt. That of a
         one-shot is below the request's that made it; a tick's trace is its own, and links to that of its job."""
-        claim = leased.claim
         given = None if facts.traceparent is None else read(facts.traceparent)
         created = facts.created_at or claim.due_at
         is_tick = facts.cause in _OF_TICKS
-        began = max(min(claim.scheduled_at, created), created - _LONGEST) if is_tick else created
-        attributes: dict[str, str | int] = {
-            "kronos.execution_id": claim.execution_id,
-            "kronos.job_id": claim.job_id,
-            "kronos.workspace_id": claim.workspace_id,
-            "kronos.cause": facts.cause,
-            "kronos.scheduled_at": claim.scheduled_at.isoformat(),
-        }
-        if is_tick:
-            attributes["kronos.tick_lag_ms"] = (created - claim.scheduled_at) // timedelta(milliseconds=1)
+        began = _ns(max(min(claim.scheduled_at, created), created - _LONGEST) if is_tick else created)
         trace_id = UUID(claim.execution_id).int
         span_id = self._pipeline.spread(trace_id) & (2**64 - 1) or 1
         if facts.is_part and given is not None:
-            span = self._pipeline.child(given, "fire", _ns(began), attributes, span_id=span_id)
+            span = self._pipeline.child(given, "fire", began, None, span_id=span_id)
         else:
-            span = self._pipeline.root(trace_id, span_id, "fire", _ns(began), attributes, given)
-        if claim.attempt_count == 1:
+            span = self._pipeline.root(trace_id, span_id, "fire", began, given)
+        if claim.attempt_count == 1 and span.is_recording():
+            span.set_attributes(_known(claim, facts.cause))
+            if is_tick:
+                span.set_attribute("kronos.tick_lag_ms", (created - claim.scheduled_at) // _MILLISECOND)
             span.end(_ns(created))
         return span
+
+
+def _known(claim: Claim, cause: str) -> dict[str, str]:
+    return {
+        "kronos.execution_id": claim.execution_id,
+        "kronos.job_id": claim.job_id,
+        "kronos.workspace_id": claim.workspace_id,
+        "kronos.cause": cause,
+        "kronos.scheduled_at": claim.scheduled_at.isoformat(),
+    }
+
+
+class Untold:
+    """Of an attempt that is not sampled: its receiver hears that it is not."""
+
+    __slots__ = ("trace_id",)
+
+    def __init__(self, trace_id: int) -> None:
+        self.trace_id = f"{trace_id:032x}"
+
+    def begin(self, *, is_message: bool) -> str:
+        """As W3C's traceparent: a span that nobody sends."""
+        return f"00-{self.trace_id}-{_SPANS.getrandbits(64) or 1:016x}-00"
 
 
 class DeliveryUnderWay:
     """The span of one attempt."""
 
-    __slots__ = ("_above", "_began", "_known", "_pipeline", "_span")
+    __slots__ = ("_above", "_began", "_claim", "_pipeline", "_span")
 
-    def __init__(self, pipeline: "Pipeline", above: "Span", known: dict[str, str | int]) -> None:
+    def __init__(self, pipeline: "Pipeline", above: "Span", claim: Claim) -> None:
         self._pipeline = pipeline
         self._above = above
-        self._known = known
+        self._claim = claim
         self._began = 0
         self._span: Span | None = None
 
@@ -156,7 +168,12 @@ class DeliveryUnderWay:
 
     def _made(self, began: int, *, is_message: bool) -> "Span":
         self._began = began
-        self._span = self._pipeline.sent(self._above, "deliver", began, self._known, is_message=is_message)
+        known: dict[str, str | int] = {
+            "kronos.execution_id": self._claim.execution_id,
+            "kronos.endpoint_id": self._claim.endpoint_id,
+            "kronos.attempt": self._claim.attempt_count,
+        }
+        self._span = self._pipeline.sent(self._above, "deliver", began, known, is_message=is_message)
         return self._span
 
 

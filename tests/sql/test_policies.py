@@ -277,6 +277,7 @@ _MAY = {
         "system_ends",
         "system_partitions",
         "system_queue",
+        "system_alarm_quotas",
         "system_retention",
         "system_workers",
         "system_status",

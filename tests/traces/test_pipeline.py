@@ -213,8 +213,8 @@ def test_a_ratio_of_ticks_is_sampled_though_their_ids_are_no_random_numbers(
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
     pipeline = Pipeline(InMemorySpanExporter(), Resource({}))
     ids = [_tick_id(number) for number in range(1000)]
-    taken = [pipeline.root(each, 1, "fire", 0, {}, None).is_recording() for each in ids]
-    again = [pipeline.root(each, 1, "fire", 0, {}, None).is_recording() for each in ids]
+    taken = [pipeline.root(each, 1, "fire", 0, None).is_recording() for each in ids]
+    again = [pipeline.root(each, 1, "fire", 0, None).is_recording() for each in ids]
     pipeline.end()
     assert taken == again  # by any worker, at any attempt
     assert abs(sum(taken) / 1000 - float(ratio)) < 0.08
