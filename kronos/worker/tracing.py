@@ -74,8 +74,9 @@ class DeliveryTraces:
 
     def _span(self, leased: Leased, facts: TraceFacts) -> "DeliveryUnderWay | Untold":
         fire = self._fired(leased.claim, facts)
-        if not fire.is_recording():  # what is below it would not be, either
-            return Untold(fire.get_span_context().trace_id)
+        context = fire.get_span_context()
+        if not context.trace_flags.sampled:  # what is below it would not be, either
+            return Untold(context.trace_id)
         return DeliveryUnderWay(self._pipeline, self._claimed(leased.claim, facts, fire), leased.claim)
 
     def _claimed(self, claim: Claim, facts: TraceFacts, fire: "Span") -> "Span":
