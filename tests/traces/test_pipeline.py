@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -132,6 +133,10 @@ def _make(pipeline: Pipeline, number: int) -> None:
             pass
 
 
+def _has_refused(pipeline: Pipeline, number: int) -> bool:
+    return pipeline.counts.refused == number
+
+
 def test_headers_and_names_are_opentelemetrys_own(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=mine")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "scheduler")
@@ -164,7 +169,7 @@ def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_does_not
     pipeline = Pipeline.begin("api")
     for number in (1, 2):
         _make(pipeline, 3)
-        await_condition(lambda wanted=3 * number: pipeline.counts.refused == wanted, "the spans to be refused")
+        await_condition(partial(_has_refused, pipeline, 3 * number), "the spans to be refused")
     collector.status = 200
     _make(pipeline, 1)
     await_condition(lambda: pipeline.counts.sent == 1, "a span to be taken")
@@ -184,7 +189,7 @@ def test_an_error_of_an_exporter_ends_no_thread(monkeypatch: pytest.MonkeyPatch)
     pipeline = Pipeline(Broken(), Resource({}))
     for number in (1, 2):
         _make(pipeline, 1)
-        await_condition(lambda wanted=number: pipeline.counts.refused == wanted, "the span to be lost")
+        await_condition(partial(_has_refused, pipeline, number), "the span to be lost")
     pipeline.end()
 
 

@@ -37,7 +37,7 @@ class Scene:
 
     async def spans(self, trace: str, *names: str) -> dict[str, Span]:
         """The trace's spans, once all of these are there."""
-        await until(lambda: set(names) <= self.collector.named(trace).keys(), f"the spans {names} of {trace}", seconds=8)
+        await until(lambda: set(names) <= self.collector.named(trace).keys(), f"the spans {names} of {trace}")
         return self.collector.named(trace)
 
 
