@@ -10,7 +10,6 @@ import click
 from kronos.cli import environment
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.helping import Command
-from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home, default_home
 from kronos.server_time import CLOCK
 from kronos.support import bundle
@@ -22,8 +21,13 @@ _SAID = "It has no input, output, header, key, password or address; look into it
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file, a .tar.gz; none may be there yet."
 )
+@click.option(
+    "--logs",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Where logs (*.log) of Kronos are; by default those of the `kronos up` that runs here.",
+)
 @click.option("--with-names", is_flag=True, help="With what findings say of jobs, endpoints, roles and files by name.")
-def support_bundle(*, output: Path | None, with_names: bool) -> None:
+def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
     """Write a file for who helps: versions, settings, what the doctor finds, statistics, logs, plans.
 
     kronos support-bundle
@@ -35,10 +39,8 @@ def support_bundle(*, output: Path | None, with_names: bool) -> None:
     """
     url, keys = environment.database_url(), environment.key_source()
     settings = environment.judged(database_url=url)
-    try:
-        logs: Path | None = Home(default_home()).log if "KRONOS_DATABASE_URL" not in os.environ else None
-    except HomeUnusable:
-        logs = None
+    if logs is None and "KRONOS_DATABASE_URL" not in os.environ:
+        logs = Home(default_home()).log  # it is there: the database's URL is of it
     file = output or Path(f"kronos-support-{CLOCK.now():%Y%m%d-%H%M%S}.tar.gz")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

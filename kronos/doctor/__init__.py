@@ -55,6 +55,7 @@ from kronos.sql import Row, Statement, statement
 
 _BATCH = 200
 _DAY = timedelta(hours=24)
+_LOCK_TIMEOUT = "2s"  # who holds a table keeps no other check from being made
 _NEWEST = 1000  # rows of each chain of the audit
 
 _GROUND = statement("doctor.get_ground", Ground)
@@ -118,13 +119,13 @@ class Doctor:
         def one(make: Callable[[], Finding]) -> Callable[[], Iterator[Finding]]:
             return lambda: iter([make()])
 
+        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: who holds what is named
         yield "objects", one(lambda: instance.objects(self._changes()))
         if ground.applied == repeatables.mark():  # another release's tables have other parts
             yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))
         yield "privileges", one(lambda: findings.privileges(self._rows(_PRIVILEGES)))
         yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
         yield "hold", one(lambda: instance.hold(is_held=self._rows(_PG_CRON)[0].is_held))
-        yield "connections", lambda: server.sessions(self._rows(signs.SESSIONS)[0])
         yield "durability", self._server
         yield "launching", lambda: ringer.cron(self._rows(signs.CRON)[0])
         yield "leases", lambda: work.work(self._rows(signs.WORK)[0])
@@ -236,9 +237,10 @@ def examine(
         with session.connect(
             url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
         ) as connection:
+            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'".encode())
             doctor = Doctor(connection, keys=keys, progress=progress)
             if settings is not None:
-                yield from process.process(settings)
+                yield from process.process(settings, is_server=False)
             if fix or dry_run:
                 yield from doctor.fixed(dry_run=dry_run)
             yield from doctor.examine()

@@ -29,6 +29,11 @@ RETENTION_RUNS = timedelta(hours=3)  # it runs hourly
 RETENTION_ENDS = timedelta(days=3)  # a run that leaves nothing to do: the first ones after an upgrade take longer
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
 _CLOCK_SECONDS = 5.0
+_LOOK_AGAIN = {
+    "": "see PostgreSQL's log, and run `kronos doctor` again",
+    "55P03": "somebody holds a table locked: select pid, query from pg_stat_activity where pid in (select pid from "
+    "pg_locks where mode = 'AccessExclusiveLock' and granted); end that, and run `kronos doctor` again",
+}
 _FIX = "run `kronos doctor --fix`, or wait a minute for the reaper"
 
 
@@ -133,7 +138,7 @@ def impossible(check: str, message: str, sqlstate: str | None) -> Finding:
         meaning="something that a migration makes is missing, or may not be used"
         if is_missing
         else "PostgreSQL could not answer",
-        fix=MIGRATE if is_missing else "see PostgreSQL's log, and run `kronos doctor` again",
+        fix=MIGRATE if is_missing else _LOOK_AGAIN.get(sqlstate or "", _LOOK_AGAIN[""]),
     )
 
 

@@ -24,8 +24,8 @@ _METADATA = (ip_address("169.254.169.254"), ip_address("fd00:ec2::254"), ip_addr
 _WIDEST = {4: 7, 6: 7}
 
 
-def process(settings: Settings, *, now: datetime | None = None) -> Iterator[Finding]:
-    """What its settings say."""
+def process(settings: Settings, *, is_server: bool = True, now: datetime | None = None) -> Iterator[Finding]:
+    """What its settings say; of a command that serves nobody, whether its metrics can be read is nobody's business."""
     unknown = config.unknown_variables()
     yield Finding(
         check="settings",
@@ -43,14 +43,17 @@ def process(settings: Settings, *, now: datetime | None = None) -> Iterator[Find
         fix="name the networks that receivers are in, as small as they are, in KRONOS_EGRESS_ALLOW",
     )
     yield _certificates(settings.ca_file, now or CLOCK.now())
-    yield Finding(
-        check="metrics",
-        ok=settings.metrics_port is not None,
-        detail=f"they are on port {settings.metrics_port}" if settings.metrics_port else "KRONOS_METRICS_PORT is unset",
-        meaning="Prometheus needs a key to read /metrics here; a worker's cannot be read at all",
-        fix="set KRONOS_METRICS_PORT, for each process its own",
-    )
     yield key_file(settings.encryption_key_file)
+    if is_server:
+        yield Finding(
+            check="metrics",
+            ok=settings.metrics_port is not None,
+            detail=f"they are on port {settings.metrics_port}"
+            if settings.metrics_port
+            else "KRONOS_METRICS_PORT is unset",
+            meaning="Prometheus needs a key to read /metrics here; a worker's cannot be read at all",
+            fix="set KRONOS_METRICS_PORT, for each process its own",
+        )
 
 
 def key_file(path: Path | None) -> Finding:

@@ -56,7 +56,7 @@ class TableUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class CountOf:
     """How many of what there are."""
 
     what: str
@@ -97,7 +97,7 @@ class ServerVersions:
 
 
 _TABLES = statement("support.list_tables", TableUse)
-_COUNTS = statement("support.list_counts", Counted)
+_COUNTS = statement("support.list_counts", CountOf)
 _SESSIONS = statement("support.list_sessions", SessionsOf)
 _SETTINGS = statement("support.list_settings", ServerSetting)
 _VERSIONS = statement("support.get_versions", ServerVersions)

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.examined import CHECKS, Examine, failing, run
+from cli.examined import CHECKS, NOT_HERE, Examine, failing, run
 from conftest import ROOT
 from factory import add_endpoint, add_executions
 from kronos import doctor
@@ -268,6 +268,20 @@ def test_a_dry_run_says_what_the_fix_does_and_does_nothing(
     assert ("'registered': 0" in again["fix"]["detail"], "'tables': []" in again["fix"]["detail"]) == (True, True)
     alone = run(database_url, "--dry-run")
     assert (alone.exit_code, "give both" in alone.output) == (2, True)
+
+
+def test_who_holds_a_table_keeps_no_other_check_from_being_made(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_LOCK_TIMEOUT", "20ms")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("lock table kronos.jobs in access exclusive mode")
+        found = examine()
+    blocked = {name for name, each in found.items() if "lock timeout" in each.detail}
+    assert {"ledger", "drift", "overdue jobs"} <= blocked - NOT_HERE == failing(found)
+    assert "pg_locks" in (found["ledger"].fix or "")
+    assert {"unlogged", "partitions", "wraparound", "roles"} <= {name for name, each in found.items() if each.ok}
+    assert failing(examine()) == set()
 
 
 def test_how_bad_it_must_be_to_fail_is_the_callers_to_say(

@@ -41,15 +41,15 @@ begin
     return query
         select 'TASK', newest.job, extract(epoch from kronos.now() - newest.at)::double precision,
                newest.error ->> 'message'
-          from (select distinct on (job.job_id) job.name as job, done.status, done.error,
+          from (select distinct on (done.job_id) job.name as job, done.status, done.error,
                        done.scheduled_at as at
-                  from kronos.heartbeats as beat
+                  from kronos.done_among(
+                           array(select kronos.tick_id(beat.job_id, date_trunc('minute', kronos.now(), 'UTC')
+                                                                    - minute * interval '1 minute')
+                                   from kronos.heartbeats as beat
+                                  cross join generate_series(0, 9) as minute)) as done
                   join kronos.jobs as job using (job_id)
-                 cross join lateral kronos.done_among(
-                     array(select kronos.tick_id(job.job_id, date_trunc('minute', kronos.now(), 'UTC')
-                                                             - minute * interval '1 minute')
-                             from generate_series(0, 9) as minute)) as done
-                 order by job.job_id, done.scheduled_at desc) as newest
+                 order by done.job_id, done.scheduled_at desc) as newest
          where newest.status = 'FAILED';
 end
 $$;
