@@ -28,7 +28,7 @@ _SAID = "It has no input, output, header, key, password or address; look into it
 )
 @click.option("--with-names", is_flag=True, help="With what findings say of jobs, endpoints, roles and files by name.")
 def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
-    """Write a file for who helps: versions, settings, what the doctor finds, statistics, logs, plans.
+    """Write what who helps asks for into one file.
 
     kronos support-bundle
     kronos support-bundle --output bundle.tar.gz --with-names

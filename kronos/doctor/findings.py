@@ -305,7 +305,8 @@ def foreign_partitions(found: list[ForeignPartition]) -> Finding:
         check="partition owners",
         ok=not found,
         detail=f"not kronos_owner's: {some(texts)}" if found else "each partition is kronos_owner's",
-        meaning="another role made or restored them; retention passes over them, and they are never dropped",
+        meaning="another role made or restored them; retention passes over them, they are never dropped, and a "
+        "migration that changes history stops at them",
         fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
 
