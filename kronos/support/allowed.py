@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from kronos.config import Settings
 from kronos.redaction import redacted
 
@@ -43,6 +45,9 @@ DETAILS: Final = frozenset({
 _WORD = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[^\s'\"(),;{}\[\]]+")
 _DIGITS = re.compile(r"\d{5,}")
+_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOGGER = re.compile(r"kronos[a-z_.]*")
 _LINE = re.compile(r"^(?P<head>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [A-Z]+ +kronos[\w.]*): (?P<message>.*)$")
 
 
@@ -66,9 +71,22 @@ class Words:
 
     def line(self, text: str) -> str | None:
         """A line of a log of ours without whatever was not written by its program; None for one that is not ours."""
+        if text.startswith("{"):
+            return self._of_json(text)
         if (found := _LINE.match(redacted(text))) is None:
             return None
         return f"{found['head']}: {_TOKEN.sub(self._kept, found['message'])}"
+
+    def _of_json(self, text: str) -> str | None:
+        """Of a line for collectors what one for people has: its other fields name what it was about."""
+        try:
+            line = orjson.loads(text)
+        except orjson.JSONDecodeError:  # cut off where the file was read from
+            return None
+        parts = [str(line.get(name, "")) for name in ("at", "level", "logger")]
+        if not (_AT.fullmatch(parts[0]) and parts[1] in _LEVELS and _LOGGER.fullmatch(parts[2])):
+            return None
+        return f"{' '.join(parts)}: {_TOKEN.sub(self._kept, redacted(str(line.get('message', ''))))}"
 
     def _kept(self, token: re.Match[str]) -> str:
         is_ours = all(word.lower() in self._known for word in _WORD.findall(token[0]))

@@ -144,6 +144,10 @@ def test_a_file_that_is_there_stays_and_a_database_that_is_not_is_said(tmp_path:
          "2026-11-29 10:00:00.123 INFO    kronos.api: … …"),
         ('  File "/home/plugh/x.py", line 3', None),
         ("password=xyzzy", None),
+        ('{"at":"2026-11-29T10:00:00.123Z","level":"INFO","logger":"kronos.worker","message":"worker xyzzy-17 started",'
+         '"job":"plughplugh"}', "2026-11-29T10:00:00.123Z INFO kronos.worker: worker … started"),
+        ('{"at":"xyzzy","level":"INFO","logger":"kronos","message":"started"}', None),
+        ('{"at":"2026-11-29T10:00:0', None),
     ],
 )  # fmt: skip
 def test_of_a_log_what_the_program_wrote_is_kept(line: str, kept: str | None) -> None:
