@@ -185,8 +185,8 @@ def _content(path: Path) -> bytes:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise KeysInvalid(f"the encryption key file {path} is no regular file")
-            # As PostgreSQL takes the key of its certificate: a file of root's may be its reader's by their group, which is
-            # how Kubernetes and systemd hand secrets to a process that owns nothing.
+            # As PostgreSQL takes its certificate's key: a file of root's may be its reader's by their group. So
+            # Kubernetes and systemd hand secrets to a process that owns nothing.
             is_handed = about.st_uid == 0 and os.geteuid() != 0
             if mode := stat.S_IMODE(about.st_mode) & (0o037 if is_handed else 0o077):
                 raise KeysInvalid(

@@ -1,4 +1,4 @@
-"""/metrics and /healthz on a port of its own: for who may reach that port, without a key. What is there names no tenant."""
+"""/metrics and /healthz on a port of their own: for who may reach it, without a key. What is there names no tenant."""
 
 import asyncio
 import contextlib

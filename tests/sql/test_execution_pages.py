@@ -298,7 +298,7 @@ def test_transactions_that_note_the_same_days_wait_for_none_of_each_other(
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     superuser.execute("update kronos.workspaces set created_at = %s", [BEGAN])
-    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id}
+    row: dict[str, Any] = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id}
     row |= {"cause": "CATCH_UP", "status": "MISSED", "created_at": NOW}
     days = [NOW - 40 * DAY, NOW - 400 * DAY]  # of the second no note is trusted that retention might be forgetting
     with psycopg.connect(database_url) as one, psycopg.connect(database_url) as two:
