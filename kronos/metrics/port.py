@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kronos import listening
+from kronos.lines import Log
 
 Render = Callable[[str], Awaitable[tuple[bytes, str]]]
 """What a request's Accept is answered with: the text, and its media type."""
@@ -23,7 +23,7 @@ _MOST_CONNECTIONS = 16
 # From a request's first byte, or a connection's beginning, to the end of its answer: a reading has 5 s.
 _REQUEST_SECONDS = 15.0
 _MOST_BYTES = 64 * 1024
-_log = logging.getLogger("kronos.metrics")
+_log = Log("kronos.metrics")
 
 
 class _MetricsServer(uvicorn.Server):
@@ -132,7 +132,7 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
         ending.callback(opened.close)
         task = asyncio.create_task(server.serve(sockets=[opened]))
         host, number = opened.getsockname()[:2]
-        _log.info("metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, number)
+        _log.info("metrics.listening", "metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, number)
         try:
             yield
         finally:

@@ -2,7 +2,6 @@
 claim."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import psycopg
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
+from kronos.lines import Log
 from kronos.server_time import boot_time
 from kronos.worker import attempt_log, claims
 from kronos.worker.aborts import Aborts
@@ -26,10 +26,11 @@ from kronos.worker.results import Result, Verdict
 from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.targets import Target, Unusable, target
+from kronos.worker.tracing import DeliveryTraces
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 _MARGIN_SECONDS = MARGIN.total_seconds()
 _FULL_LOOK_SECONDS = 3.0
 # And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps
@@ -72,9 +73,11 @@ class Loop:
         wake: Wake,
         vault: Vault | None = None,
         meter: WorkerMeter | None = None,
+        traces: DeliveryTraces | None = None,
     ) -> None:
         self._link = claiming
         self._meter = meter
+        self._traces = traces
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -216,6 +219,7 @@ class Loop:
                     self._meter.kept(kept)
                 if kept.requeued or kept.failed:
                     _log.warning(
+                        "leases.ended",
                         "leases of lost attempts ended: %d executions are due again, %d failed",
                         kept.requeued,
                         kept.failed,
@@ -228,7 +232,7 @@ class Loop:
             found = await claims.due_endpoints(self._link, floors={} if is_full else self._rotation.floors, since=since)
             took = time.monotonic() - asked
         except psycopg.Error as error:
-            _log.debug("looking for work failed: %s", error)
+            _log.debug("worker.read_failed", "looking for work failed: %s", error)
             if self._meter is not None:
                 self._meter.fails()
             self._wake.is_full_wanted |= is_full
@@ -260,7 +264,7 @@ class Loop:
             )
             self._rotation.claimed(wanted, got, closed)
         except psycopg.Error as error:
-            _log.debug("a claim's outcome is not known: %s", error)
+            _log.debug("claim.unknown", "a claim's outcome is not known: %s", error)
             if self._meter is not None:
                 self._meter.fails()
             self._rotation.failed(wanted)
@@ -275,6 +279,8 @@ class Loop:
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim), began_at=sent_at) for claim in got]
         targets = await self._targets_of(got)
         await self._note_facts(held, targets)
+        if self._traces is not None:
+            await self._traces.begin(self._link, held)
         secrets = await self._secrets_of(targets)
         for leased in held:
             if secrets:
@@ -289,7 +295,7 @@ class Loop:
             try:
                 return await claims.recover(self._link, wanted, token=token)
             except psycopg.Error as error:
-                _log.debug("a claim's outcome is still not known: %s", error)
+                _log.debug("claim.unknown", "a claim's outcome is still not known: %s", error)
         return []
 
     def _lease_seconds(self, claim: Claim) -> float:
@@ -305,7 +311,7 @@ class Loop:
             try:
                 versions = await claims.endpoint_versions(self._link, missing)
             except psycopg.Error as error:
-                _log.debug("reading endpoints failed: %s", error)
+                _log.debug("worker.read_failed", "reading endpoints failed: %s", error)
                 await self._link.pause()
                 continue
             for version in versions:
@@ -326,7 +332,7 @@ class Loop:
             try:
                 facts = await claims.run_facts(self._link, [each.claim.execution_id for each in wanted])
             except psycopg.Error as error:
-                _log.debug("reading what templates name failed: %s", error)
+                _log.debug("worker.read_failed", "reading what templates name failed: %s", error)
                 await self._link.pause()
                 continue
             for each in wanted:
@@ -340,7 +346,7 @@ class Loop:
             try:
                 return await self._vault.open(self._link, wanted)
             except psycopg.Error as error:
-                _log.debug("reading secrets failed: %s", error)
+                _log.debug("worker.read_failed", "reading secrets failed: %s", error)
                 await self._link.pause()
         return {}
 
@@ -372,6 +378,8 @@ class Loop:
         self._held -= len(ended)
         if self._meter is not None:
             self._meter.ended(ended)
+        if self._traces is not None:
+            self._traces.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:

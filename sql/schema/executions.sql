@@ -44,6 +44,8 @@ create table kronos.execution_live (
     is_age_limited    boolean,
     -- of a one-shot: who made it (creator_of)
     created_by        jsonb,
+    -- of a run by hand: the span of its request (traceparent_of); a one-shot's is in created_by
+    traceparent       text,
     -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
     -- split (decision 0049)
     constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
