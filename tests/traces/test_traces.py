@@ -20,8 +20,11 @@ from sql_factory import fire, value
 from worker.running import keep_from_ringing, until, workers
 
 _SERVER, _CLIENT = 2, 3
-PLANTED = {name: f"planted-{name}-{secrets.token_hex(8)}" for name in ("body", "query", "header", "secret", "key")}
-"""What nobody may find in a span: an input, an endpoint's URL and header, a stored secret, a key that is none."""
+PLANTED = {
+    name: f"planted-{name}-{secrets.token_hex(8)}" for name in ("body", "query", "header", "secret", "key", "path")
+}
+"""What nobody may find in a span: an input, an endpoint's URL and header, a stored secret, a key that is none, and
+what somebody who was not let in wrote into a path, which the log has."""
 
 
 @dataclass
@@ -31,9 +34,17 @@ class Scene:
     superuser: psycopg.Connection
     receiver: Receiver
     workspace: str
+    api_lines: list[str]
+    worker_log: Path
 
     def requests_of(self, execution_id: str) -> list[Request]:
         return [each for each in self.receiver.requests if each.headers["kronos-execution-id"] == execution_id]
+
+    def lines(self, event: str, trace: str) -> list[dict[str, object]]:
+        """Of both logs, those of this event in this trace."""
+        written = [*self.api_lines, *self.worker_log.read_text().splitlines()]
+        found = [json.loads(line) for line in written if line.startswith("{")]
+        return [each for each in found if each["event"] == event and each.get("trace_id") == trace]
 
     async def spans(self, trace: str, *names: str) -> dict[str, Span]:
         """The trace's spans, once all of these are there."""
@@ -63,13 +74,19 @@ async def scene(
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-        own = {"KRONOS_EGRESS_ALLOW": "127.0.0.0/8", "KRONOS_ENCRYPTION_KEY_FILE": str(_key_file(tmp_path))}
+        own = {
+            "KRONOS_EGRESS_ALLOW": "127.0.0.0/8",
+            "KRONOS_ENCRYPTION_KEY_FILE": str(_key_file(tmp_path)),
+            "KRONOS_LOG_FORMAT": "json",
+        }
         with serving(database_url, **own) as process, workers() as start:
             async with Receiver(_answer, keep=True) as receiver:
-                start(database_url, tmp_path / "log", poll_seconds=0.2, encryption_key_file=_key_file(tmp_path))
+                log = tmp_path / "log"
+                start(database_url, log, poll_seconds=0.2, log_format="json", encryption_key_file=_key_file(tmp_path))
                 headers = {"Authorization": f"Bearer {key}"}
                 with httpx.Client(base_url=process.url, headers=headers, timeout=90) as client:
-                    yield Scene(client, collector, superuser, receiver, _workspace(client, receiver.url))
+                    workspace = _workspace(client, receiver.url)
+                    yield Scene(client, collector, superuser, receiver, workspace, process.lines, log)
 
 
 def _key_file(directory: Path) -> Path:
@@ -134,6 +151,12 @@ async def test_a_one_shot_is_a_part_of_the_trace_of_the_request_that_makes_it(sc
     assert delivered.attributes["http.response.status_code"] == 200
     assert delivered.attributes["kronos.execution_id"] == job["job_id"]
     assert delivered.attributes["kronos.verdict"] == "success"
+    await until(lambda: scene.lines("request.answered", trace), "the request's line")
+    (answered,) = scene.lines("request.answered", trace)
+    assert (answered["workspace"], answered["path"], answered["status"]) == ("acme", "/v1/workspaces/acme/jobs", 201)
+    assert answered["request_id"] == request.attributes["kronos.request_id"]
+    (attempt,) = scene.lines("attempt.succeeded", trace)
+    assert (attempt["execution_id"], attempt["attempt"], attempt["level"]) == (job["job_id"], 1, "DEBUG")
 
 
 async def test_a_tick_has_a_trace_of_its_own_that_shows_its_lag_and_links_to_the_request_that_made_its_job(
@@ -200,11 +223,11 @@ async def test_what_its_caller_does_not_sample_is_not_sampled_and_what_it_says_w
     assert scene.collector.of(unsampled) == []
 
 
-async def test_no_span_holds_what_a_request_or_a_delivery_carries(scene: Scene) -> None:
+async def test_no_span_and_no_line_of_a_log_holds_what_a_request_or_a_delivery_carries(scene: Scene) -> None:
     trace, _, header = _traceparent()
     job = _make(scene, header, trigger="IMMEDIATE", input={"planted": PLANTED["body"]})
     planted = {"Authorization": f"Bearer kr_live_{PLANTED['key']}_{PLANTED['key']}", "traceparent": header}
-    refused = scene.client.get(f"/v1/workspaces/{PLANTED['key']}/jobs?code={PLANTED['query']}", headers=planted)
+    refused = scene.client.get(f"/v1/workspaces/{PLANTED['path']}/jobs?code={PLANTED['query']}", headers=planted)
     assert refused.status_code == 401
     wrong = {"endpoint": PLANTED["body"], "trigger": "IMMEDIATE"}
     answer = scene.client.post("/v1/workspaces/acme/jobs", json=wrong, headers={"traceparent": header})
@@ -212,5 +235,8 @@ async def test_no_span_holds_what_a_request_or_a_delivery_carries(scene: Scene) 
     await scene.spans(trace, "deliver", "list_jobs")
     (sent,) = scene.requests_of(job["job_id"])
     assert all(PLANTED[each].encode() in json.dumps(sent.headers).encode() + sent.body for each in ("body", "secret"))
-    everything = b"".join(scene.collector.bodies)
-    assert [name for name, text in PLANTED.items() if text.encode() in everything] == []
+    spans = b"".join(scene.collector.bodies)
+    logs = "".join(scene.api_lines).encode() + scene.worker_log.read_bytes()
+    assert b"attempt.succeeded" in logs
+    assert [name for name, text in PLANTED.items() if text.encode() in spans] == []
+    assert [name for name, text in PLANTED.items() if text.encode() in logs] == ["path"]
