@@ -294,6 +294,7 @@ _MAY = {
         "has_worker_groups",
         "ring_if_silent",
         "run_facts",
+        "release_keys",
         "run_internal_job_if_due",
         "secret_keys",
         "upkeep",
