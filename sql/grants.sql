@@ -126,6 +126,7 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.trace_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
                           kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
+                          kronos.release_keys(uuid[], text[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])
    to kronos_worker;
