@@ -295,11 +295,8 @@ _MAY = {
         "has_worker_groups",
         "ring_if_silent",
         "run_facts",
-<<<<<<< HEAD
         "trace_facts",
-=======
         "release_keys",
->>>>>>> speed
         "run_internal_job_if_due",
         "secret_keys",
         "upkeep",
