@@ -1,7 +1,6 @@
 """What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and
 round trip."""
 
-import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, executions, idempotency, jobs, new_jobs, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.gathering import Request
+from kronos.lines import Log
 from kronos.model import CronTerms, Execution, Job, JsonObject
 from kronos.server_time import CLOCK
 from kronos.sql import Statement, statement
@@ -69,7 +69,7 @@ _CANCEL_FURTHER = statement("job_turns.cancel_further", Cancelling)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 _TRIGGER_MANY = statement("jobs.trigger_jobs", Execution)
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 _CANCEL_SECONDS = 3.0
 """So long the request that cancels a job with very many executions ends them, some thousands a tenth of a second;
 workers and the reaper go on."""
@@ -232,7 +232,13 @@ async def _cancel_further(view: WorkspaceView, job_id: UUID) -> None:
         try:
             (step,) = await view.rows(_CANCEL_FURTHER, {"job_id": job_id})
         except errors.KronosError as error:
-            _log.warning("executions of job %s, which was cancelled, will end later: %s", job_id, error)
+            _log.warning(
+                "job.ends_later",
+                "executions of job %s, which was cancelled, will end later: %s",
+                job_id,
+                error,
+                job_id=str(job_id),
+            )
             return
         if step.is_over or not step.done:
             return

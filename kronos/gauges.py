@@ -48,6 +48,15 @@ class WaitingWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmQuota:
+    """How many of a workspace's entries in pg_cron may ring in one minute, and how many are let."""
+
+    workspace: str
+    used: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceCounts:
     """As kronos.system_counts."""
 
@@ -67,6 +76,7 @@ class InstanceCounts:
 
 _ENDS = statement("metrics.get_ends", RecentEnds)
 _QUEUE = statement("metrics.list_queue", WaitingWork)
+_QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
 _COUNTS = statement("metrics.get_counts", InstanceCounts)
 
 
@@ -114,6 +124,7 @@ class Gauges:
                 Measured(instance.TZDATA_DIFFERS, len(differing)),
                 *_tzdata_age(),
                 *_of_partitions(await system.partitions(view)),
+                *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
             ]
             self._seldom_at = time.monotonic()
         return self._seldom
@@ -218,6 +229,13 @@ def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
         for history in ("executions", "attempts")
     ]
     yield Measured(instance.COVERED_SECONDS, (min(ends) - CLOCK.now()).total_seconds())
+
+
+def _of_quotas(found: Sequence[AlarmQuota]) -> Iterator[Measured]:
+    """The fullest first."""
+    yield Measured(instance.ALARM_QUOTA, found[0].used / found[0].most if found else 0)
+    for each in found:
+        yield Measured(instance.WORKSPACE_ALARM_QUOTA, each.used / each.most, (each.workspace,))
 
 
 def _tzdata_age() -> Iterator[Measured]:

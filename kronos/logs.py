@@ -1,5 +1,5 @@
 """Logging: one line an event, for people or, as JSON, for collectors. No secret, body or header's value is ever
-logged."""
+logged. What a line is, and what it says besides its words: kronos/lines.py, docs/logs.md."""
 
 import logging
 import sys
@@ -8,22 +8,33 @@ from datetime import UTC, datetime
 import orjson
 
 from kronos.config import Settings
+from kronos.lines import known_here
 from kronos.redaction import redacted
+from kronos.traces.switch import SWITCH
+
+OF_A_LIBRARY = "library"
+"""The event of a line that is not ours."""
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line: at, level, logger, message, and the trace of an exception."""
+    """One JSON object a line: at, level, logger, event, message; what is known of it, the request, the trace; and the
+    traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
-        line = {
+        line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname,
             "logger": record.name,
+            "event": getattr(record, "event", OF_A_LIBRARY),
             "message": record.getMessage(),
+            **known_here(),
+            **getattr(record, "known", {}),
         }
+        if (span := SWITCH.current()) is not None:
+            line.setdefault("trace_id", f"{span.trace_id:032x}")
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["traceback"] = self.formatException(record.exc_info)
         return redacted(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
 
 
@@ -33,6 +44,12 @@ class _TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
         self._second = (0, "")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The record's line, which names its request, where it has one."""
+        said = super().formatMessage(record)
+        request = known_here().get("request_id")
+        return said if request is None or str(request) in record.message else f"{said} (request {request})"
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line, and its trace below."""
@@ -57,6 +74,8 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # What it says of its start and its end we say ourselves, and requests are lines of ours (kronos/api/middleware.py).
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # Its lines hold addresses and, at DEBUG, what is sent: a password among it. Deliveries say what went wrong.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
     # The pool logs each attempt and each dead connection; kronos.database logs once, and why. What the driver

@@ -9,6 +9,7 @@ import psycopg
 from kronos import database_errors
 from kronos.gathering import Gatherer
 from kronos.pool import Connection
+from kronos.statements import run_told
 from kronos.writes import Writes
 
 Made = TypeVar("Made")
@@ -32,6 +33,6 @@ class OneTransaction:
         """As Pool.run, once. `writes` says nothing here: what is done is done when the transaction is."""
         try:
             async with self._connection.transaction():
-                return await work(self._connection)
+                return await run_told(work, self._connection, writes)
         except psycopg.Error as error:
             raise database_errors.from_database(error) from error

@@ -21,6 +21,8 @@ class ChangeOrigin:
     request_id: str | None = None
     source: str | None = None
     """What made it besides, if that is not a call of its own: "apply"."""
+    traceparent: str | None = None
+    """The span that does it (kronos/traces/parent.py): what is made is a part of its trace."""
 
 
 def said(origin: ChangeOrigin | None) -> str:
@@ -58,5 +60,6 @@ def _shown(origin: ChangeOrigin) -> JsonObject:
         "address": origin.address,
         "request_id": origin.request_id,
         "source": origin.source,
+        "traceparent": origin.traceparent,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -5,10 +5,10 @@ under a statement that only reads is followed by one more try; a statement that 
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from datetime import timedelta
 from typing import Self, TypeAlias, TypeVar
 
@@ -19,6 +19,8 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from kronos import database_errors, errors, reading, revisions, session, unreachable
 from kronos.gathering import Gatherer
+from kronos.lines import Log
+from kronos.statements import run_told
 from kronos.writes import Writes
 
 Made = TypeVar("Made")
@@ -31,7 +33,7 @@ _AGAIN_SECONDS = 0.15
 # For so long a full disk is reported after the last write that met it, unless one is done: where nobody is let write
 # because of it, nobody would find out that there is room again.
 _FULL_SECONDS = 30.0
-_log = logging.getLogger("kronos.database")
+_log = Log("kronos.database")
 
 
 def api_session() -> session.SessionTerms:
@@ -88,7 +90,7 @@ class Pool(AsyncConnectionPool[Connection]):
             except errors.KronosError as error:
                 if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
                     raise
-                _log.debug("a write is sent again: %s", error.detail)
+                _log.debug("statement.again", "a write is sent again: %s", error.detail)
         return await self._run_twice(work, writes, is_read=is_read)
 
     async def _run_twice(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool) -> Made:
@@ -97,9 +99,9 @@ class Pool(AsyncConnectionPool[Connection]):
         except errors.ConnectionLost as error:
             if not is_read:
                 raise
-            _log.debug("a read is sent again: %s", error.__cause__)
+            _log.debug("statement.again", "a read is sent again: %s", error.__cause__)
         except errors.ReadOnly as error:
-            _log.debug("a write is sent again, perhaps to another server: %s", error.detail)
+            _log.debug("statement.again", "a write is sent again, perhaps to another server: %s", error.detail)
         try:
             return await self._run(work, writes)
         except errors.ConnectionLost as error:
@@ -113,7 +115,7 @@ class Pool(AsyncConnectionPool[Connection]):
         try:
             async with self.connection() as connection:
                 try:
-                    made = await work(connection)
+                    made = await run_told(work, connection, writes)
                 except psycopg.Error as error:
                     if isinstance(error, psycopg.errors.DiskFull):
                         self._full_at = time.monotonic()
@@ -191,7 +193,7 @@ class Pool(AsyncConnectionPool[Connection]):
             self._fails(error)
             raise
         if self.trouble is not None:
-            _log.info("PostgreSQL takes connections again")
+            _log.info("postgresql.back", "PostgreSQL takes connections again")
         self.trouble = None
 
     def _fails(self, error: BaseException) -> None:
@@ -202,14 +204,15 @@ class Pool(AsyncConnectionPool[Connection]):
             else errors.Unconnected(unreachable.why(error, self._dsn))
         )
         if self.trouble is None or self.trouble.said != trouble.said:
-            _log.warning("no connection to PostgreSQL: %s", trouble.said)
+            _log.warning("postgresql.away", "no connection to PostgreSQL: %s", trouble.said)
         self.trouble = trouble
 
     def _try_again(self, _: AsyncConnectionPool[Connection]) -> None:
         if isinstance(self.trouble, errors.SessionRefused):
             return  # somebody has to change something first
         if self._trying is None or self._trying.done():
-            self._trying = asyncio.create_task(self._try_for_those_who_wait())
+            # of no request, though one begins it
+            self._trying = asyncio.create_task(self._try_for_those_who_wait(), context=Context())
 
     async def _try_for_those_who_wait(self) -> None:
         while self._asking:

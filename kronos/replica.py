@@ -10,7 +10,6 @@ reads, and goes to the primary where that is not fresh; what was looked at spare
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -22,11 +21,12 @@ from psycopg.rows import class_row
 from kronos import errors
 from kronos.database import InstanceView
 from kronos.gathering import Gatherer
+from kronos.lines import Log
 from kronos.pool import Connection, Made, Pool
 from kronos.sql import statement
 from kronos.writes import Writes
 
-_log = logging.getLogger("kronos.database")
+_log = Log("kronos.database")
 _MOST_EVERY_SECONDS = 1.0
 _LOOK_SECONDS = 2.0
 # Who waits for one of its connections has another way to go.
@@ -128,7 +128,7 @@ class Replica:
                 (written,) = await InstanceView(self.primary).rows(_WRITTEN, {})
             self._note(began, written)
         except (errors.KronosError, TimeoutError) as error:
-            _log.debug("the primary's log cannot be looked at: %s", error)
+            _log.debug("replica.unread", "the primary's log cannot be looked at: %s", error)
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 replayed = await self.pool.run(self._asked, Writes(), is_read=True)
@@ -183,9 +183,11 @@ class Replica:
 
     def _turn(self, *, is_down: bool, why: str) -> None:
         if is_down and not self._is_down:
-            _log.warning("reads go to the primary, for the replica of KRONOS_DATABASE_READ_URL: %s", why)
+            _log.warning(
+                "replica.away", "reads go to the primary, for the replica of KRONOS_DATABASE_READ_URL: %s", why
+            )
         if self._is_down and not is_down:
-            _log.info("the replica of KRONOS_DATABASE_READ_URL can be read")
+            _log.info("replica.back", "the replica of KRONOS_DATABASE_READ_URL can be read")
         self._is_down = is_down
 
 
@@ -215,7 +217,7 @@ class ReplicaReads:
             except _NotServing as refused:
                 because = refused.because
             except errors.Unavailable as error:  # it ended, or its replay took from the statement what it was reading
-                _log.debug("a read goes to the primary: %s", error)
+                _log.debug("replica.passed_over", "a read goes to the primary: %s", error)
                 because = "down"
         if is_read:
             served.by, served.because = "primary", because

@@ -1,6 +1,5 @@
 """The revision of the schema that this release needs, and what a process does at a database that has another."""
 
-import logging
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ import psycopg
 from psycopg import AsyncConnection
 
 from kronos import errors
+from kronos.lines import Log
 
-_log = logging.getLogger("kronos")
+_log = Log("kronos")
 # The comment, and not the table: every role that may use the schema may read it.
 _REVISION = """
 select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
@@ -56,7 +56,7 @@ async def check(connection: AsyncConnection[Any]) -> None:
         raise errors.SessionRefused(older(revision, database))
     if revision > needed() and revision not in _reported:
         _reported.add(revision)
-        _log.warning(newer(revision))
+        _log.warning("revision.newer", newer(revision))
 
 
 def older(revision: str, database: str) -> str:

@@ -5,12 +5,12 @@ Each promotion begins a timeline of a higher number, in the same system. An old 
 writes, on its old timeline, that no other server will have: who has met a newer one does not use it.
 """
 
-import logging
 from dataclasses import dataclass, field
 
+from kronos.lines import Log
 from kronos.unreachable import Unreachable
 
-_log = logging.getLogger("kronos.database")
+_log = Log("kronos.database")
 READ = """
 select (select system_identifier from pg_control_system()),
        case when pg_is_in_recovery() then null
@@ -52,7 +52,7 @@ class Timelines:
 
     def could_not_read(self, error: Exception) -> None:
         """It cannot be told of this server: there is nothing to go by but its word that it takes writes."""
-        _log.debug("the timeline cannot be read: %s", error)
+        _log.debug("timeline.unread", "the timeline cannot be read: %s", error)
 
 
 SEEN = Timelines()

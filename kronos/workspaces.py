@@ -4,7 +4,6 @@ After a suspension or resumption, which writes the workspace's row alone, its jo
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -14,10 +13,11 @@ from uuid import UUID
 
 from kronos import errors, organizations
 from kronos.database import InstanceView, WorkspaceView
+from kronos.lines import Log
 from kronos.model import Workspace, WorkspaceStatus
 from kronos.sql import statement
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 SYSTEM = "kronos-system"  # the workspace of the internal jobs
 TURN_SECONDS = 30
 """What a request that suspends or resumes may take: more than others have."""
@@ -179,7 +179,13 @@ async def _follow(view: WorkspaceView, jobs_left: int) -> int:
         try:
             (step,) = await view.rows(_TURN_FURTHER, {})
         except errors.KronosError as error:
-            _log.warning("jobs of workspace %s will follow it later: %s", view.workspace, error)
+            _log.warning(
+                "workspace.follows_later",
+                "jobs of workspace %s will follow it later: %s",
+                view.workspace,
+                error,
+                workspace=view.workspace,
+            )
             break
         jobs_left = step.jobs_left
         tries = 0 if step.done else tries + 1

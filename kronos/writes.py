@@ -21,6 +21,8 @@ class Writes:
     """One was committed."""
     is_shared: bool = False
     """One is in a statement for several requests, which is sent whether or not this one's caller still waits."""
+    statements: tuple[Statement[Any], ...] = ()
+    """What was handed to the driver last, whether or not it writes."""
 
     @property
     def may_be_done(self) -> bool:
@@ -30,6 +32,7 @@ class Writes:
     def send(self, *statements: Statement[Any]) -> None:
         """These are handed to the driver now."""
         self.is_sent = self.is_sent or not all(each.is_read for each in statements)
+        self.statements = statements
 
     def end(self) -> None:
         """What was sent is committed."""

@@ -113,7 +113,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.signs_of_tables(bigint, bigint), kronos.signs_of_work(),
                           kronos.signs_of_tasks(integer), kronos.signs_of_keys(),
                           kronos.system_counts(integer), kronos.system_ends(interval, integer),
-                          kronos.system_queue(integer, integer),
+                          kronos.system_queue(integer, integer), kronos.system_alarm_quotas(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb),
                           kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),
@@ -126,8 +126,10 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
+                          kronos.trace_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
                           kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
+                          kronos.release_keys(uuid[], text[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])
    to kronos_worker;

@@ -69,7 +69,7 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
     reader = threading.Thread(target=process.read)
     reader.start()
     try:
-        process.url = wait_for(lambda: process.found(r"listening on (\S+)"), "the URL in the log")[1]
+        process.url = wait_for(lambda: process.found(r"listening on ([^\s\"]+)"), "the URL in the log")[1]
         wait_for(lambda: answers(process.url), "an answer")
         yield process
     finally:

@@ -1,7 +1,6 @@
 """The HTTP API as an ASGI application."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -63,18 +62,21 @@ from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
 from kronos.api.renewal import Renewal
 from kronos.api.sessions import Sessions
+from kronos.api.tracing import Traced
 from kronos.api.urls import Urls
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
+from kronos.lines import Log
 from kronos.model import JsonObject
 from kronos.pool import Pool
 from kronos.replica import Replica
+from kronos.traces.switch import SWITCH
 
 if TYPE_CHECKING:
     from kronos.api.provider import Provider
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 _DESCRIPTION = (
     "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists "
     "are paged by "
@@ -152,7 +154,7 @@ class Application(FastAPI):
         stack: Any = super().build_middleware_stack()
         while not isinstance(stack, Boundary):
             stack = stack.app
-        return stack
+        return stack if SWITCH.pipeline is None else Traced(stack, SWITCH.pipeline)
 
 
 def create(
@@ -274,7 +276,13 @@ async def _refused(request: Request, error: Exception) -> Response:
         unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
         traced = error if unforeseen else None
         _log.error(
-            "%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=traced
+            "request.unserved",
+            "%s %s: %s",
+            request.scope["kronos.request_id"],
+            error.code,
+            error.__cause__ or error,
+            traced=traced,
+            code=error.code,
         )
     return problems.problem(error, request.scope)
 

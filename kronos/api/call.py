@@ -23,6 +23,7 @@ from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
+from kronos.lines import about
 from kronos.load import Coming
 from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
@@ -155,6 +156,8 @@ class Call(Request):
         workspace = self.path_params.get("w")
         self.known_caller = caller = await self._find_caller(workspace, writes=writes)
         self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
+        if workspace is not None and WORKSPACE_FORM.fullmatch(workspace):
+            about(workspace=workspace.lower())
         withheld.begin(caller)
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
             raise errors.WorkspaceNotFound.of(workspace.lower())

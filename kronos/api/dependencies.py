@@ -23,6 +23,8 @@ from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 from kronos.origin import ChangeOrigin
 from kronos.replica import ReplicaReads
+from kronos.traces import parent
+from kronos.traces.switch import SWITCH
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 Given = TypeVar("Given")
@@ -264,7 +266,14 @@ def _origin(call: Call) -> ChangeOrigin | None:
         key=actor if call.person is None else None,
         address=call.host or None,
         request_id=call.scope["kronos.request_id"],
+        traceparent=_traceparent(call),
     )
+
+
+def _traceparent(call: Call) -> str | None:
+    """The span that the request is: this process's, or, where it makes none, its caller's."""
+    span = SWITCH.current() or parent.of_headers(call.scope["headers"])
+    return None if span is None else str(span)
 
 
 async def process_settings(call: Call) -> Settings:

@@ -12,7 +12,6 @@ moment, and asked for anew when that is over.
 import asyncio
 import hashlib
 import hmac
-import logging
 import math
 import time
 from collections.abc import Iterable
@@ -25,10 +24,11 @@ from kronos import errors, keys, people
 from kronos.api.guesses import Guess, Guesses
 from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
+from kronos.lines import Log
 from kronos.model import Role
 from kronos.pool import Pool
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 TRUSTED_SECONDS = 1.5
 """How long what the database said of a key is acted on, from before it was asked."""
 RENEWED_SECONDS = 0.5
@@ -185,7 +185,7 @@ class Keys:
                 await self.renew()
                 await self.note()
             except errors.KronosError as error:
-                _log.debug("keys cannot be asked for: %s", error)
+                _log.debug("api.read_failed", "keys cannot be asked for: %s", error)
             await asyncio.sleep(RENEWED_SECONDS)
 
     async def renew(self) -> None:
@@ -230,7 +230,9 @@ class Keys:
         given = keys.parse(text)
         if given is None:
             return
-        _log.warning("a key stood in a URL: %s. Whatever logs URLs has it now: replace it", given.public_id)
+        _log.warning(
+            "key.burnt", "a key stood in a URL: %s. Whatever logs URLs has it now: replace it", given.public_id
+        )
         digest, now = hashlib.sha256(text.encode()).digest(), time.monotonic()
         guess = self._guesses.begin(_host(scope), given.public_id, digest, now)
         if isinstance(guess, float):
@@ -238,7 +240,12 @@ class Keys:
         try:
             await keys.note_burnt(InstanceView(self._pool), given)
         except errors.KronosError as error:
-            _log.warning("that the key %s stood in a URL could not be noted: %s", given.public_id, error.said)
+            _log.warning(
+                "key.burnt_not_noted",
+                "that the key %s stood in a URL could not be noted: %s",
+                given.public_id,
+                error.said,
+            )
 
     async def _admitted(self, asked: _OfKey | _OfSession, digest: bytes, scope: Scope | None) -> _Trust:
         self._waiting[digest] = self._waiting.get(digest, 0) + 1

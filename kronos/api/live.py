@@ -12,10 +12,10 @@ is. Events of one object come in the order of its states (decision 0083).
 """
 
 import asyncio
-import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -25,10 +25,11 @@ from kronos.api.places import EventPlace, place_of
 from kronos.api.subscriptions import PendingChanges, Subscription
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
+from kronos.lines import Log
 from kronos.live import News
 from kronos.pool import Pool
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 EVERY_SECONDS = 0.25
 """How often is asked what has changed: what is committed is with its listeners 0.3 s later at the latest."""
 _RENEWED_SECONDS = 60.0
@@ -125,7 +126,8 @@ class Hub:
         if self._is_closed:
             subscription.end("closing")
         elif self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            # of no request, though one begins it
+            self._task = asyncio.create_task(self._run(), context=Context())
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a listener."""
@@ -192,9 +194,9 @@ class Hub:
             try:
                 await self.look()
             except errors.KronosError as error:
-                _log.debug("what changes cannot be asked for: %s", error)
-            except Exception:  # an error of ours, which would end what all workspaces hear: it is logged
-                _log.exception("what changes cannot be reported: its listeners come again")
+                _log.debug("api.read_failed", "what changes cannot be asked for: %s", error)
+            except Exception as error:  # of ours, which would end what all workspaces hear: it is logged
+                _log.error("live.failed", "what changes cannot be reported: its listeners come again", traced=error)
                 self._end_listeners("failed")
             is_busy = any(each.pending or not each.whole.is_set() for each in self._watched.values())
             await asyncio.sleep(_BUSY_SECONDS if is_busy else EVERY_SECONDS)

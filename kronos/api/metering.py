@@ -24,6 +24,8 @@ from kronos.metrics.definition import Distribution, Measured
 from kronos.metrics.lag import LoopLag
 from kronos.model import Role
 from kronos.pool import Pool
+from kronos.statements import RAN
+from kronos.traces.switch import SWITCH
 
 if TYPE_CHECKING:
     from kronos.metrics.exposition import Exposition
@@ -76,6 +78,8 @@ class Metering:
     def _source(self) -> Iterator[Measured | Distribution]:
         yield Measured(catalog.PROCESS_INFO, 1, ("api", version("kronos")))
         yield from self._lag.seconds.read()
+        yield from RAN.read()
+        yield from SWITCH.read()
         yield from self._meter.read(self._pool)
 
     def _made(self) -> "Exposition":

@@ -2,7 +2,6 @@
 inside."""
 
 import asyncio
-import logging
 import re
 import time
 import uuid
@@ -12,12 +11,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kronos import errors
+from kronos import errors, lines
 from kronos.api.meter import ApiMeter
 from kronos.api.origins import Headers, Origins
 from kronos.api.problems import http_problem, instance, problem
 from kronos.api.rates import RateStanding
 from kronos.api.refusals import Refusal
+from kronos.lines import Log
 from kronos.redaction import redacted
 from kronos.writes import Writes
 
@@ -27,7 +27,7 @@ CALLER_GONE = 499
 MAX_BODIES_BYTES = 64 * 1024 * 1024
 """Of all requests under way in one process."""
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _LATER = {"Retry-After": "2"}
 _OVERLOADED = Refusal(
@@ -87,6 +87,7 @@ class Boundary:
         began = time.perf_counter()
         request_id, length = _read_headers(scope)
         scope["kronos.request_id"] = request_id
+        lines.begin(request_id=request_id)
         scope["kronos.writes"] = Writes()
         scope["kronos.standing"] = RateStanding()
         named = (b"request-id", request_id.encode("ascii"))
@@ -122,8 +123,21 @@ class Boundary:
             seconds = time.perf_counter() - began
             self._meter.answered(scope, exchange.status, seconds)
             milliseconds = seconds * 1000
-            asked = f"{request_id} {scope['method']} {instance(scope)}"
-            _log.info("%s %d %.1f ms %s", asked, exchange.status, milliseconds, _actor(scope))
+            _log.info(
+                "request.answered",
+                "%s %s %s %d %.1f ms %s",
+                request_id,
+                method := scope["method"],
+                path := instance(scope),
+                exchange.status,
+                milliseconds,
+                actor := _actor(scope),
+                method=method,
+                path=path,
+                status=exchange.status,
+                milliseconds=round(milliseconds, 1),
+                actor=actor,
+            )
 
     def _complete(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> None:
         """What every answer has besides, unless it has its own."""
@@ -166,7 +180,7 @@ class Boundary:
                 answer = problem(error, scope)
             else:
                 # The caller gets the id, the log the rest: a traceback may quote rows.
-                _log.exception("%s failed", scope["kronos.request_id"])
+                _log.error("request.failed", "%s failed", scope["kronos.request_id"], traced=error)
                 answer = problem(errors.KronosError("Kronos did not foresee this; its log has the request id"), scope)
             await answer(scope, receive, send)
 
@@ -194,7 +208,7 @@ class Boundary:
 
     def _timed_out(self, scope: Scope, exchange: _Exchange) -> ASGIApp:
         seconds = f"{scope['kronos.seconds']:.0f} s"
-        _log.warning("%s took longer than %s", scope["kronos.request_id"], seconds)
+        _log.warning("request.timed_out", "%s took longer than %s", scope["kronos.request_id"], seconds)
         if exchange.waits_for_body:
             detail = f"the body did not arrive within {seconds}; nothing was done"
             return http_problem(408, "request_timeout", "Request timeout", detail, scope, {"Connection": "close"})

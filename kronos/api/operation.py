@@ -26,6 +26,7 @@ from kronos.api import query
 from kronos.api.binding import Binding, UnusualError, binding, response_of
 from kronos.api.call import Call
 from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, note_idempotency_key
+from kronos.api.tracing import operating
 from kronos.api.validation import faults_in
 from kronos.model import Role
 
@@ -126,6 +127,7 @@ class Operation(APIRoute):
         self.is_plain = plain is not None
         if plain is not None:
             self.app = self._served_by(plain, self.app)
+        self.app = operating(self.app, self.name)
 
     def _served_by(self, plain: Binding, otherwise: ASGIApp) -> ASGIApp:
         """The route by its binding, `otherwise` by FastAPI."""

@@ -7,7 +7,6 @@ of a code, its keys. Authlib judges the claims and writes the requests; joserfc 
 import asyncio
 import base64
 import contextlib
-import logging
 import re
 import time
 from typing import Any
@@ -26,9 +25,10 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 from kronos import errors
 from kronos.api.identity import Identity, SignInAttempt
 from kronos.config import Settings
+from kronos.lines import Log
 from kronos.model import JsonObject
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _MAX_BYTES = 1024 * 1024
 _KEPT_SECONDS = 600.0
@@ -125,15 +125,15 @@ class Provider:
             claims = CodeIDToken(token.claims, token.header, options, params)
             claims.validate(leeway=60)
         except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
-            _log.warning("an ID token of %s is refused: %s", self._issuer, type(error).__name__)
+            _log.warning("sign_in.refused", "an ID token of %s is refused: %s", self._issuer, type(error).__name__)
             raise errors.Forbidden("what the identity provider says of you does not hold") from None
         except Exception as error:
             if not type(error).__module__.startswith("authlib."):
                 raise
-            _log.warning("an ID token of %s is refused: %s", self._issuer, error)
+            _log.warning("sign_in.refused", "an ID token of %s is refused: %s", self._issuer, error)
             raise errors.Forbidden("what the identity provider says of you does not hold") from None
         if (subject := _text(claims["sub"])) is None:
-            _log.warning("an ID token of %s is refused: its subject is no name", self._issuer)
+            _log.warning("sign_in.refused", "an ID token of %s is refused: its subject is no name", self._issuer)
             raise errors.Forbidden("what the identity provider says of you does not hold")
         return Identity(
             subject=subject,
@@ -194,7 +194,7 @@ class Provider:
         except orjson.JSONDecodeError:
             raise self._unavailable("its answer is not JSON") from None
         if method == "POST" and status in (400, 401, 403):
-            _log.warning("%s refuses a code: %s", self._issuer, status)
+            _log.warning("sign_in.refused", "%s refuses a code: %s", self._issuer, status)
             raise errors.Forbidden("the identity provider does not take this sign-in: begin again at /auth/login")
         if status != 200 or not isinstance(document, dict):
             raise self._unavailable(f"it answered {status}")
@@ -210,7 +210,7 @@ class Provider:
         return bytes(whole)
 
     def _unavailable(self, why: str) -> errors.ProviderUnavailable:
-        _log.warning("the identity provider %s: %s", self._issuer, why)
+        _log.warning("provider.away", "the identity provider %s: %s", self._issuer, why)
         return errors.ProviderUnavailable(f"nobody can sign in now: the identity provider does not do its part, {why}")
 
 

@@ -2,14 +2,14 @@
 until it ends."""
 
 import asyncio
-import logging
 from datetime import datetime
 
 from kronos import errors, system
 from kronos.database import InstanceView
+from kronos.lines import Log
 from kronos.pool import Pool
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 EVERY_SECONDS = 15.0
 
 
@@ -27,7 +27,9 @@ class Renewal:
         is_news = self._has_asked and changed_at != self._known and changed_at is not None
         self._known, self._has_asked = changed_at, True
         if is_news:
-            _log.warning("the rules of a time zone have changed: PostgreSQL's sessions are renewed")
+            _log.warning(
+                "time_zones.changed", "the rules of a time zone have changed: PostgreSQL's sessions are renewed"
+            )
             await self._pool.drain()
         return is_news
 
@@ -37,5 +39,5 @@ class Renewal:
             try:
                 await self.look()
             except errors.KronosError as error:
-                _log.debug("time zones cannot be asked for: %s", error)
+                _log.debug("api.read_failed", "time zones cannot be asked for: %s", error)
             await asyncio.sleep(EVERY_SECONDS)

@@ -1,7 +1,6 @@
 """One API process: uvicorn on uvloop and httptools within bounds, with its log lines and an orderly end."""
 
 import contextlib
-import logging
 import resource
 import signal
 import socket
@@ -18,11 +17,13 @@ from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
 from kronos.config import Settings
 from kronos.encryption import Keyring
+from kronos.lines import Log
+from kronos.traces.switch import SWITCH
 
 _OTHER_FILES = 128
 """What a process has open beside its callers' connections and the database's."""
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +42,7 @@ class _Server(uvicorn.Server):
 def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> None:
     """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let the requests under way finish. Logs
     the URL once it is bound; port 0 takes a free one."""
+    SWITCH.begin("api")
     metrics = None
     if settings.metrics_port is not None:
         from kronos.metrics import port
@@ -54,9 +56,13 @@ def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[Base
     _allow_files(settings.max_connections + settings.database_pool_size + _OTHER_FILES)
     served = configuration(application, settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _log.info("listening on http://%s:%d%s", host, door.getsockname()[1], settings.path_prefix)
+    _log.info("api.listening", "listening on http://%s:%d%s", host, door.getsockname()[1], settings.path_prefix)
     garbage.leave_what_is_there()
-    _Server(served).run(sockets=[door])
+    try:
+        _Server(served).run(sockets=[door])
+    finally:
+        SWITCH.end()
+        _log.info("api.stopped", "stopped")
 
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
@@ -77,6 +83,7 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
         _log.warning(
+            "api.few_files",
             "%d open files are allowed (ulimit -n), %d are needed at most: raise it, or lower KRONOS_MAX_CONNECTIONS",
             allowed,
             wanted,

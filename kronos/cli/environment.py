@@ -1,6 +1,5 @@
 """What a command reads from its environment: its settings, and the instance that it speaks to."""
 
-import logging
 import os
 
 import click
@@ -13,6 +12,7 @@ from kronos.embedded import running
 from kronos.embedded.home import Home, default_home
 from kronos.encryption import Keyring, KeysInvalid, KeySource
 from kronos.errors import KronosError, SessionRefused, Unconnected
+from kronos.lines import Log
 
 _NO_DATABASE = (
     "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
@@ -26,7 +26,7 @@ def settings(**overrides: object) -> Settings:
     found = judged(**overrides)
     logs.configure(found)
     for line in unknown():
-        logging.getLogger("kronos").warning(line)
+        Log("kronos").warning("start.unknown_setting", line)
     return found
 
 

@@ -1,7 +1,5 @@
 """`kronos serve`, `kronos worker`: one process each, from the environment."""
 
-import logging
-
 import click
 import psycopg
 
@@ -11,9 +9,10 @@ from kronos.cli.exits import Ended
 from kronos.cli.helping import Command
 from kronos.config import Settings
 from kronos.encryption import Keyring, KeySource
+from kronos.lines import Log
 from kronos.loading import loading
 
-_log = logging.getLogger("kronos")
+_log = Log("kronos")
 _NOT_MIGRATED = (
     psycopg.errors.InvalidSchemaName,
     psycopg.errors.UndefinedFunction,
@@ -25,7 +24,7 @@ _NOT_MIGRATED = (
 @click.option("--host", help="Address to listen on.  [KRONOS_HOST, default 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
-    """One API process against KRONOS_DATABASE_URL.
+    """One API process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
 
     kronos serve --host 0.0.0.0 --port 8080
     """
@@ -48,7 +47,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 200]")
+@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 300]")
 @click.option(
     "--group",
     "groups",
@@ -58,7 +57,7 @@ def serve(host: str | None, port: int | None) -> None:
     "[KRONOS_WORKER_GROUPS, default: those that name none]",
 )
 def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
-    """One worker process against KRONOS_DATABASE_URL.
+    """One worker process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
 
     kronos worker --concurrency 100 --group reports
     """
@@ -90,6 +89,7 @@ def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None
         with session.connect(settings.database_url.get_secret_value(), session.wanted(role)) as connection:
             if session.is_superuser(connection):
                 _log.warning(
+                    "start.superuser",
                     "%s is a superuser: this process acts as %s, but give it a login that can be nothing else",
                     connection.info.user,
                     role,
@@ -99,10 +99,12 @@ def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None
     except errors.SessionRefused as error:
         raise environment.refusal(error) from None
     except errors.Unconnected as error:
-        _log.warning("no connection to PostgreSQL yet: %s", error.said)
+        _log.warning("start.unproven", "no connection to PostgreSQL yet: %s", error.said)
     except _NOT_MIGRATED as error:
-        _log.warning("not known yet which encryption keys are needed: %s", error.diag.message_primary)
+        _log.warning("start.unproven", "not known yet which encryption keys are needed: %s", error.diag.message_primary)
     except psycopg.OperationalError as error:
         _log.warning(
-            "not known yet who acts on the connection to PostgreSQL: %s", database_errors.from_database(error).said
+            "start.unproven",
+            "not known yet who acts on the connection to PostgreSQL: %s",
+            database_errors.from_database(error).said,
         )

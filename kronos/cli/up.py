@@ -2,18 +2,23 @@
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from kronos import libpq
+from kronos import libpq, logs
 from kronos.cli import environment
 from kronos.cli.exits import Ended
 from kronos.cli.helping import Command
+from kronos.config import Settings
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
 from kronos.errors import KronosError
+from kronos.lines import Log
+
+_log = Log("kronos.up")
 
 
 @click.command(cls=Command)
@@ -78,7 +83,7 @@ def up(
             egress_allow=("127.0.0.1/32",) if demo else (),
             companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(place))),) if demo else (),
         )
-        Supervisor(plan, announce=_announce, note=_note).run()
+        Supervisor(plan, announce=_announce, note=_noting(settings)).run()
     except PASSING as error:
         raise Ended(explained(error)) from error
     except KronosError as error:
@@ -89,6 +94,14 @@ def _announce(line: str) -> None:
     """To standard output, for a program that waits for it there."""
     with contextlib.suppress(OSError):  # a full disk, a pipe that nobody reads: no reason to stop
         print(line, flush=True)
+
+
+def _noting(settings: Settings) -> Callable[[str], None]:
+    """What says what happens to the processes: as lines of a log where collectors read them, else for people."""
+    if settings.log_format != "json":
+        return _note
+    logs.configure(settings)
+    return lambda line: _log.warning("up.noted", "%s", line)
 
 
 def _note(line: str) -> None:

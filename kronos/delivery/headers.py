@@ -53,14 +53,15 @@ def identity(
     timestamp: int,
     body: bytes,
     keys: Sequence[Signer],
+    traceparent: str | None = None,
 ) -> str:
     """What a delivery says of itself, a line each.
 
     One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in
-    seconds since 1970.
+    seconds since 1970. `traceparent`: the attempt's span, where one is made.
     """
     # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
-    trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
+    trace = traceparent or f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
     lines = (
         f"Idempotency-Key: {execution_id}\r\nwebhook-id: {execution_id}\r\nwebhook-timestamp: "
         f"{timestamp}\r\nKronos-Job-Id: {job_id}\r\n"
@@ -73,10 +74,10 @@ def identity(
 
 
 def identity_pairs(
-    *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime
+    *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime, traceparent: str | None = None
 ) -> tuple[tuple[str, bytes], ...]:
     """What a message says of itself, by the names that requests have for it. The signature's are not among them."""
-    trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
+    trace = traceparent or f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
     return (
         ("Idempotency-Key", execution_id.encode()),
         ("Kronos-Job-Id", job_id.encode()),

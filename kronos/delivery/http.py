@@ -154,8 +154,10 @@ class HttpTransport:
         on_end: Callable[[Outcome], object],
         keys: Sequence[Signer] = (),
         limits: TimeLimits = NO_LIMITS,
+        traceparent: str | None = None,
     ) -> Sending | None:
-        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
+        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. `traceparent`: its span,
+        where one is made.
 
         None: `on_end` had it at once, and nothing was sent.
         """
@@ -180,6 +182,7 @@ class HttpTransport:
             timestamp=int(CLOCK.seconds()),
             body=body,
             keys=keys,
+            traceparent=traceparent,
         )
         sending = Sending(
             self, self._connections, envelope.origin, execution_id, request, seconds, expected, on_end, limits

@@ -1,7 +1,6 @@
 """One delivery over HTTP under way: begun, ended by its connection or by the transport's timer, and reported once."""
 
 import asyncio
-import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,8 +13,9 @@ from kronos.delivery.connection import Connection, ConnectionEnded
 from kronos.delivery.connections import Connections, Origin
 from kronos.delivery.failures import name_of
 from kronos.delivery.outcome import CANCELLED, WORKER_STOPPED, ErrorType, Outcome, aborted, answered, failed
+from kronos.lines import Log
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,5 +256,12 @@ class Sending:
     def _unforeseen(self, error: Exception) -> tuple[ErrorType, str]:
         # The exception's text may hold addresses: log its trace only.
         trace = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("execution %s: unforeseen %s\n%s", self._execution_id, type(error).__name__, trace)
+        _log.error(
+            "delivery.unforeseen",
+            "execution %s: unforeseen %s\n%s",
+            self._execution_id,
+            type(error).__name__,
+            trace,
+            execution_id=self._execution_id,
+        )
         return "internal", "the answer met an error in Kronos; its worker's log has the trace"

@@ -1,7 +1,6 @@
 """Delivers messages to brokers: one message, one acknowledgement, one Outcome, whatever the other side does."""
 
 import asyncio
-import logging
 import time
 import traceback
 from collections.abc import Callable
@@ -27,13 +26,14 @@ from kronos.delivery.progress import Progress
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.trust import Trust
+from kronos.lines import Log
 from kronos.model import JsonObject
 
 if TYPE_CHECKING:
     from kronos.delivery.kafka import KafkaTransport
     from kronos.delivery.redis_stream import RedisTransport
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class MessageSending:
@@ -159,7 +159,9 @@ class Streams:
         except Exception as error:
             # The exception's text may hold addresses and secrets: log its trace only.
             trace = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("unforeseen %s in a delivery to a broker\n%s", type(error).__name__, trace)
+            _log.error(
+                "delivery.unforeseen", "unforeseen %s in a delivery to a broker\n%s", type(error).__name__, trace
+            )
             why = "the delivery met an error in Kronos; its worker's log has the trace"
             if progress.is_sent:
                 return _unknown("internal", why, request, started)

@@ -2,14 +2,14 @@
 them."""
 
 import asyncio
-import logging
 import os
 import ssl
 from pathlib import Path
 
 from kronos.certificates import CertificatesInvalid, read_certificates
+from kronos.lines import Log
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class Trust:
@@ -42,9 +42,9 @@ class Trust:
             try:
                 self.ca_certificates = await asyncio.to_thread(read_certificates, self._ca_file)
                 self.context = await asyncio.to_thread(_context, self.ca_certificates)
-                _log.info("KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
+                _log.info("ca_file.read", "KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
             except CertificatesInvalid as error:
-                _log.error("KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
+                _log.error("ca_file.broken", "KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
             self._seen = found  # not before: a delivery that ends meanwhile leaves the reading to the next
 
 

@@ -23,6 +23,53 @@ LOOP_LAG = Metric(
     help="How late the event loop woke who asked to be woken each second.",
 )
 
+STATEMENTS = Metric(
+    name="kronos_statements_total",
+    kind="counter",
+    place="process",
+    labels=("statement",),
+    most=500,
+    help="Statements that PostgreSQL was sent, by their name (sql/queries); several of one transaction count as the "
+    "first of them.",
+)
+STATEMENT_SECONDS = Metric(
+    name="kronos_statement_seconds_total",
+    kind="counter",
+    place="process",
+    labels=("statement",),
+    most=500,
+    help="How long they took together, from a connection that is free to the last row.",
+)
+STATEMENT_ERRORS = Metric(
+    name="kronos_statement_errors_total",
+    kind="counter",
+    place="process",
+    labels=("statement",),
+    most=500,
+    help="Those of them that met an error, refusals included.",
+)
+SPANS = Metric(
+    name="kronos_spans_total",
+    kind="counter",
+    place="process",
+    help="Spans of traces that a collector took.",
+)
+SPANS_DROPPED = Metric(
+    name="kronos_spans_dropped_total",
+    kind="counter",
+    place="process",
+    labels=("reason",),
+    most=2,
+    help="Spans that were dropped: overflow: more were waiting than OTEL_BSP_MAX_QUEUE_SIZE; refused: nobody took "
+    "them.",
+)
+SPANS_WAITING = Metric(
+    name="kronos_spans_waiting",
+    kind="gauge",
+    place="process",
+    help="Spans that wait to be sent.",
+)
+
 # Of API processes.
 REQUESTS = Metric(
     name="kronos_api_requests_total",
@@ -197,4 +244,13 @@ APIS = (
     POOL_WAIT_SECONDS,
     POOL_ERRORS,
 )
-PROCESSES = (PROCESS_INFO, LOOP_LAG)
+PROCESSES = (
+    PROCESS_INFO,
+    LOOP_LAG,
+    STATEMENTS,
+    STATEMENT_SECONDS,
+    STATEMENT_ERRORS,
+    SPANS,
+    SPANS_DROPPED,
+    SPANS_WAITING,
+)

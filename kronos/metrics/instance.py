@@ -164,6 +164,22 @@ ALARMS = Metric(
     help="The number of pg_cron's newest run of an alarm of ours: its rate is that of alarms, others' entries "
     "included. 0 where pg_cron keeps no log.",
 )
+ALARM_QUOTA = Metric(
+    name="kronos_alarm_quota_used_ratio",
+    kind="gauge",
+    place="database",
+    help="How full the fullest workspace's max_alarms_per_minute is: at 1 no job is added to its most crowded minute. "
+    "Of the first 50 workspaces that have this quota, every ten minutes; 0 where none has.",
+)
+WORKSPACE_ALARM_QUOTA = Metric(
+    name="kronos_workspace_alarm_quota_used_ratio",
+    kind="gauge",
+    place="database",
+    labels=("workspace",),
+    most=50,
+    names_tenants=True,
+    help="The same of each. Only for the instance's key.",
+)
 ALARMS_ENDED = Metric(
     name="kronos_pg_cron_recent_alarms",
     kind="gauge",
@@ -287,6 +303,8 @@ DATABASE = (
     SILENT_SECONDS,
     LAUNCHER,
     ALARMS,
+    ALARM_QUOTA,
+    WORKSPACE_ALARM_QUOTA,
     ALARMS_ENDED,
     ALARMS_FAILED,
     CRON_RUNNING,

@@ -1,8 +1,7 @@
-"""/metrics on a port of its own: for who may reach that port, without a key. What is there names no tenant."""
+"""/metrics and /healthz on a port of their own: for who may reach it, without a key. What is there names no tenant."""
 
 import asyncio
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kronos import listening
+from kronos.lines import Log
 
 Render = Callable[[str], Awaitable[tuple[bytes, str]]]
 """What a request's Accept is answered with: the text, and its media type."""
@@ -23,7 +23,7 @@ _MOST_CONNECTIONS = 16
 # From a request's first byte, or a connection's beginning, to the end of its answer: a reading has 5 s.
 _REQUEST_SECONDS = 15.0
 _MOST_BYTES = 64 * 1024
-_log = logging.getLogger("kronos.metrics")
+_log = Log("kronos.metrics")
 
 
 class _MetricsServer(uvicorn.Server):
@@ -108,9 +108,14 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
         text, media_type = await render(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
+    async def healthz(_: Request) -> Response:
+        # The event loop that serves it is the process's own. It says nothing of the database: that one is away makes no
+        # process better that is started anew.
+        return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+
     server = _MetricsServer(
         uvicorn.Config(
-            Starlette(routes=[Route("/metrics", metrics)]),
+            Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz)]),
             http=_BriefProtocol,
             lifespan="off",
             log_config=None,
@@ -127,7 +132,7 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
         ending.callback(opened.close)
         task = asyncio.create_task(server.serve(sockets=[opened]))
         host, number = opened.getsockname()[:2]
-        _log.info("metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, number)
+        _log.info("metrics.listening", "metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, number)
         try:
             yield
         finally:

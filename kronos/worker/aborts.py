@@ -1,17 +1,17 @@
 """Ends deliveries under way that are not wanted any more: their executions were cancelled, or are not this worker's."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence, Set
 
 import psycopg
 
+from kronos.lines import Log
 from kronos.server_time import boot_time
 from kronos.worker import claims
 from kronos.worker.attempt import Leased, abort
 from kronos.worker.link import Link
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # A cancellation is told of at once (kronos_aborts). This is for one that nobody heard, and for a claim that ended
 # without a word: what has been under way for so long is asked for so often.
 _LOOK_SECONDS = 3.0
@@ -79,12 +79,18 @@ class Aborts:
         try:
             unwanted = await claims.unwanted(self._link, [(each.claim.execution_id, each.token) for each in wanted])
         except psycopg.Error as error:
-            _log.debug("asking for cancelled executions failed: %s", error)
+            _log.debug("worker.read_failed", "asking for cancelled executions failed: %s", error)
             self._told.update(each.claim.execution_id for each in wanted)
             await self._link.pause()
             return
         for leased in wanted:
             if (leased.claim.execution_id, leased.token) in unwanted and leased in self._under_way:
-                _log.info("execution %s: its delivery is ended, nobody wants it any more", leased.claim.execution_id)
+                _log.info(
+                    "delivery.aborted",
+                    "execution %s: its delivery is ended, nobody wants it any more",
+                    leased.claim.execution_id,
+                    execution_id=leased.claim.execution_id,
+                    job_id=leased.claim.job_id,
+                )
                 abort(leased)
                 self.ended += 1

@@ -3,7 +3,6 @@ Result."""
 
 import asyncio
 import json
-import logging
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
 from kronos.delivery.template import render_body, render_headers, render_url, utc_text
 from kronos.delivery.template_text import TemplateError
+from kronos.lines import Log
 from kronos.model import Json
 from kronos.server_time import boot_time
 from kronos.worker import streaming
@@ -36,7 +36,7 @@ from kronos.worker.streaming import StreamTarget
 from kronos.worker.targets import HttpTarget, Target, Unusable
 from kronos.worker.vault import Opened
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
 _RESERVE_SECONDS = 1.0
 # Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one
@@ -49,6 +49,19 @@ _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
 # of it: an expression that begins with one character is looked for in a quarter of the time.
 _LONG_MEMBER, _LONG_FIRST_ITEM = re.compile(r" -?[0-9]{19}"), re.compile(r"\[-?[0-9]{19}")
 _rendering: set[asyncio.Task[None]] = set()
+
+
+class DeliverySpan(Protocol):
+    """A delivery's span, as receivers are told of it."""
+
+    @property
+    def trace_id(self) -> str:
+        """Of its trace, in hexadecimal."""
+        ...
+
+    def begin(self, *, is_message: bool) -> str:
+        """It is about to be sent: what its receiver is told of it, as W3C's traceparent."""
+        ...
 
 
 class Stoppable(Protocol):
@@ -78,6 +91,8 @@ class Leased:
     """It was cancelled meanwhile: what has not been sent is not."""
     transport: str = ""
     """By what it is delivered, where that is counted (meter.py)."""
+    span: DeliverySpan | None = None
+    """Of its delivery, where it is traced (tracing.py)."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -146,7 +161,8 @@ async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Stre
 
 
 def _message(leased: Leased, to: StreamTarget, streams: Streams) -> tuple[Destination, Message]:
-    return streaming.rendered(leased.claim, to, _context(leased, to), streams.policy)
+    told = None if leased.span is None else leased.span.begin(is_message=True)
+    return streaming.rendered(leased.claim, to, _context(leased, to), streams.policy, told)
 
 
 def _send_message(
@@ -184,6 +200,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
         expected=to.expected_status_codes,
         keys=() if leased.secrets is None else leased.secrets.signers,
         limits=to.limits,
+        traceparent=None if leased.span is None else leased.span.begin(is_message=False),
         on_end=partial(_ended, leased, to, on_end),
     )
 
@@ -204,7 +221,15 @@ def _unsent(leased: Leased, error: Exception) -> Outcome:
 def _unforeseen(leased: Leased, error: Exception) -> Outcome:
     # The exception's text may hold a secret: log its trace only.
     trace = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("execution %s: its attempt met %s in Kronos\n%s", leased.claim.execution_id, type(error).__name__, trace)
+    _log.error(
+        "delivery.unforeseen",
+        "execution %s: its attempt met %s in Kronos\n%s",
+        leased.claim.execution_id,
+        type(error).__name__,
+        trace,
+        execution_id=leased.claim.execution_id,
+        job_id=leased.claim.job_id,
+    )
     return failed("internal", "the attempt met an error in Kronos; its worker's log has the trace")
 
 
@@ -215,6 +240,7 @@ def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
         result = None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception as error:
         result = _result(leased, to, replace(_unforeseen(leased, error), is_unknown=True))
+    leased.sending = None  # it knows whom it tells: the two would wait for a garbage collection, 2 us a delivery
     on_end(leased, result)
 
 

@@ -4,42 +4,53 @@ import logging
 
 import orjson
 
+from kronos.lines import Known, Log
 from kronos.worker.attempt import Leased
 from kronos.worker.results import Result, Verdict
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # Of an attempt's error a line of the log says so much; its row has the rest.
 _LOGGED_CHARACTERS = 200
+_LINE = "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s"
 
 
 def is_all_told() -> bool:
     """Whether attempts that went well are in it, too."""
-    return _log.isEnabledFor(logging.DEBUG)
+    return _log.is_told(logging.DEBUG)
 
 
 def tell(leased: Leased, result: Result, verdict: Verdict) -> None:
     """One line per attempt: what went well for who asks for DEBUG, what did not for everyone."""
+    claim = leased.claim
+    said = (
+        claim.execution_id,
+        claim.job_id,
+        claim.attempt_count,
+        claim.max_attempts,
+        result.status,
+        result.duration_ms,
+        _why(result.error),
+        verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
+    )
+    known: dict[str, Known] = {
+        "execution_id": claim.execution_id,
+        "job_id": claim.job_id,
+        "workspace": claim.workspace_id,
+        "endpoint_id": claim.endpoint_id,
+        "attempt": claim.attempt_count,
+        "status": result.status,
+        "verdict": verdict,
+        "milliseconds": result.duration_ms,
+    }
+    if leased.span is not None:
+        known["trace_id"] = leased.span.trace_id
     match verdict:
         case "SUCCESS" | "ALREADY":
-            level = logging.DEBUG
+            _log.debug("attempt.succeeded", _LINE, *said, **known)
         case "RETRY":
-            level = logging.INFO
+            _log.info("attempt.retried", _LINE, *said, **known)
         case _:
-            level = logging.WARNING
-    if _log.isEnabledFor(level):
-        claim = leased.claim
-        _log.log(
-            level,
-            "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s",
-            claim.execution_id,
-            claim.job_id,
-            claim.attempt_count,
-            claim.max_attempts,
-            result.status,
-            result.duration_ms,
-            _why(result.error),
-            verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
-        )
+            _log.warning("attempt.failed", _LINE, *said, **known)
 
 
 def _why(error: str | None) -> str:

@@ -103,6 +103,18 @@ class RunFacts(NamedTuple):
     scheduled_local: str
 
 
+class TraceFacts(NamedTuple):
+    """What spans of a delivery are made of, and a claim does not carry. `traceparent`: the span that has made the
+    execution, of which it is a part (`is_part`), or its job."""
+
+    execution_id: str
+    cause: str
+    created_at: datetime | None
+    claimed_at: datetime | None
+    traceparent: str | None
+    is_part: bool
+
+
 class Held(NamedTuple):
     """An execution that a worker is delivering, and the token that it has it under."""
 
@@ -126,6 +138,7 @@ _UNWANTED = statement("claims.list_unwanted", Held)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
 _FACTS = statement("claims.get_run_facts", RunFacts)
+_TRACES = statement("claims.get_trace_facts", TraceFacts)
 _SECRETS = statement("claims.get_secrets", SealedSecret)
 
 
@@ -201,6 +214,11 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
 async def run_facts(link: Link, execution_ids: Sequence[str]) -> dict[str, RunFacts]:
     """Of executions that are leased to this worker, by their ids. Raises psycopg.Error."""
     return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": list(execution_ids)})}
+
+
+async def trace_facts(link: Link, execution_ids: Sequence[str]) -> list[TraceFacts]:
+    """Of executions that are leased to this worker. Raises psycopg.Error."""
+    return await link.texts(_TRACES, {"execution_ids": list(execution_ids)})
 
 
 async def secrets(link: Link, wanted: Iterable[tuple[str, str]]) -> list[SealedSecret]:

@@ -1,19 +1,19 @@
 """Stores results and gives back claims in batches, over its own connection."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
 import psycopg
 
+from kronos.lines import Log
 from kronos.worker import results
 from kronos.worker.attempt import Leased
 from kronos.worker.link import Link
 from kronos.worker.results import Result, Verdict
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
 # A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has
 # this many within this time.
@@ -89,6 +89,7 @@ class Finalizer:
         if len(ended) < len(first):
             waiting = [(leased, result) for leased, result in first.values() if result.execution_id not in verdicts]
             _log.warning(
+                "results.locked",
                 "%d results cannot be stored while another session holds locks on their executions or endpoints, such "
                 "as %s: "
                 "pg_locks shows whose; others are stored",
@@ -119,8 +120,13 @@ class Finalizer:
         batch = [self._unsent.popleft() for _ in range(min(len(self._unsent), _MOST_IN_ONE_BATCH))]
         try:
             released = await results.release(self._link, {leased.claim.execution_id: leased.token for leased in batch})
-            _log.info("%d of %d claims that were not sent were given back", released, len(batch))
+            _log.info("claims.given_back", "%d of %d claims that were not sent were given back", released, len(batch))
         except psycopg.Error as error:
             # Either it was committed, or their leases end soon: nothing was sent, so nothing can be sent twice.
-            _log.warning("%d claims that were not sent are left to their leases: %s", len(batch), type(error).__name__)
+            _log.warning(
+                "claims.left",
+                "%d claims that were not sent are left to their leases: %s",
+                len(batch),
+                type(error).__name__,
+            )
         self._on_end([(leased, None, "DROPPED") for leased in batch])

@@ -1,7 +1,6 @@
 """A worker's connection to PostgreSQL that comes back by itself, and what is said when it goes and comes."""
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -18,14 +17,16 @@ from psycopg.types.string import StrBinaryDumper, TextLoader
 from kronos import reading, revisions
 from kronos.database_errors import is_over
 from kronos.errors import KronosError
+from kronos.lines import Log
 from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
+from kronos.statements import RAN
 from kronos.worker.arrays import Documents, DocumentsDumper
 
 Row = TypeVar("Row")
 Made = TypeVar("Made")
 Tuple = TypeVar("Tuple", bound=NamedTuple)
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision,
 # and says so.
 _OF_ANOTHER_RELEASE = (
@@ -80,7 +81,7 @@ class Outage:
         if not self._down:
             self._since = time.monotonic()
         if not self._down or (link == self._link and why != self._why):
-            _log.warning("PostgreSQL cannot be used (%s): %s; trying again until it can", link, why)
+            _log.warning("postgresql.away", "PostgreSQL cannot be used (%s): %s; trying again until it can", link, why)
             self._link, self._why = link, why
         self._down.add(link)
 
@@ -89,7 +90,9 @@ class Outage:
         if link in self._down:
             self._down.remove(link)
             if not self._down:
-                _log.info("PostgreSQL can be used again after %.1f s", time.monotonic() - self._since)
+                _log.info(
+                    "postgresql.back", "PostgreSQL can be used again after %.1f s", time.monotonic() - self._since
+                )
 
 
 class Link:
@@ -151,10 +154,12 @@ class Link:
         may_be_locked: bool,
     ) -> list[Made]:
         connection = await self.connected()
+        began, failed = time.perf_counter(), True
         try:
             async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=made) as cursor:
                 await cursor.execute(statement.text, params, binary=not as_text)
                 found = await cursor.fetchall()
+                failed = False
         except TimeoutError as error:
             raise await self._lost(psycopg.OperationalError("no answer in time"), error) from error
         except (psycopg.DataError, psycopg.IntegrityError):
@@ -166,6 +171,8 @@ class Link:
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise
+        finally:
+            RAN.note(statement.name, time.perf_counter() - began, failed=failed)
         self._works()
         return found
 

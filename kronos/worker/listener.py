@@ -1,20 +1,20 @@
 """Hears of new work over LISTEN, and looks after pg_cron on the same connection."""
 
 import asyncio
-import logging
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from kronos.lines import Log
 from kronos.worker.aborts import Aborts
 from kronos.worker.link import Link
 from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # A socket whose other end vanished without a word is found by asking over it.
 _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace notifies of.
@@ -49,7 +49,7 @@ class Listener:
                 try:
                     await self._listen()
                 except psycopg.Error as error:
-                    _log.debug("listening ended: %s", error)
+                    _log.debug("worker.listening_ended", "listening ended: %s", error)
                     await self._link.close()
                     await self._link.pause()
         finally:

@@ -2,7 +2,6 @@
 claim."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import psycopg
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.kept import Cache
+from kronos.lines import Log
 from kronos.server_time import boot_time
 from kronos.worker import attempt_log, claims
 from kronos.worker.aborts import Aborts
@@ -26,10 +26,11 @@ from kronos.worker.results import Result, Verdict
 from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.targets import Target, Unusable, target
+from kronos.worker.tracing import DeliveryTraces
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 _MARGIN_SECONDS = MARGIN.total_seconds()
 _FULL_LOOK_SECONDS = 3.0
 # And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps
@@ -45,6 +46,9 @@ _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
 _ROOM_SECONDS = 0.003
+# A claim takes half of all slots at most, so that the next is under way while its deliveries are: where receivers
+# answer at once, all that one claim took would end before the answer to the next. Smaller claims are not divided.
+_LEAST_AT_ONCE = 50
 # A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
 # and make room for everyone.
 _STUCK_SECONDS = 0.1
@@ -72,9 +76,11 @@ class Loop:
         wake: Wake,
         vault: Vault | None = None,
         meter: WorkerMeter | None = None,
+        traces: DeliveryTraces | None = None,
     ) -> None:
         self._link = claiming
         self._meter = meter
+        self._traces = traces
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -82,6 +88,7 @@ class Loop:
         self._shortest_lease_seconds = lease.total_seconds()
         self._held = 0  # claims whose result is not stored yet
         self._shares = Shares(concurrency)  # of these, those whose delivery has not ended
+        self._most_at_once = max(-(-concurrency // 2), min(concurrency, _LEAST_AT_ONCE))
         self._wake = wake
         self._vault = vault or Vault()
         self._rotation = Rotation(self._shares)
@@ -216,6 +223,7 @@ class Loop:
                     self._meter.kept(kept)
                 if kept.requeued or kept.failed:
                     _log.warning(
+                        "leases.ended",
                         "leases of lost attempts ended: %d executions are due again, %d failed",
                         kept.requeued,
                         kept.failed,
@@ -228,7 +236,7 @@ class Loop:
             found = await claims.due_endpoints(self._link, floors={} if is_full else self._rotation.floors, since=since)
             took = time.monotonic() - asked
         except psycopg.Error as error:
-            _log.debug("looking for work failed: %s", error)
+            _log.debug("worker.read_failed", "looking for work failed: %s", error)
             if self._meter is not None:
                 self._meter.fails()
             self._wake.is_full_wanted |= is_full
@@ -247,7 +255,7 @@ class Loop:
         self._wake.looked(started, min(waits, default=None))
 
     async def _claim(self) -> None:
-        wanted = self._rotation.next(self._free)
+        wanted = self._rotation.next(min(self._free, self._shares.room_for(self._most_at_once)))
         if not wanted:
             return
         token = str(uuid4())
@@ -260,7 +268,7 @@ class Loop:
             )
             self._rotation.claimed(wanted, got, closed)
         except psycopg.Error as error:
-            _log.debug("a claim's outcome is not known: %s", error)
+            _log.debug("claim.unknown", "a claim's outcome is not known: %s", error)
             if self._meter is not None:
                 self._meter.fails()
             self._rotation.failed(wanted)
@@ -275,6 +283,8 @@ class Loop:
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim), began_at=sent_at) for claim in got]
         targets = await self._targets_of(got)
         await self._note_facts(held, targets)
+        if self._traces is not None:
+            await self._traces.begin(self._link, held)
         secrets = await self._secrets_of(targets)
         for leased in held:
             if secrets:
@@ -289,7 +299,7 @@ class Loop:
             try:
                 return await claims.recover(self._link, wanted, token=token)
             except psycopg.Error as error:
-                _log.debug("a claim's outcome is still not known: %s", error)
+                _log.debug("claim.unknown", "a claim's outcome is still not known: %s", error)
         return []
 
     def _lease_seconds(self, claim: Claim) -> float:
@@ -305,7 +315,7 @@ class Loop:
             try:
                 versions = await claims.endpoint_versions(self._link, missing)
             except psycopg.Error as error:
-                _log.debug("reading endpoints failed: %s", error)
+                _log.debug("worker.read_failed", "reading endpoints failed: %s", error)
                 await self._link.pause()
                 continue
             for version in versions:
@@ -326,7 +336,7 @@ class Loop:
             try:
                 facts = await claims.run_facts(self._link, [each.claim.execution_id for each in wanted])
             except psycopg.Error as error:
-                _log.debug("reading what templates name failed: %s", error)
+                _log.debug("worker.read_failed", "reading what templates name failed: %s", error)
                 await self._link.pause()
                 continue
             for each in wanted:
@@ -340,7 +350,7 @@ class Loop:
             try:
                 return await self._vault.open(self._link, wanted)
             except psycopg.Error as error:
-                _log.debug("reading secrets failed: %s", error)
+                _log.debug("worker.read_failed", "reading secrets failed: %s", error)
                 await self._link.pause()
         return {}
 
@@ -372,6 +382,8 @@ class Loop:
         self._held -= len(ended)
         if self._meter is not None:
             self._meter.ended(ended)
+        if self._traces is not None:
+            self._traces.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:

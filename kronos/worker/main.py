@@ -1,7 +1,6 @@
 """A worker process: signals, connections, and the order in which it starts and stops."""
 
 import asyncio
-import logging
 import os
 import secrets
 import signal
@@ -17,16 +16,19 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.encryption import Keyring, KeySource
+from kronos.lines import Log
+from kronos.traces.switch import SWITCH
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener
 from kronos.worker.loop import Loop
 from kronos.worker.meter import WorkerMeter
 from kronos.worker.metering import metering
+from kronos.worker.tracing import DeliveryTraces
 from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # The results of deliveries are stored within this time after the last of them, or left to the leases. All of a worker's
 # end takes no longer than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
@@ -48,8 +50,12 @@ def run(settings: Settings, keys: Keyring | None = None) -> None:
         from kronos.metrics import exposition, port  # noqa: F401
 
         door = port.door(settings.metrics_host, settings.metrics_port)
+    SWITCH.begin("worker")
     garbage.leave_what_is_there()
-    uvloop.run(_watched(settings, keys, door))
+    try:
+        uvloop.run(_watched(settings, keys, door))
+    finally:
+        SWITCH.end()
 
 
 async def _watched(settings: Settings, keys: Keyring | None, door: socket.socket | None) -> None:
@@ -86,9 +92,11 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
             wake=wake,
             vault=vault,
             meter=meter,
+            traces=DeliveryTraces.of(SWITCH.pipeline, worker_id),
         )
         of = f", of the groups {', '.join(groups)}" if groups else ""
         _log.info(
+            "worker.started",
             "worker %s started: up to %d deliveries of a workspace at once%s",
             worker_id,
             settings.worker_concurrency,
@@ -107,7 +115,9 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
             await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             _log.warning(
-                "second signal: worker %s ends at once; what it holds goes on when its leases run out", worker_id
+                "worker.ended_at_once",
+                "second signal: worker %s ends at once; what it holds goes on when its leases run out",
+                worker_id,
             )
         for task in (work, at_once):
             task.cancel()
@@ -116,7 +126,7 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
         await link.close()
     if isinstance(ended[0], Exception):
         raise ended[0]
-    _log.info("worker %s stopped", worker_id)
+    _log.info("worker.stopped", "worker %s stopped", worker_id)
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:
@@ -142,7 +152,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         # None of the others ends by itself: if one does, it met an error that nobody foresaw, and the process ends with
         # it.
         await asyncio.wait({claiming, storing, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        _log.info("stopping: nothing more is claimed")
+        _log.info("worker.stopping", "stopping: nothing more is claimed")
         loop.stop()
         listening.cancel()
         began = time.monotonic()
@@ -150,6 +160,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         cut_off = await loop.drain(max(patience - timedelta(seconds=time.monotonic() - began), timedelta()))
         if cut_off:
             _log.warning(
+                "worker.cut_off",
                 "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is "
                 "not known, "
                 "they are recorded as UNKNOWN and tried again",
@@ -161,7 +172,11 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         seconds = max(min(left, _STORING.total_seconds()), 0.0)
         await asyncio.wait({storing}, timeout=seconds)
         if not storing.done():
-            _log.warning("PostgreSQL did not take the last results within %.1f s: their leases decide", seconds)
+            _log.warning(
+                "results.not_stored",
+                "PostgreSQL did not take the last results within %.1f s: their leases decide",
+                seconds,
+            )
     finally:
         tasks = (claiming, storing, listening, stopping)
         for task in tasks:

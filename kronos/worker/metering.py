@@ -9,6 +9,8 @@ from kronos.config import Settings
 from kronos.metrics import catalog
 from kronos.metrics.definition import Distribution, Measured
 from kronos.metrics.lag import LoopLag
+from kronos.statements import RAN
+from kronos.traces.switch import SWITCH
 from kronos.worker.loop import Loop
 from kronos.worker.meter import WorkerMeter
 
@@ -29,6 +31,8 @@ async def metering(
     def source() -> Iterator[Measured | Distribution]:
         yield Measured(catalog.PROCESS_INFO, 1, ("worker", version("kronos")))
         yield from lag.seconds.read()
+        yield from RAN.read()
+        yield from SWITCH.read()
         yield from meter.read()
         yield Measured(catalog.ABORTED, loop.aborts.ended)
         yield Measured(catalog.UNDER_WAY, len(loop.finalizer.under_way))

@@ -1,13 +1,13 @@
 """How claims end (sql/queries/results.sql): what became of a delivery is stored, what was never sent is given back;
 with what each statement promises when its answer is lost."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import psycopg
 
 from kronos.delivery.sanitise import json_bytes
+from kronos.lines import Log
 from kronos.sql import Statement, statement
 from kronos.worker.arrays import Documents, literal
 from kronos.worker.link import Link
@@ -15,7 +15,7 @@ from kronos.worker.link import Link
 Verdict = Literal["SUCCESS", "FAILED", "RETRY", "CANCELLED", "ALREADY", "FENCED", "DROPPED"]
 
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 
 
 class Result(NamedTuple):
@@ -88,13 +88,19 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             bare = _without_documents(only)
             if only == bare:
                 _log.error(
+                    "result.dropped",
                     "execution %s: its result cannot be stored (%s); its lease decides",
                     only.execution_id,
                     type(error).__name__,
+                    execution_id=only.execution_id,
                 )
                 return ended | {only.execution_id: "DROPPED"}
             _log.warning(
-                "execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__
+                "result.bare",
+                "execution %s: its result is stored without documents (%s)",
+                only.execution_id,
+                type(error).__name__,
+                execution_id=only.execution_id,
             )
             results = [bare]
         except psycopg.errors.LockNotAvailable:
@@ -103,7 +109,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
                 return ended | (await finalize(link, free, worker_id=worker_id) if free else {})
         except psycopg.Error as error:
             # The statement may have been committed: sending it again is answered with ALREADY.
-            _log.debug("%d results are sent again: %s", len(results), error)
+            _log.debug("results.again", "%d results are sent again: %s", len(results), error)
             await link.pause()
 
 
@@ -117,7 +123,7 @@ async def locked(link: Link, results: Sequence[Result]) -> set[str]:
     try:
         return {row.execution_id for row in await link.texts(_LOCKED, params)}
     except psycopg.Error as error:
-        _log.debug("asking for locks failed: %s", error)
+        _log.debug("worker.read_failed", "asking for locks failed: %s", error)
         await link.pause()
         return set()
 

@@ -56,9 +56,9 @@ class StreamTarget:
 
 
 def rendered(
-    claim: Claim, to: StreamTarget, context: Mapping[str, Json], policy: EgressPolicy
+    claim: Claim, to: StreamTarget, context: Mapping[str, Json], policy: EgressPolicy, traceparent: str | None = None
 ) -> tuple[Destination, Message]:
-    """Where the message goes, and the message. Raises Refused."""
+    """Where the message goes, and the message. `traceparent`: its span, where one is made. Raises Refused."""
     destination = to.destination
     if destination is None:
         destination = _destination(to, context, claim.timeout_ms / 1000, policy)
@@ -69,6 +69,7 @@ def rendered(
         job_id=claim.job_id,
         attempt_number=claim.attempt_count,
         scheduled_at=claim.scheduled_at,
+        traceparent=traceparent,
     )
     made = (messages.entry if to.type == "REDIS_STREAM" else messages.record)(to.spec, context)
     return destination, replace(made, pairs=(*made.pairs, *own))

@@ -1,7 +1,6 @@
 """Secrets as deliveries need them: read, opened, kept for some seconds; forgotten as soon as one of them is rotated."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from kronos.delivery.mask import Mask
 from kronos.delivery.signing import Signer, signer
 from kronos.encryption import NO_KEYS, Keyring, KeysInvalid, KeySource, KeyUnknown, Place, Sealed, Unopened
 from kronos.kept import Cache
+from kronos.lines import Log
 from kronos.worker import claims
 from kronos.worker.claims import EndpointVersion, SealedSecret
 from kronos.worker.link import Link
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 # A rotation is told of at once (kronos_secrets). This is for one that nobody heard: read again after so long.
 _KEPT_SECONDS = 10.0
 _KEPT_BYTES, _EACH_BYTES, _MADE_OF_EACH = 16 * 1024 * 1024, 2 * 1024 * 1024, 2048
@@ -168,4 +168,4 @@ class Vault:
         self._faults = {said: at for said, at in self._faults.items() if now - at < 60.0}
         if line not in self._faults and len(self._faults) < 100:
             self._faults[line] = now
-            _log.error("%s", line)
+            _log.error("secrets.unopened", "%s", line)

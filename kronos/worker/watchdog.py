@@ -2,7 +2,6 @@
 ringing."""
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Sequence
@@ -12,12 +11,13 @@ from uuid import UUID
 
 import psycopg
 
+from kronos.lines import Log
 from kronos.readiness import SILENT_AFTER
 from kronos.server_time import CLOCK, boot_time
 from kronos.sql import statement
 from kronos.worker.link import Link
 
-_log = logging.getLogger("kronos.worker")
+_log = Log("kronos.worker")
 _EVERY_SECONDS = 5.0
 # Until pg_cron is heard, for as long as it is not called silent: it skips the minute in which it starts, and a tick
 # then is to be no later than a second or so.
@@ -107,7 +107,9 @@ class Watchdog:
         CLOCK.note(rung.at, asked, answered)
         was_set = self._clock.was_set(rung.at, asked, answered)
         if was_set:
-            _log.warning("PostgreSQL's clock was set: it shows %s", rung.at.isoformat(timespec="milliseconds"))
+            _log.warning(
+                "clock.set", "PostgreSQL's clock was set: it shows %s", rung.at.isoformat(timespec="milliseconds")
+            )
             self._unheard_since = rung.at if rung.executions is not None else _NEVER_HEARD
         elif rung.is_heard:
             self._unheard_since = None
@@ -132,7 +134,9 @@ class Watchdog:
         if rung.executions is not None and time.monotonic() - self._told_at > _TOLD_EVERY_SECONDS:
             self._told_at = time.monotonic()
             _log.warning(
-                "pg_cron has been silent for more than %d s: workers ring in its place", SILENT_AFTER.total_seconds()
+                "pg_cron.silent",
+                "pg_cron has been silent for more than %d s: workers ring in its place",
+                SILENT_AFTER.total_seconds(),
             )
         if rung.internal_jobs and (self._running is None or self._running.done()):
             self._running = asyncio.create_task(self._run(rung.internal_jobs))
@@ -142,7 +146,13 @@ class Watchdog:
             try:
                 await self._tasks.rows_or_reason(_RUN_INTERNAL_JOB, {"job_id": job_id})
             except psycopg.Error as error:
-                _log.warning("internal job %s could not be run in pg_cron's place: %s", job_id, error)
+                _log.warning(
+                    "internal_job.failed",
+                    "internal job %s could not be run in pg_cron's place: %s",
+                    job_id,
+                    error,
+                    job_id=str(job_id),
+                )
 
     async def renew(self) -> None:
         """Run the next internal tasks in a new session, which reads the time zone data again."""

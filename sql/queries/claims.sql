@@ -246,6 +246,11 @@ select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_o
 -- Of executions whose templates name them: what the claim does not carry.
 select execution_id, cause, job_name, scheduled_local from kronos.run_facts(%(execution_ids)s::uuid[]);
 
+-- name: get_trace_facts
+-- Of executions whose deliveries are traced: what the claim does not carry.
+select execution_id, cause, created_at, claimed_at, traceparent, is_part
+  from kronos.trace_facts(%(execution_ids)s::uuid[]);
+
 -- name: get_secrets
 -- The secrets of these names, sealed. What is missing is not there.
 select secret.workspace_id, secret.name, secret.version, secret.key_id, secret.nonce, secret.ciphertext

@@ -347,13 +347,14 @@ with given as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, deadline_at, priority)
+                                       timeout_ms, input, deadline_at, priority, traceparent)
     select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
            kronos.now(),
            kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
            coalesce(given.input, job.input),
            kronos.now() + make_interval(secs => coalesce(given.deadline_seconds, job.deadline_seconds)),
-           nullif(coalesce(given.priority, job.priority), 0)
+           nullif(coalesce(given.priority, job.priority), 0),
+           kronos.traceparent_of(kronos.said_caller(), given.execution_id)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)

@@ -13,3 +13,8 @@ select workspace, transport, due, oldest_seconds
 select workers, claimed, dead_letters, alarms, alarms_ended, alarms_failed, running, max_running,
        reaped_seconds, mended, left_over, revision
   from kronos.system_counts(%(most)s::integer);
+
+-- name: list_alarm_quotas
+-- How full the quotas of alarms are, the fullest first. No row: no workspace has one.
+select workspace, used, most
+  from kronos.system_alarm_quotas(%(most)s::integer);

@@ -56,6 +56,8 @@ create table kronos.jobs (
     -- what its runs set off: as it was written, with the id of the endpoint or the job that it names
     on_success               jsonb,
     on_failure               jsonb,
+    -- of a CRON job: the span of the request that made this version (traceparent_of)
+    traceparent              text,
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),

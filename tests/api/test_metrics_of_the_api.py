@@ -17,6 +17,7 @@ from kronos.database import InstanceView
 from kronos.metrics import catalog, instance
 from kronos.metrics.definition import Measured
 from kronos.pool import Pool
+from kronos.sql import statements
 from sql_factory import make_cron_job
 
 Figures = dict[tuple[str, ...], float]
@@ -177,3 +178,38 @@ def test_of_many_workspaces_the_twenty_that_wait_longest_have_a_series() -> None
     named = {each.labels[0]: each.value for each in figures if each.metric is instance.WORKSPACE_WAITING}
     assert set(named) == {f"w{n}" for n in range(20)} | {"other"}
     assert (named["w0"], named["other"]) == (2, 60)
+
+
+def test_statements_are_counted_by_name_with_those_that_meet_an_error(own_api: Api, own_workspace: str) -> None:
+    client = own_api.client
+    job = {"name": "once", "endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
+    before = scraped(client)
+    assert [client.post(f"/v1/workspaces/{own_workspace}/jobs", json=job).status_code for _ in range(3)] == [
+        201,
+        409,
+        409,
+    ]
+    found = scraped(client)
+    name = "jobs.insert_cron_jobs"
+    assert found["kronos_statements_total", name] - before.get(("kronos_statements_total", name), 0) == 3
+    assert found["kronos_statement_errors_total", name] - before.get(("kronos_statement_errors_total", name), 0) == 2
+    assert found["kronos_statement_seconds_total", name] > 0
+    assert {key[1] for key in found if key[0] == "kronos_statements_total"} <= {each.name for each in statements}
+
+
+def test_how_full_quotas_of_alarms_are_is_told_of_the_fullest_and_to_the_instances_key_of_each(own_api: Api) -> None:
+    client = own_api.client
+    with psycopg.connect(own_api.database_url, autocommit=True) as connection:
+        for limit, jobs in ((4, 3), (10, 1), (None, 2)):
+            endpoint = add_endpoint(connection)
+            for _ in range(jobs):
+                make_cron_job(connection, endpoint, cron="7 3 * * *")
+            connection.execute(
+                "update kronos.workspaces set max_alarms_per_minute = %s where workspace_id = %s",
+                [limit, endpoint.workspace_id],
+            )
+    found = scraped(client)
+    assert found["kronos_alarm_quota_used_ratio",] == 0.75
+    of_each = [value for key, value in found.items() if key[0] == "kronos_workspace_alarm_quota_used_ratio"]
+    assert sorted(of_each) == [0.1, 0.75]
+    assert [each.value for each in gauges._of_quotas([])] == [0]

@@ -98,7 +98,8 @@ def test_nothing_that_was_entrusted_to_kronos_is_in_it(
     assert (plans.count("-- "), "no plan" in plans) == (len(bundle._HOT), False)
     assert "execution_live" in plans
     settings = json.loads(found["settings.json"])
-    assert (settings["database_url"], settings["egress_allow"], settings["worker_concurrency"]) == ("set", "set", 200)
+    shown = Settings.model_fields["worker_concurrency"].default
+    assert (settings["database_url"], settings["egress_allow"], settings["worker_concurrency"]) == ("set", "set", shown)
     findings = {each["check"]: each for each in json.loads(found["doctor.json"])}
     assert (findings["endpoints"]["ok"], findings["endpoints"]["detail"].startswith("left out")) == (False, True)
     assert findings["workers"]["detail"] == "no worker is connected to this database"

@@ -43,6 +43,9 @@ async def test_it_counts_what_it_delivered(superuser: psycopg.Connection, start:
     assert found["kronos_result_batch_size_sum",] == 9
     assert found["kronos_deliveries_under_way",] == 0
     assert found["kronos_process_info", "worker", "0.1.0"] == 1
+    assert found["kronos_statements_total", "results.finalize_successes"] >= 1
+    assert found["kronos_statement_errors_total", "results.finalize_successes"] == 0
+    assert not any(name[0].startswith("kronos_spans") for name in found)  # nobody asked for traces
 
 
 async def test_a_port_that_is_taken_ends_the_start_with_a_sentence(

@@ -28,7 +28,7 @@ begin
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
                                        timeout_ms, input, overlap_key, deadline_at,
-                                       priority)
+                                       priority, traceparent)
     values (p_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, p_made_of.version, 'MANUAL',
             kronos.now(), kronos.now(),
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, p_made_of.max_attempts,
@@ -36,7 +36,8 @@ begin
             coalesce(p_input, p_job.input),
             case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end,
             kronos.now() + make_interval(secs => coalesce(p_deadline_seconds, p_job.deadline_seconds)),
-            nullif(coalesce(p_priority, p_job.priority), 0));
+            nullif(coalesce(p_priority, p_job.priority), 0),
+            kronos.traceparent_of(kronos.said_caller(), p_execution_id));
     return v_verdict;
 end
 $$;

@@ -1,0 +1,80 @@
+"""Spans of requests, and of the operations that they ask for: where traces are made, and nowhere else.
+
+A span has the template of its path and not the path, and neither headers nor bodies: keys and secrets stand there.
+"""
+
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kronos.api.fields import WORKSPACE_FORM
+from kronos.traces.parent import of_headers
+from kronos.traces.switch import SWITCH
+
+if TYPE_CHECKING:
+    from kronos.traces.pipeline import Pipeline
+
+# Each is asked for every few seconds, and nobody wants to know of one.
+_UNTOLD = ("/healthz", "/readyz", "/metrics")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Traced:
+    """Around all of the application, its boundary included: what it answers is known."""
+
+    def __init__(self, app: ASGIApp, pipeline: "Pipeline") -> None:
+        self._app = app
+        self._pipeline = pipeline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as a span."""
+        if scope["type"] != "http" or scope["path"].endswith(_UNTOLD):
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        parent = of_headers(scope["headers"])
+        attributes = {"http.request.method": method}
+        with self._pipeline.request(method, attributes, parent) as span:
+            try:
+                await self._app(scope, receive, told)
+            finally:
+                if span.is_recording():
+                    if (route := getattr(scope.get("route"), "path", None)) is not None:
+                        span.update_name(f"{method} {route}")
+                        span.set_attribute("http.route", route)
+                    span.set_attributes(_known(scope, status))
+                    if status >= 500:
+                        self._pipeline.fail(span, str(status))
+
+
+def _known(scope: Scope, status: int) -> dict[str, str | int]:
+    """What is known of a request that was answered. The workspace that its path names is told where its caller was
+    let in: others write what they like there."""
+    known: dict[str, str | int] = {"kronos.request_id": scope.get("kronos.request_id", "")}
+    if status:
+        known["http.response.status_code"] = status
+    workspace = scope.get("path_params", {}).get("w")
+    if workspace is not None and "kronos.actor" in scope and WORKSPACE_FORM.fullmatch(workspace):
+        known["kronos.workspace"] = workspace.lower()
+    return known
+
+
+def operating(app: ASGIApp, name: str) -> ASGIApp:
+    """A route's application, as the span of its operation."""
+    pipeline = SWITCH.pipeline
+    if pipeline is None:
+        return app
+
+    async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+        with pipeline.running(name):
+            await app(scope, receive, send)
+
+    return traced

@@ -1,0 +1,146 @@
+"""What a line of the log says besides its words, and that docs/logs.md lists each event, as it is written."""
+
+import ast
+import asyncio
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from pathlib import Path
+
+import pytest
+
+from kronos import config, lines, logs
+from kronos.lines import Log
+
+ROOT = Path(__file__).parents[2]
+_LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR"}
+_EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
+
+
+def _modules() -> Iterator[tuple[Path, ast.Module]]:
+    """All that may log: the client is a distribution of its own."""
+    for path in sorted((ROOT / "kronos").rglob("*.py")):
+        if "client" not in path.relative_to(ROOT / "kronos").parts[:1]:
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _is_log(node: ast.expr) -> bool:
+    """_log, or Log("kronos")."""
+    return (isinstance(node, ast.Name) and node.id == "_log") or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Log"
+    )
+
+
+def _written() -> Iterator[tuple[str, str, str]]:
+    """Event, level and place of each line that is written."""
+    for path, module in _modules():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_log(node.func.value):
+                if node.func.attr in _LEVELS:
+                    event = node.args[0]
+                    said = event.value if isinstance(event, ast.Constant) else ast.unparse(event)
+                    yield str(said), _LEVELS[node.func.attr], f"{path.relative_to(ROOT)}:{node.lineno}"
+                else:
+                    assert node.func.attr == "is_told", f"{path}:{node.lineno}"
+
+
+def test_each_line_has_an_event_of_one_level_that_is_in_the_table() -> None:
+    table = (ROOT / "docs" / "logs.md").read_text()
+    rows = re.findall(r"^\| `([a-z_.]+)` \| ([A-Z]+) \|", table, re.MULTILINE)
+    documented = dict(rows)
+    assert len(documented) == len(rows)
+    written = list(_written())
+    assert [place for event, _, place in written if not _EVENT.fullmatch(event)] == []
+    assert {(event, level) for event, level, _ in written} == set(documented.items())
+    assert [event for event, _ in rows] == sorted(documented)
+
+
+def test_nothing_is_logged_but_as_an_event() -> None:
+    """A logger of the standard library writes lines without one: logs.py sets up those of others, lines.py has ours."""
+    own = {"kronos/lines.py", "kronos/logs.py", "kronos/traces/pipeline.py"}
+    loggers = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, module in _modules()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute) and node.attr == "getLogger" and str(path.relative_to(ROOT)) not in own
+    ]
+    assert loggers == []
+
+
+Written = Callable[[], list[str]]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Written]:
+    """The lines that were logged, as JSON or, by the parameter, as text."""
+    root, stream = logging.getLogger(), io.StringIO()
+    kept = root.handlers, root.level
+    for name, value in (("logThreads", True), ("logProcesses", True), ("logMultiprocessing", True), ("_srcfile", "")):
+        monkeypatch.setattr(logging, name, value)
+    monkeypatch.setattr("sys.stderr", stream)
+    levels = {name: logging.getLogger(name).level for name in ("asyncio", "aiokafka", "psycopg", "uvicorn")}
+    logs.configure(config.load(database_url="postgresql://", log_format=getattr(request, "param", "json")))
+    yield lambda: stream.getvalue().splitlines()
+    root.handlers, root.level = kept
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_a_line_has_its_event_and_what_is_known_of_it(written: Written) -> None:
+    def here() -> None:
+        lines.begin(request_id="r1")
+        lines.about(workspace="acme")
+        try:
+            int("why")
+        except ValueError as error:
+            Log("kronos.test").error("thing.failed", "%s failed", "it", traced=error, job_id="j", attempt=2)
+        lines.begin(request_id="r2")
+        Log("kronos.test").info("thing.done", "100 %% of kr_live_%s_%s", "abc", "s" * 24)
+        Log("kronos.test").debug("thing.seen", "not at this level")
+
+    copy_context().run(here)
+    logging.getLogger("uvicorn.error").info("its start")
+    logging.getLogger("uvicorn.error").warning("theirs")
+    failed, done, theirs = map(json.loads, written())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(failed.pop("at")))
+    assert str(failed.pop("traceback")).endswith("with base 10: 'why'")
+    assert failed == {
+        "level": "ERROR",
+        "logger": "kronos.test",
+        "event": "thing.failed",
+        "message": "it failed",
+        "request_id": "r1",
+        "workspace": "acme",
+        "job_id": "j",
+        "attempt": 2,
+    }
+    assert (done["request_id"], done["message"], "workspace" in done) == ("r2", "100 % of kr_live_abc_***", False)
+    assert (theirs["event"], theirs["message"], "request_id" in theirs) == (logs.OF_A_LIBRARY, "theirs", False)
+
+
+async def test_what_one_task_says_of_itself_no_other_says(written: Written) -> None:
+    async def one(name: str) -> None:
+        lines.begin(request_id=name)
+        await asyncio.sleep(0)
+        Log("kronos.test").info("thing.done", "done")
+
+    await asyncio.gather(*(asyncio.create_task(one(f"r{number}")) for number in range(3)))
+    assert [json.loads(each)["request_id"] for each in written()] == ["r0", "r1", "r2"]
+
+
+@pytest.mark.parametrize("written", ["text"], indirect=True)
+def test_a_line_for_people_names_its_request_once(
+    written: Written,
+) -> None:
+    def here() -> None:
+        lines.begin(request_id="r-1")
+        Log("kronos.test").info("thing.done", "something happened")
+        Log("kronos.test").info("thing.done", "r-1 happened")
+
+    copy_context().run(here)
+    first, second = written()
+    assert first.endswith("INFO    kronos.test: something happened (request r-1)")
+    assert second.endswith("INFO    kronos.test: r-1 happened")
