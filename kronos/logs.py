@@ -76,6 +76,7 @@ def configure(settings: Settings) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # What it says of its start and its end we say ourselves, and requests are lines of ours (kronos/api/middleware.py).
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Its lines hold addresses and, at DEBUG, what is sent: a password among it. Deliveries say what went wrong.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
     # The pool logs each attempt and each dead connection; kronos.database logs once, and why. What the driver

@@ -46,7 +46,7 @@ RAN = Statements()
 
 async def run_told(work: Callable[[Connection], Awaitable[Made]], connection: Connection, writes: Writes) -> Made:
     """What `work` makes of a connection that it has: its statements are known once they are sent."""
-    if SWITCH.pipeline is not None:
+    if SWITCH.pipeline is not None and SWITCH.pipeline.is_within:
         with SWITCH.pipeline.statement() as names:
             try:
                 return await _run_counted(work, connection, writes)

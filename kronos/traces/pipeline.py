@@ -32,6 +32,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import Attributes
 
+from kronos.errors import KronosError
 from kronos.lines import Log
 from kronos.traces.parent import Parent
 
@@ -92,7 +93,10 @@ class Pipeline:
             try:
                 yield span
             except BaseException as error:
-                self.fail(span, type(error).__name__)
+                if isinstance(error, KronosError) and error.status < 500:  # its caller's mistake, and no fault
+                    span.set_attribute("error.type", error.code)
+                else:
+                    self.fail(span, type(error).__name__)
                 raise
 
     @staticmethod
@@ -101,6 +105,11 @@ class Pipeline:
         if span.is_recording():
             span.set_status(Status(StatusCode.ERROR))
             span.set_attribute("error.type", kind)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a span runs: what a process does for itself, every few seconds, is no trace of its own."""
+        return trace.get_current_span().get_span_context().is_valid
 
     def request(self, name: str, attributes: Attributes, parent: Parent | None) -> AbstractContextManager[trace.Span]:
         """The span of a request: below its caller's, or of none, whatever this task has done before."""

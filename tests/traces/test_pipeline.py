@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from conftest import await_condition
 from delivery.sending import LOCAL
+from kronos import errors, readiness
+from kronos.statements import run_told
 from kronos.traces import switch
 from kronos.traces.parent import Parent, of_headers, read
 from kronos.traces.pipeline import Pipeline
@@ -22,6 +24,7 @@ from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim
 from kronos.worker.streaming import StreamTarget
+from kronos.writes import Writes
 from otlp import Collector, collecting
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -203,6 +206,41 @@ def test_an_error_is_told_by_its_type_and_not_by_its_words() -> None:
     assert span.attributes == {"error.type": "ValueError"}
     assert span.status.description is None
     assert span.events == ()
+
+
+def test_a_callers_mistake_is_told_and_is_no_fault() -> None:
+    exporter = InMemorySpanExporter()
+    pipeline = Pipeline(exporter, Resource({}))
+    with pytest.raises(errors.WorkspaceNotFound), pipeline.running("one"):
+        raise errors.WorkspaceNotFound.of("acme")
+    with pytest.raises(errors.DatabaseUnavailable), pipeline.running("other"):
+        raise errors.DatabaseUnavailable("PostgreSQL is away")
+    pipeline.end()
+    told = [(each.attributes, each.status.status_code.name) for each in exporter.get_finished_spans()]
+    assert told == [
+        ({"error.type": "workspace_not_found"}, "UNSET"),
+        ({"error.type": "DatabaseUnavailable"}, "ERROR"),
+    ]
+
+
+async def test_what_a_process_asks_for_itself_is_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    pipeline = Pipeline(exporter, Resource({}))
+    monkeypatch.setattr(switch.SWITCH, "pipeline", pipeline)
+    writes = Writes()
+
+    async def work(sent: str) -> str:
+        writes.send(readiness.GET_SILENCE)
+        return sent
+
+    assert await run_told(work, "alone", writes) == "alone"
+    with pipeline.running("create_job"):
+        assert await run_told(work, "within", writes) == "within"
+    pipeline.end()
+    inner, outer = exporter.get_finished_spans()
+    assert (inner.name, outer.name) == (readiness.GET_SILENCE.name, "create_job")
+    assert inner.parent is not None
+    assert inner.parent.span_id == outer.context.span_id
 
 
 def _tick_id(number: int) -> int:
