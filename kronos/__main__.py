@@ -11,6 +11,7 @@ _COMMANDS = {
     "worker": "kronos.cli.processes:worker",
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
+    "support-bundle": "kronos.cli.support_bundle:support_bundle",
     "retention": "kronos.cli.retention:retention",
     "context": "kronos.cli.context:context",
     "key": "kronos.cli.key:key",

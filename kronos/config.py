@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     read_max_lag_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10
     """How old the replica's data may be, in seconds; past that the primary answers."""
 
-    worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 200
+    worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 300
     """Deliveries of one workspace under way at once in one worker process; of all together a tenth more. They wait for
     receivers, so it may be many times the cores."""
 

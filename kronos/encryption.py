@@ -178,13 +178,17 @@ def make_key_file(path: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """What is in a file that none but its owner may read. Raises KeysInvalid."""
+    """What is in a file that none but its owner may read, or, where that is root, who root hands it to by its group.
+    Raises KeysInvalid."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise KeysInvalid(f"the encryption key file {path} is no regular file")
-            if mode := stat.S_IMODE(about.st_mode) & 0o077:
+            # As PostgreSQL takes its certificate's key: a file of root's may be its reader's by their group. So
+            # Kubernetes and systemd hand secrets to a process that owns nothing.
+            is_handed = about.st_uid == 0 and os.geteuid() != 0
+            if mode := stat.S_IMODE(about.st_mode) & (0o037 if is_handed else 0o077):
                 raise KeysInvalid(
                     f"the encryption key file {path} has mode {stat.S_IMODE(about.st_mode):04o}, so others than its "
                     f"owner may {'read' if mode & 0o044 else 'change or run'} it: chmod 600 {shlex.quote(str(path))}"

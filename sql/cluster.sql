@@ -106,9 +106,9 @@ begin
     end if;
     -- Only a superuser can let the reaper see and remove entries of our name that another role owns
     -- (someone's copy, a restored dump), and see cron.host, which pg_cron copies into each entry. Without it
-    -- such entries are reported, not repaired.
+    -- such entries are reported, not repaired. And it sees since when others' transactions are open.
     if (select rolsuper from pg_roles where rolname = current_user) then
-        grant pg_read_all_settings to kronos_owner;
+        grant pg_read_all_settings, pg_read_all_stats to kronos_owner;
         grant delete on cron.job to kronos_cron;
         -- how long pg_cron's log is, others' rows too
         grant select on sequence cron.runid_seq to kronos_cron;

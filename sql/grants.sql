@@ -109,6 +109,9 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
                           kronos.system_workers(integer), kronos.system_partitions(),
                           kronos.system_retention(), kronos.workspaces_health(uuid[]),
+                          kronos.signs_of_sessions(), kronos.signs_of_server(), kronos.signs_of_cron(),
+                          kronos.signs_of_tables(bigint, bigint), kronos.signs_of_work(),
+                          kronos.signs_of_tasks(integer), kronos.signs_of_keys(),
                           kronos.system_counts(integer), kronos.system_ends(interval, integer),
                           kronos.system_queue(integer, integer), kronos.system_alarm_quotas(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
@@ -126,6 +129,7 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.trace_facts(uuid[]),
                           kronos.has_worker_groups(), kronos.with_locked_jobs(uuid[]),
                           kronos.secret_keys(), kronos.note_live(text, text, uuid[], uuid[]),
+                          kronos.release_keys(uuid[], text[]),
                           kronos.note_outcomes(uuid[], integer[], text[], jsonb[], bigint[], boolean[],
                                                boolean[])
    to kronos_worker;

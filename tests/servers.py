@@ -193,7 +193,7 @@ class ContainerServer:
     """PostgreSQL 17 with pg_cron 1.6 in the project's own image."""
 
     def __init__(self, root: Path) -> None:
-        self._image = DockerImage(path=str(root), tag="kronos:test", clean_up=False)
+        self._image = DockerImage(path=str(root), tag="kronos-database:test", clean_up=False, target="database")
         self._container: DockerContainer | None = None
         self.superuser_url = ""
         self.databases = Databases(self.superuser_url)
@@ -202,7 +202,7 @@ class ContainerServer:
         # Its own reaper is an image of a registry that need not be reachable; `destroy` removes what is started here.
         testcontainers_config.ryuk_disabled = True
         self._image.build()
-        container = DockerContainer(str(self._image)).with_command("database").with_env("KRONOS_DB_PASSWORD", _PASSWORD)
+        container = DockerContainer(str(self._image)).with_env("KRONOS_DB_PASSWORD", _PASSWORD)
         container.with_exposed_ports(5432).waiting_for(
             LogMessageWaitStrategy("database system is ready to accept connections")
         )

@@ -12,6 +12,8 @@ from kronos.api.dependencies import Instance, SettingsOf
 from kronos.api.document import answers
 from kronos.api.operation import Router
 from kronos.api.query_schemas import DriftQuery
+from kronos.doctor import asked
+from kronos.doctor.asked import ShownFinding
 from kronos.model import Role
 from kronos.system import BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
@@ -21,12 +23,14 @@ router = Router("/v1/system", tags=["system"])
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
     """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that hold, and
-    that rows still follow, and operations; `warnings` say what keeps ticks from their time, or soon will."""
+    that rows still follow, and operations; `warnings` say what keeps ticks from their time, or soon will; `findings`:
+    what `kronos doctor` would say, of the checks that cost little, what does not hold first."""
 
     status: Status
     steps: list[PendingWork]
     time_zone_data: ZoneData
     warnings: list[str]
+    findings: list[ShownFinding]
 
 
 @router.get("/status", needs=Role.INSTANCE_ADMIN, responses=answers({200: InstanceStatus}))
@@ -34,11 +38,13 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
     """The instance: pg_cron, lag, workers, what is followed in steps, time zone data."""
     found = await system.status(instance)
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
+    steps = await system.steps(instance)
     shown = InstanceStatus(
         status=found,
-        steps=await system.steps(instance),
+        steps=steps,
         time_zone_data=zones,
         warnings=system.warnings_of(found, zones),
+        findings=await asked.ask(instance, settings, status=found, zones=zones, steps=steps),
     )
     return answer(shown)
 

@@ -1,5 +1,6 @@
 """`kronos doctor`: every precondition and invariant, for people and for scripts."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,22 +15,38 @@ from kronos.cli import environment
 from kronos.cli.exits import Exit
 from kronos.cli.helping import Command
 from kronos.cli.output import console
-from kronos.doctor.findings import Finding
+from kronos.doctor.checks import SEVERITIES
+from kronos.doctor.finding import Finding
+
+_MARKS = {"critical": ("FAIL  ", "bold red"), "warning": ("WARN  ", "bold yellow"), "notice": ("NOTE  ", "cyan")}
 
 
 @click.command(cls=Command)
-@click.option("--fix", is_flag=True, help="Run the reaper first: entries, time zones, partitions.")
+@click.option("--fix", is_flag=True, help="First put right what is safe: entries, ticks, leases, partitions, upkeep.")
+@click.option("--dry-run", is_flag=True, help="With --fix: say what that would do, and do nothing.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(SEVERITIES)),
+    default="warning",
+    show_default=True,
+    help="How bad a check that does not hold must be for the command to end with 1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-def doctor(*, fix: bool, as_json: bool) -> None:
+def doctor(*, fix: bool, dry_run: bool, fail_on: str, as_json: bool) -> None:
     """Check all that Kronos stands on, and say what mends it. Ends with 0 only if all holds.
 
     kronos doctor
     kronos doctor --fix --json
+    kronos doctor --fix --dry-run
+    kronos doctor --fail-on critical
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
-    up` runs here.
+    up` runs here. docs/doctor.md has each check, how bad it is, and what puts it right.
     """
+    if dry_run and not fix:
+        raise click.UsageError("--dry-run says what --fix would do: give both")
     url, keys = environment.database_url(), environment.key_source()
+    settings = environment.judged(database_url=url) if "KRONOS_DATABASE_URL" in os.environ else None
     errors_console = console(err=True)
     with Progress(console=errors_console, transient=True, disable=not errors_console.is_terminal) as progress:
         task = progress.add_task("ledgers of the last 24 hours", total=None, visible=False)
@@ -37,9 +54,12 @@ def doctor(*, fix: bool, as_json: bool) -> None:
         def report(checked: int, total: int) -> None:
             progress.update(task, completed=checked, total=total, visible=True)
 
-        found = examination.examine(url, fix=fix, progress=report, keys=keys)
+        found = examination.examine(
+            url, fix=fix and not dry_run, dry_run=dry_run, progress=report, keys=keys, settings=settings
+        )
         findings = list(found) if as_json else list(_shown(found))
-    is_well = all(finding.ok for finding in findings)
+    order = list(SEVERITIES)
+    is_well = all(each.ok or order.index(each.severity) > order.index(fail_on) for each in findings)  # type: ignore[arg-type]  # click has checked it
     if as_json:
         document = {"ok": is_well, "findings": [_document(finding) for finding in findings]}
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -48,19 +68,20 @@ def doctor(*, fix: bool, as_json: bool) -> None:
 
 def _document(finding: Finding) -> dict[str, object]:
     """What it means and what puts it right are shown where it does not hold."""
-    return asdict(finding) if not finding.ok else {"check": finding.check, "ok": True, "detail": finding.detail}
+    about: dict[str, object] = {"check": finding.check, "severity": finding.severity, "ok": finding.ok}
+    return about | (asdict(finding) if not finding.ok else {"detail": finding.detail})
 
 
 def _shown(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Each finding, printed as it comes."""
     to = console()
     for finding in findings:
-        line = Text("OK    " if finding.ok else "FAIL  ", style="green" if finding.ok else "bold red")
-        line.append(f"{finding.check:<19}", style="bold")
+        line = Text(*(("OK    ", "green") if finding.ok else _MARKS[finding.severity]))
+        line.append(f"{finding.check:<21}", style="bold")
         line.append(finding.detail)
         to.print(line)
         if not finding.ok:
             for name, text in (("means", finding.meaning), ("fix", finding.fix)):
                 if text is not None:
-                    to.print(Text(f"{'':<25}{name}: {text}", style="yellow" if name == "fix" else ""))
+                    to.print(Text(f"{'':<27}{name}: {text}", style="yellow" if name == "fix" else ""))
         yield finding

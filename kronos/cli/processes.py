@@ -47,7 +47,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 200]")
+@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 300]")
 @click.option(
     "--group",
     "groups",

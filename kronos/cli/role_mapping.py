@@ -12,7 +12,7 @@ _EMPTY = "no group has a role here; give it one: kronos role-mapping create repo
 
 @group
 def role_mapping() -> None:
-    """Role mappings: what groups of people may do in a workspace."""
+    """Role mappings: what groups may do in a workspace."""
 
 
 @command(role_mapping)

@@ -14,6 +14,7 @@ from kronos.api.dependencies import Instance, OperationId, SettingsOf
 from kronos.api.fields import Query as QueryModel
 from kronos.dashboard.page import Pages, shown
 from kronos.database import WorkspaceView
+from kronos.doctor import asked
 from kronos.executions import ExecutionFilter
 from kronos.jobs import JobFilter
 from kronos.model import Execution, JsonObject, ListedExecution, Role
@@ -48,6 +49,8 @@ async def get_system(
         return shown(call, "parts/drift.html", drift=drift)
     found = await system.status(instance)
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
+    steps = await system.steps(instance)
+    findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps)
     own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
     runs = await executions.list_page(own, ExecutionFilter(), limit=_LOOKED_AT, before=None)
     return shown(
@@ -56,8 +59,9 @@ async def get_system(
         found=found,
         zones=zones,
         silent_after=readiness.SILENT_AFTER.total_seconds(),
-        warnings=system.warnings_of(found, zones),
-        steps=await system.steps(instance),
+        findings=[each for each in findings if not each.ok],
+        held=sum(each.ok for each in findings),
+        steps=steps,
         workers=await system.workers(instance),
         internal=await jobs.list_page(own, JobFilter(status="ACTIVE"), limit=20, before=None),
         last=_last(runs),

@@ -21,27 +21,24 @@ from kronos import (
     session,
     tzdata,
 )
+from kronos.config import Settings
 from kronos.database import Params
-from kronos.doctor import findings, instance, sealed, tables
+from kronos.doctor import findings, fixes, instance, process, ringer, sealed, server, signs, tables, work
 from kronos.doctor.facts import (
     AuditState,
-    BloatedTable,
+    BrokenChain,
     Change,
     CronSettings,
-    EntryDifference,
     FaultyJob,
     ForeignPartition,
     Ground,
     JobLedger,
     JobTotal,
     LeftBehind,
-    Made,
     MissingPrivilege,
     Orphan,
     OverdueJob,
-    Partition,
     PgCron,
-    Reaped,
     RetentionState,
     StaleZone,
     StepsUnderWay,
@@ -50,14 +47,16 @@ from kronos.doctor.facts import (
     Waiting,
     Workers,
 )
-from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, ZONES, Finding
+from kronos.doctor.finding import LISTED, Finding
+from kronos.doctor.findings import AHEAD, BLOATED_ROWS, ZONES
 from kronos.encryption import NO_KEYS, KeySource
-from kronos.model import JsonObject
 from kronos.server_time import CLOCK
 from kronos.sql import Row, Statement, statement
 
 _BATCH = 200
 _DAY = timedelta(hours=24)
+_LOCK_TIMEOUT = "2s"  # who holds a table keeps no other check from being made
+_NEWEST = 1000  # rows of each chain of the audit
 
 _GROUND = statement("doctor.get_ground", Ground)
 _ORPHANS = statement("doctor.list_orphans", Orphan)
@@ -67,7 +66,6 @@ _READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
 _CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _TABLE_PARTS = statement("doctor.list_table_parts", TablePart)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
-_DRIFT = statement("doctor.list_drift", EntryDifference)
 _COUNT_JOBS = statement("doctor.count_jobs", JobTotal)
 _LEDGERS = statement("doctor.check_ledgers", JobLedger)
 _FAULTS = statement("doctor.list_faults", FaultyJob)
@@ -77,15 +75,10 @@ _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _STEPS = statement("doctor.list_steps", StepsUnderWay)
 _WORKERS = statement("doctor.get_workers", Workers)
 _WAITING = statement("doctor.list_waiting", Waiting)
-_PARTITIONS = statement("doctor.list_missing_partitions", Partition)
-_UNNOTED = statement("doctor.list_unnoted_partitions", Partition)
-_NOTE_PARTITION = statement("doctor.note_partition", Made)
 _FOREIGN = statement("doctor.list_foreign_partitions", ForeignPartition)
 _RETENTION = statement("doctor.get_retention", RetentionState)
 _AUDIT = statement("doctor.get_audit", AuditState)
-_BLOATED = statement("doctor.list_bloated", BloatedTable)
-_REAP = statement("doctor.reap", Reaped)
-_ADD_PARTITIONS = statement("doctor.add_partitions", Made)
+_CHAINS = statement("doctor.list_broken_chains", BrokenChain)
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Progress = Callable[[int, int], None]
@@ -126,14 +119,20 @@ class Doctor:
         def one(make: Callable[[], Finding]) -> Callable[[], Iterator[Finding]]:
             return lambda: iter([make()])
 
+        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: who holds what is named
         yield "objects", one(lambda: instance.objects(self._changes()))
         if ground.applied == repeatables.mark():  # another release's tables have other parts
             yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))
         yield "privileges", one(lambda: findings.privileges(self._rows(_PRIVILEGES)))
         yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
-        yield "hold", one(lambda: instance.hold(self._rows(_PG_CRON)[0]))
+        yield "hold", one(lambda: instance.hold(is_held=self._rows(_PG_CRON)[0].is_held))
+        yield "durability", self._server
+        yield "launching", lambda: ringer.cron(self._rows(signs.CRON)[0])
+        yield "leases", lambda: work.work(self._rows(signs.WORK)[0])
+        yield "tasks", lambda: work.tasks(self._rows(signs.TASKS, limit=LISTED))
+        yield "administrators", lambda: work.keys(self._rows(signs.KEYS)[0])
         yield "cron settings", one(lambda: findings.cron_settings(*self._rows(_CRON_SETTINGS)))
-        yield "drift", one(lambda: findings.drift(self._rows(_DRIFT, limit=LISTED)))
+        yield "drift", one(lambda: findings.drift(self._rows(fixes.DRIFT, limit=LISTED)))
         yield "malformed jobs", one(lambda: findings.faults(self._rows(_FAULTS, limit=LISTED)))
         yield "deletions", one(lambda: findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED)))
         yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, limit=LISTED)))
@@ -142,12 +141,13 @@ class Doctor:
         yield "workers", self._deliveries
         yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
         yield "time zone data", one(lambda: self._zone_data(version))
-        yield "partitions", one(lambda: findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED)))
-        yield "partition notes", one(lambda: findings.unnoted_partitions(self._rows(_UNNOTED, limit=LISTED)))
+        yield "partitions", one(lambda: findings.partitions(self._rows(fixes.PARTITIONS, ahead=AHEAD, limit=LISTED)))
+        yield "partition notes", one(lambda: findings.unnoted_partitions(self._rows(fixes.UNNOTED, limit=LISTED)))
         yield "partition owners", one(lambda: findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED)))
-        yield "retention", lambda: findings.retention(*self._rows(_RETENTION, limit=LISTED))
+        yield "retention", self._retention
         yield "audit", one(lambda: instance.audit(*self._rows(_AUDIT)))
-        yield "growth", one(lambda: findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED)))
+        yield "audit chains", one(lambda: instance.chains(self._rows(_CHAINS, newest=_NEWEST, limit=LISTED)))
+        yield "growth", one(lambda: findings.growth(self._rows(fixes.BLOATED, at_least=BLOATED_ROWS, limit=LISTED)))
         yield "ledger", one(self._ledger)
 
     def _guarded(self, check: str, make: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -176,38 +176,30 @@ class Doctor:
             tzdata.version_in(version), tzdata.client_version(), readings, today=datetime.now(UTC).date()
         )
 
-    def fix(self) -> JsonObject:
-        """Run the reaper here and now, again for as long as it leaves less and less, make partitions and note those
-        that were attached.
+    def _server(self) -> Iterator[Finding]:
+        (found,) = self._rows(signs.SERVER)
+        yield from server.server(found)
+        faults = self._rows(signs.TABLES, rows=signs.ROWS, bytes=signs.BYTES)
+        yield from server.tables(faults, is_autovacuum_on=found.is_autovacuum_on)
+        (sessions,) = self._rows(signs.SESSIONS)
+        if (room := process.disk(found.data_directory, is_local=sessions.is_local)) is not None:
+            yield room
 
-        What they counted, together.
+    def _retention(self) -> Iterator[Finding]:
+        (found,) = self._rows(_RETENTION, limit=LISTED)
+        yield findings.retention(found.ran_seconds, found.done_seconds)
+        yield findings.strays(found)
 
-        Raises psycopg.Error.
-        """
-        owner.act_as_owner(self._connection)
-        (reaped,) = self._rows(_REAP)
-        counts, left = reaped.counts, _left(reaped.counts)
-        while left:
-            (reaped,) = self._rows(_REAP)
-            done = {key: counts.get(key, 0) + value for key, value in reaped.counts.items() if isinstance(value, int)}
-            counts = counts | reaped.counts | done
-            if _left(reaped.counts) >= left:
-                break
-            left = _left(reaped.counts)
-        partitions = 0
-        while (made := self._rows(_ADD_PARTITIONS)[0].made) > 0:
-            partitions += made
-        unnoted = self._rows(_UNNOTED, limit=LISTED)
-        for each in unnoted:
-            self._rows(_NOTE_PARTITION, partition=each.partition)
-        self._connection.execute("reset role")
-        return {**counts, "partitions": partitions, "noted": len(unnoted)}
+    def fixed(self, *, dry_run: bool) -> Iterator[Finding]:
+        """What `--fix` did, or would do, or why it could not. Raises psycopg.Error where the connection is gone."""
 
-    def fixed(self) -> Iterator[Finding]:
-        """What `fix` did, or why it could not. Raises psycopg.Error where the connection is gone."""
-        yield from self._guarded(
-            "fix", lambda: iter([Finding(check="fix", ok=True, detail=f"the reaper ran: {self.fix()}")])
-        )
+        def make() -> Iterator[Finding]:
+            owner.act_as_owner(self._connection)
+            all_of_it = fixes.Fixes(self._connection)
+            told = f"it would {'; '.join(all_of_it.wanted())}" if dry_run else f"the reaper ran: {all_of_it.make()}"
+            yield Finding(check="fix", ok=True, detail=told)
+
+        yield from self._guarded("fix", make)
         self._connection.execute("reset role")
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
@@ -229,16 +221,28 @@ class Doctor:
         return findings.ledger(checked, expected, wrong)
 
 
-def examine(url: str, *, fix: bool, progress: Progress, keys: KeySource = NO_KEYS) -> Iterator[Finding]:
-    """The findings of the instance behind `url`, whose encryption `keys` are there, after running the reaper where
-    `fix` is set. Never raises: a failure is a finding."""
+def examine(
+    url: str,
+    *,
+    fix: bool,
+    progress: Progress,
+    keys: KeySource = NO_KEYS,
+    dry_run: bool = False,
+    settings: Settings | None = None,
+) -> Iterator[Finding]:
+    """The findings of the instance behind `url`, whose encryption `keys` are there, and of this process, where it has
+    `settings`; after what fixes.py does where `fix` is set, and after saying what that would be where `dry_run` is.
+    Never raises: a failure is a finding."""
     try:
         with session.connect(
             url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
         ) as connection:
+            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'".encode())
             doctor = Doctor(connection, keys=keys, progress=progress)
-            if fix:
-                yield from doctor.fixed()
+            if settings is not None:
+                yield from process.process(settings, is_server=False)
+            if fix or dry_run:
+                yield from doctor.fixed(dry_run=dry_run)
             yield from doctor.examine()
     except errors.SessionRefused as error:
         yield Finding(
@@ -261,7 +265,3 @@ def examine(url: str, *, fix: bool, progress: Progress, keys: KeySource = NO_KEY
             meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
             fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
         )
-
-
-def _left(counts: JsonObject) -> int:
-    return sum(counts["left"].values())

@@ -248,3 +248,11 @@ class BloatedTable:
     live_rows: int
     dead_rows: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenChain:
+    """A chain of the audit that is not as it was sealed."""
+
+    workspace: str
+    fault: str

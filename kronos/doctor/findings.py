@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
 from kronos import repeatables, system, tzdata
@@ -22,30 +21,20 @@ from kronos.doctor.facts import (
     RetentionState,
     StaleZone,
 )
-from kronos.sql import Row
+from kronos.doctor.finding import LISTED, MIGRATE, Finding, ago, many, some
 
-LISTED = 100  # rows of a list that a check asks for
 AHEAD = timedelta(weeks=4)  # partitions are made eight weeks ahead
 BLOATED_ROWS = 100_000  # dead rows that are worth a word
 RETENTION_RUNS = timedelta(hours=3)  # it runs hourly
 RETENTION_ENDS = timedelta(days=3)  # a run that leaves nothing to do: the first ones after an upgrade take longer
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
-_SHOWN = 5
 _CLOCK_SECONDS = 5.0
-MIGRATE = "run `kronos migrate` with an administrator's KRONOS_DATABASE_URL"
+_LOOK_AGAIN = {
+    "": "see PostgreSQL's log, and run `kronos doctor` again",
+    "55P03": "somebody holds a table locked: select pid, query from pg_stat_activity where pid in (select pid from "
+    "pg_locks where mode = 'AccessExclusiveLock' and granted); end that, and run `kronos doctor` again",
+}
 _FIX = "run `kronos doctor --fix`, or wait a minute for the reaper"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: whether it holds, what was found, what it means where it does not, and the command or SQL that puts it
-    right."""
-
-    check: str
-    ok: bool
-    detail: str
-    meaning: str | None = None
-    fix: str | None = None
 
 
 def clock(sent_at: float, ground: Ground, *, answered_at: float) -> Finding:
@@ -63,36 +52,50 @@ def clock(sent_at: float, ground: Ground, *, answered_at: float) -> Finding:
     )
 
 
-def ground(ground: Ground) -> Iterator[Finding]:
-    """What nothing works without."""
-    version = ground.pg_cron_version
-    yield Finding(
+def writes(is_read_only: bool) -> Finding:
+    """Whether it is a primary."""
+    return Finding(
         check="writes",
-        ok=not ground.is_read_only,
-        detail="PostgreSQL is a standby, it takes no writes" if ground.is_read_only else "PostgreSQL takes writes",
+        ok=not is_read_only,
+        detail="PostgreSQL is a standby, it takes no writes" if is_read_only else "PostgreSQL takes writes",
         meaning="nothing can be made, rung or delivered here; what else is found below is the standby's own",
         fix="promote it, or let KRONOS_DATABASE_URL name the primary; several hosts, separated by commas, may stand "
         "in it",
     )
-    yield Finding(
+
+
+def pg_cron(version: str | None, server_version: str, database: str) -> Finding:
+    """Whether the extension is there."""
+    return Finding(
         check="pg_cron",
         ok=version is not None,
-        detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}"
+        detail=f"pg_cron {version} on PostgreSQL {server_version}{_degraded(version)}"
         if version
         else "pg_cron is not installed",
-        meaning=f"without pg_cron in database {ground.database} nothing rings",
-        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart "
+        meaning=f"without pg_cron in database {database} nothing rings",
+        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{database}', restart "
         f"PostgreSQL; then {MIGRATE}",
     )
-    yield Finding(
+
+
+def launcher(has_launcher: bool, *, is_read_only: bool) -> Finding:
+    """Whether pg_cron runs; on a standby it never does."""
+    return Finding(
         check="launcher",
-        ok=ground.has_launcher or ground.is_read_only,
+        ok=has_launcher or is_read_only,
         detail="pg_cron's launcher runs"
-        if ground.has_launcher
-        else f"pg_cron's launcher does not run{', as on every standby' if ground.is_read_only else ''}",
+        if has_launcher
+        else f"pg_cron's launcher does not run{', as on every standby' if is_read_only else ''}",
         meaning="no entry fires; workers ring in its place, a little late, while one runs",
         fix="restart PostgreSQL, and look for the launcher's last words in its log",
     )
+
+
+def ground(ground: Ground) -> Iterator[Finding]:
+    """What nothing works without."""
+    yield writes(ground.is_read_only)
+    yield pg_cron(ground.pg_cron_version, ground.server_version, ground.database)
+    yield launcher(ground.has_launcher, is_read_only=ground.is_read_only)
     yield Finding(
         check="roles",
         ok=not ground.missing_roles,
@@ -135,7 +138,7 @@ def impossible(check: str, message: str, sqlstate: str | None) -> Finding:
         meaning="something that a migration makes is missing, or may not be used"
         if is_missing
         else "PostgreSQL could not answer",
-        fix=MIGRATE if is_missing else "see PostgreSQL's log, and run `kronos doctor` again",
+        fix=MIGRATE if is_missing else _LOOK_AGAIN.get(sqlstate or "", _LOOK_AGAIN[""]),
     )
 
 
@@ -264,12 +267,15 @@ def cron_settings(found: CronSettings) -> Finding:
 
 def partitions(found: list[Partition]) -> Finding:
     """The coming weeks' partitions."""
+    return partitions_of([each.partition for each in found])
+
+
+def partitions_of(missing: list[str]) -> Finding:
+    """The same, as texts say what is missing."""
     return Finding(
         check="partitions",
-        ok=not found,
-        detail=f"missing: {some([each.partition for each in found])}"
-        if found
-        else f"the coming {AHEAD.days // 7} weeks have theirs",
+        ok=not missing,
+        detail=f"missing: {some(missing)}" if missing else f"the coming {AHEAD.days // 7} weeks have theirs",
         meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or "
         "nobody makes them; "
         "rows without one go to the default partition, which cannot be dropped",
@@ -299,19 +305,20 @@ def foreign_partitions(found: list[ForeignPartition]) -> Finding:
         check="partition owners",
         ok=not found,
         detail=f"not kronos_owner's: {some(texts)}" if found else "each partition is kronos_owner's",
-        meaning="another role made or restored them; retention passes over them, and they are never dropped",
+        meaning="another role made or restored them; retention passes over them, they are never dropped, and a "
+        "migration that changes history stops at them",
         fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
 
 
-def retention(found: RetentionState) -> Iterator[Finding]:
-    """Whether history is aged out, and can be by partitions."""
-    runs = found.ran_seconds <= RETENTION_RUNS.total_seconds()
-    keeps_up = found.done_seconds <= RETENTION_ENDS.total_seconds()
-    yield Finding(
+def retention(ran_seconds: float, done_seconds: float) -> Finding:
+    """Whether history is aged out."""
+    runs = ran_seconds <= RETENTION_RUNS.total_seconds()
+    keeps_up = done_seconds <= RETENTION_ENDS.total_seconds()
+    return Finding(
         check="retention",
         ok=runs and keeps_up,
-        detail=f"ran {_ago(found.ran_seconds)}, and left nothing to do {_ago(found.done_seconds)}",
+        detail=f"ran {ago(ran_seconds)}, and left nothing to do {ago(done_seconds)}",
         meaning="history grows: retention has more to do than it gets done, or cannot do it"
         if runs
         else "history grows: retention does not run",
@@ -320,8 +327,12 @@ def retention(found: RetentionState) -> Iterator[Finding]:
         "name = 'retention') "
         "order by created_at desc limit 5;",
     )
+
+
+def strays(found: RetentionState) -> Finding:
+    """Whether history can go by partitions."""
     stray = found.executions + found.attempts
-    yield Finding(
+    return Finding(
         check="default partitions",
         ok=stray == 0,
         detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} rows that belong into "
@@ -377,22 +388,3 @@ def _described(each: JobLedger) -> str:
     return (
         f"{name}: {each.unaccounted} unaccounted, {each.surplus} surplus, first at {first.astimezone(UTC).isoformat()}"
     )
-
-
-def _ago(seconds: float) -> str:
-    """The largest unit that there are two of at least."""
-    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
-
-
-def some(texts: list[str]) -> str:
-    """The first few, and how many more."""
-    more = f", and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more
-
-
-def many(found: list[Row]) -> str:
-    """How many, as far as was asked for."""
-    return f"{LISTED} or more" if len(found) >= LISTED else str(len(found))

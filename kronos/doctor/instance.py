@@ -4,8 +4,8 @@ delivers. No I/O."""
 from collections.abc import Iterator
 
 from kronos import pg_hba, readiness, ringing
-from kronos.doctor.facts import AuditState, Change, Ground, PgCron, StepsUnderWay, Waiting
-from kronos.doctor.findings import MIGRATE, Finding, many, some
+from kronos.doctor.facts import AuditState, BrokenChain, Change, Ground, PgCron, StepsUnderWay, Waiting
+from kronos.doctor.finding import MIGRATE, Finding, many, some
 
 # Suspending 200,000 jobs takes five minutes where workers alone do it, 50 ms of each quarter of a second.
 _STEPS_SECONDS = 900
@@ -33,39 +33,49 @@ def ringing_here(
         meaning="pg_cron rings in another database",
         fix=f"set cron.database_name = '{ground.database}' and restart PostgreSQL",
     )
-    yield Finding(
-        check="internal jobs",
-        ok=pg_cron.internal_jobs > 0 and pg_cron.internal_entries == pg_cron.internal_jobs,
-        detail=f"{pg_cron.internal_entries} of {pg_cron.internal_jobs} internal jobs have an entry",
-        meaning="nothing is repaired, caught up, or freed of dead workers",
-        fix=MIGRATE,
-    )
+    yield internal_jobs(pg_cron.internal_jobs, pg_cron.internal_entries)
     alarms = (
         _alarms(pg_cron, setup, login) if is_here else Finding(check="alarms", ok=True, detail=f"they ring in {served}")
     )
     yield alarms
+    yield heartbeat(pg_cron.silent_seconds, do_alarms_begin=alarms.ok)
+
+
+def internal_jobs(jobs: int, entries: int) -> Finding:
+    """Whether pg_cron rings what Kronos does by itself."""
+    return Finding(
+        check="internal jobs",
+        ok=jobs > 0 and entries == jobs,
+        detail=f"{entries} of {jobs} internal jobs have an entry",
+        meaning="nothing is repaired, caught up, or freed of dead workers",
+        fix=MIGRATE,
+    )
+
+
+def heartbeat(silent_seconds: float, *, do_alarms_begin: bool) -> Finding:
+    """Whether pg_cron rings."""
     stands_in = "; workers ring in its place, a little late, while one runs"
-    yield Finding(
+    return Finding(
         check="heartbeat",
-        ok=pg_cron.silent_seconds <= readiness.SILENT_AFTER.total_seconds(),
+        ok=silent_seconds <= readiness.SILENT_AFTER.total_seconds(),
         # never "rang": silence begins, at the earliest, when PostgreSQL started or the internal jobs were made
-        detail=f"pg_cron has been silent for {pg_cron.silent_seconds:.0f} s",
-        meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms")
+        detail=f"pg_cron has been silent for {silent_seconds:.0f} s",
+        meaning=("pg_cron is frozen or behind" if do_alarms_begin else "pg_cron's alarms fail, see the check alarms")
         + stands_in,
         fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron "
         "launcher'; "
         "before: restart PostgreSQL"
-        if alarms.ok
+        if do_alarms_begin
         else "what the check alarms says; pg_cron then rings at the next minute",
     )
 
 
-def hold(pg_cron: PgCron) -> Finding:
+def hold(*, is_held: bool) -> Finding:
     """Whether the instance may fire and deliver at all."""
     return Finding(
         check="hold",
-        ok=not pg_cron.is_held,
-        detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
+        ok=not is_held,
+        detail="kronos.hold is on" if is_held else "it fires and delivers",
         meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
         fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then "
         "restart the workers",
@@ -146,10 +156,9 @@ def steps(found: list[StepsUnderWay]) -> Finding:
     )
 
 
-def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:
-    """Whether any worker delivers, and in time. What waits for its own endpoint or workspace is reported, and no
-    failure."""
-    yield Finding(
+def workers(worker_sessions: int) -> Finding:
+    """Whether any worker is there."""
+    return Finding(
         check="workers",
         ok=worker_sessions > 0,
         detail=f"workers hold {worker_sessions} sessions"
@@ -158,6 +167,12 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         meaning="executions are made, and no worker delivers them",
         fix="start `kronos worker`; if one runs, see its log: is its KRONOS_DATABASE_URL this database?",
     )
+
+
+def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:
+    """Whether any worker delivers, and in time. What waits for its own endpoint or workspace is reported, and no
+    failure."""
+    yield workers(worker_sessions)
     late = [each for each in waiting if each.waits_for is None or each.unserved_group is not None]
     items = [
         f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s"
@@ -199,4 +214,17 @@ def audit(found: AuditState) -> Finding:
         "worker nor the internal job lease-keeper runs",
         fix="PostgreSQL's log says why: kronos: the audit cannot be sealed; `select kronos.seal_audit(1000);` tries "
         "it now",
+    )
+
+
+def chains(found: list[BrokenChain]) -> Finding:
+    """Whether the audit is as it was sealed."""
+    texts = [f"{each.workspace}: {each.fault}" for each in found]
+    return Finding(
+        check="audit chains",
+        ok=not found,
+        detail=some(texts) if found else "the newest rows of each chain are as they were sealed",
+        meaning="somebody who may write the database has changed or deleted what was sealed",
+        fix="`kronos audit verify` against your last export says from which number on; what was there is in that "
+        "export, or in a backup",
     )

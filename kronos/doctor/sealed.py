@@ -1,7 +1,7 @@
 """The finding about secrets: whether the keys that they are encrypted under are at hand, and are the first."""
 
 from kronos import resealing, session
-from kronos.doctor.findings import Finding
+from kronos.doctor.finding import Finding
 from kronos.encryption import KeysInvalid, KeySource
 
 _CHECK = "secrets"

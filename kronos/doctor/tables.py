@@ -4,7 +4,7 @@ some out."""
 import re
 
 from kronos import sql
-from kronos.doctor.findings import Finding, some
+from kronos.doctor.finding import Finding, some
 
 _INDEX = re.compile(r"^create (?:unique )?index (?P<name>\w+) on [^;]+;", re.MULTILINE)
 _CONSTRAINT = re.compile(r"^    constraint (?P<name>\w+) ", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""/metrics on a port of its own: for who may reach that port, without a key. What is there names no tenant."""
+"""/metrics and /healthz on a port of their own: for who may reach it, without a key. What is there names no tenant."""
 
 import asyncio
 import contextlib
@@ -108,9 +108,14 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
         text, media_type = await render(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
+    async def healthz(_: Request) -> Response:
+        # The event loop that serves it is the process's own. It says nothing of the database: that one is away makes no
+        # process better that is started anew.
+        return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+
     server = _MetricsServer(
         uvicorn.Config(
-            Starlette(routes=[Route("/metrics", metrics)]),
+            Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz)]),
             http=_BriefProtocol,
             lifespan="off",
             log_config=None,

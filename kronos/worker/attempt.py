@@ -240,6 +240,7 @@ def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
         result = None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception as error:
         result = _result(leased, to, replace(_unforeseen(leased, error), is_unknown=True))
+    leased.sending = None  # it knows whom it tells: the two would wait for a garbage collection, 2 us a delivery
     on_end(leased, result)
 
 

@@ -46,6 +46,9 @@ _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
 _ROOM_SECONDS = 0.003
+# A claim takes half of all slots at most, so that the next is under way while its deliveries are: where receivers
+# answer at once, all that one claim took would end before the answer to the next. Smaller claims are not divided.
+_LEAST_AT_ONCE = 50
 # A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
 # and make room for everyone.
 _STUCK_SECONDS = 0.1
@@ -85,6 +88,7 @@ class Loop:
         self._shortest_lease_seconds = lease.total_seconds()
         self._held = 0  # claims whose result is not stored yet
         self._shares = Shares(concurrency)  # of these, those whose delivery has not ended
+        self._most_at_once = max(-(-concurrency // 2), min(concurrency, _LEAST_AT_ONCE))
         self._wake = wake
         self._vault = vault or Vault()
         self._rotation = Rotation(self._shares)
@@ -251,7 +255,7 @@ class Loop:
         self._wake.looked(started, min(waits, default=None))
 
     async def _claim(self) -> None:
-        wanted = self._rotation.next(self._free)
+        wanted = self._rotation.next(min(self._free, self._shares.room_for(self._most_at_once)))
         if not wanted:
             return
         token = str(uuid4())

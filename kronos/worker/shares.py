@@ -56,6 +56,10 @@ class Shares:
         level = (free + held) * self.concurrency // self.slots
         return level - held if level > held else int(held == 0 < free + self.guests)
 
+    def room_for(self, more: int) -> int:
+        """Of how many free slots a workspace that has all that is under way would be given so many more."""
+        return -(-(more + self.under_way) * self.slots // self.concurrency) - self.under_way
+
     def share_out(self, workspaces: Sequence[str], free: int) -> list[int]:
         """How many of `free` slots each of these may have, in its turn. None is left out that has nothing under way, as
         long as there are slots, or places for guests."""

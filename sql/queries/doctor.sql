@@ -337,3 +337,37 @@ select kronos.note_partition(%(partition)s) as made;
 -- name: add_partitions
 -- What --fix does, until it makes none: a few partitions at a time.
 select kronos.add_partitions() as made;
+
+-- name: catch_up
+-- What --fix does: ticks that nobody has rung for; of an instance that is held none.
+select case when kronos.is_held() then 0
+            else coalesce(kronos.catch_up(kronos.clock()), 0) end as made;
+
+-- name: keep_leases
+-- What --fix does: the lease-keeper's task, here and now.
+select kronos.keep_leases() as counts;
+
+-- name: seal_audit
+-- What --fix does, until it seals none.
+select kronos.seal_audit(1000) as made;
+
+-- name: list_broken_chains
+-- Chains of the audit whose newest %(newest)s rows are not as they were sealed. No row: none.
+select coalesce(workspace.slug, 'the instance') as workspace,
+       coalesce(verified.fault, 'it ends before or otherwise than its head says') as fault
+  from kronos.audit_chains as chain
+  left join kronos.workspaces as workspace using (workspace_id)
+ cross join lateral (select greatest(chain.number - %(newest)s::integer,
+                                     chain.cut_number) as number) as begins
+ cross join lateral (select case when begins.number = chain.cut_number then chain.cut_hash
+                                 else (select sealed.hash
+                                         from kronos.audit as sealed
+                                        where sealed.chain_id = chain.chain_id
+                                          and sealed.number = begins.number) end as hash) as at_begin
+ cross join lateral kronos.verify_audit(chain.chain_id, begins.number, at_begin.hash,
+                                        %(newest)s::integer) as verified
+ where verified.fault is not null
+    or verified.number <> chain.number
+    or verified.hash is distinct from chain.hash
+ order by 1
+ limit %(limit)s;

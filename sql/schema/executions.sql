@@ -171,13 +171,15 @@ create index execution_done_ended on kronos.execution_done
     using brin (completed_at) with (pages_per_range = 64, autosummarize = on);
 
 -- Where finished executions were made more than an hour before or after the time in their ids: the days, in
--- UTC, of both. Serves find_executions, which reads the history in the order of ids, and counted_before.
--- Written by note_finished.
+-- UTC, of both, each with the execution that noted it: those that finish at the same time may each note the
+-- same days, and wait for nobody. Serves find_executions, which reads the history in the order of ids, and
+-- counted_before. Written by note_finished.
 create table kronos.late_days (
     workspace_id  uuid  not null,
     id_day        date  not null,
     created_day   date  not null,
-    constraint late_days_pkey primary key (workspace_id, created_day, id_day)
+    execution_id  uuid  not null,
+    constraint late_days_pkey primary key (workspace_id, created_day, id_day, execution_id)
 );
 
 -- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished

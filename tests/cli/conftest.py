@@ -16,7 +16,7 @@ from cli.stranger import Stranger
 from conftest import Api, await_condition, cloned
 from kronos import doctor
 from kronos.__main__ import main
-from kronos.doctor.findings import Finding
+from kronos.doctor.finding import Finding
 from servers import Server
 from sql_factory import make_cron_job, value
 

@@ -8,9 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.examined import CHECKS, Examine, failing, run
+from cli.examined import CHECKS, NOT_HERE, Examine, failing, run
+from conftest import ROOT
 from factory import add_endpoint, add_executions
 from kronos import doctor
+from kronos.doctor import checks, reference
+from kronos.doctor.finding import Finding
 from scale import fill_cron_jobs
 from sql_factory import value
 
@@ -180,7 +183,7 @@ def test_the_command_ends_with_1_where_something_fails_and_tells_it_as_json(
     document = json.loads(told.stdout)
     assert (told.exit_code, document["ok"]) == (1, False)
     (drift,) = (each for each in document["findings"] if each["check"] == "drift")
-    assert set(drift) == {"check", "ok", "detail", "meaning", "fix"}
+    assert set(drift) == {"check", "severity", "ok", "detail", "meaning", "fix"}
     text = run(database_url)
     assert text.exit_code == 1
     assert f"kronos:{job_id}: an ACTIVE job has no entry" in text.stdout
@@ -246,3 +249,53 @@ def test_fix_goes_on_until_nothing_is_left(examine: Examine, superuser: psycopg.
         "seconds') $$"
     )
     assert "'ended': 250" in examine(fix=True)["fix"].detail
+
+
+def test_a_dry_run_says_what_the_fix_does_and_does_nothing(
+    superuser: psycopg.Connection, database_url: str, job_id: Any
+) -> None:
+    superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job_id}"])
+    superuser.execute("alter table kronos.jobs set (autovacuum_enabled = false)")
+    told = json.loads(run(database_url, "--fix", "--dry-run", "--json").stdout)
+    found = {each["check"]: each for each in told["findings"]}
+    assert "it would run the reaper, for 1 differences" in found["fix"]["detail"]
+    assert 'alter table "kronos"."jobs" reset (autovacuum_enabled)' in found["fix"]["detail"]
+    assert (found["drift"]["ok"], found["autovacuum"]["ok"]) == (False, False)
+    done = {each["check"]: each for each in json.loads(run(database_url, "--fix", "--json").stdout)["findings"]}
+    assert (done["drift"]["ok"], done["autovacuum"]["ok"]) == (True, True)
+    assert "'registered': 1" in done["fix"]["detail"]
+    again = {each["check"]: each for each in json.loads(run(database_url, "--fix", "--json").stdout)["findings"]}
+    assert ("'registered': 0" in again["fix"]["detail"], "'tables': []" in again["fix"]["detail"]) == (True, True)
+    alone = run(database_url, "--dry-run")
+    assert (alone.exit_code, "give both" in alone.output) == (2, True)
+
+
+def test_who_holds_a_table_keeps_no_other_check_from_being_made(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_LOCK_TIMEOUT", "20ms")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("lock table kronos.jobs in access exclusive mode")
+        found = examine()
+    blocked = {name for name, each in found.items() if "lock timeout" in each.detail}
+    assert {"ledger", "drift", "overdue jobs"} <= blocked - NOT_HERE == failing(found)
+    assert "pg_locks" in (found["ledger"].fix or "")
+    assert {"unlogged", "partitions", "wraparound", "roles"} <= {name for name, each in found.items() if each.ok}
+    assert failing(examine()) == set()
+
+
+def test_how_bad_it_must_be_to_fail_is_the_callers_to_say(
+    superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check, severity in (("drift", "warning"), ("metrics", "notice")):
+        finding = Finding(check=check, ok=False, detail="broken", meaning="m", fix="f")
+        assert finding.severity == severity
+        monkeypatch.setattr(doctor, "examine", lambda *_, found=finding, **__: iter([found]))
+        ends = [run(database_url, "--fail-on", each).exit_code for each in ("critical", "warning", "notice")]
+        assert ends == ([0, 1, 1] if severity == "warning" else [0, 0, 1])
+
+
+def test_the_documentation_lists_each_check_as_it_is() -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    assert reference.markdown(page) == page, "run bin/docs"
+    assert [name for name in checks.CHECKS if f"| `{name}` |" not in page] == []

@@ -7,7 +7,7 @@ import pytest
 
 from cli.examined import CHECKS, Examine, failing
 from kronos import catalog, errors, migrations, ringing
-from kronos.doctor import findings
+from kronos.doctor import finding
 from sql_factory import value
 
 # What may be wrong at once is examined and put right together; of what is one object's, one harm is in each group.
@@ -75,7 +75,7 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     monkeypatch: pytest.MonkeyPatch,
     harms: list[tuple[str, str, str]],
 ) -> None:
-    monkeypatch.setattr(findings, "_SHOWN", len(harms) * 100)
+    monkeypatch.setattr(finding, "SHOWN", len(harms) * 100)
     for harm, _, _ in harms:
         known = superuser.execute(catalog.CHANGES).fetchall()
         superuser.execute(harm.encode())
@@ -84,7 +84,7 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     found = examine()
     for _, check, detail in harms:
         assert (found[check].ok, detail in found[check].detail) == (False, True), found[check]
-    assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(findings.MIGRATE)] == []
+    assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(finding.MIGRATE)] == []
     migrations.migrate(database_url)
     assert failing(examine()) == set()
 
@@ -188,7 +188,7 @@ def test_a_fix_that_cannot_be_made_is_a_finding_and_hides_no_other(
     superuser.execute("drop function kronos.reap")
     found = examine(fix=True)
     assert (found["fix"].ok, "function kronos.reap() does not exist" in found["fix"].detail) == (False, True)
-    assert found["fix"].fix == findings.MIGRATE
+    assert found["fix"].fix == finding.MIGRATE
     assert set(found) == CHECKS | {"fix"}
     assert failing(found) == {"fix", "objects"}
 
@@ -210,7 +210,7 @@ def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
 def test_indexes_and_constraints_that_are_not_there_or_do_not_hold_are_found(
     examine: Examine, superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "_SHOWN", 100)
+    monkeypatch.setattr(finding, "SHOWN", 100)
     harms = {
         "jobs_name_taken": "drop index kronos.jobs_name_taken",
         "execution_done_newest": "drop index kronos.execution_done_newest",

@@ -19,8 +19,8 @@ from click.testing import CliRunner, Result
 from conftest import await_condition, make_workspace, running_api
 from kronos import doctor, migrations, ringing
 from kronos.__main__ import main
-from kronos.doctor import findings
-from kronos.doctor.findings import Finding
+from kronos.doctor import finding
+from kronos.doctor.finding import Finding
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.installation import Installation
@@ -92,7 +92,7 @@ def copy(cluster: Cluster, database_url: str, superuser: psycopg.Connection) -> 
 
 def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(cluster: Cluster, copy: str) -> None:
     found = examined(cluster)
-    assert (found["roles"].ok, found["roles"].fix) == (False, findings.MIGRATE)
+    assert (found["roles"].ok, found["roles"].fix) == (False, finding.MIGRATE)
     planned = migrate(cluster, "--dry-run")
     assert planned.exit_code == 0, planned.output
     assert "make role kronos_owner" in planned.output

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from conftest import Api
 from kronos import doctor, resealing
 from kronos.__main__ import main
-from kronos.doctor.findings import Finding
+from kronos.doctor.finding import Finding
 from kronos.embedded import keyfile
 from kronos.embedded.errors import EncryptionKeysWrong
 from kronos.encryption import Keyring, KeySource, Place, Sealed

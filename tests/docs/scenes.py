@@ -111,6 +111,29 @@ def _dead_letters(stage: Stage) -> Mapping[str, str]:
     return {}
 
 
+def _first_job(stage: Stage) -> Mapping[str, str]:
+    receiver = Stranger()
+    stage.ending.callback(receiver.close)
+    receiver.answers(200, b'{"sent": 12}')
+    return {"http://127.0.0.1:9000/reports": receiver.url}
+
+
+def _at_night(stage: Stage) -> Mapping[str, str]:
+    full, mended = Stranger(), Stranger()
+    for receiver in (full, mended):
+        stage.ending.callback(receiver.close)
+    full.answers(500, b'{"no": "the disk is full"}')
+    mended.answers(200, b'{"sent": 12}')
+    terms = {"spec": {"url": full.url}, "retry_policy": {"max_attempts": 2, "initial_delay_ms": 100}}
+    stage.post("endpoints", name="full", type="HTTP", **terms)
+    stage.post("jobs", name="report", endpoint="full", trigger="CRON", cron="0 9 * * 1")
+    run = stage.post("jobs/report/trigger").json()["execution_id"]
+    await_condition(
+        lambda: stage.client.get(f"{stage.path}/executions/{run}").json()["status"] == "FAILED", "the report to fail"
+    )
+    return {"http://127.0.0.1:9000/reports": mended.url}
+
+
 def _keys(stage: Stage) -> Mapping[str, str]:
     own = add_key(stage.superuser, stage.workspace, "operator")
     instances = add_key(stage.superuser, None, "instance_admin")
@@ -167,6 +190,8 @@ SCENES: Mapping[str, Scene] = {
     "docs/postgresql.md": Scene(prepare=_own_server),
     "docs/retention.md": Scene(rules=[(r"^\d+ ", "N ")]),
     "docs/secrets.md": Scene(prepare=_token),
+    "docs/tutorials/first-job.md": Scene(prepare=_first_job, rules=[(r"after [\d,]+ ms", "after N ms")]),
+    "docs/tutorials/three-in-the-morning.md": Scene(prepare=_at_night, rules=[(r"after [\d,]+ ms", "after N ms")]),
     "docs/worker-groups.md": Scene(prepare=_render),
 }
 """Of the pages that need more than the workspace with an endpoint `hook`."""

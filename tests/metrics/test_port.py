@@ -71,6 +71,15 @@ async def test_a_connection_that_asks_again_is_kept() -> None:
         assert [await _status(streams) for _ in range(3)] == [b"HTTP/1.1 200 OK"] * 3
 
 
+async def test_it_says_that_the_process_goes_on() -> None:
+    async with _served() as connect:
+        reader, _ = await connect(b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(30):
+            answered = await reader.read()
+    assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answered.endswith(b"\r\n\r\nok\n")
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /met", _GET[:-2]])
 async def test_a_request_that_does_not_come_is_cut(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(port, "_REQUEST_SECONDS", 0.2)

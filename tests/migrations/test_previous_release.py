@@ -5,18 +5,8 @@ Its own files are taken out of the history: its statements are planned as its pr
 worker do their work.
 """
 
-import io
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tarfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +15,13 @@ import psycopg
 import pytest
 
 from callback_rows import callbacks_of, end, make_job, run, to_endpoint
-from conftest import ROOT, await_condition
+from conftest import await_condition
 from factory import add_endpoint, add_key, add_workspace
 from kronos import keys
+from migrations.old_processes import running
 from sql.test_statements import prepared_columns
 from sql_factory import Connection, acting_as, records, value, values
 
-PREVIOUS = ROOT / "alembic" / "previous_release"
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
 _OF_A_WORKER = ("claims.", "results.", "system.ring_if_silent", "system.run_internal_job")
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
@@ -41,23 +31,6 @@ _OF_WORKSPACES = """
      where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition
        and relname not in ('audit', 'audit_chains', 'audit_pending')
 """
-
-
-@pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the release before."""
-    commit = PREVIOUS.read_text().strip()
-    if shutil.which("git") is None:
-        pytest.skip("git is not on this machine, and the release before is in the history")
-    made = subprocess.run(
-        ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"the release before, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
-    directory = tmp_path_factory.mktemp("previous")
-    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
-        archive.extractall(directory, filter="data")
-    return directory
 
 
 def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path, superuser: Connection) -> None:
@@ -162,60 +135,6 @@ def test_its_api_takes_no_key_of_a_workspace(previous: Path, superuser: Connecti
         for key in [add_key(superuser, None if role == "instance_admin" else slug, role)]
     }
     assert [role for role, rows in found.items() if rows] == ["instance_admin"]
-
-
-@contextmanager
-def running(previous: Path, database_url: str, command: str, ready: str, lines: list[str]) -> Iterator[re.Match[str]]:
-    """A process of the release before; what its log said first of `ready`."""
-    environment = os.environ | {
-        "KRONOS_DATABASE_URL": database_url,
-        "KRONOS_PORT": "0",
-        "KRONOS_EGRESS_ALLOW": "127.0.0.0/8",
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-m", "kronos", command], cwd=previous, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert child.stderr is not None
-    reader = threading.Thread(target=lambda stream: lines.extend(stream), args=[child.stderr])
-    reader.start()
-    try:
-        yield await_found(lines, ready)
-    finally:
-        child.terminate()
-        child.wait(60)
-        reader.join()
-        child.stderr.close()
-
-
-def await_found(lines: list[str], pattern: str) -> re.Match[str]:
-    found: list[re.Match[str]] = []
-
-    def look() -> bool:
-        found.extend(match for line in list(lines) if (match := re.search(pattern, line)))
-        return bool(found)
-
-    await_condition(look, f"{pattern} in {''.join(lines)}")
-    return found[0]
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    """The URL of what accepts every delivery."""
-
-    class Accepting(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Accepting) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def test_its_api_and_worker_do_their_work(

@@ -291,6 +291,34 @@ def test_prompt_rows_note_no_day(superuser: Connection) -> None:
     assert values(superuser, "select id_day from kronos.late_days") == [(NOW - 2 * DAY).date()]
 
 
+def test_transactions_that_note_the_same_days_wait_for_none_of_each_other(
+    superuser: Connection, database_url: str
+) -> None:
+    """Two firings, each with two late days, the other's first: they deadlocked."""
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    superuser.execute("update kronos.workspaces set created_at = %s", [BEGAN])
+    row: dict[str, Any] = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id}
+    row |= {"cause": "CATCH_UP", "status": "MISSED", "created_at": NOW}
+    days = [NOW - 40 * DAY, NOW - 400 * DAY]  # of the second no note is trusted that retention might be forgetting
+    with psycopg.connect(database_url) as one, psycopg.connect(database_url) as two:
+        for connection in (one, two):
+            connection.execute("set lock_timeout = '1ms'")
+        for nth in (0, 1):
+            for connection, at in ((one, days[nth]), (two, days[1 - nth])):
+                connection.execute(_ROWS, row | {"id_at": at, "scheduled_at": at})
+    noted = "select id_day, count(*)::integer from kronos.late_days group by id_day order by id_day"
+    assert superuser.execute(noted).fetchall() == [(at.date(), 2) for at in reversed(days)]
+    for at in days:  # noted as often as they were noted at once, and no more
+        superuser.execute(_ROWS, row | {"id_at": at, "scheduled_at": at})
+    assert {row[1] for row in superuser.execute(noted).fetchall()} == {2}
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    listed = "select execution_id from kronos.find_executions(null, null, null, null, null, null, 10)"
+    assert sorted(values(superuser, listed)) == sorted(
+        values(superuser, "select execution_id from kronos.execution_done")
+    )
+
+
 def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: Connection) -> None:
     """Ticks, one-shots, such as are their own job, and what was made late: restored by a DBA after retention forgot
     their weeks."""
@@ -318,7 +346,7 @@ def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: C
         superuser.execute(_ROWS, row | made)
     superuser.execute("update kronos.execution_done set job_id = execution_id where cause = 'API'")
     notes = "select subject_id, status, week, count(*) from kronos.history_weeks group by 1, 2, 3 order by 1, 2, 3"
-    days = "select workspace_id, id_day, created_day from kronos.late_days order by 1, 2, 3"
+    days = "select distinct workspace_id, id_day, created_day from kronos.late_days order by 1, 2, 3"
     noted = [superuser.execute(query).fetchall() for query in (notes, days)]
     superuser.execute(
         """

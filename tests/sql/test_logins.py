@@ -216,7 +216,7 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
             superuser,
             "select roleid::regrole || ' to ' || member::regrole from pg_auth_members where member::regrole::text "
             "like 'kronos\\_%'"
-            " and roleid::regrole::text <> 'pg_read_all_settings'",
+            " and roleid::regrole::text not in ('pg_read_all_settings', 'pg_read_all_stats')",
         )
         == []
     )

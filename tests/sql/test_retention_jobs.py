@@ -153,7 +153,7 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     superuser.execute(
         "insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone
     )
-    superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01')", gone)
+    superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01', %(job)s)", gone)
     with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
         other.execute("lock table kronos.late_days in share mode")
         forgetting = threads.submit(aging.execute, "select kronos.retain_notes(10000)")

@@ -60,7 +60,7 @@ def role_of(name: str) -> str:
     ):
         return "postgres"
     if (
-        name.startswith(("doctor.", "ringing.", "instance_settings.", "sql_grants.", "encryption."))
+        name.startswith(("doctor.", "support.", "ringing.", "instance_settings.", "sql_grants.", "encryption."))
         or name in _ADMINISTRATORS
         or (
             name.startswith("retention.")

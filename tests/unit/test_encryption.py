@@ -87,6 +87,20 @@ def test_a_file_that_others_may_touch_is_refused(tmp_path: Path) -> None:
     assert key_file(tmp_path / "keys", _KEY, 0o400).read() is not None
 
 
+def test_a_file_of_roots_may_be_its_readers_by_their_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How Kubernetes and systemd hand it to a process that is not root; PostgreSQL has the same rule."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes files that are root's")
+    of_roots = key_file(tmp_path / "keys", _KEY, 0o640)
+    assert "chmod 600" in refusal(of_roots)
+    monkeypatch.setattr(os, "geteuid", lambda: 10001)
+    assert of_roots.read() is not None
+    for mode in (0o644, 0o660, 0o650):
+        assert "chmod 600" in refusal(key_file(tmp_path / "keys", _KEY, mode))
+    os.chown(key_file(tmp_path / "keys", _KEY, 0o640).file or "", 10001, -1)
+    assert "chmod 600" in refusal(of_roots)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -11,8 +11,8 @@ import pytest
 
 from kronos import repeatables
 from kronos.doctor import findings, instance, tables
-from kronos.doctor.facts import BloatedTable, CronSettings, Ground, JobLedger, PgCron, RetentionState
-from kronos.doctor.findings import Finding
+from kronos.doctor.facts import BloatedTable, CronSettings, Ground, JobLedger, PgCron
+from kronos.doctor.finding import Finding
 from kronos.pg_hba import Login
 from kronos.ringing import Setup
 
@@ -211,7 +211,7 @@ def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_wa
     ],
 )
 def test_the_age_of_retentions_runs_is_shown_in_units_that_people_read(ran: float, done: float, detail: str) -> None:
-    found, _ = findings.retention(RetentionState(ran_seconds=ran, done_seconds=done, executions=0, attempts=0))
+    found = findings.retention(ran, done)
     assert (found.ok, found.detail) == (True, detail)
 
 

@@ -34,6 +34,16 @@ def test_a_workspace_alone_has_all_of_the_concurrency_and_a_tenth_more_is_kept(c
     assert shares.share_out(["a"], free + 1) == [1]
 
 
+@given(concurrency=st.integers(1, 400), held=st.integers(0, 400), more=st.integers(1, 400))
+def test_who_asks_for_so_many_is_given_them_of_the_room_for_them(concurrency: int, held: int, more: int) -> None:
+    """One workspace alone, as claims of half of the slots ask for it: so many, or what it may have left."""
+    shares, held = Shares(concurrency), min(held, concurrency)
+    shares.began(["a"] * held)
+    free = shares.slots - shares.under_way
+    (whole,), (part,) = (shares.share_out(["a"], room) for room in (free, min(free, shares.room_for(more))))
+    assert part == min(more, whole) == min(more, concurrency - held)
+
+
 def test_workspaces_that_hang_one_after_another_leave_something_each_time() -> None:
     shares, taken = Shares(100), []
     for workspace_id in ["a", "b", "c", *map(str, range(102))]:

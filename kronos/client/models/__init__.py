@@ -110,6 +110,7 @@ from kronos.client.models.system import (
     PendingWork,
     Ready,
     RunningExecution,
+    ShownFinding,
     Status,
     ZoneData,
 )
@@ -215,6 +216,7 @@ __all__ = [
     "RunningExecution",
     "SchedulePhrase",
     "Secret",
+    "ShownFinding",
     "SigningKey",
     "SigningKeys",
     "SkippedTick",

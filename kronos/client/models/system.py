@@ -172,15 +172,29 @@ class ZoneData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFinding:
+    """A check of the doctor's: whether it holds, and what was found. meaning, fix: null where it holds."""
+
+    check: str
+    severity: Literal["critical", "warning", "notice"]
+    ok: bool
+    detail: str
+    meaning: str | None
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
     """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that
     hold, and that rows still follow, and operations; `warnings` say what keeps ticks from their time,
-    or soon will."""
+    or soon will; `findings`: what `kronos doctor` would say, of the checks that cost little, what
+    does not hold first."""
 
     status: Status
     steps: list[PendingWork]
     time_zone_data: ZoneData
     warnings: list[str]
+    findings: list[ShownFinding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

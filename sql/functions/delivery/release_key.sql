@@ -1,5 +1,6 @@
 -- release_key: what waits for room under a key is let go in the transaction that makes it, whatever ends,
--- gives back, expires, replaces or cancels an execution of the key. Executions of no key never come here.
+-- gives back, expires, replaces or cancels an execution of the key. Executions of no key never come here, nor
+-- do those whose statement frees their keys itself (release_keys).
 create or replace function kronos.release_key() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -17,7 +18,8 @@ end
 $$;
 create or replace trigger execution_live_ends_key
     after delete on kronos.execution_live
-    for each row when (old.concurrency_key is not null and old.parked_at is null)
+    for each row when (old.concurrency_key is not null and old.parked_at is null
+                       and coalesce(current_setting('kronos.frees_keys', true), '') = '')
     execute function kronos.release_key();
 create or replace trigger execution_live_gives_key_back
     after update on kronos.execution_live

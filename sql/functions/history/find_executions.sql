@@ -133,12 +133,13 @@ begin
                               then (late.created_day + 1)::timestamp at time zone 'UTC'
                               else 'infinity' end)
           into v_late, v_late_made, v_late_until
-          from kronos.late_days as late
-         where late.workspace_id = v_workspace
-           and (late.created_day >= v_late_from
-                or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
-           and (v_late_since is null or late.created_day < v_late_since)
-           and late.created_day <= (v_before_at at time zone 'UTC')::date;
+          from (select distinct noted.id_day, noted.created_day
+                  from kronos.late_days as noted
+                 where noted.workspace_id = v_workspace
+                   and (noted.created_day >= v_late_from
+                        or (v_is_last and noted.created_day < (v_workspace_at at time zone 'UTC')::date))
+                   and (v_late_since is null or noted.created_day < v_late_since)
+                   and noted.created_day <= (v_before_at at time zone 'UTC')::date) as late;
         v_is_noted := v_weeks is not null and v_lower >= v_noted_from;
         v_is_odd := v_is_noted and (v_upper + 2 * c_slack < p_scheduled_after
                                     or v_lower - 2 * c_slack > p_scheduled_before) is true;

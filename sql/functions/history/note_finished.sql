@@ -1,14 +1,15 @@
 -- note_finished: keeps kronos.history_weeks and kronos.late_days, which say where finished executions are to
--- be looked for. Once a statement. Waits for nobody, but where it notes a day that retention is forgetting.
+-- be looked for. Once a statement. Waits for nobody: a note's key has the execution that made it, so no other
+-- transaction writes the same one. Two that note in other orders would deadlock otherwise.
 -- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of
 -- a status, by the first two of them: so a week with one note had one execution, and a list knows it without
 -- a look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by
--- its job, and notes no week of it. What is odd (is_odd) is noted as ODD besides. Of those that finish at
--- once each may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that
--- is long past, notes that it is just forgetting do not count, and the others are kept until we are done: so
--- that the row, which came too late to be seen by it, is noted.
+-- its job, and notes no week of it. What is odd (is_odd) is noted as ODD besides.
 -- late_days: where an execution was made more than an hour before or after the time in its id (a run of
--- missed ticks, a long pause, a backfill that takes days), the days of both, once.
+-- missed ticks, a long pause, a backfill that takes days), the days of both.
+-- Of those that finish at once each may note a week, or the days. Retention forgets what nothing is left of
+-- (retain_notes). Of what is long past, notes that it is just forgetting do not count, and the others are
+-- kept until we are done: so that the row, which came too late to be seen by it, is noted.
 -- And notes what has ended for those who listen (note_live), which spares a trigger.
 -- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
 -- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is
@@ -107,10 +108,11 @@ begin
             on conflict (subject_id, status, week, execution_id) do nothing;
     end if;
     if v_may_be_late then
-        insert into kronos.late_days (workspace_id, id_day, created_day)
-        select distinct late.workspace_id, late.id_day, late.created_day
-          from (select finished.workspace_id,
-                (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
+        insert into kronos.late_days (workspace_id, id_day, created_day, execution_id)
+        select distinct on (late.workspace_id, late.id_day, late.created_day)
+               late.workspace_id, late.id_day, late.created_day, late.execution_id
+          from (select finished.workspace_id, finished.execution_id,
+                       (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
                        (finished.created_at at time zone 'UTC')::date as created_day
                   from finished
                  where finished.created_at not between kronos.uuid7_time(finished.execution_id)
@@ -122,17 +124,17 @@ begin
                             from kronos.late_days as noted
                            where noted.workspace_id = late.workspace_id
                              and noted.id_day = late.id_day
-                             and noted.created_day = late.created_day) is null
-                    -- one that retention (retain_notes) is just forgetting is waited for
+                             and noted.created_day = late.created_day
+                           limit 1) is null
                     else (select true
                             from kronos.late_days as noted
                            where noted.workspace_id = late.workspace_id
                              and noted.id_day = late.id_day
                              and noted.created_day = late.created_day
-                             for key share) is null
+                           limit 1
+                             for key share skip locked) is null
                end
-         order by 1, 2, 3
-            on conflict (workspace_id, id_day, created_day) do nothing;
+            on conflict (workspace_id, created_day, id_day, execution_id) do nothing;
     end if;
     return null;
 end

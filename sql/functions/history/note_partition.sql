@@ -38,14 +38,23 @@ begin
      where row.nth <= 2
         on conflict (subject_id, status, week, execution_id) do nothing;
     get diagnostics v_made = row_count;
-    insert into kronos.late_days (workspace_id, id_day, created_day)
-    select distinct done.workspace_id, (kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date,
-                    (done.created_at at time zone 'UTC')::date
-      from kronos.execution_done as done
-     where done.execution_id >= v_from and done.execution_id < v_to
-       and done.created_at not between kronos.uuid7_time(done.execution_id)
-           - interval '1 hour' and kronos.uuid7_time(done.execution_id) + interval '1 hour'
-        on conflict (workspace_id, id_day, created_day) do nothing;
+    insert into kronos.late_days (workspace_id, id_day, created_day, execution_id)
+    select distinct on (late.workspace_id, late.id_day, late.created_day)
+           late.workspace_id, late.id_day, late.created_day, late.execution_id
+      from (select done.workspace_id, done.execution_id,
+                   (kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date as id_day,
+                   (done.created_at at time zone 'UTC')::date as created_day
+              from kronos.execution_done as done
+             where done.execution_id >= v_from and done.execution_id < v_to
+               and done.created_at not between kronos.uuid7_time(done.execution_id) - interval '1 hour'
+                                           and kronos.uuid7_time(done.execution_id)
+                                               + interval '1 hour') as late
+     where not exists (select
+                         from kronos.late_days as noted
+                        where noted.workspace_id = late.workspace_id
+                          and noted.id_day = late.id_day
+                          and noted.created_day = late.created_day)
+        on conflict (workspace_id, created_day, id_day, execution_id) do nothing;
     return v_made;
 end
 $$;

@@ -1,0 +1,2 @@
+-- No table changes. A worker of this release ends executions by a statement that calls release_keys, and is
+-- not to work with a database that has none.

@@ -1,0 +1,177 @@
+"""How long an upgrade keeps others waiting: `kronos migrate` over a filled database, beside a canary that reads and
+writes each hot table every 20 ms. `python -m bench.migrate`
+
+The database is made by the release of each --from (a commit; its own `kronos migrate`), filled by SQL, and brought to
+this release. A table's longest wait is that of one read or one write of it, from its sending to its answer. The last
+upgrade of each is done once more, over what is at this release already: a release that changes no table.
+"""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import psycopg
+
+from bench import common, history
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos import migrations
+from kronos.embedded.cluster import Cluster
+
+_ROOT = Path(__file__).resolve().parents[1]
+_EVERY_SECONDS = 0.02
+# What requests, rings and deliveries touch all the time. A write changes nothing, and takes the lock of one.
+_HOT = ("workspaces", "endpoints", "endpoint_gate", "jobs", "pointers", "execution_live", "execution_done", "attempt")
+_SEED = """
+with workspace as (
+    insert into kronos.workspaces (slug, name) values (%(workspace)s, 'Benchmarks') returning workspace_id
+), endpoint as (
+    insert into kronos.endpoints (workspace_id, name, type)
+    select workspace_id, %(endpoint)s, 'HTTP' from workspace
+    returning endpoint_id, workspace_id
+), version as (
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                          max_attempts, max_crashes)
+    select endpoint_id, 1, workspace_id, '{"url": "http://127.0.0.1:9/"}', '{}', 10000, 5, 3 from endpoint
+)
+insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id, workspace_id from endpoint
+"""
+
+
+@dataclass(slots=True)
+class Canary:
+    """One table, read and written again and again: the longest that a statement took, and when it began."""
+
+    url: str
+    table: str
+    longest: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "write": 0.0})
+    looks: int = 0
+
+    def sing(self, until: threading.Event) -> None:
+        """Until it is told to end. No trigger is called: what is waited for is the lock."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("set session_replication_role = replica")
+            (column,) = connection.execute(
+                "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
+                "order by attnum limit 1",
+                [f"kronos.{self.table}"],
+            ).fetchone() or ("",)
+            texts = {
+                "read": f"select {column} from kronos.{self.table} limit 1",
+                "write": f"update kronos.{self.table} set {column} = {column} "
+                f"where {column} = '00000000-0000-0000-0000-000000000000'",
+            }
+            while not until.is_set():
+                began = time.monotonic()
+                for name, text in texts.items():
+                    sent = time.monotonic()
+                    connection.execute(text.encode())
+                    self.longest[name] = max(self.longest[name], time.monotonic() - sent)
+                self.looks += 1
+                until.wait(max(0.0, _EVERY_SECONDS - (time.monotonic() - began)))
+
+
+@contextmanager
+def release(commit: str) -> Iterator[Path]:
+    """The files of an earlier release."""
+    made = subprocess.run(
+        ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=_ROOT, capture_output=True, check=True
+    )
+    with tempfile.TemporaryDirectory(prefix="kronos-release-") as directory:
+        with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
+            archive.extractall(directory, filter="data")
+        yield Path(directory)
+
+
+def migrate(one: Instance, directory: Path) -> float:
+    """Seconds that `kronos migrate` of the release in `directory` took. That it ends with 1, because the launcher of
+    pg_cron was sent away by the filling, is no failure: the revision tells."""
+    began = time.monotonic()
+    made = subprocess.run(
+        [sys.executable, "-m", "kronos", "migrate"], cwd=directory, env=one.environment(), check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    newest = max(path.name[:4] for path in (directory / "alembic" / "versions").glob("[0-9]*.py"))
+    if migrations.current(one.url) != newest:
+        raise RuntimeError(f"the database is not at {newest}: {made.stderr}")
+    return time.monotonic() - began
+
+
+def watched(one: Instance) -> tuple[float, list[Canary]]:
+    """This release's `kronos migrate`, and what the canaries met meanwhile."""
+    canaries, until = [Canary(one.url, table) for table in _HOT], threading.Event()
+    threads = [threading.Thread(target=each.sing, args=[until]) for each in canaries]
+    for thread in threads:
+        thread.start()
+    try:
+        seconds = migrate(one, _ROOT)
+    finally:
+        until.set()
+        for thread in threads:
+            thread.join()
+    return seconds, canaries
+
+
+@contextmanager
+def filled(commit: str, size: history.Size) -> Iterator[Instance]:
+    """A database of an earlier release, of this size."""
+    with tempfile.TemporaryDirectory(prefix="kronos-bench-") as directory, release(commit) as files:
+        Path(directory).chmod(0o711)  # PostgreSQL's own user passes through
+        home = Path(directory) / "home"
+        cluster = Cluster(home, note=common.console.print)
+        cluster.start()
+        try:
+            one = Instance(cluster=cluster, home=home, key_file=home / "admin.key")
+            migrate(one, files)
+            with one.connect() as connection:
+                connection.execute(_SEED, {"workspace": WORKSPACE, "endpoint": ENDPOINT})
+            with common.console.status(f"filling {commit[:12]}"):
+                history.fill(one, size)
+                with one.connect() as connection:  # as they would be if Kronos had made them
+                    for (name,) in connection.execute(
+                        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and "
+                        "relispartition and relkind = 'r'"
+                    ).fetchall():
+                        connection.execute(f"alter table {name} owner to kronos_owner".encode())
+            yield one
+        finally:
+            cluster.destroy()
+
+
+def _told(seconds: float, canaries: Sequence[Canary]) -> dict[str, object]:
+    return {
+        "seconds": round(seconds, 2),
+        "longest": {each.table: {name: round(wait * 1000) for name, wait in each.longest.items()} for each in canaries},
+        "looks": min(each.looks for each in canaries),
+    }
+
+
+@click.command(help=__doc__)
+@click.option("--from", "commits", multiple=True, help="Releases that the database comes from: the one before.")
+@click.option("--jobs", default=50_000, show_default=True)
+@click.option("--executions", default=3_000_000, show_default=True, help="Finished ones, a third of them one-shots'.")
+@click.option("--days", default=60, show_default=True, help="Over which they are spread.")
+def main(commits: tuple[str, ...], jobs: int, executions: int, days: int) -> None:
+    """Fill, upgrade, tell."""
+    one_shots = executions // 3
+    size = history.Size(jobs=jobs, one_shots=one_shots, ticks=executions - one_shots, days=days, width=7)
+    found: dict[str, object] = {}
+    for commit in commits or ((_ROOT / "alembic" / "previous_release").read_text().strip(),):
+        with filled(commit, size) as one:
+            changed, again = _told(*watched(one)), _told(*watched(one))
+        found[commit[:12]] = {"upgrade": changed, "once more": again}
+        common.console.print_json(json.dumps(found[commit[:12]]))
+    print(json.dumps(found, indent=2))  # all together, for a script
+
+
+if __name__ == "__main__":
+    main()

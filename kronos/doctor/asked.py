@@ -1,0 +1,143 @@
+"""The findings that the API makes each time that the instance's status is read: those of the checks that cost little
+(docs/doctor.md), from what `kronos doctor` goes by. They are for the instance's administrator."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from kronos import system
+from kronos.config import Settings
+from kronos.database import InstanceView
+from kronos.doctor import findings, instance, process, ringer, server, signs, work
+from kronos.doctor.checks import Severity
+from kronos.doctor.facts import CronSettings, StepsUnderWay
+from kronos.doctor.finding import LISTED, Finding, some
+from kronos.server_time import CLOCK
+from kronos.system import HistoryPartition, PendingWork, Status, ZoneData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFinding:
+    """A check of the doctor's: whether it holds, and what was found. meaning, fix: null where it holds."""
+
+    check: str
+    severity: Severity
+    ok: bool
+    detail: str
+    meaning: str | None
+    fix: str | None
+
+
+def shown(found: Finding) -> ShownFinding:
+    """As it is given to callers."""
+    return ShownFinding(
+        check=found.check,
+        severity=found.severity,
+        ok=found.ok,
+        detail=found.detail,
+        meaning=None if found.ok else found.meaning,
+        fix=None if found.ok else found.fix,
+    )
+
+
+async def ask(
+    view: InstanceView, settings: Settings, *, status: Status, zones: ZoneData, steps: list[PendingWork]
+) -> list[ShownFinding]:
+    """What each of these checks finds: what does not hold first, the worst before the others. Raises
+    DatabaseUnavailable."""
+    now = CLOCK.now()
+    (sessions,) = await view.rows(signs.SESSIONS, {})
+    (about,) = await view.rows(signs.SERVER, {})
+    (cron,) = await view.rows(signs.CRON, {})
+    (what,) = await view.rows(signs.WORK, {})
+    (keys,) = await view.rows(signs.KEYS, {})
+    tables = await view.rows(signs.TABLES, {"rows": signs.ROWS, "bytes": signs.BYTES})
+    tasks = await view.rows(signs.TASKS, {"limit": LISTED})
+    kept = await system.retention(view)
+    found = [
+        *_of_status(status, zones),
+        instance.steps([_step(each, now) for each in steps if each.operation_id is None]),
+        *server.sessions(sessions),
+        *server.server(about),
+        *server.tables(tables, is_autovacuum_on=about.is_autovacuum_on),
+        *ringer.cron(cron),
+        *work.work(what),
+        *work.tasks(tasks),
+        *work.keys(keys),
+        findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
+        partitions(await system.partitions(view), now),
+        *process.process(settings),
+    ]
+    worst = ("critical", "warning", "notice")
+    return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
+
+
+def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
+    """What the instance's status says."""
+    yield findings.writes(found.is_read_only)
+    yield findings.pg_cron(found.pg_cron_version, found.postgresql_version, "this one")
+    yield findings.launcher(found.has_launcher, is_read_only=found.is_read_only)
+    yield instance.internal_jobs(found.internal_jobs, found.internal_entries)
+    alarms = Finding(
+        check="alarms",
+        ok=found.alarm_failure is None,
+        detail="the newest did not fail" if found.alarm_failure is None else f"they fail with {found.alarm_failure!r}",
+        meaning="pg_cron starts no job's tick; workers ring in its place, a little late, while one runs",
+        fix="`kronos doctor` says what to write where",
+    )
+    yield alarms
+    yield instance.heartbeat(found.pg_cron_silent_seconds, do_alarms_begin=alarms.ok)
+    yield instance.hold(is_held=found.is_held)
+    yield Finding(
+        check="overdue jobs",
+        ok=found.overdue_jobs == 0,
+        detail=f"{found.overdue_jobs}, since {found.overdue_seconds or 0:.0f} s"
+        if found.overdue_jobs
+        else "no tick has waited for longer than catch-up leaves any",
+        meaning="neither alarms nor catch-up accounted for these ticks",
+        fix="`kronos doctor` names them; see launcher, heartbeat and tasks",
+    )
+    yield findings.cron_settings(
+        CronSettings(
+            cron_timezone=found.cron_timezone,
+            match_dom_and_dow=found.match_dom_and_dow,
+            is_visible=found.cron_timezone is not None,
+        )
+    )
+    yield instance.workers(found.worker_sessions)
+    yield _queue(found)
+    yield findings.zone_data(zones.postgresql_version, zones.client_version, zones.differs_in, today=CLOCK.now().date())
+
+
+def _queue(found: Status) -> Finding:
+    groups = f"; nobody serves the groups {some(found.unserved_groups)}" if found.unserved_groups else ""
+    return Finding(
+        check="queue",
+        ok=not found.waiting_endpoints and not found.unserved_groups,
+        detail=f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for "
+        f"{found.waiting_seconds or 0:.0f} s{groups}"
+        if found.waiting_endpoints or groups
+        else "nothing waits for a worker",
+        meaning="deliveries are late, or not made",
+        fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; for a group start `kronos worker --group NAME`",
+    )
+
+
+def _step(each: PendingWork, now: datetime) -> StepsUnderWay:
+    return StepsUnderWay(
+        kind=each.kind,
+        workspace=each.workspace,
+        job_id=each.job_id,
+        remaining=each.remaining,
+        since=each.since,
+        last_error=each.last_error,
+        seconds=(now - each.since).total_seconds(),
+    )
+
+
+def partitions(found: list[HistoryPartition], now: datetime) -> Finding:
+    """Whether the coming weeks have theirs, by the last one that is there."""
+    ends = {name: max((each.until_at for each in found if each.history == name), default=now)
+            for name in ("executions", "attempts")}  # fmt: skip
+    short = [f"{name} from {end:%Y-%m-%d}" for name, end in ends.items() if end < now + findings.AHEAD]
+    return findings.partitions_of(short)

@@ -1,0 +1,117 @@
+"""What `kronos doctor --fix` does: what is Kronos' own, can be done again without harm, and takes nothing away. Each
+says what it did, or would do."""
+
+from collections.abc import Iterator
+
+from psycopg import sql as composed
+
+from kronos import session
+from kronos.doctor import signs
+from kronos.doctor.facts import BloatedTable, EntryDifference, Made, Partition, Reaped
+from kronos.doctor.finding import LISTED, some
+from kronos.doctor.findings import AHEAD, BLOATED_ROWS
+from kronos.model import JsonObject
+from kronos.sql import Row, Statement, statement
+
+DRIFT = statement("doctor.list_drift", EntryDifference)
+PARTITIONS = statement("doctor.list_missing_partitions", Partition)
+UNNOTED = statement("doctor.list_unnoted_partitions", Partition)
+_NOTE_PARTITION = statement("doctor.note_partition", Made)
+BLOATED = statement("doctor.list_bloated", BloatedTable)
+_REAP = statement("doctor.reap", Reaped)
+_CATCH_UP = statement("doctor.catch_up", Made)
+_KEEP_LEASES = statement("doctor.keep_leases", Reaped)
+_SEAL = statement("doctor.seal_audit", Made)
+_ADD_PARTITIONS = statement("doctor.add_partitions", Made)
+
+
+class Fixes:
+    """Over one connection, which acts as kronos_owner and commits each statement."""
+
+    def __init__(self, connection: session.Connection) -> None:
+        """Does nothing yet."""
+        self._connection = connection
+
+    def wanted(self) -> Iterator[str]:
+        """What would be done, a clause each; nothing is changed. Raises psycopg.Error."""
+        drift = self._rows(DRIFT, limit=LISTED)
+        yield f"run the reaper, for {len(drift)} differences between jobs and entries"
+        yield "account for ticks that are due, end leases that ran out, seal the audit"
+        if missing := self._rows(PARTITIONS, ahead=AHEAD, limit=LISTED):
+            yield f"make partitions: {some([each.partition for each in missing])}"
+        if unnoted := self._rows(UNNOTED, limit=LISTED):
+            yield f"note partitions: {some([each.partition for each in unnoted])}"
+        for text in self._of_tables():
+            yield text.as_string(self._connection)
+
+    def make(self) -> JsonObject:
+        """Do it. What was done, counted. Raises psycopg.Error.
+
+        The reaper is run again for as long as it leaves less and less.
+        """
+        (reaped,) = self._rows(_REAP)
+        counts, left = reaped.counts, _left(reaped.counts)
+        while left:
+            (reaped,) = self._rows(_REAP)
+            done = {key: counts.get(key, 0) + value for key, value in reaped.counts.items() if isinstance(value, int)}
+            counts = counts | reaped.counts | done
+            if _left(reaped.counts) >= left:
+                break
+            left = _left(reaped.counts)
+        more: JsonObject = {
+            "caught_up": self._rows(_CATCH_UP)[0].made,
+            "leases": self._rows(_KEEP_LEASES)[0].counts,
+            "sealed": self._sealed(),
+            "partitions": self._partitions(),
+            "noted": self._noted(),
+            "tables": self._tables(),
+        }
+        return counts | more
+
+    def _sealed(self) -> int:
+        sealed = 0
+        while (made := self._rows(_SEAL)[0].made) > 0:
+            sealed += made
+        return sealed
+
+    def _partitions(self) -> int:
+        partitions = 0
+        while (made := self._rows(_ADD_PARTITIONS)[0].made) > 0:
+            partitions += made
+        return partitions
+
+    def _noted(self) -> int:
+        unnoted = self._rows(UNNOTED, limit=LISTED)
+        for each in unnoted:
+            self._rows(_NOTE_PARTITION, partition=each.partition)
+        return len(unnoted)
+
+    def _tables(self) -> list[str]:
+        made = []
+        for text in self._of_tables():
+            self._connection.execute(text)
+            made.append(text.as_string(self._connection))
+        return made
+
+    def _of_tables(self) -> list[composed.Composed]:
+        """Statements that put the upkeep of our own tables right; pg_cron's are not ours. Each waits for nobody long:
+        vacuum and analyze lock out no reader or writer."""
+        faults = self._rows(signs.TABLES, rows=signs.ROWS, bytes=signs.BYTES)
+        bloated = self._rows(BLOATED, at_least=BLOATED_ROWS, limit=LISTED)
+        texts = {
+            "UNVACUUMED": composed.SQL("alter table {} reset (autovacuum_enabled)"),
+            "UNKNOWN": composed.SQL("analyze {}"),
+        }
+        return [
+            *(texts[each.fault].format(composed.Identifier("kronos", each.name)) for each in faults
+              if each.fault in texts),
+            *(composed.SQL("vacuum {}").format(composed.Identifier("kronos", each.name)) for each in bloated
+              if each.name not in ("job", "job_run_details")),
+        ]  # fmt: skip
+
+    def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
+        return session.rows(self._connection, wanted, params)
+
+
+def _left(counts: JsonObject) -> int:
+    return sum(counts["left"].values())

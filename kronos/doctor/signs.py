@@ -1,0 +1,122 @@
+"""What is read of the instance for the checks that anybody with an eye on it asks: the rows of queries/signs.sql."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from kronos.sql import statement
+
+ROWS: Final = 10_000  # from which on a table needs statistics
+BYTES: Final = 256 * 1024 * 1024  # from which on a table's bloat is worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSigns:
+    """Who is connected, and who keeps others waiting."""
+
+    connections: int
+    max_connections: int
+    sees_activity: bool
+    oldest_seconds: float | None
+    oldest: str | None
+    prepared: int
+    prepared_seconds: float | None
+    waiting: int
+    waiting_seconds: float | None
+    waiting_for: str | None
+    is_encrypted: bool
+    is_local: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSigns:
+    """Whether what is written stays, and the server can go on."""
+
+    is_fsync_on: bool
+    are_pages_whole: bool
+    commits: str
+    frozen_age: int
+    multixact_age: int
+    slots: list[str]
+    slot_bytes: int | None
+    standbys_wanted: bool
+    standbys_there: bool
+    lag_seconds: float | None
+    archive_fails_seconds: float | None
+    pending_restart: list[str]
+    collation_change: str | None
+    relations: int
+    lockable: int
+    is_autovacuum_on: bool
+    data_directory: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronSetup:
+    """How pg_cron is set up. None: not for the owner's eyes, or this pg_cron has no such setting."""
+
+    is_visible: bool
+    launches_jobs: bool | None
+    logs_runs: bool | None
+    is_by_workers: bool | None
+    running: int
+    max_running: int | None
+    max_processes: int
+    installed: str | None
+    available: str | None
+    log_bytes: int | None
+    limits: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFault:
+    """A table that is not as it has to be: UNLOGGED, UNVACUUMED, UNKNOWN, BLOATED."""
+
+    name: str
+    fault: str
+    live: int
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSigns:
+    """What becomes of executions."""
+
+    leases: int
+    lease_seconds: float | None
+    lost: int
+    late: int
+    dead_letters: int
+    new_letters: int
+    kept_off: list[str]
+    disabled: int
+    wave_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateTask:
+    """What Kronos does by itself and does not get on with: OPERATION, DELETION, BACKFILL, TASK."""
+
+    kind: str
+    name: str
+    seconds: float
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyState:
+    """Keys and quotas that need somebody's look."""
+
+    administrators: int
+    lasting: int
+    burnt: list[str]
+    ending: list[str]
+    nearly_full: list[str]
+
+
+SESSIONS: Final = statement("signs.get_sessions", SessionSigns)
+SERVER: Final = statement("signs.get_server", ServerSigns)
+CRON: Final = statement("signs.get_cron", CronSetup)
+TABLES: Final = statement("signs.list_tables", TableFault)
+WORK: Final = statement("signs.get_work", WorkSigns)
+TASKS: Final = statement("signs.list_tasks", LateTask)
+KEYS: Final = statement("signs.get_keys", KeyState)

@@ -1,0 +1,99 @@
+"""What may be in a support bundle. Whatever is not named here is left out: a new setting, column or word is not shown
+until somebody has put it on a list."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from kronos.config import Settings
+from kronos.redaction import redacted
+
+# Numbers, switches and words of a fixed choice: nobody can write anything of their own into them.
+SETTINGS: Final = frozenset({
+    "max_connections", "max_connections_per_address", "max_requests", "max_url_bytes", "max_header_bytes",
+    "max_headers", "head_seconds", "idle_seconds", "request_seconds", "ready_seconds", "write_seconds", "rate_limit",
+    "event_streams",
+    "event_streams_per_workspace", "event_streams_per_key", "database_pool_size", "database_wait_seconds",
+    "read_max_lag_seconds", "worker_concurrency", "lease_seconds", "poll_seconds", "shutdown_seconds",
+    "hung_after_seconds", "catch_up_immediate", "catch_up_stagger_seconds", "retention_success_days",
+    "retention_failure_days", "retention_run_details_days", "retention_audit_days", "oidc_session_seconds",
+    "key_session_seconds", "metrics_port", "port", "log_format", "log_level",
+})  # fmt: skip
+POSTGRESQL: Final = (
+    "autovacuum", "autovacuum_max_workers", "autovacuum_naptime", "checkpoint_timeout", "cron.launch_active_jobs",
+    "cron.log_run", "cron.log_statement", "cron.max_running_jobs", "cron.timezone", "cron.use_background_workers",
+    "deadlock_timeout", "default_transaction_isolation", "effective_cache_size", "fsync", "full_page_writes",
+    "hot_standby", "idle_in_transaction_session_timeout", "jit", "lock_timeout", "maintenance_work_mem",
+    "max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_replication_slots",
+    "max_slot_wal_keep_size", "max_wal_size", "max_worker_processes", "plan_cache_mode", "random_page_cost",
+    "server_encoding", "server_version_num", "shared_buffers", "ssl", "statement_timeout",
+    "superuser_reserved_connections", "synchronous_commit", "TimeZone", "track_activities", "track_counts", "wal_level",
+    "work_mem",
+)  # fmt: skip
+# Checks whose details are numbers and the program's own words. Those of the others name jobs, endpoints, roles, files.
+DETAILS: Final = frozenset({
+    "archive", "audit", "bloat", "clock", "commits", "connections", "cron limits", "cron log", "cron log size",
+    "cron settings", "cron slots", "cron version", "dead letters", "default partitions", "disk", "durability",
+    "growth", "heartbeat", "hold", "internal jobs", "late results", "launcher", "launching", "leases", "lock table",
+    "lost attempts", "missed wave", "partition notes", "partitions", "pending restart", "pg_cron", "prepared",
+    "privileges", "replication lag", "retention", "roles", "schema", "statistics", "synchronous standby", "tables",
+    "time zone data", "time zones", "unlogged", "workers", "wraparound", "writes",
+})  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
+_TOKEN = re.compile(r"[^\s'\"(),;{}\[\]]+")
+_DIGITS = re.compile(r"\d{5,}")
+_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOGGER = re.compile(r"kronos[a-z_.]*")
+_LINE = re.compile(r"^(?P<head>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [A-Z]+ +kronos[\w.]*): (?P<message>.*)$")
+
+
+def settings(found: Settings) -> dict[str, object]:
+    """Each setting by its name: its value, or whether it is set."""
+    return {
+        name: getattr(found, name) if name in SETTINGS else ("set" if getattr(found, name) else "not set")
+        for name in sorted(Settings.model_fields)
+    }
+
+
+class Words:
+    """The words of the program's own texts: what of a line of a log is kept."""
+
+    def __init__(self) -> None:
+        """Reads the package's files: half a second."""
+        package = Path(__file__).parents[1]
+        self._known: set[str] = set()
+        for path in package.rglob("*.py"):
+            self._known.update(_WORD.findall(path.read_text(encoding="utf-8").lower()))
+
+    def line(self, text: str) -> str | None:
+        """A line of a log of ours without whatever was not written by its program; None for one that is not ours."""
+        if text.startswith("{"):
+            return self._of_json(text)
+        if (found := _LINE.match(redacted(text))) is None:
+            return None
+        return f"{found['head']}: {_TOKEN.sub(self._kept, found['message'])}"
+
+    def _of_json(self, text: str) -> str | None:
+        """Of a line for collectors what one for people has: its other fields name what it was about."""
+        try:
+            line = orjson.loads(text)
+        except orjson.JSONDecodeError:  # cut off where the file was read from
+            return None
+        parts = [str(line.get(name, "")) for name in ("at", "level", "logger")]
+        if not (_AT.fullmatch(parts[0]) and parts[1] in _LEVELS and _LOGGER.fullmatch(parts[2])):
+            return None
+        return f"{' '.join(parts)}: {_TOKEN.sub(self._kept, redacted(str(line.get('message', ''))))}"
+
+    def _kept(self, token: re.Match[str]) -> str:
+        is_ours = all(word.lower() in self._known for word in _WORD.findall(token[0]))
+        return token[0] if is_ours and not _DIGITS.search(token[0]) else "…"
+
+    def lines(self, texts: Iterator[str]) -> Iterator[str]:
+        """Those lines that are ours."""
+        for text in texts:
+            if (kept := self.line(text)) is not None:
+                yield kept

@@ -1,0 +1,176 @@
+"""kronos support-bundle: what helps is in it, and nothing that anybody entrusted to Kronos."""
+
+import json
+import stat
+import tarfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.types.json import Jsonb
+
+from factory import add_endpoint, add_executions, add_key
+from kronos.__main__ import main
+from kronos.config import Settings
+from kronos.doctor.checks import CHECKS
+from kronos.encryption import make_key_file
+from kronos.support import allowed, bundle
+from sql_factory import make_cron_job, value
+
+
+def run(url: str, *options: str, **environment: str) -> Result:
+    known = {"KRONOS_DATABASE_URL": url} | environment
+    return CliRunner().invoke(main, ["support-bundle", *options], env=known, catch_exceptions=False)
+
+
+def contents(file: Path) -> dict[str, str]:
+    with tarfile.open(file) as archive:
+        return {
+            each.name.removeprefix("kronos-support/"): taken.read().decode()
+            for each in archive
+            if (taken := archive.extractfile(each)) is not None
+        }
+
+
+@pytest.fixture
+def planted(superuser: psycopg.Connection, tmp_path: Path) -> dict[str, str]:
+    """A secret in each place where one can be, by its place."""
+    found = {
+        place: f"{place}-{uuid4().hex}" for place in ("input", "output", "error", "url", "header", "name", "title")
+    }
+    endpoint = add_endpoint(
+        superuser,
+        url=f"https://u:{found['url']}@example.com/{found['url']}",
+        spec={"headers": {"Authorization": f"Bearer {found['header']}"}},
+    )
+    superuser.execute(
+        "update kronos.endpoints set name = %s where endpoint_id = %s", [found["name"], endpoint.endpoint_id]
+    )
+    superuser.execute(
+        "insert into kronos.endpoint_health (endpoint_id, workspace_id, state, reason) values (%s, %s, 'DISABLED', %s)",
+        [endpoint.endpoint_id, endpoint.workspace_id, Jsonb({"message": found["error"]})],
+    )
+    job_id = make_cron_job(superuser)  # without an entry: a finding that names it
+    superuser.execute("update kronos.jobs set title = %s, input = %s where job_id = %s",
+                      [found["title"], Jsonb({"k": found["input"]}), job_id])  # fmt: skip
+    for execution in add_executions(superuser, endpoint, 2):
+        superuser.execute(
+            "update kronos.execution_live set input = %s, error = %s where execution_id = %s",
+            [Jsonb({"k": found["input"]}), Jsonb({"type": "x", "message": found["error"]}), execution],
+        )
+    superuser.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           status, scheduled_at, run_at, created_at, max_attempts, input, output)
+        select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', 'SUCCESS', now(), now(), now(), 1, %s, %s
+          from kronos.jobs where job_id = %s
+        """,
+        [Jsonb({"k": found["input"]}), Jsonb({"k": found["output"]}), job_id],
+    )
+    superuser.execute("analyze")
+    make_key_file(tmp_path / "keys")
+    slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
+    return found | {
+        "slug": slug,
+        "key": add_key(superuser, slug, "admin"),
+        "encryption": (tmp_path / "keys").read_text().strip(),
+        "key file": str(tmp_path / "keys"),
+        "address": "10.77.66.0/24",
+        "password": superuser.info.password,
+    }
+
+
+def test_nothing_that_was_entrusted_to_kronos_is_in_it(
+    database_url: str, planted: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "bundle.tar.gz"
+    given = {"KRONOS_EGRESS_ALLOW": planted["address"], "KRONOS_ENCRYPTION_KEY_FILE": planted["key file"]}
+    told = run(database_url, "--output", str(file), **given)
+    assert (told.exit_code, told.stdout.startswith(f"{file}: 10 files, ")) == (0, True), told.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    found = contents(file)
+    assert [(place, name) for place, text in planted.items() for name in found if text in found[name]] == []
+
+    plans = found["plans.txt"]
+    assert (plans.count("-- "), "no plan" in plans) == (len(bundle._HOT), False)
+    assert "execution_live" in plans
+    settings = json.loads(found["settings.json"])
+    shown = Settings.model_fields["worker_concurrency"].default
+    assert (settings["database_url"], settings["egress_allow"], settings["worker_concurrency"]) == ("set", "set", shown)
+    findings = {each["check"]: each for each in json.loads(found["doctor.json"])}
+    assert (findings["endpoints"]["ok"], findings["endpoints"]["detail"].startswith("left out")) == (False, True)
+    assert findings["workers"]["detail"] == "no worker is connected to this database"
+    assert {"fsync", "max_connections"} <= {each["name"] for each in json.loads(found["postgresql-settings.json"])}
+    assert "kronos.execution_live" in {each["name"] for each in json.loads(found["tables.json"])}
+    assert json.loads(found["postgresql.json"])[0]["revision"]
+
+
+def test_names_are_in_it_where_that_is_asked_for_and_nothing_else(
+    database_url: str, planted: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(database_url, "--with-names", "--output", str(tmp_path / "b.tar.gz")).exit_code == 0
+    found = contents(tmp_path / "b.tar.gz")
+    assert planted["name"] in found["doctor.json"]
+    kept = {place: text for place, text in planted.items() if place not in ("name", "slug")}
+    assert [(place, name) for place, text in kept.items() for name in found if text in found[name]] == []
+
+
+def test_a_file_that_is_there_stays_and_a_database_that_is_not_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "there.tar.gz"
+    file.write_text("mine")
+    told = run("postgresql://nobody:s3cret-word@127.0.0.1:1/nothing", "--output", str(file))
+    assert (told.exit_code, file.read_text(), "another one with --output" in told.output) == (2, "mine", True)
+    file.unlink()
+    assert run("postgresql://nobody:s3cret-word@127.0.0.1:1/nothing", "--output", str(file)).exit_code == 0
+    found = contents(file)
+    assert found["database.txt"].startswith("PostgreSQL could not be asked: Unconnected")
+    assert [name for name, text in found.items() if "s3cret-word" in text or "nobody" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (
+            "2026-11-29 10:00:00.123 INFO    kronos.worker: worker swordfish-17 started",
+            "2026-11-29 10:00:00.123 INFO    kronos.worker: worker … started",
+        ),
+        (
+            "2026-11-29 10:00:00.123 ERROR   kronos.pool: no connection to 'db.xyzzy.internal' as plughuser (2 of 10)",
+            "2026-11-29 10:00:00.123 ERROR   kronos.pool: no connection to '…' as … (2 of 10)",
+        ),
+        ("2026-11-29 10:00:00.123 INFO    kronos.api: 4242424242424242 kr_inst_abc_aaaaaaaaaaaaaaaaaaaaaaaa",
+         "2026-11-29 10:00:00.123 INFO    kronos.api: … …"),
+        ('  File "/home/plugh/x.py", line 3', None),
+        ("password=xyzzy", None),
+        ('{"at":"2026-11-29T10:00:00.123Z","level":"INFO","logger":"kronos.worker","message":"worker xyzzy-17 started",'
+         '"job":"plughplugh"}', "2026-11-29T10:00:00.123Z INFO kronos.worker: worker … started"),
+        ('{"at":"xyzzy","level":"INFO","logger":"kronos","message":"started"}', None),
+        ('{"at":"2026-11-29T10:00:0', None),
+    ],
+)  # fmt: skip
+def test_of_a_log_what_the_program_wrote_is_kept(line: str, kept: str | None) -> None:
+    assert _WORDS.line(line) == kept
+
+
+_WORDS = allowed.Words()
+
+
+def test_logs_of_kronos_up_are_in_it(tmp_path: Path) -> None:
+    lines = ["2026-11-29 10:00:00.123 INFO    kronos.worker: worker xyzzyplugh started", "xyzzyplugh"]
+    (tmp_path / "worker.log").write_text("\n".join(lines))
+    assert list(bundle._logs(tmp_path)) == [
+        "== worker.log",
+        "2026-11-29 10:00:00.123 INFO    kronos.worker: worker … started",
+    ]
+    assert list(bundle._logs(None)) == ["there are no logs of `kronos up` here: add what your own collector has"]
+
+
+def test_the_lists_name_what_there_is() -> None:
+    """A setting that holds a text, a path or a secret is on no list."""
+    free: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items()}
+    assert [name for name in allowed.SETTINGS if name not in free] == []
+    assert [name for name in allowed.SETTINGS if "str" in str(free[name]) or "Path" in str(free[name])] == []
+    assert [name for name in allowed.DETAILS if name not in CHECKS] == []

@@ -1,0 +1,209 @@
+"""The Helm chart: what it makes is as Kubernetes reads it, and runs as nobody, with no more than its own."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "kronos"
+HELM = shutil.which("helm", path=str(Path(sys.executable).parent)) or shutil.which("helm")
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not installed (bin/install brings it on Linux, x86-64)")
+# The oldest that the chart is for, and the newest that its schemas know.
+VERSIONS = ("1.27", kubernetes_validate.latest_version())
+EVERYTHING = {
+    "admin": {"existingSecret": "kronos-admin"},
+    "database": {"existingSecret": "db", "caConfigMap": "rds-ca"},
+    "api": {"autoscaling": {"enabled": True}, "env": {"KRONOS_RATE_LIMIT": 60000}},
+    "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "trustedProxies": "10.0.0.0/8"},
+    "workers": {"default": {"autoscaling": {"enabled": True}}, "gpu": {"groups": ["gpu", "lab"], "concurrency": 4}},
+    "metrics": {"podMonitor": {"enabled": True}, "rules": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "networkPolicy": {"metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]},
+    "priorityClassName": "high",
+    "image": {"repository": "registry.example.com/kronos", "tag": "9", "pullSecrets": ["registry"]},
+}
+CUSTOM = ("PodMonitor", "PrometheusRule")  # of the operator of Prometheus: Kubernetes has no schema of them
+Manifest = dict[str, Any]
+
+
+def _helm(*arguments: str, values: Manifest | None = None) -> "subprocess.CompletedProcess[str]":
+    assert HELM is not None
+    with_values = ["--values", "-"] if values is not None else []
+    return subprocess.run(
+        [HELM, *arguments, str(CHART), *with_values],
+        input=json.dumps(values) if values is not None else "",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _made(values: Manifest) -> list[Manifest]:
+    answer = _helm("template", "kronos", "--namespace", "jobs", values=values)
+    assert answer.returncode == 0, answer.stderr
+    return [each for each in yaml.safe_load_all(answer.stdout) if each]
+
+
+@pytest.fixture(scope="module", params=[{}, EVERYTHING], ids=["defaults", "everything"])
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return _made(request.param)
+
+
+def _pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for each in manifests:
+        if each["kind"] in ("Deployment", "Job"):
+            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def _env(pod: Manifest) -> dict[str, Manifest]:
+    return {each["name"]: each for each in pod["containers"][0]["env"]}
+
+
+def test_helm_finds_nothing_wrong() -> None:
+    answer = _helm("lint", "--strict")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_reads_what_it_makes(manifests: list[Manifest], version: str) -> None:
+    assert len(manifests) >= 8
+    for each in manifests:
+        if each["kind"] not in CUSTOM:
+            kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_the_schemas_refuse_what_is_misspelt(manifests: list[Manifest]) -> None:
+    """The test above can fail."""
+    (api,) = [each for each in manifests if each["metadata"]["name"] == "kronos-api" and each["kind"] == "Deployment"]
+    misspelt = json.loads(json.dumps(api).replace("readinessProbe", "readynessProbe"))
+    with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
+        kubernetes_validate.validate(misspelt, VERSIONS[-1], strict=True)
+
+
+def test_each_pod_runs_as_nobody_and_writes_nowhere(manifests: list[Manifest]) -> None:
+    pods = dict(_pods(manifests))
+    assert {"kronos-api", "kronos-worker-default", "kronos-migrate"} <= set(pods)
+    for name, pod in pods.items():
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert container["resources"]["limits"]["memory"], name
+        assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}, name
+
+
+def test_only_the_migration_knows_the_administrators_url(manifests: list[Manifest]) -> None:
+    of = {
+        name: {key: each["valueFrom"]["secretKeyRef"]["key"] for key, each in _env(pod).items() if "valueFrom" in each}
+        for name, pod in _pods(manifests)
+    }
+    assert of.pop("kronos-migrate") == {
+        "KRONOS_DATABASE_URL": "migrate-url",
+        "KRONOS_API_PASSWORD": "api-password",
+        "KRONOS_WORKER_PASSWORD": "worker-password",
+    }
+    assert of.pop("kronos-api") == {"KRONOS_DATABASE_URL": "api-url"}
+    assert of
+    assert all(each == {"KRONOS_DATABASE_URL": "worker-url"} for each in of.values()), of
+
+
+def test_no_secret_is_made_or_named_twice(manifests: list[Manifest]) -> None:
+    assert not [each for each in manifests if each["kind"] == "Secret"]
+    names = [(each["kind"], each["metadata"]["name"]) for each in manifests]
+    assert len(names) == len(set(names))
+
+
+def test_the_migration_comes_before_and_after_its_account(manifests: list[Manifest]) -> None:
+    hooks = {
+        each["kind"]: each["metadata"]["annotations"]
+        for each in manifests
+        if "helm.sh/hook" in each["metadata"].get("annotations", {})
+    }
+    assert set(hooks) == {"Job", "ServiceAccount"}
+    assert {each["helm.sh/hook"] for each in hooks.values()} == {"pre-install,pre-upgrade"}
+    assert int(hooks["ServiceAccount"]["helm.sh/hook-weight"]) < int(hooks["Job"]["helm.sh/hook-weight"])
+
+
+def test_selectors_find_the_pods_that_they_mean(manifests: list[Manifest]) -> None:
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
+        for each in manifests
+        if each["kind"] == "Deployment"
+    }
+
+    def chosen(labels: dict[str, str]) -> set[str]:
+        return {name for name, has in pods.items() if labels.items() <= has.items()}
+
+    (service,) = [each for each in manifests if each["kind"] == "Service"]
+    assert chosen(service["spec"]["selector"]) == {"kronos-api"}
+    budgets = [each for each in manifests if each["kind"] == "PodDisruptionBudget"]
+    assert {each["metadata"]["name"] for each in budgets} == set(pods)
+    for each in budgets:
+        assert chosen(each["spec"]["selector"]["matchLabels"]) == {each["metadata"]["name"]}
+    scalers = [each for each in manifests if each["kind"] == "HorizontalPodAutoscaler"]
+    assert {each["spec"]["scaleTargetRef"]["name"] for each in scalers} <= set(pods)
+    (policy,) = [each for each in manifests if each["kind"] == "NetworkPolicy"]
+    assert chosen(policy["spec"]["podSelector"]["matchLabels"]) == set(pods)
+
+
+def test_a_group_of_workers_is_as_the_default_where_it_says_nothing() -> None:
+    pods = dict(_pods(_made(EVERYTHING)))
+    gpu, default = _env(pods["kronos-worker-gpu"]), _env(pods["kronos-worker-default"])
+    assert gpu["KRONOS_WORKER_GROUPS"]["value"] == "gpu,lab"
+    assert gpu["KRONOS_WORKER_CONCURRENCY"]["value"] == "4"
+    assert "KRONOS_WORKER_GROUPS" not in default
+    assert gpu["KRONOS_LOG_FORMAT"] == default["KRONOS_LOG_FORMAT"]
+
+
+def test_numbers_of_settings_are_texts() -> None:
+    api = _env(dict(_pods(_made(EVERYTHING)))["kronos-api"])
+    assert api["KRONOS_RATE_LIMIT"]["value"] == "60000"
+
+
+def test_workers_are_scaled_by_how_long_deliveries_wait() -> None:
+    made = {(each["kind"], each["metadata"]["name"]): each for each in _made(EVERYTHING)}
+    scaler = made["HorizontalPodAutoscaler", "kronos-worker-default"]
+    metric = scaler["spec"]["metrics"][0]["external"]["metric"]["name"]
+    assert f'"{metric}"' in "".join(path.read_text() for path in (ROOT / "kronos" / "metrics").glob("*.py"))
+    deployment = made["Deployment", "kronos-worker-default"]
+    assert "replicas" not in deployment["spec"]  # an upgrade would set them back
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"api": {"replica": 3}}, "replica"),
+        ({"env": {"KRONO_LOG_FORMAT": "json"}}, "KRONO_LOG_FORMAT"),
+        ({"workers": {"gpu": {"group": ["gpu"]}}}, "group"),
+        ({"database": {"existingSecret": ""}}, "existingSecret"),
+        ({"terminationGracePeriodSeconds": 5}, "terminationGracePeriodSeconds"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: Manifest, named: str) -> None:
+    answer = _helm("template", "kronos", values=values)
+    assert answer.returncode != 0
+    assert named in answer.stderr
+
+
+def test_its_rules_are_those_of_the_release() -> None:
+    assert (CHART / "files" / "rules.yml").read_text() == (ROOT / "monitoring" / "rules.yml").read_text()
+    (rule,) = [each for each in _made(EVERYTHING) if each["kind"] == "PrometheusRule"]
+    assert rule["spec"] == yaml.safe_load((ROOT / "monitoring" / "rules.yml").read_text())
+
+
+def test_its_versions_are_the_products() -> None:
+    (version,) = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)

@@ -1,0 +1,93 @@
+"""kronos doctor on a server of its own that is set up as no server should be: each fault is found by its check, and is
+gone once what is said of it was run."""
+
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from conftest import await_condition
+from doctor_looks import look_at
+from faults.own_server import own_server
+from kronos.doctor import server
+from kronos.embedded.cluster import Cluster
+
+pytestmark = pytest.mark.faults
+_AT_START = {
+    "max_connections": "20",
+    "max_locks_per_transaction": "10",
+    "max_prepared_transactions": "2",
+    "archive_mode": "on",
+    "archive_command": "/bin/false",
+    "synchronous_commit": "off",
+    "cron.log_run": "off",
+}
+_AT_RELOAD = {"autovacuum": "off", "max_worker_processes": "9", "synchronous_standby_names": "nobody"}
+EXPECTED = {
+    "connections",
+    "lock table",
+    "prepared",
+    "archive",
+    "commits",
+    "cron log",
+    "durability",
+    "autovacuum",
+    "pending restart",
+    "synchronous standby",
+    "replication slots",
+    "wraparound",
+}
+
+
+def _set(connection: psycopg.Connection, settings: dict[str, str]) -> None:
+    for name, text in settings.items():
+        connection.execute(f"alter system set {name} = '{text}'".encode())
+    connection.execute("select pg_reload_conf()")
+
+
+def _connect(cluster: Cluster) -> psycopg.Connection:
+    connection = psycopg.connect(cluster.superuser_url, autocommit=True)
+    connection.execute("set synchronous_commit = local")  # its own commits wait for no standby
+    return connection
+
+
+def test_a_server_that_is_set_up_badly_is_found_fault_by_fault_and_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_SLOT_BYTES", -1)
+    with own_server() as cluster, ExitStack() as stack:
+        with _connect(cluster) as superuser:
+            _set(superuser, _AT_START)
+        cluster.restart()
+        superuser = stack.enter_context(_connect(cluster))
+        superuser.execute("select pg_create_physical_replication_slot('left_behind', true)")
+        superuser.execute("begin; prepare transaction 'forgotten'")
+        superuser.execute("select pg_switch_wal()")
+        _set(superuser, _AT_RELOAD)
+        many = [stack.enter_context(_connect(cluster)) for _ in range(15)]
+        monkeypatch.setattr(server, "_OPEN_SECONDS", 0.0)
+        monkeypatch.setattr(server, "_AGE", 1)
+
+        def broken() -> set[str]:
+            return {name for name, each in look_at(superuser).items() if not each.ok}
+
+        await_condition(lambda: broken() >= EXPECTED, f"all to be found: {EXPECTED - broken()}")
+        seen = look_at(superuser)
+        assert seen["archive"].detail.startswith("nothing has been archived since")
+        assert "nobody reads left_behind" in seen["replication slots"].detail
+        assert seen["connections"].detail.startswith("16 of 17")
+        assert seen["pending restart"].detail == "changed, and not yet in force: max_worker_processes"
+
+        for each in many:
+            each.close()
+        superuser.execute("rollback prepared 'forgotten'")
+        superuser.execute("select pg_drop_replication_slot('left_behind')")
+        for check in ("durability", "commits", "autovacuum", "synchronous standby"):
+            fix = seen[check].fix or ""
+            for text in fix[fix.index("alter system") :].split(";"):  # as psql would
+                superuser.execute(text.encode())
+        superuser.execute("alter system reset all")
+        superuser.execute("select pg_reload_conf()")
+        monkeypatch.undo()
+        superuser.close()
+        cluster.restart()
+        superuser = stack.enter_context(_connect(cluster))
+        await_condition(lambda: not (broken() & EXPECTED) - {"durability"}, f"all to be mended: {broken()}")
