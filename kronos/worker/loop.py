@@ -79,8 +79,7 @@ class Loop:
         traces: DeliveryTraces | None = None,
     ) -> None:
         self._link = claiming
-        self._meter = meter
-        self._traces = traces
+        self._meter, self._traces = meter, traces
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -380,10 +379,9 @@ class Loop:
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
-        if self._meter is not None:
-            self._meter.ended(ended)
-        if self._traces is not None:
-            self._traces.ended(ended)
+        for hearer in (self._meter, self._traces):
+            if hearer is not None:
+                hearer.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:
