@@ -41,11 +41,12 @@ class DeletionOf(QueryModel):
 async def get_system(
     call: Call, instance: Instance, settings: SettingsOf, query: Annotated[SystemQuery, Query()]
 ) -> Response:
-    """How the instance is doing. Jobs and entries are compared where it is asked for: it takes as long as the
-    reaper."""
-    drift = await system.drift(instance, limit=_MOST_DIFFERENCES) if query.part == "drift" else None
-    if drift is not None and call.headers.get("hx-request") == "true":
-        return shown(call, "parts/drift.html", drift=drift)
+    """How the instance is doing. Jobs and entries are compared where it is asked for, on a page of its own without
+    scripts: it takes as long as the reaper."""
+    if query.part == "drift":
+        is_part = call.headers.get("hx-request") == "true"
+        drift = await system.drift(instance, limit=_MOST_DIFFERENCES)
+        return shown(call, "parts/drift.html" if is_part else "drift.html", drift=drift)
     found = await system.status(instance)
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
@@ -64,7 +65,7 @@ async def get_system(
         repairs=_repairs(runs),
         retention=await system.retention(instance),
         partitions=await system.partitions(instance),
-        drift=drift,
+        drift=None,
     )
 
 

@@ -55,6 +55,7 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
 def test_jobs_and_entries_are_compared_where_that_is_asked_for(own_api: Api, su: psycopg.Connection) -> None:
     assert "Compare all jobs" in text(own_api.client, "/system", "//*[@id='drift']")
     assert "0 differences" in text(own_api.client, "/system?part=drift", "//*[@id='drift']")
+    assert "Findings" not in text(own_api.client, "/system?part=drift")  # which would be read beside it
     job_id = make_cron_job(su)
     shown = own_api.client.get("/system?part=drift", headers={"HX-Request": "true"})
     assert "Findings" not in shown.text  # the part alone
