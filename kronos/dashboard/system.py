@@ -12,6 +12,7 @@ from kronos import deletions, executions, jobs, readiness, system, workspaces
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, OperationId, SettingsOf
 from kronos.api.fields import Query as QueryModel
+from kronos.api.overview import readiness_of
 from kronos.dashboard.page import Pages, shown
 from kronos.database import WorkspaceView
 from kronos.executions import ExecutionFilter
@@ -48,6 +49,7 @@ async def get_system(
         drift = await system.drift(instance, limit=_MOST_DIFFERENCES)
         return shown(call, "parts/drift.html" if is_part else "drift.html", drift=drift)
     found = await system.status(instance)
+    is_elsewhere = (await readiness_of(call, instance)).is_elsewhere
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
     runs = await executions.list_page(own, ExecutionFilter(), limit=_LOOKED_AT, before=None)
@@ -57,7 +59,8 @@ async def get_system(
         found=found,
         zones=zones,
         silent_after=readiness.SILENT_AFTER.total_seconds(),
-        warnings=system.warnings_of(found, zones),
+        warnings=system.warnings_of(found, zones, is_elsewhere=is_elsewhere),
+        is_elsewhere=is_elsewhere,
         steps=await system.steps(instance),
         workers=await system.workers(instance),
         internal=await jobs.list_page(own, JobFilter(status="ACTIVE"), limit=20, before=None),
