@@ -1,5 +1,4 @@
-"""The claim loop: looks for due endpoints, claims as much as there is room for, and starts an attempt for each
-claim."""
+"""The claim loop: looks for due endpoints, claims as much as there is room for, and begins an attempt of each."""
 
 import asyncio
 import time
@@ -40,8 +39,7 @@ _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
 # Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
-# While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next
-# upkeep.
+# While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
 _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
