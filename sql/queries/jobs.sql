@@ -44,7 +44,7 @@ with given as materialized (
                              alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
                              {CronTerms but anchor})
     select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, read,
-           alarm, description, (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
+           alarm, description || kronos.describe_calendars(calendars, on_blackout), (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
            {CronTerms but anchor}
       from fresh
      order by name, idempotency_key
@@ -52,15 +52,20 @@ with given as materialized (
                     do update set idempotency_key = excluded.idempotency_key
     returning *
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-    select job_id, fresh.workspace_id, first_tick_at from job join fresh using (job_id)
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at)
+    select job_id, fresh.workspace_id, coalesce(due_at, first_tick_at), tick_at
+      from job join fresh using (job_id)
+      left join lateral kronos.place_of(job.workspace_id, job.calendars, job.on_blackout, read, job.starts_at,
+                                        job.ends_at, first_tick_at) on job.calendars <> '{}'
 )
 select {Job of job with
         endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
         coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
         kronos.iso_local(job.anchor_local) as anchor_local,
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
-        fresh.first_tick_at as next_run_at,
+        case when cardinality(job.calendars) = 0 or fresh.job_id is null then fresh.first_tick_at
+             else kronos.first_run(job.workspace_id, job.calendars, job.on_blackout, fresh.read, job.starts_at,
+                                   job.ends_at, fresh.first_tick_at, 0) end as next_run_at,
         jsonb_build_object('jobid', case when fresh.job_id is not null
                                          then kronos.register_pg_cron(job.job_id) end,
                            'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
@@ -242,7 +247,11 @@ with old as materialized (
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
                 else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
-                else old.ends_at end as next_ends_at
+                else old.ends_at end as next_ends_at,
+           pointer.tick_at as held_at,
+           case when 'calendars' = any (%(changed)s::text[]) then %(calendars)s::text[]
+                else old.calendars end as next_calendars,
+           coalesce(%(on_blackout)s::text, old.on_blackout) as next_on_blackout
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -250,8 +259,12 @@ with old as materialized (
     select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap,
                                 next_dst_overlap, next_anchor_local) as next_schedule from fresh
 ), first as materialized (      -- before the row: a schedule that never fires is refused by its own words
-    select kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at) as tick_at
-      from fresh, read
+    select place.*
+      from fresh
+     cross join read
+     cross join lateral kronos.first_place(fresh.job_id, fresh.held_at, read.next_schedule,
+                                           fresh.next_starts_at, fresh.next_ends_at, fresh.next_calendars,
+                                           fresh.next_on_blackout) as place
 ), retired as (
     update kronos.jobs as job
        set status = 'RETIRED', replaced_by_id = %(job_id)s,
@@ -265,26 +278,27 @@ with old as materialized (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
                              endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
-                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at,
+                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at, calendars, on_blackout,
                              {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
-                                           dst_overlap})
+                                           dst_overlap, calendars, on_blackout})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_endpoint_id, 'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), fresh.next_cron, fresh.next_timezone,
            read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule),
-           kronos.describe_schedule(read.next_schedule), fresh.next_every,
+           kronos.describe_schedule(read.next_schedule)
+               || kronos.describe_calendars(fresh.next_calendars, fresh.next_on_blackout), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at,
-           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap
-            changed of fresh}
+           first.ticks_from, fresh.skip_next, fresh.resume_at, fresh.next_calendars, fresh.next_on_blackout,
+           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap,
+            calendars, on_blackout changed of fresh}
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused,
-                                 is_halted, is_internal)
-    select next.job_id, next.workspace_id, first.tick_at, fresh.ran_last_at, fresh.runs_from,
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at, last_run_at, runs_from,
+                                 is_paused, is_halted, is_internal)
+    select next.job_id, next.workspace_id, first.due_at, first.tick_at, fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
       from next, fresh, first
 ), registered as materialized (

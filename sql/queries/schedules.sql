@@ -36,6 +36,20 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
        kronos.upcoming_runs(schedule, coalesce(%(after)s::timestamptz, kronos.now()), null, 0,
                             %(count)s::integer) as upcoming;
 
+-- name: preview_closed_schedule
+-- preview_schedule within a workspace, whose calendars the schedule names. Raises KR046 where one is not there.
+select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
+           || kronos.describe_calendars(%(calendars)s::text[], %(on_blackout)s::text) as description,
+       coming.next_runs, coming.skipped,
+       kronos.lint_schedule(%(cron)s::text, schedule, asked.after, null) as lints
+  from (select coalesce(%(after)s::timestamptz, kronos.now()) as after) as asked
+ cross join kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text,
+                                 %(dst_gap)s::text, %(dst_overlap)s::text, %(anchor_local)s::timestamp)
+                as schedule
+ cross join kronos.coming_runs(kronos.current_workspace_id(),
+                               kronos.known_calendars(%(calendars)s::text[]), %(on_blackout)s::text, schedule,
+                               null, null, null, asked.after, 0, %(count)s::integer) as coming;
+
 -- name: list_next_runs
 -- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its
 -- resumption on. No row: no such CRON job.

@@ -154,6 +154,10 @@ def _organization(scene: Scene) -> dict[str, str]:
     return {"org": scene.new}
 
 
+def _calendar(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/calendars", {"name": "other"})["name"]}
+
+
 def _config(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/configs", {"name": "other", "values": {}})["name"]}
 
@@ -224,6 +228,9 @@ WRITES = {
     "deleted endpoint": Write(path=f"DELETE {ONE}/endpoints/{{name}}", ready=_endpoint),
     "disabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/disable", body={}, ready=_endpoint),
     "enabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/enable", body={}, ready=_disabled),
+    "calendar": Write(path=f"POST {ONE}/calendars", body={"name": "new"}, makes="calendar_id"),
+    "replaced calendar": Write(path=f"PUT {ONE}/calendars/{{name}}", body={"business_days": ["mon"]}, ready=_calendar),
+    "deleted calendar": Write(path=f"DELETE {ONE}/calendars/{{name}}", ready=_calendar),
     "config": Write(path=f"POST {ONE}/configs", body={"name": "new", "values": {}}, makes="config_id"),
     "replaced config": Write(path=f"PUT {ONE}/configs/{{name}}", body={"values": {"a": 1}}, ready=_config),
     "deleted config": Write(path=f"DELETE {ONE}/configs/{{name}}", ready=_config),

@@ -218,6 +218,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /operations": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},
+    "POST /calendars": {"name": "made"},
+    "PUT /calendars/fresh": {"days": [{"starts": "2026-12-25", "name": "Christmas"}]},
+    "DELETE /calendars/fresh": {},
     "POST /configs": {"name": "made", "values": {}},
     "PUT /configs/fresh": {"values": {"a": 1}},
     "DELETE /configs/fresh": {},
@@ -265,6 +268,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     api.post(f"{base}/executions/{dead}/cancel").raise_for_status()
     backfill = api.post(f"{base}/jobs/job/backfill", json=REFUSED["POST /jobs/job/backfill"]).json()["backfill_id"]
     operation = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"}).json()["operation_id"]
+    api.put(f"{base}/calendars/fresh", json={}).raise_for_status()
     api.put(f"{base}/configs/fresh", json={"values": {}}).raise_for_status()
     api.put(f"{base}/payload-specs/fresh", json={"schema": {}}).raise_for_status()
     api.put(f"{base}/secrets/fresh", json={"value": "a value"}).raise_for_status()

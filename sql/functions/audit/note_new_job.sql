@@ -16,6 +16,7 @@ begin
                                   new.idempotency_key, new.every, new.anchor, new.resume_at,
                                   new.anchor_local, new.run_at_local, new.title, new.deadline_seconds,
                                   new.on_success, new.on_failure) = 0
+                 and new.calendars = '{}'
                 then said.terms
                 else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end,
            said.caller ->> 'source'

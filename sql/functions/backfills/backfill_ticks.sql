@@ -24,7 +24,7 @@ declare
 begin
     v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at),
                                                 least(p_to, p_job.ends_at), p_limit));
-    v_pointer := (select min(pointer.next_tick_at)
+    v_pointer := (select min(coalesce(pointer.tick_at, pointer.next_tick_at))
                     from kronos.jobs as version
                    cross join lateral kronos.pointer_of(version.job_id) as pointer
                    where version.first_version_id = p_job.first_version_id
