@@ -17,6 +17,7 @@ from kronos.sql import statement
 
 _MOST_LOOKS = 5
 _MOST_NAMED = 10
+_BY_DEFAULT = ("timezone", "UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,20 @@ def content(new: NewCalendar) -> JsonObject:
         "business_hours": None if hours is None else {"opens": hours.opens, "closes": hours.closes},
         "days": [_day(each) for each in new.days],
     }
+
+
+def written(stored: JsonObject) -> JsonObject:
+    """A calendar that is there, as a file has it: without what is as by default."""
+    days = [
+        {
+            name: value
+            for name, value in day.items()
+            if not (name == "open" and not value) and not (name == "ends" and value == day["starts"])
+        }
+        for day in stored["days"]
+    ]
+    found = {**stored, "days": days}
+    return {name: value for name, value in found.items() if value not in (None, []) and (name, value) != _BY_DEFAULT}
 
 
 def _day(day: CalendarDay) -> JsonObject:

@@ -22,6 +22,9 @@ create table kronos.calendars (
     constraint calendars_document_fkey foreign key (workspace_id, document_id)
         references kronos.documents (workspace_id, document_id) on delete cascade
 );
+alter table kronos.managed drop constraint managed_kind_known;
+alter table kronos.managed add constraint managed_kind_known
+    check (kind in ('config', 'payload_spec', 'calendar', 'endpoint', 'job'));
 alter table kronos.jobs add column calendars text[] not null default '{}';
 alter table kronos.jobs add column on_blackout text not null default 'SKIP';
 create index jobs_by_calendar on kronos.jobs using gin (calendars)

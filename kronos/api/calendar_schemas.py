@@ -5,10 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kronos import icalendars
 from kronos.api.fields import Body, CalendarName, Text, Zone
 from kronos.calendar_days import MOST_DAYS
-from kronos.calendar_terms import Weekday
+from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
+from kronos.calendars import NewCalendar
 from kronos.icalendars import MOST_CHARACTERS, YEARS_AHEAD
+from kronos.server_time import CLOCK
 
 _DayOrTime = Annotated[str, Field(min_length=10, max_length=26)]
 
@@ -66,3 +69,17 @@ class CalendarCreate(CalendarPut):
     """A calendar to be made."""
 
     name: CalendarName = Field(description="Its name in this workspace.", examples=["holidays"])
+
+
+def new_calendar(body: CalendarPut) -> NewCalendar:
+    """What the body asks for, an iCalendar file's days with the others. Raises Unprocessable."""
+    days = [CalendarDay(starts=day.starts, ends=day.ends, name=day.name, open=day.open) for day in body.days]
+    if body.icalendar is not None:
+        days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
+    hours = body.business_hours
+    return NewCalendar(
+        timezone=body.timezone,
+        business_days=body.business_days,
+        business_hours=None if hours is None else BusinessHours(opens=hours.opens, closes=hours.closes),
+        days=days,
+    )

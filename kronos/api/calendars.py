@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import calendars, errors, icalendars
-from kronos.api.calendar_schemas import CalendarCreate, CalendarPut
+from kronos import calendars, errors
+from kronos.api.calendar_schemas import CalendarCreate, CalendarPut, new_calendar
 from kronos.api.call import Call, Draft
 from kronos.api.copies import kind_of
 from kronos.api.cursors import Page
@@ -24,11 +24,9 @@ from kronos.api.document import answers, problems
 from kronos.api.named import DocumentRoutes, PutConditions, first
 from kronos.api.operation import Router
 from kronos.api.query_schemas import PageQuery
-from kronos.calendar_terms import BusinessHours, Calendar, CalendarDay, CalendarNotFound
-from kronos.calendars import NewCalendar
+from kronos.calendar_terms import Calendar, CalendarNotFound
 from kronos.documents import CALENDAR
 from kronos.model import Role
-from kronos.server_time import CLOCK
 
 router = Router("/v1/workspaces/{w}/calendars", tags=["calendars"])
 _ROUTES = DocumentRoutes(kind=CALENDAR, copy=kind_of(Calendar, CalendarPut))
@@ -45,7 +43,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
 )
 async def create_calendar(call: Call, view: View, body: CalendarCreate, key: IdempotencyKey = None) -> Response:
     """Make a calendar; with a known idempotency key, the one that it made."""
-    new = await call.aside(lambda: _new(body))
+    new = await call.aside(lambda: new_calendar(body))
     document, is_new = await calendars.create(view, body.name, new, idempotency_key=key)
     return _ROUTES.made(call, document, is_new=is_new)
 
@@ -76,7 +74,7 @@ async def put_calendar(
     """Make a calendar, or its next version, which holds for every tick that is not accounted for."""
     change = await _ROUTES.change(view, name, draft)
     held = change.held(asked)
-    new = await call.aside(lambda: _new(change.body))
+    new = await call.aside(lambda: new_calendar(change.body))
     if held.if_none_match is None:
         return _ROUTES.made(call, await first(CALENDAR.what, name, calendars.create(view, name, new)))
     document, is_new = await calendars.replace(
@@ -100,17 +98,3 @@ async def delete_calendar(view: View, name: CalendarName, if_match: IfMatch = No
     """Delete a calendar that no live job names."""
     await calendars.delete(view, name, if_match=if_match)
     return Response(status_code=204)
-
-
-def _new(body: CalendarPut) -> NewCalendar:
-    """What the body asks for, an iCalendar file's days with the others. Raises Unprocessable."""
-    days = [CalendarDay(starts=day.starts, ends=day.ends, name=day.name, open=day.open) for day in body.days]
-    if body.icalendar is not None:
-        days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
-    hours = body.business_hours
-    return NewCalendar(
-        timezone=body.timezone,
-        business_days=body.business_days,
-        business_hours=None if hours is None else BusinessHours(opens=hours.opens, closes=hours.closes),
-        days=days,
-    )

@@ -64,8 +64,10 @@ select job.description, coming.next_runs, coming.skipped, coming.lints
 -- What a change would do to a CRON job's runs %(within)s (fire_diff); a field that is not in %(changed)s
 -- stays as it is, as in replace_cron_job. No row: no live CRON job.
 select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
-                        kronos.now() + %(within)s::interval, %(shown)s::integer) as difference,
-       kronos.describe_schedule(read) as description, job.description as description_before
+                        kronos.now() + %(within)s::interval, %(shown)s::integer,
+                        next.calendars, next.on_blackout) as difference,
+       kronos.describe_schedule(read) || kronos.describe_calendars(next.calendars, next.on_blackout)
+           as description, job.description as description_before
   from kronos.jobs as job
  cross join lateral (select case when %(every)s::text is not null then null
                                  when %(cron)s::text is not null then %(cron)s::text
@@ -83,7 +85,11 @@ select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
                             case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
                                  else job.ends_at end as ends_at,
                             case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                                 else job.max_runs end as max_runs) as next
+                                 else job.max_runs end as max_runs,
+                            case when 'calendars' = any (%(changed)s::text[])
+                                 then kronos.known_calendars(%(calendars)s::text[])
+                                 else job.calendars end as calendars,
+                            coalesce(%(on_blackout)s::text, job.on_blackout) as on_blackout) as next
  cross join lateral kronos.read_schedule(next.cron, next.every, next.anchor,
                                          coalesce(%(timezone)s::text, job.timezone),
                                          coalesce(%(dst_gap)s::text, job.dst_gap),

@@ -46,12 +46,10 @@ select jsonb_build_object(
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
-    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
-        where workspace_id = %(id)s),
+    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row where workspace_id = %(id)s),
     'mappings', (select jsonb_agg(row order by row.mapping_id) from kronos.role_mappings as row
         where workspace_id = %(id)s),
-    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row
-        where slug = %(new)s),
+    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row where slug = %(new)s),
     'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
 """
 

@@ -25,6 +25,7 @@ _SCHEMA = (
     "managed",
     "sign_ins",
     "documents",
+    "calendars",
     "cancelled_jobs",
     "endpoints",
     "jobs",
