@@ -26,21 +26,15 @@ _STATE = """
 select jsonb_build_object(
     'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row
         where slug in (%(slug)s, %(new)s)),
-    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row
-        where workspace_id = %(id)s),
+    'endpoints', (select jsonb_agg(row order by endpoint_id) from kronos.endpoints as row where workspace_id = %(id)s),
     'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id)
-        from kronos.jobs as row
-              where workspace_id = %(id)s),
-    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row
-        where workspace_id = %(id)s),
-    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row
-        where workspace_id = %(id)s),
-    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
-        where workspace_id = %(id)s),
+        from kronos.jobs as row where workspace_id = %(id)s),
+    'live', (select jsonb_agg(row order by execution_id) from kronos.execution_live as row where workspace_id = %(id)s),
+    'done', (select jsonb_agg(row order by execution_id) from kronos.execution_done as row where workspace_id = %(id)s),
+    'backfills', (select jsonb_agg(row order by backfill_id) from kronos.backfills as row where workspace_id = %(id)s),
     'health', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_health as row
         where workspace_id = %(id)s),
-    'gates', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_gate as row
-        where workspace_id = %(id)s),
+    'gates', (select jsonb_agg(row order by endpoint_id) from kronos.endpoint_gate as row where workspace_id = %(id)s),
     'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
         where workspace_id = %(id)s),
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
@@ -227,7 +221,7 @@ WRITES = {
     "disabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/disable", body={}, ready=_endpoint),
     "enabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/enable", body={}, ready=_disabled),
     "calendar": Write(path=f"POST {ONE}/calendars", body={"name": "new"}, makes="calendar_id"),
-    "replaced calendar": Write(path=f"PUT {ONE}/calendars/{{name}}", body={"business_days": ["mon"]}, ready=_calendar),
+    "replaced calendar": Write(path=f"PUT {ONE}/calendars/{{name}}", body={"timezone": "Asia/Tokyo"}, ready=_calendar),
     "deleted calendar": Write(path=f"DELETE {ONE}/calendars/{{name}}", ready=_calendar),
     "config": Write(path=f"POST {ONE}/configs", body={"name": "new", "values": {}}, makes="config_id"),
     "replaced config": Write(path=f"PUT {ONE}/configs/{{name}}", body={"values": {"a": 1}}, ready=_config),
