@@ -1,6 +1,6 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick to
--- begin with; null: whichever may run after p_after. 5,000 ticks are looked at; where closed ones are skipped
+-- begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; where closed ones are skipped
 -- a closure is leapt over once it has 20 ticks in the list.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
@@ -21,8 +21,8 @@ declare
     v_last timestamptz;
     v_fate record;
 begin
-    for v_nth in 1 .. 5000 loop
-        exit when v_tick is null or v_tick >= least(p_ends_at, '10000-01-01 00:00:00+00')
+    for v_nth in 1 .. 2000 loop
+        exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
                or cardinality(v_runs) >= p_count;
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);

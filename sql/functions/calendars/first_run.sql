@@ -1,5 +1,5 @@
 -- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs passed
--- over. A closure is leapt over; of ticks that are moved, at most 2,000 are looked at.
+-- over. A closure is leapt over; of ticks that are moved, at most 2,000 are looked at, of five years.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
@@ -14,7 +14,7 @@ declare
     v_fate record;
 begin
     for v_nth in 1 .. c_most loop
-        exit when v_tick is null or v_tick >= p_ends_at;
+        exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years');
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
         if v_fate.run_at is not null and v_fate.run_at >= kronos.now() then

@@ -15,10 +15,8 @@ as $$
 declare
     v_zone   constant text      := coalesce(p_schedule.timezone, 'UTC');
     v_local  constant timestamp := p_tick at time zone v_zone;
-    v_day    constant date      := v_local::date;
     v_closed record;
-    v_target date;
-    v_other  timestamptz;       -- the tick nearest to it, on the way to the day that it would roll to
+    v_rolled record;
     v_code   text               := 'blackout';
     v_detail text;
 begin
@@ -32,30 +30,24 @@ begin
     end if;
     until := v_closed.until;
     v_detail := format('the calendar %s closes it: %s', v_closed.calendar, v_closed.day);
-    if p_on_blackout <> 'SKIP' then
-        run_at := kronos.rolled_to(p_workspace_id, p_calendars, v_local, v_zone, p_schedule.dst_gap,
-                                   case p_on_blackout when 'NEXT' then 1 else -1 end);
-        v_target := (run_at at time zone v_zone)::date;
-        v_other := kronos.next_tick(
-            p_schedule,
-            greatest(kronos.local_instant((case p_on_blackout when 'NEXT' then v_day + 1 else v_target end)
-                                          ::timestamp, v_zone, 'SHIFT'), p_starts_at)
-            - interval '1 microsecond');
-        if run_at is null then
+    if p_on_blackout = 'SKIP' then
+        run_at := null;
+    else
+        v_rolled := kronos.rolled_to(p_workspace_id, p_calendars, p_schedule, p_starts_at, p_ends_at, v_local,
+                                     case p_on_blackout when 'NEXT' then 1 else -1 end);
+        run_at := v_rolled.at;
+        if v_rolled.is_taken then
+            v_code := 'blackout_merged';
+            v_detail := v_detail || case p_on_blackout
+                                         when 'NEXT' then '; a day with runs comes no later than the next open one'
+                                         else '; a day with runs comes no earlier than the last open one' end;
+        elsif run_at is null then
             v_code := 'blackout_no_day';
             v_detail := v_detail || '; no day within a year is open at this time';
-        elsif (v_other < p_ends_at or p_ends_at is null)
-        and (v_other at time zone v_zone)::date < (case p_on_blackout when 'NEXT' then v_target + 1
-                                                                      else v_day end) then
-            v_code := 'blackout_merged';
-            v_detail := v_detail || format('; %s has its own runs, or a nearer day''s', v_target);
-            run_at := null;
         else
             v_code := 'rolled';
-            v_detail := v_detail || format('; it runs on %s', v_target);
+            v_detail := v_detail || format('; it runs on %s', (run_at at time zone v_zone)::date);
         end if;
-    else
-        run_at := null;
     end if;
     reason := jsonb_build_object('code', v_code, 'detail', v_detail, 'calendar', v_closed.calendar,
                                  'calendar_version', v_closed.version, 'day', v_closed.day);
