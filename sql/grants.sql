@@ -50,7 +50,8 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;
-grant insert, update, delete on kronos.managed, kronos.calendars to kronos_api;
+grant insert, update, delete on kronos.managed to kronos_api;
+grant insert, update on kronos.calendars to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;

@@ -13,6 +13,10 @@ from kronos.calendars import NewCalendar
 from kronos.icalendars import MOST_CHARACTERS, YEARS_AHEAD
 from kronos.server_time import CLOCK
 
+_FILE = (
+    "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//example//EN\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20270101\n"
+    "SUMMARY:New Year\nEND:VEVENT\nEND:VCALENDAR\n"
+)
 _DayOrTime = Annotated[str, Field(min_length=10, max_length=26)]
 
 
@@ -50,7 +54,9 @@ class CalendarPut(Body):
         examples=[["mon", "tue", "wed", "thu", "fri"]],
     )
     business_hours: Hours | None = Field(
-        default=None, description="When these days are open; null: all day.", examples=[None]
+        default=None,
+        description="When these days are open; null: all day.",
+        examples=[{"opens": "09:00", "closes": "17:00"}],
     )
     days: Annotated[list[NamedDay], Field(max_length=MOST_DAYS)] = Field(
         default_factory=list,
@@ -61,7 +67,7 @@ class CalendarPut(Body):
         default=None,
         description="An iCalendar file (RFC 5545), as text: what its events close, from the year before this one on "
         f"and {YEARS_AHEAD} years, is added to the days.",
-        examples=[None],
+        examples=[_FILE],
     )
 
 

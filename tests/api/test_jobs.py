@@ -9,7 +9,8 @@ import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
-    "calendars", "on_blackout", "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason",
+    "calendars", "on_blackout",
+    "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason",
     "version",
     "previous_version_id",
     "replaced_by_id", "cron", "every", "anchor", "anchor_local", "timezone", "description", "starts_at", "ends_at",

@@ -75,7 +75,7 @@ COMMANDS: dict[str, str] = {
     "get_calendar": "calendar get bank",
     "put_calendar": "calendar put bank --week mon-fri",
     "delete_calendar": "calendar rm bank --yes",
-    "preview_closed_schedule": "calendar next bank '0 9 * * *'",
+    "preview_closed_schedule": "calendar next bank @daily",
     "create_config": "config create eu {}",
     "list_configs": "config ls",
     "get_config": "config get eu",

@@ -16,7 +16,6 @@ begin
                                   new.idempotency_key, new.every, new.anchor, new.resume_at,
                                   new.anchor_local, new.run_at_local, new.title, new.deadline_seconds,
                                   new.on_success, new.on_failure) = 0
-                 and new.calendars = '{}'
                 then said.terms
                 else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end,
            said.caller ->> 'source'
@@ -29,6 +28,7 @@ begin
                        'jitter_seconds', new.jitter_seconds, 'overlap', new.overlap,
                        'catch_up_policy', new.catch_up_policy,
                        'catch_up_window_seconds', new.catch_up_window_seconds, 'priority', new.priority,
+                       'calendars', new.calendars, 'on_blackout', new.on_blackout,
                        'input',
                        jsonb_build_object(
                            'sha256', encode(sha256(convert_to(new.input::text, 'UTF8')), 'hex'),

@@ -13,7 +13,7 @@ from kronos.client.models.jobs import Preview
 
 
 class CalendarsResource(Resource):
-    """The API's calendars."""
+    """What is closed, by days, times and a pattern of the week; jobs name them."""
 
     def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[CalendarCreate]) -> Calendar:
         """Make a calendar; with a known idempotency key, the one that it made.
