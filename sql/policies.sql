@@ -17,7 +17,8 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'calendars', 'sign_ins', 'api_keys',
+          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'calendars',
+                            'sign_ins', 'api_keys',
                             'endpoints', 'endpoint_versions',
                             'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',

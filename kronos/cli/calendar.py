@@ -17,7 +17,7 @@ _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @group
 def calendar() -> None:
-    """Calendars: days and hours on which jobs do not run, or run on another day."""
+    """Calendars: days and hours that are closed to jobs."""
 
 
 def _said(function: Callable[..., None]) -> Callable[..., None]:

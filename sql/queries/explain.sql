@@ -46,7 +46,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        version.retired_at, version.run_at, version.starts_at, version.ends_at,
        coalesce(pointer.runs, version.runs) as runs, version.max_runs, version.overlap, version.dst_gap,
        version.dst_overlap, version.jitter_seconds, version.catch_up_policy,
-       version.catch_up_window_seconds, nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity') as next_tick_at,
+       version.catch_up_window_seconds,
+       nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity') as next_tick_at,
        version.skip_next, version.resume_at, version.replaced_by_id,
        case when version.trigger = 'CRON'
             then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
@@ -57,8 +58,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        case when version.tick is not null and version.skip_next > 0
             then exists (select
                            from kronos.next_ticks(version.schedule,
-                                                  kronos.finite(nullif(coalesce(pointer.tick_at,
-                                                                                pointer.next_tick_at), 'infinity'))
+                                                  kronos.finite(nullif(
+                                                      coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity'))
                                                   - interval '1 microsecond',
                                                   version.skip_next) as soon
                           where soon = version.tick)

@@ -17,7 +17,8 @@ with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
         as given (job_id uuid, endpoint text, input jsonb, idempotency_key text, request_sha256 bytea,
-                  schedule kronos.schedule, alarm text, description text, read_at timestamptz, tick_then timestamptz,
+                  schedule kronos.schedule, alarm text, description text, read_at timestamptz,
+                  tick_then timestamptz,
                   {CronTerms but anchor as record})
 ), endpoint as materialized (
     select found.*, workspace_id, slug

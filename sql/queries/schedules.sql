@@ -37,7 +37,8 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
                             %(count)s::integer) as upcoming;
 
 -- name: preview_closed_schedule
--- preview_schedule within a workspace, whose calendars the schedule names. Raises KR046 where one is not there.
+-- preview_schedule within a workspace, whose calendars the schedule names. Raises KR046 where one is not
+-- there.
 select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
            || kronos.describe_calendars(%(calendars)s::text[], %(on_blackout)s::text) as description,
        coming.next_runs, coming.skipped,

@@ -1,7 +1,7 @@
 -- closed_ticks: the ticks of a job with calendars that are due, from its pointer on, in order, and what the
 -- calendars make of each (fate_of): a tick is due when it runs, one that is skipped at its own time.
--- Returns: 10,000 at most, of kind SKIPPED, with its reason, or DELIVER; and of kind LEFT the first that is not
--- due, or not looked at. One that would have run before the version began is SKIPPED: it was another
+-- Returns: 10,000 at most, of kind SKIPPED, with its reason, or DELIVER; and of kind LEFT the first that is
+-- not due, or not looked at. One that would have run before the version began is SKIPPED: it was another
 -- version's, or nobody's.
 create or replace function kronos.closed_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                p_now timestamptz)

@@ -1,7 +1,7 @@
 -- closed_verdicts: what becomes of each of a job's closed_ticks, by its policies. Late is what is accounted
 -- for later than the grace after it was due, which is when it was to run.
--- Returns: fate DELIVER, MISSED, SKIPPED with the reason, or LEFT: of those that are not due, or that max_runs
--- has no room for, which stay due, in case a run before is not one after all.
+-- Returns: fate DELIVER, MISSED, SKIPPED with the reason, or LEFT: of those that are not due, or that
+-- max_runs has no room for, which stay due, in case a run before is not one after all.
 create or replace function kronos.closed_verdicts(p_job kronos.jobs, p_pointer kronos.pointers,
                                                   p_now timestamptz)
 returns table (tick timestamptz, due_at timestamptz, nth bigint, fate text, is_late boolean,
@@ -32,7 +32,8 @@ begin
         )
         select counted.tick, counted.due_at, counted.nth,
                case when counted.became = 'LEFT'
-                      or counted.nth_run > p_job.skip_next::bigint + p_job.max_runs - p_pointer.runs then 'LEFT'
+                      or counted.nth_run > p_job.skip_next::bigint + p_job.max_runs - p_pointer.runs
+                    then 'LEFT'
                     when counted.became = 'DELIVER' and counted.nth_run <= p_job.skip_next then 'SKIPPED'
                     else counted.became end,
                counted.is_late, counted.until_next,

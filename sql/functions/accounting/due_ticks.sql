@@ -10,7 +10,8 @@
 -- the rest is due at once, and found by the next ring. Those before it are counted, however many they are.
 --
 -- What nearly every call finds is answered here: one tick, on time, of a job that asks for nothing special.
--- The rest is judge_ticks', and of a job with calendars judge_closed_ticks', which says what else its rows have.
+-- The rest is judge_ticks', and of a job with calendars judge_closed_ticks', which says what else its rows
+-- have.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
                reason jsonb, is_held boolean)

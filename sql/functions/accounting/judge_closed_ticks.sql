@@ -1,7 +1,7 @@
--- judge_closed_ticks: judge_ticks of a job with calendars (closed_verdicts). Its rows are due_ticks', but there
--- may be several MISSED and SKIPPED ones, each of ticks that follow each other; the reason of a DELIVER row
--- that runs on another day has due_at, and that of NEXT tick_at, where the new pointer's tick is another than
--- the instant at which it is due.
+-- judge_closed_ticks: judge_ticks of a job with calendars (closed_verdicts). Its rows are due_ticks', but
+-- there may be several MISSED and SKIPPED ones, each of ticks that follow each other; the reason of a DELIVER
+-- row that runs on another day has due_at, and that of NEXT tick_at, where the new pointer's tick is another
+-- than the instant at which it is due.
 create or replace function kronos.judge_closed_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                      p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
@@ -13,7 +13,8 @@ begin
         with told as materialized (
             select * from kronos.closed_verdicts(p_job, p_pointer, p_now)
         ), numbered as (
-            select told.*, told.nth - row_number() over (partition by told.fate, told.reason order by told.nth)
+            select told.*,
+                   told.nth - row_number() over (partition by told.fate, told.reason order by told.nth)
                        as island      -- the same of ticks that follow each other and have one reason
               from told
              where told.fate in ('MISSED', 'SKIPPED')

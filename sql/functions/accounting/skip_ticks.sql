@@ -11,7 +11,7 @@ declare
     v_job     kronos.jobs;
     v_tick    timestamptz;      -- its pointer
     v_last    timestamptz;      -- the last that was delivered: later, where the pointer was set back
-    v_due     timestamptz;      -- when its pointer is due: before the tick, where a calendar has it run earlier
+    v_due     timestamptz;      -- when its pointer is due: of a tick that a calendar moves, another instant
     v_counted record;
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id for update;

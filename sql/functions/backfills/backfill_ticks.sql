@@ -4,8 +4,8 @@
 -- for, and those of which became what p_include does not name: FAILED, CANCELLED, SKIPPED, or, in all other
 -- cases, MISSED. A tick that FAILED is not run again: failed_id is the execution that is to be made due
 -- again. Only where MISSED is asked for without SKIPPED, or SKIPPED without MISSED, the ledger is read: a row
--- of either may stand for many ticks. Those that the job's calendars skip as they are now are left out. As the
--- caller, so row level security holds.
+-- of either may stand for many ticks. Those that the job's calendars skip as they are now are left out. As
+-- the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be
 -- different a moment later.
 create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,

@@ -1,8 +1,8 @@
 -- closure_at: whether one of the calendars closes an instant: the first of those named that does. A calendar
 -- is read on its own zone's clocks, by its present version: what it names beats its week. A name that no
 -- calendar has closes nothing.
--- Returns: one row; calendar null: it is open. day: what the calendar calls it. until: no instant before it is
--- open for the same calendar.
+-- Returns: one row; calendar null: it is open. day: what the calendar calls it. until: no instant before it
+-- is open for the same calendar.
 create or replace function kronos.closure_at(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
                                              out calendar text, out version integer, out day text,
                                              out until timestamptz)
@@ -35,7 +35,8 @@ begin
                                  from unnest(v_each.closed_week) as part
                                 where part @> v_minute),
                             v_each.froms[v_place + 1]);
-            day := case when v_each.closed_week @> int4range(v_minute / 1440 * 1440, (v_minute / 1440 + 1) * 1440)
+            day := case when v_each.closed_week @> int4range(v_minute / 1440 * 1440,
+                                                             (v_minute / 1440 + 1) * 1440)
                         then to_char(v_local, 'FMDay') else 'outside its hours' end;
         else
             continue;

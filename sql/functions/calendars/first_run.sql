@@ -1,5 +1,5 @@
--- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs passed
--- over. A closure is leapt over; of ticks that are moved, at most 2,000 are looked at, of five years.
+-- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs
+-- passed over. A closure is leapt over; of ticks that are moved, at most 2,000 are looked at, of five years.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,

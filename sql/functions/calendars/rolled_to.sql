@@ -1,6 +1,6 @@
--- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own, within
--- a year, on which the same local time is open for all of the calendars. A day on the way that has ticks ends the
--- look: a nearer one takes that day. So schedules that tick each day cost one step.
+-- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own,
+-- within a year, on which the same local time is open for all of the calendars. A day on the way that has
+-- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step.
 -- Returns: at: null where there is none; a time that does not exist there is what dst_gap SHIFT makes of it.
 -- is_taken: a day on the way has ticks.
 create or replace function kronos.rolled_to(

@@ -1,5 +1,5 @@
--- runs_within: ticks_within of a schedule that may have calendars: the instants in [p_from, p_to) at which its
--- ticks run, the first p_limit of them.
+-- runs_within: ticks_within of a schedule that may have calendars: the instants in [p_from, p_to) at which
+-- its ticks run, the first p_limit of them.
 -- Returns: ascending.
 create or replace function kronos.runs_within(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
@@ -13,8 +13,8 @@ declare
     v_fate record;
 begin
     if p_calendars = '{}' then
-        return query select kronos.ticks_within(p_schedule, greatest(p_from, p_starts_at), least(p_to, p_ends_at),
-                                                p_limit);
+        return query select kronos.ticks_within(p_schedule, greatest(p_from, p_starts_at),
+                                                least(p_to, p_ends_at), p_limit);
         return;
     end if;
     v_tick := kronos.first_waiting(p_schedule, p_on_blackout,
@@ -30,9 +30,10 @@ begin
         end if;
         -- a closed tick may run before its time, an open one ends the look
         exit when v_tick >= p_to and v_fate.reason is null;
-        v_tick := kronos.next_tick(p_schedule, greatest(v_tick, case when p_on_blackout = 'SKIP'
-                                                                     then v_fate.until - interval '1 microsecond'
-                                                                end));
+        v_tick := kronos.next_tick(p_schedule,
+                                   greatest(v_tick,
+                                            case when p_on_blackout = 'SKIP'
+                                                 then v_fate.until - interval '1 microsecond' end));
     end loop;
     return query select run from unnest(v_runs) as run order by run;
 end

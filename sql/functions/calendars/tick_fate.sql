@@ -1,7 +1,7 @@
--- tick_fate: what calendars make of a tick of a schedule: the one place that says it. A tick that none of them
--- closes runs at its time. One that is closed is skipped, or runs at the same local time of the next or the
--- previous day on which that is open (p_on_blackout). A day takes the ticks of one day: its own, or else those
--- of the nearest closed one, and the others' are skipped. So no tick overtakes another.
+-- tick_fate: what calendars make of a tick of a schedule: the one place that says it. A tick that none of
+-- them closes runs at its time. One that is closed is skipped, or runs at the same local time of the next or
+-- the previous day on which that is open (p_on_blackout). A day takes the ticks of one day: its own, or else
+-- those of the nearest closed one, and the others' are skipped. So no tick overtakes another.
 -- Returns: one row. run_at: when it runs; null: it is skipped. reason: null where it is open; else code
 -- blackout, blackout_merged, blackout_no_day or rolled, detail, calendar, calendar_version, day. until: as
 -- closure_at. What starts_at and ends_at leave out is no tick.
@@ -38,9 +38,9 @@ begin
         run_at := v_rolled.at;
         if v_rolled.is_taken then
             v_code := 'blackout_merged';
-            v_detail := v_detail || case p_on_blackout
-                                         when 'NEXT' then '; a day with runs comes no later than the next open one'
-                                         else '; a day with runs comes no earlier than the last open one' end;
+            v_detail := v_detail || format('; a day with runs comes no %s open one',
+                                           case p_on_blackout when 'NEXT' then 'later than the next'
+                                                              else 'earlier than the last' end);
         elsif run_at is null then
             v_code := 'blackout_no_day';
             v_detail := v_detail || '; no day within a year is open at this time';

@@ -18,7 +18,7 @@ begin
     ticks_from := kronos.settled_at();
     if v_held < ticks_from
     and kronos.next_tick(p_schedule, v_held) = p_held_at
-    and (p_starts_at is null or p_starts_at <= p_held_at) and (p_ends_at is null or p_held_at < p_ends_at) then
+    and coalesce(p_starts_at, p_held_at) <= p_held_at and coalesce(p_ends_at, 'infinity') > p_held_at then
         select place.due_at, place.tick_at into due_at, tick_at
           from kronos.place_of(v_job.workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                p_ends_at, p_held_at) as place;

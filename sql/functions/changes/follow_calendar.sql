@@ -32,13 +32,14 @@ begin
     ), told as materialized (
         select alike.*, place.due_at, place.tick_at
           from alike
-         cross join lateral kronos.place_of(v_workspace_id, alike.calendars, alike.on_blackout, alike.schedule,
-                                            alike.starts_at, alike.ends_at, alike.tick) as place
+         cross join lateral kronos.place_of(v_workspace_id, alike.calendars, alike.on_blackout,
+                                            alike.schedule, alike.starts_at, alike.ends_at, alike.tick) as place
     )
     update kronos.pointers as pointer
        set next_tick_at = told.due_at, tick_at = told.tick_at
       from kronos.jobs as job
-      join told on (told.calendars, told.on_blackout, told.schedule) = (job.calendars, job.on_blackout, job.schedule)
+      join told on (told.calendars, told.on_blackout, told.schedule)
+                   = (job.calendars, job.on_blackout, job.schedule)
        and told.starts_at is not distinct from job.starts_at and told.ends_at is not distinct from job.ends_at
      where job.job_id = any (v_job_ids)
        and pointer.job_id = job.job_id

@@ -1,5 +1,6 @@
 -- require_calendars: the calendars that a job names are there, and stay as long as its transaction: who
--- deletes one waits, and then sees the job. A version's description says what they do.   Raises: KR046 where one is not there.
+-- deletes one waits, and then sees the job. A version's description says what they do.   Raises: KR046 where
+-- one is not there.
 create or replace function kronos.require_calendars() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -11,7 +12,8 @@ begin
           where calendar.workspace_id = new.workspace_id and calendar.name = v_name
             for share;
         if not found then
-            raise sqlstate 'KR046' using message = format('no calendar %s in the workspace', to_jsonb(v_name));
+            raise sqlstate 'KR046' using
+                message = format('no calendar %s in the workspace', to_jsonb(v_name));
         end if;
     end loop;
     if tg_op = 'INSERT' then

@@ -1,5 +1,5 @@
--- store_calendar: the row by which a calendar is asked (kronos.calendars), of its version that was just written;
--- and the pointers of the jobs that name it (follow_calendar).
+-- store_calendar: the row by which a calendar is asked (kronos.calendars), of its version that was just
+-- written; and the pointers of the jobs that name it (follow_calendar).
 -- Returns: how many pointers were moved.   Raises: KR004 where the time zone is none.
 create or replace function kronos.store_calendar(p_document_id uuid, p_workspace_id uuid, p_name text,
                                                  p_version integer, p_compiled jsonb) returns integer

@@ -1,7 +1,6 @@
--- delete_document: deletes a config or payload spec of the transaction's workspace that no endpoint names, or a
--- calendar that no live job names.
--- Executions that were made with one of its versions keep it. Who names it shares its row (named_document),
--- and is looked for once that is locked.
+-- delete_document: deletes a config or payload spec of the transaction's workspace that no endpoint names, or
+-- a calendar that no live job names. Executions that were made with one of its versions keep it. Who names it
+-- shares its row (named_document), and is looked for once that is locked.
 -- Returns: whether it was deleted; false: an endpoint or a job names it; null: no such document.
 create or replace function kronos.delete_document(p_kind text, p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -25,8 +25,9 @@ declare
     v_new    timestamptz[];
 begin
     v_old := array(select run from kronos.runs_within(
-                       p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule, p_job.starts_at,
-                       kronos.finite(p_job.ends_at), greatest(v_from, kronos.finite(p_job.starts_at)), p_until,
+                       p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
+                       p_job.starts_at, kronos.finite(p_job.ends_at),
+                       greatest(v_from, kronos.finite(p_job.starts_at)), p_until,
                        v_passed + least(c_most, p_job.max_runs::bigint - v_runs)::integer) as run);
     v_new := array(select run from kronos.runs_within(
                        p_job.workspace_id, coalesce(p_calendars, p_job.calendars),

@@ -16,7 +16,8 @@ begin
     with fresh as materialized (
         select job.job_id, fresh.alarm, job.alarm as old_alarm, pointer.next_tick_at as old_tick_at,
                settled.at as settled_at,
-               case when settled.at is not null then place.due_at else pointer.next_tick_at end as next_tick_at,
+               case when settled.at is not null then place.due_at
+                    else pointer.next_tick_at end as next_tick_at,
                case when settled.at is not null then place.tick_at else pointer.tick_at end as tick_at
           from unnest(p_job_ids, p_alarms) as fresh (job_id, alarm)
           join kronos.jobs as job on job.job_id = fresh.job_id
