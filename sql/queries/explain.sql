@@ -59,7 +59,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
             then exists (select
                            from kronos.next_ticks(version.schedule,
                                                   kronos.finite(nullif(
-                                                      coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity'))
+                                                      coalesce(pointer.tick_at, pointer.next_tick_at),
+                                                      'infinity'))
                                                   - interval '1 microsecond',
                                                   version.skip_next) as soon
                           where soon = version.tick)

@@ -33,7 +33,8 @@ begin
         select alike.*, place.due_at, place.tick_at
           from alike
          cross join lateral kronos.place_of(v_workspace_id, alike.calendars, alike.on_blackout,
-                                            alike.schedule, alike.starts_at, alike.ends_at, alike.tick) as place
+                                            alike.schedule, alike.starts_at, alike.ends_at,
+                                            alike.tick) as place
     )
     update kronos.pointers as pointer
        set next_tick_at = told.due_at, tick_at = told.tick_at
