@@ -29,7 +29,7 @@ with given as materialized (
             offset 0) as workspace
      cross join lateral (select endpoint_id, name, type
                            from kronos.endpoints
-                          where endpoints.workspace_id = entered::uuid
+                          where endpoints.workspace_id = workspace.entered::uuid
                             and name = any (%(endpoints)s)
                             and deleted_at is null
                          offset 0) as found
@@ -108,7 +108,7 @@ with given as materialized (
                   run_at_local timestamp, timezone text, dst_gap text, idempotency_key text,
                   request_sha256 bytea, {JobTerms as record})
 ), endpoint as materialized (
-    select found.*, workspace.workspace_id, workspace.slug, kronos.said_caller() as who
+    select found.*, workspace_id, slug, kronos.said_caller() as who
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
@@ -117,7 +117,7 @@ with given as materialized (
                                 made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
                            from kronos.endpoints as endpoint
                            join kronos.endpoint_versions as made_of using (endpoint_id, version)
-                          where endpoint.workspace_id = entered::uuid
+                          where endpoint.workspace_id = workspace.entered::uuid
                             and name = any (%(endpoints)s)
                             and deleted_at is null
                          offset 0) as found

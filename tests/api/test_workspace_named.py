@@ -41,6 +41,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
     "PUT /v1/workspaces/{w}/calendars/{name}": {},
+    "POST /v1/workspaces/{w}/schedules/preview": {"cron": "0 9 * * *", "calendars": ["theirs"]},
     "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
     "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
 }
