@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import psycopg
 
+from kronos.calendar_terms import CalendarNotFound
 from kronos.errors import (
     Conflict,
     ConnectionLost,
@@ -62,6 +63,11 @@ def _endpoint_deleted(message: str) -> EndpointNotFound:
     return EndpointNotFound(message, faults=(Fault(pointer="/endpoint", detail=message, hint="name another endpoint"),))
 
 
+def _no_calendar(message: str) -> CalendarNotFound:
+    hint = "Make it first, or name another one: kronos calendar list."
+    return CalendarNotFound(message, faults=(Fault(pointer="/calendars", detail=message, hint=hint),))
+
+
 def _read_only(message: str) -> ReadOnly:
     return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
 
@@ -94,6 +100,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR035": _job_in_use,
     "KR042": Forbidden,
     "KR044": Conflict,
+    "KR046": _no_calendar,
 }
 
 

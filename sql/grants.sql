@@ -44,13 +44,14 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
-                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;
 grant insert, update, delete on kronos.managed to kronos_api;
+grant insert, update on kronos.calendars to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;

@@ -38,6 +38,7 @@ _MAY = {
     "audit_pending": {"kronos_api": "s"},
     "backfill_redriven": {"kronos_api": "s"},
     "backfills": {"kronos_api": "siu"},
+    "calendars": {"kronos_api": "siu"},
     "callbacks": {"kronos_api": "s"},
     "cancelled_jobs": {"kronos_worker": "s"},
     "catch_up_wave": {},

@@ -31,6 +31,7 @@ from kronos.client.models.apply import (
 )
 from kronos.client.models.audit import AuditRow, ChainHead, Cut
 from kronos.client.models.backfills import Backfill, BackfillCount
+from kronos.client.models.calendars import BusinessHours, Calendar, CalendarDay
 from kronos.client.models.configs import Config
 from kronos.client.models.dead_letters import DeadLetterCount, DeadLetterGroups, LetterGroup
 from kronos.client.models.endpoints import (
@@ -130,9 +131,12 @@ __all__ = [
     "BulkCount",
     "BulkDone",
     "BulkOperation",
+    "BusinessHours",
     "BusyMinute",
     "BusyWorker",
     "BusyWorkers",
+    "Calendar",
+    "CalendarDay",
     "ChainHead",
     "ChangeCounts",
     "ComingJob",

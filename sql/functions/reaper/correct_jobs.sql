@@ -16,14 +16,16 @@ begin
     with fresh as materialized (
         select job.job_id, fresh.alarm, job.alarm as old_alarm, pointer.next_tick_at as old_tick_at,
                settled.at as settled_at,
-               case when settled.at is not null then coalesce(kronos.tick_after(job, settled.at), 'infinity')
-                    else pointer.next_tick_at end as next_tick_at
+               case when settled.at is not null then place.due_at
+                    else pointer.next_tick_at end as next_tick_at,
+               case when settled.at is not null then place.tick_at else pointer.tick_at end as tick_at
           from unnest(p_job_ids, p_alarms) as fresh (job_id, alarm)
           join kronos.jobs as job on job.job_id = fresh.job_id
           left join lateral kronos.pointer_of(job.job_id) as pointer on true
          cross join lateral (select case when p_changed_from is not null
                                           and (job.schedule).every_seconds is null
                                          then kronos.settled_tick(job, p_changed_from) end as at) as settled
+         cross join lateral kronos.pointer_at(job, kronos.tick_after(job, settled.at)) as place
          where job.job_id = any (v_held)
            and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
     ), corrected as (
@@ -38,7 +40,7 @@ begin
                   fresh.old_tick_at
     ), moved as (
         update kronos.pointers as pointer
-           set next_tick_at = fresh.next_tick_at
+           set next_tick_at = fresh.next_tick_at, tick_at = fresh.tick_at
           from fresh
          where pointer.job_id = fresh.job_id
            and pointer.next_tick_at = fresh.old_tick_at
