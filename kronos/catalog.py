@@ -2,7 +2,8 @@
 search_path pg_catalog."""
 
 FUNCTIONS = """
-  select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
+  select oid::bigint, proname::text,
+         case prokind when 'p' then 'procedure ' else 'function ' end || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
          proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
     from pg_proc
    where pronamespace = 'kronos'::regnamespace

@@ -110,6 +110,8 @@ create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id i
 -- Serves zones_in_use, refresh_jobs, and all that look at every live CRON job: is_pg_cron_right,
 -- pg_cron_drift, count_jobs. One column: equal keys are stored once.
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves is_alarm_needed, and what counts the distinct alarms.
+create index jobs_by_alarm on kronos.jobs (alarm, workspace_id) where trigger = 'CRON' and status = 'ACTIVE';
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.

@@ -1,4 +1,5 @@
--- pg_cron_entries_of: pg_cron_entry for the jobs of a page at once.
+-- pg_cron_entries_of: the entries that ring for the jobs of a page, all at once: their own, or those that they
+-- share.
 -- The names are made before they are looked for: made within the query they would be no condition for the
 -- index, under cron.job's row level security.
 -- Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
@@ -9,14 +10,18 @@ language plpgsql stable rows 50 security definer set search_path = pg_catalog, p
 set lock_timeout = '50ms' set enable_seqscan = off
 as $$
 declare
-    v_names text[] := array(select 'kronos:' || wanted.id
-                              from unnest(p_job_ids) with ordinality as wanted (id, nth)
-                             order by wanted.nth);
+    v_job_ids uuid[];
+    v_names   text[];
 begin
+    select array_agg(wanted.id order by wanted.nth),
+           array_agg(coalesce(shared.jobname, 'kronos:' || wanted.id) order by wanted.nth)
+      into v_job_ids, v_names
+      from unnest(p_job_ids) with ordinality as wanted (id, nth)
+      left join kronos.shared_names(p_job_ids) as shared on shared.job_id = wanted.id;
     return query
         select wanted.id, jsonb_build_object('jobid', found.jobid, 'jobname', found.jobname,
                                              'schedule', found.schedule, 'active', found.active)
-          from unnest(p_job_ids, v_names) as wanted (id, name)
+          from unnest(v_job_ids, v_names) as wanted (id, name)
          cross join lateral (select entry.jobid, entry.jobname, entry.schedule, entry.active
                                from cron.job as entry
                               where entry.jobname = wanted.name

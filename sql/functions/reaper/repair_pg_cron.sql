@@ -3,7 +3,7 @@
 -- batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other
 -- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often, are
 -- always due soon: they come last, for half a second. Not more than 1,000 workspaces a call: each is a lock
--- in PostgreSQL's shared table of locks.
+-- in PostgreSQL's shared table of locks. Entries that jobs share are written first and removed last.
 -- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are
 -- left; and what failed, up to 100 of it.
 create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer,
@@ -30,6 +30,7 @@ begin
     if kronos.is_pg_cron_right() then
         return;
     end if;
+    counts := kronos.write_shared(kronos.clock() + p_for);
     for v_batch in
         select array_agg(told.job_id) as job_ids, array_agg(told.jobid) as jobids, count(*) as differences,
                count(distinct told.workspace_id) as workspaces,
@@ -37,7 +38,8 @@ begin
           from (select drift.job_id, drift.jobid, drift.workspace_id, count(*) over () as in_all,
                        row_number() over (order by drift.workspace_id < v_from, drift.workspace_id,
                                           drift.job_id < v_from, drift.job_id) as nth
-                  from kronos.pg_cron_drift() as drift) as told
+                  from kronos.pg_cron_drift() as drift
+                 where drift.jobname not like 'kronos:@%') as told
          where told.nth <= 20000      -- more than a call does
          group by (told.nth - 1) / c_at_once
          order by (told.nth - 1) / c_at_once
@@ -65,9 +67,11 @@ begin
                                           0);
         v_at := v_at + c_at_once;
     end loop;
+    counts := kronos.added(counts, jsonb_build_object('unscheduled', kronos.remove_shared()));
     errors := jsonb_path_query_array(errors, '$[0 to 99]');
     -- busy and failed ones are differences still
     remaining :=
-        remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0);
+        remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0)
+        + (select count(*)::integer from kronos.pg_cron_drift() as drift where drift.jobname like 'kronos:@%');
 end
 $$;
