@@ -109,8 +109,9 @@ class _Instance:
                 "30 6 * * 1": 1 << 30,
             }
             apart = [alarm for alarm in wanted if not folded or minutes[alarm] & ~folded]
-            fold = {0: [], 1: ["0 * * * *"], 1 | 1 << 30: ["0,30 * * * *"]}.get(folded, ["* * * * *"])
-            assert shared_entries(self.connection) == sorted(apart + fold)
+            fold = {0: [], 1: ["0"], 1 | 1 << 30: ["0,30"]}.get(folded, ["*"])
+            texts = [f"{each} {hours} * * *" for each in fold for hours in ("*", "*/1")]
+            assert shared_entries(self.connection) == sorted(apart + texts)
             assert own_entries(self.connection) == []
         else:
             assert shared_entries(self.connection) == []

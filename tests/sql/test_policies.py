@@ -310,6 +310,7 @@ _MAY = {
         "shared_names",
         "ring_texts",
         "needed_alarms",
+        "folded_texts",
         "settle_alarms",
         "write_alarms",
         "register_entry",

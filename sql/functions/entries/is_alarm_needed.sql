@@ -5,7 +5,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
-    v_workspace_id uuid := '00000000-0000-0000-0000-000000000000';
+    v_workspace_id uuid := '00000000-0000-0000-0000-000000000000'::uuid;
 begin
     loop
         select job.workspace_id into v_workspace_id

@@ -14,6 +14,6 @@ begin
         select distinct kronos.ring_text(live.alarm, v_setting.folded)
           from kronos.live_alarms() as live
          union
-        select kronos.folded_alarm(v_setting.folded) where v_setting.folded <> 0;
+        select unnest(kronos.folded_alarms(v_setting.folded));
 end
 $$;

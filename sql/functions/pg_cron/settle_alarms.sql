@@ -28,7 +28,9 @@ begin
                                                             order by nth))) as each (line, text)
              group by each.text) as noted;
     for v_lock in
-        select kronos.alarm_lock(kronos.alarm_name(each.text)) as key, bool_and(each.joins) as is_shared
+        -- a folded one is nobody's last
+        select kronos.alarm_lock(kronos.alarm_name(each.text)) as key,
+               bool_and(each.joins or each.text = any (kronos.folded_texts())) as is_shared
           from unnest(v_texts, v_joins) as each (text, joins)
          group by kronos.alarm_lock(kronos.alarm_name(each.text))
          order by kronos.alarm_lock(kronos.alarm_name(each.text))

@@ -1,5 +1,5 @@
--- best_fold: the minutes of the hour at which one entry rings least often for all alarms that ring at no others:
--- none, those whose own rings are more than its 24 a day by a quarter, or all.
+-- best_fold: the minutes of the hour at which alarms are folded (folded_alarms) so that pg_cron rings least often:
+-- none, those whose own rings are more than the 48 a day of folded ones by a quarter, or all.
 -- Returns: bits 0-59, 0 for none; and how often pg_cron rings for jobs a day, with none and with these.
 create or replace function kronos.best_fold(out folded bigint, out rings_apart double precision,
                                             out rings_folded double precision)
@@ -17,14 +17,14 @@ begin
                   from alarm
                  where bit_count(alarm.minutes::bit(64)) = 1
                  group by alarm.minutes
-                having sum(alarm.a_day) > 24 * 1.25) as full_minute
+                having sum(alarm.a_day) > 48 * 1.25) as full_minute
     )
     select way.minutes, way.a_day, coalesce(apart.a_day, 0)
       into folded, rings_folded, rings_apart
       from full_ones
      cross join (select sum(alarm.a_day) as a_day from alarm) as apart
      cross join lateral (select ways.minutes,
-                                24 * bit_count(ways.minutes::bit(64))
+                                48 * bit_count(ways.minutes::bit(64))
                                 + (select coalesce(sum(alarm.a_day), 0)
                                      from alarm
                                     where ways.minutes = 0

@@ -11,7 +11,7 @@ declare
     v_wrong   bigint[];
     v_texts   text[];
     v_at      integer := 1;
-    v_done    jsonb := '{}';
+    v_done    jsonb := '{}'::jsonb;
 begin
     if not kronos.are_alarms_shared() then
         return v_done;

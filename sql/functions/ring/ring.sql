@@ -16,7 +16,7 @@ as $$
 declare
     v_until constant timestamptz := kronos.clock() + interval '20 seconds';
     v_found integer;
-    v_job_id uuid := '00000000-0000-0000-0000-000000000000';
+    v_job_id uuid := '00000000-0000-0000-0000-000000000000'::uuid;
 begin
     loop
         v_found := kronos.ring_some();
