@@ -107,7 +107,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.system_workers(integer), kronos.system_partitions(),
+                          kronos.system_workers(integer), kronos.system_partitions(), kronos.system_alarms(),
                           kronos.system_retention(), kronos.workspaces_health(uuid[]),
                           kronos.system_counts(integer), kronos.system_ends(interval, integer),
                           kronos.system_queue(integer, integer),

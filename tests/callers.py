@@ -12,7 +12,7 @@ from kronos import floors, sql
 _PACKAGE = Path(sql.__file__).parent
 _COMMENT = re.compile(r"--[^\n]*")
 _TRIGGER = re.compile(
-    r"^create (?:or replace )?(?:constraint )?trigger (\w+)\s.*?\bon kronos\.(\w+).*?\bexecute function kronos\.(\w+)\(",
+    r"^create (?:or replace |constraint )*trigger (\w+)\s.*?\bon kronos\.(\w+).*?\bexecute function kronos\.(\w+)\(",
     re.MULTILINE | re.DOTALL,
 )
 

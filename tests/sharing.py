@@ -3,10 +3,8 @@
 import uuid
 from typing import Any
 
+from factory import EndpointRow
 from sql_factory import Connection, make_cron_job, records, value, values
-
-FOLD = 1152921504606846975
-"""All minutes of the hour."""
 
 
 def share(connection: Connection, *, wanted: str = "shared") -> None:
@@ -26,10 +24,10 @@ def reap(connection: Connection, *, times: int = 12) -> dict[str, Any]:
     raise AssertionError(f"the reaper does not come to an end: {done}")
 
 
-def add(connection: Connection, cron: str, **columns: object) -> uuid.UUID:
+def add(connection: Connection, cron: str, endpoint: EndpointRow | None = None, **columns: object) -> uuid.UUID:
     """A job with its entry, in one transaction as its route does it."""
     with connection.transaction():
-        return make_cron_job(connection, cron=cron, is_registered=True, **columns)
+        return make_cron_job(connection, endpoint, cron=cron, is_registered=True, **columns)
 
 
 def end(connection: Connection, job_id: uuid.UUID, *, status: str = "RETIRED") -> bool:

@@ -39,7 +39,9 @@ _FALSE = (
         r"routine is marked as STABLE, but expression is VOLATILE"
     ),
     # A loop without a condition, left by its returns alone.
-    re.compile(r"(next_local_tick|is_alarm_needed): warning extra 2F005 control reached end of function without RETURN"),
+    re.compile(
+        r"(next_local_tick|is_alarm_needed): warning extra 2F005 control reached end of function without RETURN"
+    ),
     # It tells the entries apart in pg_cron's log, and nothing else.
     re.compile(r'ring: warning extra 00000 unused parameter "p_alarm"'),
     # Of kronos.jobs it is a trigger of deletions alone, which have returned before.

@@ -254,6 +254,7 @@ _MAY = {
         "note_live",
         "note_made",
         "overdue_jobs",
+        "system_alarms",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",

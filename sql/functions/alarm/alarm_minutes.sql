@@ -8,7 +8,7 @@ declare
 begin
     if p_alarm !~ '^\S+ \S+ \S+ \S+ \S+$' then
         return null;
-    elsif v_minute ~ '^[0-9]+$' then
+    elsif v_minute ~ '^[0-5]?[0-9]$' then
         return 1::bigint << v_minute::integer;
     elsif v_minute = '*' then
         return 1152921504606846975;
