@@ -73,7 +73,8 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
-                          kronos.register_entry(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
+                          kronos.register_entry(uuid), kronos.pg_cron_entry(uuid),
+                          kronos.find_workspace(text),
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.find_key(text),
@@ -129,8 +130,8 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                                                boolean[])
    to kronos_worker;
 
--- pg_cron's own: fire and ring are what the entries call, ring_some and ring_held what ring calls; the rest is
--- what the functions ask that write entries.
+-- pg_cron's own: fire and ring are what the entries call, ring_some and ring_held what ring calls; the rest
+-- is what the functions ask that write entries.
 grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
                           kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
                           kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;

@@ -1,8 +1,7 @@
--- due_jobs: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that somebody
--- else has locked.
--- What is overdue by more than the grace is catch_up's. A tick moves no job's row, so one that another firing
--- has just accounted for is taken as well, and account_ticks, once the rows are held, finds nothing due of
--- it.   Returns: '{}' for none.
+-- due_jobs: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that
+-- somebody else has locked. What is overdue by more than the grace is catch_up's. A tick moves no job's row,
+-- so one that another firing has just accounted for is taken as well, and account_ticks, once the rows are
+-- held, finds nothing due of it.   Returns: '{}' for none.
 create or replace function kronos.due_jobs(p_now timestamptz) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

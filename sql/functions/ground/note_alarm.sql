@@ -1,6 +1,6 @@
--- note_alarm: notes for settle_alarms that the transaction gives an alarm a job (p_sign +; * where an alarm that
--- pg_cron cannot read is to stop nothing else), or takes one away (-). The last word for an alarm holds. In a
--- setting of the transaction: what is rolled back to a savepoint is forgotten with it.
+-- note_alarm: notes for settle_alarms that the transaction gives an alarm a job (p_sign +; * where an alarm
+-- that pg_cron cannot read is to stop nothing else), or takes one away (-). The last word for an alarm
+-- holds. In a setting of the transaction: what is rolled back to a savepoint is forgotten with it.
 create or replace function kronos.note_alarm(p_sign text, p_alarm text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -19,13 +19,12 @@ begin
                and (not v_are_shared or workspace.slug = 'kronos-system')
         ), shared as materialized (
             select count(*) as entries,
-                   coalesce(bit_xor(hashtextextended(alarm, hashtextextended(kronos.alarm_name(alarm), 0))), 0)
-                       as digest
+                   bit_xor(hashtextextended(alarm, hashtextextended(kronos.alarm_name(alarm), 0))) as digest
               from kronos.shared_alarms() as alarm
         )
         select (found.entries, found.right_entries, coalesce(found.digest, 0))
                = (wanted.entries + shared.entries, wanted.entries + shared.entries,
-                  coalesce(wanted.digest, 0) # shared.digest)
+                  coalesce(wanted.digest, 0) # coalesce(shared.digest, 0))
           from wanted
          cross join shared
          cross join kronos.entry_place() as place

@@ -1,6 +1,6 @@
 -- pg_cron_drift: where pg_cron's entries of our name are not those that the ACTIVE CRON jobs are rung by (a
--- job's own, or those that jobs share), and in what. One snapshot; a request under way may show as a difference, so the reaper looks again under the
--- job's lock.
+-- job's own, or those that jobs share), and in what. One snapshot; a request under way may show as a
+-- difference, so the reaper looks again under the job's lock.
 -- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job
 -- has it.
 create or replace function kronos.pg_cron_drift()
@@ -33,11 +33,13 @@ begin
                             from kronos.jobs as job
                            where job.job_id = named.job_id) end,
                entry.jobid, coalesce(entry.jobname, wanted.jobname),
-               case when entry.jobid is null and wanted.job_id is null then 'an alarm of ACTIVE jobs has no entry'
+               case when entry.jobid is null and wanted.job_id is null
+                        then 'an alarm of ACTIVE jobs has no entry'
                     when entry.jobid is null                      then 'an ACTIVE job has no entry'
                     when wanted.jobname is null and entry.jobname like 'kronos:@%'
                         then 'an entry that jobs shared has none'
-                    when wanted.jobname is null                   then 'an entry has no ACTIVE job, or it shares one'
+                    when wanted.jobname is null
+                        then 'an entry has no ACTIVE job, or it shares one'
                     when entry.schedule <> wanted.alarm
                         then 'an entry has another schedule than its job'
                     else 'an entry has another command, database or port, or is not active'

@@ -1,9 +1,8 @@
--- pg_cron_entries_of: the entries that ring for the jobs of a page, all at once: their own, or those that they
--- share.
--- The names are made before they are looked for: made within the query they would be no condition for the
--- index, under cron.job's row level security.
--- Returns: no row for a job without an entry; jobid is null in one that is written as the transaction commits;
--- for pg_cron's sake.
+-- pg_cron_entries_of: the entries that ring for the jobs of a page, all at once: their own, or those that
+-- they share. The names are made before they are looked for: made within the query they would be no
+-- condition for the index, under cron.job's row level security.
+-- Returns: no row for a job without an entry; jobid is null in one that is written as the transaction
+-- commits; for pg_cron's sake.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[])
 returns table (job_id uuid, entry jsonb)
 language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp

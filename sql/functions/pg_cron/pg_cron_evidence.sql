@@ -1,6 +1,7 @@
 -- pg_cron_evidence: what pg_cron has of one job: the entry that rings for it, its own or one that it shares,
--- and the alarms of that which began within [p_from, p_to), the last ten of them; before these, up to three that never began, as where pg_cron's login is
--- refused: their rows have no time, so they lie between those of the dated rows around them.
+-- and the alarms of that which began within [p_from, p_to), the last ten of them; before these, up to three
+-- that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those
+-- of the dated rows around them.
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run):
 -- explaining never fails for pg_cron's sake. At most 20,000 rows of the log are looked at, from runid_before
 -- on.
@@ -12,7 +13,8 @@ declare
     v_entry jsonb;
     v_rings jsonb;
     v_from  bigint;
-    v_name  constant text := coalesce((select shared.jobname from kronos.shared_names(array[p_job_id]) as shared),
+    v_name  constant text := coalesce((select shared.jobname
+                                         from kronos.shared_names(array[p_job_id]) as shared),
                                       'kronos:' || p_job_id);
     v_command constant text := case when v_name like 'kronos:@%'
                                     then format('call kronos.ring(%L)', substr(v_name, 9))

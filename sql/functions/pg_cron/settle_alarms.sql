@@ -1,8 +1,8 @@
--- settle_alarms: writes the shared entries that the transaction's jobs count on, and removes those of which it
--- took away the last job (note_alarm): at its very end, as it commits. Then nothing is waited for any more but
--- the locks of alarms, in their order, so no two transactions wait for one another, and none holds one for
--- longer than a commit takes: jobs of one alarm are made side by side, since who gives it a job holds the lock
--- shared; who takes one away holds it alone, and sees what those before it have committed.
+-- settle_alarms: writes the shared entries that the transaction's jobs count on, and removes those of which
+-- it took away the last job (note_alarm): at its very end, as it commits. Then nothing is waited for any
+-- more but the locks of alarms, in their order, so no two transactions wait for one another, and none holds
+-- one for longer than a commit takes: jobs of one alarm are made side by side, since who gives it a job
+-- holds the lock shared; who takes one away holds it alone, and sees what those before it have committed.
 -- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.settle_alarms() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- unregister_jobs: takes the entries of many jobs from them at once: their own are found by name and removed by
--- id, and the alarms of those that share one are noted; those that have none are no error. The caller knows
--- that no entry of theirs must be, and holds their rows.
+-- unregister_jobs: takes the entries of many jobs from them at once: their own are found by name and removed
+-- by id, and the alarms of those that share one are noted; those that have none are no error. The caller
+-- knows that no entry of theirs must be, and holds their rows.
 -- Returns: how many jobs had one.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.unregister_jobs(p_job_ids uuid[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- unregister_pg_cron: takes the job's pg_cron entry from it, in the caller's transaction; one that is not there
--- is not an error. Its own is found by name (an index) and removed by id: cron.unschedule(name) reads the whole
--- table, 7 ms at 50,000 entries. A shared one goes with its last job, as the transaction commits
+-- unregister_pg_cron: takes the job's pg_cron entry from it, in the caller's transaction; one that is not
+-- there is not an error. Its own is found by name (an index) and removed by id: cron.unschedule(name) reads
+-- the whole table, 7 ms at 50,000 entries. A shared one goes with its last job, as the transaction commits
 -- (settle_alarms).
 -- Returns: whether an entry was there.
 -- Raises: KR011 while the job is ACTIVE, so that no caller can silence a job that counts on its alarm;

@@ -1,5 +1,5 @@
--- best_fold: the minutes of the hour at which alarms are folded (folded_alarms) so that pg_cron rings least often:
--- none, those whose own rings are more than the 48 a day of folded ones by a quarter, or all.
+-- best_fold: the minutes of the hour at which alarms are folded (folded_alarms) so that pg_cron rings least
+-- often: none, those whose own rings are more than the 48 a day of folded ones by a quarter, or all.
 -- Returns: bits 0-59, 0 for none; and how often pg_cron rings for jobs a day, with none and with these.
 create or replace function kronos.best_fold(out folded bigint, out rings_apart double precision,
                                             out rings_folded double precision)

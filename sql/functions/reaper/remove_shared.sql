@@ -1,9 +1,10 @@
--- remove_shared: removes the shared entries that ring for nobody any more, some hundreds at a time, until p_until
--- and at least once; those whose lock another session has are left for the next minute. None at all while a job
--- that such an entry may still ring for lacks the one that takes its place, after alarms were shared, parted or
--- folded anew.
+-- remove_shared: removes the shared entries that ring for nobody any more, some hundreds at a time, until
+-- p_until and at least once; those whose lock another session has are left for the next minute. None at all
+-- while a job that such an entry may still ring for lacks the one that takes its place, after alarms were
+-- shared, parted or folded anew.
 -- Returns: how many, and how many differences of shared entries are left.
-create or replace function kronos.remove_shared(p_until timestamptz, out removed integer, out remaining integer)
+create or replace function kronos.remove_shared(p_until timestamptz, out removed integer,
+                                                out remaining integer)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,9 +1,10 @@
 -- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch for so
 -- long from the first of them on, when rows begin to be held, and at least one; the next minute goes on. A
 -- batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other
--- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often, are
--- always due soon: they come last, for half a second (repair_spared). Not more than 1,000 workspaces a call: each is a lock
--- in PostgreSQL's shared table of locks. Entries that jobs share are written first and removed last.
+-- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often,
+-- are always due soon: they come last, for half a second (repair_spared). Not more than 1,000 workspaces a
+-- call: each is a lock in PostgreSQL's shared table of locks. Entries that jobs share are written first and
+-- removed last.
 -- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are
 -- left; and what failed, up to 100 of it.
 create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer,

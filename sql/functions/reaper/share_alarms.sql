@@ -1,6 +1,7 @@
--- share_alarms: writes the shared entries of those of the jobs that share one, unless they are there, so that
--- the jobs' own can go. The locks are only tried: where another session has one, the job keeps its own entry
--- until the next look. p_alarms: what each is rung by; null where by nothing. The caller holds the jobs' rows.
+-- share_alarms: writes the shared entries of those of the jobs that share one, unless they are there, so
+-- that the jobs' own can go. The locks are only tried: where another session has one, the job keeps its own
+-- entry until the next look. p_alarms: what each is rung by; null where by nothing. The caller holds the
+-- jobs' rows.
 -- Returns: what each job's own entry must ring by, in their order; null where it must have none.
 create or replace function kronos.share_alarms(p_job_ids uuid[], p_alarms text[]) returns text[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp

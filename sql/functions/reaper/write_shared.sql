@@ -1,5 +1,5 @@
--- write_shared: writes the shared entries that are missing or not right, some hundreds at a time, until p_until
--- and at least once. The locks are only tried: what another session has is left for the next minute.
+-- write_shared: writes the shared entries that are missing or not right, some hundreds at a time, until
+-- p_until and at least once. The locks are only tried: what another session has is left for the next minute.
 -- Returns: {registered, corrected}, absent where none.
 create or replace function kronos.write_shared(p_until timestamptz) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -6,10 +6,11 @@
 --      -> ring_some  -> line_up, due_jobs, account_each    until nothing is due
 --      -> ring_held  -> lock_own, account_own              those whose rows others held
 --
--- It waits for one row at most, and with no other locked. By the clock: what its role's 30 s would cut off the
--- next ring does.
--- A procedure, since it commits, and so with its caller's rights and without a search_path of its own: all that
--- it calls has both. p_alarm is the digest in the entry's name; it tells pg_cron's rows apart, and nothing else.
+-- It waits for one row at most, and with no other locked. By the clock: what its role's 30 s would cut off
+-- the next ring does.
+-- A procedure, since it commits, and so with its caller's rights and without a search_path of its own: all
+-- that it calls has both. p_alarm is the digest in the entry's name; it tells pg_cron's rows apart, and
+-- nothing else.
 create or replace procedure kronos.ring(p_alarm text)
 language plpgsql
 as $$
