@@ -3,7 +3,7 @@
 -- Returns: null where there is no entry. Runs as the owner, who may see what pg_cron's settings are.
 create or replace function kronos.is_job_entry_right(p_job_id uuid, p_alarm text, p_entry jsonb)
 returns boolean
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select case when shared.jobname is null
                 then p_entry ->> 'jobname' = 'kronos:' || p_job_id and p_entry ->> 'schedule' = p_alarm
