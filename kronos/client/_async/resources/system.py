@@ -52,7 +52,7 @@ class AsyncSystemResource(AsyncResource):
         """
         return await self._transport.call(read(path_of(*self._base, "v1", "system", "history")), History)
 
-    async def get_alarms(self) -> Alarms:
+    async def alarms(self) -> Alarms:
         """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how
         often it rings.
 

@@ -52,7 +52,7 @@ class SystemResource(Resource):
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "history")), History)
 
-    def get_alarms(self) -> Alarms:
+    def alarms(self) -> Alarms:
         """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how
         often it rings.
 
