@@ -39,7 +39,9 @@ _PASSING = ("40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
 READ_ONLY = "25006"
 _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
-_OF_PG_CRON = re.compile(r"\b(?:un)?register_(?:pg_cron|jobs)\b|\bcron\.(?:schedule|unschedule)\b")
+_OF_PG_CRON = re.compile(
+    r"\b(?:un)?register_(?:pg_cron|jobs|entry)\b|\bwrite_alarms\b|\bcron\.(?:schedule|unschedule)\b"
+)
 
 
 _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {

@@ -29,7 +29,7 @@ begin
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
-                            'request_limit', 'request_rates',
+                            'request_limit', 'request_rates', 'alarm_setting',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
                              'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation

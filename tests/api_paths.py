@@ -14,6 +14,7 @@ METHODS = {
     "/v1/workspaces/{w}/load/minute": {"get"},
     "/v1/workspaces/{w}/dead-letters/groups": {"get"},
     "/v1/system/workers": {"get"},
+    "/v1/system/alarms": {"get"},
     "/v1/system/history": {"get"},
     "/v1/workspaces": {"get", "post"},
     "/v1/workspaces/{w}": {"get", "patch", "delete"},

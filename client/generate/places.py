@@ -212,6 +212,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         get_status="status",
         list_workers="workers",
         get_history="history",
+        get_alarms="alarms",
         get_drift="drift",
         get_instance_load="load",
     ),

@@ -123,6 +123,8 @@ create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and s
 create index jobs_by_terms on kronos.jobs (workspace_id, cron, every, timezone, anchor, anchor_local, dst_gap,
                                            dst_overlap, starts_at, ends_at, resume_at, status, alarm)
     where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves is_alarm_needed, and what counts the distinct alarms.
+create index jobs_by_alarm on kronos.jobs (alarm, workspace_id) where trigger = 'CRON' and status = 'ACTIVE';
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.

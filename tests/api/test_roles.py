@@ -129,6 +129,7 @@ LEAST = {
         "GET /v1/system/drift",
         "GET /v1/system/load",
         "GET /v1/system/workers",
+        "GET /v1/system/alarms",
         "GET /v1/system/history",
         "GET /v1/audit",
         "GET /v1/audit/head",

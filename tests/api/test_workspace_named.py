@@ -301,6 +301,7 @@ _NEEDS_NONE = {
     "system.list_zones_read": "the instance's",
     "system.list_workers": "the instance administrator's",
     "system.list_partitions": "the instance's",
+    "system.get_alarms": "the instance's",
     "system.get_retention": "the instance's",
     **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue")},
     "workspaces.enter_workspace": "finds the workspace",

@@ -126,6 +126,7 @@ COMMANDS: dict[str, str] = {
     "get_status": "system status",
     "list_workers": "system workers",
     "get_history": "system history",
+    "get_alarms": "system alarms",
     "get_drift": "system drift",
 }
 WITHOUT = {

@@ -30,6 +30,7 @@ _MAY = {
     "endpoint_details": {"kronos_api": "s"},
     "backfill_details": {"kronos_api": "s"},
     "operation_details": {"kronos_api": "s"},
+    "alarm_setting": {},
     "api_keys": {},
     "attempt": {"kronos_api": "s", "kronos_worker": "si"},
     "attempt_late": {"kronos_worker": "si"},

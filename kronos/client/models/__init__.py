@@ -98,6 +98,7 @@ from kronos.client.models.retention import Ages, Retention
 from kronos.client.models.schedules import SchedulePhrase
 from kronos.client.models.secrets import Secret
 from kronos.client.models.system import (
+    Alarms,
     Alive,
     BusyWorker,
     BusyWorkers,
@@ -119,6 +120,7 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 
 __all__ = [
     "Ages",
+    "Alarms",
     "Alive",
     "Applied",
     "AppliedResource",

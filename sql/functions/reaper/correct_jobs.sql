@@ -11,6 +11,7 @@ declare
     v_held       uuid[] := array(select job_id from kronos.hold_jobs(p_job_ids, false));
     v_registered uuid[];
     v_alarms     text[];
+    v_old_alarms text[];      -- that an entry is shared for no more, perhaps
 begin
     busy := array(select unnest(p_job_ids) except select unnest(v_held));
     with fresh as materialized (
@@ -49,13 +50,16 @@ begin
     select count(*) filter (where corrected.alarm <> corrected.old_alarm),
            count(*) filter (where corrected.next_tick_at <> corrected.old_tick_at),
            coalesce(array_agg(corrected.job_id order by corrected.job_id) filter (where is_rung), '{}'),
-           coalesce(array_agg(corrected.alarm order by corrected.job_id) filter (where is_rung), '{}')
-      into alarms, pointers, v_registered, v_alarms
+           coalesce(array_agg(corrected.alarm order by corrected.job_id) filter (where is_rung), '{}'),
+           array_agg(corrected.old_alarm) filter (where is_rung and kronos.are_alarms_shared())
+      into alarms, pointers, v_registered, v_alarms, v_old_alarms
       from corrected
       join kronos.workspaces as workspace using (workspace_id)
      cross join lateral (select corrected.status = 'ACTIVE'
                          and workspace.status = 'ACTIVE'
                          and corrected.alarm <> corrected.old_alarm as is_rung) as rung;
+    perform kronos.note_alarm('-', alike.alarm)
+       from (select distinct given.alarm from unnest(v_old_alarms) as given (alarm)) as alike;
     perform kronos.register_jobs(v_registered, v_alarms);
 end
 $$;
