@@ -66,8 +66,8 @@ select {Job of job with
         case cardinality(job.calendars) when 0 then tick_at
              else kronos.new_jobs_run(job.job_id, tick_at) end as next_run_at,
         case when fresh.job_id is not null then kronos.register_entry(job.job_id)
-             else jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job.job_id,
-                                     'schedule', job.alarm, 'active', true) end as pg_cron,
+             else jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
+                                     'active', true) end as pg_cron,
         null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
