@@ -6,6 +6,7 @@ Tables are filled by SQL, as bench.history does it; jobs have 20 endpoints, 2,88
 
 import os
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from bench.common import ENDPOINT, WORKSPACE, Instance
 from bench.history import Size
 
 _ENDPOINTS, _ZONES = 20, ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
-# One of ten jobs every 5 to 59 minutes, the others once a day; every job has a tag of 40, and one of 50 is paused.
+# One of ten jobs every 5 to 59 minutes, the others once a day; every job has a tag of 40, and one of 50 is paused. What
+# pg_cron has of each rings on New Year's Day alone, so that pages are measured and not firings.
 _VARY = """
 with numbered as (
     select job.job_id, substr(job.name, 5)::integer as n
@@ -34,7 +36,7 @@ with numbered as (
       from numbered
 )
 update kronos.jobs as job
-   set timezone = wanted.timezone, cron = wanted.cron, alarm = wanted.cron,
+   set timezone = wanted.timezone, cron = wanted.cron, alarm = regexp_replace(wanted.cron, '\S+ \S+ \S+$', '1 1 *'),
        schedule = json_populate_record(kronos.parse_cron(wanted.cron), json_build_object('timezone', wanted.timezone)),
        endpoint_id = endpoint.endpoint_id, tags = array['team-' || wanted.n %% 40, 'all'],
        status = case when wanted.n %% 50 = 1 then 'PAUSED' else 'ACTIVE' end,
@@ -44,6 +46,13 @@ update kronos.jobs as job
        as endpoint on endpoint.nth = wanted.n %% %(endpoints)s
  where wanted.job_id = job.job_id
 """
+_ENTRIES = """
+update cron.job as entry
+   set schedule = job.alarm
+  from kronos.jobs as job
+ where entry.jobname = 'kronos:' || job.job_id and job.name like 'job-%%'
+"""
+_PAUSED = "delete from cron.job where jobname in (select 'kronos:' || job_id from kronos.jobs where status = 'PAUSED')"
 _LATELY = """
 with run as (
     select kronos.tick_id(job.job_id, tick.at) as execution_id, job.*, tick.at, tick.n
@@ -104,13 +113,16 @@ SYSTEM = {"system": "/system", "system, drift": "/system?part=drift", "system, l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one request: milliseconds of the API's process and of PostgreSQL's sessions, and what was read."""
+    """Of one request: milliseconds of the API's process and of PostgreSQL's sessions, what was read, and those until
+    the first byte of its answer, the median and the slowest but for one of a hundred."""
 
     api: float
     postgres: float
     statements: float
     buffers: float
     bytes: int
+    first_byte: float
+    first_byte_p99: float
 
 
 def fill(one: Instance, size: Size, letters: int) -> None:
@@ -128,6 +140,8 @@ def fill(one: Instance, size: Size, letters: int) -> None:
     with one.connect() as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(_VARY, {"zones": list(_ZONES), "endpoints": _ENDPOINTS})
+        connection.execute(_ENTRIES, {})
+        connection.execute(_PAUSED)
         connection.execute(
             "insert into kronos.job_tags (workspace_id, tag, trigger, status, created_at, job_id, endpoint_id)"
             " select workspace_id, unnest(tags), trigger, status, created_at, job_id, endpoint_id from kronos.jobs"
@@ -142,6 +156,7 @@ def fill(one: Instance, size: Size, letters: int) -> None:
         )
         for table in ("jobs", "job_tags", "pointers", "dead_letters", "execution_done"):
             connection.execute(f"vacuum analyze kronos.{table}")
+        connection.execute("vacuum full analyze cron.job")
         connection.execute("select pg_stat_statements_reset()")
 
 
@@ -180,14 +195,15 @@ class Meters:
         tasks = Path(f"/proc/{self.api_pid}/task")
         return sum(int((tasks / task / "schedstat").read_text().split()[0]) for task in os.listdir(tasks)) / 1e9
 
-    def of(self, work: Callable[[], int], runs: int) -> Cost:
-        """The cost of one of `runs`, which answers the bytes of its page."""
+    def of(self, work: Callable[[], tuple[float, int]], runs: int) -> Cost:
+        """The cost of one of `runs`, which answers the seconds until the first byte of its page, and its bytes."""
         self.connection.execute("select pg_stat_statements_reset()")
-        api, before, size = [], self._sessions(), 0
+        api, firsts, before, size = [], [], self._sessions(), 0
         for _ in range(runs):
             began = self._process()
-            size = work()
+            first, size = work()
             api.append(self._process() - began)
+            firsts.append(first)
         sessions = sum(used - before.get(pid, 0.0) for pid, used in self._sessions().items())
         row = self.connection.execute(
             "select sum(calls), sum(shared_blks_hit + shared_blks_read) from pg_stat_statements"
@@ -200,6 +216,8 @@ class Meters:
             statements=float(statements) / runs,
             buffers=float(buffers) / runs,
             bytes=size,
+            first_byte=median(firsts) * 1000,
+            first_byte_p99=sorted(firsts)[int(runs * 0.99)] * 1000,
         )
 
 
@@ -237,11 +255,14 @@ def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
             for name, path in ({each: f"/w/{WORKSPACE}{path}" for each, path in PAGES.items()} | SYSTEM).items():
                 url = path.format_map(filled)
 
-                def read(url: str = url) -> int:
-                    answered = client.get(url)
+                def read(url: str = url) -> tuple[float, int]:
+                    began = time.perf_counter()
+                    with client.stream("GET", url) as answered:
+                        first = time.perf_counter() - began
+                        content = answered.read()
                     if answered.status_code != 200:
-                        raise RuntimeError(f"{url}: {answered.status_code} {answered.text[:2000]}")
-                    return len(answered.content)
+                        raise RuntimeError(f"{url}: {answered.status_code} {content[:2000]!r}")
+                    return first, len(content)
 
                 for _ in range(7):  # PostgreSQL chooses its plan
                     read()
@@ -265,12 +286,12 @@ def main(runs: int, jobs: int, one_shots: int, ticks: int, letters: int, days: i
         fill(one, Size(jobs=jobs, one_shots=one_shots, ticks=ticks, days=days, width=width), letters)
         found = measured(one, runs=runs)
     print(f"{machine.description()}; {runs} requests each, one after the other\n")
-    print("| page | CPU ms, API | CPU ms, PostgreSQL | statements | buffers | kB |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| page | CPU ms, API | CPU ms, PostgreSQL | statements | buffers | kB | first byte ms, p50 | p99 |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, cost in found.items():
         print(
             f"| {name} | {cost.api:.1f} | {cost.postgres:.1f} | {cost.statements:.0f} | {cost.buffers:,.0f} "
-            f"| {cost.bytes / 1000:.0f} |"
+            f"| {cost.bytes / 1000:.0f} | {cost.first_byte:.0f} | {cost.first_byte_p99:.0f} |"
         )
 
 

@@ -85,6 +85,11 @@ def why_not_ready(found: Readiness) -> str | None:
     return None
 
 
+def rings(found: Readiness) -> bool:
+    """Whether pg_cron rings this database's entries, as far as can be seen: minutes may still be rung by workers."""
+    return found.has_launcher and not found.is_elsewhere and found.silent_seconds <= _OVERDUE_AFTER.total_seconds()
+
+
 def _why_silent(found: Readiness) -> str:
     """What keeps pg_cron from ringing, as far as it can be seen."""
     if not found.has_launcher:
@@ -103,7 +108,7 @@ def why_degraded(found: Readiness) -> list[str]:
     """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence
     each."""
     items = []
-    if not found.has_launcher or found.is_elsewhere or found.silent_seconds > _OVERDUE_AFTER.total_seconds():
+    if not rings(found) and found.silent_seconds <= SILENT_AFTER.total_seconds():  # else why_not_ready says it
         items.append(
             f"pg_cron does not ring, {_why_silent(found)}"
             + (": workers account for ticks in its place" if found.worker_sessions else "")

@@ -278,8 +278,9 @@ async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
     )
 
 
-def warnings_of(found: Status, zones: ZoneData) -> list[str]:
-    """What an administrator has to look at, a sentence each; `kronos doctor` says more."""
+def warnings_of(found: Status, zones: ZoneData, *, is_elsewhere: bool = False) -> list[str]:
+    """What an administrator has to look at, a sentence each; `kronos doctor` says more. `is_elsewhere`: pg_cron's
+    launcher works for another database."""
     items = []
     readiness = Readiness(
         extension_version=found.pg_cron_version,
@@ -293,6 +294,7 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         waiting_seconds=found.waiting_seconds,
         unserved_groups=found.unserved_groups,
         has_launcher=found.has_launcher,
+        is_elsewhere=is_elsewhere,
     )
     if (reason := why_not_ready(readiness)) is not None:
         items.append(reason)
@@ -300,7 +302,8 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         items.append(HELD)
     items += why_degraded(readiness)
     if found.overdue_jobs:
-        items.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
+        jobs = "1 job is" if found.overdue_jobs == 1 else f"{found.overdue_jobs} jobs are"
+        items.append(f"{jobs} due for up to {found.overdue_seconds or 0:.0f} s")
     items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
         items.append(

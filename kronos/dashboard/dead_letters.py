@@ -24,7 +24,7 @@ from kronos.model import Role
 
 pages = Pages()
 _FILTER = ("endpoint", "job", "error_type", "q", "after", "before")
-_SHOWN_OPERATIONS = 5
+_LOOKED_AT, _SHOWN_OPERATIONS = 50, 5
 _MOST_CHOSEN = 50
 _Deed = Literal["redrive", "discard"]
 
@@ -37,7 +37,8 @@ async def get_dead_letters(call: Call, view: ReadView, query: Annotated[TypedLet
     of = list_digest("dead-letters", view.workspace, asdict(which))
     rows = await dead_letters.list_page(view, which, limit=query.limit, before=decoded(query.cursor, of))
     page = bounded(rows, of=of, place=lambda row: (row.completed_at or row.created_at, row.execution_id))
-    operations = await dead_letters.list_operations(view, limit=_SHOWN_OPERATIONS, before=None)
+    latest = await dead_letters.list_operations(view, limit=_LOOKED_AT, before=None)
+    operations = [each for each in latest if each.kind in ("REDRIVE", "DISCARD")][:_SHOWN_OPERATIONS]
     return shown(
         call,
         "dead_letters.html",

@@ -174,6 +174,19 @@ def plural(number: int | None, one: str, many: str | None = None) -> str:
     return one if number == 1 else many or f"{one}s"
 
 
+def share(part: float) -> str:
+    """4.2 %; of something it is never 0 %."""
+    return "less than 0.1 %" if 0 < part < 0.001 else f"{100 * part:.1f} %"
+
+
+def coded(text: str) -> Markup:
+    """A sentence whose `commands` stand between backticks."""
+    parts = [
+        Markup("<code>{}</code>").format(each) if nth % 2 else escape(each) for nth, each in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
 def size(byte_count: int | None) -> str:
     """340 B, 4.2 kB, 17 MB."""
     if byte_count is None:
@@ -243,6 +256,8 @@ def _environment() -> Environment:
         duration_ms,
         count,
         plural,
+        share,
+        coded,
         size,
         json_text,
         words,

@@ -12,6 +12,7 @@ from kronos import deletions, executions, jobs, readiness, system, workspaces
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, OperationId, SettingsOf
 from kronos.api.fields import Query as QueryModel
+from kronos.api.overview import readiness_of
 from kronos.dashboard.page import Pages, shown
 from kronos.database import WorkspaceView
 from kronos.doctor import asked
@@ -42,12 +43,14 @@ class DeletionOf(QueryModel):
 async def get_system(
     call: Call, instance: Instance, settings: SettingsOf, query: Annotated[SystemQuery, Query()]
 ) -> Response:
-    """How the instance is doing. Jobs and entries are compared where it is asked for: it takes as long as the
-    reaper."""
-    drift = await system.drift(instance, limit=_MOST_DIFFERENCES) if query.part == "drift" else None
-    if drift is not None and call.headers.get("hx-request") == "true":
-        return shown(call, "parts/drift.html", drift=drift)
+    """How the instance is doing. Jobs and entries are compared where it is asked for, on a page of its own without
+    scripts: it takes as long as the reaper."""
+    if query.part == "drift":
+        is_part = call.headers.get("hx-request") == "true"
+        drift = await system.drift(instance, limit=_MOST_DIFFERENCES)
+        return shown(call, "parts/drift.html" if is_part else "drift.html", drift=drift)
     found = await system.status(instance)
+    is_elsewhere = (await readiness_of(call, instance)).is_elsewhere
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     steps = await system.steps(instance)
     findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps)
@@ -62,13 +65,14 @@ async def get_system(
         findings=[each for each in findings if not each.ok],
         held=sum(each.ok for each in findings),
         steps=steps,
+        is_elsewhere=is_elsewhere,
         workers=await system.workers(instance),
         internal=await jobs.list_page(own, JobFilter(status="ACTIVE"), limit=20, before=None),
         last=_last(runs),
         repairs=_repairs(runs),
         retention=await system.retention(instance),
         partitions=await system.partitions(instance),
-        drift=drift,
+        drift=None,
     )
 
 

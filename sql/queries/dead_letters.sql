@@ -46,13 +46,13 @@ with which as materialized (
                                      least(%(before)s::timestamptz, kronos.now())) as filter
 ), made as (
     insert into kronos.operations (operation_id, workspace_id, kind, asked, which, endpoint_version,
-                                   per_second, total, created_at, next_at)
+                                   per_second, total, created_at, next_at, caller)
     select %(operation_id)s, workspace.workspace_id, %(kind)s, %(asked)s, which.filter, %(endpoint_version)s,
            %(per_second)s::integer,
            (select count(*)
               from kronos.find_dead_letters(workspace.workspace_id, which.filter, 'infinity',
                                             'ffffffff-ffff-ffff-ffff-ffffffffffff', null)),
-           kronos.now(), kronos.now()
+           kronos.now(), kronos.now(), nullif(current_setting('kronos.caller', true), '')::jsonb
       from which
       join kronos.workspaces as workspace on workspace.workspace_id = kronos.current_workspace_id()
      where not which.filter ? 'absent'

@@ -46,7 +46,7 @@ create table kronos.operations (
     created_at        timestamptz not null default now(),
     completed_at      timestamptz,
     terms             jsonb,                     -- of a PAUSE: note, until, and who says so
-    caller            jsonb,                     -- of one over jobs: who began it, as the audit has it
+    caller            jsonb,                     -- who began it, as the audit has it
     refused           jsonb       not null default '[]',      -- the first jobs that were, and why
     held_since        timestamptz,               -- since when the job that is next cannot be had
     constraint operations_pkey             primary key (operation_id),

@@ -112,6 +112,11 @@ create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id i
 -- Serves zones_in_use, refresh_jobs, and all that look at every live CRON job: is_pg_cron_right,
 -- pg_cron_drift, count_jobs. One column: equal keys are stored once.
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves alike_terms and alarm_peak, which count all live CRON jobs of a workspace by what decides when they
+-- run, from the index alone: equal keys are stored once, so that 50,000 jobs of 800 schedules are 53 pages.
+create index jobs_by_terms on kronos.jobs (workspace_id, cron, every, timezone, anchor, anchor_local, dst_gap,
+                                           dst_overlap, starts_at, ends_at, resume_at, status, alarm)
+    where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.

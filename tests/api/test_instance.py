@@ -33,7 +33,7 @@ def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su
     make_cron_job(su, next_tick_at="2026-01-01T00:00:00Z")
     late = own_api.client.get("/v1/system/status").json()
     assert late["status"]["overdue_jobs"] == 1
-    assert any("1 jobs are due" in warning for warning in late["warnings"])
+    assert any("1 job is due" in warning for warning in late["warnings"])
 
 
 def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_readyz_status_and_the_job(

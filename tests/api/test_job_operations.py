@@ -7,7 +7,8 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import await_condition, make_workspace
+from conftest import await_condition, holding, make_workspace
+from factory import add_key
 from job_operations import work_off
 from sql_factory import records, values
 
@@ -48,6 +49,12 @@ def look(api: httpx.Client, begun: dict[str, Any]) -> dict[str, Any]:
 def ended(api: httpx.Client, superuser: psycopg.Connection, begun: dict[str, Any]) -> dict[str, Any]:
     work_off(superuser, lambda: look(api, begun)["status"] != "RUNNING")
     return look(api, begun)
+
+
+def workspace_id_of(superuser: psycopg.Connection, workspace: str) -> uuid.UUID:
+    (found,) = values(superuser, "select workspace_id from kronos.workspaces where slug = %s", [workspace])
+    assert isinstance(found, uuid.UUID)
+    return found
 
 
 def statuses(api: httpx.Client, workspace: str) -> dict[str, str]:
@@ -192,3 +199,29 @@ def test_a_viewer_begins_none(api: httpx.Client, workspace: str, jobs: list[str]
         headers={"Authorization": f"Bearer {made}", "Idempotency-Key": uuid.uuid4().hex},
     )
     assert (answered.status_code, set(statuses(api, workspace).values())) == (403, {"ACTIVE"})
+
+
+def test_an_operation_goes_no_further_than_the_key_that_began_it(
+    api: httpx.Client, workspace: str, jobs: list[str], shared_superuser: psycopg.Connection
+) -> None:
+    with holding(api, add_key(shared_superuser, workspace, "operator")) as operator:
+        begun = begin(operator, workspace, action="pause", filter={}, per_second=4)
+        redrive = operator.post(f"/v1/workspaces/{workspace}/dead-letters/redrive", json={"error_type": "none_such"})
+        assert redrive.status_code == 202, redrive.text
+    work_off(shared_superuser, lambda: look(api, begun)["done"])
+    (key_id,) = values(
+        shared_superuser,
+        "select key_id from kronos.api_keys where workspace_id = %s and role = 'operator'",
+        [workspace_id_of(shared_superuser, workspace)],
+    )
+    revoked = api.delete(f"/v1/workspaces/{workspace}/keys/{key_id}")
+    assert revoked.status_code == 204, revoked.text
+    work_off(shared_superuser, lambda: look(api, begun)["status"] != "RUNNING")
+    found = look(api, begun)
+    assert found["status"] == "CANCELLED"
+    assert found["status_reason"]["code"] == "caller_ended"
+    assert "was revoked" in found["status_reason"]["detail"]
+    assert 0 < found["done"] < 6
+    assert list(statuses(api, workspace).values()).count("PAUSED") == found["done"]
+    shared_superuser.execute("select kronos.advance_operations(1000)")
+    assert look(api, redrive.json())["status_reason"]["code"] == "caller_ended"

@@ -17,6 +17,7 @@ PAGES: Final = (
     "/w/{workspace}/dead-letters/discard?q=500",
     "/w/{workspace}/operations",
     "/w/{workspace}/operations/{operation}",
+    "/w/{workspace}/operations/{bulk}",
     "/w/{workspace}/load?window=24h",
     "/w/{workspace}/load?window=7d&at={busy}",
     "/system/load",

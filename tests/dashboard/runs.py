@@ -105,9 +105,26 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
         )
     begun = api.post(f"/v1/workspaces/{workspace}/dead-letters/redrive", json={"error_type": "none_such"})
     assert begun.status_code == 202, begun.text
+    bulk = begin_bulk(api, database_url, workspace)
     return {
         "execution": failed[0],
+        "bulk": bulk,
         "busy": nine[0].strftime("%Y-%m-%dT%H:%M:00Z"),
         "waiting": waiting.json()["execution_id"],
         "operation": begun.json()["operation_id"],
     }
+
+
+def begin_bulk(api: httpx.Client, database_url: str, workspace: str) -> str:
+    """A pause of jobs that is under way, of which one was refused; its id."""
+    body = {"action": "pause", "filter": {"tag": "reports", "q": "nine"}, "note": "the move", "per_second": 1}
+    begun = api.post(f"/v1/workspaces/{workspace}/operations", json=body)
+    assert begun.status_code == 202, begun.text
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "update kronos.operations set total = 4, done = 2, failed = 1, failures = '{\"held\": 1}', refused ="
+            " jsonb_build_array(jsonb_build_object('job', gen_random_uuid(), 'code', 'held', 'detail',"
+            " 'somebody held the job: try it again')) where operation_id = %s",
+            [begun.json()["operation_id"]],
+        )
+    return str(begun.json()["operation_id"])

@@ -349,3 +349,29 @@ def test_the_endpoint_of_a_new_job_is_chosen_from_those_that_are_there(
     offered = page.xpath(f"//datalist[@id='{options}']/option/@value")
     there = api.get(f"/v1/workspaces/{workspace}/endpoints").json()["data"]
     assert offered == [each["name"] for each in there] != []
+
+
+def test_operations_say_over_which_jobs_and_why_they_ended_and_are_no_matter_of_dead_letters(
+    api: httpx.Client, reader: Reader, workspace: str
+) -> None:
+    made = {"endpoint": "sink", "trigger": "CRON", "name": "report", "cron": "0 3 * * *", "tags": ["monthly"]}
+    assert api.post(f"/v1/workspaces/{workspace}/jobs", json=made).status_code == 201
+    bulk = {"action": "pause", "filter": {"tag": "monthly", "status": "ACTIVE"}}
+    begun = api.post(f"/v1/workspaces/{workspace}/operations", json=bulk).json()
+    path = f"/w/{workspace}/operations/{begun['operation_id']}"
+    page = reader(path)
+    assert page.xpath("string(//main/@data-again)") == "1"
+    assert not page.xpath("//*[@id='progress']/@hx-get")  # what is paused by its reader asks for nothing
+    assert "Jobs, with the tag monthly, that are active" in " ".join(page.text_content().split())
+    api.post(f"/v1/workspaces/{workspace}/operations/{begun['operation_id']}/cancel").raise_for_status()
+    assert reader(path).xpath("string(//main/@data-again)") == ""
+    listed = reader(f"/w/{workspace}/operations")
+    assert listed.xpath("string(//main/@data-again)") == "3"
+    row = " ".join(listed.xpath("string(//tbody/tr)").split())
+    assert "cancelled over the API" in row
+    assert "with the tag monthly" in row
+    assert "Pause of jobs" not in reader(f"/w/{workspace}/dead-letters").text_content()
+    nothing = api.post(
+        f"/v1/workspaces/{workspace}/operations", json={"action": "resume", "filter": {"tag": "x"}}
+    ).json()
+    assert "Nothing matched" in reader(f"/w/{workspace}/operations/{nothing['operation_id']}").text_content()

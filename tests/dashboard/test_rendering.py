@@ -78,3 +78,25 @@ def test_a_path_below_the_prefix_is_one_whether_or_not_the_proxy_takes_it_away(
 def test_one_is_told_as_one(number: int | None, told: str) -> None:
     assert rendering.plural(number, "job") == told
     assert rendering.plural(number, "delivery", "deliveries") == ("delivery" if number == 1 else "deliveries")
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (0, "0.0 %"),
+        (0.00001, "less than 0.1 %"),
+        (0.00099, "less than 0.1 %"),
+        (0.001, "0.1 %"),
+        (0.5, "50.0 %"),
+        (2, "200.0 %"),
+    ],
+)
+def test_a_share_is_never_nothing_where_there_is_something(part: float, text: str) -> None:
+    assert rendering.share(part) == text
+
+
+def test_what_stands_between_backticks_is_code_and_no_more_than_text() -> None:
+    assert rendering.coded("until `kronos worker` runs & `<b>`") == (
+        "until <code>kronos worker</code> runs &amp; <code>&lt;b&gt;</code>"
+    )
+    assert rendering.coded("as it is") == "as it is"

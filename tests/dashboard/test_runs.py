@@ -10,9 +10,9 @@ import httpx
 import psycopg
 import pytest
 from lxml import html
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
-from conftest import Api, holding, make_workspace, running_api
+from conftest import Api, await_condition, holding, make_workspace, running_api
 from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
@@ -279,6 +279,33 @@ def test_anothers_change_appears_by_itself(
         assert 1 <= len(asked) - before <= 2
     page.page.keyboard.press("p")
     expect(page.page.locator("#live")).to_contain_text("Paused")
+
+
+def test_a_page_whose_answer_takes_long_is_asked_for_less_often_and_for_what_changed_meanwhile(
+    page: Watched, api: httpx.Client, workspace: str, job: str
+) -> None:
+    browser = page.page
+    page.go(f"/w/{workspace}/executions")
+    expect(browser.locator("#live")).to_contain_text("Live")
+    # a clock of the test's, and an answer that takes as long as it says
+    browser.evaluate("window.performance.now = () => window.tested ?? 0; window.tested = 1000")
+    held: list[Route] = []
+    browser.route("**/executions", lambda route: held.append(route))
+    with browser.expect_request(lambda each: "hx-request" in each.headers):
+        browser.evaluate("window.tested = 100000; refresh()")
+    browser.evaluate("window.tested += 2000; refresh(); refresh()")  # two more changes, while it is on its way
+    assert browser.evaluate("[live.isAsking, live.isDue, live.waiting]") == [True, True, None]
+    made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
+    held.pop().continue_()
+    # it is asked for once more, and rests before
+    await_condition(lambda: browser.evaluate("!live.isAsking && live.waiting !== null"), "the answer")
+    assert browser.evaluate("live.next - window.tested") == 4 * 2000
+    assert held == []
+    browser.unroute("**/executions")
+    browser.evaluate("clearTimeout(live.waiting); live.waiting = null; window.tested = live.next; refresh()")
+    expect(browser.locator(f"tbody a[href$='{made['execution_id']}']")).to_be_visible()
+    await_condition(lambda: browser.evaluate("!live.isAsking"), "the next answer")
+    assert browser.evaluate("live.next - window.tested") == int(browser.evaluate("REFRESH_MS"))  # it took no time
 
 
 @pytest.fixture

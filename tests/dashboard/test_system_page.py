@@ -43,6 +43,8 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
     assert "1 connected" in shown
     assert "host:17:abc" in shown
     assert "try 2, 3 d ago" in shown
+    assert "1 endpoints" not in shown
+    assert "until `" not in shown
     page = html.document_fromstring(own_api.client.get("/system").text)
     slug = value(su, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
     assert f"/w/{slug}/executions/{run}" in page.xpath("//@href")
@@ -55,6 +57,7 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
 def test_jobs_and_entries_are_compared_where_that_is_asked_for(own_api: Api, su: psycopg.Connection) -> None:
     assert "Compare all jobs" in text(own_api.client, "/system", "//*[@id='drift']")
     assert "0 differences" in text(own_api.client, "/system?part=drift", "//*[@id='drift']")
+    assert "Findings" not in text(own_api.client, "/system?part=drift")  # which would be read beside it
     job_id = make_cron_job(su)
     shown = own_api.client.get("/system?part=drift", headers={"HX-Request": "true"})
     assert "Findings" not in shown.text  # the part alone

@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
+from playwright.sync_api import expect
 
+from dashboard.browser import chromium, watched
 from embedded.conftest import Up, made_home, starting
 from embedded.shells import OF_ANOTHER_SERVER, kronos
 from embedded.waiting import eventually
+from kronos.cli.demo import ENDPOINT
 from terminal import Step, Terminal, as_shown, steps_of
 
 pytestmark = pytest.mark.pg_cron
@@ -113,6 +117,45 @@ def jobs(up: Up) -> dict[str, str]:
         return {job["name"]: job["job_id"] for job in json.load(response)["data"]}
 
 
+def test_a_job_that_is_made_on_the_page_is_seen_firing_by_pg_cron_on_the_open_page(demo: Demo) -> None:
+    made = "from-the-page"
+    with chromium() as browser, watched(browser, demo.up.url) as watching:
+        page = watching.page
+        watching.go("/w/demo/jobs")
+        page.get_by_role("textbox", name="Key").fill(Path(str(demo.up.told["admin_key_file"])).read_text().strip())
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="New job").click()
+        page.get_by_label("Name", exact=True).fill(made)
+        page.get_by_label("Endpoint", exact=True).fill(ENDPOINT)
+        page.locator("input[name=way][value=cron]").check()
+        page.locator("input[name='/cron']").fill("* * * * *")
+        expect(page.locator("#preview li")).to_have_count(10)
+        page.get_by_role("button", name="Create the job").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(made)
+        page.evaluate("window.stays = true")
+        run = page.locator("section[aria-labelledby=executions] tbody tr").last
+        # the coming full minute, whenever that is: pg_cron looks at its entries once a minute
+        expect(run).to_contain_text("success", timeout=180_000)
+        expect(run).to_contain_text("schedule")
+        assert page.evaluate("window.stays")  # nobody loaded it again
+        run.get_by_role("link").click()
+        expect(page.locator("main")).to_contain_text("200")
+        assert watching.wrong == []
+    with psycopg.connect(str(demo.up.told["database_url"]), autocommit=True) as connection:
+
+        def rings() -> set[str]:
+            found = connection.execute(
+                "select run.status from cron.job_run_details as run join cron.job using (jobid)"
+                " join kronos.jobs on jobname = 'kronos:' || job_id where name = %s",
+                [made],
+            )
+            return {status for (status,) in found.fetchall()}
+
+        # one that was made as the minute turned is rung at its next one
+        eventually(lambda: rings() >= {"succeeded"}, lambda: f"pg_cron's runs: {rings()}", seconds=150)
+        assert rings() <= {"succeeded", "starting", "running", "sending"}
+
+
 def test_within_70_s_a_tick_fires_and_is_delivered(demo: Demo) -> None:
     shown = demo.up.home / "up.out"
     for line in (
@@ -145,7 +188,8 @@ def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
 
 def test_a_second_run_goes_on(demo: Demo) -> None:
     made = jobs(demo.up)
-    assert set(made) == {"right-away", "in-ten-seconds", "every-minute", "report"}  # the last of them is the tour's
+    # the last of them are the tour's and the page's
+    assert set(made) == {"right-away", "in-ten-seconds", "every-minute", "report", "from-the-page"}
     demo.up.process.terminate()
     assert demo.up.process.wait(60) == 0
 

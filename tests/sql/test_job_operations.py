@@ -28,7 +28,9 @@ def jobs(connection: Connection, number: int, endpoint: EndpointRow, **columns: 
     return made
 
 
-def operation(connection: Connection, endpoint: EndpointRow, kind: str, **terms: Any) -> uuid.UUID:
+def operation(
+    connection: Connection, endpoint: EndpointRow, kind: str, *, q: str | None = None, **terms: Any
+) -> uuid.UUID:
     found: uuid.UUID = value(
         connection,
         "insert into kronos.operations (workspace_id, kind, asked, which, total, terms, caller, position_at,"
@@ -37,7 +39,7 @@ def operation(connection: Connection, endpoint: EndpointRow, kind: str, **terms:
         [
             endpoint.workspace_id,
             kind,
-            Jsonb({"statuses": _STATUSES[kind], "trigger": "CRON"}),
+            Jsonb({"statuses": _STATUSES[kind], "trigger": "CRON"} | ({} if q is None else {"q": q})),
             Jsonb({"given": list(terms), "actor": "key:ann", **terms}),
             Jsonb({"actor": "key:ann", "request_id": "the request"}),
             uuid.UUID(int=(1 << 128) - 1),
@@ -301,3 +303,63 @@ def test_a_step_reads_no_more_at_the_end_of_five_thousand_jobs_than_at_the_begin
     first, last = found("infinity", uuid.UUID(int=(1 << 128) - 1)), found(*place)
     assert (len(values(superuser, first)), len(values(superuser, last))) == (100, 100)
     assert (buffers(superuser, first) < 500, buffers(superuser, last) < 500) == (True, True)
+
+
+_OTHERS = """
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                         description, created_at)
+select new.job_id, new.job_id, %s, %s, 'CRON', '0 0 1 1 *', 'UTC', kronos.parse_cron('0 0 1 1 *'), '0 0 1 1 *',
+       'On 1 January', now() - interval '2 hours' - nth * interval '1 s'
+  from (select gen_random_uuid() as job_id, nth from generate_series(1, 6000) as nth) as new
+"""
+
+
+def test_a_step_that_looks_for_a_text_reads_a_part_of_the_jobs_and_the_next_step_goes_on(
+    superuser: Connection,
+) -> None:
+    endpoint = add_endpoint(superuser)
+    made = jobs(superuser, 3, endpoint, title="The report")
+    with superuser.transaction():
+        superuser.execute("set local session_replication_role = replica")  # rows alone
+        superuser.execute(_OTHERS, [endpoint.workspace_id, endpoint.endpoint_id])
+        for job_id, hours in zip(made, (1, 3, 20), strict=True):
+            superuser.execute(
+                "update kronos.jobs set created_at = now() - %s * interval '1 h' where job_id = %s", [hours, job_id]
+            )
+    superuser.execute("analyze kronos.jobs")
+    none, some = (operation(superuser, endpoint, "PAUSE", q=q, note="x") for q in ("no such text", "report"))
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    which = """'{"statuses": ["ACTIVE"], "trigger": "CRON", "q": "no such text"}'"""
+    highest = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+    whole = buffers(superuser, f"select * from kronos.jobs_to_change({which}, 'infinity', '{highest}', 100)")
+    steps = [buffers(superuser, f"select kronos.change_some('{none}')") for _ in range(4)]
+    assert (max(steps) < whole, counts(superuser, none)["status"]) == (True, "COMPLETED")
+    assert step(superuser, some) == 1
+    ended = to_the_end(superuser, some)
+    assert (ended["status"], ended["done"], ended["failed"]) == ("COMPLETED", 3, 0)
+    assert statuses(superuser, made) == ["PAUSED"]
+
+
+def test_a_search_ends_where_time_goes_on(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    made = jobs(superuser, 6, endpoint)
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    ends = superuser.execute("select job_id, created_at from kronos.jobs").fetchall()
+    at: dict[uuid.UUID, Any] = dict(ends)
+
+    def edge(q: str | None, after: uuid.UUID | None, most: int, **which: Any) -> object:
+        return value(
+            superuser,
+            "select kronos.search_edge(%s, %s, %s, %s)",
+            [Jsonb({"statuses": ["ACTIVE"], "q": q, **which}), at[after] if after else None, after, most],
+        )
+
+    assert edge("x", None, 2) == at[made[3]]
+    assert edge("x", made[3], 2) == at[made[0]]
+    assert edge("x", made[2], 2) is None  # no more are left
+    assert edge(None, None, 2) is None  # nothing is looked for
+    assert edge("x", None, 2, trigger="DELAYED") is None
+    assert edge("x", None, 2, created_after=at[made[4]].isoformat()) is None  # it ends before
+    superuser.execute("update kronos.jobs set created_at = %s", [at[made[0]]])
+    at = dict.fromkeys(made, at[made[0]])
+    assert edge("x", max(made), 2) is None  # all of one instant

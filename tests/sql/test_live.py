@@ -10,7 +10,7 @@ import pytest
 from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions
 from sql.plans import told_plans
-from sql_factory import Connection, Record, acting_as, make_cron_job, records, value, values
+from sql_factory import Connection, Record, acting_as, buffers, make_cron_job, records, value, values
 
 _NOTED = """
 select object, change, ids from kronos.live_changes where workspace_id = %s order by ctid
@@ -178,6 +178,53 @@ def test_a_look_reads_what_is_new_and_not_what_is_kept(superuser: Connection) ->
         superuser.execute(_READ.encode(), {"ids": [endpoint.workspace_id], "after": after, "limit": 100})
     assert not [plan for plan in plans if "Seq Scan on live_changes" in plan]
     assert [plan for plan in plans if "live_changes_by_transaction" in plan]
+
+
+def note(connection: Connection, endpoint: EndpointRow, number: int) -> None:
+    """So many rows of this transaction, as its statements would write them."""
+    connection.execute(
+        "insert into kronos.live_changes (workspace_id, object, change, ids)"
+        " select %s, 'execution', 'created', array[gen_random_uuid()] from generate_series(1, %s)",
+        [endpoint.workspace_id, number],
+    )
+
+
+def test_what_a_transaction_under_way_has_noted_is_not_read_again_and_again_and_is_once_it_ends(
+    superuser: Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(superuser)
+    watch(superuser, endpoint)
+
+    def look(after: str) -> int:
+        return buffers(superuser, f"select * from kronos.read_live('{{{endpoint.workspace_id}}}', '{after}', 100)")
+
+    with psycopg.connect(database_url) as late:
+        note(late, endpoint, 1)
+        after = place(superuser)
+        look(after)  # what is read of the catalogs the first time
+        few = look(after)
+        note(late, endpoint, 3000)
+        assert look(after) <= few + 5
+        add_executions(superuser, endpoint, 1)  # ended since: the other is one of those under way
+        assert look(place(superuser)) <= few + 5
+        late.commit()
+    assert len(read(superuser, endpoint, after, limit=10_000)) == 3002
+
+
+def test_what_was_deleted_is_not_read_again_though_an_old_snapshot_keeps_it_from_vacuum(
+    superuser: Connection, database_url: str
+) -> None:
+    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    with psycopg.connect(database_url) as old:
+        old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        old.execute("select pg_current_snapshot()")  # as pg_dump
+        read_pages = []
+        for _ in range(60):
+            note(superuser, endpoint, 100)
+            clock.step(timedelta(seconds=31))
+            read_pages.append(buffers(superuser, f"select kronos.watch_live('{endpoint.workspace_id}', '10 min')"))
+        assert 1_900 < value(superuser, "select count(*) from kronos.live_changes") < 2_300  # of ten minutes
+    assert max(read_pages[-5:]) < 1.3 * max(read_pages[22:27])
 
 
 def test_no_more_is_given_than_is_asked_for_and_that_it_was_cut_off_shows(superuser: Connection) -> None:

@@ -82,7 +82,11 @@ def test_the_load_of_all_jobs_is_that_of_asking_each_for_each_tick(shared: Conne
         schedule = value(shared, "select kronos.read_schedule(%s, null, null, %s, %s, %s)::text", text)
         window = [each and since + each * MINUTE for each in choose.choice([(None, None), (None, 600), (700, None)])]
         job_id = make_cron_job(shared, endpoint, starts_at=window[0], ends_at=window[1], next_tick_at=until)
-        shared.execute("update kronos.jobs set schedule = %s where job_id = %s", [schedule, job_id])
+        shared.execute(
+            "update kronos.jobs set cron = %s, timezone = %s, dst_gap = %s, dst_overlap = %s, schedule = %s"
+            " where job_id = %s",
+            [*text, schedule, job_id],
+        )
         span = {"schedule": schedule, "from": window[0] or since, "to": window[1] or until}
         for row in records(shared, _EACH, span):
             expected[row["at"]] = expected.get(row["at"], 0) + row["runs"]

@@ -78,9 +78,11 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name ===
 
 // Live changes -----------------------------------------------------------------------------------------------------
 
-const live = { source: null, waiting: null, last: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
-// With the look of the server's (EVERY_SECONDS) a change is shown within a second.
+const live = { source: null, waiting: null, isAsking: false, isDue: false, next: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
+// With the look of the server's (EVERY_SECONDS) a change is shown within a second. What is dear is asked for less
+// often: a page takes a fifth of the time of who answers it, at most.
 const REFRESH_MS = 600;
+const REST = 4;
 const RETRY_MS = [1000, 2000, 5000, 10000];
 
 const mainOf = () => byId("main");
@@ -100,15 +102,30 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 function refresh() {
   if (!live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
-  const wait = Math.max(0, live.last + REFRESH_MS - Date.now());
+  live.isDue = live.isAsking; // its answer may be older than the change
+  if (live.isAsking) return;
   live.waiting = setTimeout(() => {
     live.waiting = null;
-    live.last = Date.now();
     live.isStale = Boolean(isBusy());
     showLive();
-    if (!live.isStale) htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
-  }, wait);
+    if (live.isStale) return;
+    live.next = performance.now() + REFRESH_MS;
+    htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
+  }, Math.max(0, live.next - performance.now()));
 }
+
+// How long the answer takes says how soon the next one may be asked for.
+document.addEventListener("htmx:beforeSend", (event) => {
+  if (event.detail.requestConfig.triggeringEvent?.type !== "kronos:changed") return;
+  const began = performance.now();
+  live.isAsking = true;
+  event.detail.xhr.addEventListener("loadend", () => {
+    const now = performance.now();
+    live.next = Math.max(began + REFRESH_MS, now + REST * (now - began));
+    live.isAsking = false;
+    if (live.isDue) refresh();
+  });
+});
 
 // Whether a form holds something that has not been sent.
 function isTyped() {
@@ -169,11 +186,6 @@ function toggleLive() {
     refresh();
   } else unlisten();
   showLive();
-}
-
-// What its reader has opened stays open when the page changes.
-if (window.Idiomorph) {
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
 }
 
 // Notices ----------------------------------------------------------------------------------------------------------

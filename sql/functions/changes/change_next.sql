@@ -3,6 +3,8 @@
 -- listed. Up to 100 jobs and for a tenth of a second; with per_second a quarter of a second's share. A job
 -- that somebody holds is waited for, a try each half second, and after a minute is refused, so that it stops
 -- no other; after one that was, half a minute, then a third: a thousand of them take minutes, not a day.
+-- Where a text is looked for, a step reads up to 2,000 jobs that may have it, and the next one those after
+-- them (search_edge).
 -- Returns: how many jobs it dealt with.   Raises: what says that no job could be changed, as where pg_cron's
 -- functions are not there (tried_change).
 create or replace function kronos.change_next(p_operation kronos.operations) returns integer
@@ -11,6 +13,8 @@ as $$
 declare
     v_now   constant timestamptz := kronos.clock();
     v_limit constant integer     := least(100, ceil(p_operation.per_second / 4.0)::integer);
+    v_edge  constant timestamptz := kronos.search_edge(p_operation.which, p_operation.position_at,
+                                                       p_operation.position_id, 2000);
     v_held    integer := coalesce((p_operation.failures ->> 'held')::integer, 0);
     v_ids     uuid[];
     v_times   timestamptz[];
@@ -21,8 +25,10 @@ declare
 begin
     select coalesce(array_agg(each.job_id order by each.created_at desc, each.job_id desc), '{}'),
            array_agg(each.created_at order by each.created_at desc, each.job_id desc) into v_ids, v_times
-      from kronos.jobs_to_change(p_operation.which, p_operation.position_at, p_operation.position_id,
-                                 v_limit) as each;
+      from kronos.jobs_to_change(p_operation.which || case when v_edge is null then '{}'
+                                                           else jsonb_build_object('created_after', v_edge)
+                                                      end,
+                                 p_operation.position_at, p_operation.position_id, v_limit) as each;
     for v_nth in 1 .. cardinality(v_ids) loop
         exit when v_rows > 0 and kronos.clock() > v_now + interval '100 milliseconds';
         v_refusal := kronos.tried_change(p_operation, v_ids[v_nth]);
@@ -35,6 +41,11 @@ begin
         p_operation := kronos.counted_change(p_operation, v_ids[v_nth], v_times[v_nth], v_refusal);
     end loop;
     v_is_end := v_rows = cardinality(v_ids) and v_rows < v_limit;
+    if v_is_end and v_edge is not null then
+        v_is_end := false;
+        p_operation.position_at := v_edge;
+        p_operation.position_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';      -- all of that instant
+    end if;
     update kronos.operations
        set done = p_operation.done, failed = p_operation.failed, failures = p_operation.failures,
            refused = p_operation.refused, position_at = p_operation.position_at,

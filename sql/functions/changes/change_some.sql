@@ -3,8 +3,9 @@
 -- Waits for no other session that is at work on the same operation, and for any lock 50 ms at most: of two
 -- that wait for each other it gives way. Not while the workspace is suspended, or is being suspended, resumed
 -- or deleted at this moment.
--- Who began it is who changes each job, in the audit. What is set for that, and by the routes' functions,
--- is set back, for its caller has other things to do in the transaction.
+-- Who began it is who changes each job, in the audit, and it goes on while they may (stopped_with_caller).
+-- What is set for that, and by the routes' functions, is set back, for its caller has other things to do in
+-- the transaction.
 -- Lock order: the operation, the workspace's lock, shared; then as the routes' functions. Of several jobs the
 -- newest comes first, against the order of others who lock several: these wait longer, and it gives way.
 -- Returns: how many jobs it dealt with.   Raises: as change_next.
@@ -28,7 +29,8 @@ begin
     if not found
     or not pg_try_advisory_xact_lock_shared(kronos.workspace_lock(v_operation.workspace_id))
     or not exists (select from kronos.workspaces
-                    where workspace_id = v_operation.workspace_id and status = 'ACTIVE') then
+                    where workspace_id = v_operation.workspace_id and status = 'ACTIVE')
+    or kronos.stopped_with_caller(v_operation) then
         return 0;
     end if;
     perform kronos.find_workspace(v_operation.workspace_id::text);      -- sets kronos.quotas

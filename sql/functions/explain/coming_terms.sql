@@ -11,26 +11,14 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 begin
     return query
-    with alike as materialized (      -- what follows is done for each schedule, not for each job
-        select job.schedule as terms, job.starts_at, job.resume_at, job.ends_at, count(*) as jobs
-          from kronos.jobs as job
-          join kronos.workspaces as workspace using (workspace_id)
-         where workspace.status = 'ACTIVE'
-           and (p_workspace_id is null or job.workspace_id = p_workspace_id)
-           and job.trigger = 'CRON'
-           and job.status in ('ACTIVE', 'PAUSED')
-           and (job.status = 'ACTIVE' or job.resume_at < p_to)
-         group by 1, 2, 3, 4
-    ), term as materialized (
-        select case when (alike.terms).every_seconds is null then alike.terms end as schedule,
-               (alike.terms).every_seconds as seconds,
+    with term as materialized (      -- what follows is done for each schedule, not for each job
+        select alike.schedule, alike.seconds,
                -- intervals that have begun are alike where their first ticks are
-               case when (alike.terms).every_seconds > 0 and isfinite((alike.terms).anchor)
-                    then kronos.next_interval_tick((alike.terms).every_seconds, (alike.terms).anchor,
+               case when alike.seconds > 0 and isfinite(alike.anchor)
+                    then kronos.next_interval_tick(alike.seconds, alike.anchor,
                                                    p_from - interval '1 microsecond') end as anchor,
-               greatest(p_from, kronos.finite(alike.starts_at), kronos.finite(alike.resume_at)) as from_at,
-               least(p_to, alike.ends_at) as to_at, sum(alike.jobs)::bigint as jobs
-          from alike
+               alike.from_at, alike.to_at, sum(alike.jobs)::bigint as jobs
+          from kronos.alike_terms(p_workspace_id, p_from, p_to) as alike
          group by 1, 2, 3, 4, 5
     ), zone as materialized (
         select used.name, kronos.is_utc_zone(used.name) or kronos.is_zone_name(used.name)

@@ -1,16 +1,20 @@
 -- watch_live: has the changes of this workspace noted for so long from now, which whoever listens says again
--- before it has passed. Deletes what was noted more than ten minutes ago.
+-- before it has passed. Deletes what was noted more than ten minutes ago, up to 100,000 rows, and reads what
+-- it deleted before no more, which an old snapshot may keep from vacuum.
 -- Two steps, each a transaction: who changes something after this one has been committed notes it, and only
 -- then does begin_live know from which transaction on all is noted.
 -- Lock order: the advisory lock, then its own tables, which nothing else locks.
 create or replace function kronos.watch_live(p_workspace_id uuid, p_for interval) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 declare
     c_kept constant interval := interval '10 minutes';
     c_mark constant interval := interval '30 seconds';
+    c_most constant integer  := 100000;
     v_system  constant bigint := (select system_identifier from pg_control_system());
     v_until   constant timestamptz := kronos.clock() + p_for;
+    v_from    xid8;
     v_horizon xid8;
 begin
     perform pg_advisory_xact_lock(hashtextextended('kronos.live', 0));
@@ -42,7 +46,13 @@ begin
          order by mark.at desc
          limit 1;
         if found then
-            delete from kronos.live_changes where xid < v_horizon;
+            v_from := (select noted_from from kronos.live_origin);
+            v_horizon := coalesce((select noted.xid
+                                     from kronos.live_changes as noted
+                                    where noted.xid >= v_from and noted.xid < v_horizon
+                                    order by noted.xid
+                                   offset c_most limit 1), v_horizon);
+            delete from kronos.live_changes where xid >= v_from and xid < v_horizon;
             delete from kronos.live_marks where horizon < v_horizon;
             update kronos.live_origin set noted_from = v_horizon where noted_from < v_horizon;
         end if;

@@ -2,9 +2,9 @@
 -- transaction: a crash anywhere leaves nothing behind and nothing twice. With per_second it takes a quarter
 -- of a second's share at once, and its next step is as much later. It takes what had failed before it was
 -- made, so what it makes due again and fails again is not its own. While the workspace is suspended a
--- REDRIVE waits. Waits for no other session that is at work on the same operation, and for any lock 50 ms at
--- most: its callers keep leases and backfills going, and hold locks of these. So of two that wait for each
--- other it is the one that gives way.
+-- REDRIVE waits. It goes on while who began it may do it (stopped_with_caller). Waits for no other session
+-- that is at work on the same operation, and for any lock 50 ms at most: its callers keep leases and
+-- backfills going, and hold locks of these. So of two that wait for each other it is the one that gives way.
 -- Lock order: the operation, its dead letters in the order of their ids, then as take_up_again. One that was
 -- gone by then is somebody else's: it may have failed again meanwhile, and is another dead letter then.
 -- Returns: how many rows it dealt with.
@@ -26,7 +26,8 @@ begin
        for update skip locked;
     if not found or v_operation.kind not in ('REDRIVE', 'DISCARD') or v_operation.kind = 'REDRIVE'
        and not exists (select from kronos.workspaces
-                        where workspace_id = v_operation.workspace_id and status = 'ACTIVE') then
+                        where workspace_id = v_operation.workspace_id and status = 'ACTIVE')
+    or kronos.stopped_with_caller(v_operation) then
         return 0;
     end if;
     v_limit := least(p_limit, coalesce(ceil(v_operation.per_second / 4.0)::integer, p_limit));

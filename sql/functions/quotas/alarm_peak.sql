@@ -7,11 +7,18 @@ returns integer
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     with text as materialized (
-        select job.alarm, count(*) as entries,
-               coalesce(bool_or(job.job_id = any (p_job_ids)), true) as is_asked
-          from kronos.jobs as job
-         where job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status = 'ACTIVE'
-         group by job.alarm
+        select found.alarm, sum(found.entries) as entries, bool_or(found.is_asked) as is_asked
+          from (select job.alarm, count(*) as entries, p_job_ids is null as is_asked      -- jobs_by_terms
+                  from kronos.jobs as job
+                 where job.workspace_id = p_workspace_id and job.trigger = 'CRON'
+                   and job.status in ('ACTIVE', 'PAUSED') and job.status = 'ACTIVE'
+                 group by job.alarm
+                 union all
+                select job.alarm, 0, true
+                  from kronos.jobs as job
+                 where job.job_id = any (p_job_ids) and job.workspace_id = p_workspace_id
+                   and job.trigger = 'CRON' and job.status = 'ACTIVE') as found
+         group by found.alarm
     ), mask as materialized (
         select read.minutes, read.hours, sum(text.entries) as entries, bool_or(text.is_asked) as is_asked
           from text
