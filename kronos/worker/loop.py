@@ -1,5 +1,4 @@
-"""The claim loop: looks for due endpoints, claims as much as there is room for, and starts an attempt for each
-claim."""
+"""The claim loop: looks for due endpoints, claims as much as there is room for, and begins an attempt of each."""
 
 import asyncio
 import time
@@ -40,8 +39,7 @@ _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
 # Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
-# While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next
-# upkeep.
+# While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
 _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
@@ -79,8 +77,7 @@ class Loop:
         traces: DeliveryTraces | None = None,
     ) -> None:
         self._link = claiming
-        self._meter = meter
-        self._traces = traces
+        self._meter, self._traces = meter, traces
         self._transport = transport
         self._streams = streams
         self._worker_id = worker_id
@@ -380,10 +377,9 @@ class Loop:
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
-        if self._meter is not None:
-            self._meter.ended(ended)
-        if self._traces is not None:
-            self._traces.ended(ended)
+        for hearer in (self._meter, self._traces):
+            if hearer is not None:
+                hearer.ended(ended)
         if limited := {
             leased.claim.endpoint_id: leased.claim.workspace_id for leased, _, _ in ended if leased.claim.holds_slot
         }:

@@ -85,11 +85,11 @@ with result as materialized (
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
-), freed as materialized (      -- all gates are locked before
-    select kronos.release_keys(array_agg(endpoint_id), array_agg(concurrency_key)) as executions
+), freed as materialized (      -- all gates are locked before; without keys it ends the setting alone
+    select kronos.release_keys(array_agg(endpoint_id) filter (where concurrency_key is not null),
+                               array_agg(concurrency_key) filter (where concurrency_key is not null))
       from ended
-     where concurrency_key is not null and (select count(*) from slot) > 0
-    having count(*) > 0
+     where (select count(*) from slot) > 0
 ), released as (      -- in any case, as what changes something does, and asks for freed
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions

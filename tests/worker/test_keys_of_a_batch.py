@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 from psycopg.types.json import Jsonb
 
 from factory import EndpointRow, add_endpoint, add_executions
@@ -58,20 +59,22 @@ def test_a_batch_frees_the_keys_of_all_that_it_ends(superuser: psycopg.Connectio
     assert _parked(superuser) == []
 
 
+@pytest.mark.parametrize("has_key", [True, False], ids=["after keys", "after a batch without keys"])
 def test_what_else_ends_in_the_transaction_frees_its_key_as_ever(
-    superuser: psycopg.Connection, worker: psycopg.Connection
+    superuser: psycopg.Connection, worker: psycopg.Connection, has_key: bool
 ) -> None:
     """The trigger stands back for one statement, and not for what follows it."""
-    endpoint = _keyed(superuser)
+    endpoint, limited = _keyed(superuser), add_endpoint(superuser, max_in_flight=9)
     of_a, of_b = _add(superuser, endpoint, 2, "a"), _add(superuser, endpoint, 2, "b")
-    token, ids = claim(worker, endpoint, quota=20)
-    assert (set(ids), len(_parked(superuser))) == ({of_a[0], of_b[0]}, 2)
+    (other,) = add_executions(superuser, limited, 1)
+    token, ids = claim(worker, endpoint, limited, quota=20)
+    assert (set(ids), len(_parked(superuser))) == ({of_a[0], of_b[0], other}, 2)
     with worker.transaction():
-        assert _succeed(worker, token, [of_a[0]]) == []
+        assert _succeed(worker, token, [of_a[0] if has_key else other]) == []
         assert value(worker, _SETTING) == ""
         params = finalize_params(token, [of_b[0]], "FAILED", False, timedelta())
         assert run(worker, "finalize_executions", params) == [(of_b[0], "FAILED")]
-    assert _parked(superuser) == []
+    assert _parked(superuser) == ([] if has_key else [of_a[1]])
 
 
 def test_a_batch_that_ends_nothing_frees_nothing(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:

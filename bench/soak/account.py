@@ -1,0 +1,117 @@
+"""What it came to: each tick of each job once, each delivery under its key, each warning explained."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from bench.soak.harm import Harm
+from bench.soak.instance import Soaked, log_lines
+from bench.soak.receiver import Receiver
+
+_LEDGERS = """
+select job_id, workspace || '/' || coalesce(name, ''), expected, unaccounted, surplus, overdue, error::text
+  from kronos.check_ledgers(%(after)s, 200, %(since)s, %(until)s)
+"""
+_DISPOSITIONS = """
+select status, sum(tick_count) from kronos.execution_done where cause in ('SCHEDULE', 'CATCH_UP') group by 1 order by 1
+"""
+_LEFT = "select count(*) from kronos.execution_live"
+_SUCCESSES = "select execution_id::text from kronos.execution_done where status = 'SUCCESS' and completed_at >= %s"
+_REPEATS = """
+select count(*) filter (where attempt_count > 0), count(*) filter (where attempt_count > 1)
+  from kronos.execution_done
+"""
+# Whatever befell it, a process may say so for so long afterwards: leases run out, pg_cron is heard again.
+_WITHIN_SECONDS = 240.0
+# Lines that users and receivers cause, with no harm done.
+_ALWAYS = {"attempt.failed", "attempt.retried", "request.timed_out", "job.ends_later", "workspace.follows_later"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """Of a soak."""
+
+    jobs: int = 0
+    ticks: int = 0
+    wrong: list[str] = field(default_factory=list)
+    left: int = 0
+    dispositions: dict[str, int] = field(default_factory=dict)
+    executions: int = 0
+    repeated: int = 0
+    undelivered: list[str] = field(default_factory=list)
+    """Executions that are SUCCESS, and that no receiver has accepted."""
+    lines: Counter[str] = field(default_factory=Counter)
+    unexplained: list[str] = field(default_factory=list)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing was lost, doubled or left."""
+        return not (self.wrong or self.left or self.undelivered)
+
+
+def taken(soaked: Soaked, receiver: Receiver, harm: Harm, since: datetime) -> Account:
+    """Counts, once all is quiet."""
+    account = Account()
+    with psycopg.connect(soaked.database_url, row_factory=tuple_row, autocommit=True) as connection:
+        window = {"since": since, "until": datetime.now(UTC) - timedelta(seconds=1)}
+        after = UUID(int=0)
+        while rows := connection.execute(_LEDGERS, window | {"after": after}).fetchall():
+            after = rows[-1][0]
+            account.jobs += len(rows)
+            account.ticks += sum(row[2] for row in rows)
+            account.wrong += [
+                f"{name}: {unaccounted} unaccounted, {surplus} surplus, {overdue} overdue, {error}"
+                for _, name, _, unaccounted, surplus, overdue, error in rows
+                if unaccounted or surplus or overdue or error
+            ]
+        account.dispositions = {status: int(count) for status, count in connection.execute(_DISPOSITIONS)}
+        ((account.left,),) = connection.execute(_LEFT).fetchall()
+        ((account.executions, account.repeated),) = connection.execute(_REPEATS).fetchall()
+        succeeded = {row[0] for row in connection.execute(_SUCCESSES, [since])}
+    internal = _internal(soaked)
+    account.undelivered = sorted(succeeded - set(receiver.accepted) - internal)
+    _read_log(soaked, harm, account)
+    return account
+
+
+def _internal(soaked: Soaked) -> set[str]:
+    """Executions of Kronos's own jobs, which no receiver sees."""
+    with psycopg.connect(soaked.database_url, row_factory=tuple_row) as connection:
+        rows = connection.execute(
+            "select done.execution_id::text from kronos.execution_done as done join kronos.workspaces as workspace "
+            "using (workspace_id) where workspace.slug = 'kronos-system'"
+        )
+        return {row[0] for row in rows}
+
+
+def _read_log(soaked: Soaked, harm: Harm, account: Account) -> None:
+    for line in log_lines(soaked):
+        if line["level"] not in ("WARNING", "ERROR", "CRITICAL"):
+            continue
+        event = str(line.get("event", line["logger"]))
+        account.lines[f"{line['level']} {event}"] += 1
+        at = datetime.fromisoformat(str(line["at"])).timestamp()
+        explained = any(0 <= at - when <= _WITHIN_SECONDS for when, _ in harm.times)
+        is_fault = event in ("request.failed", "delivery.unforeseen", "live.failed", "result.bare")
+        if is_fault or not (explained or event in _ALWAYS):
+            account.unexplained.append(f"{line['at']} {line['file']} {event}: {str(line['message'])[:300]}")
+
+
+def quiet(soaked: Soaked, seconds: float) -> bool:
+    """Waits until nothing is due or under way any more, or the time is over. Returns whether it is so."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            with psycopg.connect(soaked.database_url, row_factory=tuple_row, connect_timeout=5) as connection:
+                ((left,),) = connection.execute(_LEFT).fetchall()
+                if left == 0:
+                    return True
+        except psycopg.OperationalError:
+            pass  # PostgreSQL is still on its way back
+        time.sleep(0.5)  # nothing tells a benchmark that the last one has ended
+    return False

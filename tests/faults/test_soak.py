@@ -1,0 +1,62 @@
+"""A minute of the soak (bench/soak): used, changed and broken, then counted. The long one is run by hand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.soak import report
+from bench.soak.account import Account
+from bench.soak.watch import Slope, _slope
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.faults
+def test_a_minute_of_use_and_harm_is_accounted_for(tmp_path: Path) -> None:
+    options = ["--minutes", "1", "--workspaces", "3", "--jobs", "20", "--harm", "12", "--dump", "0.5", "--later", "10"]
+    file = tmp_path / "report.md"
+    command = [sys.executable, "-m", "bench.soak", *options, "--pause", "1", "--report", str(file)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+    said = file.read_text()
+    assert "Exact: nothing lost, doubled or left." in said
+    assert "What befell it: ." not in said
+
+
+def _soak(account: Account, bad_answers: list[str]) -> report.Soak:
+    return report.Soak(
+        minutes=1, workspaces=1, jobs=1, workers=2, seed=1, harm={"cut": 1}, answers={"GET 200": 1}, away=0,
+        bad_answers=bad_answers, slopes=[], account=account, machine="a machine",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        Account(wrong=["acme/report: 1 unaccounted"]),
+        Account(left=1),
+        Account(undelivered=["019ac9f2-6a3e-7c1c-9a53-1c0f6b8c2a11"]),
+        Account(unexplained=["a line"]),
+    ],
+    ids=["ledger", "left", "undelivered", "line"],
+)
+def test_whatever_is_not_accounted_for_makes_a_soak_bad(account: Account) -> None:
+    assert not _soak(account, []).is_good
+    assert _soak(Account(), []).is_good
+    assert not _soak(Account(), ["GET / 500"]).is_good
+    shown = report.markdown(_soak(account, []))
+    assert ("NOT EXACT" in shown) == (not account.is_exact)
+    assert all(each in shown for each in account.wrong + account.undelivered + account.unexplained)
+
+
+def test_a_slope_is_of_what_follows_the_warm_up_and_jumps_do_not_lead_it() -> None:
+    """Ten minutes, a look each 5 s: 50 MB while it loads, then 6 MB an hour, and one jump."""
+    seen = [(at * 5.0, 100.0 + at * 5.0 / 600 + (0 if at > 20 else 50 * at / 20), 20) for at in range(120)]
+    seen[70] = (350.0, 900.0, 500)
+    slope = _slope("api", seen)
+    assert isinstance(slope, Slope)
+    assert slope.memory_mb_per_hour == pytest.approx(6, abs=0.5)
+    assert slope.files_per_hour == 0
+    assert slope.files == 20
