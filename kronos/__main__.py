@@ -19,6 +19,7 @@ _COMMANDS = {
     "organization": "kronos.cli.organization:organization",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
+    "calendar": "kronos.cli.calendar:calendar",
     "config": "kronos.cli.documents:config",
     "payload-spec": "kronos.cli.documents:payload_spec",
     "secret": "kronos.cli.secret:secret",

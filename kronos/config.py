@@ -179,6 +179,10 @@ class Settings(BaseSettings):
     retention_audit_days: Annotated[int, Field(ge=1, le=36500)] = 400
     """Days for which the audit keeps who changed what. Stored too."""
 
+    alarms: Literal["auto", "own", "shared"] = "auto"
+    """Whether CRON jobs that ring alike share an entry of pg_cron: `own` gives each job one, `auto` shares them once
+    there are 2,000 jobs. Stored too; the entries follow within minutes."""
+
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 

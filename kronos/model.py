@@ -16,8 +16,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
-JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]
-"""Of a filter. LIVE: ACTIVE or PAUSED."""
+JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # a filter's: LIVE is ACTIVE or PAUSED
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
 EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
@@ -26,12 +25,13 @@ ExecutionStatus = Literal[
 ]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
 Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
+OnBlackout = Literal["SKIP", "NEXT", "PREVIOUS"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
 OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "DELETION"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
-DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
+DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC", "CALENDAR"]
 VersionUse = Literal["snapshot", "latest"]
 WorkspaceRole = Literal["viewer", "operator", "admin"]
 OnDisabled = Literal["WAIT", "SKIP"]
@@ -157,10 +157,8 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms(JobTerms):
-    """What a CRON job's ticks are and what becomes of them besides, by the same names.
-
-    An `anchor` without an offset is a local time of `timezone`.
-    """
+    """What a CRON job's ticks are and what becomes of them besides, by the same names. An `anchor` without an
+    offset is a local time of `timezone`."""
 
     cron: str | None = None
     every: str | None = None
@@ -175,15 +173,14 @@ class CronTerms(JobTerms):
     overlap: Overlap = "ALLOW"
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
     catch_up_window_seconds: int = 3600
+    calendars: list[str] = field(default_factory=list)
+    on_blackout: OnBlackout = "SKIP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job.
-
-    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then
-    its instant. So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
-    """
+    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval counted on them;
+    `anchor` is then its instant. So is `run_at_local` what a local `run_at` was computed from."""
 
     job_id: UUID
     name: str | None
@@ -228,6 +225,8 @@ class Job:
     on_success: JsonObject | None
     on_failure: JsonObject | None
     deadline_seconds: int | None
+    calendars: list[str]
+    on_blackout: OnBlackout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,13 +44,14 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
-                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;
 grant insert, update, delete on kronos.managed to kronos_api;
+grant insert, update on kronos.calendars to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
@@ -73,7 +74,8 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
-                          kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
+                          kronos.register_entry(uuid), kronos.pg_cron_entry(uuid),
+                          kronos.find_workspace(text),
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.find_key(text),
@@ -107,7 +109,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.system_workers(integer), kronos.system_partitions(),
+                          kronos.system_workers(integer), kronos.system_partitions(), kronos.system_alarms(),
                           kronos.system_retention(), kronos.workspaces_health(uuid[]),
                           kronos.signs_of_sessions(), kronos.signs_of_server(), kronos.signs_of_cron(),
                           kronos.signs_of_tables(bigint, bigint), kronos.signs_of_work(),
@@ -134,15 +136,19 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                                                boolean[])
    to kronos_worker;
 
--- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
-grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
+-- pg_cron's own: fire and ring are what the entries call, ring_some and ring_held what ring calls; the rest
+-- is what the functions ask that write entries.
+grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
+                          kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
+                          kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;
 grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_digest(text, text, integer),
                           kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer),
                           kronos.register_jobs(uuid[], text[]),
                           kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid),
-                          kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid),
+                          kronos.register_pg_cron(uuid), kronos.register_entry(uuid),
+                          kronos.unregister_pg_cron(uuid), kronos.settle_alarms(),
+                          kronos.write_alarms(text[], boolean[], boolean[], boolean),
                           kronos.drop_run_details(bigint, integer, integer, boolean),
                           kronos.pg_cron_failure(integer)
    to kronos_owner;

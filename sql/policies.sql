@@ -17,7 +17,8 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'sign_ins', 'api_keys',
+          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'calendars',
+                            'sign_ins', 'api_keys',
                             'endpoints', 'endpoint_versions',
                             'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
@@ -28,7 +29,7 @@ begin
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
-                            'request_limit', 'request_rates',
+                            'request_limit', 'request_rates', 'alarm_setting',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
                              'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation
@@ -39,7 +40,7 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                             'operations', 'secrets', 'role_mappings', 'managed',
+                             'operations', 'secrets', 'role_mappings', 'managed', 'calendars',
                              'job_callbacks', 'callbacks', 'endpoint_health']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',

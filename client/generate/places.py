@@ -136,6 +136,15 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         delete_config=("delete", ALWAYS),
     ),
     **_places(
+        "calendars",
+        create_calendar=("create", KEYED),
+        list_calendars="list",
+        get_calendar="get",
+        put_calendar=("put", ALWAYS),
+        delete_calendar=("delete", ALWAYS),
+        preview_closed_schedule=("preview", ALWAYS),
+    ),
+    **_places(
         "payload_specs",
         create_payload_spec=("create", KEYED),
         list_payload_specs="list",
@@ -203,6 +212,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         get_status="status",
         list_workers="workers",
         get_history="history",
+        get_alarms="alarms",
         get_drift="drift",
         get_instance_load="load",
     ),

@@ -26,6 +26,9 @@ from kronos.api import (
     backfills,
     batch,
     bulk,
+    calendar_schemas,
+    calendars,
+    closed_schedules,
     configs,
     dead_letters,
     docs,
@@ -96,6 +99,7 @@ _RESOURCES = (
     dead_letters,
     overview,
     endpoints,
+    calendars,
     configs,
     payload_specs,
     secrets,
@@ -109,6 +113,7 @@ _RESOURCES = (
     retention,
     audit,
     schedules,
+    closed_schedules,
     system,
     instance,
     metering,
@@ -134,7 +139,9 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
+                for name, each in (
+                    vars(schemas) | vars(job_schemas) | vars(calendar_schemas) | vars(apply_schemas)
+                ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)
                 and each not in _NO_BODIES

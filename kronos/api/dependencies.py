@@ -193,6 +193,9 @@ _CONFIG_PATH = Path(alias="name", description="A config's name. One that looks l
 _SPEC_PATH = Path(alias="name", description="A payload spec's name. One that looks like a UUID is none.")
 ConfigName = Annotated[str, AfterValidator(judged_later(_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
 NewConfigName = Annotated[str, AfterValidator(judged_later(_new_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
+_CALENDAR_PATH = Path(alias="name", description="A calendar's name. One that looks like a UUID is none.")
+CalendarName = Annotated[str, AfterValidator(judged_later(_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
+NewCalendarName = Annotated[str, AfterValidator(judged_later(_new_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
 SpecName = Annotated[str, AfterValidator(judged_later(_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewSpecName = Annotated[str, AfterValidator(judged_later(_new_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]

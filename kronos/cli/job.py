@@ -99,6 +99,12 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
             type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
             help="A tick while one runs.",
         ),
+        click.option(
+            "--on-blackout",
+            type=_Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
+            help="What becomes of a tick that a calendar closes.",
+        ),
+        click.option("--calendar", "calendars", multiple=True, help="A calendar; again for more; '': none."),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option(
@@ -304,7 +310,7 @@ def next_runs(api: Api, job: str, count: int) -> None:
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(
         api.rows_of(preview, "next_runs"),
-        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"},
+        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE", "rolled_from": "IN PLACE OF"},
         empty=f"{job} has no run to come",
     )
 
@@ -363,6 +369,7 @@ def terms_given(terms: Json) -> Json:
         **terms,
         "input": terms["input_"],
         "tags": list(terms["tags"]) or None,
+        "calendars": [each for each in terms["calendars"] if each] if terms["calendars"] else None,
         "catch_up": given(policy=terms["catch_up"]) or None,
     }
     return given(**{name: value for name, value in found.items() if name != "input_"})

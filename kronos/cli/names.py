@@ -44,6 +44,7 @@ class NamedKind:
 _JOBS = NamedKind(path=("jobs",), fields=("name", "job_id"), more="description", is_searched=True)
 _ENDPOINTS = NamedKind(path=("endpoints",), fields=("name",), more="title")
 _CONFIGS = NamedKind(path=("configs",), fields=("name",))
+_CALENDARS = NamedKind(path=("calendars",), fields=("name",))
 _SPECS = NamedKind(path=("payload-specs",), fields=("name",))
 _SECRETS = NamedKind(path=("secrets",), fields=("name",))
 _KEYS = NamedKind(path=("keys",), fields=("public_id",), more="name")
@@ -57,6 +58,7 @@ _BY_PARAMETER = {
     "job": _JOBS,
     "endpoint": _ENDPOINTS,
     "config": _CONFIGS,
+    "calendars": _CALENDARS,
     "payload_spec": _SPECS,
     "signing_secrets": _SECRETS,
     "execution_id": _EXECUTIONS,
@@ -70,6 +72,7 @@ _BY_PARAMETER = {
 _BY_GROUP = {
     "endpoint": _ENDPOINTS,
     "config": _CONFIGS,
+    "calendar": _CALENDARS,
     "payload-spec": _SPECS,
     "secret": _SECRETS,
     "key": _KEYS,

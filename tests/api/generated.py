@@ -46,6 +46,7 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
             "/endpoints",
             {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "title": f"{name}, for people"},
         )
+        made("/calendars", {"name": name, "business_days": ["mon"]})
         made("/configs", {"name": name, "values": {"region": "eu"}})
         made("/payload-specs", {"name": name, "schema": {"type": "object"}})
         if "." not in name:

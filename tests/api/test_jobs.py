@@ -9,6 +9,7 @@ import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
+    "calendars", "on_blackout",
     "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason",
     "version",
     "previous_version_id",

@@ -26,32 +26,24 @@ _STATE = """
 select jsonb_build_object(
     'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row
         where slug in (%(slug)s, %(new)s)),
-    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row
-        where workspace_id = %(id)s),
+    'endpoints', (select jsonb_agg(row order by endpoint_id) from kronos.endpoints as row where workspace_id = %(id)s),
     'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id)
-        from kronos.jobs as row
-              where workspace_id = %(id)s),
-    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row
-        where workspace_id = %(id)s),
-    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row
-        where workspace_id = %(id)s),
-    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
-        where workspace_id = %(id)s),
+        from kronos.jobs as row where workspace_id = %(id)s),
+    'live', (select jsonb_agg(row order by execution_id) from kronos.execution_live as row where workspace_id = %(id)s),
+    'done', (select jsonb_agg(row order by execution_id) from kronos.execution_done as row where workspace_id = %(id)s),
+    'backfills', (select jsonb_agg(row order by backfill_id) from kronos.backfills as row where workspace_id = %(id)s),
     'health', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_health as row
         where workspace_id = %(id)s),
-    'gates', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_gate as row
-        where workspace_id = %(id)s),
+    'gates', (select jsonb_agg(row order by endpoint_id) from kronos.endpoint_gate as row where workspace_id = %(id)s),
     'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
         where workspace_id = %(id)s),
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
-    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
-        where workspace_id = %(id)s),
+    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row where workspace_id = %(id)s),
     'mappings', (select jsonb_agg(row order by row.mapping_id) from kronos.role_mappings as row
         where workspace_id = %(id)s),
-    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row
-        where slug = %(new)s),
+    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row where slug = %(new)s),
     'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
 """
 
@@ -154,6 +146,10 @@ def _organization(scene: Scene) -> dict[str, str]:
     return {"org": scene.new}
 
 
+def _calendar(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/calendars", {"name": "other"})["name"]}
+
+
 def _config(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/configs", {"name": "other", "values": {}})["name"]}
 
@@ -224,6 +220,9 @@ WRITES = {
     "deleted endpoint": Write(path=f"DELETE {ONE}/endpoints/{{name}}", ready=_endpoint),
     "disabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/disable", body={}, ready=_endpoint),
     "enabled endpoint": Write(path=f"POST {ONE}/endpoints/{{name}}/enable", body={}, ready=_disabled),
+    "calendar": Write(path=f"POST {ONE}/calendars", body={"name": "new"}, makes="calendar_id"),
+    "replaced calendar": Write(path=f"PUT {ONE}/calendars/{{name}}", body={"timezone": "Asia/Tokyo"}, ready=_calendar),
+    "deleted calendar": Write(path=f"DELETE {ONE}/calendars/{{name}}", ready=_calendar),
     "config": Write(path=f"POST {ONE}/configs", body={"name": "new", "values": {}}, makes="config_id"),
     "replaced config": Write(path=f"PUT {ONE}/configs/{{name}}", body={"values": {"a": 1}}, ready=_config),
     "deleted config": Write(path=f"DELETE {ONE}/configs/{{name}}", ready=_config),

@@ -205,6 +205,8 @@ def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid
 
 
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+_LOOKS = {"POST /jobs/{j}/diff", "POST /schedules/preview"}
+"""They change nothing."""
 # Every write of a suspended workspace, "METHOD path": body.
 REFUSED: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/test": {},
@@ -218,6 +220,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /operations": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},
+    "POST /calendars": {"name": "made"},
+    "PUT /calendars/fresh": {"days": [{"starts": "2026-12-25", "name": "Christmas"}]},
+    "DELETE /calendars/fresh": {},
     "POST /configs": {"name": "made", "values": {}},
     "PUT /configs/fresh": {"values": {"a": 1}},
     "DELETE /configs/fresh": {},
@@ -265,6 +270,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     api.post(f"{base}/executions/{dead}/cancel").raise_for_status()
     backfill = api.post(f"{base}/jobs/job/backfill", json=REFUSED["POST /jobs/job/backfill"]).json()["backfill_id"]
     operation = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"}).json()["operation_id"]
+    api.put(f"{base}/calendars/fresh", json={}).raise_for_status()
     api.put(f"{base}/configs/fresh", json={"values": {}}).raise_for_status()
     api.put(f"{base}/payload-specs/fresh", json={"schema": {}}).raise_for_status()
     api.put(f"{base}/secrets/fresh", json={"value": "a value"}).raise_for_status()
@@ -298,7 +304,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     turned(scene, "SUSPENDED")
     for write, body in DONE.items():
         assert (answer := call(write, body)).status_code in (200, 201, 202, 204), (write, answer.text)
-    assert {f"{method} {path}".strip() for method, path in _writes(api)} - {"POST /jobs/{j}/diff"} == {
+    assert {f"{method} {path}".strip() for method, path in _writes(api)} - _LOOKS == {
         _template(write) for write in REFUSED | DONE
     }
 

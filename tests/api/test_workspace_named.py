@@ -40,12 +40,15 @@ _BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
+    "PUT /v1/workspaces/{w}/calendars/{name}": {},
+    "POST /v1/workspaces/{w}/schedules/preview": {"cron": "0 9 * * *", "calendars": ["theirs"]},
     "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
     "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
 }
 _QUERIES = {"GET /v1/workspaces/{w}/jobs:glance": "?ids={j}"}
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
+    "POST /v1/workspaces/{w}/calendars",
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
     "POST /v1/workspaces/{w}/secrets",
@@ -85,6 +88,7 @@ class Theirs:
         client.post(
             f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
         ).raise_for_status()
+        client.post(f"{base}/calendars", json={"name": "theirs"}).raise_for_status()
         client.post(f"{base}/configs", json={"name": "theirs", "values": {"of": "theirs"}}).raise_for_status()
         client.post(f"{base}/payload-specs", json={"name": "theirs", "schema": True}).raise_for_status()
         made = client.post(
@@ -218,6 +222,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
+        "PUT /v1/workspaces/{w}/calendars/{name}": 201,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
@@ -296,6 +301,7 @@ _NEEDS_NONE = {
     "system.list_zones_read": "the instance's",
     "system.list_workers": "the instance administrator's",
     "system.list_partitions": "the instance's",
+    "system.get_alarms": "the instance's",
     "system.get_retention": "the instance's",
     "signs.get_sessions": "the instance administrator's",
     "signs.get_server": "the instance administrator's",

@@ -70,6 +70,12 @@ COMMANDS: dict[str, str] = {
     "try_endpoint": "endpoint test hook",
     "enable_endpoint": "endpoint enable hook",
     "disable_endpoint": "endpoint disable hook",
+    "create_calendar": "calendar create bank --week mon-fri",
+    "list_calendars": "calendar ls",
+    "get_calendar": "calendar get bank",
+    "put_calendar": "calendar put bank --week mon-fri",
+    "delete_calendar": "calendar rm bank --yes",
+    "preview_closed_schedule": "calendar next bank @daily",
     "create_config": "config create eu {}",
     "list_configs": "config ls",
     "get_config": "config get eu",
@@ -120,6 +126,7 @@ COMMANDS: dict[str, str] = {
     "get_status": "system status",
     "list_workers": "system workers",
     "get_history": "system history",
+    "get_alarms": "system alarms",
     "get_drift": "system drift",
 }
 WITHOUT = {
@@ -177,6 +184,7 @@ _VERBS = {
     "workspace": "ls get create edit rm",
     "organization": "ls get create edit",
     "endpoint": "ls get create edit rm",
+    "calendar": "ls get create edit rm",
     "config": "ls get create edit rm",
     "payload-spec": "ls get create edit rm",
     "secret": "ls get create edit rm",

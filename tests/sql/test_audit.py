@@ -34,6 +34,7 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["request_rates", "sign_ins"], "of requests and sessions"),
     **dict.fromkeys(["live_watches", "live_marks", "live_origin", "live_changes"], "of those who listen"),
     "idempotency_keys": "kept with what they made",
+    "calendars": "follow from their documents",
     "managed": "which files a resource is of: its own changes have source apply",
 }
 _NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next"}

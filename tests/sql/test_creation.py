@@ -41,6 +41,8 @@ _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_max_runs_positive": {"max_runs": 0},
     "jobs_name_shape": {"name": "no spaces"},
     "jobs_not_its_own_heir": {"replaced_by_id": _ITSELF},
+    "jobs_on_blackout_known": {"on_blackout": "LATER"},
+    "jobs_only_cron_has_calendars": {"on_blackout": "NEXT", "trigger": "IMMEDIATE", **_NOTHING},
     "jobs_only_cron_pauses": {"status": "PAUSED", "trigger": "IMMEDIATE", **_NOTHING},
     "jobs_only_pauses_end": {"resume_at": datetime(2030, 1, 1, tzinfo=UTC)},
     "jobs_overlap_known": {"overlap": "WAIT"},

@@ -2,6 +2,7 @@
 
 from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
+from kronos.client.bodies.calendars import CalendarCreate, CalendarPut, Hours, NamedDay
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
 from kronos.client.bodies.endpoints import (
@@ -38,7 +39,7 @@ from kronos.client.bodies.keys import KeyCreate, KeyRotate, MappingCreate
 from kronos.client.bodies.organizations import OrganizationCreate, OrganizationPatch
 from kronos.client.bodies.payload_specs import PayloadSpecCreate, PayloadSpecPut
 from kronos.client.bodies.retention import RetentionPut
-from kronos.client.bodies.schedules import SchedulePreview, ScheduleSentence
+from kronos.client.bodies.schedules import ClosedSchedulePreview, SchedulePreview, ScheduleSentence
 from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
@@ -46,8 +47,11 @@ __all__ = [
     "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
+    "CalendarCreate",
+    "CalendarPut",
     "Callback",
     "CatchUp",
+    "ClosedSchedulePreview",
     "ConfigCreate",
     "ConfigPut",
     "EndpointCreate",
@@ -57,6 +61,7 @@ __all__ = [
     "EndpointTest",
     "ExecutionRetry",
     "FailureCallback",
+    "Hours",
     "HttpSpec",
     "JobBatch",
     "JobBulk",
@@ -74,6 +79,7 @@ __all__ = [
     "LetterRedrive",
     "LimitsBody",
     "MappingCreate",
+    "NamedDay",
     "OrganizationCreate",
     "OrganizationPatch",
     "PayloadSpecCreate",

@@ -81,6 +81,11 @@ class JobCreate(TypedDict, total=False):
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None
     """CRON: ticks that were missed."""
+    calendars: Sequence[str] | None
+    """CRON: names of calendars; a tick that one of them closes does not run at its time."""
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"] | None
+    """CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT or
+    PREVIOUS day that is open."""
     input: Mapping[str, Any]
     """What templates are filled with."""
     tags: Sequence[str]
@@ -225,6 +230,10 @@ class JobPatch(TypedDict, total=False):
     """Of the executions to come; null: none."""
     priority: int
     """Of its executions from now on; those that wait keep theirs."""
+    calendars: Sequence[str]
+    """Names of calendars, in place of those before."""
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
+    """A tick that one of them closes: SKIP, NEXT or PREVIOUS."""
 
 
 class JobPause(TypedDict, total=False):

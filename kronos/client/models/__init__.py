@@ -31,6 +31,7 @@ from kronos.client.models.apply import (
 )
 from kronos.client.models.audit import AuditRow, ChainHead, Cut
 from kronos.client.models.backfills import Backfill, BackfillCount
+from kronos.client.models.calendars import BusinessHours, Calendar, CalendarDay
 from kronos.client.models.configs import Config
 from kronos.client.models.dead_letters import DeadLetterCount, DeadLetterGroups, LetterGroup
 from kronos.client.models.endpoints import (
@@ -97,6 +98,7 @@ from kronos.client.models.retention import Ages, Retention
 from kronos.client.models.schedules import SchedulePhrase
 from kronos.client.models.secrets import Secret
 from kronos.client.models.system import (
+    Alarms,
     Alive,
     BusyWorker,
     BusyWorkers,
@@ -118,6 +120,7 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 
 __all__ = [
     "Ages",
+    "Alarms",
     "Alive",
     "Applied",
     "AppliedResource",
@@ -130,9 +133,12 @@ __all__ = [
     "BulkCount",
     "BulkDone",
     "BulkOperation",
+    "BusinessHours",
     "BusyMinute",
     "BusyWorker",
     "BusyWorkers",
+    "Calendar",
+    "CalendarDay",
     "ChainHead",
     "ChangeCounts",
     "ComingJob",

@@ -167,12 +167,9 @@ class Glances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job.
-
-    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them;
-    `anchor` is then its instant. So is `run_at_local` what `run_at` was computed from, where it was
-    given as a local time.
-    """
+    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval
+    counted on them; `anchor` is then its instant. So is `run_at_local` what a local `run_at` was
+    computed from."""
 
     job_id: UUID
     name: str | None
@@ -217,6 +214,8 @@ class Job:
     on_success: dict[str, Any] | None
     on_failure: dict[str, Any] | None
     deadline_seconds: int | None
+    calendars: list[str]
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,22 +294,26 @@ class NextRun:
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
     local time that does not exist was moved to this one, "repeated" where the zone shows this local
-    time twice.
+    time twice. `rolled_from`: the tick, where a calendar closes it, and `reason` says which and what
+    that calls its day.
     """
 
     at: datetime
     local: str
     dst: Literal["shifted", "repeated"] | None
+    rolled_from: datetime | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTick:
-    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with
-    SHIFT it would run at `at`."""
+    """A tick that does not run. dst "skipped": `local` does not exist in the schedule's zone, and dst_gap is
+    SKIP; with SHIFT it would run at `at`. Else `reason` says which calendar closes it."""
 
     at: datetime
     local: str
-    dst: Literal["skipped"]
+    dst: Literal["skipped"] | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,8 @@ create or replace trigger audited after insert or update or delete on kronos.rol
                                         'mapping_id,workspace_id,created_at');
 create or replace trigger audited after update of per_minute on kronos.request_limit for each row
     execute function kronos.note_change('setting', 'request_limit', '', '');
+create or replace trigger audited after update of wanted, is_shared, folded on kronos.alarm_setting
+    for each row execute function kronos.note_change('setting', 'alarm_setting', '', 'folded_at,changed_at');
 create or replace trigger audited after insert or update or delete on kronos.sql_grants for each row
     execute function kronos.note_change('sql_grant', 'role_name', 'role_name', 'workspace_id,granted_at');
 create or replace trigger audited after insert or delete on kronos.secrets for each row

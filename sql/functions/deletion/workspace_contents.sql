@@ -40,6 +40,9 @@ begin
         'payload_specs', (select count(*) from kronos.documents as document
                            where document.workspace_id = p_workspace_id and document.kind = 'PAYLOAD_SPEC'
                              and document.deleted_at is null),
+        'calendars', (select count(*) from kronos.documents as document
+                       where document.workspace_id = p_workspace_id and document.kind = 'CALENDAR'
+                         and document.deleted_at is null),
         'secrets', (select count(*) from kronos.secrets as secret
                      where secret.workspace_id = p_workspace_id),
         'sql_grants', (select count(*) from kronos.sql_grants as granted

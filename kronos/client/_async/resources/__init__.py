@@ -2,6 +2,7 @@
 
 from kronos.client._async.resources.audit import AsyncAuditResource
 from kronos.client._async.resources.backfills import AsyncBackfillsResource
+from kronos.client._async.resources.calendars import AsyncCalendarsResource
 from kronos.client._async.resources.configs import AsyncConfigsResource
 from kronos.client._async.resources.dead_letters import AsyncDeadLettersResource
 from kronos.client._async.resources.endpoints import AsyncEndpointsResource
@@ -36,6 +37,7 @@ class AsyncWorkspaceResources:
         self.dead_letters = AsyncDeadLettersResource(transport, base)
         self.overview = AsyncOverviewResource(transport, base)
         self.endpoints = AsyncEndpointsResource(transport, base)
+        self.calendars = AsyncCalendarsResource(transport, base)
         self.configs = AsyncConfigsResource(transport, base)
         self.payload_specs = AsyncPayloadSpecsResource(transport, base)
         self.secrets = AsyncSecretsResource(transport, base)

@@ -2,6 +2,7 @@
 
 from kronos.client._sync.resources.audit import AuditResource
 from kronos.client._sync.resources.backfills import BackfillsResource
+from kronos.client._sync.resources.calendars import CalendarsResource
 from kronos.client._sync.resources.configs import ConfigsResource
 from kronos.client._sync.resources.dead_letters import DeadLettersResource
 from kronos.client._sync.resources.endpoints import EndpointsResource
@@ -36,6 +37,7 @@ class WorkspaceResources:
         self.dead_letters = DeadLettersResource(transport, base)
         self.overview = OverviewResource(transport, base)
         self.endpoints = EndpointsResource(transport, base)
+        self.calendars = CalendarsResource(transport, base)
         self.configs = ConfigsResource(transport, base)
         self.payload_specs = PayloadSpecsResource(transport, base)
         self.secrets = SecretsResource(transport, base)
