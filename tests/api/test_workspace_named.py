@@ -303,7 +303,14 @@ _NEEDS_NONE = {
     "system.list_partitions": "the instance's",
     "system.get_alarms": "the instance's",
     "system.get_retention": "the instance's",
-    **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue")},
+    "signs.get_sessions": "the instance administrator's",
+    "signs.get_server": "the instance administrator's",
+    "signs.get_cron": "the instance administrator's",
+    "signs.list_tables": "the instance administrator's",
+    "signs.get_work": "the instance administrator's",
+    "signs.list_tasks": "the instance administrator's",
+    "signs.get_keys": "the instance administrator's",
+    **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue", "list_alarm_quotas")},
     "workspaces.enter_workspace": "finds the workspace",
     "workspaces.enter_workspace_to_write": "finds the workspace",
     "workspaces.enter_instance_to_write": "the instance administrator's",
@@ -323,7 +330,9 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
     of_the_api = {
         name: text
         for name, text in sql.texts().items()
-        if not name.startswith(("claims.", "results.", "doctor.", "encryption.", "watchdog.", "instance_settings."))
+        if not name.startswith(
+            ("claims.", "results.", "doctor.", "support.", "encryption.", "watchdog.", "instance_settings.")
+        )
     }
     functions = {path.stem: path.read_text() for path in (sql.root() / "functions").glob("*/*.sql")}
     naming = {name for name, text in functions.items() if _NAMES_IT.search(text)} - {_LOOKS_UP}
