@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
 from kronos.api import (
+    alert_schemas,
+    alerts,
     apply,
     apply_schemas,
     audit,
@@ -105,6 +107,7 @@ _RESOURCES = (
     role_mappings,
     auth,
     retention,
+    alerts,
     audit,
     schedules,
     system,
@@ -132,7 +135,9 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
+                for name, each in (
+                    vars(schemas) | vars(job_schemas) | vars(alert_schemas) | vars(apply_schemas)
+                ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)
                 and each not in _NO_BODIES

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api.cutting_proxy import Point, Proxy, cutting_proxy
 from api_answers import problem_of
 from conftest import Api, await_condition, cloned, make_workspace, running_api
@@ -45,6 +46,9 @@ select jsonb_build_object(
         where workspace_id = %(id)s),
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
+        where workspace_id = %(id)s),
+    'rules', (select jsonb_agg(row order by row.name) from kronos.alert_rules as row where workspace_id = %(id)s),
+    'incidents', (select jsonb_agg(row order by row.incident_id) from kronos.incidents as row
         where workspace_id = %(id)s),
     'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
         where workspace_id = %(id)s),
@@ -171,6 +175,14 @@ def _secret(scene: Scene) -> dict[str, str]:
     return {"name": "other"}
 
 
+def _rule(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/alert-rules", {"name": "other", "condition": {"type": "MISSED"}})["name"]}
+
+
+def _incident(scene: Scene) -> dict[str, str]:
+    return {"i": add_incident(scene.superuser, scene.slug)}
+
+
 def _operation(scene: Scene) -> dict[str, str]:
     return {"o": scene.made("/dead-letters/discard", {})["operation_id"]}
 
@@ -235,6 +247,15 @@ WRITES = {
     "secret": Write(path=f"POST {ONE}/secrets", body={"name": "new", "value": "a value"}),
     "replaced secret": Write(path=f"PUT {ONE}/secrets/{{name}}", body={"value": "another"}, ready=_secret),
     "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
+    "rule": Write(path=f"POST {ONE}/alert-rules", body={"name": "new", "condition": {"type": "MISSED"}}),
+    "replaced rule": Write(
+        path=f"PUT {ONE}/alert-rules/{{name}}", body={"condition": {"type": "LATE", "seconds": 9}}, ready=_rule
+    ),
+    "deleted rule": Write(path=f"DELETE {ONE}/alert-rules/{{name}}", ready=_rule),
+    "acknowledged incident": Write(path=f"POST {ONE}/incidents/{{i}}/acknowledge", body={}, ready=_incident),
+    "snoozed incident": Write(
+        path=f"POST {ONE}/incidents/{{i}}/snooze", body={"until": "2099-01-01T00:00:00Z"}, ready=_incident
+    ),
     "redrive": Write(path=f"POST {ONE}/dead-letters/redrive", body={}, makes="operation_id"),
     "discard": Write(path=f"POST {ONE}/dead-letters/discard", body={}, makes="operation_id"),
     "bulk": Write(path=f"POST {ONE}/operations", body={"action": "pause", "filter": {}}, makes="operation_id"),

@@ -1,5 +1,13 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.alerts import (
+    AlertCondition,
+    AlertRuleCreate,
+    AlertRulePut,
+    AlertSelector,
+    IncidentAcknowledge,
+    IncidentSnooze,
+)
 from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut
@@ -43,6 +51,10 @@ from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
 __all__ = [
+    "AlertCondition",
+    "AlertRuleCreate",
+    "AlertRulePut",
+    "AlertSelector",
     "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
@@ -58,6 +70,8 @@ __all__ = [
     "ExecutionRetry",
     "FailureCallback",
     "HttpSpec",
+    "IncidentAcknowledge",
+    "IncidentSnooze",
     "JobBatch",
     "JobBulk",
     "JobCreate",
