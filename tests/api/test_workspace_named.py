@@ -223,6 +223,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
+        "PUT /v1/workspaces/{w}/alert-rules/{name}": 201,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
