@@ -5,8 +5,8 @@
 create or replace function kronos.judged_states(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, rule text,
                severity text, condition jsonb, says_recovered boolean, incident_id uuid, new_id uuid,
-               execution_id uuid, life text, detail text, wait interval, was_broken boolean, is_broken boolean,
-               again_at timestamptz, is_put_off boolean, is_kept boolean)
+               execution_id uuid, life text, detail text, wait interval, was_broken boolean,
+               is_broken boolean, again_at timestamptz, is_put_off boolean, is_kept boolean)
 language sql volatile rows 20 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
