@@ -46,7 +46,15 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
                  kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
+                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.audit, kronos.audit_pending, kronos.audit_chains,
+                 kronos.alert_rules, kronos.incidents, kronos.alert_notifications
    to kronos_api;
+grant insert, update, delete on kronos.alert_rules to kronos_api;
+grant usage on sequence kronos.alert_rules_made to kronos_api;
+-- acknowledged and snoozed
+grant update (status, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, repeat_at)
+   on kronos.incidents to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;

@@ -1,6 +1,7 @@
 """Models of what the API answers. Made by bin/client out of the API's document."""
 
 from kronos.client.bodies.words import (
+    AlertSeverity,
     AttemptStatus,
     BulkAction,
     DstGap,
@@ -8,6 +9,7 @@ from kronos.client.bodies.words import (
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
+    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -18,6 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
+from kronos.client.models.alerts import AlertRule, Incident
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -38,6 +41,7 @@ from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
     RenderedEntry,
+    RenderedMail,
     RenderedRecord,
     SigningKey,
     SigningKeys,
@@ -121,6 +125,8 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 __all__ = [
     "Ages",
     "Alarms",
+    "AlertRule",
+    "AlertSeverity",
     "Alive",
     "Applied",
     "AppliedResource",
@@ -168,6 +174,8 @@ __all__ = [
     "Grant",
     "History",
     "HistoryPartition",
+    "Incident",
+    "IncidentStatus",
     "Index",
     "InstanceStatus",
     "Job",
@@ -213,6 +221,7 @@ __all__ = [
     "RefusedJob",
     "Rendered",
     "RenderedEntry",
+    "RenderedMail",
     "RenderedRecord",
     "ResetEvent",
     "ResourceDrift",
