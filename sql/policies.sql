@@ -31,6 +31,7 @@ begin
                             'request_limit', 'request_rates',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings', 'ping_door', 'ping_gaps',
                              'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
@@ -40,7 +41,8 @@ begin
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
                              'operations', 'secrets', 'role_mappings', 'managed',
-                             'job_callbacks', 'callbacks', 'endpoint_health']) as relation
+                             'job_callbacks', 'callbacks', 'endpoint_health',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api

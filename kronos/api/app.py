@@ -34,6 +34,8 @@ from kronos.api import (
     endpoints,
     events,
     executions,
+    heartbeat_schemas,
+    heartbeats,
     instance,
     job_schemas,
     jobs,
@@ -42,6 +44,7 @@ from kronos.api import (
     organizations,
     overview,
     payload_specs,
+    pings,
     problems,
     quotas,
     retention,
@@ -61,6 +64,7 @@ from kronos.api.live import Hub, ListenerBounds
 from kronos.api.meter import ApiMeter
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
+from kronos.api.ping_door import PingDoor
 from kronos.api.renewal import Renewal
 from kronos.api.sessions import Sessions
 from kronos.api.urls import Urls
@@ -89,10 +93,12 @@ _RESOURCES = (
     batch,
     bulk,
     executions,
+    pings,
     events,
     backfills,
     dead_letters,
     overview,
+    heartbeats,
     endpoints,
     configs,
     payload_specs,
@@ -132,7 +138,9 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
+                for name, each in (
+                    vars(schemas) | vars(job_schemas) | vars(apply_schemas) | vars(heartbeat_schemas)
+                ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)
                 and each not in _NO_BODIES
@@ -196,6 +204,7 @@ def create(
         )
         app.state.metering = metering.Metering(pool, meter)
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
+        beside.append(asyncio.create_task(PingDoor(pool).run()))
         if replica is not None:
             await replica.pool.open(wait=False)
             beside.append(asyncio.create_task(replica.watch()))

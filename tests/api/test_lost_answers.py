@@ -44,6 +44,7 @@ select jsonb_build_object(
     'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
         where workspace_id = %(id)s),
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
+    'beats', (select jsonb_agg(row order by row.name) from kronos.beats as row where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
     'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
@@ -171,6 +172,10 @@ def _secret(scene: Scene) -> dict[str, str]:
     return {"name": "other"}
 
 
+def _heartbeat(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/heartbeats", {"name": "other", "period_seconds": 60})["name"]}
+
+
 def _operation(scene: Scene) -> dict[str, str]:
     return {"o": scene.made("/dead-letters/discard", {})["operation_id"]}
 
@@ -235,6 +240,12 @@ WRITES = {
     "secret": Write(path=f"POST {ONE}/secrets", body={"name": "new", "value": "a value"}),
     "replaced secret": Write(path=f"PUT {ONE}/secrets/{{name}}", body={"value": "another"}, ready=_secret),
     "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
+    "heartbeat": Write(path=f"POST {ONE}/heartbeats", body={"name": "new", "period_seconds": 60}),
+    "replaced heartbeat": Write(path=f"PUT {ONE}/heartbeats/{{name}}", body={"cron": "0 3 * * *"}, ready=_heartbeat),
+    "paused heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/pause", body={}, ready=_heartbeat),
+    "resumed heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/resume", body={}, ready=_heartbeat),
+    "rotated heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/rotate", body={}, ready=_heartbeat),
+    "deleted heartbeat": Write(path=f"DELETE {ONE}/heartbeats/{{name}}", ready=_heartbeat),
     "redrive": Write(path=f"POST {ONE}/dead-letters/redrive", body={}, makes="operation_id"),
     "discard": Write(path=f"POST {ONE}/dead-letters/discard", body={}, makes="operation_id"),
     "bulk": Write(path=f"POST {ONE}/operations", body={"action": "pause", "filter": {}}, makes="operation_id"),
