@@ -72,9 +72,9 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHeartbeat(Heartbeat):
-    """A heartbeat with its ping URL, which is shown this once."""
+    """A heartbeat with its ping URL, which is shown where it was made just now, or given another one; else null."""
 
-    ping_url: str
+    ping_url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

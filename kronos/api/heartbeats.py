@@ -68,7 +68,7 @@ async def get_heartbeat(view: View, name: HeartbeatName) -> Response:
 @router.put(
     "/{name}",
     needs=Role.OPERATOR,
-    responses=answers({200: Heartbeat, 201: NewHeartbeat}, "ETag", "Location")
+    responses=answers({200: NewHeartbeat, 201: NewHeartbeat}, "ETag", "Location")
     | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_heartbeat(
@@ -85,7 +85,7 @@ async def put_heartbeat(
         if_match=asked.if_match,
         if_none_match=asked.if_none_match,
     )
-    return _made(call, put, token) if is_new else named.current(put, is_moving=True)
+    return _made(call, put, token) if is_new else _shown(with_url(call, put, None))
 
 
 @router.post("/{name}/pause", needs=Role.OPERATOR, responses=answers({200: Heartbeat}, "ETag") | problems(*_TURN))
@@ -111,7 +111,7 @@ async def rotate_heartbeat(
     """Give a heartbeat another ping URL, which is shown this once; the one before works no longer."""
     token = beats.new_token()
     row = await beats.rotate(view, name, token)
-    return answer(with_url(call, row, token), ETag=etag(row.version, is_moving=True))
+    return _shown(with_url(call, row, token))
 
 
 @router.delete(
@@ -176,9 +176,14 @@ def expectation(body: HeartbeatPut) -> Expectation:
     )
 
 
-def with_url(call: Call, row: Heartbeat, token: str) -> NewHeartbeat:
-    """The heartbeat with the URL that its job pings, as the caller reaches this API."""
-    return NewHeartbeat(**asdict(row), ping_url=f"{str(call.base_url).rstrip('/')}/ping/{token}")
+def with_url(call: Call, row: Heartbeat, token: str | None) -> NewHeartbeat:
+    """The heartbeat with the URL that its job pings, as the caller reaches this API; None: nobody is told."""
+    url = None if token is None else f"{str(call.base_url).rstrip('/')}/ping/{token}"
+    return NewHeartbeat(**asdict(row), ping_url=url)
+
+
+def _shown(row: Heartbeat) -> Response:
+    return answer(row, ETag=etag(row.version, is_moving=True))
 
 
 def _made(call: Call, row: Heartbeat, token: str) -> Response:

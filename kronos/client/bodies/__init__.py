@@ -20,6 +20,7 @@ from kronos.client.bodies.endpoints import (
     SaslBody,
 )
 from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.heartbeats import HeartbeatCreate, HeartbeatPause, HeartbeatPut
 from kronos.client.bodies.jobs import (
     Callback,
     CatchUp,
@@ -57,6 +58,9 @@ __all__ = [
     "EndpointTest",
     "ExecutionRetry",
     "FailureCallback",
+    "HeartbeatCreate",
+    "HeartbeatPause",
+    "HeartbeatPut",
     "HttpSpec",
     "JobBatch",
     "JobBulk",

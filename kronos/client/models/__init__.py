@@ -46,6 +46,7 @@ from kronos.client.models.endpoints import (
 )
 from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
+from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
     BulkCount,
     BulkDone,
@@ -159,6 +160,8 @@ __all__ = [
     "Glance",
     "Glances",
     "Grant",
+    "Heartbeat",
+    "HeartbeatTick",
     "History",
     "HistoryPartition",
     "Index",
@@ -171,6 +174,7 @@ __all__ = [
     "JobTrigger",
     "JobsMade",
     "KeptHistory",
+    "KeptPing",
     "LateJob",
     "Ledger",
     "LeftResource",
@@ -184,6 +188,7 @@ __all__ = [
     "Minute",
     "Move",
     "MovedRun",
+    "NewHeartbeat",
     "NewKey",
     "NextRun",
     "OperationKind",
