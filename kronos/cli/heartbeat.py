@@ -27,7 +27,7 @@ _EMPTY = "no heartbeat yet; make one: kronos heartbeat create nightly-backup --c
 
 @group
 def heartbeat() -> None:
-    """Heartbeats: jobs that run elsewhere, and what is expected of them.
+    """Heartbeats: what is expected of jobs elsewhere.
 
     Each has a ping URL, which its job calls: see also `kronos run-and-ping`.
     """

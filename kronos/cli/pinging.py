@@ -84,7 +84,7 @@ class Pinger:
             connection.close()
 
 
-class Run:
+class WatchedRun:
     """A command under way. Signals that this process gets are the command's."""
 
     def __init__(self, command: Sequence[str], *, keeps_log: bool, run_id: str) -> None:

@@ -78,7 +78,8 @@ select beat.heartbeat_id,
                       limit %(count)s::integer) as recent
               order by recent.tick_at) as statuses
   from kronos.beats as beat
- where beat.workspace_id = kronos.current_workspace_id() and beat.heartbeat_id = any (%(heartbeat_ids)s::uuid[]);
+ where beat.workspace_id = kronos.current_workspace_id()
+   and beat.heartbeat_id = any (%(heartbeat_ids)s::uuid[]);
 
 -- name: insert_ping
 -- One row. outcome null: the token is none. It is no workspace's statement: the token says whose it is.

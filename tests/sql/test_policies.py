@@ -68,8 +68,7 @@ def furnished(connection: Connection) -> EndpointRow:
         "insert into kronos.endpoint_health (endpoint_id, workspace_id) values (%s, %s)",
         [endpoint.endpoint_id, endpoint.workspace_id],
     )
-    beat = make_beat(connection, endpoint.workspace_id, name="backup", period_seconds=60)
-    ping(connection, beat)
+    ping(connection, make_beat(connection, endpoint.workspace_id, name="backup", period_seconds=60))
     return endpoint
 
 

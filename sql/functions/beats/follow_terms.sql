@@ -14,8 +14,8 @@ begin
         v_pointer := kronos.account_beat(p_old, v_pointer, v_now);
     end if;
     if (p_old.schedule, p_old.period_seconds) is distinct from (p_new.schedule, p_new.period_seconds) then
-        v_pointer := kronos.close_open_ticks(p_old, v_pointer, v_now,
-                                             case p_old.status when 'PAUSED' then 'paused' else 'changed' end);
+        v_pointer := kronos.close_open_ticks(
+            p_old, v_pointer, v_now, case p_old.status when 'PAUSED' then 'paused' else 'changed' end);
         v_pointer.next_tick_at := kronos.beat_tick_after(p_new, v_now);
     end if;
     perform kronos.store_beat_pointer(kronos.awaiting_tick(p_new, v_pointer, v_pointer.next_tick_at));
