@@ -31,6 +31,8 @@ _COMMANDS = {
     "run-and-ping": "kronos.cli.run_and_ping:run_and_ping",
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
+    "alert": "kronos.cli.alert:alert",
+    "alert-rule": "kronos.cli.alert:alert_rule",
     "operation": "kronos.cli.operation:operation",
     "wait": "kronos.cli.wait:wait",
     "audit": "kronos.cli.audit:audit",

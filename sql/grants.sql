@@ -46,12 +46,18 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
                  kronos.organizations, kronos.role_mappings, kronos.managed,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains,
-                 kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details
+                 kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
+                 kronos.alert_rules, kronos.incidents, kronos.alert_notifications
    to kronos_api;
 -- Nobody reads what a token is known by.
 grant select (heartbeat_id, workspace_id, name, status, note, tags, cron, every, anchor, anchor_local,
               timezone, dst_gap, dst_overlap, period_seconds, description, grace_seconds, max_run_seconds,
               version, token_version, created_at, updated_at, deleted_at) on kronos.beats to kronos_api;
+grant insert, update, delete on kronos.alert_rules to kronos_api;
+grant usage on sequence kronos.alert_rules_made to kronos_api;
+-- acknowledged and snoozed
+grant update (status, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, repeat_at)
+   on kronos.incidents to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;

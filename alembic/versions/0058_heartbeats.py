@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0058"
-down_revision = "0054"
+down_revision = "0057"
 
 
 def upgrade() -> None:

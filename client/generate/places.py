@@ -128,6 +128,21 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     ),
     **_twice("put_endpoint", "endpoints", "put", "check", answer=("Endpoint",), counted="SpecVerdict", repeat=ALWAYS),
     **_places(
+        "alert_rules",
+        create_alert_rule="create",
+        list_alert_rules="list",
+        get_alert_rule="get",
+        put_alert_rule=("put", ALWAYS),
+        delete_alert_rule=("delete", ALWAYS),
+    ),
+    **_places(
+        "incidents",
+        list_incidents="list",
+        get_incident="get",
+        acknowledge_incident=("acknowledge", ALWAYS),
+        snooze_incident=("snooze", ALWAYS),
+    ),
+    **_places(
         "configs",
         create_config=("create", KEYED),
         list_configs="list",
@@ -253,6 +268,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "DstGap": ("Job", "dst_gap"),
     "DstOverlap": ("Job", "dst_overlap"),
     "BulkAction": ("BulkDone", "action"),
+    "IncidentStatus": ("Incident", "status"),
+    "AlertSeverity": ("AlertRule", "severity"),
 }
 """Enumerations that have a name, and a schema's property that has them."""
 
@@ -267,6 +284,7 @@ PARAMETERS = {
     "e": "execution",
     "b": "backfill",
     "o": "operation",
+    "i": "incident",
     "org": "organization",
     "w": "workspace",
     "key_id": "key",

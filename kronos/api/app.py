@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
 from kronos.api import (
+    alert_schemas,
+    alerts,
     apply,
     apply_schemas,
     audit,
@@ -111,6 +113,7 @@ _RESOURCES = (
     role_mappings,
     auth,
     retention,
+    alerts,
     audit,
     schedules,
     system,
@@ -139,7 +142,11 @@ class Application(FastAPI):
             bodies = [
                 each
                 for name, each in (
-                    vars(schemas) | vars(job_schemas) | vars(apply_schemas) | vars(heartbeat_schemas)
+                    vars(schemas)
+                    | vars(job_schemas)
+                    | vars(alert_schemas)
+                    | vars(apply_schemas)
+                    | vars(heartbeat_schemas)
                 ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from alert_rows import add_incident
 from conftest import make_workspace
 
 _ATTEMPTS = """
@@ -93,6 +94,7 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
         "e": executions,
         "b": [backfill["backfill_id"]],
         "o": [operation["operation_id"]],
+        "i": [add_incident(superuser, slug, rule=name) for name in names],
         "name": [*names, "sink"],
         "key_id": keys,
         "mapping_id": mappings,

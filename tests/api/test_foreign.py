@@ -118,7 +118,7 @@ def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:
     return answer.status_code, _IDS.sub("ID", text), sorted(answer.headers)
 
 
-_WITH_A_THING = [each for each in operations() if re.search(r"\{(?:j|e|b|o|name|key_id)\}", each)]
+_WITH_A_THING = [each for each in operations() if re.search(r"\{(?:j|e|b|o|i|name|key_id)\}", each)]
 # A body or a query names what it is about, or nothing of another's is named at all; PUT makes what is not there.
 _MAKES = {each for each in _WITH_A_THING if each.startswith("PUT")}
 
@@ -131,6 +131,7 @@ def missing(theirs: Theirs, path: str, ours: str, execution: str) -> str:
         "e": execution,
         "b": theirs.backfill_id,
         "o": theirs.operation_id,
+        "i": theirs.incident_id,
     }
     ids = {name: f"{each[:-6]}{'000000' if each[-6:] != '000000' else '000001'}" for name, each in there.items()}
     return path.format_map({"w": ours, "name": "absent", **ids})

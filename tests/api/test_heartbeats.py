@@ -276,3 +276,14 @@ def test_a_full_workspace_takes_no_more(
     )
     refused = api.post(f"/v1/workspaces/{workspace}/heartbeats", json=BACKUP | {"name": "more"})
     assert (refused.status_code, "10000" in refused.json()["detail"]) == (409, True)
+
+
+def test_an_alert_rule_may_be_about_a_heartbeat_that_is_there(api: httpx.Client, workspace: str) -> None:
+    made(api, workspace)
+    path = f"/v1/workspaces/{workspace}/alert-rules/missed"
+    rule = {"condition": {"type": "MISSED", "count": 1}, "selects": {"heartbeat": "backup"}}
+    assert api.put(path, json=rule).json()["selects"] == {"heartbeat": "backup"}
+    absent = api.put(path, json=rule | {"selects": {"heartbeat": "none"}})
+    assert (absent.status_code, absent.json()["errors"][0]["pointer"]) == (422, "/selects/heartbeat")
+    together = api.put(path, json=rule | {"per": "ALL"})
+    assert (together.status_code, together.json()["errors"][0]["pointer"]) == (422, "/per")

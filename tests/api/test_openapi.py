@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api_paths import METHODS
 
 WITHOUT_KEY = {"/", "/healthz", "/readyz"}
@@ -195,6 +197,7 @@ OPTIONAL = {
     "cancel_backfill",
     "cancel_operation",
     "rotate_key",
+    "acknowledge_incident",
 }
 
 
@@ -206,15 +209,18 @@ def test_a_body_is_required_where_there_is_no_call_without(
         if "requestBody" in operation:
             if not operation["requestBody"]["required"]:
                 optional.add(operation["operationId"])
-            ids = {each: str(uuid.uuid4()) for each in "beo"}
+            ids = {each: str(uuid.uuid4()) for each in "beoi"}
             known = {"w": workspace, "j": "none", "name": "none", "org": "none", "key_id": str(uuid.uuid4()), **ids}
             answer = api.request(method.upper(), path.format_map(known))
             assert (answer.status_code == 400) == operation["requestBody"]["required"], (path, method, answer.text)
     assert optional == OPTIONAL
 
 
-def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: httpx.Client, workspace: str) -> None:
+def test_every_example_of_a_body_is_accepted(
+    document: dict[str, Any], api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}"
+    incident = f"{base}/incidents/{add_incident(shared_superuser, workspace)}"
     bodies = {
         operation["operationId"]: operation["requestBody"]["content"]["application/json"].get("example")
         for _, _, operation in operations(document)
@@ -261,6 +267,10 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/jobs/j/backfill", bodies["backfill_job"], 200),
         ("POST", f"{base}/dead-letters/redrive", bodies["redrive_dead_letters"], 200),
         ("POST", f"{base}/dead-letters/discard", bodies["discard_dead_letters"], 200),
+        ("POST", f"{base}/alert-rules", bodies["create_alert_rule"], 201),
+        ("PUT", f"{base}/alert-rules/reports-fail", bodies["put_alert_rule"], 200),
+        ("POST", f"{incident}/acknowledge", bodies["acknowledge_incident"], 200),
+        ("POST", f"{incident}/snooze", bodies["snooze_incident"], 200),
         ("POST", f"{base}/secrets", bodies["create_secret"], 201),
         ("PUT", f"{base}/secrets/api-token", bodies["put_secret"], 200),
         ("POST", f"{base}/heartbeats", bodies["create_heartbeat"], 201),
@@ -324,6 +334,7 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     assert query("/v1/workspaces/{w}/dead-letters") == page | letters
     assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces/{w}/keys") == page
     assert query("/v1/workspaces") == page | {"organization"}
+    assert query("/v1/workspaces/{w}/incidents") == page | {"status", "rule", "job"}
 
 
 def test_the_documentation_page_needs_no_key(api: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api_answers import problem_of
 from conftest import Api, minute_with_time_left
 from faults.scene import Scene, snapshot
@@ -233,6 +234,11 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /heartbeats/fresh/resume": {},
     "POST /heartbeats/fresh/rotate": {},
     "DELETE /heartbeats/fresh": {},
+    "POST /alert-rules": {"name": "made", "condition": {"type": "MISSED"}},
+    "PUT /alert-rules/fresh": {"condition": {"type": "MISSED", "count": 2}},
+    "DELETE /alert-rules/fresh": {},
+    "POST /incidents/{incident}/acknowledge": {},
+    "POST /incidents/{incident}/snooze": {"until": "2099-01-01T00:00:00Z"},
     "POST /dead-letters/discard": {"endpoint": "sink"},
     "POST /operations/{operation}/cancel": {},
     "PATCH /jobs/job": {"cron": "30 4 * * *"},
@@ -285,6 +291,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
         "dead": dead,
         "backfill": backfill,
         "operation": operation,
+        "incident": add_incident(shared_superuser, scene.workspace, rule="fresh"),
     }
     as_it_was = scene.client.get(f"{scene.jobs}/job").json()
     turned(scene, "SUSPENDED")
@@ -319,6 +326,7 @@ def _template(write: str) -> str:
         ("{waiting}", "{e}"),
         ("{backfill}", "{b}"),
         ("{operation}", "{o}"),
+        ("{incident}", "{i}"),
         ("{key}", "{key_id}"),
         ("{mapping}", "{mapping_id}"),
         ("/fresh", "/{name}"),

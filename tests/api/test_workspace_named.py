@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from conftest import Api, make_workspace
 from factory import add_endpoint
 from kronos import config, sql
@@ -43,12 +44,15 @@ _BODIES: dict[str, dict[str, Any]] = {
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
     "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
     "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
+    "PUT /v1/workspaces/{w}/alert-rules/{name}": {"condition": {"type": "MISSED"}},
+    "POST /v1/workspaces/{w}/incidents/{i}/snooze": {"until": "2099-01-01T00:00:00Z"},
 }
 _QUERIES = {"GET /v1/workspaces/{w}/jobs:glance": "?ids={j}"}
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
+    "POST /v1/workspaces/{w}/alert-rules",
     "POST /v1/workspaces/{w}/secrets",
     "POST /v1/workspaces/{w}/heartbeats",
     "POST /v1/workspaces/{w}/keys",
@@ -89,6 +93,7 @@ class Theirs:
         ).raise_for_status()
         client.post(f"{base}/configs", json={"name": "theirs", "values": {"of": "theirs"}}).raise_for_status()
         client.post(f"{base}/payload-specs", json={"name": "theirs", "schema": True}).raise_for_status()
+        self.incident_id = add_incident(superuser, self.workspace)
         made = client.post(
             f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
         )
@@ -137,7 +142,7 @@ class Theirs:
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
-        names |= {"o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
+        names |= {"i": self.incident_id, "o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
         return path.format_map(names)
 
 
@@ -223,6 +228,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
+        "PUT /v1/workspaces/{w}/alert-rules/{name}": 201,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,

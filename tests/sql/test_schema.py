@@ -47,6 +47,7 @@ _SCHEMA = (
     "audit",
     "live",
     "beats",
+    "alerts",
 )
 
 _FINGERPRINT = """
@@ -129,7 +130,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 59
+    assert len(tables) == 65
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

@@ -1,5 +1,13 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.alerts import (
+    AlertCondition,
+    AlertRuleCreate,
+    AlertRulePut,
+    AlertSelector,
+    IncidentAcknowledge,
+    IncidentSnooze,
+)
 from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut
@@ -44,6 +52,10 @@ from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
 __all__ = [
+    "AlertCondition",
+    "AlertRuleCreate",
+    "AlertRulePut",
+    "AlertSelector",
     "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
@@ -62,6 +74,8 @@ __all__ = [
     "HeartbeatPause",
     "HeartbeatPut",
     "HttpSpec",
+    "IncidentAcknowledge",
+    "IncidentSnooze",
     "JobBatch",
     "JobBulk",
     "JobCreate",

@@ -1,6 +1,7 @@
 """Models of what the API answers. Made by bin/client out of the API's document."""
 
 from kronos.client.bodies.words import (
+    AlertSeverity,
     AttemptStatus,
     BulkAction,
     DstGap,
@@ -8,6 +9,7 @@ from kronos.client.bodies.words import (
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
+    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -18,6 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
+from kronos.client.models.alerts import AlertRule, Incident
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -118,6 +121,8 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 
 __all__ = [
     "Ages",
+    "AlertRule",
+    "AlertSeverity",
     "Alive",
     "Applied",
     "AppliedResource",
@@ -164,6 +169,8 @@ __all__ = [
     "HeartbeatTick",
     "History",
     "HistoryPartition",
+    "Incident",
+    "IncidentStatus",
     "Index",
     "InstanceStatus",
     "Job",

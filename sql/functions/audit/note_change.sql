@@ -165,6 +165,21 @@ create or replace trigger audited
     execute function kronos.note_change('setting', 'retention', '',
                                         'forgotten_before,run_details_until,jobs_until,jobs_until_id,'
                                         'jobs_began_at,ran_at,done_at,weeks_from');
+create or replace trigger audited after insert or delete on kronos.alert_rules for each row
+    execute function kronos.note_change('alert_rule', 'rule_id', 'name',
+                                        'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
+                                        'number');
+-- not where it has gone through further jobs (enroll_jobs)
+create or replace trigger audited_update after update on kronos.alert_rules for each row
+    when (old.version <> new.version)
+    execute function kronos.note_change('alert_rule', 'rule_id', 'name',
+                                        'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
+                                        'number');
+-- what a person did: what opened it and is over is the rule's affair
+create or replace trigger audited_update
+    after update of acknowledged_at, snoozed_until on kronos.incidents for each row
+    execute function kronos.note_change('incident', 'incident_id', 'rule',
+                                        'workspace_id,repeat_at,say,said_at,times_said');
 create or replace trigger audited after update of immediate, stagger_seconds on kronos.catch_up_wave
     for each row
     execute function kronos.note_change('setting', 'catch_up', '', 'began_at,at_once,last_run_at');

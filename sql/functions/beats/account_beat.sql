@@ -46,6 +46,7 @@ begin
      where run.heartbeat_id = p_beat.heartbeat_id and run.status = 'RUNNING' and run.run_due_at <= p_now;
     if found then
         p_pointer.last_status := 'FAILED';
+        perform kronos.tell_beat(p_beat, 'FAILED', null, null, p_beat.max_run_seconds * 1000::bigint);
     end if;
     if p_pointer.run_started_at + make_interval(secs => p_beat.max_run_seconds) <= p_now then
         p_pointer.run_started_at := null;

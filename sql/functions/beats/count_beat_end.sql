@@ -39,6 +39,8 @@ begin
                      when coalesce(v_started_at, p_ping.at) <= tick + v_grace then 'ON_TIME'
                      else 'LATE' end;
     p_pointer.last_status := case when tick is null and v_is_success then 'ON_TIME' else v_status end;
+    perform kronos.tell_beat(p_beat, case when v_is_success then 'SUCCESS' else 'FAILED' end, tick,
+                             coalesce(v_started_at, p_ping.at), duration_ms);
     if v_is_success then
         p_pointer.last_success_at := p_ping.at;
     end if;

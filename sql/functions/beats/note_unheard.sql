@@ -30,6 +30,9 @@ begin
     values (p_beat.heartbeat_id, p_tick, p_beat.workspace_id, v_status, v_reason, p_count, p_until,
             kronos.clock())
         on conflict (heartbeat_id, tick_at) do nothing;
+    if v_status = 'MISSED' then
+        perform kronos.tell_beat(p_beat, 'MISSED', p_tick, null, null);
+    end if;
     return v_status;
 end
 $$;

@@ -1,5 +1,6 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._async.resources.alert_rules import AsyncAlertRulesResource
 from kronos.client._async.resources.audit import AsyncAuditResource
 from kronos.client._async.resources.backfills import AsyncBackfillsResource
 from kronos.client._async.resources.configs import AsyncConfigsResource
@@ -8,6 +9,7 @@ from kronos.client._async.resources.endpoints import AsyncEndpointsResource
 from kronos.client._async.resources.executions import AsyncExecutionsResource
 from kronos.client._async.resources.files import AsyncFilesResource
 from kronos.client._async.resources.heartbeats import AsyncHeartbeatsResource
+from kronos.client._async.resources.incidents import AsyncIncidentsResource
 from kronos.client._async.resources.instance_audit import AsyncInstanceAuditResource
 from kronos.client._async.resources.jobs import AsyncJobsResource
 from kronos.client._async.resources.keys import AsyncKeysResource
@@ -46,6 +48,8 @@ class AsyncWorkspaceResources:
         self.quotas = AsyncQuotasResource(transport, base)
         self.role_mappings = AsyncRoleMappingsResource(transport, base)
         self.retention = AsyncRetentionResource(transport, base)
+        self.alert_rules = AsyncAlertRulesResource(transport, base)
+        self.incidents = AsyncIncidentsResource(transport, base)
         self.audit = AsyncAuditResource(transport, base)
 
 

@@ -1,5 +1,6 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._sync.resources.alert_rules import AlertRulesResource
 from kronos.client._sync.resources.audit import AuditResource
 from kronos.client._sync.resources.backfills import BackfillsResource
 from kronos.client._sync.resources.configs import ConfigsResource
@@ -8,6 +9,7 @@ from kronos.client._sync.resources.endpoints import EndpointsResource
 from kronos.client._sync.resources.executions import ExecutionsResource
 from kronos.client._sync.resources.files import FilesResource
 from kronos.client._sync.resources.heartbeats import HeartbeatsResource
+from kronos.client._sync.resources.incidents import IncidentsResource
 from kronos.client._sync.resources.instance_audit import InstanceAuditResource
 from kronos.client._sync.resources.jobs import JobsResource
 from kronos.client._sync.resources.keys import KeysResource
@@ -46,6 +48,8 @@ class WorkspaceResources:
         self.quotas = QuotasResource(transport, base)
         self.role_mappings = RoleMappingsResource(transport, base)
         self.retention = RetentionResource(transport, base)
+        self.alert_rules = AlertRulesResource(transport, base)
+        self.incidents = IncidentsResource(transport, base)
         self.audit = AuditResource(transport, base)
 
 

@@ -1,0 +1,53 @@
+-- judged_states: the subjects whose time has come, up to p_limit, as judge_states goes by: whether they have
+-- broken their rule since it looked last (was_broken), and do so now.
+-- Returns: a row each. again_at: when an incident that stays is looked at again. is_put_off: what it is
+-- waited for is counted from now. is_kept: there is something to remember.
+create or replace function kronos.judged_states(p_rule_ids uuid[], p_limit integer)
+returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, rule text,
+               severity text, condition jsonb, says_recovered boolean, incident_id uuid, execution_id uuid,
+               life text, detail text, wait interval, was_broken boolean, is_broken boolean,
+               again_at timestamptz, is_put_off boolean, is_kept boolean)
+language sql stable rows 1000 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set jit = off
+as $$
+    with due as materialized (
+        select state.*, rule.name as rule, rule.severity, rule.condition, rule.says_recovered,
+               (rule.condition ->> 'seconds')::integer * interval '1 second' as wait,
+               rule.condition ->> 'type' as type,
+               (rule.condition ->> 'window_seconds')::integer * interval '1 second' as window_length
+          from kronos.alert_states as state
+          join kronos.alert_rules as rule using (rule_id)
+         where state.due_at <= kronos.now()
+           and state.rule_id = any (p_rule_ids)
+         order by state.due_at
+         limit p_limit
+    ), known as materialized (
+        select due.*, counted.runs, counted.failures,
+               kronos.subject_life(due.kind, due.subject_id, due.workspace_id) as life
+          from due
+          left join lateral (select sum(bucket.runs) as runs, sum(bucket.failures) as failures
+                               from kronos.alert_counts as bucket
+                              where bucket.rule_id = due.rule_id
+                                and bucket.subject_id = due.subject_id
+                                and bucket.bucket_at > kronos.now() - due.window_length) as counted
+            on due.window_length is not null
+    ), judged as materialized (
+        select known.*,
+               life = 'LIVE' and kronos.is_broken(condition, greatest(peak, streak), outcomes, runs, failures,
+                                                  base_at) as was_broken,
+               life <> 'GONE' and kronos.is_broken(condition, streak, outcomes, runs, failures, base_at)
+                   as is_broken
+          from known
+    )
+    select rule_id, subject_id, workspace_id, kind, name, rule, severity, condition, says_recovered,
+           incident_id, execution_id, life,
+           kronos.incident_detail(condition, case when is_broken then streak else peak end, outcomes, runs,
+                                  failures, seconds, base_at),
+           wait, was_broken, coalesce(is_broken, false),
+           kronos.now() + case when window_length is null then interval '5 minutes' else interval '0' end,
+           life = 'RESTING' and incident_id is null and base_at is not null,
+           life <> 'GONE'
+           and (case when incident_id is null then was_broken else is_broken end
+                or streak > 0 or base_at is not null or outcomes <> '' or stuck_at is not null)
+      from judged
+$$;
