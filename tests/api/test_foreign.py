@@ -107,7 +107,7 @@ def place(own_api: Api, superuser: Connection, work: Work) -> Iterator[Place]:
         yield Place(theirs, ours, client, superuser, work)
 
 
-_IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z|w-[0-9a-f]{12}")
+_IDS = re.compile(r"hb_[\w-]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z|w-[0-9a-f]{12}")
 
 
 def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:

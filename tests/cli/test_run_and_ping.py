@@ -71,7 +71,8 @@ def run(
 
 
 def test_a_command_is_as_it_would_be_and_its_start_and_end_are_heard(heard: Heard) -> None:
-    out, err = (made := run("sh", "-c", "cat; echo wrong >&2; exit 3", url=heard.url)).communicate(b"given\n")
+    script = 'cat; test -n "$KRONOS_RUN_ID" || exit 9; echo wrong >&2; exit 3'
+    out, err = (made := run("sh", "-c", script, url=heard.url)).communicate(b"given\n")
     assert (made.returncode, out, err) == (3, b"given\n", b"wrong\n")
     (start, of_start, _), (end, of_end, log) = heard.pings
     assert (start, end) == (f"/kronos/ping/{TOKEN}/start", f"/kronos/ping/{TOKEN}/3")
