@@ -45,7 +45,13 @@ def make_beat(
                 [cron, every, terms.get("anchor"), zone or "UTC"],
             )
         )
-        given = {"tags": [], "timezone": "UTC", "dst_gap": "SHIFT", "dst_overlap": "FIRST", "description": "test"}
+        given: dict[str, object] = {
+            "tags": [],
+            "timezone": "UTC",
+            "dst_gap": "SHIFT",
+            "dst_overlap": "FIRST",
+            "description": "test",
+        }
         given |= {"grace_seconds": 300, "max_run_seconds": 3600, "schedule": schedule, "name": name, **terms}
         text = json.dumps(given, default=str)
         made = value(connection, "select outcome from kronos.put_beat(%s, %s, true, false, null, '{}')", [text, digest])

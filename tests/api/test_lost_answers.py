@@ -111,6 +111,12 @@ def _heartbeat(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/heartbeats", {"name": "other", "period_seconds": 60})["name"]}
 
 
+def _paused_heartbeat(scene: Scene) -> dict[str, str]:
+    names = _heartbeat(scene)
+    scene.made(f"/heartbeats/{names['name']}/pause")
+    return names
+
+
 def _rule(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/alert-rules", {"name": "other", "condition": {"type": "MISSED"}})["name"]}
 
@@ -185,10 +191,9 @@ WRITES = {
     "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
     "heartbeat": Write(path=f"POST {ONE}/heartbeats", body={"name": "new", "period_seconds": 60}),
     "replaced heartbeat": Write(path=f"PUT {ONE}/heartbeats/{{name}}", body={"cron": "0 3 * * *"}, ready=_heartbeat),
-    **{
-        f"{verb} of a heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/{verb}", body={}, ready=_heartbeat)
-        for verb in ("pause", "resume", "rotate")
-    },
+    "pause of a heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/pause", body={}, ready=_heartbeat),
+    "resume of a heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/resume", body={}, ready=_paused_heartbeat),
+    "rotate of a heartbeat": Write(path=f"POST {ONE}/heartbeats/{{name}}/rotate", body={}, ready=_heartbeat),
     "deleted heartbeat": Write(path=f"DELETE {ONE}/heartbeats/{{name}}", ready=_heartbeat),
     "rule": Write(path=f"POST {ONE}/alert-rules", body={"name": "new", "condition": {"type": "MISSED"}}),
     "replaced rule": Write(

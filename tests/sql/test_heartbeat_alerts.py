@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_missed_tick_is_an_incident_until_a_ping_comes(
     endpoint: EndpointRow,
     beat: BeatRow,
     at: Callable[[datetime], None],
-    columns: dict[str, object],
+    columns: dict[str, Any],
 ) -> None:
     rule_id = add_rule(superuser, endpoint, {"type": "MISSED", "count": 1}, **columns)
     other = add_rule(superuser, endpoint, {"type": "MISSED", "count": 1}, selector="HEARTBEAT", selected="other")

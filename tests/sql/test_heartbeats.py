@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
@@ -384,7 +385,7 @@ def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(
     ],
 )
 def test_the_table_takes_no_heartbeat_that_cannot_be(
-    superuser: Connection, terms: dict[str, object], constraint: str
+    superuser: Connection, terms: dict[str, Any], constraint: str
 ) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         make_beat(superuser, add_endpoint(superuser).workspace_id, **terms)
