@@ -210,10 +210,12 @@ async def acknowledge(view: WorkspaceView, incident_id: UUID, *, actor: str, not
     return await _answered(view, incident_id, *await view.write_then_read(_ACKNOWLEDGE, params, _GET_INCIDENT, params))
 
 
-async def snooze(view: WorkspaceView, incident_id: UUID, *, actor: str, until: datetime | None) -> Incident:
-    """It is not said again until then; None: as if it had not been snoozed. Raises IncidentNotFound, Conflict where it
-    is over."""
-    params = {"incident_id": incident_id, "actor": actor, "until": until}
+async def snooze(
+    view: WorkspaceView, incident_id: UUID, *, actor: str, until: datetime | None, seconds: int | None = None
+) -> Incident:
+    """It is not said again until then, or for so many seconds; neither: as if it had not been snoozed. Raises
+    IncidentNotFound, Conflict where it is over."""
+    params = {"incident_id": incident_id, "actor": actor, "until": until, "seconds": seconds}
     return await _answered(view, incident_id, *await view.write_then_read(_SNOOZE, params, _GET_INCIDENT, params))
 
 

@@ -203,3 +203,7 @@ create index alert_notifications_due on kronos.alert_notifications (due_at) wher
 -- Serves list_incidents: which deliveries told of it; and who deletes a workspace.
 create index alert_notifications_of_rule on kronos.alert_notifications (rule_id, execution_id);
 create index alert_notifications_of_workspace on kronos.alert_notifications (workspace_id);
+
+alter table kronos.endpoints drop constraint endpoints_type_known;
+alter table kronos.endpoints add constraint endpoints_type_known
+    check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'EMAIL', 'INTERNAL'));

@@ -103,10 +103,11 @@ class IncidentAcknowledge(Body):
 
 
 class IncidentSnooze(Body):
-    """For how long it is not said again."""
+    """For how long it is not said again: `until` or `seconds`; with neither it is said as before."""
 
-    until: Time | None = Field(
-        default=None, description="Until then; null: it is said as before.", examples=["2099-12-01T00:00:00Z"]
+    until: Time | None = Field(default=None, description="Until then.", examples=["2099-12-01T00:00:00Z"])
+    seconds: int | None = Field(
+        default=None, ge=1, le=366 * 86_400, description="From now, for so many seconds.", examples=[None]
     )
 
 

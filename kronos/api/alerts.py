@@ -164,4 +164,8 @@ async def acknowledge_incident(
 async def snooze_incident(view: View, incident_id: IncidentId, caller: CallerOf, body: IncidentSnooze) -> Response:
     """Say nothing more of it until an instant; then it is said once more, where it lasts and nobody has acknowledged
     it."""
-    return answer(await alerts.snooze(view, incident_id, actor=caller.actor, until=body.until))
+    if body.until is not None and body.seconds is not None:
+        fault = errors.Fault(pointer="/seconds", detail="until says when it ends, too", hint="Give one of the two.")
+        raise errors.Unprocessable.of(fault)
+    snoozed = await alerts.snooze(view, incident_id, actor=caller.actor, until=body.until, seconds=body.seconds)
+    return answer(snoozed)

@@ -8,6 +8,7 @@ from typing import cast
 
 from kronos import errors, schedules
 from kronos.api.endpoint_schemas import (
+    EmailEndpointPut,
     HttpEndpointPut,
     KafkaEndpointPut,
     LimitsBody,
@@ -15,7 +16,7 @@ from kronos.api.endpoint_schemas import (
     RedisStreamEndpointPut,
     RetryPolicyBody,
 )
-from kronos.api.endpoint_specs import BrokerTls, HttpSpec, KafkaSpec, RedisStreamSpec
+from kronos.api.endpoint_specs import BrokerTls, EmailSpec, HttpSpec, KafkaSpec, RedisStreamSpec
 from kronos.api.job_schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
@@ -29,7 +30,7 @@ from kronos.new_jobs import TERMS, NewJob
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 
-AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut
+AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut
 _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
@@ -233,7 +234,7 @@ def _said(limit: int | None) -> str:
 _Check = tuple[str, Callable[[], object]]
 
 
-def _checks(spec: HttpSpec | RedisStreamSpec | KafkaSpec, policy: EgressPolicy) -> Sequence[_Check]:
+def _checks(spec: HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec, policy: EgressPolicy) -> Sequence[_Check]:
     """What is to be checked of a spec, and where it stands; a check raises Refused."""
     match spec:
         case HttpSpec():
@@ -251,6 +252,15 @@ def _checks(spec: HttpSpec | RedisStreamSpec | KafkaSpec, policy: EgressPolicy) 
                 ("/spec/password", lambda: _check_secret(spec.password)),
                 *_tls_checks(spec.tls),
                 ("/spec/tls", lambda: _check_scheme(spec)),
+            )
+        case EmailSpec():
+            return (
+                ("/spec/smtp_url", lambda: destinations.mail_server(spec.smtp_url, policy)),
+                ("/spec/subject_template", lambda: template.check(spec.subject_template)),
+                ("/spec/text_template", lambda: template.check(spec.text_template)),
+                ("/spec/username", lambda: template.check(spec.username)),
+                ("/spec/password", lambda: _check_secret(spec.password)),
+                *_tls_checks(spec.tls),
             )
         case KafkaSpec():
             sasl = spec.sasl

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import ParamSpec, TypeVar, cast
 
 import click
@@ -221,17 +220,16 @@ def snooze(api: Api, incident_id: str, span: int | None, until: str | None, off:
     """
     if [span is not None, until is not None, off].count(True) != 1:
         raise click.UsageError("say for how long: one of --for 2h, --until INSTANT and --off")
-    if span is not None:
-        until = (datetime.now(UTC) + timedelta(seconds=span)).isoformat()
-    api.show(api.send("POST", "incidents", incident_id, "snooze", body={"until": until}), _INCIDENT)
+    body = given(until=until, seconds=span)
+    api.show(api.send("POST", "incidents", incident_id, "snooze", body=body), _INCIDENT)
 
 
 @command(alert)
 @click.argument("name")
 @click.option("--shape", required=True, type=click.Choice(["webhook", "slack", "pagerduty"]), help="Who takes it.")
-@click.option("--to", "url", help="The URL that it is sent to; PagerDuty's own is known.")
+@click.option("--to", help="The URL that it is sent to; PagerDuty's own is known.")
 @click.option("--secret", help="pagerduty: the secret that holds the routing key.")
-def endpoint(api: Api, name: str, shape: str, url: str | None, secret: str | None) -> None:
+def endpoint(api: Api, name: str, shape: str, to: str | None, secret: str | None) -> None:
     """Make the endpoint NAME for notifications of this shape. `kronos endpoint edit` changes it like any other.
 
     kronos alert endpoint chat --shape slack --to https://hooks.slack.com/services/T0/B0/x
@@ -242,12 +240,12 @@ def endpoint(api: Api, name: str, shape: str, url: str | None, secret: str | Non
             raise click.UsageError(
                 "PagerDuty wants a routing key: store it (kronos secret set) and name it by --secret"
             )
-        url = url or alert_shapes.PAGERDUTY_URL
+        to = to or alert_shapes.PAGERDUTY_URL
     elif secret is not None:
         raise click.UsageError("--secret goes with --shape pagerduty")
-    if url is None:
+    if to is None:
         raise click.UsageError("say where it goes: --to URL")
-    body = alert_shapes.endpoint(cast(alert_shapes.Shape, shape), url=url, secret=secret)
+    body = alert_shapes.endpoint(cast(alert_shapes.Shape, shape), url=to, secret=secret)
     made = api.send("POST", "endpoints", body={"name": name} | body)
     api.show(made, ("name", "type", "spec", "version"))
 

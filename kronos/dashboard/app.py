@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute
 
 from kronos.dashboard import (
+    alerts,
     audit,
     configs,
     dead_letters,
@@ -37,6 +38,7 @@ _PARTS = (
     job_actions,
     executions,
     dead_letters,
+    alerts,
     load,
     heartbeats,
     operations,

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from kronos import overview
+from kronos import alerts, overview
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.overview import readiness_of
@@ -17,4 +17,5 @@ pages = Pages()
 async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     """What ran in the last hour and will in the next, what fails and what is late, and whether all is well."""
     found = await overview.get(view, await readiness_of(call, instance), call.context.coming)
-    return shown(call, "overview.html", found=found, chart=hours.chart(found.minutes, found.at))
+    chart = hours.chart(found.minutes, found.at)
+    return shown(call, "overview.html", found=found, chart=chart, alerts=await alerts.count(view))

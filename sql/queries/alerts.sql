@@ -207,16 +207,18 @@ update kronos.incidents as incident
 returning incident.incident_id;
 
 -- name: set_snoozed
--- Until then it is not said again; null: as if it had not been. No row: there is none, or it is over.
+-- Until then, or for so many seconds, it is not said again; both null: as if it had not been snoozed. No row:
+-- there is none, or it is over.
 update kronos.incidents as incident
-   set snoozed_until = %(until)s::timestamptz,
-       snoozed_by = case when %(until)s::timestamptz is not null then %(actor)s end,
+   set snoozed_until = asked.until, snoozed_by = case when asked.until is not null then %(actor)s end,
        repeat_at = case when incident.status <> 'OPEN' then null
-                        when %(until)s::timestamptz is not null then %(until)s::timestamptz
+                        when asked.until is not null then asked.until
                         else incident.said_at + (select rule.repeat_seconds
                                                    from kronos.alert_rules as rule
                                                   where rule.rule_id = incident.rule_id) * interval '1 second'
                    end
+  from (select coalesce(%(until)s::timestamptz,
+                        kronos.now() + %(seconds)s::integer * interval '1 second') as until) as asked
  where incident.workspace_id = kronos.current_workspace_id()
    and incident.incident_id = %(incident_id)s
    and incident.status <> 'RESOLVED'

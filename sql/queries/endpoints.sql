@@ -169,7 +169,7 @@ select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 select kronos.delete_endpoint(%(name)s) as is_deleted;
 
 -- name: get_callers
--- The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; null: none does.
+-- The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; null: none.
 -- One row.
 select kronos.callers_named(named.endpoint_id, null) as callers,
        kronos.rules_telling(named.endpoint_id) as rules

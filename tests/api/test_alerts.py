@@ -153,11 +153,15 @@ def test_an_incident_is_acknowledged_once_and_snoozed(
     api: httpx.Client, workspace: str, incidents: str, shared_superuser: psycopg.Connection
 ) -> None:
     path = f"{incidents}/{add_incident(shared_superuser, workspace)}"
-    with holding(api, add_key(shared_superuser, workspace, "operator")) as operator:
+    key = add_key(shared_superuser, workspace, "operator")
+    with holding(api, key) as operator:
         snoozed = operator.post(f"{path}/snooze", json={"until": "2099-01-01T00:00:00Z"}).json()
         assert (snoozed["status"], snoozed["snoozed_until"]) == ("OPEN", "2099-01-01T00:00:00Z")
-        assert snoozed["snoozed_by"] == operator.get("/v1/me").json()["key_id"]
-        assert operator.post(f"{path}/snooze", json={"until": None}).json()["snoozed_until"] is None
+        assert snoozed["snoozed_by"] == key.split("_")[2]
+        assert operator.post(f"{path}/snooze", json={}).json()["snoozed_until"] is None
+        assert operator.post(f"{path}/snooze", json={"seconds": 60}).json()["snoozed_until"] is not None
+        both = operator.post(f"{path}/snooze", json={"seconds": 60, "until": "2099-01-01T00:00:00Z"})
+        assert problem_of(both)["errors"][0]["pointer"] == "/seconds"
         mine = operator.post(f"{path}/acknowledge", json={"note": "on it"}).json()
     assert (mine["status"], mine["note"]) == ("ACKNOWLEDGED", "on it")
     assert mine["acknowledged_by"] == snoozed["snoozed_by"]
@@ -167,8 +171,8 @@ def test_an_incident_is_acknowledged_once_and_snoozed(
         " where incident_id = %s",
         [mine["incident_id"]],
     )
-    for deed, body in (("acknowledge", {}), ("snooze", {"until": None})):
-        over = api.post(f"{path}/{deed}", json=body)
+    for deed in ("acknowledge", "snooze"):
+        over = api.post(f"{path}/{deed}", json={})
         assert (over.status_code, problem_of(over)["code"]) == (409, "conflict")
     actions = [
         row["action"] for row in api.get(f"/v1/workspaces/{workspace}/audit", params={"limit": 50}).json()["data"]

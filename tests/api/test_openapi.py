@@ -110,7 +110,7 @@ def test_an_endpoints_type_says_which_spec_it_has(document: dict[str, Any]) -> N
     for name in ("EndpointCreate", "EndpointPut"):
         told = schemas[name]["discriminator"]
         assert told["propertyName"] == "type"
-        assert set(told["mapping"]) == {"HTTP", "REDIS_STREAM", "KAFKA"}
+        assert set(told["mapping"]) == {"HTTP", "REDIS_STREAM", "KAFKA", "EMAIL"}
         assert sorted(told["mapping"].values()) == sorted(each["$ref"] for each in schemas[name]["oneOf"])
         for kind, reference in told["mapping"].items():
             model = schemas[reference.rpartition("/")[2]]

@@ -71,7 +71,7 @@ def path_of(route: str, own: Furniture) -> str:
     for kind, name in NAMES.items():
         route = route.replace(f"{kind}/{{name}}", f"{kind}/{name}")
     names = {"w": own.workspace, "j": own.names["job"], "e": own.names["execution"]}
-    return route.format(**names, o=own.names["operation"], b=uuid4(), key_id=uuid4())
+    return route.format(**names, o=own.names["operation"], i=uuid4(), b=uuid4(), key_id=uuid4())
 
 
 def needed(path: str, method: str) -> Role | None:

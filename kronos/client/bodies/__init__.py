@@ -14,6 +14,7 @@ from kronos.client.bodies.configs import ConfigCreate, ConfigPut
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
 from kronos.client.bodies.endpoints import (
     BrokerTls,
+    EmailSpec,
     EndpointCreate,
     EndpointDisable,
     EndpointPut,
@@ -63,6 +64,7 @@ __all__ = [
     "CatchUp",
     "ConfigCreate",
     "ConfigPut",
+    "EmailSpec",
     "EndpointCreate",
     "EndpointDisable",
     "EndpointPut",

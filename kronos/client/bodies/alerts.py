@@ -98,7 +98,9 @@ class IncidentAcknowledge(TypedDict, total=False):
 
 
 class IncidentSnooze(TypedDict, total=False):
-    """For how long it is not said again."""
+    """For how long it is not said again: `until` or `seconds`; with neither it is said as before."""
 
     until: datetime | str | None
-    """Until then; null: it is said as before."""
+    """Until then."""
+    seconds: int | None
+    """From now, for so many seconds."""

@@ -9,7 +9,7 @@ ExecutionStatus = Literal[
 ]
 ExecutionCause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
-EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
+EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 TickDisposition = Literal[
     "DELIVERED",
     "LATE",

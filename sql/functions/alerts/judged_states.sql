@@ -23,7 +23,8 @@ as $$
          limit p_limit
     ), known as materialized (
         select due.*, counted.runs, counted.failures,
-               kronos.subject_life(due.kind, due.subject_id, due.workspace_id) as life
+               kronos.is_broken(condition, greatest(peak, streak), outcomes, counted.runs, counted.failures,
+                                base_at) as was_ever
           from due
           left join lateral (select sum(bucket.runs) as runs, sum(bucket.failures) as failures
                                from kronos.alert_counts as bucket
@@ -32,17 +33,20 @@ as $$
                                 and bucket.bucket_at > kronos.now() - due.window_length) as counted
             on due.window_length is not null
     ), judged as materialized (
-        select known.*,
-               life = 'LIVE' and kronos.is_broken(condition, greatest(peak, streak), outcomes, runs, failures,
-                                                  base_at) as was_broken,
+        select living.*, life = 'LIVE' and was_ever as was_broken,
                life <> 'GONE' and kronos.is_broken(condition, streak, outcomes, runs, failures, base_at)
                    as is_broken
-          from known
+          from (select known.*,
+                       case when was_ever or incident_id is not null or base_at is not null
+                            then kronos.subject_life(kind, subject_id, workspace_id)
+                            else 'LIVE' end as life      -- it is no matter
+                  from known) as living
     )
     select rule_id, subject_id, workspace_id, kind, name, rule, severity, condition, says_recovered,
            incident_id, execution_id, life,
-           kronos.incident_detail(condition, case when is_broken then streak else peak end, outcomes, runs,
-                                  failures, seconds, base_at),
+           case when was_broken or is_broken
+                then kronos.incident_detail(condition, case when is_broken then streak else peak end,
+                                            outcomes, runs, failures, seconds, base_at) end,
            wait, was_broken, coalesce(is_broken, false),
            kronos.now() + case when window_length is null then interval '5 minutes' else interval '0' end,
            life = 'RESTING' and incident_id is null and base_at is not null,

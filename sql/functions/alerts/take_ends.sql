@@ -23,8 +23,7 @@ begin
         return coalesce(cardinality(v_taken), 0);
     end if;
     with ended as materialized (
-        select ended.*, rule.condition,
-               rule.condition ->> 'type' as type,
+        select ended.*, rule.condition, rule.condition ->> 'type' as type,
                coalesce((rule.condition ->> 'runs')::integer, 0) as runs,
                (rule.condition ->> 'window_seconds')::integer * interval '1 second' as window_length
           from kronos.alert_ends_of(v_taken, p_rule_ids) as ended
@@ -52,8 +51,10 @@ begin
     select rule_id, subject_id, workspace_id, kind, name,
            least(length(whole) - length(rtrim(whole, 'B')), 1000), least(kronos.longest_breach(whole), 1000),
            outcomes, seconds, case when type = 'NO_SUCCESS' then succeeded_at end, execution_id, since,
-           case when type <> 'NO_SUCCESS' or incident_id is not null then kronos.now()
-                else succeeded_at + (condition ->> 'seconds')::integer * interval '1 second' end
+           case when incident_id is not null then kronos.now()
+                when type = 'NO_SUCCESS'
+                    then succeeded_at + (condition ->> 'seconds')::integer * interval '1 second'
+                when runs = 0 or outcomes like '%B%' then kronos.now() end
       from folded
         on conflict (rule_id, subject_id) do update
        set name = excluded.name, streak = excluded.streak, peak = greatest(state.peak, excluded.peak),
