@@ -108,7 +108,7 @@ class RedisStreamSpec(Body):
     )
 
 
-_Address = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s<>,;\"]+@[A-Za-z0-9.-]+$")]
+_Address = Annotated[str, Field(min_length=3, max_length=254, pattern=r'^[^@\s<>,;"]+@[A-Za-z0-9.-]+$')]
 
 
 class EmailSpec(Body):
