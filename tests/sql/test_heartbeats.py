@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import psycopg
 import pytest
@@ -339,54 +338,3 @@ def expanded(connection: Connection, beat: BeatRow) -> list[tuple[datetime, str]
         step = (row["until_at"] - row["tick_at"]) / max(1, row["tick_count"] - 1)
         found += [(row["tick_at"] + nth * step, row["status"]) for nth in range(row["tick_count"])]
     return found
-
-
-def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(
-    superuser: Connection, hourly: BeatRow, at: Callable[[datetime], None]
-) -> None:
-    ping(superuser, hourly)
-    superuser.execute(
-        "insert into kronos.beat_ticks (heartbeat_id, tick_at, workspace_id, status, until_at, changed_at)"
-        " select heartbeat_id, at, workspace_id, 'ON_TIME', at, at from kronos.beats,"
-        " (values (%s::timestamptz), (%s)) as tick (at)",
-        [NOON - timedelta(days=1000), NOON - MINUTE],
-    )
-    superuser.execute("update kronos.beat_pointers set pings = 1001")
-    counted = superuser.execute("select pings, ticks, is_left from kronos.retain_beats(100)").fetchone()
-    assert counted == (1, 1, False)
-    assert statuses(superuser, hourly) == [(NOON - MINUTE, "ON_TIME")]
-
-
-def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(
-    superuser: Connection, hourly: BeatRow, at: Callable[[datetime], None]
-) -> None:
-    for _ in range(3):
-        ping(superuser, hourly)
-    with superuser.transaction():
-        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
-        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is True
-        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is False
-    assert ping(superuser, hourly) is None
-    again = make_beat(superuser, hourly.workspace_id, name=hourly.name, token="another", cron="0 * * * *")
-    steps = 0
-    while value(superuser, "select is_left from kronos.retain_beats(2)"):
-        steps += 1
-    assert steps > 1
-    assert values(superuser, "select heartbeat_id from kronos.beats") == [again.heartbeat_id]
-    assert value(superuser, "select count(*) from kronos.beat_pings") == 0
-
-
-@pytest.mark.parametrize(
-    ("terms", "constraint"),
-    [
-        ({"cron": "0 * * * *", "period_seconds": 60}, "beats_expects_one"),
-        ({"period_seconds": 5}, "beats_period_bounded"),
-        ({"period_seconds": 60, "grace_seconds": 0}, "beats_grace_bounded"),
-    ],
-)
-def test_the_table_takes_no_heartbeat_that_cannot_be(
-    superuser: Connection, terms: dict[str, Any], constraint: str
-) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation) as refused:
-        make_beat(superuser, add_endpoint(superuser).workspace_id, **terms)
-    assert refused.value.diag.constraint_name == constraint
