@@ -56,7 +56,10 @@ class Pinger:
         for wait in (*waits, None):
             try:
                 status, why, asked = self._post(f"{what}?rid={self.run_id}{more}", body)
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except ValueError as error:  # it is no URL, and will be none
+                why = str(error)
+                break
+            except (OSError, http.client.HTTPException) as error:
                 status, why, asked = 0, _cause(error), 0.0
             if 200 <= status < 300:
                 return
@@ -171,7 +174,7 @@ def _cause(error: Exception) -> str:
     """What went wrong, without the URL, which is a secret."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, ValueError) else "it answers no HTTP"
+    return "it answers no HTTP"
 
 
 def _say(sentence: str) -> None:
