@@ -1,6 +1,7 @@
 -- alert_ends_of: what has ended, rule by rule and subject by subject, in the order in which it was noted:
 -- letters, the last 1,000 of them, and what is known of the last breach. What rules told of themselves is in
--- none. A job's runs count for the job; one-shots, which run once, for rules per ALL alone.
+-- none. A job's runs count for the job; one-shots, which run once, for rules per ALL alone. Jobs are looked
+-- up one by one, whatever the planner takes their number for: a few ends never read them all.
 create or replace function kronos.alert_ends_of(p_taken kronos.alert_ends[], p_rule_ids uuid[])
 returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, letters text,
                execution_id uuid, seconds integer, since timestamptz, succeeded_at timestamptz)
@@ -20,10 +21,18 @@ as $$
                case when ended.kind = 'HEARTBEAT' then ended.given else job.name end as called,
                coalesce(job.name, job.title) as shown
           from ended
-          left join kronos.jobs as job on job.job_id = ended.subject_id and ended.kind = 'JOB'
-          left join kronos.beats as beat
-                 on beat.heartbeat_id = ended.subject_id and ended.kind = 'HEARTBEAT'
-          left join kronos.endpoints as endpoint on endpoint.endpoint_id = ended.endpoint_id
+          left join lateral (select each.first_version_id, each.trigger, each.tags, each.name, each.title
+                               from kronos.jobs as each
+                              where each.job_id = ended.subject_id and ended.kind = 'JOB'
+                             offset 0) as job on true
+          left join lateral (select each.tags
+                               from kronos.beats as each
+                              where each.heartbeat_id = ended.subject_id and ended.kind = 'HEARTBEAT'
+                             offset 0) as beat on true
+          left join lateral (select each.name
+                               from kronos.endpoints as each
+                              where each.endpoint_id = ended.endpoint_id
+                             offset 0) as endpoint on true
          where not exists (select
                              from kronos.alert_notifications as said
                             where said.execution_id = ended.execution_id)

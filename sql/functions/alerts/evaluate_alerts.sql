@@ -34,7 +34,7 @@ begin
     perform kronos.find_stuck(v_rule_ids);
     perform kronos.enroll_jobs(v_rule_ids, 10000);
     loop
-        select * into v_step from kronos.judge_states(v_rule_ids, 20000);
+        select * into v_step from kronos.judge_states(v_rule_ids, 2000);
         v_opened := v_opened + v_step.opened;
         v_resolved := v_resolved + v_step.resolved;
         exit when not v_step.is_left or kronos.clock() >= v_until;

@@ -7,21 +7,19 @@
 create or replace function kronos.judge_states(p_rule_ids uuid[], p_limit integer, out opened bigint,
                                                out resolved bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     with judged as materialized (
         select * from kronos.judged_states(p_rule_ids, p_limit)
-    ), made as materialized (
-        insert into kronos.incidents (workspace_id, rule_id, rule, severity, condition, kind, subject_id,
-                                      subject, detail, execution_id, opened_at, say)
-        select workspace_id, rule_id, rule, severity, condition, kind, subject_id, name, detail, execution_id,
-               kronos.now(), 'OPENED'
+    ), made as (
+        insert into kronos.incidents (incident_id, workspace_id, rule_id, rule, severity, condition, kind,
+                                      subject_id, subject, detail, execution_id, opened_at, say)
+        select new_id, workspace_id, rule_id, rule, severity, condition, kind, subject_id, name, detail,
+               execution_id, kronos.now(), 'OPENED'
           from judged
-         where was_broken and incident_id is null
-            on conflict (rule_id, subject_id) where status <> 'RESOLVED'
-            do update set detail = excluded.detail
-        returning incident_id, rule_id, subject_id
+         where new_id is not null
     ), changed as (
         update kronos.incidents as incident
            set status       = case when judged.is_broken then incident.status else 'RESOLVED' end,
@@ -43,15 +41,13 @@ begin
         update kronos.alert_states as state
            set peak        = state.streak,
                base_at     = case when judged.is_put_off then kronos.now() else state.base_at end,
-               incident_id = case when judged.is_broken or judged.incident_id is null
-                                  then coalesce(made.incident_id, judged.incident_id) end,
-               due_at      = case when made.incident_id is not null and not judged.is_broken then kronos.now()
-                                  when made.incident_id is not null or judged.is_broken then judged.again_at
+               incident_id = coalesce(judged.new_id, case when judged.is_broken then judged.incident_id end),
+               due_at      = case when judged.new_id is not null and not judged.is_broken then kronos.now()
+                                  when judged.new_id is not null or judged.is_broken then judged.again_at
                                   when state.base_at is null then null
                                   when judged.is_put_off then kronos.now() + judged.wait
                                   else state.base_at + judged.wait end
           from judged
-          left join made using (rule_id, subject_id)
          where state.rule_id = judged.rule_id
            and state.subject_id = judged.subject_id
            and judged.is_kept
@@ -60,7 +56,7 @@ begin
          using judged
          where state.rule_id = judged.rule_id and state.subject_id = judged.subject_id and not judged.is_kept
     )
-    select (select count(*) from made), (select count(*) from changed where not is_broken),
+    select count(new_id), (select count(*) from changed where not is_broken),
            count(*) >= p_limit
       into opened, resolved, is_left
       from judged;

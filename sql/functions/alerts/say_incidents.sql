@@ -5,7 +5,7 @@
 -- Returns: how many notifications there are to make.
 create or replace function kronos.say_incidents(p_rule_ids uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_notifications bigint;

@@ -5,7 +5,7 @@
 -- Returns: how many rows it took.
 create or replace function kronos.take_ends(p_rule_ids uuid[], p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_taken kronos.alert_ends[];
@@ -29,21 +29,21 @@ begin
           from kronos.alert_ends_of(v_taken, p_rule_ids) as ended
           join kronos.alert_rules as rule using (rule_id)
     ), counted as (
-        insert into kronos.alert_counts as bucket (rule_id, subject_id, bucket_at, workspace_id, runs,
-                                                   failures)
+        insert into kronos.alert_counts as old (rule_id, subject_id, bucket_at, workspace_id, runs, failures)
         select rule_id, subject_id, date_bin(window_length / 12, kronos.now(), 'epoch'), workspace_id,
                length(letters), length(replace(letters, 'O', ''))
           from ended
          where window_length is not null
             on conflict (rule_id, subject_id, bucket_at) do update
-           set runs = bucket.runs + excluded.runs, failures = bucket.failures + excluded.failures
+           set runs = old.runs + excluded.runs, failures = old.failures + excluded.failures
     ), folded as materialized (
-        select ended.*, known.base_at, known.incident_id,
-               repeat('B', coalesce(known.streak, 0)) || letters as whole,
+        select ended.*, known.incident_id, repeat('B', coalesce(known.streak, 0)) || letters as whole,
                case when runs > 0 then right(coalesce(known.outcomes, '') || letters, runs) else '' end
                    as outcomes
           from ended
-          left join kronos.alert_states as known using (rule_id, subject_id)
+          left join lateral (select each.* from kronos.alert_states as each
+                              where each.rule_id = ended.rule_id and each.subject_id = ended.subject_id
+                             offset 0) as known on true
          where known.rule_id is not null or letters like '%B%' or type in ('FAILURE_RATE', 'NO_SUCCESS')
     )
     insert into kronos.alert_states as state (rule_id, subject_id, workspace_id, kind, name, streak, peak,
