@@ -29,6 +29,8 @@ _COMMANDS = {
     "apply": "kronos.cli.apply:apply",
     "export": "kronos.cli.apply:export",
     "execution": "kronos.cli.execution:execution",
+    "heartbeat": "kronos.cli.heartbeat:heartbeat",
+    "run-and-ping": "kronos.cli.run_and_ping:run_and_ping",
     "backfill": "kronos.cli.backfill:backfill",
     "dead-letter": "kronos.cli.dead_letter:dead_letter",
     "alert": "kronos.cli.alert:alert",

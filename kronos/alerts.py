@@ -17,7 +17,7 @@ from kronos.sql import statement
 
 MOST_RULES = 100
 """Of a workspace: each is judged every minute."""
-Selector = Literal["WORKSPACE", "JOB", "TAG", "ENDPOINT"]
+Selector = Literal["WORKSPACE", "JOB", "TAG", "ENDPOINT", "HEARTBEAT"]
 _TRIES = 3
 
 

@@ -32,6 +32,7 @@ begin
                             'request_limit', 'request_rates', 'alarm_setting',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings', 'ping_door', 'ping_gaps',
                              'live_changes', 'live_watches', 'live_marks', 'live_origin',
                              'alert_rules', 'alert_ends', 'alert_states', 'alert_counts', 'incidents',
                              'alert_notifications']) as relation
@@ -46,6 +47,7 @@ begin
                              'job_callbacks', 'callbacks', 'endpoint_health']) as relation
                              'operations', 'secrets', 'role_mappings', 'managed',
                              'job_callbacks', 'callbacks', 'endpoint_health',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings',
                              'alert_rules', 'incidents', 'alert_notifications']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',

@@ -183,6 +183,19 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         put_secret=("put", ALWAYS),
         delete_secret=("delete", ALWAYS),
     ),
+    **_places(
+        "heartbeats",
+        create_heartbeat="create",
+        list_heartbeats="list",
+        get_heartbeat="get",
+        put_heartbeat=("put", WHERE_CONDITIONAL),
+        pause_heartbeat=("pause", ALWAYS),
+        resume_heartbeat=("resume", ALWAYS),
+        rotate_heartbeat="rotate",
+        delete_heartbeat=("delete", ALWAYS),
+        list_pings="pings",
+        list_heartbeat_ticks="ticks",
+    ),
     **_places("keys", create_key="create", list_keys="list", revoke_key=("revoke", ALWAYS), rotate_key="rotate"),
     **_places(
         "role_mappings",
@@ -273,7 +286,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
 HOMES: Mapping[str, str] = {"Execution": "executions", "Problem": "problems", "ProblemFault": "problems"}
 """Schemas that several resources answer, and the module of their own."""
 
-HIDDEN = {("NewKey", "key")}
+HIDDEN = {("NewKey", "key"), ("NewHeartbeat", "ping_url")}
 """Fields that no repr shows."""
 
 PARAMETERS = {

@@ -48,8 +48,8 @@ class AlertCondition(Body):
 
 
 class AlertSelector(Body):
-    """Which runs a rule is about: a job's, those of the jobs with a tag, of an endpoint; without any all of the
-    workspace."""
+    """Which runs a rule is about: a job's, those of the jobs and heartbeats with a tag, of an endpoint, a heartbeat's;
+    without any all of the workspace."""
 
     job: Annotated[str, Field(min_length=1, max_length=127)] | None = Field(
         default=None, description="A job's name, or the id of its first version.", examples=[None]
@@ -58,6 +58,9 @@ class AlertSelector(Body):
         default=None, description="Jobs with this tag.", examples=["reports"]
     )
     endpoint: EndpointName | None = Field(default=None, description="What goes to this endpoint.", examples=[None])
+    heartbeat: EndpointName | None = Field(
+        default=None, description="What this heartbeat says; of a tag those with it, too.", examples=[None]
+    )
 
 
 class AlertRulePut(Body):
@@ -129,9 +132,10 @@ def new_rule(name: str, body: AlertRulePut) -> NewRule:
         detail = f"{' and '.join(chosen)} are selected, and a rule selects by one of them"
         faults.append(Fault(pointer="/selects", detail=detail, hint="Make a rule of each."))
     selector: Selector = "JOB" if "job" in chosen else "TAG" if "tag" in chosen else "WORKSPACE"
-    selector = "ENDPOINT" if "endpoint" in chosen else selector
-    if selector == "JOB" and body.per == "ALL":
-        faults.append(Fault(pointer="/per", detail="a single job is one by itself", hint="Write JOB."))
+    selector = "ENDPOINT" if "endpoint" in chosen else "HEARTBEAT" if "heartbeat" in chosen else selector
+    if selector in ("JOB", "HEARTBEAT") and body.per == "ALL":
+        detail = f"a single {selector.lower()} is one by itself"
+        faults.append(Fault(pointer="/per", detail=detail, hint="Write JOB."))
     if len(set(body.tell)) < len(body.tell):
         faults.append(Fault(pointer="/tell", detail="an endpoint is named twice", hint="Name each once."))
     if faults:

@@ -38,6 +38,8 @@ from kronos.api import (
     endpoints,
     events,
     executions,
+    heartbeat_schemas,
+    heartbeats,
     instance,
     job_schemas,
     jobs,
@@ -46,6 +48,7 @@ from kronos.api import (
     organizations,
     overview,
     payload_specs,
+    pings,
     problems,
     quotas,
     retention,
@@ -65,6 +68,7 @@ from kronos.api.live import Hub, ListenerBounds
 from kronos.api.meter import ApiMeter
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
+from kronos.api.ping_door import PingDoor
 from kronos.api.renewal import Renewal
 from kronos.api.sessions import Sessions
 from kronos.api.tracing import Traced
@@ -96,10 +100,12 @@ _RESOURCES = (
     batch,
     bulk,
     executions,
+    pings,
     events,
     backfills,
     dead_letters,
     overview,
+    heartbeats,
     endpoints,
     calendars,
     configs,
@@ -148,6 +154,7 @@ class Application(FastAPI):
                     | vars(calendar_schemas)
                     | vars(alert_schemas)
                     | vars(apply_schemas)
+                    | vars(heartbeat_schemas)
                 ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)
@@ -212,6 +219,7 @@ def create(
         )
         app.state.metering = metering.Metering(pool, meter)
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
+        beside.append(asyncio.create_task(PingDoor(pool).run()))
         if replica is not None:
             await replica.pool.open(wait=False)
             beside.append(asyncio.create_task(replica.watch()))

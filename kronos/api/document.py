@@ -18,6 +18,7 @@ TAGS = [
     {"name": "dead-letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
     {"name": "alerts", "description": "What a workspace wants to be told of, and what it was."},
     {"name": "overview", "description": "What a workspace did and is going to do, at a glance."},
+    {"name": "heartbeats", "description": "Jobs that run elsewhere: what is expected of them, and what they said."},
     {"name": "endpoints", "description": "Where deliveries go."},
     {"name": "calendars", "description": "What is closed, by days, times and a pattern of the week; jobs name them."},
     {"name": "configs", "description": "Values that templates of endpoints hold."},
@@ -94,6 +95,9 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "PayloadSpecPut": {"schema": {"type": "object", "required": ["id"]}},
     "EndpointRender": {"input": {"id": 7}},
     "EndpointTest": {"input": {"id": 7}},
+    "HeartbeatCreate": {"name": "nightly-backup", "cron": "0 3 * * *", "timezone": "Europe/Berlin"},
+    "HeartbeatPut": {"period_seconds": 3600, "grace_seconds": 600},
+    "HeartbeatPause": {"note": "moving hosts"},
     "EndpointDisable": {"note": "moving to the new receiver"},
     "JobCreate": {
         "endpoint": "weekly-report",

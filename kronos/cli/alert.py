@@ -87,8 +87,9 @@ def _terms(run: Callable[_P, _R]) -> Callable[_P, _R]:
         click.option(
             "--together", is_flag=True, help="All that is selected is one, one-shots too; else each CRON job."
         ),
+        click.option("--heartbeat", help="What this heartbeat says."),
         click.option("--endpoint", help="What goes to this endpoint."),
-        click.option("--tag", help="Jobs with this tag."),
+        click.option("--tag", help="Jobs and heartbeats with this tag."),
         click.option("--job", help="This job, an id or a name."),
         click.option("--min-runs", type=int, help="With --failure-rate: of fewer runs it says nothing."),
         click.option("--within", "window_seconds", type=_SPAN, help="With --failure-rate: of the last 1h."),
@@ -251,7 +252,7 @@ def endpoint(api: Api, name: str, shape: str, to: str | None, secret: str | None
 
 def _rule(terms: dict[str, Json]) -> JsonObject:
     """The body that the options ask for. Raises UsageError."""
-    selects = given(**{name: terms.pop(name) for name in ("job", "tag", "endpoint")})
+    selects = given(**{name: terms.pop(name) for name in ("job", "tag", "endpoint", "heartbeat")})
     condition = _condition({name: terms.pop(name) for name in _OF_CONDITION})
     is_one, tell = terms.pop("together"), terms.pop("tell")
     told: JsonObject = given(**terms, per="ALL" if is_one else None)

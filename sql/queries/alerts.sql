@@ -18,6 +18,11 @@ select array(select told.name
                                          where endpoint.workspace_id = kronos.current_workspace_id()
                                            and endpoint.name = %(selected)s
                                            and endpoint.deleted_at is null)
+           when 'HEARTBEAT' then exists (select
+                                           from kronos.beats as beat
+                                          where beat.workspace_id = kronos.current_workspace_id()
+                                            and beat.name = %(selected)s
+                                            and beat.deleted_at is null)
            else true end as is_selected_there,
        (select count(*)::integer
           from kronos.alert_rules as rule

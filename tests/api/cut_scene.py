@@ -30,6 +30,7 @@ select jsonb_build_object(
     'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
         where workspace_id = %(id)s),
     'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
+    'beats', (select jsonb_agg(row order by row.name) from kronos.beats as row where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
     'rules', (select jsonb_agg(row order by row.name) from kronos.alert_rules as row where workspace_id = %(id)s),

@@ -182,6 +182,9 @@ def test_every_parameter_is_described_by_more_than_its_type(document: dict[str, 
 
 # Bodies that may be left out: the operation does as well without.
 OPTIONAL = {
+    "pause_heartbeat",
+    "resume_heartbeat",
+    "rotate_heartbeat",
     "render_endpoint",
     "try_endpoint",
     "enable_endpoint",
@@ -230,6 +233,8 @@ def test_every_example_of_a_body_is_accepted(
         "retry_execution",
         "cancel_backfill",
         "cancel_operation",
+        "resume_heartbeat",
+        "rotate_heartbeat",
     }
     slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # the example's own may be taken on a shared server
     made = api.post(f"{base}/keys", json=bodies["create_key"])
@@ -271,6 +276,9 @@ def test_every_example_of_a_body_is_accepted(
         ("POST", f"{incident}/snooze", bodies["snooze_incident"], 200),
         ("POST", f"{base}/secrets", bodies["create_secret"], 201),
         ("PUT", f"{base}/secrets/api-token", bodies["put_secret"], 200),
+        ("POST", f"{base}/heartbeats", bodies["create_heartbeat"], 201),
+        ("PUT", f"{base}/heartbeats/nightly-backup", bodies["put_heartbeat"], 200),
+        ("POST", f"{base}/heartbeats/nightly-backup/pause", bodies["pause_heartbeat"], 200),
         ("PUT", f"{base}/retention", bodies["put_retention"], 200),
         ("PUT", f"{base}/quotas", bodies["put_quotas"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),

@@ -32,6 +32,10 @@ LEAST = {
         f"GET {_W}/payload-specs/{{name}}",
         f"GET {_W}/secrets",
         f"GET {_W}/secrets/{{name}}",
+        f"GET {_W}/heartbeats",
+        f"GET {_W}/heartbeats/{{name}}",
+        f"GET {_W}/heartbeats/{{name}}/pings",
+        f"GET {_W}/heartbeats/{{name}}/ticks",
         f"GET {_W}/jobs",
         f"GET {_W}/jobs/{{j}}",
         f"GET {_W}/jobs/{{j}}/executions",
@@ -69,6 +73,12 @@ LEAST = {
     "operator": {
         f"POST {_W}/apply",  # what is no job needs admin (tests/api/test_apply.py)
         f"GET {_W}/export",
+        f"POST {_W}/heartbeats",
+        f"PUT {_W}/heartbeats/{{name}}",
+        f"DELETE {_W}/heartbeats/{{name}}",
+        f"POST {_W}/heartbeats/{{name}}/pause",
+        f"POST {_W}/heartbeats/{{name}}/resume",
+        f"POST {_W}/heartbeats/{{name}}/rotate",
         f"POST {_W}/jobs",
         f"POST {_W}/jobs:batch",
         f"POST {_W}/jobs:bulk",

@@ -26,7 +26,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SIGNING: Final = ("/sign-in", "/sign-out")
 ROUTES: Final[list[BaseRoute]] = app.routes()
 WRITES: Final = sorted(each.path for each in ROUTES if isinstance(each, Operation) and "POST" in (each.methods or ()))
-NAMES: Final = {"endpoints": "sink", "configs": "production", "payload-specs": "report-input", "secrets": "api-token"}
+NAMES: Final = {
+    "endpoints": "sink",
+    "configs": "production",
+    "payload-specs": "report-input",
+    "secrets": "api-token",
+    "heartbeats": "backup",
+}
 MARKUP: Final = "<script>alert(1)</script>'\"><b>{{ 7 * 7 }}"
 PAYLOADS: Final = ("payload-of-theirs", "out of paper", "hook?token=")
 HOSTILE: Final = (

@@ -30,6 +30,7 @@ from kronos.client.bodies.endpoints import (
     SaslBody,
 )
 from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.heartbeats import HeartbeatCreate, HeartbeatPause, HeartbeatPut
 from kronos.client.bodies.jobs import (
     Callback,
     CatchUp,
@@ -75,6 +76,9 @@ __all__ = [
     "EndpointTest",
     "ExecutionRetry",
     "FailureCallback",
+    "HeartbeatCreate",
+    "HeartbeatPause",
+    "HeartbeatPut",
     "Hours",
     "HttpSpec",
     "IncidentAcknowledge",

@@ -33,8 +33,8 @@ class AlertCondition(TypedDict, total=False):
 
 
 class AlertSelector(TypedDict, total=False):
-    """Which runs a rule is about: a job's, those of the jobs with a tag, of an endpoint; without any all of
-    the workspace."""
+    """Which runs a rule is about: a job's, those of the jobs and heartbeats with a tag, of an endpoint, a
+    heartbeat's; without any all of the workspace."""
 
     job: str | None
     """A job's name, or the id of its first version."""
@@ -42,6 +42,8 @@ class AlertSelector(TypedDict, total=False):
     """Jobs with this tag."""
     endpoint: str | None
     """What goes to this endpoint."""
+    heartbeat: str | None
+    """What this heartbeat says; of a tag those with it, too."""
 
 
 class AlertRuleCreate(TypedDict, total=False):

@@ -51,6 +51,7 @@ from kronos.client.models.endpoints import (
 )
 from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
+from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
     BulkCount,
     BulkDone,
@@ -172,6 +173,8 @@ __all__ = [
     "Glance",
     "Glances",
     "Grant",
+    "Heartbeat",
+    "HeartbeatTick",
     "History",
     "HistoryPartition",
     "Incident",
@@ -186,6 +189,7 @@ __all__ = [
     "JobTrigger",
     "JobsMade",
     "KeptHistory",
+    "KeptPing",
     "LateJob",
     "Ledger",
     "LeftResource",
@@ -199,6 +203,7 @@ __all__ = [
     "Minute",
     "Move",
     "MovedRun",
+    "NewHeartbeat",
     "NewKey",
     "NextRun",
     "OperationKind",

@@ -17,7 +17,7 @@ as $$
                     with ordinality as each (subject_id, execution_id, endpoint_id, status, late, ran, place)
     ), known as materialized (
         select ended.*, case when job.trigger = 'CRON' then job.first_version_id end as first_version_id,
-               job.tags, endpoint.name as endpoint,
+               coalesce(job.tags, beat.tags) as tags, endpoint.name as endpoint,
                case when ended.kind = 'HEARTBEAT' then ended.given else job.name end as called,
                coalesce(job.name, job.title) as shown
           from ended
@@ -25,6 +25,10 @@ as $$
                                from kronos.jobs as each
                               where each.job_id = ended.subject_id and ended.kind = 'JOB'
                              offset 0) as job on true
+          left join lateral (select each.tags
+                               from kronos.beats as each
+                              where each.heartbeat_id = ended.subject_id and ended.kind = 'HEARTBEAT'
+                             offset 0) as beat on true
           left join lateral (select each.name
                                from kronos.endpoints as each
                               where each.endpoint_id = ended.endpoint_id

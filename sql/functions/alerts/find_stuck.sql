@@ -13,15 +13,21 @@ begin
     insert into kronos.alert_states as state (rule_id, subject_id, workspace_id, kind, name, streak, peak,
                                               seconds, execution_id, since, stuck_at, due_at)
     select stuck.rule_id, stuck.subject_id, stuck.workspace_id,
-           case when stuck.per = 'ALL' then stuck.selector else 'JOB' end,
+           case when stuck.per = 'ALL' then stuck.selector else stuck.kind end,
            case when stuck.per = 'ALL' then stuck.selected else stuck.name end, 1, 1, stuck.seconds,
            stuck.execution_id, kronos.now(), kronos.now(), kronos.now()
-      from (select distinct on (each.rule_id, place.subject_id)
-                   each.*, place.subject_id, coalesce(job.name, job.title) as name
-              from kronos.stuck_runs(p_rule_ids, 1000) as each
-              left join kronos.jobs as job using (job_id)
+      from (select distinct on (each.rule_id, place.subject_id) each.*, place.subject_id
+              from (select run.rule_id, run.workspace_id, run.per, run.selector, run.selected, 'JOB' as kind,
+                           job.first_version_id as own_id, coalesce(job.name, job.title) as name,
+                           run.execution_id, run.seconds
+                      from kronos.stuck_runs(p_rule_ids, 1000) as run
+                      left join kronos.jobs as job using (job_id)
+                     union all
+                    select beat.rule_id, beat.workspace_id, beat.per, beat.selector, beat.selected,
+                           'HEARTBEAT', beat.heartbeat_id, beat.name, null, beat.seconds
+                      from kronos.stuck_beats(p_rule_ids) as beat) as each
              cross join lateral (select case when each.per = 'ALL' then each.rule_id
-                                             else job.first_version_id end as subject_id) as place
+                                             else each.own_id end as subject_id) as place
              where place.subject_id is not null
              order by each.rule_id, place.subject_id, each.seconds desc) as stuck
         on conflict (rule_id, subject_id) do update

@@ -15,6 +15,12 @@ begin
          where job.first_version_id = p_subject_id
          order by job.version desc
          limit 1;
+    elsif p_kind = 'HEARTBEAT' then
+        select case when beat.deleted_at is not null then 'GONE'
+                    when beat.status = 'PAUSED' then 'RESTING' else 'LIVE' end
+          into v_life
+          from kronos.beats as beat
+         where beat.heartbeat_id = p_subject_id;
     end if;
     if v_life = 'LIVE' and not exists (select
                                          from kronos.workspaces as workspace

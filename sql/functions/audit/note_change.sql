@@ -70,6 +70,14 @@ create or replace trigger audited_update after update on kronos.secrets for each
     when (old.version <> new.version or old.name <> new.name or (old.key_id is null) <> (new.key_id is null))
     execute function kronos.note_change('secret', 'secret_id', 'name',
                                         'workspace_id,key_id,nonce,ciphertext,created_at,updated_at');
+create or replace trigger audited after insert or update on kronos.beats for each row
+    execute function kronos.note_change('heartbeat', 'heartbeat_id', 'name',
+                                        'heartbeat_id,workspace_id,schedule,description,version,token_sha256,'
+                                        'created_at,updated_at');
+create or replace trigger audited_deletion after delete on kronos.beats for each row
+    when (old.deleted_at is null)
+    execute function kronos.note_change('heartbeat', 'heartbeat_id', 'name',
+                                        'workspace_id,schedule,token_sha256');
 create or replace trigger audited after insert on kronos.documents for each row
     execute function kronos.note_change('document', 'document_id', 'name',
                                         'document_id,workspace_id,kind,version,created_at,updated_at');

@@ -9,6 +9,7 @@ from kronos.client._async.resources.dead_letters import AsyncDeadLettersResource
 from kronos.client._async.resources.endpoints import AsyncEndpointsResource
 from kronos.client._async.resources.executions import AsyncExecutionsResource
 from kronos.client._async.resources.files import AsyncFilesResource
+from kronos.client._async.resources.heartbeats import AsyncHeartbeatsResource
 from kronos.client._async.resources.incidents import AsyncIncidentsResource
 from kronos.client._async.resources.instance_audit import AsyncInstanceAuditResource
 from kronos.client._async.resources.jobs import AsyncJobsResource
@@ -38,6 +39,7 @@ class AsyncWorkspaceResources:
         self.backfills = AsyncBackfillsResource(transport, base)
         self.dead_letters = AsyncDeadLettersResource(transport, base)
         self.overview = AsyncOverviewResource(transport, base)
+        self.heartbeats = AsyncHeartbeatsResource(transport, base)
         self.endpoints = AsyncEndpointsResource(transport, base)
         self.calendars = AsyncCalendarsResource(transport, base)
         self.configs = AsyncConfigsResource(transport, base)

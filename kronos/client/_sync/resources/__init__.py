@@ -9,6 +9,7 @@ from kronos.client._sync.resources.dead_letters import DeadLettersResource
 from kronos.client._sync.resources.endpoints import EndpointsResource
 from kronos.client._sync.resources.executions import ExecutionsResource
 from kronos.client._sync.resources.files import FilesResource
+from kronos.client._sync.resources.heartbeats import HeartbeatsResource
 from kronos.client._sync.resources.incidents import IncidentsResource
 from kronos.client._sync.resources.instance_audit import InstanceAuditResource
 from kronos.client._sync.resources.jobs import JobsResource
@@ -38,6 +39,7 @@ class WorkspaceResources:
         self.backfills = BackfillsResource(transport, base)
         self.dead_letters = DeadLettersResource(transport, base)
         self.overview = OverviewResource(transport, base)
+        self.heartbeats = HeartbeatsResource(transport, base)
         self.endpoints = EndpointsResource(transport, base)
         self.calendars = CalendarsResource(transport, base)
         self.configs = ConfigsResource(transport, base)
