@@ -39,6 +39,8 @@ _FIELDS = (
     "on_success",
     "on_failure",
     "deadline_seconds",
+    "calendars",
+    "on_blackout",
 )
 _COLUMNS = {
     "name": "NAME",

@@ -21,7 +21,7 @@ with given as materialized (
                   tick_then timestamptz,
                   {CronTerms but anchor as record})
 ), endpoint as materialized (
-    select found.*, workspace_id, slug
+    select *
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
@@ -30,8 +30,7 @@ with given as materialized (
      cross join lateral (select endpoint_id, name, type
                            from kronos.endpoints
                           where endpoints.workspace_id = workspace.entered::uuid
-                            and name = any (%(endpoints)s)
-                            and deleted_at is null
+                            and name = any (%(endpoints)s) and deleted_at is null
                          offset 0) as found
 -- the first tick before the row: a schedule that never fires is refused by its own words
 ), fresh as materialized (
@@ -66,8 +65,8 @@ select {Job of job with
         case cardinality(job.calendars) when 0 then tick_at
              else kronos.new_jobs_run(job.job_id, tick_at) end as next_run_at,
         case when fresh.job_id is not null then kronos.register_entry(job.job_id)
-             else jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job.job_id,
-                                     'schedule', job.alarm, 'active', true) end as pg_cron,
+             else jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job.job_id, 'schedule',
+                                     job.alarm, 'active', true) end as pg_cron,
         null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}

@@ -259,3 +259,19 @@ def test_a_job_that_ends_accounts_for_what_it_held_back(shared_superuser: Connec
     )
     assert codes(shared_superuser, job_id) == [(_SATURDAY + _NINE, "blackout_ended", 1)]
     ledger(shared_superuser, job_id, _FRIDAY, _MONDAY)
+
+
+def test_a_version_that_is_replaced_answers_for_what_it_ran_before_its_time(
+    shared_superuser: Connection, endpoint: EndpointRow
+) -> None:
+    """And for no more: it was in force until then, not until its next tick, a month ahead."""
+    job_id = job_at(shared_superuser, endpoint, "0 9 2 * *", "PREVIOUS", since=_FRIDAY)
+    account(shared_superuser, job_id, now=_FRIDAY + _NINE)
+    shared_superuser.execute(
+        "update kronos.jobs set status = 'RETIRED', ticks_until = %s, status_reason = '{\"code\": \"replaced\"}' "
+        "where job_id = %s",
+        [_FRIDAY + timedelta(hours=12), job_id],
+    )
+    assert job(shared_superuser, job_id)["ticks_until"] == _SATURDAY + _NINE
+    found = ledger(shared_superuser, job_id, _FRIDAY, _MONDAY)
+    assert (found["expected"], found["delivered"]) == (1, 1)

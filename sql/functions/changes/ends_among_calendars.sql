@@ -8,7 +8,7 @@ as $$
 begin
     if p_pointer.tick_at > p_job.ticks_until or p_pointer.tick_at is null then
         return greatest(p_job.ticks_until, case when p_job.on_blackout = 'PREVIOUS'
-                                                then kronos.settled_tick(p_job, null) end);
+                                                then kronos.settled_tick(p_job, '-infinity') end);
     elsif p_job.status_reason ->> 'code' = 'replaced' then
         return p_pointer.tick_at - interval '1 microsecond';
     end if;

@@ -28,7 +28,7 @@ begin
         end if;
     end if;
     if v_job.calendars <> '{}' and v_job.on_blackout = 'PREVIOUS' then
-        ticks_from := greatest(ticks_from, kronos.settled_tick(v_job, null));
+        ticks_from := greatest(ticks_from, kronos.settled_tick(v_job, '-infinity'));
     end if;
     select place.due_at, place.tick_at into due_at, tick_at
       from kronos.place_of(v_job.workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at, p_ends_at,
