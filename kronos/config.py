@@ -15,7 +15,8 @@ from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
 # The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
-# the API, its key and the workspace; the passwords that `kronos migrate` gives to the API's and the workers' logins.
+# the API, its key and the workspace; what run-and-ping is told, and tells its command; the passwords that `kronos
+# migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
     "KRONOS_LISTEN_FD",
@@ -23,6 +24,8 @@ _OF_THE_COMMAND_LINE = {
     "KRONOS_API_KEY",
     "KRONOS_WORKSPACE",
     "KRONOS_CONTEXT",
+    "KRONOS_PING_URL",
+    "KRONOS_RUN_ID",
     "KRONOS_API_PASSWORD",
     "KRONOS_WORKER_PASSWORD",
 }

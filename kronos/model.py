@@ -18,7 +18,7 @@ Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
 JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # a filter's: LIVE is ACTIVE or PAUSED
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
-EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
+EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 ExecutionStatus = Literal[
     "PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"

@@ -46,7 +46,20 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
                  kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
+                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.audit, kronos.audit_pending, kronos.audit_chains,
+                 kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
+                 kronos.alert_rules, kronos.incidents, kronos.alert_notifications
    to kronos_api;
+-- Nobody reads what a token is known by.
+grant select (heartbeat_id, workspace_id, name, status, note, tags, cron, every, anchor, anchor_local,
+              timezone, dst_gap, dst_overlap, period_seconds, description, grace_seconds, max_run_seconds,
+              version, token_version, created_at, updated_at, deleted_at) on kronos.beats to kronos_api;
+grant insert, update, delete on kronos.alert_rules to kronos_api;
+grant usage on sequence kronos.alert_rules_made to kronos_api;
+-- acknowledged and snoozed
+grant update (status, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, repeat_at)
+   on kronos.incidents to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;
@@ -123,7 +136,13 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.read_live(uuid[], pg_snapshot, integer),
                           kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.overdue_jobs(integer), kronos.last_reaping(),
-                          kronos.load_of_all(timestamptz, timestamptz, integer)
+                          kronos.load_of_all(timestamptz, timestamptz, integer),
+                          kronos.take_ping(bytea, text, smallint, text, bigint, text, boolean, text, text,
+                                           text),
+                          kronos.hold_door_open(),
+                          kronos.put_beat(jsonb, bytea, boolean, boolean, integer[], integer[]),
+                          kronos.turn_beat(text, text, text), kronos.rotate_beat(text, bytea),
+                          kronos.delete_beat(text, integer[])
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),

@@ -32,7 +32,10 @@ begin
                             'request_limit', 'request_rates', 'alarm_setting',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
-                             'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings', 'ping_door', 'ping_gaps',
+                             'live_changes', 'live_watches', 'live_marks', 'live_origin',
+                             'alert_rules', 'alert_ends', 'alert_states', 'alert_counts', 'incidents',
+                             'alert_notifications']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -42,6 +45,10 @@ begin
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
                              'operations', 'secrets', 'role_mappings', 'managed', 'calendars',
                              'job_callbacks', 'callbacks', 'endpoint_health']) as relation
+                             'operations', 'secrets', 'role_mappings', 'managed',
+                             'job_callbacks', 'callbacks', 'endpoint_health',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings',
+                             'alert_rules', 'incidents', 'alert_notifications']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api

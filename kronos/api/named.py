@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from kronos import documents, errors
+from kronos.alert_rows import AlertRule
 from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import Kind, shown
@@ -72,7 +73,10 @@ class Replacement(Generic[Body]):
 
 
 async def change(
-    copy: Kind, name: str, draft: Draft[Body], get: Callable[[], Awaitable[Calendar | Config | Endpoint | PayloadSpec]]
+    copy: Kind,
+    name: str,
+    draft: Draft[Body],
+    get: Callable[[], Awaitable[AlertRule | Calendar | Config | Endpoint | PayloadSpec]],
 ) -> Replacement[Body]:
     """What the PUT of `draft` asks for; `get` reads what is there. Raises Unprocessable, also where an edited copy
     changes what cannot be changed."""

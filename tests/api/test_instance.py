@@ -23,7 +23,7 @@ def su(own_api: Api) -> Iterator[psycopg.Connection]:
 
 def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su: psycopg.Connection) -> None:
     found = own_api.client.get("/v1/system/status").json()
-    assert (found["status"]["internal_jobs"], found["status"]["internal_entries"]) == (4, 4)
+    assert (found["status"]["internal_jobs"], found["status"]["internal_entries"]) == (5, 5)
     assert (found["status"]["overdue_jobs"], found["status"]["overdue_seconds"]) == (0, None)
     assert found["status"]["pg_cron_version"]
     assert found["time_zone_data"]["differs_in"] == []

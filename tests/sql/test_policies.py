@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from backfill_rows import make_backfill
+from beat_rows import make_beat, ping
 from factory import EndpointRow, add_endpoint, add_executions
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
@@ -22,6 +23,10 @@ _TENANT_TABLES = [
     "backfills",
     "secrets",
     "endpoint_health",
+    "beats",
+    "beat_pointers",
+    "beat_ticks",
+    "beat_pings",
 ]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
@@ -63,6 +68,7 @@ def furnished(connection: Connection) -> EndpointRow:
         "insert into kronos.endpoint_health (endpoint_id, workspace_id) values (%s, %s)",
         [endpoint.endpoint_id, endpoint.workspace_id],
     )
+    ping(connection, make_beat(connection, endpoint.workspace_id, name="backup", period_seconds=60))
     return endpoint
 
 
@@ -274,6 +280,12 @@ _MAY = {
         "steps_under_way",
         "suspend_workspace",
         "usage_of",
+        "delete_beat",
+        "hold_door_open",
+        "put_beat",
+        "rotate_beat",
+        "take_ping",
+        "turn_beat",
         "system_counts",
         "system_ends",
         "system_queue",

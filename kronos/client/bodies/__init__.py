@@ -1,5 +1,13 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.alerts import (
+    AlertCondition,
+    AlertRuleCreate,
+    AlertRulePut,
+    AlertSelector,
+    IncidentAcknowledge,
+    IncidentSnooze,
+)
 from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
 from kronos.client.bodies.calendars import CalendarCreate, CalendarPut, Hours, NamedDay
@@ -7,6 +15,7 @@ from kronos.client.bodies.configs import ConfigCreate, ConfigPut
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
 from kronos.client.bodies.endpoints import (
     BrokerTls,
+    EmailSpec,
     EndpointCreate,
     EndpointDisable,
     EndpointPut,
@@ -21,6 +30,7 @@ from kronos.client.bodies.endpoints import (
     SaslBody,
 )
 from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.heartbeats import HeartbeatCreate, HeartbeatPause, HeartbeatPut
 from kronos.client.bodies.jobs import (
     Callback,
     CatchUp,
@@ -44,6 +54,10 @@ from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
 __all__ = [
+    "AlertCondition",
+    "AlertRuleCreate",
+    "AlertRulePut",
+    "AlertSelector",
     "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
@@ -54,6 +68,7 @@ __all__ = [
     "ClosedSchedulePreview",
     "ConfigCreate",
     "ConfigPut",
+    "EmailSpec",
     "EndpointCreate",
     "EndpointDisable",
     "EndpointPut",
@@ -61,8 +76,13 @@ __all__ = [
     "EndpointTest",
     "ExecutionRetry",
     "FailureCallback",
+    "HeartbeatCreate",
+    "HeartbeatPause",
+    "HeartbeatPut",
     "Hours",
     "HttpSpec",
+    "IncidentAcknowledge",
+    "IncidentSnooze",
     "JobBatch",
     "JobBulk",
     "JobCreate",

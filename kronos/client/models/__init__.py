@@ -1,6 +1,7 @@
 """Models of what the API answers. Made by bin/client out of the API's document."""
 
 from kronos.client.bodies.words import (
+    AlertSeverity,
     AttemptStatus,
     BulkAction,
     DstGap,
@@ -8,6 +9,7 @@ from kronos.client.bodies.words import (
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
+    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -18,6 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
+from kronos.client.models.alerts import AlertRule, Incident
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -38,6 +41,7 @@ from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
     RenderedEntry,
+    RenderedMail,
     RenderedRecord,
     SigningKey,
     SigningKeys,
@@ -47,6 +51,7 @@ from kronos.client.models.endpoints import (
 )
 from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
+from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
     BulkCount,
     BulkDone,
@@ -121,6 +126,8 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 __all__ = [
     "Ages",
     "Alarms",
+    "AlertRule",
+    "AlertSeverity",
     "Alive",
     "Applied",
     "AppliedResource",
@@ -166,8 +173,12 @@ __all__ = [
     "Glance",
     "Glances",
     "Grant",
+    "Heartbeat",
+    "HeartbeatTick",
     "History",
     "HistoryPartition",
+    "Incident",
+    "IncidentStatus",
     "Index",
     "InstanceStatus",
     "Job",
@@ -178,6 +189,7 @@ __all__ = [
     "JobTrigger",
     "JobsMade",
     "KeptHistory",
+    "KeptPing",
     "LateJob",
     "Ledger",
     "LeftResource",
@@ -191,6 +203,7 @@ __all__ = [
     "Minute",
     "Move",
     "MovedRun",
+    "NewHeartbeat",
     "NewKey",
     "NextRun",
     "OperationKind",
@@ -213,6 +226,7 @@ __all__ = [
     "RefusedJob",
     "Rendered",
     "RenderedEntry",
+    "RenderedMail",
     "RenderedRecord",
     "ResetEvent",
     "ResourceDrift",
