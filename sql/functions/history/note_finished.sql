@@ -9,9 +9,9 @@
 -- missed ticks, a long pause, a backfill that takes days), the days of both.
 -- Of those that finish at once each may note a week, or the days. Retention forgets what nothing is left of
 -- (retain_notes). Of what is long past, notes that it is just forgetting do not count, and the others are
--- kept until we are done: so that the row, which came too late to be seen by it, is noted. Where the note that
--- is just being forgotten is its own (it ended before, and was taken up again), it waits for that, and the
--- note is there afterwards: who has retention's locks waits for nobody.
+-- kept until we are done: so that the row, which came too late to be seen by it, is noted. Where such a note
+-- is the row's own (it ended before, and was taken up again), it waits for retention, and notes it anew: who
+-- has those locks waits for nobody.
 -- And notes what has ended for those who listen (note_live), which spares a trigger.
 -- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
 -- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is

@@ -3,8 +3,8 @@
 -- its week with it, or finds both noted. So they are locked first, those that somebody has found just now
 -- excepted, and then the oldest is looked for, in a new snapshot: what came before the locks is seen by it,
 -- and what comes later does not count on what is locked (note_finished). Who stores a row of these two weeks
--- locks no note that it finds, so those of four are kept, whatever is left. Of callbacks whose executions went
--- with a partition the links go here; those of others go with their rows (sweep_executions).
+-- locks no note that it finds: those of the last four are kept, whatever is left of them. Of callbacks whose
+-- executions went with a partition the links go here; those of others go with their rows (sweep_executions).
 create or replace function kronos.retain_notes(p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
