@@ -48,6 +48,9 @@ _LEAVES = {
     "payload spec": ("payload_spec.create", "new"),
     "replaced payload spec": ("payload_spec.update", "other"),
     "deleted payload spec": ("payload_spec.delete", "other"),
+    "calendar": ("calendar.create", "new"),
+    "replaced calendar": ("calendar.update", "other"),
+    "deleted calendar": ("calendar.delete", "other"),
     "secret": ("secret.create", "new"),
     "replaced secret": ("secret.update", "other"),
     "deleted secret": ("secret.delete", "other"),
@@ -170,7 +173,7 @@ def test_what_reads_and_what_is_refused_leaves_no_row(scene: _Audited) -> None:
     """Every GET of the API, the POSTs that write nothing, and writes that are refused."""
     job = scene.made("/jobs", {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"})
     names = {"w": scene.slug, "j": job["job_id"], "name": "sink"} | dict.fromkeys("ebok", str(uuid.uuid4()))
-    names |= {"key_id": str(uuid.uuid4()), "org": "none", "i": str(uuid.uuid4()), "token": "x"}
+    names |= {"key_id": str(uuid.uuid4()), "org": "none", "i": str(uuid.uuid4()), "token": "x", "signal": "fail"}
     routes = app.create(config.load(database_url="postgresql://")).routes
     gets = [each.path for each in routes if isinstance(each, Operation) and "GET" in (each.methods or ())]
     before = value(scene.superuser, "select count(*) from kronos.audit_pending")

@@ -76,8 +76,7 @@ def _minutely(scene: Scene) -> dict[str, str]:
 
 
 def _paused(scene: Scene) -> dict[str, str]:
-    names = _cron(scene)
-    scene.made(f"/jobs/{names['j']}/pause")
+    scene.made(f"/jobs/{(names := _cron(scene))['j']}/pause")
     return names
 
 
@@ -96,8 +95,7 @@ def _endpoint(scene: Scene) -> dict[str, str]:
 
 
 def _disabled(scene: Scene) -> dict[str, str]:
-    names = _endpoint(scene)
-    scene.made(f"/endpoints/{names['name']}/disable")
+    scene.made(f"/endpoints/{(names := _endpoint(scene))['name']}/disable")
     return names
 
 
@@ -285,7 +283,7 @@ def test_every_write_of_the_api_is_cut() -> None:
     ours = [each for each in routes if isinstance(each, Operation)]
     writes = {f"{method} {each.path}" for each in ours for method in each.methods or ()}
     of_reads = {f"POST /v1/schedules/{each}" for each in ("preview", "parse")}
-    of_reads |= {f"POST {ONE}/{each}" for each in ("endpoints/{name}/render", "jobs/{j}/diff")}
+    of_reads |= {f"POST {ONE}/{each}" for each in ("endpoints/{name}/render", "jobs/{j}/diff", "schedules/preview")}
     # It is several transactions, the first of which is as trigger's; its answer is not the thing but what became of it.
     of_reads |= {f"POST {ONE}/endpoints/{{name}}/test"}
     of_reads |= {"POST /auth/logout", "POST /auth/key"}  # a session that nobody hears of ends by itself

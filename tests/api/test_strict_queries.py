@@ -76,7 +76,7 @@ def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: h
             continue
         known = [each["name"] for each in methods["get"]["parameters"] if each["in"] == "query"]
         answer = api.get(
-            path.format(w=workspace, j="some", e=some_id, b=some_id, o=some_id, name="sink", org="some"),
+            path.format(w=workspace, j="some", e=some_id, b=some_id, o=some_id, i=some_id, name="sink", org="some"),
             params={"zzzz": "1"},
         )
         (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]

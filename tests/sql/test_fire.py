@@ -67,6 +67,7 @@ def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connecti
         "priority": None,
         "concurrency_key": None,
         "parked_at": None,
+        "traceparent": None,
     }
     assert (job(superuser, job_id)["next_tick_at"], job(superuser, job_id)["runs"]) == (NOON + MINUTE, 1)
 
