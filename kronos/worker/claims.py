@@ -150,7 +150,7 @@ async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: ti
     """
     seconds = None if since is None else since.total_seconds()
     return await link.texts(
-        _DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds}
+        _DUE, {"endpoint_ids": list(floors), "floors": [_floor(at) for at in floors.values()], "since_seconds": seconds}
     )
 
 
@@ -177,7 +177,7 @@ async def claim(
         {
             "endpoint_ids": [one.endpoint_id for one in wanted],
             "quotas": [one.quota for one in wanted],
-            "floors": [one.floor for one in wanted],
+            "floors": [_floor(one.floor) for one in wanted],
             "ranks": [one.rank for one in wanted],
             "claim_token": UUID(token),
             "worker_id": worker_id,
@@ -189,6 +189,11 @@ async def claim(
     while taken and not rows[taken - 1].execution_id:  # they come last, where there are any
         taken -= 1
     return rows[:taken], [Closed(row.endpoint_id, row.workspace_id, row.opens_in_ms) for row in rows[taken:]]
+
+
+def _floor(at: datetime) -> str:
+    """As PostgreSQL has it: a row written by SQL may be due before all that Python can tell."""
+    return "-infinity" if at == EVERYTHING else at.isoformat()
 
 
 async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[Claim]:

@@ -4,7 +4,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
@@ -55,6 +55,8 @@ class ReadFrom(NamedTuple):
 
 
 _EVERYTHING = ReadFrom(EVERYTHING, EVERYTHING)
+# What was due before this, as a row written by SQL may say, is shown as of then: it is no place in an index.
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rotation:
@@ -175,7 +177,9 @@ class Rotation:
         self._floors.clear()
         self._floors.update(
             {
-                due.endpoint_id: ReadFrom(due.due_at - _BEHIND, due.due_at - _BEHIND + _HIGHEST * _STEP)
+                due.endpoint_id: _EVERYTHING
+                if due.due_at == _FIRST
+                else ReadFrom(due.due_at - _BEHIND, due.due_at - _BEHIND + _HIGHEST * _STEP)
                 for due in found
                 if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)
             }
@@ -227,8 +231,9 @@ class Rotation:
             due_at = max(claim.due_at for claim in of_it)
             rank = max(claim.due_at - _STEP * (claim.priority or 0) for claim in of_it)
             before = self._floors.get(endpoint_id, _EVERYTHING)
-            if due_at - _BEHIND > before.due_at or rank - _BEHIND > before.rank:
-                self._floors[endpoint_id] = ReadFrom(due_at - _BEHIND, rank - _BEHIND)
+            if due_at > _FIRST and (due_at - _BEHIND > before.due_at or rank - _BEHIND > before.rank):
+                before = ReadFrom(due_at - _BEHIND, rank - _BEHIND)
+            self._floors[endpoint_id] = before
             self._floors.move_to_end(endpoint_id)
         self._drop_short(wanted, {endpoint_id: len(of_it) for endpoint_id, of_it in taken.items()})
         if closed:

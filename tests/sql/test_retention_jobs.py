@@ -269,3 +269,23 @@ def test_a_row_that_ends_again_while_its_own_note_is_forgotten_is_in_the_lists(
         other.commit()
         over.result()
     assert _listed(superuser, job_id) == [1, 1]
+
+
+def test_links_that_somebody_holds_are_left_to_the_next_run(
+    superuser: Connection, other: Connection, endpoint: EndpointRow, job_id: uuid.UUID
+) -> None:
+    """Who ends an old run may wait for the notes that retention forgets just now: it may not wait for them in turn."""
+    superuser.execute(
+        "insert into kronos.callbacks (execution_id, workspace_id, caused_by, caused_by_job_id, event, depth,"
+        " endpoint_id)"
+        " select kronos.uuid7('2001-01-01 00:00:00+00'), %s, kronos.uuid7(), %s, 'on_success', 1, %s"
+        "   from generate_series(1, 2)",
+        [endpoint.workspace_id, job_id, endpoint.endpoint_id],
+    )
+    other.execute("select from kronos.callbacks limit 1 for update")
+    superuser.execute("set lock_timeout = '1ms'")
+    superuser.execute("select kronos.retain_notes(10000)")
+    assert value(superuser, "select count(*) from kronos.callbacks") == 1
+    other.commit()
+    superuser.execute("select kronos.retain_notes(10000)")
+    assert value(superuser, "select count(*) from kronos.callbacks") == 0

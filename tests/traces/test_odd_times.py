@@ -38,6 +38,13 @@ async def test_what_was_made_or_is_for_a_time_that_cannot_be_is_delivered_and_to
         endpoint = add_endpoint(superuser, spec={"url": receiver.url})
         ids = add_executions(superuser, endpoint, 3 * len(_ODD))
         superuser.execute("update kronos.execution_live set cause = %s", [cause])
+        past = [at for at in _ODD if at != "infinity" and not at.startswith("9999")]
+        due = add_executions(superuser, endpoint, 2 * len(past))
+        for nth, each in enumerate(due):
+            superuser.execute(
+                "update kronos.execution_live set visible_at = %s, priority = %s where execution_id = %s",
+                [past[nth // 2], (10, -10)[nth % 2], each],
+            )
         for nth, each in enumerate(ids):
             columns = (("created_at",), ("scheduled_at",), ("created_at", "scheduled_at"))[nth // len(_ODD)]
             told = ", ".join(f"{name} = '{_ODD[nth % len(_ODD)]}'" for name in columns)
@@ -55,7 +62,9 @@ async def test_what_was_made_or_is_for_a_time_that_cannot_be_is_delivered_and_to
         )
         running, storing = asyncio.create_task(loop.run()), asyncio.create_task(loop.finalizer.run())
         ended = "select execution_id from kronos.execution_done where status = 'SUCCESS'"
-        await until(lambda: running.done() or set(values(superuser, ended)) == set(ids), "all of them to be delivered")
+        await until(
+            lambda: running.done() or set(values(superuser, ended)) == {*ids, *due}, "all of them to be delivered"
+        )
         loop.stop()
         await running
         await loop.drain(timedelta(seconds=0))
@@ -67,4 +76,4 @@ async def test_what_was_made_or_is_for_a_time_that_cannot_be_is_delivered_and_to
     spans = exporter.get_finished_spans()
     encode_spans(spans)
     delivered = [UUID(int=span.context.trace_id) for span in spans if span.name == "deliver"]
-    assert sorted(delivered) == sorted(ids)
+    assert sorted(delivered) == sorted([*ids, *due])

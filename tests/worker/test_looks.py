@@ -44,6 +44,15 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
     assert [one.endpoint_id for one in rotation.next(5)] == [limited]
 
 
+def test_what_is_due_before_all_clocks_has_no_floor_above_it() -> None:
+    """It is shown as of 1970, wherever it stands in the index."""
+    rotation, first = Rotation(Shares(100)), datetime(1970, 1, 1, tzinfo=UTC)
+    seen, taken = ids(2)
+    rotation.look_fully([claims.DueEndpoint(seen, -1e12, first, "a")])
+    rotation.claimed([], [_claim(taken, first)])
+    assert rotation.floors == dict.fromkeys((seen, taken), claims.EVERYTHING)
+
+
 def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits() -> None:
     rotation, now = Rotation(Shares(100)), datetime(2026, 11, 28, 8, tzinfo=UTC)
     fresh, old, *claimed = ids(102)

@@ -5,6 +5,7 @@
 -- and what comes later does not count on what is locked (note_finished). Who stores a row of these two weeks
 -- locks no note that it finds: those of the last four are kept, whatever is left of them. Of callbacks whose
 -- executions went with a partition the links go here; those of others go with their rows (sweep_executions).
+-- It waits for nobody, for there is who waits for its locks.
 create or replace function kronos.retain_notes(p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -38,6 +39,7 @@ begin
                                        from kronos.callbacks as made
                                       where made.execution_id < v_floor and made.due_at is null
                                       order by made.execution_id
-                                      limit p_limit));
+                                      limit p_limit
+                                        for update skip locked));
 end
 $$;
