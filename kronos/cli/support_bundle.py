@@ -1,4 +1,4 @@
-"""`kronos support-bundle`: what who helps asks for first, in one file."""
+"""`kronos support-bundle`: what a helper asks for first, in one file."""
 
 import io
 import os
@@ -33,7 +33,7 @@ _SAID = "It has no input, output, header, key, password or address; look into it
 )
 @click.option("--with-names", is_flag=True, help="With what findings say of jobs, endpoints, roles and files by name.")
 def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
-    """Write what who helps asks for into one file.
+    """Write one file with what a helper asks for first.
 
     kronos support-bundle
     kronos support-bundle --output bundle.tar.gz --with-names
