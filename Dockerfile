@@ -1,5 +1,5 @@
 # Two images. `kronos`, the last stage: migrate, serve, worker and every other command, as a user that owns nothing, on a
-# file system that may be read-only. `database`: PostgreSQL 17 with pg_cron 1.6, for who has none (docker-compose.yml).
+# file system that may be read-only. `database`: PostgreSQL 17 with pg_cron 1.6, for those who have none (docker-compose.yml).
 #   docker build -t kronos .
 #   docker build -t kronos-database --target database .
 # What is in the first: /usr/share/kronos/python.cdx.json (CycloneDX), /usr/share/kronos/debian.txt.

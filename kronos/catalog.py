@@ -94,7 +94,7 @@ DEPENDANTS = """
 """
 # All that the files make: what it says, who owns it, who may use it. What a function says is its body and what it
 # promises: other settings of one are its administrator's. Of a view its columns: PostgreSQL writes its text anew in
-# each major version. Partitions come and go.
+# each major version. Whether autovacuum looks at a table is a check of its own. Partitions come and go.
 OBJECTS = """
   select 'function ' || proc.oid::regprocedure as object,
          jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid),
@@ -109,7 +109,10 @@ OBJECTS = """
    union all
   select case when class.relkind = 'v' then 'view ' else 'table ' end || class.oid::regclass,
          jsonb_build_object('owner', class.relowner::regrole, 'row level security', class.relrowsecurity,
-                            'forced row level security', class.relforcerowsecurity, 'options', class.reloptions::text,
+                            'forced row level security', class.relforcerowsecurity,
+                            'options', (select array_agg(option)::text
+                                          from unnest(class.reloptions) as option
+                                         where not starts_with(option, 'autovacuum_enabled=')),
                             'rights', (select string_agg(each::text, ' ' order by each::text)
                                 from unnest(class.relacl) as each),
                             'columns', (select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' '

@@ -1,9 +1,12 @@
-"""`kronos support-bundle`: what who helps asks for first, in one file."""
+"""`kronos support-bundle`: what a helper asks for first, in one file."""
 
 import io
 import os
+import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -19,7 +22,9 @@ _SAID = "It has no input, output, header, key, password or address; look into it
 
 @click.command(cls=Command)
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file, a .tar.gz; none may be there yet."
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="The file, a .tar.gz; none may be there yet. - is standard output, for a container that can write nothing.",
 )
 @click.option(
     "--logs",
@@ -28,10 +33,11 @@ _SAID = "It has no input, output, header, key, password or address; look into it
 )
 @click.option("--with-names", is_flag=True, help="With what findings say of jobs, endpoints, roles and files by name.")
 def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
-    """Write what who helps asks for into one file.
+    """Write one file with what a helper asks for first.
 
     kronos support-bundle
     kronos support-bundle --output bundle.tar.gz --with-names
+    kronos support-bundle --output - > bundle.tar.gz
 
     What is in it is there because it is on a list; nothing that jobs carry or receivers answer is. Reads
     KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up`
@@ -41,16 +47,35 @@ def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) 
     settings = environment.judged(database_url=url)
     if logs is None and "KRONOS_DATABASE_URL" not in os.environ:
         logs = Home(default_home()).log  # it is there: the database's URL is of it
+    parts = bundle.parts(url, settings=settings, keys=keys, logs=logs, with_names=with_names)
+    if str(output) == "-":
+        if sys.stdout.isatty():
+            raise Ended("a bundle is no text for a terminal: send it to a file, > bundle.tar.gz", Exit.USAGE)
+        content = io.BytesIO()
+        files = _write(content, parts)
+        sys.stdout.buffer.write(content.getvalue())
+        click.echo(f"{files} files, {content.tell()} bytes. {_SAID}", err=True)
+        return
     file = output or Path(f"kronos-support-{CLOCK.now():%Y%m%d-%H%M%S}.tar.gz")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise Ended(f"{file} cannot be made: {error.strerror}. Name another one with --output", Exit.USAGE) from None
-    with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        names = []
-        for name, content in bundle.parts(url, settings=settings, keys=keys, logs=logs, with_names=with_names):
+        raise Ended(
+            f"{file} cannot be made: {error.strerror}. Name another one with --output, or - for standard output",
+            Exit.USAGE,
+        ) from None
+    with os.fdopen(descriptor, "wb") as stream:
+        files = _write(stream, parts)
+    click.echo(f"{file}: {files} files, {file.stat().st_size} bytes. {_SAID}")
+
+
+def _write(stream: IO[bytes], parts: Iterator[tuple[str, bytes]]) -> int:
+    """The archive of the parts; how many they are."""
+    files = 0
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, content in parts:
             member = tarfile.TarInfo(f"kronos-support/{name}")
             member.size, member.mode, member.mtime = len(content), 0o600, int(CLOCK.seconds())
             archive.addfile(member, io.BytesIO(content))
-            names.append(name)
-    click.echo(f"{file}: {len(names)} files, {file.stat().st_size} bytes. {_SAID}")
+            files += 1
+    return files

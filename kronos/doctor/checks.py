@@ -162,7 +162,8 @@ CHECKS: Final[dict[str, Check]] = {
          "`kronos audit verify`, and the last export"),
     ))),
     **dict(_of("Keys", (
-        ("administrators", "warning", "A", "a key of the instance works, for 14 days yet", "`kronos key create`"),
+        ("administrators", "warning", "A", "a key of the instance works, for 14 days yet",
+         "`kronos key create --instance`"),
         ("burnt keys", "critical", "A", "no key that stood in a URL works yet", "`kronos key rotate`"),
         ("ending keys", "warning", "A", "no key in use ends within 7 days", "`kronos key rotate`"),
         ("secrets", "critical", "", "each secret can be opened, under the first encryption key",

@@ -56,8 +56,8 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
         if waits
         else "none has waited for long",
         meaning="somebody holds a table or a row, and alarms, requests or deliveries stand behind it",
-        fix="select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; then end "
-        "who is named last",
+        fix="select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; then "
+        "select pg_terminate_backend(<pid>) of who blocks others and waits for nobody",
     )
     yield Finding(
         check="encryption",

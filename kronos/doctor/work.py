@@ -95,7 +95,7 @@ def keys(found: KeyState) -> Iterator[Finding]:
         ok=found.lasting > 0,
         detail=f"{found.administrators} keys of the instance work, {found.lasting} of them for 14 days yet",
         meaning="nobody can administer the instance over the API, or soon nobody will",
-        fix="`kronos key create --admin-key-file FILE` with the administrator's KRONOS_DATABASE_URL",
+        fix="`kronos key create --instance --out FILE` with the administrator's KRONOS_DATABASE_URL",
     )
     yield Finding(
         check="burnt keys",

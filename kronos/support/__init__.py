@@ -1,1 +1,1 @@
-"""What is sent to who helps: `kronos support-bundle`. Everything in it is there because it is on a list."""
+"""What is sent to a helper: `kronos support-bundle`. Everything in it is there because it is on a list."""

@@ -42,9 +42,13 @@ DETAILS: Final = frozenset({
     "privileges", "replication lag", "retention", "roles", "schema", "statistics", "synchronous standby", "tables",
     "time zone data", "time zones", "unlogged", "workers", "wraparound", "writes",
 })  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+")
+# With its digits: what has some between its letters is a word of the program whole, or not at all.
+_WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\s'\"(),;{}\[\]]+")
-_DIGITS = re.compile(r"\d{5,}")
+_FEW_DIGITS = 4
+# A time is shown, an address is not: it, too, has nothing but digits between its dots or colons.
+_TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+|::|:[^:]*:")
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LOGGER = re.compile(r"kronos[a-z_.]*")
@@ -89,8 +93,12 @@ class Words:
         return f"{' '.join(parts)}: {_TOKEN.sub(self._kept, redacted(str(line.get('message', ''))))}"
 
     def _kept(self, token: re.Match[str]) -> str:
-        is_ours = all(word.lower() in self._known for word in _WORD.findall(token[0]))
-        return token[0] if is_ours and not _DIGITS.search(token[0]) else "…"
+        text = token[0]
+        is_ours = not _ADDRESS.search(text) and all(
+            len(word) <= _FEW_DIGITS if word.isdecimal() else word.lower() in self._known
+            for word in _WORD.findall(text)
+        )
+        return text if is_ours or _TIME.fullmatch(text) else "…"
 
     def lines(self, texts: Iterator[str]) -> Iterator[str]:
         """Those lines that are ours."""

@@ -39,7 +39,9 @@ select counted.what, counted.number
 -- name: list_sessions
 -- Who is connected: what of, in which state, waiting for what. No name of a user, no statement.
 select coalesce(backend.backend_type, 'not shown') as kind,
-       case when starts_with(backend.application_name, 'kronos-') then backend.application_name
+       case when starts_with(backend.application_name, 'kronos-')
+            -- What somebody has put behind it may name a machine.
+            then substring(backend.application_name from '^kronos-[a-z]*')
             when starts_with(backend.application_name, 'pg_cron') then 'pg_cron'
             else 'other' end as program,
        coalesce(backend.state, 'not shown') as state,

@@ -7,11 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from cli.examined import CHECKS, NOT_HERE, Examine, failing, run
 from conftest import ROOT
 from factory import add_endpoint, add_executions
 from kronos import doctor
+from kronos.__main__ import main
 from kronos.doctor import checks, reference
 from kronos.doctor.finding import Finding
 from scale import fill_cron_jobs
@@ -268,6 +270,17 @@ def test_a_dry_run_says_what_the_fix_does_and_does_nothing(
     assert ("'registered': 0" in again["fix"]["detail"], "'tables': []" in again["fix"]["detail"]) == (True, True)
     alone = run(database_url, "--dry-run")
     assert (alone.exit_code, "give both" in alone.output) == (2, True)
+
+
+def test_what_a_migration_met_switched_off_is_no_change_by_hand_once_it_is_mended(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    """The remedies in the order in which they are printed: `kronos migrate`, then --fix."""
+    superuser.execute("alter table kronos.execution_live set (autovacuum_enabled = false)")
+    migrated = CliRunner().invoke(main, ["migrate"], env={"KRONOS_DATABASE_URL": database_url})
+    assert "migrated from" in migrated.output
+    found = {each["check"]: each for each in json.loads(run(database_url, "--fix", "--json").stdout)["findings"]}
+    assert (found["autovacuum"]["ok"], found["objects"]["ok"]) == (True, True), found["objects"]
 
 
 def test_who_holds_a_table_keeps_no_other_check_from_being_made(

@@ -118,6 +118,25 @@ def test_names_are_in_it_where_that_is_asked_for_and_nothing_else(
     assert [(place, name) for place, text in kept.items() for name in found if text in found[name]] == []
 
 
+def test_a_container_that_can_write_nothing_sends_it_to_standard_output(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = run(database_url, "--output", "-")
+    (tmp_path / "taken").write_bytes(told.stdout_bytes)
+    assert (told.exit_code, len(contents(tmp_path / "taken"))) == (0, 10)
+    assert told.stderr.startswith("10 files, ")
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_stands_behind_a_programs_name_is_not_in_it(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, application_name="kronos-worker-db1.plugh.internal-17"):
+        assert run(database_url, "--output", str(tmp_path / "b.tar.gz")).exit_code == 0
+    found = contents(tmp_path / "b.tar.gz")
+    assert [name for name, text in found.items() if "plugh" in text] == []
+    assert "kronos-worker" in {each["program"] for each in json.loads(found["sessions.json"])}
+
+
 def test_a_file_that_is_there_stays_and_a_database_that_is_not_is_said(tmp_path: Path) -> None:
     file = tmp_path / "there.tar.gz"
     file.write_text("mine")
@@ -143,6 +162,10 @@ def test_a_file_that_is_there_stays_and_a_database_that_is_not_is_said(tmp_path:
         ),
         ("2026-11-29 10:00:00.123 INFO    kronos.api: 4242424242424242 kr_inst_abc_aaaaaaaaaaaaaaaaaaaaaaaa",
          "2026-11-29 10:00:00.123 INFO    kronos.api: … …"),
+        ("2026-11-29 10:00:00.123 ERROR   kronos.pool: 10.0.12.7:5432 [fd00::12] ::1 1a2b3c4d5e6f s3-cr-3t, 5432",
+         "2026-11-29 10:00:00.123 ERROR   kronos.pool: … […] … … …, 5432"),
+        ("2026-11-29 10:00:00.123 INFO    kronos.worker: at 2026-11-29T11:12:13.5Z, 09:30, 1.6 and 0.034 s",
+         "2026-11-29 10:00:00.123 INFO    kronos.worker: at 2026-11-29T11:12:13.5Z, 09:30, 1.6 and 0.034 s"),
         ('  File "/home/plugh/x.py", line 3', None),
         ("password=xyzzy", None),
         ('{"at":"2026-11-29T10:00:00.123Z","level":"INFO","logger":"kronos.worker","message":"worker xyzzy-17 started",'

@@ -46,8 +46,8 @@ def _helm(*arguments: str, values: Manifest | None = None) -> "subprocess.Comple
     )
 
 
-def _made(values: Manifest) -> list[Manifest]:
-    answer = _helm("template", "kronos", "--namespace", "jobs", values=values)
+def _made(values: Manifest, *, release: str = "kronos") -> list[Manifest]:
+    answer = _helm("template", release, "--namespace", "jobs", values=values)
     assert answer.returncode == 0, answer.stderr
     return [each for each in yaml.safe_load_all(answer.stdout) if each]
 
@@ -167,9 +167,67 @@ def test_a_group_of_workers_is_as_the_default_where_it_says_nothing() -> None:
     assert gpu["KRONOS_LOG_FORMAT"] == default["KRONOS_LOG_FORMAT"]
 
 
-def test_numbers_of_settings_are_texts() -> None:
-    api = _env(dict(_pods(_made(EVERYTHING)))["kronos-api"])
-    assert api["KRONOS_RATE_LIMIT"]["value"] == "60000"
+def test_numbers_are_written_out() -> None:
+    """Numbers of a file are floats to Helm, which writes large ones as 1e+06: nobody reads that."""
+    pods = dict(_pods(_made({"api": {"env": {"KRONOS_RATE_LIMIT": 60_000_000, "KRONOS_POLL_SECONDS": 0.5}}})))
+    assert _env(pods["kronos-api"])["KRONOS_RATE_LIMIT"]["value"] == "60000000"
+    assert _env(pods["kronos-api"])["KRONOS_POLL_SECONDS"]["value"] == "0.5"
+    large = 10_000_000
+    made = _made(
+        {
+            "migrate": {"activeDeadlineSeconds": large, "backoffLimit": large},
+            "terminationGracePeriodSeconds": large,
+            "workers": {
+                "default": {
+                    "concurrency": large,
+                    "replicas": large,
+                    "podDisruptionBudget": {"maxUnavailable": large},
+                },
+                "gpu": {"autoscaling": {"enabled": True, "maxReplicas": large, "targetSeconds": large}},
+            },
+        }
+    )
+    for each in made:
+        kubernetes_validate.validate(each, VERSIONS[-1], strict=True)
+    assert "e+0" not in json.dumps(made)
+
+
+def test_a_setting_of_its_own_switches_off_what_all_have() -> None:
+    """Nothing, false and 0 are values: an API that may reach nothing private stays so beside workers that may."""
+    all_have = {"KRONOS_EGRESS_ALLOW": "10.0.0.0/8", "KRONOS_METRICS_BY_JOB": True, "KRONOS_RATE_LIMIT": 5}
+    own = {"KRONOS_EGRESS_ALLOW": "", "KRONOS_METRICS_BY_JOB": False, "KRONOS_RATE_LIMIT": 0}
+    pods = dict(_pods(_made({"env": all_have, "api": {"env": own}, "workers": {"gpu": {"env": own}}})))
+    for name, wanted in {
+        "kronos-api": ("", "false", "0"),
+        "kronos-worker-gpu": ("", "false", "0"),
+        "kronos-worker-default": ("10.0.0.0/8", "true", "5"),
+    }.items():
+        env = _env(pods[name])
+        assert tuple(env[each]["value"] for each in own) == wanted, name
+
+
+@pytest.mark.parametrize("release", ["2026", "v1.kronos", "true", f"{'x' * 49}.ab"])
+def test_whatever_a_release_is_called_its_names_are_names(release: str) -> None:
+    """A service's may not begin with a digit nor have a dot, and YAML reads some words as something else than texts."""
+    for each in _made({"metrics": {"podMonitor": {"enabled": True}}}, release=release):
+        assert re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", each["metadata"]["name"]), each["metadata"]["name"]
+        assert each["kind"] != "Service" or len(each["metadata"]["name"]) <= 63
+        if each["kind"] not in CUSTOM:
+            kubernetes_validate.validate(each, VERSIONS[-1], strict=True)
+
+
+def test_what_the_chart_sets_and_what_is_secret_is_no_setting() -> None:
+    """It would stand there twice, and a URL in the open."""
+    own = {
+        each: "1"
+        for each in ("KRONOS_DATABASE_URL", "KRONOS_DATABASE_READ_URL", "KRONOS_API_PASSWORD", "KRONOS_METRICS_PORT")
+    }
+    of_workers = own | {"KRONOS_WORKER_GROUPS": "gpu"}
+    answer = _helm(
+        "template", "kronos", values={"env": own, "api": {"env": own}, "workers": {"default": {"env": of_workers}}}
+    )
+    refused = re.findall(r"invalid propertyName '(\w+)'", answer.stderr)
+    assert sorted(refused) == sorted([*own, *own, *of_workers]), answer.stderr
 
 
 def test_workers_are_scaled_by_how_long_deliveries_wait() -> None:
@@ -189,6 +247,11 @@ def test_workers_are_scaled_by_how_long_deliveries_wait() -> None:
         ({"workers": {"gpu": {"group": ["gpu"]}}}, "group"),
         ({"database": {"existingSecret": ""}}, "existingSecret"),
         ({"terminationGracePeriodSeconds": 5}, "terminationGracePeriodSeconds"),
+        ({"metrics": {"port": 8080}}, "/metrics/port"),
+        ({"service": {"port": 70000}}, "/service/port"),
+        ({"image": {"tag": "sha256:ab"}}, "/image/tag"),
+        ({"api": {"podAnnotations": {"restarted": 1}}}, "/api/podAnnotations/restarted"),
+        ({"workers": {"default": {"groups": ["a,b"]}}}, "/workers/default/groups/0"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: Manifest, named: str) -> None:

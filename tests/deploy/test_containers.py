@@ -132,6 +132,11 @@ def test_all_are_healthy(compose: Composed) -> None:
     await_condition(are_healthy, "all containers to be healthy", seconds=120)
 
 
+def test_the_doctor_runs_where_the_administrators_url_is(compose: Composed) -> None:
+    said = compose("run", "--rm", "--no-deps", "migrate", "doctor", "--fail-on", "critical", "--json")
+    assert [each["check"] for each in json.loads(said)["findings"] if not each["ok"]] == ["encryption"]
+
+
 def test_a_job_is_delivered_and_again_after_each_restart(compose: Composed, api: httpx.Client) -> None:
     _delivered(api, "first")
     for service in ("db", "worker", "api"):

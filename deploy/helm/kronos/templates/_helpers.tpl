@@ -1,10 +1,14 @@
+{{/* A release's name may have dots and begin with a digit, a service's may not. */}}
 {{- define "kronos.name" -}}
-{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- $name := .Release.Name | replace "." "-" }}
+{{- if regexMatch "^[0-9]" $name }}{{ $name = printf "%s-%s" .Chart.Name $name }}
+{{- else if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
+{{- $name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "kronos.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -67,9 +71,14 @@ imagePullSecrets:
 - {name: KRONOS_ENCRYPTION_KEY_FILE, value: /var/lib/kronos/encryption/key}
 {{- end }}
 
-{{/* A dictionary of settings. Numbers, too, are texts to a pod. */}}
+{{/* A number of a file of values is a float to Helm, which writes 1000000 as 1e+06: no setting, and no field, reads that. */}}
+{{- define "kronos.text" -}}
+{{- if kindIs "float64" . }}{{ if eq . (floor .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{/* `own` settings over those of `all`. An empty one, false and 0 count, too: they switch off what the others have. */}}
 {{- define "kronos.env" -}}
-{{- range $name, $value := . }}
-- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- range $name, $value := mustMergeOverwrite (deepCopy .all) (deepCopy .own) }}
+- {name: {{ $name }}, value: {{ include "kronos.text" $value | quote }}}
 {{- end }}
 {{- end }}
