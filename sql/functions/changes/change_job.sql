@@ -56,7 +56,6 @@ begin
         end if;
     end if;
     if v_done is not null then
-        perform kronos.settle_alarms();      -- what pg_cron refuses is this job's, and stops no other
         return null;
     end if;
     select * into v_job from kronos.job_rows(p_job_id) where workspace_id = p_operation.workspace_id;
