@@ -21,6 +21,7 @@ from kronos.model import JsonObject, WorkspaceStatus
 from kronos.one_transaction import OneTransaction
 from kronos.origin import ChangeOrigin, said, said_of_each, shown
 from kronos.pool import Connection, Made, Pool
+from kronos.round_trips import one_round_trip
 from kronos.sql import Statement, statement
 from kronos.writes import Writes, WritesOfAll
 
@@ -294,7 +295,7 @@ class WorkspaceView:
             params |= {"caller": self.caller, "even_suspended": self._writes_suspended}
         async with connection.cursor(row_factory=class_row(Entered)) as entering:
             try:
-                async with connection.pipeline():
+                async with one_round_trip(connection):
                     await entering.execute(enter.text, params)
                     self._writes.send(*statements)
                     yield
@@ -340,7 +341,7 @@ class InstanceView:
 
         async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
-                async with connection.pipeline():
+                async with one_round_trip(connection):
                     await connection.execute(enter.text, entering)
                     self._writes.send(statement)
                     await cursor.execute(statement.text, params)

@@ -240,3 +240,12 @@ def test_switching_there_and_back_leaves_no_job_without_a_ring(superuser: Connec
         own = own_entries(superuser)
         assert (own == []) == (wanted == "shared")
         assert (shared_entries(superuser) == []) == (wanted == "own")
+
+
+def test_a_job_that_pg_cron_refuses_keeps_no_shared_entry_where_alarms_were_parted(sharing: Connection) -> None:
+    kept, broken = add(sharing, NINE), add(sharing, TEN)
+    sharing.execute("update kronos.jobs set alarm = '77 9 * * *' where job_id = %s", [broken])
+    sharing.execute("update kronos.alarm_setting set wanted = 'own'")
+    for _ in range(3):
+        sharing.execute("select kronos.reap()")
+    assert (own_entries(sharing), shared_entries(sharing)) == ([kept], [])

@@ -9,7 +9,7 @@ declare
 begin
     foreach v_job_id in array p_job_ids loop
         begin
-            perform kronos.unregister_pg_cron(v_job_id);
+            perform kronos.unregister_jobs(array[v_job_id]);
         exception when others then
             raise warning 'kronos: the pg_cron entry of job %, which has ended, stays until the reaper''s '
                           'next run: % (%)', v_job_id, sqlerrm, sqlstate;

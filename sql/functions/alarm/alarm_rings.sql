@@ -8,7 +8,7 @@ declare
     v_days double precision;
     v_week double precision;
 begin
-    if p_alarm ~ '^[0-9]+ [0-9]+ \* \* \*$' then      -- most of many: parse_cron takes 0.1 ms
+    if p_alarm ~ '^[0-5]?[0-9] ([01]?[0-9]|2[0-3]) \* \* \*$' then      -- parse_cron takes 0.1 ms
         return 1;
     elsif p_alarm ~ '^[0-9]+ seconds$' then
         return 86400.0 / split_part(p_alarm, ' ', 1)::integer;

@@ -1,11 +1,17 @@
 -- settle_alarms_at_commit: what a transaction noted of shared entries (note_alarm) is done as it commits: the
--- first of its rows does it for all. It wants nothing but to be called late, so it never changes.
+-- first of its rows does it for all. Where nobody waits for an answer (a ring, a step of the workers or of
+-- the reaper), what cannot be done is the reaper's, a minute later: ticks that were accounted for are not
+-- undone for its sake. It wants nothing but to be called late, so it never changes.
 create or replace function kronos.settle_alarms_at_commit() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_noted constant text := coalesce(current_setting('kronos.alarms_noted', true), '');
 begin
-    if coalesce(current_setting('kronos.alarms_noted', true), '') <> '' then
+    if v_noted ~ e'\n[+-]' then
         perform kronos.settle_alarms();
+    elsif v_noted <> '' then
+        perform kronos.settle_alarms_or_warn();
     end if;
     return null;
 end

@@ -4,8 +4,12 @@
 create or replace function kronos.tried_change(p_operation kronos.operations, p_job_id uuid) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_refusal jsonb;
 begin
-    return kronos.change_job(p_operation, p_job_id);
+    v_refusal := kronos.change_job(p_operation, p_job_id);
+    perform kronos.settle_alarms();      -- what pg_cron refuses is this job's, and stops no other
+    return v_refusal;
 exception when others then
     if kronos.is_passing(sqlstate) then
         return jsonb_build_object('code', 'held',

@@ -1,6 +1,7 @@
--- note_alarm: notes for settle_alarms that the transaction gives an alarm a job (p_sign +; * where an alarm
--- that pg_cron cannot read is to stop nothing else), or takes one away (-). The last word for an alarm
--- holds. In a setting of the transaction: what is rolled back to a savepoint is forgotten with it.
+-- note_alarm: notes for settle_alarms that the transaction gives an alarm a job (p_sign +), or takes one away
+-- (-); or that it does so for nobody who waits for an answer (* and ~), so that what pg_cron refuses is to
+-- stop nothing else. Of each two the last word for an alarm holds; a transaction may give and take.
+-- In a setting of the transaction: what is rolled back to a savepoint is forgotten with it.
 create or replace function kronos.note_alarm(p_sign text, p_alarm text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -11,7 +12,7 @@ begin
     if p_alarm is null or position(e'\n' || p_sign || p_alarm || e'\n' in v_noted) > 0 then
         return;
     end if;
-    foreach v_other in array '{+,*,-}'::text[] loop
+    foreach v_other in array case when p_sign in ('+', '*') then '{+,*}'::text[] else '{-,~}'::text[] end loop
         v_noted := replace(v_noted, e'\n' || v_other || p_alarm || e'\n', e'\n');
     end loop;
     perform set_config('kronos.alarms_noted', v_noted || p_sign || p_alarm || e'\n', true);

@@ -13,15 +13,19 @@ declare
     v_lock   record;
     v_texts  text[];
     v_joins  boolean[];
+    v_leaves boolean[];
+    v_needed boolean[];
 begin
     if coalesce(cardinality(v_lines), 0) = 0 then
         return;
     end if;
     perform set_config('kronos.alarms_noted', '', true);
     select array_agg(noted.text order by kronos.alarm_lock(kronos.alarm_name(noted.text)), noted.text),
-           array_agg(noted.joins order by kronos.alarm_lock(kronos.alarm_name(noted.text)), noted.text)
-      into v_texts, v_joins
-      from (select each.text, bool_or(left(each.line, 1) <> '-') as joins
+           array_agg(noted.joins order by kronos.alarm_lock(kronos.alarm_name(noted.text)), noted.text),
+           array_agg(noted.leaves order by kronos.alarm_lock(kronos.alarm_name(noted.text)), noted.text)
+      into v_texts, v_joins, v_leaves
+      from (select each.text, bool_or(left(each.line, 1) in ('+', '*')) as joins,
+                   bool_or(left(each.line, 1) in ('-', '~')) as leaves
               from unnest(v_lines, kronos.ring_texts(array(select substr(line, 2)
                                                              from unnest(v_lines) with ordinality
                                                                   as lines (line, nth)
@@ -30,8 +34,8 @@ begin
     for v_lock in
         -- a folded one is nobody's last
         select kronos.alarm_lock(kronos.alarm_name(each.text)) as key,
-               bool_and(each.joins or each.text = any (kronos.folded_texts())) as is_shared
-          from unnest(v_texts, v_joins) as each (text, joins)
+               bool_and(not each.leaves or each.text = any (kronos.folded_texts())) as is_shared
+          from unnest(v_texts, v_leaves) as each (text, leaves)
          group by kronos.alarm_lock(kronos.alarm_name(each.text))
          order by kronos.alarm_lock(kronos.alarm_name(each.text))
     loop
@@ -41,7 +45,15 @@ begin
             perform pg_advisory_xact_lock(hashtext('kronos.alarms'), v_lock.key);
         end if;
     end loop;
-    perform kronos.write_alarms(v_texts, v_joins, kronos.needed_alarms(v_texts),
+    v_needed := kronos.needed_alarms(v_texts);
+    -- it is removed by who holds its lock alone
+    perform kronos.write_alarms(v_texts,
+                                array(select joins and needed
+                                        from unnest(v_joins, v_needed) with ordinality
+                                             as each (joins, needed, nth) order by nth),
+                                array(select needed or not leaves
+                                        from unnest(v_needed, v_leaves) with ordinality
+                                             as each (needed, leaves, nth) order by nth),
                                 '*' = any (select left(line, 1) from unnest(v_lines) as line));
 end
 $$;

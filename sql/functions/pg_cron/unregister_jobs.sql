@@ -26,7 +26,7 @@ begin
     if v_shared is null then
         return cardinality(v_own);
     end if;
-    perform kronos.note_alarm('-', alarm) from unnest(v_alarms) as alarm;
+    perform kronos.note_alarm('~', alarm) from unnest(v_alarms) as alarm;
     with alike as materialized (
         select name, count(*) as jobs from unnest(v_shared) as name group by name
     )

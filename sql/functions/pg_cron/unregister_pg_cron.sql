@@ -8,10 +8,14 @@
 create or replace function kronos.unregister_pg_cron(p_job_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_was_there boolean;
 begin
     if kronos.alarm_of(p_job_id) is not null then
         raise sqlstate 'KR011' using message = format('job %s is ACTIVE: its pg_cron entry stays', p_job_id);
     end if;
-    return kronos.unregister_jobs(array[p_job_id]) > 0;
+    v_was_there := kronos.unregister_jobs(array[p_job_id]) > 0;
+    perform kronos.note_alarm('-', shared.alarm) from kronos.shared_names(array[p_job_id]) as shared;
+    return v_was_there;
 end
 $$;

@@ -58,7 +58,7 @@ begin
      cross join lateral (select corrected.status = 'ACTIVE'
                          and workspace.status = 'ACTIVE'
                          and corrected.alarm <> corrected.old_alarm as is_rung) as rung;
-    perform kronos.note_alarm('-', alike.alarm)
+    perform kronos.note_alarm('~', alike.alarm)
        from (select distinct given.alarm from unnest(v_old_alarms) as given (alarm)) as alike;
     perform kronos.register_jobs(v_registered, v_alarms);
 end

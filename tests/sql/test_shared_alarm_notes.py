@@ -1,0 +1,100 @@
+"""What a transaction notes of shared entries: what it gives and takes is done as a whole; and where nobody waits for an
+answer, what pg_cron refuses undoes nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from factory import add_endpoint
+from sharing import add, end, share, shared_entries
+from sql.test_job_operations import jobs, operation, to_the_end
+from sql_factory import Connection, make_cron_job, value, values
+
+NINE = "0 9 * * *"
+_EXECUTIONS = "select count(*) from kronos.execution_live where job_id = any (%s)"
+
+
+@pytest.fixture
+def sharing(superuser: Connection) -> Connection:
+    share(superuser)
+    return superuser
+
+
+@contextmanager
+def away(connection: Connection) -> Iterator[None]:
+    """Nobody can remove an entry."""
+    connection.execute("alter function cron.unschedule(bigint) rename to unschedule_away")
+    try:
+        yield
+    finally:
+        connection.execute("alter function cron.unschedule_away(bigint) rename to unschedule")
+
+
+@pytest.mark.parametrize("gives_first", [True, False])
+def test_a_transaction_that_gives_an_alarm_a_job_and_takes_one_leaves_it_an_entry(
+    sharing: Connection, gives_first: bool
+) -> None:
+    """The one that goes had none: it was paused."""
+    paused = make_cron_job(sharing, cron=NINE, status="PAUSED")
+    with sharing.transaction():
+        if gives_first:
+            make_cron_job(sharing, cron=NINE, is_registered=True)
+        end(sharing, paused)
+        if not gives_first:
+            make_cron_job(sharing, cron=NINE, is_registered=True)
+    assert shared_entries(sharing) == [NINE]
+
+
+def test_what_a_transaction_gives_and_takes_again_leaves_no_entry(sharing: Connection) -> None:
+    with sharing.transaction():
+        end(sharing, make_cron_job(sharing, cron=NINE, is_registered=True))
+    assert shared_entries(sharing) == []
+
+
+def test_a_ring_keeps_its_ticks_where_the_entry_of_a_job_that_ends_cannot_be_removed(
+    sharing: Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(sharing)
+    last = add(sharing, NINE, endpoint, max_runs=1)
+    other = add(sharing, "0 10 * * *", endpoint)
+    sharing.execute("update kronos.pointers set next_tick_at = kronos.now() where job_id = any (%s)", [[last, other]])
+    with psycopg.connect(database_url) as holder:
+        holder.execute("lock table cron.job in share mode")
+        assert value(sharing, "select kronos.ring_some()") == 2
+    assert value(sharing, _EXECUTIONS, [[last, other]]) == 2
+    assert value(sharing, "select status from kronos.jobs where job_id = %s", [last]) == "RETIRED"
+    assert NINE in shared_entries(sharing)
+    value(sharing, "select kronos.reap()")
+    assert NINE not in shared_entries(sharing)
+
+
+def test_a_ring_does_not_wait_for_who_holds_an_alarm(sharing: Connection, database_url: str) -> None:
+    last = add(sharing, NINE, max_runs=1)
+    sharing.execute("update kronos.pointers set next_tick_at = kronos.now() where job_id = %s", [last])
+    with psycopg.connect(database_url) as holder:  # as one whose commit takes for ever
+        holder.execute(
+            "select pg_advisory_xact_lock_shared(hashtext('kronos.alarms'), kronos.alarm_lock(kronos.alarm_name(%s)))",
+            [NINE],
+        )
+        assert value(sharing, "select kronos.ring_some()") == 1
+        assert value(sharing, _EXECUTIONS, [[last]]) == 1
+
+
+def test_an_operation_refuses_the_job_that_pg_cron_refuses_and_changes_the_others(sharing: Connection) -> None:
+    endpoint = add_endpoint(sharing)
+    made = jobs(sharing, 3, endpoint)
+    assert to_the_end(sharing, operation(sharing, endpoint, "PAUSE"))["done"] == 3
+    sharing.execute("update kronos.jobs set alarm = '77 9 * * *' where job_id = %s", [made[1]])
+    found = to_the_end(sharing, operation(sharing, endpoint, "RESUME"))
+    assert (found["status"], found["done"], found["failed"]) == ("COMPLETED", 2, 1)
+    assert values(sharing, "select job_id from kronos.jobs where status = 'PAUSED'") == [made[1]]
+    assert shared_entries(sharing) == ["0 0 1 1 *"]
+
+
+def test_an_answer_is_not_given_for_an_entry_that_could_not_be_removed(sharing: Connection) -> None:
+    job_id = add(sharing, NINE)
+    with away(sharing), pytest.raises(psycopg.errors.UndefinedFunction):
+        end(sharing, job_id)
+    assert value(sharing, "select status from kronos.jobs where job_id = %s", [job_id]) == "ACTIVE"
