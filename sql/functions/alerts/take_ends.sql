@@ -1,7 +1,8 @@
 -- take_ends: what has ended since the evaluation before, up to p_limit rows of notes, comes into the states
 -- of the rules that are about it, and is forgotten, in one statement: it counts once, whatever crashes. A
 -- subject of which nothing is remembered gets a state where it broke the rule, or where the condition needs
--- all runs. Windows (FAILURE_RATE) count in buckets of a twelfth.
+-- all runs. Windows (FAILURE_RATE) count in buckets of a twelfth. Ends of a workspace one of whose rules is
+-- left out, as somebody is changing it, stay for the next evaluation.
 -- Returns: how many rows it took.
 create or replace function kronos.take_ends(p_rule_ids uuid[], p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -9,11 +10,19 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_taken kronos.alert_ends[];
+    v_held  constant uuid[] := array(select rule.workspace_id
+                                       from kronos.alert_rules as rule
+                                       join kronos.workspaces as workspace using (workspace_id)
+                                       left join unnest(p_rule_ids) as judged (rule_id)
+                                         on judged.rule_id = rule.rule_id
+                                      where rule.is_enabled and judged.rule_id is null
+                                        and workspace.status <> 'DELETED');
 begin
     with gone as (
         delete from kronos.alert_ends
          where end_id = any (array(select noted.end_id
                                      from kronos.alert_ends as noted
+                                    where noted.workspace_id <> all (v_held)
                                     order by noted.end_id
                                     limit p_limit))
         returning alert_ends.*
