@@ -10,13 +10,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_taken kronos.alert_ends[];
-    v_held  constant uuid[] := array(select rule.workspace_id
-                                       from kronos.alert_rules as rule
-                                       join kronos.workspaces as workspace using (workspace_id)
-                                       left join unnest(p_rule_ids) as judged (rule_id)
-                                         on judged.rule_id = rule.rule_id
-                                      where rule.is_enabled and judged.rule_id is null
-                                        and workspace.status <> 'DELETED');
+    v_held  constant uuid[] := kronos.held_workspaces(p_rule_ids);
 begin
     with gone as (
         delete from kronos.alert_ends
