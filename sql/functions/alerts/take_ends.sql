@@ -17,8 +17,7 @@ begin
          where end_id = any (array(select noted.end_id
                                      from kronos.alert_ends as noted
                                     where noted.workspace_id <> all (v_held)
-                                    order by noted.end_id
-                                    limit p_limit))
+                                    order by noted.end_id limit p_limit))
         returning alert_ends.*
     )
     select array_agg(gone::kronos.alert_ends order by end_id) into v_taken from gone;
@@ -35,8 +34,7 @@ begin
         insert into kronos.alert_counts as old (rule_id, subject_id, bucket_at, workspace_id, runs, failures)
         select rule_id, subject_id, date_bin(window_length / 12, kronos.now(), 'epoch'), workspace_id,
                length(letters), length(replace(letters, 'O', ''))
-          from ended
-         where window_length is not null
+          from ended where window_length is not null
             on conflict (rule_id, subject_id, bucket_at) do update
            set runs = old.runs + excluded.runs, failures = old.failures + excluded.failures
     ), folded as materialized (
