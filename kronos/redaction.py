@@ -35,3 +35,14 @@ def key_in_url(raw: bytes) -> str | None:
             return None
         raw = unquote_to_bytes(raw)
     return key_in(raw.decode("latin-1"))
+
+
+def is_hidden_in_url(raw: bytes) -> bool:
+    """Whether a secret stands percent-encoded in a URL's path, in part or more than once."""
+    for _ in range(_DECODINGS):
+        if b"%" not in raw:
+            return False
+        raw = unquote_to_bytes(raw)
+        if redacted(text := raw.decode("latin-1")) != text:
+            return True
+    return False

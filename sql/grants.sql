@@ -124,7 +124,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.system_retention(), kronos.workspaces_health(uuid[]),
                           kronos.signs_of_sessions(), kronos.signs_of_server(), kronos.signs_of_cron(),
                           kronos.signs_of_tables(bigint, bigint), kronos.signs_of_work(),
-                          kronos.signs_of_tasks(integer), kronos.signs_of_keys(),
+                          kronos.signs_of_tasks(integer), kronos.signs_of_alerts(), kronos.signs_of_keys(),
                           kronos.system_counts(integer), kronos.system_ends(interval, integer),
                           kronos.system_queue(integer, integer), kronos.system_alarm_quotas(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),

@@ -24,6 +24,7 @@ def look_at(connection: psycopg.Connection) -> dict[str, Finding]:
         *ringer.cron(cron),
         *work.work(what),
         *work.tasks(session.rows(connection, signs.TASKS, {"limit": LISTED})),
+        *work.alerting(session.rows(connection, signs.ALERTING, {})),
         *work.keys(keys),
     ]
     return {each.check: each for each in made}

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from kronos import errors
 from kronos.model import JsonObject
-from kronos.redaction import key_in_url, redacted
+from kronos.redaction import is_hidden_in_url, redacted
 from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
@@ -141,11 +141,8 @@ def instance(scope: Scope) -> str:
     """The path as it was sent, still percent-encoded: a valid URI reference whatever it holds."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
     path = raw.split(b"?", 1)[0]
-    shown = redacted(path.decode("ascii", "replace"))
-    if b"%" in path and redacted(scope["path"]) != scope["path"]:  # a ping's token that somebody encoded
-        return "/***"
-    # Percent-encoded, a key would be in the log all the same.
-    return shown if b"%" not in path or key_in_url(shown.encode()) is None else "/***"
+    # Percent-encoded, a key or a ping's token would be in the log all the same.
+    return "/***" if is_hidden_in_url(path) else redacted(path.decode("ascii", "replace"))
 
 
 def storable(text: str) -> str:

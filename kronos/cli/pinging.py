@@ -1,5 +1,6 @@
 """A command that is run as it is, with its signals, and the pings that say how it went. Nothing but Python's own."""
 
+import errno
 import http.client
 import os
 import signal
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 
 _MOST_LOG: Final = 10_000
 _TIMEOUT_SECONDS: Final = 5.0
+_MOST_SECONDS: Final = 10.0
+"""Of one try: a name may be looked up, and an answer come byte by byte, for ever."""
 _START_WAITS: Final = (1.0,)
 """Between the tries to say that it begins. Meanwhile it runs."""
 _END_WAITS: Final = (1.0, 2.0, 4.0)
@@ -55,7 +58,7 @@ class Pinger:
         why = ""
         for wait in (*waits, None):
             try:
-                status, why, asked = self._post(f"{what}?rid={self.run_id}{more}", body)
+                status, why, asked = self._answer(f"{what}?rid={self.run_id}{more}", body)
             except ValueError as error:  # it is no URL, and will be none
                 why = str(error)
                 break
@@ -67,6 +70,24 @@ class Pinger:
                 break
             time.sleep(min(max(wait, asked), _MOST_WAIT))  # nothing tells when the API is back
         _say(f"the heartbeat was not told {'that it begins' if what == 'start' else 'how it ended'}: {why}")
+
+    def _answer(self, path: str, body: bytes) -> tuple[int, str, float]:
+        """_post, given up after a while, whatever it waits for. Raises OSError, HTTPException, ValueError."""
+        found: list[tuple[int, str, float] | Exception] = []
+
+        def ask() -> None:
+            try:
+                found.append(self._post(path, body))
+            except (ValueError, OSError, http.client.HTTPException) as error:
+                found.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(_MOST_SECONDS)
+        answer = found[0] if found else TimeoutError(errno.ETIMEDOUT, f"no answer within {_MOST_SECONDS:g} s")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _post(self, path: str, body: bytes) -> tuple[int, str, float]:
         """The status, what it means, and how long the API asks to wait. Raises OSError, HTTPException, ValueError."""
@@ -116,7 +137,8 @@ class WatchedRun:
         lock = threading.Lock()
         for source, to in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
             if source is not None:
-                self._tails.append(_Tail(source, to.fileno(), self._log, lock))
+                # Of one that was closed before we came there is none.
+                self._tails.append(_Tail(source, None if to is None else to.fileno(), self._log, lock))
 
     @property
     def milliseconds(self) -> int:
@@ -148,7 +170,7 @@ class WatchedRun:
 class _Tail(threading.Thread):
     """Writes on what a command prints, and keeps its end."""
 
-    def __init__(self, source: IO[bytes], to: int, log: bytearray, lock: threading.Lock) -> None:
+    def __init__(self, source: IO[bytes], to: int | None, log: bytearray, lock: threading.Lock) -> None:
         super().__init__(daemon=True)
         self._source, self._to, self._log, self._lock = source, to, log, lock
         self.start()
@@ -162,7 +184,7 @@ class _Tail(threading.Thread):
                     if len(self._log) > 2 * _MOST_LOG:
                         del self._log[:-_MOST_LOG]
                 left = memoryview(some)
-                while left:
+                while left and self._to is not None:
                     left = left[os.write(self._to, left) :]
 
 
@@ -178,5 +200,7 @@ def _cause(error: Exception) -> str:
 
 
 def _say(sentence: str) -> None:
+    if sys.stderr is None:  # it was closed; print would take standard output in its place
+        return
     with suppress(OSError, ValueError):  # nobody reads standard error
         print(f"kronos run-and-ping: {sentence}", file=sys.stderr, flush=True)

@@ -2,9 +2,12 @@
 Nothing is sent twice within a delivery; a repeated delivery has the same Message-ID."""
 
 import asyncio
+import re
 import socket
 import ssl
 from dataclasses import replace
+from email.errors import MessageError
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 
@@ -29,6 +32,9 @@ from kronos.model import JsonObject
 
 _OWN_DOMAIN = "kronos.invalid"
 """Of a Message-ID: it names the execution, and no host."""
+_NAME = re.compile(r"[!-9;-~]+", re.ASCII)
+_LONG_WORD = re.compile(r"[^ ]{60}")  # a line may have 998 bytes, and breaks between words
+_POLICY = SMTP_POLICY.clone(refold_source="none")  # what stands as it is sent stays so
 _BY_COMMAND = {
     "MAIL": "the mail server refuses the sender",
     "RCPT": "the mail server refuses every recipient",
@@ -74,19 +80,36 @@ class MailTransport:
 
 
 def composed(to: Mail, message: Message) -> EmailMessage:
-    """The mail. Raises BrokerError where its addresses cannot stand in a header."""
-    mail = EmailMessage(policy=SMTP_POLICY)
+    """The mail. Raises BrokerError where its addresses or headers cannot stand in one."""
+    mail = EmailMessage(policy=_POLICY)
+    pairs = [(name if name == "Subject" else f"X-{name}", value.decode("utf-8", "replace"), value)
+             for name, value in message.pairs]  # fmt: skip
+    addresses = (to.sender, ", ".join(to.to))
+    names = [name for name, _, _ in pairs]
+    is_sound = all(each.isascii() and "=?" not in each for each in addresses) and all(
+        _NAME.fullmatch(name) for name in names
+    )
+    if not is_sound or names.count("Subject") > 1 or any(len(f"{text}.".splitlines()) > 1 for _, text, _ in pairs):
+        raise BrokerError("bad_headers", "a header of the mail cannot be sent", is_retryable=False)
     try:
-        mail["From"], mail["To"] = to.sender, ", ".join(to.to)
-        for name, value in message.pairs:
-            mail[name if name == "Subject" else f"X-{name}"] = value.decode("utf-8", "replace")
-            if name.lower() == "kronos-execution-id":
+        mail["From"], mail["To"] = addresses
+        for name, text, value in pairs:
+            mail.set_raw(name, _as_sent(name, text))
+            if name == "X-Kronos-Execution-Id":
                 mail["Message-ID"] = f"<{value.decode()}@{_OWN_DOMAIN}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.value.decode("utf-8", "replace"))
-    except ValueError as error:
+        mail.as_bytes()  # as some headers are refused no earlier
+    except (ValueError, MessageError) as error:
         raise BrokerError("bad_headers", "a header of the mail cannot be sent", is_retryable=False) from error
     return mail
+
+
+def _as_sent(name: str, text: str) -> str:
+    """A header's text as the one who reads it sees it again. What looks like an encoded word is encoded: EmailMessage
+    would decode it, and what it holds, a line's end too, would stand in the mail."""
+    is_plain = text.isascii() and text.isprintable() and "=?" not in text and not _LONG_WORD.search(text)
+    return Header(text, "us-ascii" if is_plain else "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
 def _client(to: Mail, connected: socket.socket, context: ssl.SSLContext | None) -> aiosmtplib.SMTP:

@@ -130,6 +130,7 @@ class Doctor:
         yield "launching", lambda: ringer.cron(self._rows(signs.CRON)[0])
         yield "leases", lambda: work.work(self._rows(signs.WORK)[0])
         yield "tasks", lambda: work.tasks(self._rows(signs.TASKS, limit=LISTED))
+        yield "alert rules", lambda: work.alerting(self._rows(signs.ALERTING))
         yield "administrators", lambda: work.keys(self._rows(signs.KEYS)[0])
         yield "cron settings", one(lambda: findings.cron_settings(*self._rows(_CRON_SETTINGS)))
         yield "drift", one(lambda: findings.drift(self._rows(fixes.DRIFT, limit=LISTED)))

@@ -53,6 +53,7 @@ async def ask(
     (keys,) = await view.rows(signs.KEYS, {})
     tables = await view.rows(signs.TABLES, {"rows": signs.ROWS, "bytes": signs.BYTES})
     tasks = await view.rows(signs.TASKS, {"limit": LISTED})
+    alerting = await view.rows(signs.ALERTING, {})
     kept = await system.retention(view)
     found = [
         *_of_status(status, zones),
@@ -63,6 +64,7 @@ async def ask(
         *ringer.cron(cron),
         *work.work(what),
         *work.tasks(tasks),
+        *work.alerting(alerting),
         *work.keys(keys),
         findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
         partitions(await system.partitions(view), now),

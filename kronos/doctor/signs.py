@@ -94,7 +94,8 @@ class WorkSigns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateTask:
-    """What Kronos does by itself and does not get on with: OPERATION, DELETION, BACKFILL, TASK."""
+    """What Kronos does by itself and does not get on with: OPERATION, DELETION, BACKFILL, TASK; and of alerts RULE,
+    BEAT, ALERT."""
 
     kind: str
     name: str
@@ -119,4 +120,5 @@ CRON: Final = statement("signs.get_cron", CronSetup)
 TABLES: Final = statement("signs.list_tables", TableFault)
 WORK: Final = statement("signs.get_work", WorkSigns)
 TASKS: Final = statement("signs.list_tasks", LateTask)
+ALERTING: Final = statement("signs.list_alerting", LateTask)
 KEYS: Final = statement("signs.get_keys", KeyState)

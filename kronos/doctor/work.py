@@ -88,6 +88,42 @@ def tasks(found: list[LateTask]) -> Iterator[Finding]:
     )
 
 
+def alerting(found: list[LateTask]) -> Iterator[Finding]:
+    """What alert rules and heartbeats wait for, and whether anybody hears of it."""
+    of = {each.kind: each for each in found}
+    rule, beat, alert = of.get("RULE"), of.get("BEAT"), of.get("ALERT")
+    yield Finding(
+        check="alert rules",
+        ok=rule is None,
+        detail=f"{rule.name} since {ago(rule.seconds)}" if rule else "each is judged every minute",
+        meaning="nobody is told of what breaks a rule: neither pg_cron nor a worker runs the internal job alerts, it "
+        "fails, or a transaction has a rule locked",
+        fix="see the checks tasks, heartbeat and transactions; `select kronos.evaluate_alerts()` as kronos_owner says "
+        "what keeps it",
+    )
+    yield Finding(
+        check="heartbeat ticks",
+        ok=beat is None,
+        detail=f"{beat.name}{' or more' if beat.name == '1000' else ''} heartbeats have ticks that nobody has "
+        f"accounted for, since {ago(beat.seconds)}"
+        if beat
+        else "each is accounted for",
+        meaning="a job elsewhere that does not run any more is not seen to be missed: the internal job catch-up does "
+        "not run, fails, or has too much to do",
+        fix="see the checks tasks and heartbeat; PostgreSQL's log names heartbeats whose schedule cannot be read",
+    )
+    yield Finding(
+        check="alert deliveries",
+        ok=alert is None,
+        detail=f"{alert.name} of the last day are dead letters, the newest of {alert.message} {ago(alert.seconds)}"
+        if alert
+        else "none of the last day is a dead letter",
+        meaning="incidents were opened or are over, and who is to be told does not know",
+        fix="`kronos dead-letter ls --workspace W` says why; mend the endpoint, then redrive them, or let the rule "
+        "tell another one",
+    )
+
+
 def keys(found: KeyState) -> Iterator[Finding]:
     """Keys and quotas that need somebody's look."""
     yield Finding(

@@ -30,6 +30,10 @@ select leases, lease_seconds, lost, late, dead_letters, new_letters, kept_off, d
 -- What Kronos does by itself and does not get on with. No row: nothing.
 select kind, name, seconds, message from kronos.signs_of_tasks(%(limit)s);
 
+-- name: list_alerting
+-- What alert rules and heartbeats wait for, and alerts that nobody got. No row: nothing.
+select kind, name, seconds, message from kronos.signs_of_alerts();
+
 -- name: get_keys
 -- Keys and quotas that need somebody's look. One row.
 select administrators, lasting, burnt, ending, nearly_full from kronos.signs_of_keys();

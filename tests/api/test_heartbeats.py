@@ -221,10 +221,14 @@ def test_no_log_and_no_problem_has_a_token(api: httpx.Client, workspace: str, ca
     token = url.rpartition("/")[2]
     with caplog.at_level(logging.INFO, "kronos.api"):
         problem = pinged(api, url, "/nonsense").json()
-        pinged(api, url.replace("hb_", "%68b_"), "/nonsense")
+        paths = [f"/ping/{mark}{token[3:]}" for mark in ("%68b_", "%2568b_", "h%252562_", "h%62_")]
+        paths.append(f"/ping/{token[:-12]}%25{ord(token[-12]):02x}{token[-11:]}")
+        encoded = [api.get(f"{path}/nonsense", headers={"Authorization": ""}).json() for path in paths]
+    assert {each["instance"] for each in encoded} == {"/***"}
     assert problem["instance"] == "/ping/hb_***/nonsense"
     assert token not in problem["detail"]
     assert token[3:] not in caplog.text
+    assert token[-11:] not in caplog.text
 
 
 def test_api_processes_say_that_pings_can_be_received(own_api: Api, superuser: Connection) -> None:

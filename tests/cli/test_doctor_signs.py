@@ -63,6 +63,37 @@ _OPERATION = """
     insert into kronos.operations (workspace_id, kind, asked, which, total, next_at)
     values (%(workspace)s, 'REDRIVE', '{}', '{}', 5, now() - interval '20 minutes')
 """
+_LATE_RULE = """
+    with rule as (
+        insert into kronos.alert_rules (workspace_id, name, condition)
+        values (%(workspace)s, 'nightly', '{"type": "FAILURES", "count": 1}') returning rule_id
+    )
+    insert into kronos.alert_states (rule_id, subject_id, workspace_id, kind, due_at)
+    select rule_id, rule_id, %(workspace)s, 'WORKSPACE', now() - interval '7 minutes' from rule
+"""
+_UNJUDGED = """
+    insert into kronos.alert_ends (workspace_id, subject_ids, statuses, ended_at)
+    values (%(workspace)s, '{}', '{}', now() - interval '6 minutes')
+"""
+_UNTOLD = """
+    with said as (
+        insert into kronos.alert_notifications (execution_id, workspace_id, rule_id, rule, event, endpoint_id,
+                                                incident_ids)
+        select kronos.uuid7(), %(workspace)s, gen_random_uuid(), 'nightly', 'OPENED', %(endpoint)s, '{}'
+        returning execution_id
+    )
+    insert into kronos.dead_letters (execution_id, workspace_id, endpoint_id, job_id, first_version_id, failed_at)
+    select execution_id, %(workspace)s, %(endpoint)s, execution_id, execution_id, now() from said
+"""
+_LATE_BEAT = """
+    with beat as (
+        insert into kronos.beats (workspace_id, name, period_seconds, description, grace_seconds, max_run_seconds,
+                                  token_sha256)
+        values (%(workspace)s, 'backup', 600, 'x', 60, 60, sha256('x')) returning heartbeat_id
+    )
+    insert into kronos.beat_pointers (heartbeat_id, workspace_id, next_tick_at, opens_at, due_at)
+    select heartbeat_id, %(workspace)s, now() - interval '9 minutes', now(), now() - interval '8 minutes' from beat
+"""
 _FAILED_TASK = """
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
                                        scheduled_at, run_at, created_at, completed_at, max_attempts, input, error)
@@ -82,6 +113,11 @@ _HARMS = [
      "%(workspace)s, 'DISABLED', '{}')", "endpoints", "(disabled since ",
      "delete from kronos.endpoint_health where endpoint_id = %(endpoint)s"),
     (_OPERATION, "operations", "/redrive since 20 min ago", "delete from kronos.operations"),
+    (_LATE_RULE, "alert rules", "what is due is not judged since 7 min ago", "delete from kronos.alert_rules"),
+    (_UNJUDGED, "alert rules", "what has ended is not judged since 6 min ago", "select kronos.evaluate_alerts()"),
+    (_LATE_BEAT, "heartbeat ticks", "1 heartbeats have ticks that nobody has accounted for, since 8 min ago",
+     "select kronos.account_beats(10)"),
+    (_UNTOLD, "alert deliveries", "/nightly ", "delete from kronos.dead_letters"),
     (_FAILED_TASK, "tasks", "reaper: the disk is full",
      "delete from kronos.execution_done where status = 'FAILED'"),
     ("update kronos.catch_up_wave set last_run_at = now() + interval '3 hours'", "missed wave", "for 180 minutes yet",

@@ -206,3 +206,53 @@ def test_a_heartbeat_is_made_changed_and_ended_on_the_command_line(kronos: Krono
     assert kronos("heartbeat", "ticks", "backup").exit_code == 0
     assert kronos("heartbeat", "rm", "backup", "--confirm", "backup").exit_code == 0
     assert kronos("heartbeat", "get", "backup").exit_code == 3
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=["output", "error", "all"])
+def test_one_whose_output_was_closed_before_runs_with_log_too(
+    heard: Heard, closed: tuple[int, ...], tmp_path: Path
+) -> None:
+    """As under a supervisor that gives its children none."""
+    done = tmp_path / "done"
+    shut = " ".join(f"{number}>&-" for number in closed)
+    line = [sys.executable, "-m", "kronos", "run-and-ping", "--log", "--", "sh", "-c", f"echo hi; touch {done}; exit 7"]
+    made = subprocess.run(
+        ["sh", "-c", f'exec "$@" {shut}', "sh", *line],
+        env={**os.environ, "KRONOS_PING_URL": heard.url},
+        capture_output=True,
+        check=False,
+    )
+    assert (made.returncode, made.stderr) == (7, b"")
+    assert made.stdout == (b"hi\n" if 1 not in closed else b"")
+    assert done.exists()
+    assert heard.said == ["start", "7"]
+    assert heard.pings[1][2] == b"hi\n"
+
+
+def test_an_answer_that_comes_byte_by_byte_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pinging, "_say", said.append)
+    monkeypatch.setattr(pinging, "_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(pinging, "_END_WAITS", (0.0,))
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            with server.accept()[0] as one:
+                while not over.wait(0.01):
+                    one.sendall(b"H")
+
+        threads = [threading.Thread(target=drip, daemon=True) for _ in range(4)]
+        for each in threads:
+            each.start()
+        pinger = pinging.Pinger(f"http://127.0.0.1:{server.getsockname()[1]}/ping/{TOKEN}")
+        monkeypatch.setattr(pinging, "_START_WAITS", (0.0,))
+        pinger.begin()
+        pinger.end(0, 1, b"")
+        over.set()
+        for each in threads:
+            each.join(10)
+    assert said == [
+        "the heartbeat was not told that it begins: no answer within 0.2 s",
+        "the heartbeat was not told how it ended: no answer within 0.2 s",
+    ]

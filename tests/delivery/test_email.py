@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import Message as Received
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ async def deliver(
     where: Mail, message: Message = _MESSAGE, *, policy: EgressPolicy = _LOCAL, seconds: float = 20
 ) -> Outcome:
     async with Streams(policy) as streams:
-        return await streams.deliver(where, _MESSAGE, seconds=seconds)
+        return await streams.deliver(where, message, seconds=seconds)
 
 
 async def test_a_mail_arrives_with_its_subject_its_text_and_the_execution_it_is_of() -> None:
@@ -229,3 +230,49 @@ async def test_a_subject_is_one_line() -> None:
     assert made.pairs == (("Subject", b"a Bcc: x@example.com b"),)
     assert messages.mail({}, {"input": {"n": 1}}).value == b'{\n  "n": 1\n}'
     assert messages.mail({}, {"input": {"n": 1}}).pairs[0][1] == b"Kronos"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?utf-8?q?a=0D=0ABcc:_evil@example.com?=",
+        "=?utf-8?b?YQ0KQmNjOiBldmlsQGV4YW1wbGUuY29t?= and more",
+        "x" * 5000,
+        "ü" * 2000,
+        "word " * 400 + "end",
+        "a\x00b\x7f",
+    ],
+    ids=["quoted", "base64", "long", "long and not ASCII", "words", "controls"],
+)
+async def test_a_subject_is_seen_as_it_was_written_and_adds_no_header(subject: str) -> None:
+    """What looks like an encoded word was decoded, and what was in it stood in the mail."""
+    inbox = Inbox()
+    pairs = (("Subject", subject.encode()), ("Kronos-Execution-Id", b"1"), ("Kronos-Job", subject.encode()))
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port), Message(pairs=pairs, value=b"text"))
+    assert outcome.status == "SUCCESS", outcome.error
+    (mail,) = inbox.mails
+    for name in ("Subject", "X-Kronos-Job"):
+        assert str(make_header(decode_header("".join(mail[name].splitlines())))) == subject
+    assert mail["Bcc"] is None
+    assert max(len(line) for line in mail.as_bytes().splitlines()) < 998
+    assert mail.get_payload() == "text\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "recipient"),
+    [
+        ("Subject", "a\r\nBcc: x@example.com", "ops@example.com"),
+        ("Kronos-Job", "a\nb", "ops@example.com"),
+        ("Kronos-A\r\nBcc", "x@example.com", "ops@example.com"),
+        ("Kronos-Job", "a", "öps@example.com"),
+        ("Kronos-Job", "a", "=?utf-8?q?a=0D=0ABcc:?=@example.com"),
+    ],
+)
+async def test_what_cannot_stand_in_a_header_is_not_sent(name: str, value: str, recipient: str) -> None:
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port, recipient), Message(pairs=((name, value.encode()),), value=b"text"))
+    assert inbox.mails == []
+    assert outcome.error is not None
+    assert (outcome.error["type"], outcome.retryable) == ("bad_headers", False)

@@ -122,3 +122,50 @@ def test_without_a_rule_nothing_is_noted(
     add_rule(superuser, add_endpoint(superuser))
     ping(superuser, beat, "FAIL")
     assert value(superuser, "select count(*) from kronos.alert_ends") == 0
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"selector": "HEARTBEAT", "selected": "backup"},
+        {"selector": "HEARTBEAT"},
+        {"selector": "TAG", "selected": "db"},
+    ],
+    ids=["workspace", "heartbeat", "heartbeats", "tag"],
+)
+def test_one_that_never_pings_again_is_missed_by_the_dead_man_s_switch(
+    superuser: Connection,
+    endpoint: EndpointRow,
+    beat: BeatRow,
+    at: Callable[[datetime], None],
+    columns: dict[str, Any],
+) -> None:
+    rule_id = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 7200}, **columns)
+    at(NOON)
+    young = make_beat(superuser, endpoint.workspace_id, name="young", cron="0 * * * *", tags=["else"])
+    at(NOON + 119 * MINUTE)
+    assert incidents(superuser, rule_id) == []
+    turn(superuser, young, "PAUSED")
+    at(NOON + 121 * MINUTE)
+    assert shown(incidents(superuser, rule_id)) == [("HEARTBEAT", "OPEN", "backup")]
+    ping(superuser, beat)
+    at(NOON + 122 * MINUTE)
+    assert shown(incidents(superuser, rule_id)) == [("HEARTBEAT", "RESOLVED", "backup")]
+    superuser.execute("update kronos.beats set deleted_at = kronos.now()")
+    at(NOON + 600 * MINUTE)
+    assert shown(incidents(superuser, rule_id)) == [("HEARTBEAT", "RESOLVED", "backup")]
+
+
+def test_one_that_a_rule_selects_no_more_breaks_it_no_more(
+    superuser: Connection, endpoint: EndpointRow, beat: BeatRow, at: Callable[[datetime], None]
+) -> None:
+    silent = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 7200}, selector="TAG", selected="db")
+    missed = add_rule(superuser, endpoint, {"type": "MISSED", "count": 1}, selector="TAG", selected="db")
+    at(NOON + 6 * MINUTE)
+    assert shown(incidents(superuser, missed)) == [("HEARTBEAT", "OPEN", "backup")]
+    superuser.execute("update kronos.beats set tags = '{}' where heartbeat_id = %s", [beat.heartbeat_id])
+    at(NOON + 11 * MINUTE)
+    assert shown(incidents(superuser, missed)) == [("HEARTBEAT", "RESOLVED", "backup")]
+    at(NOON + 130 * MINUTE)
+    assert incidents(superuser, silent) == []

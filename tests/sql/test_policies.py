@@ -279,7 +279,7 @@ _MAY = {
         *(f"system_{name}" for name in ("alarms", "counts", "ends", "queue", "alarm_quotas")),
         *(f"find_{name}" for name in ("api_key", "deletion", "key", "jobs", "key_sign_in", "sign_in", "workspace")),
         *(f"cancel_{name}" for name in ("further", "runs", "execution")),
-        *(f"signs_of_{name}" for name in ("sessions", "server", "cron", "tables", "work", "tasks", "keys")),
+        *(f"signs_of_{it}" for it in ("alerts", "sessions", "server", "cron", "tables", "work", "tasks", "keys")),
         "take_requests",
         "trigger_job",
         "delete_document",

@@ -3,7 +3,7 @@
 -- succeeded for too long, come to be incidents, and these are told (say_incidents). All in one transaction,
 -- under one lock: a second evaluation that runs meanwhile does nothing, and one that dies has done nothing.
 -- It reads no history, and of the jobs those that it hears of; rules that somebody is changing at this moment
--- are left out. For p_seconds at most; what is left then is the
+-- are left out, and what ended in their workspaces with them. For p_seconds at most; what is left then is the
 -- next one's. Runs every minute.   Returns: counts, the execution's output.
 create or replace function kronos.evaluate_alerts(p_seconds double precision default 5) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

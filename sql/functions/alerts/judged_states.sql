@@ -45,7 +45,7 @@ as $$
                    as is_broken
           from (select known.*,
                        case when was_ever or open_id is not null or base_at is not null
-                            then kronos.subject_life(kind, subject_id, workspace_id)
+                            then kronos.life_under(rule_id, kind, subject_id, workspace_id)
                             else 'LIVE' end as life      -- it is no matter
                   from known) as living
     )

@@ -1,7 +1,8 @@
 -- take_ends: what has ended since the evaluation before, up to p_limit rows of notes, comes into the states
 -- of the rules that are about it, and is forgotten, in one statement: it counts once, whatever crashes. A
 -- subject of which nothing is remembered gets a state where it broke the rule, or where the condition needs
--- all runs. Windows (FAILURE_RATE) count in buckets of a twelfth.
+-- all runs. Windows (FAILURE_RATE) count in buckets of a twelfth. Ends of a workspace one of whose rules is
+-- left out, as somebody is changing it, stay for the next evaluation.
 -- Returns: how many rows it took.
 create or replace function kronos.take_ends(p_rule_ids uuid[], p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -9,13 +10,14 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_taken kronos.alert_ends[];
+    v_held  constant uuid[] := kronos.held_workspaces(p_rule_ids);
 begin
     with gone as (
         delete from kronos.alert_ends
          where end_id = any (array(select noted.end_id
                                      from kronos.alert_ends as noted
-                                    order by noted.end_id
-                                    limit p_limit))
+                                    where noted.workspace_id <> all (v_held)
+                                    order by noted.end_id limit p_limit))
         returning alert_ends.*
     )
     select array_agg(gone::kronos.alert_ends order by end_id) into v_taken from gone;
@@ -32,8 +34,7 @@ begin
         insert into kronos.alert_counts as old (rule_id, subject_id, bucket_at, workspace_id, runs, failures)
         select rule_id, subject_id, date_bin(window_length / 12, kronos.now(), 'epoch'), workspace_id,
                length(letters), length(replace(letters, 'O', ''))
-          from ended
-         where window_length is not null
+          from ended where window_length is not null
             on conflict (rule_id, subject_id, bucket_at) do update
            set runs = old.runs + excluded.runs, failures = old.failures + excluded.failures
     ), folded as materialized (

@@ -1,7 +1,7 @@
 -- count_beat_end: a run of a heartbeat has ended, well or not. Where it had said that it began, it is the end
 -- of what that was counted for, and on time if it began so; else the ping is the run. What was said last
--- counts, except that a success says nothing new of a tick that is done. The caller has the pointer's row
--- locked.
+-- counts, except that a success says nothing new of a tick that is done. An id with which a run ended well,
+-- more than ten minutes ago, is another run's. The caller has the pointer's row locked.
 -- Returns: the pointer, moved; tick: null where it is for none; duration_ms: null where nobody knows.
 create or replace function kronos.count_beat_end(p_beat kronos.beats, p_ping kronos.beat_pings,
                                                  inout p_pointer kronos.beat_pointers, out tick timestamptz,
@@ -21,6 +21,11 @@ begin
           from kronos.beat_pings as began
          where began.heartbeat_id = p_beat.heartbeat_id and began.run_id = p_ping.run_id
            and began.kind = 'START'
+           and not exists (select
+                             from kronos.beat_pings as ended
+                            where ended.heartbeat_id = p_beat.heartbeat_id and ended.run_id = p_ping.run_id
+                              and ended.number > began.number and ended.kind = 'SUCCESS'
+                              and ended.at < p_ping.at - interval '10 minutes')
          order by began.number desc
          limit 1;
     else
