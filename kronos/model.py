@@ -157,10 +157,8 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms(JobTerms):
-    """What a CRON job's ticks are and what becomes of them besides, by the same names.
-
-    An `anchor` without an offset is a local time of `timezone`.
-    """
+    """What a CRON job's ticks are and what becomes of them besides, by the same names. An `anchor` without an
+    offset is a local time of `timezone`."""
 
     cron: str | None = None
     every: str | None = None
@@ -175,15 +173,14 @@ class CronTerms(JobTerms):
     overlap: Overlap = "ALLOW"
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
     catch_up_window_seconds: int = 3600
+    spread: str | None = None
+    offset_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job.
-
-    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then
-    its instant. So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
-    """
+    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval counted on them;
+    `anchor` is then its instant. So is `run_at_local` what a local `run_at` was computed from."""
 
     job_id: UUID
     name: str | None
@@ -228,6 +225,8 @@ class Job:
     on_success: JsonObject | None
     on_failure: JsonObject | None
     deadline_seconds: int | None
+    spread: str | None
+    offset_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,12 +33,14 @@ class NextRun:
     """One run to come.
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time
-    that does not exist was moved to this one, "repeated" where the zone shows this local time twice.
+    that does not exist was moved to this one, "repeated" where the zone shows this local time twice. `run_at`: when its
+    delivery begins, where the job's offset or jitter moves that.
     """
 
     at: datetime
     local: str
     dst: Literal["shifted", "repeated"] | None
+    run_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,11 +317,21 @@ def shown(upcoming: Upcoming) -> Preview:
     """The answer for people."""
     return Preview(
         description=upcoming.description,
-        next_runs=[NextRun(at=instant_of(run["at"]), local=run["local"], dst=run["dst"]) for run in upcoming.next_runs],
+        next_runs=[_next_run(run) for run in upcoming.next_runs],
         skipped=[
             SkippedTick(at=instant_of(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped
         ],
         lints=upcoming.lints,
+    )
+
+
+def _next_run(run: JsonObject) -> NextRun:
+    moved_to = run.get("run_at")
+    return NextRun(
+        at=instant_of(run["at"]),
+        local=run["local"],
+        dst=run["dst"],
+        run_at=instant_of(moved_to) if moved_to else None,
     )
 
 

@@ -121,7 +121,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.read_live(uuid[], pg_snapshot, integer),
                           kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.overdue_jobs(integer), kronos.last_reaping(),
-                          kronos.load_of_all(timestamptz, timestamptz, integer)
+                          kronos.load_of_all(timestamptz, timestamptz, integer), kronos.measured_rates()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
@@ -144,7 +144,7 @@ grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.register_pg_cron(uuid),
                           kronos.unregister_pg_cron(uuid),
                           kronos.drop_run_details(bigint, integer, integer, boolean),
-                          kronos.pg_cron_failure(integer)
+                          kronos.pg_cron_failure(integer), kronos.rung_lately()
    to kronos_owner;
 
 -- Roles that make jobs by SQL: what they were granted goes with a function whose signature changes. Those of

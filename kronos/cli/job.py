@@ -27,6 +27,8 @@ _FIELDS = (
     "starts_at",
     "ends_at",
     "max_runs",
+    "spread",
+    "offset_seconds",
     "skip_next",
     "resume_at",
     "next_run_at",
@@ -58,6 +60,7 @@ _CLEARED = (
     "ends-at",
     "max-runs",
     "deadline-seconds",
+    "spread",
     "on-success",
     "on-failure",
 )
@@ -100,6 +103,8 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
             help="A tick while one runs.",
         ),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
+        click.option("--spread", help="How far a run may be moved where that evens out the load, such as 5m."),
+        click.option("--offset-seconds", type=int, help="By how much each run is moved: kronos load --plan."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option(
             "--deadline-seconds", type=int, help="What was not delivered so long after its time is not sent any more."

@@ -26,7 +26,8 @@ _RUNS = 10
 _SCHEDULE = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _FIELDS = (
     "/name", "/title", "/endpoint", "/input", "/tags", "/trigger", "/run_at", "/cron", "/every", "/anchor", "/timezone",
-    "/starts_at", "/ends_at", "/max_runs", "/dst_gap", "/dst_overlap", "/jitter_seconds", "/overlap", "/catch_up",
+    "/starts_at", "/ends_at", "/max_runs", "/dst_gap", "/dst_overlap", "/jitter_seconds", "/spread", "/offset_seconds",
+    "/overlap", "/catch_up",
     "/deadline_seconds", "/priority", "/on_success", "/on_failure", "/sentence", "/times", "/days",
 )  # fmt: skip
 

@@ -23,7 +23,8 @@ WEEKDAYS: Final = ((1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CALLBACKS = ("on_success", "on_failure")
 _OF_CRON = (
-    "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
+    "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "spread",
+    "offset_seconds", "overlap", "catch_up",
 )  # fmt: skip
 _SECONDS = re.compile(r":00(\.0+)?(Z|\+00:00)?$")
 ZONES: Final = (

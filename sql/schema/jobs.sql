@@ -58,6 +58,9 @@ create table kronos.jobs (
     on_failure               jsonb,
     -- of a CRON job: the span of the request that made this version (traceparent_of)
     traceparent              text,
+    -- how far its owner lets a run be moved from its tick (null: not at all), and by how much each is
+    spread                   text,
+    offset_seconds           integer     not null default 0,
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -102,6 +105,9 @@ create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, crea
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,
 -- however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves spread_jobs. Jobs whose owners allow nothing are not in it.
+create index jobs_that_spread on kronos.jobs (workspace_id, job_id)
+    where spread is not null and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
 -- Serves retain_jobs.

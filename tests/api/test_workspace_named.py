@@ -231,6 +231,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "GET /v1/workspaces/{w}/overview": 200,
         "GET /v1/workspaces/{w}/load": 200,
         "GET /v1/workspaces/{w}/load/minute": 400,  # which
+        "GET /v1/workspaces/{w}/load/plan": 200,
         "GET /v1/workspaces/{w}/dead-letters/groups": 200,
     }
     assert state(superuser, theirs.workspace) == before
@@ -244,6 +245,8 @@ _NEEDS_NONE = {
     "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
     "job_reads.count_jobs_for_bulk": "as the one before",
     "load.list_load_of_all": "the instance's",
+    "load.list_spread_jobs": "kronos.spread_jobs names it",
+    "load.get_measured_rates": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
     "retention.get_bounds": "the instance's",
     "retention.count_executions": "the instance's",

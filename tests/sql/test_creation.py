@@ -38,6 +38,8 @@ _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_dst_overlap_known": {"dst_overlap": "LAST"},
     "jobs_first_is_itself": {"version": 2},
     "jobs_jitter_bounded": {"jitter_seconds": -1},
+    "jobs_offset_within_spread": {"spread": "1m", "offset_seconds": 61},
+    "jobs_spread_shape": {"spread": "90m"},
     "jobs_max_runs_positive": {"max_runs": 0},
     "jobs_name_shape": {"name": "no spaces"},
     "jobs_not_its_own_heir": {"replaced_by_id": _ITSELF},

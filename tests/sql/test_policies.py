@@ -239,6 +239,7 @@ _MAY = {
         "known_keys",
         "last_reaping",
         "load_of_all",
+        "measured_rates",
         "make_key",
         "note_use",
         "revoke_workspace_key",

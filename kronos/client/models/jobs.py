@@ -167,12 +167,9 @@ class Glances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job.
-
-    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them;
-    `anchor` is then its instant. So is `run_at_local` what `run_at` was computed from, where it was
-    given as a local time.
-    """
+    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval
+    counted on them; `anchor` is then its instant. So is `run_at_local` what a local `run_at` was
+    computed from."""
 
     job_id: UUID
     name: str | None
@@ -217,6 +214,8 @@ class Job:
     on_success: dict[str, Any] | None
     on_failure: dict[str, Any] | None
     deadline_seconds: int | None
+    spread: str | None
+    offset_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,12 +294,13 @@ class NextRun:
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
     local time that does not exist was moved to this one, "repeated" where the zone shows this local
-    time twice.
+    time twice. `run_at`: when its delivery begins, where the job's offset or jitter moves that.
     """
 
     at: datetime
     local: str
     dst: Literal["shifted", "repeated"] | None
+    run_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

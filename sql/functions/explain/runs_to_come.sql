@@ -22,6 +22,7 @@ begin
                                         case when v_is_live
                                              then least(p_count, p_job.max_runs::bigint - v_runs)::integer
                                              else 0 end) as upcoming;
+            next_runs := kronos.with_run_times(p_job, next_runs);
             lints := case
                 when v_is_live
                 then array_remove(array[
