@@ -1,5 +1,5 @@
 """Idle rings: how often pg_cron rings for a job of a time zone while nothing is due, over two years. `python -m
-bench.alarms`
+bench.alarms`; with --many instead: 100,000 jobs whose alarms are shared (bench/many_alarms.py).
 
 Reference: an entry that rings every minute, as a scheduler does that knows no zones and asks each minute what is due:
 1,440 rings a day.
@@ -12,7 +12,7 @@ from statistics import median
 
 import click
 
-from bench import common, machine
+from bench import common, machine, many_alarms
 from bench.common import Instance
 
 _DAYS = 728
@@ -111,8 +111,17 @@ def _milliseconds(one: Instance, *, is_read: bool) -> float:
 
 
 @click.command(help=__doc__)
-def main() -> None:
+@click.option("--many", is_flag=True, help="Measure shared alarms instead.")
+@click.option("--jobs", "count", default=100_000, show_default=True, help="Of --many: CRON jobs.")
+@click.option("--schedules", default=5000, show_default=True, help="Of --many: how many schedules they have.")
+@click.option("--due", default=20_000, show_default=True, help="Of --many: how many are due in one minute.")
+@click.option("--due-schedules", default=1000, show_default=True, help="Of --many: how many schedules these have.")
+@click.option("--creations", default=400, show_default=True, help="Of --many: how many jobs are made in a sample.")
+def main(many: bool, count: int, schedules: int, due: int, due_schedules: int, creations: int) -> None:
     """Count and print a table."""
+    if many:
+        many_alarms.report(count=count, schedules=schedules, due=due, due_forms=due_schedules, creations=creations)
+        return
     with common.instance() as one:
         found = {cron: _found(one, cron) for cron in _EXPRESSIONS}
         costs = [median(_milliseconds(one, is_read=is_read) for _ in range(5)) for is_read in (True, False)]

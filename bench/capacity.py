@@ -232,28 +232,28 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     )
 
 
-def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Work]]:
+def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Workload]]:
     """Works that no cost was taken from: what they took, and how the model is told of them."""
     yield (
         f"{count:,} deliveries of 4 KiB",
         works.delivered(count, 4 * _KIB),
-        capacity.Work(deliveries=count, payload_bytes=4 * _KIB),
+        capacity.Workload(deliveries=count, payload_bytes=4 * _KIB),
     )
     jobs = 400
     yield (
         f"a minute of {jobs} CRON jobs of 1 KiB",
         works.rung(jobs, _KIB),
-        capacity.Work(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
+        capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
     mixed = works.created(count, 2 * _KIB, is_delivered=True)
     yield (
         "a one-shot of 2 KiB made over HTTP, and delivered",
         mixed,
-        capacity.Work(creations=1, deliveries=1, payload_bytes=2 * _KIB),
+        capacity.Workload(creations=1, deliveries=1, payload_bytes=2 * _KIB),
     )
 
 
-def _said(costs: capacity.Costs, work: capacity.Work) -> Spent:
+def _said(costs: capacity.Costs, work: capacity.Workload) -> Spent:
     took = capacity.took(costs, work)
     cpu = {name: us / capacity.LOOP_US for name, us in asdict(took).items() if name in ("postgres", "worker", "api")}
     return Spent(**cpu, wal=took.wal)

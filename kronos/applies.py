@@ -47,6 +47,7 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     await apply_resources.require_secrets(applying)
     apply_resources.require_admin_to_adopt(applying)
     await apply_resources.make_documents(applying)
+    await apply_resources.make_calendars(applying)
     await apply_resources.make_endpoints(applying)
     await apply_jobs.make(applying)
     await apply_jobs.change(applying)

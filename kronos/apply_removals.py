@@ -1,6 +1,6 @@
 """What is a set's and not in its files any more, removed: never what people made by hand."""
 
-from kronos import apply_jobs, changes, documents, endpoints, errors, fire_diffs, managed
+from kronos import apply_jobs, calendars, changes, documents, endpoints, errors, fire_diffs, managed
 from kronos.apply_terms import AppliedResource
 from kronos.applying import Applying
 from kronos.documents import CONFIG, PAYLOAD_SPEC
@@ -45,6 +45,8 @@ async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:
                 await endpoints.delete(applying.view, name)
             case "config":
                 await documents.delete(applying.view, CONFIG, name)
+            case "calendar":
+                await calendars.delete(applying.view, name)
             case "payload_spec":
                 await documents.delete(applying.view, PAYLOAD_SPEC, name)
     except errors.KronosError as error:

@@ -2,9 +2,20 @@
 
 from collections.abc import Callable
 
-from kronos import apply_diffs, configs, documents, endpoint_checks, endpoints, errors, payload_specs, payloads
+from kronos import (
+    apply_diffs,
+    calendars,
+    configs,
+    documents,
+    endpoint_checks,
+    endpoints,
+    errors,
+    payload_specs,
+    payloads,
+)
 from kronos.apply_terms import ResourceOutcome, WantedResource
 from kronos.applying import Applying
+from kronos.calendars import NewCalendar
 from kronos.database import WorkspaceView
 from kronos.documents import PAYLOAD_SPEC
 from kronos.endpoints import NewEndpoint
@@ -24,6 +35,9 @@ def fields_of(
         case "endpoint":
             endpoint = found.endpoints.get(wanted.name)
             return shown_endpoint(endpoint) if endpoint is not None else None
+        case "calendar":
+            calendar = found.documents.get(wanted.key)
+            return dict(calendar.content) if calendar is not None else None
         case _:
             document = found.documents.get(wanted.key)
             content = "values" if wanted.kind == "config" else "schema"
@@ -87,6 +101,20 @@ async def make_documents(applying: Applying) -> None:
                 if_none_match=(),
                 must_exist=False,
                 force=True,
+            )
+        except errors.KronosError as error:
+            applying.refuse_for(each, error)
+
+
+async def make_calendars(applying: Applying) -> None:
+    """Calendars, and the next runs of the jobs that name them."""
+    for each in [*applying.to_make("calendar"), *applying.to_change("calendar")]:
+        _require_admin(applying, each)
+        if not isinstance(each.wanted.made, NewCalendar):
+            raise TypeError(f"{each.wanted.pointer} is no calendar")
+        try:
+            await calendars.replace(
+                applying.view, each.wanted.name, each.wanted.made, if_match=None, if_none_match=(), must_exist=False
             )
         except errors.KronosError as error:
             applying.refuse_for(each, error)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from kronos.calendars import NewCalendar
 from kronos.endpoints import NewEndpoint
 from kronos.fire_diffs import FireDiff
 from kronos.load import BusyMinute
@@ -26,7 +27,7 @@ class WantedResource:
     name: str
     pointer: str
     fields: JsonObject
-    made: NewEndpoint | NewJob | Json
+    made: NewEndpoint | NewJob | NewCalendar | Json
 
     @property
     def key(self) -> Name:
@@ -146,6 +147,7 @@ class ExportedFile:
     secrets: list[JsonObject]
     configs: list[JsonObject]
     payload_specs: list[JsonObject]
+    calendars: list[JsonObject]
     endpoints: list[JsonObject]
     jobs: list[JsonObject]
 

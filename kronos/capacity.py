@@ -34,7 +34,7 @@ COSTS = Costs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Workload:
     seconds: float = 0
     rings: float = 0
     rows: float = 0
@@ -51,7 +51,7 @@ class Took:
     wal: float
 
 
-def took(costs: Costs, work: Work) -> Took:
+def took(costs: Costs, work: Workload) -> Took:
     kib = max(0, work.payload_bytes - 200) / 1024
     return Took(
         postgres=work.seconds * costs.idle_us

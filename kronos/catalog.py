@@ -2,8 +2,9 @@
 search_path pg_catalog."""
 
 FUNCTIONS = """
-  select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
-         proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
+  select oid::bigint, proname::text,
+         case prokind when 'p' then 'procedure ' else 'function ' end || oid::regprocedure::text,
+         xmin::text || ' ' || ctid::text, proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
     from pg_proc
    where pronamespace = 'kronos'::regnamespace
      and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid

@@ -15,7 +15,8 @@ from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
 # The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
-# the API, its key and the workspace; the passwords that `kronos migrate` gives to the API's and the workers' logins.
+# the API, its key and the workspace; what run-and-ping is told, and tells its command; the passwords that `kronos
+# migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
     "KRONOS_LISTEN_FD",
@@ -23,6 +24,8 @@ _OF_THE_COMMAND_LINE = {
     "KRONOS_API_KEY",
     "KRONOS_WORKSPACE",
     "KRONOS_CONTEXT",
+    "KRONOS_PING_URL",
+    "KRONOS_RUN_ID",
     "KRONOS_API_PASSWORD",
     "KRONOS_WORKER_PASSWORD",
 }
@@ -178,6 +181,10 @@ class Settings(BaseSettings):
 
     retention_audit_days: Annotated[int, Field(ge=1, le=36500)] = 400
     """Days for which the audit keeps who changed what. Stored too."""
+
+    alarms: Literal["auto", "own", "shared"] = "auto"
+    """Whether CRON jobs that ring alike share an entry of pg_cron: `own` gives each job one, `auto` shares them once
+    there are 2,000 jobs. Stored too; the entries follow within minutes."""
 
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""

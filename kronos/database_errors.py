@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import psycopg
 
+from kronos.calendar_terms import CalendarNotFound
 from kronos.errors import (
     Conflict,
     ConnectionLost,
@@ -38,7 +39,9 @@ _PASSING = ("40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
 READ_ONLY = "25006"
 _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
-_OF_PG_CRON = re.compile(r"\b(?:un)?register_(?:pg_cron|jobs)\b|\bcron\.(?:schedule|unschedule)\b")
+_OF_PG_CRON = re.compile(
+    r"\b(?:un)?register_(?:pg_cron|jobs|entry)\b|\bwrite_alarms\b|\bcron\.(?:schedule|unschedule)\b"
+)
 
 
 _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
@@ -70,6 +73,11 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
 
 def _endpoint_deleted(message: str) -> EndpointNotFound:
     return EndpointNotFound(message, faults=(Fault(pointer="/endpoint", detail=message, hint="name another endpoint"),))
+
+
+def _no_calendar(message: str) -> CalendarNotFound:
+    hint = "Make it first, or name another one: kronos calendar list."
+    return CalendarNotFound(message, faults=(Fault(pointer="/calendars", detail=message, hint=hint),))
 
 
 def _read_only(message: str) -> ReadOnly:
@@ -104,6 +112,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR035": _job_in_use,
     "KR042": Forbidden,
     "KR044": Conflict,
+    "KR046": _no_calendar,
 }
 
 

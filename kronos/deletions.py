@@ -23,6 +23,7 @@ WORDS = {
     "configs": ("config", "configs"),
     "payload_specs": ("payload spec", "payload specs"),
     "secrets": ("secret", "secrets"),
+    "heartbeats": ("heartbeat", "heartbeats"),
     "sql_grants": ("role that makes jobs by SQL", "roles that make jobs by SQL"),
     "keys": ("key that works", "keys that work"),
     "role_mappings": ("group with a role in it", "groups with a role in it"),

@@ -1,7 +1,7 @@
 """What can be done to the named documents that endpoints name: configs and payload specs. A change makes the next
 version."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,9 +10,10 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from kronos import errors, idempotency
+from kronos.calendar_terms import BusinessHours, Calendar, CalendarDay, CalendarNotFound
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import Config, Document, DocumentKind, Json, ListedDocument, PayloadSpec
-from kronos.sql import statement
+from kronos.sql import Statement, statement
 
 MOST_USERS = 10_000
 """Endpoints that may name one document: a change of a config makes a version of each, in one statement."""
@@ -58,9 +59,10 @@ class DocumentType:
     what: str
     routes: str
     not_found: type[errors.NotFound]
-    row: Callable[..., Config | PayloadSpec]
+    row: Callable[..., Config | PayloadSpec | Calendar]
+    insert: Statement[WrittenDocument]
 
-    def shown(self, document: Document) -> Config | PayloadSpec:
+    def shown(self, document: Document) -> Config | PayloadSpec | Calendar:
         """The document as the API gives it."""
         return self.row(
             document.document_id,
@@ -101,6 +103,26 @@ def _payload_spec(
     )
 
 
+def _calendar(
+    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
+) -> Calendar:
+    hours = content["business_hours"]
+    return Calendar(
+        calendar_id=id,
+        workspace=workspace,
+        name=name,
+        version=version,
+        timezone=content["timezone"],
+        business_days=content["business_days"],
+        business_hours=None if hours is None else BusinessHours(**hours),
+        days=[CalendarDay(**day) for day in content["days"]],
+        created_at=made,
+        updated_at=edited,
+    )
+
+
+INSERT = statement("documents.insert_document", WrittenDocument)
+
 CONFIG = DocumentType(
     kind="CONFIG",
     operation="config",
@@ -108,6 +130,7 @@ CONFIG = DocumentType(
     routes="configs",
     not_found=errors.ConfigNotFound,
     row=_config,
+    insert=INSERT,
 )
 PAYLOAD_SPEC = DocumentType(
     kind="PAYLOAD_SPEC",
@@ -116,9 +139,18 @@ PAYLOAD_SPEC = DocumentType(
     routes="payload-specs",
     not_found=errors.PayloadSpecNotFound,
     row=_payload_spec,
+    insert=INSERT,
+)
+CALENDAR = DocumentType(
+    kind="CALENDAR",
+    operation="calendar",
+    what="calendar",
+    routes="calendars",
+    not_found=CalendarNotFound,
+    row=_calendar,
+    insert=statement("calendars.insert_calendar", WrittenDocument),
 )
 
-INSERT = statement("documents.insert_document", WrittenDocument)
 GET = statement("documents.get_document", Document)
 _LIST = statement("documents.list_documents", ListedDocument)
 LOCK = statement("documents.lock_document", WrittenDocument)
@@ -129,10 +161,16 @@ _USERS = statement("documents.list_users", User)
 
 
 async def create(
-    view: WorkspaceView, kind: DocumentType, name: str, content: Json, *, idempotency_key: str | None = None
+    view: WorkspaceView,
+    kind: DocumentType,
+    name: str,
+    content: Json,
+    *,
+    idempotency_key: str | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> tuple[Document, bool]:
-    """A document, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch),
-    OutcomeUnknown."""
+    """A document, and whether it is new. `more`: what its statement takes besides. Raises Conflict when the name
+    is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown."""
     key = idempotency.key(kind.operation, idempotency_key, name, content)
 
     async def made(document_id: UUID) -> Document:
@@ -143,14 +181,19 @@ async def create(
             )
         return document
 
-    return await idempotency.once(view, key, lambda: _create(view, kind, name, content, key), made)
+    return await idempotency.once(view, key, lambda: _create(view, kind, name, content, key, more or {}), made)
 
 
 async def _create(
-    view: WorkspaceView, kind: DocumentType, name: str, content: Json, key: idempotency.Key | None = None
+    view: WorkspaceView,
+    kind: DocumentType,
+    name: str,
+    content: Json,
+    key: idempotency.Key | None,
+    more: Mapping[str, object],
 ) -> Document:
     params = {"kind": kind.kind, "name": name, "content": Jsonb(content, dumps=orjson.dumps), **idempotency.params(key)}
-    written, document = await view.write_then_read(INSERT, params, GET, params)
+    written, document = await view.write_then_read(kind.insert, {**params, **more}, GET, params)
     if not written:
         fault = errors.Fault(
             pointer="/name", detail=f"a {kind.what} has this name", hint=f"PUT changes an existing {kind.what}"
@@ -206,16 +249,21 @@ def refuse_condition(
         )
 
 
+async def is_deleted(view: WorkspaceView, kind: DocumentType, name: str, *, if_match: Collection[int] | None) -> bool:
+    """Delete a document that nothing names; False: something does. Raises NotFound, PreconditionFailed."""
+    params = {"kind": kind.kind, "name": name, "if_match": None if if_match is None else list(if_match)}
+    _, (deletion,) = await view.write_then_read(_MATCH, params, _DELETE, params)
+    if deletion.is_deleted is None:
+        raise not_found(view, kind, name)
+    return deletion.is_deleted
+
+
 async def delete(
     view: WorkspaceView, kind: DocumentType, name: str, *, if_match: Collection[int] | None = None
 ) -> None:
     """Delete a document that no endpoint names. Raises ConfigNotFound or PayloadSpecNotFound, Conflict,
     PreconditionFailed."""
-    params = {"kind": kind.kind, "name": name, "if_match": None if if_match is None else list(if_match)}
-    _, (deletion,) = await view.write_then_read(_MATCH, params, _DELETE, params)
-    if deletion.is_deleted is None:
-        raise not_found(view, kind, name)
-    if not deletion.is_deleted:
+    if not await is_deleted(view, kind, name, if_match=if_match):
         named = [each.name for each in await users(view, kind, name, limit=11)]
         more = " and others" if len(named) > 10 else ""
         raise errors.Conflict(

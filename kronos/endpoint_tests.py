@@ -84,7 +84,19 @@ class RenderedRecord:
     secrets: list[str]
 
 
-AnyRendered = Rendered | RenderedEntry | RenderedRecord
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedMail:
+    """What would be sent by e-mail. Secrets are masked, and `secrets` has their names."""
+
+    smtp_url: str
+    sender: str
+    to: list[str]
+    subject: str
+    text: str
+    secrets: list[str]
+
+
+AnyRendered = Rendered | RenderedEntry | RenderedRecord | RenderedMail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +200,23 @@ def _record(spec: JsonObject, context: JsonObject, secrets: list[str]) -> Render
     )
 
 
+def _mail(spec: JsonObject, context: JsonObject, secrets: list[str]) -> RenderedMail:
+    message = _sendable(messages.mail(spec, context), spec, context)
+    return RenderedMail(
+        smtp_url=spec["smtp_url"],
+        sender=spec["sender"],
+        to=spec["to"],
+        subject=_texts(message.pairs)["Subject"],
+        text=message.value.decode(),
+        secrets=secrets,
+    )
+
+
 _RENDER: dict[EndpointType, Callable[[JsonObject, JsonObject, list[str]], AnyRendered]] = {
     "HTTP": _request,
     "REDIS_STREAM": _entry,
     "KAFKA": _record,
+    "EMAIL": _mail,
 }
 
 

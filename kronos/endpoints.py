@@ -41,9 +41,10 @@ class EndpointDeletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCallers:
-    """The live jobs whose callbacks name an endpoint, in words; None: no job's do."""
+    """The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; None: none do."""
 
     callers: str | None
+    rules: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +304,10 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
             detail = f"the endpoint {name!r} is named by callbacks of these live jobs: {named.callers}"
             hint = "Name another endpoint in their on_success and on_failure, or take the callbacks away."
             fault = errors.Fault(pointer="", detail=detail, hint=hint)
+            raise errors.Conflict(detail, code="endpoint_in_use", faults=(fault,))
+        if named.rules is not None:
+            detail = f"the endpoint {name!r} is told of alerts; these alert rules tell it: {named.rules}"
+            fault = errors.Fault(pointer="", detail=detail, hint="Let them tell another, or delete them.")
             raise errors.Conflict(detail, code="endpoint_in_use", faults=(fault,))
         raise errors.Conflict(
             f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; "

@@ -63,7 +63,18 @@ async def foreseen(view: WorkspaceView, job: str, asked: JobChanges) -> FireDiff
         raise errors.Unprocessable.of(*faults)
     anchor = asked.get("anchor")
     at = anchor if isinstance(anchor, datetime) else None
-    terms = ("cron", "every", "timezone", "dst_gap", "dst_overlap", "starts_at", "ends_at", "max_runs")
+    terms = (
+        "cron",
+        "every",
+        "timezone",
+        "dst_gap",
+        "dst_overlap",
+        "starts_at",
+        "ends_at",
+        "max_runs",
+        "calendars",
+        "on_blackout",
+    )
     params: dict[str, object] = {name: asked.get(name) for name in terms} | {
         "job": str(present.job_id),
         "anchor": schedules.instant(at),

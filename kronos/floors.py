@@ -16,8 +16,8 @@ from kronos import sql
 _FLOOR = re.compile(r"^\| `(?P<name>\w+)/` \| `(?P<owner>kronos_\w+)` \|", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _CALL = re.compile(r"\bkronos\.(\w+)\s*\(")
-# The command of pg_cron's entries. Functions write it and compare with it as a text; none of them calls it.
-_COMMAND = "'select kronos.fire("
+# The commands of pg_cron's entries. Functions write them and compare with them as a text; none of them calls one.
+_COMMANDS = ("'select kronos.fire(", "'call kronos.ring(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ def floors() -> dict[str, Floor]:
 
 def calls(text: str) -> set[str]:
     """The functions of schema kronos that a text in SQL calls."""
-    return set(_CALL.findall(_COMMENT.sub("", text).replace(_COMMAND, "")))
+    bare = _COMMENT.sub("", text)
+    for command in _COMMANDS:
+        bare = bare.replace(command, "")
+    return set(_CALL.findall(bare))
 
 
 def functions() -> list[tuple[Floor, Path]]:

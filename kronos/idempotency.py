@@ -18,7 +18,17 @@ from kronos.sql import statement
 
 Made = TypeVar("Made")
 Operation = Literal[
-    "trigger", "backfill", "retry", "endpoint", "config", "payload_spec", "test", "redrive", "discard", "bulk"
+    "trigger",
+    "backfill",
+    "retry",
+    "endpoint",
+    "config",
+    "payload_spec",
+    "calendar",
+    "test",
+    "redrive",
+    "discard",
+    "bulk",
 ]
 
 

@@ -22,6 +22,7 @@ class SettingStored:
 _CATCH_UP = statement("instance_settings.set_catch_up", SettingStored)
 _RETENTION = statement("instance_settings.set_retention", SettingStored)
 _REQUEST_LIMIT = statement("instance_settings.set_request_limit", SettingStored)
+_ALARMS = statement("instance_settings.set_alarms", SettingStored)
 _RUN_DETAILS = statement("instance_settings.set_run_details", SettingStored)
 
 
@@ -45,6 +46,7 @@ def store(admin_database_url: str, settings: Settings) -> None:
                 _RUN_DETAILS,
                 {"run_details_days": settings.retention_run_details_days, "audit_days": settings.retention_audit_days},
             )
+            session.rows(connection, _ALARMS, {"wanted": settings.alarms})
             session.rows(connection, _REQUEST_LIMIT, {"per_minute": settings.rate_limit})
     except psycopg.Error as error:
         raise database_errors.from_database(error) from error

@@ -14,11 +14,15 @@ from kronos.database import WorkspaceView
 from kronos.model import Document, DocumentKind, Endpoint, Job, JsonObject
 from kronos.sql import statement
 
-Kind = Literal["config", "payload_spec", "endpoint", "job"]
+Kind = Literal["config", "payload_spec", "calendar", "endpoint", "job"]
 Name = tuple[Kind, str]
-KINDS: Final[tuple[Kind, ...]] = ("config", "payload_spec", "endpoint", "job")
+KINDS: Final[tuple[Kind, ...]] = ("config", "payload_spec", "calendar", "endpoint", "job")
 """In the order in which they are made: each may name what stands before it."""
-_DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {"config": "CONFIG", "payload_spec": "PAYLOAD_SPEC"}
+_DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {
+    "config": "CONFIG",
+    "payload_spec": "PAYLOAD_SPEC",
+    "calendar": "CALENDAR",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class LiveJob:
 class AnyName:
     """Something that could stand in files; a job without a name could not."""
 
-    kind: Literal["config", "payload_spec", "secret", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "secret", "endpoint", "job"]
     name: str | None
 
 

@@ -1,8 +1,5 @@
-"""What Kronos stores, as Python sees it and as the API shows it, docstrings too. No I/O, no imports from the rest of
-kronos.
-
-The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), column by column.
-"""
+"""What Kronos stores, as Python sees it and as the API shows it, docstrings too: the rows of sql/views (Workspace: of
+sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,22 +13,22 @@ JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
-JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]
-"""Of a filter. LIVE: ACTIVE or PAUSED."""
+JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # a filter's: LIVE is ACTIVE or PAUSED
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
-EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
+EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 ExecutionStatus = Literal[
     "PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"
 ]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
 Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
+OnBlackout = Literal["SKIP", "NEXT", "PREVIOUS"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
 OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "DELETION"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
-DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
+DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC", "CALENDAR"]
 VersionUse = Literal["snapshot", "latest"]
 WorkspaceRole = Literal["viewer", "operator", "admin"]
 OnDisabled = Literal["WAIT", "SKIP"]
@@ -173,6 +170,8 @@ class CronTerms(JobTerms):
     overlap: Overlap = "ALLOW"
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
     catch_up_window_seconds: int = 3600
+    calendars: list[str] = field(default_factory=list)
+    on_blackout: OnBlackout = "SKIP"
     spread: str | None = None
     offset_seconds: int = 0
 
@@ -225,6 +224,8 @@ class Job:
     on_success: JsonObject | None
     on_failure: JsonObject | None
     deadline_seconds: int | None
+    calendars: list[str]
+    on_blackout: OnBlackout
     spread: str | None
     offset_seconds: int
 

@@ -302,7 +302,7 @@ class Upgrade:
                 drops.append((each, _drop_view(each.name)))
             else:
                 (signature,) = self.driver.execute("select %s::oid::regprocedure::text", [each.oid]).fetchone() or ("",)
-                drops.append((each, f"drop function {signature}"))
+                drops.append((each, f"drop routine {signature}"))
         kept = self._drop(drops)
         if kept:
             users = [

@@ -71,6 +71,28 @@ class PendingWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """How pg_cron is asked to ring for the jobs of the instance: wanted is the setting, `are_shared` what holds since
+    `changed_at`, and entries follow within minutes.
+
+    jobs: those that are live; alarms: how many of theirs differ; entries: pg_cron's that are Kronos's, of which four
+    are internal. folded: the minutes of the hour at which one alarm rings for all that ring at no others; None: none.
+    rings_*: how often pg_cron rings for jobs a day, with an entry a job, with one an alarm, and as it is now.
+    """
+
+    wanted: Literal["auto", "own", "shared"]
+    are_shared: bool
+    changed_at: datetime
+    jobs: int
+    alarms: int
+    entries: int
+    folded: str | None
+    rings_apart: float
+    rings_shared: float
+    rings_now: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRow:
     """One difference, and how many there are."""
 
@@ -183,6 +205,7 @@ _STEPS_SHOWN = 100
 _DRIFT = statement("system.list_drift", DriftRow)
 _WORKERS = statement("system.list_workers", RunningRow)
 _WORKERS_SHOWN = 200
+_ALARMS = statement("system.get_alarms", Alarms)
 _PARTITIONS = statement("system.list_partitions", HistoryPartition)
 _RETENTION = statement("system.get_retention", KeptHistory)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
@@ -242,6 +265,12 @@ async def workers(view: InstanceView) -> list[BusyWorker]:
             )
         )
     return list(found.values())
+
+
+async def alarms(view: InstanceView) -> Alarms:
+    """How pg_cron is asked to ring for jobs. Raises DatabaseUnavailable."""
+    (found,) = await view.rows(_ALARMS, {})
+    return found
 
 
 async def partitions(view: InstanceView) -> list[HistoryPartition]:

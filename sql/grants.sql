@@ -44,13 +44,27 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
-                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains
+                 kronos.organizations, kronos.role_mappings, kronos.managed,
+                 kronos.audit, kronos.audit_pending, kronos.audit_chains,
+                 kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
+                 kronos.alert_rules, kronos.incidents, kronos.alert_notifications
    to kronos_api;
+-- Nobody reads what a token is known by.
+grant select (heartbeat_id, workspace_id, name, status, note, tags, cron, every, anchor, anchor_local,
+              timezone, dst_gap, dst_overlap, period_seconds, description, grace_seconds, max_run_seconds,
+              version, token_version, created_at, updated_at, deleted_at) on kronos.beats to kronos_api;
+grant insert, update, delete on kronos.alert_rules to kronos_api;
+grant usage on sequence kronos.alert_rules_made to kronos_api;
+-- acknowledged and snoozed
+grant update (status, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, repeat_at)
+   on kronos.incidents to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents, kronos.organizations to kronos_api;
 grant insert, delete on kronos.role_mappings to kronos_api;
 grant insert, update, delete on kronos.managed to kronos_api;
+grant insert, update on kronos.calendars to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
@@ -73,7 +87,8 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
-                          kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
+                          kronos.register_entry(uuid), kronos.pg_cron_entry(uuid),
+                          kronos.find_workspace(text),
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.find_key(text),
@@ -107,7 +122,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.system_workers(integer), kronos.system_partitions(),
+                          kronos.system_workers(integer), kronos.system_partitions(), kronos.system_alarms(),
                           kronos.system_retention(), kronos.workspaces_health(uuid[]),
                           kronos.signs_of_sessions(), kronos.signs_of_server(), kronos.signs_of_cron(),
                           kronos.signs_of_tables(bigint, bigint), kronos.signs_of_work(),
@@ -121,7 +136,13 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.read_live(uuid[], pg_snapshot, integer),
                           kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.overdue_jobs(integer), kronos.last_reaping(),
-                          kronos.load_of_all(timestamptz, timestamptz, integer), kronos.measured_rates()
+                          kronos.load_of_all(timestamptz, timestamptz, integer),
+                          kronos.take_ping(bytea, text, smallint, text, bigint, text, boolean, text, text,
+                                           text),
+                          kronos.hold_door_open(),
+                          kronos.put_beat(jsonb, bytea, boolean, boolean, integer[], integer[]),
+                          kronos.turn_beat(text, text, text), kronos.rotate_beat(text, bytea),
+                          kronos.delete_beat(text, integer[]), kronos.measured_rates()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
@@ -134,15 +155,19 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                                                boolean[])
    to kronos_worker;
 
--- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
-grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
+-- pg_cron's own: fire and ring are what the entries call, ring_some and ring_held what ring calls; the rest
+-- is what the functions ask that write entries.
+grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
+                          kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
+                          kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;
 grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_digest(text, text, integer),
                           kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer),
                           kronos.register_jobs(uuid[], text[]),
                           kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid),
-                          kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid),
+                          kronos.register_pg_cron(uuid), kronos.register_entry(uuid),
+                          kronos.unregister_pg_cron(uuid), kronos.settle_alarms(),
+                          kronos.write_alarms(text[], boolean[], boolean[], boolean),
                           kronos.drop_run_details(bigint, integer, integer, boolean),
                           kronos.pg_cron_failure(integer), kronos.rung_lately()
    to kronos_owner;

@@ -17,7 +17,8 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'sign_ins', 'api_keys',
+          from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'calendars',
+                            'sign_ins', 'api_keys',
                             'endpoints', 'endpoint_versions',
                             'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
@@ -28,10 +29,13 @@ begin
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                              'document_versions', 'sql_grants', 'secrets',
                              'job_callbacks', 'callbacks', 'endpoint_health', 'workspace_gate',
-                            'request_limit', 'request_rates',
+                            'request_limit', 'request_rates', 'alarm_setting',
                              'audit', 'audit_pending', 'audit_chains',
                              'deletions', 'quota_shards',
-                             'live_changes', 'live_watches', 'live_marks', 'live_origin']) as relation
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings', 'ping_door', 'ping_gaps',
+                             'live_changes', 'live_watches', 'live_marks', 'live_origin',
+                             'alert_rules', 'alert_ends', 'alert_states', 'alert_counts', 'incidents',
+                             'alert_notifications']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -39,8 +43,12 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                             'operations', 'secrets', 'role_mappings', 'managed',
+                             'operations', 'secrets', 'role_mappings', 'managed', 'calendars',
                              'job_callbacks', 'callbacks', 'endpoint_health']) as relation
+                             'operations', 'secrets', 'role_mappings', 'managed',
+                             'job_callbacks', 'callbacks', 'endpoint_health',
+                             'beats', 'beat_pointers', 'beat_ticks', 'beat_pings',
+                             'alert_rules', 'incidents', 'alert_notifications']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api

@@ -12,7 +12,7 @@ from kronos import floors, sql
 _PACKAGE = Path(sql.__file__).parent
 _COMMENT = re.compile(r"--[^\n]*")
 _TRIGGER = re.compile(
-    r"^create or replace (?:constraint )?trigger (\w+)\s.*?\bon kronos\.(\w+).*?\bexecute function kronos\.(\w+)\(",
+    r"^create (?:or replace |constraint )*trigger (\w+)\s.*?\bon kronos\.(\w+).*?\bexecute function kronos\.(\w+)\(",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -53,7 +53,7 @@ def functions() -> dict[str, Function]:
 
 def others() -> Iterator[Caller]:
     """Whatever else calls functions: pg_cron, triggers, views, policies, statements and Python."""
-    yield Caller(name="pg_cron: the command of each entry", calls=frozenset({"fire"}))
+    yield Caller(name="pg_cron: the command of each entry", calls=frozenset({"fire", "ring"}))
     for path in sorted((sql.root() / "functions").glob("*/*.sql")):
         for trigger, table, function in _TRIGGER.findall(path.read_text()):
             yield Caller(name=f"trigger {trigger} on kronos.{table}", calls=frozenset({function}))

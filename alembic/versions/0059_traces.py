@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0059"
-down_revision = "0056"
+down_revision = "0058"
 
 
 def upgrade() -> None:

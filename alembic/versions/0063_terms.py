@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0063"
-down_revision = "0059"
+down_revision = "0062"
 
 
 def upgrade() -> None:

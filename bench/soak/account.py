@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -26,6 +27,8 @@ _REPEATS = """
 select count(*) filter (where attempt_count > 0), count(*) filter (where attempt_count > 1)
   from kronos.execution_done
 """
+# What falls due is accounted for within seconds; within this where the machine is busy.
+_OVERDUE_SECONDS = 60.0
 # Whatever befell it, a process may say so for so long afterwards: leases run out, pg_cron is heard again.
 _WITHIN_SECONDS = 240.0
 # Lines that users and receivers cause, with no harm done.
@@ -58,17 +61,9 @@ def taken(soaked: Soaked, receiver: Receiver, harm: Harm, since: datetime) -> Ac
     """Counts, once all is quiet."""
     account = Account()
     with psycopg.connect(soaked.database_url, row_factory=tuple_row, autocommit=True) as connection:
-        window = {"since": since, "until": datetime.now(UTC) - timedelta(seconds=1)}
-        after = UUID(int=0)
-        while rows := connection.execute(_LEDGERS, window | {"after": after}).fetchall():
-            after = rows[-1][0]
-            account.jobs += len(rows)
-            account.ticks += sum(row[2] for row in rows)
-            account.wrong += [
-                f"{name}: {unaccounted} unaccounted, {surplus} surplus, {overdue} overdue, {error}"
-                for _, name, _, unaccounted, surplus, overdue, error in rows
-                if unaccounted or surplus or overdue or error
-            ]
+        until = time.monotonic() + _OVERDUE_SECONDS
+        while not _read_ledgers(connection, since, account) and time.monotonic() < until:
+            time.sleep(1)  # a minute has just begun: what is due is being accounted for
         account.dispositions = {status: int(count) for status, count in connection.execute(_DISPOSITIONS)}
         ((account.left,),) = connection.execute(_LEFT).fetchall()
         ((account.executions, account.repeated),) = connection.execute(_REPEATS).fetchall()
@@ -77,6 +72,22 @@ def taken(soaked: Soaked, receiver: Receiver, harm: Harm, since: datetime) -> Ac
     account.undelivered = sorted(succeeded - set(receiver.accepted) - internal)
     _read_log(soaked, harm, account)
     return account
+
+
+def _read_ledgers(connection: psycopg.Connection[tuple[Any, ...]], since: datetime, account: Account) -> bool:
+    """Returns whether nothing is overdue."""
+    window = {"since": since, "until": datetime.now(UTC) - timedelta(seconds=1)}
+    rows, after = list[tuple[Any, ...]](), UUID(int=0)
+    while batch := connection.execute(_LEDGERS, window | {"after": after}).fetchall():
+        rows += batch
+        after = batch[-1][0]
+    account.jobs, account.ticks = len(rows), sum(row[2] for row in rows)
+    account.wrong = [
+        f"{name}: {unaccounted} unaccounted, {surplus} surplus, {overdue} overdue, {error}"
+        for _, name, _, unaccounted, surplus, overdue, error in rows
+        if unaccounted or surplus or overdue or error
+    ]
+    return not any(row[5] for row in rows)
 
 
 def _internal(soaked: Soaked) -> set[str]:

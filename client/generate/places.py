@@ -130,12 +130,36 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     ),
     **_twice("put_endpoint", "endpoints", "put", "check", answer=("Endpoint",), counted="SpecVerdict", repeat=ALWAYS),
     **_places(
+        "alert_rules",
+        create_alert_rule="create",
+        list_alert_rules="list",
+        get_alert_rule="get",
+        put_alert_rule=("put", ALWAYS),
+        delete_alert_rule=("delete", ALWAYS),
+    ),
+    **_places(
+        "incidents",
+        list_incidents="list",
+        get_incident="get",
+        acknowledge_incident=("acknowledge", ALWAYS),
+        snooze_incident=("snooze", ALWAYS),
+    ),
+    **_places(
         "configs",
         create_config=("create", KEYED),
         list_configs="list",
         get_config="get",
         put_config=("put", ALWAYS),
         delete_config=("delete", ALWAYS),
+    ),
+    **_places(
+        "calendars",
+        create_calendar=("create", KEYED),
+        list_calendars="list",
+        get_calendar="get",
+        put_calendar=("put", ALWAYS),
+        delete_calendar=("delete", ALWAYS),
+        preview_closed_schedule=("preview", ALWAYS),
     ),
     **_places(
         "payload_specs",
@@ -160,6 +184,19 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         get_secret="get",
         put_secret=("put", ALWAYS),
         delete_secret=("delete", ALWAYS),
+    ),
+    **_places(
+        "heartbeats",
+        create_heartbeat="create",
+        list_heartbeats="list",
+        get_heartbeat="get",
+        put_heartbeat=("put", WHERE_CONDITIONAL),
+        pause_heartbeat=("pause", ALWAYS),
+        resume_heartbeat=("resume", ALWAYS),
+        rotate_heartbeat="rotate",
+        delete_heartbeat=("delete", ALWAYS),
+        list_pings="pings",
+        list_heartbeat_ticks="ticks",
     ),
     **_places("keys", create_key="create", list_keys="list", revoke_key=("revoke", ALWAYS), rotate_key="rotate"),
     **_places(
@@ -205,6 +242,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         get_status="status",
         list_workers="workers",
         get_history="history",
+        get_alarms="alarms",
         get_drift="drift",
         get_instance_load="load",
     ),
@@ -242,13 +280,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "DstGap": ("Job", "dst_gap"),
     "DstOverlap": ("Job", "dst_overlap"),
     "BulkAction": ("BulkDone", "action"),
+    "IncidentStatus": ("Incident", "status"),
+    "AlertSeverity": ("AlertRule", "severity"),
 }
 """Enumerations that have a name, and a schema's property that has them."""
 
 HOMES: Mapping[str, str] = {"Execution": "executions", "Problem": "problems", "ProblemFault": "problems"}
 """Schemas that several resources answer, and the module of their own."""
 
-HIDDEN = {("NewKey", "key")}
+HIDDEN = {("NewKey", "key"), ("NewHeartbeat", "ping_url")}
 """Fields that no repr shows."""
 
 PARAMETERS = {
@@ -256,6 +296,7 @@ PARAMETERS = {
     "e": "execution",
     "b": "backfill",
     "o": "operation",
+    "i": "incident",
     "org": "organization",
     "w": "workspace",
     "key_id": "key",

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp
 
 from kronos import config, errors, heartbeat
 from kronos.api import (
+    alert_schemas,
+    alerts,
     apply,
     apply_schemas,
     audit,
@@ -26,6 +28,9 @@ from kronos.api import (
     backfills,
     batch,
     bulk,
+    calendar_schemas,
+    calendars,
+    closed_schedules,
     configs,
     dead_letters,
     docs,
@@ -33,6 +38,8 @@ from kronos.api import (
     endpoints,
     events,
     executions,
+    heartbeat_schemas,
+    heartbeats,
     instance,
     job_schemas,
     jobs,
@@ -41,6 +48,7 @@ from kronos.api import (
     organizations,
     overview,
     payload_specs,
+    pings,
     problems,
     quotas,
     retention,
@@ -60,6 +68,7 @@ from kronos.api.live import Hub, ListenerBounds
 from kronos.api.meter import ApiMeter
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
+from kronos.api.ping_door import PingDoor
 from kronos.api.renewal import Renewal
 from kronos.api.sessions import Sessions
 from kronos.api.tracing import Traced
@@ -91,11 +100,14 @@ _RESOURCES = (
     batch,
     bulk,
     executions,
+    pings,
     events,
     backfills,
     dead_letters,
     overview,
+    heartbeats,
     endpoints,
+    calendars,
     configs,
     payload_specs,
     secrets,
@@ -107,8 +119,10 @@ _RESOURCES = (
     role_mappings,
     auth,
     retention,
+    alerts,
     audit,
     schedules,
+    closed_schedules,
     system,
     instance,
     metering,
@@ -134,7 +148,14 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for name, each in (vars(schemas) | vars(job_schemas) | vars(apply_schemas)).items()
+                for name, each in (
+                    vars(schemas)
+                    | vars(job_schemas)
+                    | vars(calendar_schemas)
+                    | vars(alert_schemas)
+                    | vars(apply_schemas)
+                    | vars(heartbeat_schemas)
+                ).items()
                 if isinstance(each, type)
                 and issubclass(each, Body)
                 and each not in _NO_BODIES
@@ -198,6 +219,7 @@ def create(
         )
         app.state.metering = metering.Metering(pool, meter)
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
+        beside.append(asyncio.create_task(PingDoor(pool).run()))
         if replica is not None:
             await replica.pool.open(wait=False)
             beside.append(asyncio.create_task(replica.watch()))

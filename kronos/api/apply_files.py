@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from kronos import apply_diffs, errors
+from kronos import apply_diffs, calendars, errors
 from kronos.api.apply_schemas import ApplyBody, SecretRef, SetName
+from kronos.api.calendar_schemas import CalendarCreate, new_calendar
 from kronos.api.copies import shown
 from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, HttpEndpointPut
 from kronos.api.fields import Body
@@ -24,6 +25,7 @@ from kronos.model import Document, Endpoint, Job, Json, JsonObject
 FIELDS: Final[dict[Kind, str]] = {
     "config": "configs",
     "payload_spec": "payload_specs",
+    "calendar": "calendars",
     "endpoint": "endpoints",
     "job": "jobs",
 }
@@ -31,6 +33,7 @@ FIELDS: Final[dict[Kind, str]] = {
 _MODELS: Final[dict[Kind, type[BaseModel]]] = {
     "config": ConfigCreate,
     "payload_spec": PayloadSpecCreate,
+    "calendar": CalendarCreate,
     "endpoint": EndpointCreate,
     "job": JobFile,
 }
@@ -43,6 +46,7 @@ class _UnjudgedFiles(Body):
     secrets: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     configs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     payload_specs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    calendars: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     endpoints: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     jobs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     prune: bool = False
@@ -81,6 +85,8 @@ def written(kind: Kind, row: Document | Endpoint | Job) -> JsonObject:
             return {"name": row.name, "type": row.type} | _spoken(_endpoint_of(row))
         case Job():
             return {"name": row.name} | _job_written(row)
+        case _ if kind == "calendar":
+            return {"name": row.name} | calendars.written(row.content)
         case _:
             return {"name": row.name, "values" if kind == "config" else "schema": row.content}
 
@@ -100,6 +106,7 @@ def _resources(envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Faul
     given: dict[Kind, Sequence[Json]] = {
         "config": envelope.configs,
         "payload_spec": envelope.payload_specs,
+        "calendar": envelope.calendars,
         "endpoint": envelope.endpoints,
         "job": envelope.jobs,
     }
@@ -136,6 +143,10 @@ def _wanted(kind: Kind, pointer: str, item: Json, policy: EgressPolicy) -> Wante
         case PayloadSpecCreate():
             content = {"schema": model.schema_}
             return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=model.schema_)
+        case CalendarCreate():
+            calendar = new_calendar(model)
+            content = calendars.content(calendar)
+            return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=calendar)
         case _:
             raise TypeError(f"{kind} has no model")
 

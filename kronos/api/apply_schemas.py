@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kronos.api.calendar_schemas import CalendarCreate
 from kronos.api.endpoint_schemas import EndpointCreate
 from kronos.api.fields import Body, SecretName, Slug
 from kronos.api.job_schemas import JobFile
@@ -43,6 +44,11 @@ class WorkspaceFile(Body):
         default_factory=list,
         description="Payload specs.",
         examples=[[{"name": "report-input", "schema": {"type": "object"}}]],
+    )
+    calendars: Annotated[list[CalendarCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
+        default_factory=list,
+        description="Calendars.",
+        examples=[[{"name": "holidays", "days": [{"starts": "2026-12-25", "name": "Christmas"}]}]],
     )
     endpoints: Annotated[list[EndpointCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
         default_factory=list,

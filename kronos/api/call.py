@@ -17,6 +17,7 @@ from kronos.api import body, conditions, withheld
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
 from kronos.api.live import Hub
+from kronos.api.pingers import Pings
 from kronos.api.sessions import Person, Sessions
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
@@ -83,6 +84,8 @@ class Context:
     """Readiness."""
     live: Hub
     """Who listens to what changes."""
+    pings: Pings = field(default_factory=Pings)
+    """Who pings."""
     coming: Coming = field(default_factory=Coming)
     """What workspaces of very many jobs are going to do."""
 

@@ -13,7 +13,9 @@ import orjson
 from pydantic import BaseModel
 
 from kronos import errors, reading
+from kronos.alert_rows import AlertRule
 from kronos.api.fields import is_timestamp, timestamp
+from kronos.calendar_terms import Calendar
 from kronos.errors import Fault
 from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
 from kronos.quotas import Quotas
@@ -72,7 +74,9 @@ def kind_of(row: type, body: type[BaseModel]) -> Kind:
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
-def shown(row: Config | Endpoint | Job | PayloadSpec | Workspace | Retention | Quotas) -> JsonObject:
+def shown(
+    row: AlertRule | Calendar | Config | Endpoint | Job | PayloadSpec | Workspace | Retention | Quotas,
+) -> JsonObject:
     """A row as GET gives it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document

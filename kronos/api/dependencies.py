@@ -188,11 +188,21 @@ JobRef = Annotated[
 ExecutionId = Annotated[UUID, BeforeValidator(_id_of("execution")), Path(alias="e", description="An execution's id.")]
 BackfillId = Annotated[UUID, BeforeValidator(_id_of("backfill")), Path(alias="b", description="A backfill's id.")]
 OperationId = Annotated[UUID, BeforeValidator(_id_of("operation")), Path(alias="o", description="An operation's id.")]
+IncidentId = Annotated[UUID, BeforeValidator(_id_of("incident")), Path(alias="i", description="An incident's id.")]
 EndpointName = Annotated[str, AfterValidator(judged_later(_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
+_RULE_PATH = Path(alias="name", description="An alert rule's name. One that looks like a UUID is none.")
+AlertRuleName = Annotated[str, AfterValidator(judged_later(_name_of("alert rule"))), _ENDPOINT_TEXT, _RULE_PATH]
+NewAlertRuleName = Annotated[str, AfterValidator(judged_later(_new_name_of("alert rule"))), _ENDPOINT_TEXT, _RULE_PATH]
 _CONFIG_PATH = Path(alias="name", description="A config's name. One that looks like a UUID is none.")
+_BEAT_PATH = Path(alias="name", description="A heartbeat's name. One that looks like a UUID is none.")
+HeartbeatName = Annotated[str, AfterValidator(judged_later(_name_of("heartbeat"))), _ENDPOINT_TEXT, _BEAT_PATH]
+NewHeartbeatName = Annotated[str, AfterValidator(judged_later(_new_name_of("heartbeat"))), _ENDPOINT_TEXT, _BEAT_PATH]
 _SPEC_PATH = Path(alias="name", description="A payload spec's name. One that looks like a UUID is none.")
 ConfigName = Annotated[str, AfterValidator(judged_later(_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
 NewConfigName = Annotated[str, AfterValidator(judged_later(_new_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
+_CALENDAR_PATH = Path(alias="name", description="A calendar's name. One that looks like a UUID is none.")
+CalendarName = Annotated[str, AfterValidator(judged_later(_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
+NewCalendarName = Annotated[str, AfterValidator(judged_later(_new_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
 SpecName = Annotated[str, AfterValidator(judged_later(_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewSpecName = Annotated[str, AfterValidator(judged_later(_new_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from kronos.api.endpoint_specs import HttpSpec, KafkaSpec, RedisStreamSpec, StatusCode
+from kronos.api.endpoint_specs import EmailSpec, HttpSpec, KafkaSpec, RedisStreamSpec, StatusCode
 from kronos.api.fields import Body, EndpointName, Input, JobName, SecretName, Text, Time, Title, WorkerGroup, Zone
 from kronos.model import OnDisabled, VersionUse
 
@@ -230,6 +230,18 @@ class KafkaEndpointPut(_EndpointFields):
     )
 
 
+class EmailEndpointPut(_EndpointFields):
+    """An endpoint whose deliveries are e-mails, without its name."""
+
+    type: Literal["EMAIL"] = Field(description="By e-mail.", examples=["EMAIL"])
+    spec: EmailSpec = Field(
+        description="The mail.",
+        examples=[
+            {"smtp_url": "smtp://mail.example.com:587", "sender": "kronos@example.com", "to": ["ops@example.com"]}
+        ],
+    )
+
+
 _EndpointName = Annotated[EndpointName, Field(description="Its name in this workspace.", examples=["weekly-report"])]
 
 
@@ -251,17 +263,27 @@ class KafkaEndpointCreate(KafkaEndpointPut):
     name: _EndpointName
 
 
-class EndpointPut(RootModel[HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut]):
+class EmailEndpointCreate(EmailEndpointPut):
+    """An endpoint whose deliveries are e-mails."""
+
+    name: _EndpointName
+
+
+class EndpointPut(RootModel[HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut]):
     """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be
     changed is ignored as long as it is as GET gives it."""
 
-    root: HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut = Field(discriminator="type")
+    root: HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut = Field(discriminator="type")
 
 
-class EndpointCreate(RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate]):
+class EndpointCreate(
+    RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate | EmailEndpointCreate]
+):
     """An endpoint to be made."""
 
-    root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate = Field(discriminator="type")
+    root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate | EmailEndpointCreate = Field(
+        discriminator="type"
+    )
 
 
 class EndpointRender(Body):

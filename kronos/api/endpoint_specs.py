@@ -108,6 +108,46 @@ class RedisStreamSpec(Body):
     )
 
 
+_Address = Annotated[str, Field(min_length=3, max_length=254, pattern=r'^[^@\s<>,;"]+@[A-Za-z0-9.-]+$')]
+
+
+class EmailSpec(Body):
+    """A mail by an SMTP server, with templates such as {{input.text}}."""
+
+    smtp_url: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="smtp://host:587, or smtps://host:465 for TLS from the first word, without user name or password.",
+        examples=["smtp://mail.example.com:587"],
+    )
+    starttls: bool = Field(
+        default=True,
+        description="Over smtp:// TLS is agreed first, and where it cannot be nothing is sent.",
+        examples=[True],
+    )
+    username: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Whom to log in as; null: not.", examples=["kronos"]
+    )
+    password: _Secret | None = Field(default=None, description="A template of a secret.", examples=["{{secret.smtp}}"])
+    sender: _Address = Field(description="From whom.", examples=["kronos@example.com"])
+    to: Annotated[list[_Address], Field(min_length=1, max_length=20)] = Field(
+        description="To whom.", examples=[["ops@example.com"]]
+    )
+    subject_template: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None, description="The subject; by default the input's text, or Kronos.", examples=["{{input.text}}"]
+    )
+    text_template: Template = Field(
+        default=None, description="The text; the input as JSON where there is none.", examples=["{{input.text}}"]
+    )
+    tls: BrokerTls | None = Field(default=None, description="What TLS is agreed with.", examples=[None])
+    timeout_ms: int = Field(
+        default=30_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[30000]
+    )
+    connect_timeout_ms: int = Field(
+        default=10_000, ge=1, le=900_000, description="Of it, for a new connection.", examples=[10000]
+    )
+
+
 class KafkaSpec(Body):
     """A record of a Kafka topic, with templates such as {{input.report.id}}."""
 

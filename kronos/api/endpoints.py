@@ -35,7 +35,7 @@ from kronos.api.operation import Router
 from kronos.api.query_schemas import ChangeQuery, PageQuery
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import Nothing
-from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
+from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedMail, RenderedRecord, Sample, TriedDelivery
 from kronos.model import Endpoint, Role
 from kronos.payload_specs import SpecVerdict
 from kronos.secrets import SigningKeys
@@ -136,7 +136,7 @@ async def put_endpoint(
 @router.post(
     "/{name}/render",
     needs=Role.ADMIN,
-    responses=answers({200: Rendered | RenderedEntry | RenderedRecord})
+    responses=answers({200: Rendered | RenderedEntry | RenderedRecord | RenderedMail})
     | problems(
         errors.WorkspaceNotFound,
         errors.EndpointNotFound,

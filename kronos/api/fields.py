@@ -149,6 +149,11 @@ def _endpoint_name(text: str) -> str:
     return _named(text, ENDPOINT_NAME, hint)
 
 
+def _calendar_name(text: str) -> str:
+    hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as holidays."
+    return _named(text, ENDPOINT_NAME, hint)
+
+
 def _worker_group(text: str) -> str:
     hint = (
         "Use 1 to 63 small letters, digits and '-', with a letter or digit at both ends, such as private-net. Leave it "
@@ -305,6 +310,7 @@ TimeOrLocal = Annotated[
 """An instant, or, naive, a local time of the zone that is given with it."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
+CalendarName = Annotated[str, AfterValidator(_calendar_name), _pattern(ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(JOB_NAME)]
 WorkerGroup = Annotated[str, AfterValidator(_worker_group), _pattern(WORKER_GROUP)]
 SecretName = Annotated[str, AfterValidator(_secret_name), _pattern(SECRET_NAME)]

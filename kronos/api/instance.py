@@ -15,7 +15,7 @@ from kronos.api.query_schemas import DriftQuery
 from kronos.doctor import asked
 from kronos.doctor.asked import ShownFinding
 from kronos.model import Role
-from kronos.system import BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
+from kronos.system import Alarms, BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
 router = Router("/v1/system", tags=["system"])
 
@@ -74,6 +74,12 @@ async def list_workers(instance: Instance) -> Response:
 async def get_history(instance: Instance) -> Response:
     """The instance's retention, and the partitions of its history."""
     return answer(History(retention=await system.retention(instance), partitions=await system.partitions(instance)))
+
+
+@router.get("/alarms", needs=Role.INSTANCE_ADMIN, responses=answers({200: Alarms}))
+async def get_alarms(instance: Instance) -> Response:
+    """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how often it rings."""
+    return answer(await system.alarms(instance))
 
 
 @router.get("/drift", needs=Role.INSTANCE_ADMIN, responses=answers({200: Drift}))

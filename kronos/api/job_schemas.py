@@ -7,6 +7,7 @@ from pydantic import Field
 
 from kronos.api.fields import (
     Body,
+    CalendarName,
     Cron,
     EndpointName,
     IdempotencyKey,
@@ -21,7 +22,7 @@ from kronos.api.fields import (
     Zone,
 )
 from kronos.batches import MOST_JOBS
-from kronos.model import Overlap, TickOutcome, Trigger
+from kronos.model import OnBlackout, Overlap, TickOutcome, Trigger
 from kronos.sentences import MOST_CHARACTERS
 from kronos.server_time import CLOCK
 
@@ -46,6 +47,7 @@ _Jitter = Annotated[int, Field(ge=0, le=3600)]
 _Spread = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}s|([1-9]|[1-5][0-9]|60)m|1h)$")]
 _Offset = Annotated[int, Field(ge=0, le=3600)]
 _Deadline = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
+_Calendars = Annotated[list[CalendarName], Field(max_length=10)]
 _Priority = Annotated[int, Field(ge=-10, le=10)]
 
 
@@ -120,11 +122,6 @@ class _JobFields(Body):
         "null: not at all.",
         examples=["5m"],
     )
-    offset_seconds: _Offset | None = Field(
-        default=None,
-        description="CRON: by how much each run is moved; 0, and no more than `spread`. Offered by GET …/load/plan.",
-        examples=[120],
-    )
     overlap: Overlap | None = Field(
         default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
     )
@@ -132,6 +129,17 @@ class _JobFields(Body):
         default=None,
         description="CRON: ticks that were missed.",
         examples=[{"policy": "LATEST", "window_seconds": 3600}],
+    )
+    calendars: _Calendars | None = Field(
+        default=None,
+        description="CRON: names of calendars; a tick that one of them closes does not run at its time.",
+        examples=[["holidays"]],
+    )
+    on_blackout: OnBlackout | None = Field(
+        default=None,
+        description="CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT "
+        "or PREVIOUS day that is open.",
+        examples=["NEXT"],
     )
     input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
@@ -244,12 +252,12 @@ class JobPatch(Body):
         default=0, description="Spreads deliveries over up to this many seconds.", examples=[30]
     )
     spread: _Spread | None = Field(
-        default=None,
-        description="How far a run may be moved after its tick; null: not at all, with `offset_seconds` 0.",
-        examples=["5m"],
+        default=None, description="How far a run may be moved after its tick; null: not at all.", examples=["5m"]
     )
     offset_seconds: _Offset = Field(
-        default=0, description="By how much each run is moved, within `spread`.", examples=[120]
+        default=0,
+        description="By how much each run is moved, within `spread`: GET …/load/plan has one.",
+        examples=[120],
     )
     overlap: Overlap = Field(
         default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"]
@@ -272,6 +280,12 @@ class JobPatch(Body):
     )
     priority: _Priority = Field(
         default=0, description="Of its executions from now on; those that wait keep theirs.", examples=[5]
+    )
+    calendars: _Calendars = Field(
+        default_factory=list, description="Names of calendars, in place of those before.", examples=[["holidays"]]
+    )
+    on_blackout: OnBlackout = Field(
+        default="SKIP", description="A tick that one of them closes: SKIP, NEXT or PREVIOUS.", examples=["NEXT"]
     )
 
 
@@ -344,6 +358,15 @@ class SchedulePreview(Body):
     count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
     dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
+
+
+class ClosedSchedulePreview(SchedulePreview):
+    """A schedule to be looked at with calendars."""
+
+    calendars: _Calendars = Field(default_factory=list, description="Names of calendars.", examples=[["holidays"]])
+    on_blackout: OnBlackout = Field(
+        default="SKIP", description="A tick that one of them closes: SKIP, NEXT or PREVIOUS.", examples=["NEXT"]
+    )
 
 
 class ScheduleSentence(Body):

@@ -10,12 +10,14 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from kronos import documents, errors
+from kronos.alert_rows import AlertRule
 from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import Kind, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import IfMatch, IfNoneMatch
 from kronos.api.query_schemas import PageQuery
+from kronos.calendar_terms import Calendar
 from kronos.database import WorkspaceView
 from kronos.documents import DocumentType
 from kronos.model import Config, Document, Endpoint, Json, PayloadSpec
@@ -71,7 +73,10 @@ class Replacement(Generic[Body]):
 
 
 async def change(
-    copy: Kind, name: str, draft: Draft[Body], get: Callable[[], Awaitable[Config | Endpoint | PayloadSpec]]
+    copy: Kind,
+    name: str,
+    draft: Draft[Body],
+    get: Callable[[], Awaitable[AlertRule | Calendar | Config | Endpoint | PayloadSpec]],
 ) -> Replacement[Body]:
     """What the PUT of `draft` asks for; `get` reads what is there. Raises Unprocessable, also where an edited copy
     changes what cannot be changed."""
@@ -118,7 +123,7 @@ def made(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRoutes:
-    """What the routes of configs and of payload specs do."""
+    """What the routes of configs, payload specs and calendars do."""
 
     kind: DocumentType
     copy: Kind
@@ -126,7 +131,7 @@ class DocumentRoutes:
     async def create(self, call: Call, view: WorkspaceView, name: str, content: Json, key: str | None) -> Response:
         """A new document, or the one that the idempotency key made."""
         document, is_new = await documents.create(view, self.kind, name, content, idempotency_key=key)
-        return self._made(call, document, is_new=is_new)
+        return self.made(call, document, is_new=is_new)
 
     async def page(self, view: WorkspaceView, query: PageQuery) -> Response:
         """A page of the list."""
@@ -145,14 +150,15 @@ class DocumentRoutes:
 
     async def first(self, call: Call, view: WorkspaceView, name: str, content: Json) -> Response:
         """A new document for If-None-Match: *. Raises PreconditionFailed."""
-        return self._made(call, await first(self.kind.what, name, documents.create(view, self.kind, name, content)))
+        return self.made(call, await first(self.kind.what, name, documents.create(view, self.kind, name, content)))
 
     def stored(self, call: Call, document: Document, *, is_new: bool) -> Response:
         """What any other PUT made or changed."""
-        return self._made(call, document) if is_new else current(self.kind.shown(document))
+        return self.made(call, document) if is_new else current(self.kind.shown(document))
 
-    async def _get(self, view: WorkspaceView, name: str) -> Config | PayloadSpec:
+    async def _get(self, view: WorkspaceView, name: str) -> Calendar | Config | PayloadSpec:
         return self.kind.shown(await documents.get(view, self.kind, name))
 
-    def _made(self, call: Call, document: Document, *, is_new: bool = True) -> Response:
+    def made(self, call: Call, document: Document, *, is_new: bool = True) -> Response:
+        """What a call made, or one before with the same idempotency key."""
         return made(call, document.workspace, self.kind.routes, self.kind.shown(document), is_new=is_new)

@@ -142,6 +142,8 @@ def instance(scope: Scope) -> str:
     raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
     path = raw.split(b"?", 1)[0]
     shown = redacted(path.decode("ascii", "replace"))
+    if b"%" in path and redacted(scope["path"]) != scope["path"]:  # a ping's token that somebody encoded
+        return "/***"
     # Percent-encoded, a key would be in the log all the same.
     return shown if b"%" not in path or key_in_url(shown.encode()) is None else "/***"
 

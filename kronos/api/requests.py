@@ -1,13 +1,14 @@
 """Requests as operations take them: what several fields say together, and what only settings can judge."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from typing import cast
 
 from kronos import errors, schedules
 from kronos.api.endpoint_schemas import (
+    EmailEndpointPut,
     HttpEndpointPut,
     KafkaEndpointPut,
     LimitsBody,
@@ -15,11 +16,11 @@ from kronos.api.endpoint_schemas import (
     RedisStreamEndpointPut,
     RetryPolicyBody,
 )
-from kronos.api.endpoint_specs import BrokerTls, HttpSpec, KafkaSpec, RedisStreamSpec
 from kronos.api.job_schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
+from kronos.api.spec_checks import spec_checks
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
-from kronos.delivery import destinations, drivers, template
+from kronos.delivery import drivers, template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import KeyLimit, NewEndpoint, Rate, RetryPolicy
@@ -29,7 +30,7 @@ from kronos.new_jobs import TERMS, NewJob
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 
-AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut
+AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut
 _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
@@ -133,7 +134,7 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         detail = f"this server has no driver for endpoints of type {body.type}"
         hint = f"Install it where the API and the workers run: {drivers.how_to_install(body.type)}."
         faults.append(Fault(pointer="/type", detail=detail, hint=hint))
-    for pointer, check in _checks(spec, policy):
+    for pointer, check in spec_checks(spec, policy):
         try:
             check()
         except Refused as refused:
@@ -228,71 +229,6 @@ def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
 
 def _said(limit: int | None) -> str:
     return "null" if limit is None else str(limit)
-
-
-_Check = tuple[str, Callable[[], object]]
-
-
-def _checks(spec: HttpSpec | RedisStreamSpec | KafkaSpec, policy: EgressPolicy) -> Sequence[_Check]:
-    """What is to be checked of a spec, and where it stands; a check raises Refused."""
-    match spec:
-        case HttpSpec():
-            return (
-                ("/spec/url", lambda: template.check_url_template(spec.url, policy)),
-                ("/spec/headers", lambda: template.check_header_templates(spec.headers)),
-                ("/spec/body_template", lambda: template.check(spec.body_template)),
-            )
-        case RedisStreamSpec():
-            return (
-                ("/spec/redis_url", lambda: destinations.redis_server(spec.redis_url, policy)),
-                ("/spec/fields_template", lambda: destinations.check_pairs(list(spec.fields_template), "field")),
-                ("/spec/fields_template", lambda: template.check(spec.fields_template)),
-                ("/spec/username", lambda: template.check(spec.username)),
-                ("/spec/password", lambda: _check_secret(spec.password)),
-                *_tls_checks(spec.tls),
-                ("/spec/tls", lambda: _check_scheme(spec)),
-            )
-        case KafkaSpec():
-            sasl = spec.sasl
-            return (
-                ("/spec/bootstrap_servers", lambda: destinations.kafka_brokers(spec.bootstrap_servers, policy)),
-                ("/spec/key_template", lambda: template.check(spec.key_template)),
-                ("/spec/value_template", lambda: template.check(spec.value_template)),
-                ("/spec/headers", lambda: destinations.check_pairs(list(spec.headers), "header")),
-                ("/spec/headers", lambda: template.check(spec.headers)),
-                ("/spec/sasl/username", lambda: template.check(sasl.username if sasl else None)),
-                ("/spec/sasl/password", lambda: _check_secret(sasl.password if sasl else None)),
-                *_tls_checks(spec.tls),
-            )
-
-
-def _tls_checks(tls: BrokerTls | None) -> Sequence[_Check]:
-    if tls is None:
-        return ()
-    return (
-        ("/spec/tls/ca_certificate", lambda: template.check(tls.ca_certificate)),
-        ("/spec/tls/client_certificate", lambda: template.check(tls.client_certificate)),
-        ("/spec/tls/client_key", lambda: _check_secret(tls.client_key)),
-        ("/spec/tls", lambda: _check_pair(tls)),
-    )
-
-
-def _check_secret(given: str | None) -> None:
-    """A password or key is a template of a secret: what stands in an endpoint is read by all who may read it."""
-    if given is not None and "{{" not in given:
-        hint = "Store it as a secret, and write {{secret.NAME}}."
-        raise Refused("plain_secret", "a password or key would be readable in the endpoint", hint=hint)
-    template.check(given)
-
-
-def _check_pair(tls: BrokerTls) -> None:
-    if (tls.client_certificate is None) != (tls.client_key is None):
-        raise Refused("tls_half", "a client's certificate and its key go together", hint="Give both, or none.")
-
-
-def _check_scheme(spec: RedisStreamSpec) -> None:
-    if spec.tls is not None and not spec.redis_url.startswith("rediss://"):
-        raise Refused("tls_scheme", "tls goes with a rediss:// URL", hint="Write rediss://, or leave tls out.")
 
 
 def secrets_named(body: AnyEndpoint) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from kronos.api.keys import Caller
 
-PAYLOADS: Final = frozenset({"input", "output", "request", "response", "body"})
+PAYLOADS: Final = frozenset({"input", "output", "request", "response", "body", "log"})
 """The fields of rows, and of the documents in them, that hold what is sent to users' systems and what they answer."""
 NOTICE: Final = {"withheld": "the key does not see payloads (sees_payloads)"}
 """In the place of each that there is."""

@@ -31,7 +31,7 @@ _FIELDS = (
     "limits",
     "usage",
 )
-_TYPES = ("HTTP", "REDIS_STREAM", "KAFKA")
+_TYPES = ("HTTP", "REDIS_STREAM", "KAFKA", "EMAIL")
 _RENDERED = (
     *("method", "url"),
     *("redis_url", "stream", "fields"),
@@ -136,7 +136,8 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             "--to",
             "target",
             metavar="URL",
-            help="HTTP: an absolute URL; may hold {{input.…}}. REDIS_STREAM: redis://host:6379/0. KAFKA: host:9092,….",
+            help="HTTP: an absolute URL; may hold {{input.…}}. REDIS_STREAM: redis://host:6379/0. KAFKA: host:9092,…. "
+            "EMAIL: smtp://host:587.",
         ),
         click.option("--title", help="A name for people: one line of any text."),
     ):
@@ -309,7 +310,9 @@ def _changed(body: Json, options: Json) -> Json:
     where = options["target"]
     if where is not None and body.get("type") == "KAFKA":
         where = [server.strip() for server in where.split(",")]
-    target = {"REDIS_STREAM": "redis_url", "KAFKA": "bootstrap_servers"}.get(str(body.get("type")), "url")
+    target = {"REDIS_STREAM": "redis_url", "KAFKA": "bootstrap_servers", "EMAIL": "smtp_url"}.get(
+        str(body.get("type")), "url"
+    )
     spec = given(**{target: where}, method=options["method"], headers=headers, body_template=options["body"],
                  stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"],
                  connect_timeout_ms=options["connect_timeout_ms"],

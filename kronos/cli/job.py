@@ -41,6 +41,8 @@ _FIELDS = (
     "on_success",
     "on_failure",
     "deadline_seconds",
+    "calendars",
+    "on_blackout",
 )
 _COLUMNS = {
     "name": "NAME",
@@ -102,9 +104,14 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
             type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
             help="A tick while one runs.",
         ),
+        click.option(
+            "--on-blackout",
+            type=_Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
+            help="What becomes of a tick that a calendar closes.",
+        ),
+        click.option("--calendar", "calendars", multiple=True, help="A calendar; again for more; '': none."),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
         click.option("--spread", help="How far a run may be moved where that evens out the load, such as 5m."),
-        click.option("--offset-seconds", type=int, help="By how much each run is moved: kronos load --plan."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option(
             "--deadline-seconds", type=int, help="What was not delivered so long after its time is not sent any more."
@@ -184,6 +191,7 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
 @click.argument("job")
 @click.option("--name", help="Another name.")
 @clear_option
+@click.option("--offset-seconds", type=int, help="By how much each run is moved, within its spread.")
 @job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Change what is given of a CRON job. Its next version is row and pg_cron entry together.
@@ -309,7 +317,7 @@ def next_runs(api: Api, job: str, count: int) -> None:
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(
         api.rows_of(preview, "next_runs"),
-        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"},
+        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE", "rolled_from": "IN PLACE OF"},
         empty=f"{job} has no run to come",
     )
 
@@ -368,6 +376,7 @@ def terms_given(terms: Json) -> Json:
         **terms,
         "input": terms["input_"],
         "tags": list(terms["tags"]) or None,
+        "calendars": [each for each in terms["calendars"] if each] if terms["calendars"] else None,
         "catch_up": given(policy=terms["catch_up"]) or None,
     }
     return given(**{name: value for name, value in found.items() if name != "input_"})

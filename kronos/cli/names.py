@@ -44,11 +44,14 @@ class NamedKind:
 _JOBS = NamedKind(path=("jobs",), fields=("name", "job_id"), more="description", is_searched=True)
 _ENDPOINTS = NamedKind(path=("endpoints",), fields=("name",), more="title")
 _CONFIGS = NamedKind(path=("configs",), fields=("name",))
+_CALENDARS = NamedKind(path=("calendars",), fields=("name",))
 _SPECS = NamedKind(path=("payload-specs",), fields=("name",))
 _SECRETS = NamedKind(path=("secrets",), fields=("name",))
 _KEYS = NamedKind(path=("keys",), fields=("public_id",), more="name")
 _EXECUTIONS = NamedKind(path=("executions",), fields=("execution_id",), more="status")
 _OPERATIONS = NamedKind(path=("operations",), fields=("operation_id",), more="status")
+_RULES = NamedKind(path=("alert-rules",), fields=("name",), more="severity")
+_INCIDENTS = NamedKind(path=("incidents",), fields=("incident_id",), more="detail")
 _WORKSPACES = NamedKind(path=("workspaces",), fields=("slug",), more="name", in_workspace=False)
 _ORGANIZATIONS = NamedKind(path=("organizations",), fields=("slug",), more="name", in_workspace=False)
 CONTEXTS: Final = NamedKind(path=(), fields=("name",), in_workspace=False)
@@ -57,10 +60,13 @@ _BY_PARAMETER = {
     "job": _JOBS,
     "endpoint": _ENDPOINTS,
     "config": _CONFIGS,
+    "calendars": _CALENDARS,
     "payload_spec": _SPECS,
     "signing_secrets": _SECRETS,
     "execution_id": _EXECUTIONS,
     "operation_id": _OPERATIONS,
+    "incident_id": _INCIDENTS,
+    "rule": _RULES,
     "caused_by": _EXECUTIONS,
     "workspace": _WORKSPACES,
     "organization": _ORGANIZATIONS,
@@ -69,7 +75,9 @@ _BY_PARAMETER = {
 # What the argument NAME, SLUG or KEY of a group's commands names.
 _BY_GROUP = {
     "endpoint": _ENDPOINTS,
+    "alert-rule": _RULES,
     "config": _CONFIGS,
+    "calendar": _CALENDARS,
     "payload-spec": _SPECS,
     "secret": _SECRETS,
     "key": _KEYS,

@@ -99,7 +99,10 @@ def _asked(given: Json, where: target.WhereAsked) -> schedules.Preview:
     try:
         return schedules.Preview(
             description=found["description"],
-            next_runs=[schedules.NextRun(**each | {"at": _instant(each["at"])}) for each in found["next_runs"]],
+            next_runs=[
+                schedules.NextRun(**each | {"at": _instant(each["at"]), "rolled_from": None})
+                for each in found["next_runs"]
+            ],
             skipped=[schedules.SkippedTick(**each | {"at": _instant(each["at"])}) for each in found["skipped"]],
             lints=found["lints"],
         )

@@ -36,6 +36,18 @@ _PARTITIONS = {
     "rows": "ROWS",
     "bytes": "BYTES",
 }
+_ALARMS = (
+    "wanted",
+    "are_shared",
+    "changed_at",
+    "jobs",
+    "alarms",
+    "entries",
+    "folded",
+    "rings_apart",
+    "rings_shared",
+    "rings_now",
+)
 _DRIFT = {"difference": "DIFFERENCE", "jobname": "ENTRY", "job_id": "JOB", "workspace": "WORKSPACE", "jobid": "NUMBER"}
 
 
@@ -111,6 +123,18 @@ def drift(api: Api, limit: int) -> None:
     api.list(rows, _DRIFT, empty="jobs and entries agree")
     if isinstance(count := answer["differences"], int) and count > len(rows):
         click.echo(f"{count - len(rows):,} more differences are not listed", err=True)
+
+
+@command(system, in_workspace=False)
+def alarms(api: Api) -> None:
+    """Show how pg_cron is asked to ring for jobs. An entry each, or one for all that ring alike.
+
+    kronos system alarms
+
+    jobs that are live, how many alarms differ among them, and how often pg_cron rings a day: with an entry a job, with
+    one an alarm, and as it is now. KRONOS_ALARMS says which, and kronos migrate stores it.
+    """
+    api.show(api.of(None).get("system", "alarms", fields=_ALARMS), _ALARMS)
 
 
 @command(system, in_workspace=False)

@@ -33,7 +33,7 @@ _MORE_THAN_AN_ADDRESS = (
     "the key into a --key-file"
 )
 # What the environment says to the command line alone; of all else `kronos` says whether it means anything.
-_OWN = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT"}
+_OWN = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT", "KRONOS_PING_URL", "KRONOS_RUN_ID"}
 Source = Literal["option", "environment", "context", "kronos up"]
 
 

@@ -3,11 +3,13 @@
 from starlette.routing import BaseRoute
 
 from kronos.dashboard import (
+    alerts,
     audit,
     configs,
     dead_letters,
     endpoints,
     executions,
+    heartbeats,
     home,
     job,
     job_actions,
@@ -36,7 +38,9 @@ _PARTS = (
     job_actions,
     executions,
     dead_letters,
+    alerts,
     load,
+    heartbeats,
     operations,
     configs,
     payload_specs,

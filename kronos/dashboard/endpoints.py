@@ -25,10 +25,11 @@ from kronos.endpoint_tests import AnyRendered, Sample
 from kronos.model import Endpoint, Json, JsonObject, Role
 
 pages = Pages("/w/{w}/endpoints")
-_Type = Literal["HTTP", "REDIS_STREAM", "KAFKA"]
+_Type = Literal["HTTP", "REDIS_STREAM", "KAFKA", "EMAIL"]
 _TYPES: tuple[_Type, ...] = get_args(_Type)
 _SPECS: dict[str, JsonObject] = {
     "REDIS_STREAM": {"redis_url": "rediss://redis.example.com:6379/0", "stream": "reports"},
+    "EMAIL": {"smtp_url": "smtp://mail.example.com:587", "sender": "kronos@example.com", "to": ["ops@example.com"]},
     "KAFKA": {"bootstrap_servers": ["kafka.example.com:9092"], "topic": "reports"},
 }
 _USERS = 20

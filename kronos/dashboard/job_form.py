@@ -10,8 +10,9 @@ from kronos import changes, errors, fire_diffs, jobs, schedules
 from kronos.api.call import Call
 from kronos.api.copies import shown as as_given
 from kronos.api.dependencies import JobRef, View
-from kronos.api.job_schemas import JobCreate, JobPatch, SchedulePreview
+from kronos.api.job_schemas import ClosedSchedulePreview, JobCreate, JobPatch
 from kronos.api.requests import job_changes, new_job, schedule_text
+from kronos.calendar_terms import CalendarNotFound
 from kronos.dashboard import job_terms
 from kronos.dashboard.forms import FilledForm, SentForm, sent
 from kronos.dashboard.jobs import endpoint_names
@@ -23,11 +24,11 @@ from kronos.schedules import Preview
 
 pages = Pages()
 _RUNS = 10
-_SCHEDULE = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
+_SCHEDULE = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap", "calendars", "on_blackout")
 _FIELDS = (
     "/name", "/title", "/endpoint", "/input", "/tags", "/trigger", "/run_at", "/cron", "/every", "/anchor", "/timezone",
-    "/starts_at", "/ends_at", "/max_runs", "/dst_gap", "/dst_overlap", "/jitter_seconds", "/spread", "/offset_seconds",
-    "/overlap", "/catch_up",
+    "/starts_at", "/ends_at", "/max_runs", "/dst_gap", "/dst_overlap", "/jitter_seconds", "/overlap", "/catch_up",
+    "/spread", "/calendars", "/on_blackout",
     "/deadline_seconds", "/priority", "/on_success", "/on_failure", "/sentence", "/times", "/days",
 )  # fmt: skip
 
@@ -63,7 +64,7 @@ async def create_job(call: Call, view: View) -> Response:
     """Make the job, or say what is wrong at its field."""
     form = await sent(call)
     if form.has("preview"):
-        return await _shown(call, view, form.form, previewed=await _previewed(call, form))
+        return await _shown(call, view, form.form, previewed=await _previewed(call, view, form))
     try:
         body = await call.judged(JobCreate, job_terms.given(job_terms.document_of(form)))
         job, _ = await jobs.create(view, new_job(body, form.once))
@@ -76,7 +77,7 @@ async def create_job(call: Call, view: View) -> Response:
 @pages.post("/w/{w}/jobs/preview", needs=Role.VIEWER)
 async def preview_schedule(call: Call, view: View) -> Response:
     """What the schedule of a form will do, while it is being typed."""
-    return shown(call, "parts/schedule_preview.html", previewed=await _previewed(call, await sent(call)))
+    return shown(call, "parts/schedule_preview.html", previewed=await _previewed(call, view, await sent(call)))
 
 
 @pages.get("/w/{w}/jobs/{j}/edit", needs=Role.OPERATOR)
@@ -94,7 +95,7 @@ async def edit_job(call: Call, view: View, ref: JobRef) -> Response:
     job = await jobs.get(view, ref)
     _require_editable(job)
     if form.has("preview"):
-        return await _shown(call, view, form.form, job=job, previewed=await _previewed(call, form))
+        return await _shown(call, view, form.form, job=job, previewed=await _previewed(call, view, form))
     try:
         document = job_terms.changes(job_terms.document_of(form), job)
         if not document:
@@ -146,7 +147,7 @@ def _fields(document: JsonObject, job: Job) -> list[FieldDiff]:
     return [FieldDiff(name=name, before=before.get(name), after=value) for name, value in document.items()]
 
 
-async def _previewed(call: Call, form: SentForm) -> Previewed:
+async def _previewed(call: Call, view: WorkspaceView, form: SentForm) -> Previewed:
     try:
         document = job_terms.document_of(form)
         if document.get("trigger", "CRON") != "CRON":
@@ -154,10 +155,15 @@ async def _previewed(call: Call, form: SentForm) -> Previewed:
         asked: JsonObject = {name: document[name] for name in _SCHEDULE if document.get(name)}
         if "cron" not in asked and "every" not in asked:
             return Previewed()
-        body = await call.judged(SchedulePreview, asked | {"count": _RUNS})
-        instance = InstanceView(call.context.pool)
-        preview = await schedules.preview(instance, schedule_text(body), after=None, count=_RUNS)
-    except (errors.Unprocessable, errors.InvalidRequest) as error:
+        body = await call.judged(ClosedSchedulePreview, asked | {"count": _RUNS})
+        text = schedule_text(body)
+        if body.calendars:
+            preview = await schedules.preview_closed(
+                view, text, calendars=body.calendars, on_blackout=body.on_blackout, after=None, count=_RUNS
+            )
+        else:
+            preview = await schedules.preview(InstanceView(call.context.pool), text, after=None, count=_RUNS)
+    except (errors.Unprocessable, errors.InvalidRequest, CalendarNotFound) as error:
         return Previewed(faults=error.faults, problem=error.detail)
     return Previewed(text=body.cron or f"every {body.every}", preview=preview)
 
@@ -175,7 +181,9 @@ async def _shown(
 ) -> Response:
     if previewed is None and form.text("/trigger", "CRON") == "CRON":
         held = [(name, text) for name, texts in form.values.items() for text in texts]
-        previewed = await _previewed(call, SentForm(fields=held)) if job is not None or form.problem else Previewed()
+        previewed = (
+            await _previewed(call, view, SentForm(fields=held)) if job is not None or form.problem else Previewed()
+        )
     values: dict[str, Any] = {
         "form": form,
         "job": job,

@@ -23,8 +23,8 @@ WEEKDAYS: Final = ((1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CALLBACKS = ("on_success", "on_failure")
 _OF_CRON = (
-    "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "spread",
-    "offset_seconds", "overlap", "catch_up",
+    "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
+    "calendars", "on_blackout", "spread",
 )  # fmt: skip
 _SECONDS = re.compile(r":00(\.0+)?(Z|\+00:00)?$")
 ZONES: Final = (
@@ -49,6 +49,7 @@ def of_job(job: Job) -> FilledForm:
         "way": ["cron" if job.cron is not None else "every"],
         "version": [str(job.version)],
         "/tags": [", ".join(job.tags)],
+        "/calendars": [", ".join(job.calendars)],
         "/anchor": [job.anchor_local or document["anchor"] or ""],
     }
     return FilledForm(values=values)
@@ -71,7 +72,7 @@ def document_of(form: SentForm) -> JsonObject:
                 document.pop(name, None)
         if document.get("trigger") == "IMMEDIATE":
             document.pop("run_at", None)
-    for name in _CALLBACKS:
+    for name in (*_CALLBACKS, *(("calendars",) if not form.text("version") else ())):
         if not document.get(name):
             document.pop(name, None)
     return {"tags": [], "input": {}} | document

@@ -1,4 +1,5 @@
-"""Where messages go: a stream of a Redis server, a topic of a Kafka cluster. Judged and described; no I/O."""
+"""Where messages go: a stream of a Redis server, a topic of a Kafka cluster, mailboxes by a mail server. Judged and
+described; no I/O."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from kronos.delivery.sanitise import json_bytes, storable_text
 REDIS_PORTS = frozenset({6379, 6380})
 KAFKA_PORTS = frozenset({9092})
 """The brokers' own ports, which deliveries over HTTP may not use."""
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
 MAX_PAIRS = 64
 MAX_PAIR_NAME = 128
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -20,6 +22,10 @@ _REDIS_URL = re.compile(
     r"(?P<scheme>rediss?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@?#\[\]\s]+)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<db>[0-9]{1,5})?)?",
     re.ASCII,
 )
+_MAIL_URL = re.compile(
+    r"(?P<scheme>smtps?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@?#\[\]\s]+)(?::(?P<port>[0-9]{1,5}))?/?", re.ASCII
+)
+_MAIL_HINT = "Write smtp://host:587, or smtps://host:465 for TLS; user and password are fields of their own."
 _BROKER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@?#\[\]\s]+):(?P<port>[0-9]{1,5})", re.ASCII)
 _REDIS_HINT = "Write redis://host:6379/0, or rediss://host:6380/0 for TLS; user and password are fields of their own."
 
@@ -89,7 +95,35 @@ class KafkaTopic:
     connect_seconds: float = 5.0
 
 
-Destination = RedisStream | KafkaTopic
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """A server that takes mail. `tls`: None, it is spoken to in the clear. `is_tls_first`: TLS is agreed before the
+    first word (smtps), else by STARTTLS."""
+
+    host: str
+    port: int
+    is_tls_first: bool
+    tls: Tls | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Without what is secret."""
+        return f"{'smtps' if self.is_tls_first else 'smtp'}://{_shown(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """Whom a mail goes to, by which server."""
+
+    server: MailServer
+    sender: str
+    to: tuple[str, ...]
+    connect_seconds: float = 10.0
+
+
+Destination = RedisStream | KafkaTopic | Mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +165,19 @@ def redis_server(url: str, policy: EgressPolicy) -> RedisServer:
     return RedisServer(host=host, port=port, db=int(found["db"] or 0), tls=Tls() if is_tls else None)
 
 
+def mail_server(url: str, policy: EgressPolicy) -> MailServer:
+    """The server that a URL names, without whom to log in as. Raises Refused."""
+    if "@" in url.partition("?")[0]:
+        hint = "Write user name and password in spec.username and spec.password."
+        raise Refused("url_userinfo", "the URL has a user name or password before its host", hint=hint)
+    if not (found := _MAIL_URL.fullmatch(url)):
+        raise Refused("url_malformed", "it is no URL of a mail server", hint=_MAIL_HINT)
+    is_first = found["scheme"] == "smtps"
+    host, port = found["host"].strip("[]"), int(found["port"] or (465 if is_first else 587))
+    _check_host(host, port, replace(policy, ports=MAIL_PORTS))
+    return MailServer(host=host, port=port, is_tls_first=is_first)
+
+
 def kafka_brokers(servers: Sequence[str], policy: EgressPolicy) -> tuple[tuple[str, int], ...]:
     """The brokers that a client asks first. Raises Refused."""
     return tuple(_broker(server, policy, pointer_to(at)) for at, server in enumerate(servers))
@@ -155,6 +202,8 @@ def described(to: Destination, message: Message) -> str:
     names = [storable_text(name, max_bytes=MAX_PAIR_NAME) for name, _ in message.pairs]
     if isinstance(to, RedisStream):
         shown = {"type": "REDIS_STREAM", "url": to.server.url, "stream": to.stream, "fields": names}
+    elif isinstance(to, Mail):
+        shown = {"type": "EMAIL", "url": to.server.url, "from": to.sender, "to": list(to.to), "headers": names}
     else:
         brokers = [f"{_shown(host)}:{port}" for host, port in to.cluster.bootstrap]
         shown = {"type": "KAFKA", "bootstrap_servers": brokers, "topic": to.topic, "headers": names}

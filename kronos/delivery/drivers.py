@@ -1,13 +1,14 @@
-"""The libraries that brokers are spoken to with: optional, so a type is usable where its own is installed."""
+"""The libraries that brokers and mail servers are spoken to with: optional, so a type is usable where its own is
+installed."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Literal
 
-Optional = Literal["REDIS_STREAM", "KAFKA"]
+Optional = Literal["REDIS_STREAM", "KAFKA", "EMAIL"]
 """Types of endpoints that need a library of their own."""
-_MODULES: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "aiokafka"}
-_EXTRAS: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "kafka"}
+_MODULES: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "aiokafka", "EMAIL": "aiosmtplib"}
+_EXTRAS: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "kafka", "EMAIL": "email"}
 
 
 def is_missing(kind: Optional) -> bool:

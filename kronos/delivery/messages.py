@@ -3,6 +3,8 @@ itself of a delivery is not among them."""
 
 from collections.abc import Mapping
 
+import orjson
+
 from kronos.delivery.destinations import Message
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.template import render, render_body
@@ -10,6 +12,8 @@ from kronos.delivery.template_text import TemplateError
 from kronos.model import Json, JsonObject
 
 DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}
+DEFAULT_SUBJECT = '{{input.text | default: "Kronos"}}'
+_MOST_SUBJECT = 300
 
 
 def entry(spec: JsonObject, context: Mapping[str, Json]) -> Message:
@@ -25,6 +29,20 @@ def record(spec: JsonObject, context: Mapping[str, Json]) -> Message:
         key=None if key is None else _bytes(key),
         value=_value(spec, context),
     )
+
+
+def mail(spec: JsonObject, context: Mapping[str, Json]) -> Message:
+    """An e-mail: its subject, in one line, and its text. What is no text is sent as JSON. Raises TemplateError, whose
+    pointer leads into the spec."""
+    subject = _rendered("subject_template", spec.get("subject_template") or DEFAULT_SUBJECT, context)
+    text = _rendered("text_template", spec.get("text_template") or "{{input}}", context)
+    line = " ".join(_bytes(subject).decode("utf-8", "replace").split())[:_MOST_SUBJECT]
+    body = text.encode("utf-8", "replace") if isinstance(text, str) else _indented(text)
+    return Message(pairs=(("Subject", line.encode()),), value=body)
+
+
+def _indented(value: Json) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
 
 
 def _value(spec: JsonObject, context: Mapping[str, Json]) -> bytes:

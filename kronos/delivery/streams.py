@@ -16,6 +16,7 @@ from kronos.delivery.destinations import (
     BrokerError,
     Destination,
     KafkaTopic,
+    Mail,
     Message,
     RedisStream,
     described,
@@ -30,6 +31,7 @@ from kronos.lines import Log
 from kronos.model import JsonObject
 
 if TYPE_CHECKING:
+    from kronos.delivery.email import MailTransport
     from kronos.delivery.kafka import KafkaTransport
     from kronos.delivery.redis_stream import RedisTransport
 
@@ -67,6 +69,7 @@ class Streams:
         self._under_way: set[MessageSending] = set()
         self._redis: RedisTransport | None = None
         self._kafka: KafkaTransport | None = None
+        self._mail: MailTransport | None = None
         self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
@@ -186,11 +189,13 @@ class Streams:
         match to:
             case RedisStream():
                 return await self._redis_transport().deliver(to, message, progress, trust)
+            case Mail():
+                return await self._mail_transport().deliver(to, message, progress, trust)
             case KafkaTopic():
                 return await self._kafka_transport().deliver(to, message, progress, trust, ends_at)
 
     def _trust_of(self, to: Destination) -> Trust | None:
-        tls = to.server.tls if isinstance(to, RedisStream) else to.cluster.tls
+        tls = to.cluster.tls if isinstance(to, KafkaTopic) else to.server.tls
         if tls is not None and self._trust is None:
             self._trust = Trust(self._ca_file)
         return self._trust if tls is not None else None
@@ -210,6 +215,14 @@ class Streams:
 
             self._kafka = KafkaTransport(self.policy, self._names())
         return self._kafka
+
+    def _mail_transport(self) -> "MailTransport":
+        if self._mail is None:
+            _refuse_missing("EMAIL")
+            from kronos.delivery.email import MailTransport
+
+            self._mail = MailTransport(self.policy, self._names())
+        return self._mail
 
     def _names(self) -> Resolver:
         if self._resolver is None:
@@ -231,7 +244,8 @@ def _cancelled(to: Destination, progress: Progress) -> str:
             f"{CANCELLED}; its record had been handed to the client and may still go out: whether it is kept is "
             "not known"
         )
-    return f"{CANCELLED} and its connection closed; whether the entry is kept is not known"
+    what = "the mail was taken" if isinstance(to, Mail) else "the entry is kept"
+    return f"{CANCELLED} and its connection closed; whether {what} is not known"
 
 
 def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:

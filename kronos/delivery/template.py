@@ -23,6 +23,7 @@ from kronos.model import Json, JsonObject
 TEMPLATES = (
     *("url", "headers", "body_template"),
     *("fields_template", "key_template", "value_template"),
+    *("subject_template", "text_template"),
     *("username", "password", "sasl", "tls"),
 )
 """The members of endpoints' specs, of whatever type, that templates stand in; in others {{ is a text."""

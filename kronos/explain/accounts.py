@@ -147,7 +147,7 @@ def missed(facts: Facts) -> Judged:
         return step, Verdict(decision="MISSED", code="expired", because=f"The execution expired: {detail}.")
     if facts.tick is None:
         return None, None
-    late = (_made_at(run) - facts.tick).total_seconds()
+    late = (_made_at(run) - (facts.rolled_at or facts.tick)).total_seconds()
     if run["status"] != "MISSED":
         if run["cause"] != "CATCH_UP":
             return None, None
@@ -243,5 +243,6 @@ def alarm(facts: Facts) -> Judged:
 
 
 def _overdue(facts: Facts) -> str:
-    late = (facts.now - facts.tick).total_seconds() if facts.tick is not None else 0.0
+    due_at = facts.rolled_at or facts.tick
+    late = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     return f"The tick is due since {seconds(late)} and not yet accounted for"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kronos.explain import accounts, delivery, schedule
+from kronos.explain import accounts, closures, delivery, schedule
 from kronos.explain.facts import Explanation, Facts, Judged, Verdict
 from kronos.sql import statement
 
@@ -15,6 +15,7 @@ _JUDGES: tuple[Callable[[Facts], Judged], ...] = (
     schedule.schedule,
     schedule.window,
     accounts.pause,
+    closures.closure,
     accounts.overlap,
     accounts.missed,
     accounts.entry,

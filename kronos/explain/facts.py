@@ -79,6 +79,7 @@ class Facts:
     suspended_at: datetime | None
     turns: list[datetime] | None  # when it was suspended and resumed, in turn, as far as jobs have still to follow
     is_to_be_skipped: bool
+    closure: JsonObject | None  # what calendars make of the tick now: its reason, empty where it is open, and run_at
     is_beyond_max_runs: bool
     fault: JsonObject | None
     retained_from: datetime | None
@@ -138,8 +139,15 @@ class Facts:
 
     @property
     def is_past(self) -> bool:
-        """Whether the tick's time has come."""
-        return self.due_at is not None and self.due_at <= self.now
+        """Whether the tick's time has come: that of the day on which it runs."""
+        due_at = self.rolled_at or self.due_at
+        return due_at is not None and due_at <= self.now
+
+    @property
+    def rolled_at(self) -> datetime | None:
+        """When the tick runs, where calendars move it to another day."""
+        moved = document(self.closure)
+        return instant(moved.get("run_at")) if moved.get("code") == "rolled" else None
 
     @property
     def is_overdue(self) -> bool:

@@ -119,6 +119,7 @@ class ToldTick:
     run: JsonObject | None
     is_to_be_skipped: bool
     pg_cron: JsonObject | None
+    closure: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ _TERMS = (
     "catch_up_window_seconds",
     "run",
     "is_to_be_skipped",
+    "closure",
 )
 
 
@@ -297,7 +299,7 @@ def disposition(verdict: Verdict, cause: str | None) -> Disposition:
 def _of_count(frame: Facts, row: DayCount) -> Disposition:
     if row.status in _WITHOUT:
         tick = row.first_tick
-        verdict = decided(replace(frame, at=tick, tick=tick, is_in_force=True, has_begun=True, run=None))
+        verdict = decided(replace(frame, at=tick, tick=tick, is_in_force=True, has_begun=True, run=None, closure=None))
         return disposition(verdict, None)
     decision: Decision = _OF_STATUSES.get(row.status) or row.status  # type: ignore[assignment]  # the others are both
     code = "expired" if row.status == "EXPIRED" else row.code or ""

@@ -11,12 +11,14 @@ from kronos.delivery.destinations import (
     Destination,
     KafkaCluster,
     KafkaTopic,
+    Mail,
     Message,
     RedisStream,
     Sasl,
     Tls,
     check_pairs,
     kafka_brokers,
+    mail_server,
     redis_server,
 )
 from kronos.delivery.egress import EgressPolicy
@@ -36,7 +38,7 @@ _MOST_CONNECT_SECONDS = 10.0
 class StreamTarget:
     """A version of an endpoint, read once. `destination` is kept where no template is in it."""
 
-    type: Literal["REDIS_STREAM", "KAFKA"]
+    type: Literal["REDIS_STREAM", "KAFKA", "EMAIL"]
     spec: JsonObject = field(repr=False)
     backoff: Backoff
     spec_bytes: int = 0
@@ -55,6 +57,9 @@ class StreamTarget:
         return not any("{{" in json.dumps(part) for part in parts if part is not None)
 
 
+_MADE = {"REDIS_STREAM": messages.entry, "KAFKA": messages.record, "EMAIL": messages.mail}
+
+
 def rendered(
     claim: Claim, to: StreamTarget, context: Mapping[str, Json], policy: EgressPolicy, traceparent: str | None = None
 ) -> tuple[Destination, Message]:
@@ -71,7 +76,7 @@ def rendered(
         scheduled_at=claim.scheduled_at,
         traceparent=traceparent,
     )
-    made = (messages.entry if to.type == "REDIS_STREAM" else messages.record)(to.spec, context)
+    made = _MADE[to.type](to.spec, context)
     return destination, replace(made, pairs=(*made.pairs, *own))
 
 
@@ -95,6 +100,8 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
             is_approximate=spec.get("approximate_trimming", True) is not False,
             connect_seconds=connect,
         )
+    if to.type == "EMAIL":
+        return _mail(spec, tls, context, connect, policy)
     if not spec.get("bootstrap_servers"):
         raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers names no broker")
     check_pairs(list(spec.get("headers") or {}), "header")
@@ -106,6 +113,22 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
         ),
         topic=_text(spec.get("topic"), "topic"),
         needs_all=spec.get("acks", "all") == "all",
+        connect_seconds=connect,
+    )
+
+
+def _mail(spec: JsonObject, tls: Tls | None, context: Mapping[str, Json], connect: float, policy: EgressPolicy) -> Mail:
+    server = mail_server(_text(spec.get("smtp_url"), "smtp_url"), policy)
+    is_clear = not server.is_tls_first and spec.get("starttls", True) is False
+    return Mail(
+        server=replace(
+            server,
+            tls=None if is_clear else tls or Tls(),
+            username=_filled(spec.get("username"), context, "username"),
+            password=_filled(spec.get("password"), context, "password"),
+        ),
+        sender=_text(spec.get("sender"), "sender"),
+        to=tuple(_text(each, "to") for each in spec.get("to") or ()),
         connect_seconds=connect,
     )
 

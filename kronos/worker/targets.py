@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from kronos.delivery.drivers import Optional
 from kronos.delivery.envelope import Envelope, Undeliverable
@@ -75,14 +75,13 @@ Target = HttpTarget | StreamTarget | Unusable
 
 def target(version: EndpointVersion) -> Target:
     """What deliveries to this version of an endpoint are made of."""
-    if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA"):
+    if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA", "EMAIL"):
         return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
     try:
         spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
         if version.type != "HTTP":
-            kind: Optional = "KAFKA" if version.type == "KAFKA" else "REDIS_STREAM"
             return StreamTarget(
-                type=kind,
+                type=cast(Optional, version.type),
                 spec=spec,
                 backoff=Backoff.parse(policy),
                 rules=Rules.parse(policy),

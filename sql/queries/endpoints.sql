@@ -169,12 +169,15 @@ select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 select kronos.delete_endpoint(%(name)s) as is_deleted;
 
 -- name: get_callers
--- The live jobs whose callbacks name an endpoint, in words; null: none does. One row.
-select kronos.callers_named((select endpoint_id
-                               from kronos.endpoints
-                              where workspace_id = kronos.current_workspace_id()
-                                and name = %(name)s
-                                and deleted_at is null), null) as callers;
+-- The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; null: none.
+-- One row.
+select kronos.callers_named(named.endpoint_id, null) as callers,
+       kronos.rules_telling(named.endpoint_id) as rules
+  from (select (select endpoint_id
+                  from kronos.endpoints
+                 where workspace_id = kronos.current_workspace_id()
+                   and name = %(name)s
+                   and deleted_at is null) as endpoint_id) as named;
 
 -- name: enable_endpoint
 -- One row: whether there is such an endpoint.

@@ -46,7 +46,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        version.retired_at, version.run_at, version.starts_at, version.ends_at,
        coalesce(pointer.runs, version.runs) as runs, version.max_runs, version.overlap, version.dst_gap,
        version.dst_overlap, version.jitter_seconds, version.offset_seconds, version.catch_up_policy,
-       version.catch_up_window_seconds, nullif(pointer.next_tick_at, 'infinity') as next_tick_at,
+       version.catch_up_window_seconds,
+       nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity') as next_tick_at,
        version.skip_next, version.resume_at, version.replaced_by_id,
        case when version.trigger = 'CRON'
             then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
@@ -57,12 +58,17 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        case when version.tick is not null and version.skip_next > 0
             then exists (select
                            from kronos.next_ticks(version.schedule,
-                                                  kronos.finite(nullif(pointer.next_tick_at, 'infinity'))
+                                                  kronos.finite(nullif(
+                                                      coalesce(pointer.tick_at, pointer.next_tick_at),
+                                                      'infinity'))
                                                   - interval '1 microsecond',
                                                   version.skip_next) as soon
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,
+       case when version.calendars <> '{}' and version.tick is not null
+            then (select coalesce(fate.reason, '{}') || jsonb_build_object('run_at', kronos.iso(fate.run_at))
+                    from kronos.fate_of(version.whole, version.tick) as fate) end as closure,
        coalesce(version.tick > kronos.last_tick_left(version.whole, pointer), false) as is_beyond_max_runs,
        kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id),
                                                         '-infinity') as retained_from, run.facts as run,
@@ -126,7 +132,10 @@ select told.tick, version.job_id as version_id, version.version, version.status,
        version.ticks_until, version.starts_at, version.ends_at, version.overlap, version.jitter_seconds,
        version.offset_seconds,
        version.catch_up_policy, version.catch_up_window_seconds, told.facts as run, told.is_to_be_skipped,
-       told.pg_cron
+       told.pg_cron,
+       case when version.calendars <> '{}'
+            then (select coalesce(fate.reason, '{}') || jsonb_build_object('run_at', kronos.iso(fate.run_at))
+                    from kronos.fate_of(version.whole, told.tick) as fate) end as closure
   from version
  cross join lateral kronos.ticks_told(version.whole, %(from_at)s, %(to_at)s, %(limit)s) as told
  order by told.tick, version.version

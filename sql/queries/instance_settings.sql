@@ -14,6 +14,10 @@ update kronos.retention
    set run_details_days = %(run_details_days)s, audit_days = %(audit_days)s
 returning true as is_stored;
 
+-- name: set_alarms
+-- Whether jobs share entries of pg_cron: auto, own or shared. The reaper follows. One row.
+update kronos.alarm_setting set wanted = %(wanted)s returning true as is_stored;
+
 -- name: set_request_limit
 -- How many requests a key may make a minute; null: any number. One row.
 update kronos.request_limit set per_minute = %(per_minute)s returning true as is_stored;

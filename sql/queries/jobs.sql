@@ -5,7 +5,8 @@
 -- one key or name. The conflict's update changes nothing: it waits for a concurrent twin and returns it. In
 -- the order of names and keys, so that two such statements do not wait for each other.
 -- Schedule, alarm and description are read_schedules' (queries/schedules.sql), and so is the first tick,
--- unless it has passed since, or the window may leave it out.
+-- unless it has passed since, or the window may leave it out. Of a job with calendars place_pointer puts the
+-- pointer where it is due.
 -- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job.
 -- It enters the workspace by itself, which spares the API's process half of its time with the driver. No job
 -- names a workspace: all are of the one that is entered. Row level security compares with the setting when
@@ -16,61 +17,63 @@ with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
         as given (job_id uuid, endpoint text, input jsonb, idempotency_key text, request_sha256 bytea,
-                  schedule text, alarm text, description text, read_at timestamptz, tick_then timestamptz,
-                  {CronTerms but anchor as record})
+                  schedule kronos.schedule, alarm text, description text, read_at timestamptz,
+                  tick_then timestamptz,
+                  {CronTerms but anchor, offset_seconds as record})
 ), endpoint as materialized (
-    select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
+    select *
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
-             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
-               and set_config('enable_seqscan', 'off', true) is not null
+             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true)
+                   || set_config('enable_seqscan', 'off', true) is not null
             offset 0) as workspace
-     cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type
-                           from kronos.endpoints as endpoint
-                          where endpoint.workspace_id = workspace.entered::uuid
-                            and endpoint.name = any (%(endpoints)s)
-                            and endpoint.deleted_at is null
+     cross join lateral (select endpoint_id, name, type
+                           from kronos.endpoints
+                          where workspace_id = workspace.entered::uuid
+                            and name = any (%(endpoints)s) and deleted_at is null
                          offset 0) as found
 -- the first tick before the row: a schedule that never fires is refused by its own words
 ), fresh as materialized (
-    select given.*, given.schedule::kronos.schedule as read, endpoint.workspace_id, endpoint.endpoint_id,
-           case when kronos.now() >= given.read_at and kronos.now() < given.tick_then then given.tick_then
-                else kronos.first_tick(given.schedule::kronos.schedule, given.starts_at, given.ends_at)
-           end as first_tick_at
+    select given.*, workspace_id, endpoint_id,
+           case when kronos.now() >= read_at and kronos.now() < tick_then then tick_then
+                else kronos.first_tick(schedule, starts_at, ends_at)
+           end as tick_at
       from given
       join endpoint on endpoint.name = given.endpoint
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, schedule,
                              alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
-                             {CronTerms but anchor})
-    select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, read,
-           alarm, description, (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
-           {CronTerms but anchor}
+                             {CronTerms but anchor, offset_seconds})
+    select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, schedule,
+           alarm, description, (schedule).anchor, (schedule).anchor_local, idempotency_key, request_sha256,
+           {CronTerms but anchor, offset_seconds}
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
                     do update set idempotency_key = excluded.idempotency_key
     returning *
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-    select job_id, fresh.workspace_id, first_tick_at from job join fresh using (job_id)
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at)
+    select job_id, job.workspace_id, tick_at, case when job.calendars <> '{}' then tick_at end
+      from job join fresh using (job_id)
 )
 select {Job of job with
-        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        slug as workspace, endpoint.name as endpoint, type as endpoint_type,
         coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
         kronos.iso_local(job.anchor_local) as anchor_local,
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
-        fresh.first_tick_at as next_run_at,
-        jsonb_build_object('jobid', case when fresh.job_id is not null
-                                         then kronos.register_pg_cron(job.job_id) end,
-                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
-                           'active', true) as pg_cron,
+        case cardinality(job.calendars) when 0 then tick_at
+             else kronos.new_jobs_run(job_id, tick_at) end as next_run_at,
+        case when tick_at is null
+             then jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job_id, 'schedule',
+                                     job.alarm, 'active', true)
+             else kronos.register_entry(job_id) end as pg_cron,
         null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
   from job
   join endpoint using (endpoint_id)
-  left join fresh on fresh.job_id = job.job_id;
+  left join fresh using (job_id);
 
 -- name: insert_one_shots
 -- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the nth has the nth of
@@ -104,7 +107,7 @@ with given as materialized (
                   run_at_local timestamp, timezone text, dst_gap text, idempotency_key text,
                   request_sha256 bytea, {JobTerms as record})
 ), endpoint as materialized (
-    select found.*, workspace.workspace_id, workspace.slug, kronos.said_caller() as who
+    select found.*, workspace_id, slug, kronos.said_caller() as who
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
@@ -114,13 +117,13 @@ with given as materialized (
                            from kronos.endpoints as endpoint
                            join kronos.endpoint_versions as made_of using (endpoint_id, version)
                           where endpoint.workspace_id = workspace.entered::uuid
-                            and endpoint.name = any (%(endpoints)s)
-                            and endpoint.deleted_at is null
+                            and name = any (%(endpoints)s)
+                            and deleted_at is null
                          offset 0) as found
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, run_at,
                              run_at_local, timezone, dst_gap, idempotency_key, request_sha256, {JobTerms})
-    select given.job_id, given.job_id, endpoint.workspace_id, endpoint.endpoint_id, given.trigger,
+    select job_id, job_id, workspace_id, endpoint_id, given.trigger,
            given.input, given.run_at, given.run_at_local, given.timezone, given.dst_gap,
            given.idempotency_key, given.request_sha256, {JobTerms of given}
       from given
@@ -147,7 +150,7 @@ with given as materialized (
     returning *
 )
 select {Job of job with
-        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
         null::text as anchor_local,
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         null::timestamptz as next_run_at, null::jsonb as pg_cron,
@@ -242,7 +245,11 @@ with old as materialized (
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
                 else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
-                else old.ends_at end as next_ends_at
+                else old.ends_at end as next_ends_at,
+           pointer.tick_at as held_at,
+           case when 'calendars' = any (%(changed)s::text[]) then %(calendars)s::text[]
+                else old.calendars end as next_calendars,
+           coalesce(%(on_blackout)s::text, old.on_blackout) as next_on_blackout
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -250,8 +257,12 @@ with old as materialized (
     select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap,
                                 next_dst_overlap, next_anchor_local) as next_schedule from fresh
 ), first as materialized (      -- before the row: a schedule that never fires is refused by its own words
-    select kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at) as tick_at
-      from fresh, read
+    select place.*
+      from fresh
+     cross join read
+     cross join lateral kronos.first_place(fresh.job_id, fresh.held_at, read.next_schedule,
+                                           fresh.next_starts_at, fresh.next_ends_at, fresh.next_calendars,
+                                           fresh.next_on_blackout) as place
 ), retired as (
     update kronos.jobs as job
        set status = 'RETIRED', replaced_by_id = %(job_id)s,
@@ -265,9 +276,9 @@ with old as materialized (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
                              endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
-                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at,
-                             {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
-                                           dst_overlap})
+                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at, calendars, on_blackout,
+                             offset_seconds, {CronTerms but cron, timezone, every, anchor, starts_at, ends_at,
+                                           dst_gap, dst_overlap, calendars, on_blackout, offset_seconds})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_endpoint_id, 'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), fresh.next_cron, fresh.next_timezone,
@@ -275,16 +286,21 @@ with old as materialized (
            kronos.describe_schedule(read.next_schedule), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at,
-           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap
-            changed of fresh}
+           first.ticks_from, fresh.skip_next, fresh.resume_at, fresh.next_calendars, fresh.next_on_blackout,
+           case when 'offset_seconds' = any (%(changed)s::text[]) then %(offset_seconds)s::integer
+                -- a spread that is shorter takes its job along
+                else least(fresh.offset_seconds, coalesce(kronos.spread_seconds(
+                         case when 'spread' = any (%(changed)s::text[]) then %(spread)s::text
+                              else fresh.spread end), 0)) end,
+           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap,
+            calendars, on_blackout, offset_seconds changed of fresh}
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused,
-                                 is_halted, is_internal)
-    select next.job_id, next.workspace_id, first.tick_at, fresh.ran_last_at, fresh.runs_from,
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at, last_run_at, runs_from,
+                                 is_paused, is_halted, is_internal)
+    select next.job_id, next.workspace_id, first.due_at, first.tick_at, fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
       from next, fresh, first
 ), registered as materialized (

@@ -25,8 +25,9 @@ select job.job_id, job.name, job.title, workspace.slug as workspace, endpoint.na
        job.status, job.status_reason ->> 'code' as reason, job.version, job.replaced_by_id,
        case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
             when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0
+             and job.calendars = '{}'
                 then nullif(pointer.next_tick_at, 'infinity')
-            when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
+            when job.trigger = 'CRON' then kronos.next_run_of(job, pointer)
        end as next_run_at,
        coalesce(pointer.last_run_at, job.last_run_at) as last_run_at, job.run_at, job.resume_at,
        job.created_at, job.retired_at

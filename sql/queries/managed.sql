@@ -99,6 +99,12 @@ select document.document_id, workspace.slug as workspace, document.name, documen
     and document.deleted_at is null
   order by document.name limit %(limit)s::integer)
  union all
+(select 'calendar', document.name
+   from kronos.documents as document
+  where document.workspace_id = kronos.current_workspace_id() and document.kind = 'CALENDAR'
+    and document.deleted_at is null
+  order by document.name limit %(limit)s::integer)
+ union all
 (select 'secret', secret.name
    from kronos.secrets as secret
   where secret.workspace_id = kronos.current_workspace_id()
@@ -136,8 +142,10 @@ select job.job_id, job.name,
        greatest(0, least(counted.ticks - job.skip_next,
                          job.max_runs::bigint - coalesce(pointer.runs, 0)))::integer as runs,
        array(select tick
-               from kronos.ticks_within(job.schedule, first.tick, span.until,
-                                        job.skip_next + %(shown)s::integer) as tick
+               from kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,
+                                       kronos.finite(job.starts_at), kronos.finite(job.ends_at),
+                                       span.since + interval '1 microsecond', span.until,
+                                       job.skip_next + %(shown)s::integer) as tick
               order by tick
              offset job.skip_next
               limit least(%(shown)s::integer, job.max_runs::bigint - coalesce(pointer.runs, 0))) as first_runs
@@ -147,8 +155,16 @@ select job.job_id, job.name,
                             greatest(kronos.now(), kronos.finite(job.starts_at) - interval '1 microsecond')
                                 as since) as span
  cross join lateral (select kronos.next_tick(job.schedule, span.since) as tick) as first
- cross join lateral kronos.count_ticks(job.schedule, first.tick,
-                                       span.until - interval '1 microsecond') as counted
+ cross join lateral (select counted.ticks
+                       from kronos.count_ticks(job.schedule, first.tick,
+                                               span.until - interval '1 microsecond') as counted
+                      where job.calendars = '{}'
+                      union all
+                     select count(*)
+                       from kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,
+                                               kronos.finite(job.starts_at), kronos.finite(job.ends_at),
+                                               span.since + interval '1 microsecond', span.until, 10200)
+                     having job.calendars <> '{}') as counted
  where job.job_id = any (%(job_ids)s::uuid[])
    and job.workspace_id = kronos.current_workspace_id()
    and job.status = 'ACTIVE'

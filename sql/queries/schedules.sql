@@ -36,6 +36,21 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
        kronos.upcoming_runs(schedule, coalesce(%(after)s::timestamptz, kronos.now()), null, 0,
                             %(count)s::integer) as upcoming;
 
+-- name: preview_closed_schedule
+-- preview_schedule within a workspace, whose calendars the schedule names. Raises KR046 where one is not
+-- there.
+select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
+           || kronos.describe_calendars(%(calendars)s::text[], %(on_blackout)s::text) as description,
+       coming.next_runs, coming.skipped,
+       kronos.lint_schedule(%(cron)s::text, schedule, asked.after, null) as lints
+  from (select coalesce(%(after)s::timestamptz, kronos.now()) as after) as asked
+ cross join kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text,
+                                 %(dst_gap)s::text, %(dst_overlap)s::text, %(anchor_local)s::timestamp)
+                as schedule
+ cross join kronos.coming_runs(kronos.current_workspace_id(),
+                               kronos.known_calendars(%(calendars)s::text[]), %(on_blackout)s::text, schedule,
+                               null, null, null, asked.after, 0, %(count)s::integer) as coming;
+
 -- name: list_next_runs
 -- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its
 -- resumption on. No row: no such CRON job.
@@ -50,8 +65,10 @@ select job.description, coming.next_runs, coming.skipped, coming.lints
 -- What a change would do to a CRON job's runs %(within)s (fire_diff); a field that is not in %(changed)s
 -- stays as it is, as in replace_cron_job. No row: no live CRON job.
 select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
-                        kronos.now() + %(within)s::interval, %(shown)s::integer) as difference,
-       kronos.describe_schedule(read) as description, job.description as description_before
+                        kronos.now() + %(within)s::interval, %(shown)s::integer,
+                        next.calendars, next.on_blackout) as difference,
+       kronos.describe_schedule(read) || kronos.describe_calendars(next.calendars, next.on_blackout)
+           as description, job.description as description_before
   from kronos.jobs as job
  cross join lateral (select case when %(every)s::text is not null then null
                                  when %(cron)s::text is not null then %(cron)s::text
@@ -69,7 +86,11 @@ select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
                             case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
                                  else job.ends_at end as ends_at,
                             case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                                 else job.max_runs end as max_runs) as next
+                                 else job.max_runs end as max_runs,
+                            case when 'calendars' = any (%(changed)s::text[])
+                                 then kronos.known_calendars(%(calendars)s::text[])
+                                 else job.calendars end as calendars,
+                            coalesce(%(on_blackout)s::text, job.on_blackout) as on_blackout) as next
  cross join lateral kronos.read_schedule(next.cron, next.every, next.anchor,
                                          coalesce(%(timezone)s::text, job.timezone),
                                          coalesce(%(dst_gap)s::text, job.dst_gap),

@@ -21,6 +21,11 @@ select kind, workspace, job_id, remaining, since, last_error, operation_id
 -- Jobs against cron.job: the first differences, each with how many there are. No row: none.
 select job_id, workspace, jobid, jobname, difference, differences from kronos.system_drift(%(limit)s);
 
+-- name: get_alarms
+-- How pg_cron is asked to ring for jobs. One row.
+select wanted, are_shared, changed_at, jobs, alarms, entries, folded, rings_apart, rings_shared, rings_now
+  from kronos.system_alarms();
+
 -- name: list_zones_read
 -- The zones in use as PostgreSQL reads them.
 select timezone, probes, distances from kronos.zones_read();

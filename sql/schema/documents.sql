@@ -1,5 +1,5 @@
 -- A document is a named JSON object of a workspace that endpoints name: a config, whose values templates
--- hold, or a payload spec, the JSON Schema that inputs are validated against.
+-- hold, or a payload spec, the JSON Schema that inputs are validated against; or a calendar, which jobs name.
 create table kronos.documents (
     document_id   uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,
@@ -13,7 +13,7 @@ create table kronos.documents (
     constraint documents_in_workspace_key  unique (workspace_id, document_id),
     constraint documents_workspace_id_fkey foreign key (workspace_id)
         references kronos.workspaces (workspace_id),
-    constraint documents_kind_known        check (kind in ('CONFIG', 'PAYLOAD_SPEC')),
+    constraint documents_kind_known        check (kind in ('CONFIG', 'PAYLOAD_SPEC', 'CALENDAR')),
     constraint documents_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$')
 );
 -- One document of a kind per name; a deleted one frees its own. Serves get_document, and endpoints' writes.

@@ -18,7 +18,8 @@ create table kronos.endpoints (
     constraint endpoints_workspace_id_fkey foreign key (workspace_id)
         references kronos.workspaces (workspace_id),
     constraint endpoints_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$'),
-    constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL')),
+    constraint endpoints_type_known
+        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'EMAIL', 'INTERNAL')),
     constraint endpoints_title_shape
         check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]'),
     constraint endpoints_payload_spec_fkey foreign key (workspace_id, payload_spec_id)

@@ -10,8 +10,8 @@ create table kronos.idempotency_keys (
     created_at       timestamptz not null default now(),
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),
     constraint idempotency_keys_operation_known
-        check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'config', 'payload_spec', 'test',
-                             'redrive', 'discard', 'bulk'))
+        check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'config', 'payload_spec', 'calendar',
+                             'test', 'redrive', 'discard', 'bulk'))
 );
 -- Serves retain_keys.
 create index idempotency_keys_oldest on kronos.idempotency_keys (created_at);

@@ -58,6 +58,9 @@ create table kronos.jobs (
     on_failure               jsonb,
     -- of a CRON job: the span of the request that made this version (traceparent_of)
     traceparent              text,
+    -- names of calendars; the ticks that one of them closes are skipped, or moved to another day
+    calendars                text[]      not null default '{}',
+    on_blackout              text        not null default 'SKIP',
     -- how far its owner lets a run be moved from its tick (null: not at all), and by how much each is
     spread                   text,
     offset_seconds           integer     not null default 0,
@@ -112,6 +115,9 @@ create index jobs_that_spread on kronos.jobs (workspace_id, job_id)
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
 -- Serves retain_jobs.
 create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RETIRED', 'COMPLETED');
+-- Serves calendar_users and follow_calendar. Jobs without a calendar are not in it.
+create index jobs_by_calendar on kronos.jobs using gin (calendars)
+    where calendars <> '{}' and status in ('ACTIVE', 'PAUSED');
 -- Serve the foreign keys where a version is deleted.
 create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
 create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;
@@ -123,6 +129,8 @@ create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and s
 create index jobs_by_terms on kronos.jobs (workspace_id, cron, every, timezone, anchor, anchor_local, dst_gap,
                                            dst_overlap, starts_at, ends_at, resume_at, status, alarm)
     where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves is_alarm_needed, and what counts the distinct alarms.
+create index jobs_by_alarm on kronos.jobs (alarm, workspace_id) where trigger = 'CRON' and status = 'ACTIVE';
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.

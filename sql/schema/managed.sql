@@ -11,7 +11,8 @@ create table kronos.managed (
                                          -- on the server was changed there since
     applied_at   timestamptz not null,
     constraint managed_pkey           primary key (workspace_id, kind, name),
-    constraint managed_kind_known     check (kind in ('config', 'payload_spec', 'endpoint', 'job')),
+    constraint managed_kind_known
+        check (kind in ('config', 'payload_spec', 'calendar', 'endpoint', 'job')),
     constraint managed_set_bounded    check (char_length(set_name) between 1 and 63),
     constraint managed_workspace_fkey foreign key (workspace_id)
         references kronos.workspaces (workspace_id)

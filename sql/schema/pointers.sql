@@ -17,6 +17,8 @@ create table kronos.pointers (
         generated always as (not (is_paused or is_halted or is_internal)) stored,
     -- no unfinished run of its overlap key has a lower overlap_nth
     runs_from     bigint      not null default 0,
+    -- the tick itself, where a calendar moves it to another day: next_tick_at is then when it is due
+    tick_at       timestamptz,
     constraint pointers_pkey          primary key (job_id, next_tick_at),
     constraint pointers_job_fkey      foreign key (workspace_id, job_id)
         references kronos.jobs (workspace_id, job_id) on delete cascade

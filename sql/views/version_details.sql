@@ -12,8 +12,9 @@ create or replace view kronos.version_details with (security_invoker = true) as
            job.skip_next, job.resume_at,
            case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
                 when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0
+                     and job.calendars = '{}'
                     then nullif(pointer.next_tick_at, 'infinity')
-                when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
+                when job.trigger = 'CRON' then kronos.next_run_of(job, pointer)
            end as next_run_at,
            coalesce(pointer.last_run_at, job.last_run_at) as last_run_at,
            case when job.status = 'ACTIVE' and job.trigger = 'CRON'
@@ -27,7 +28,7 @@ create or replace view kronos.version_details with (security_invoker = true) as
            end as execution, job.title,
            kronos.callback_shown(job.on_success) as on_success,
            kronos.callback_shown(job.on_failure) as on_failure,
-           job.deadline_seconds, job.spread, job.offset_seconds
+           job.deadline_seconds, job.calendars, job.on_blackout, job.spread, job.offset_seconds
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from alert_rows import add_incident
 from conftest import make_workspace
 
 _ATTEMPTS = """
@@ -46,8 +47,10 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
             "/endpoints",
             {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "title": f"{name}, for people"},
         )
+        made("/calendars", {"name": name, "business_days": ["mon"]})
         made("/configs", {"name": name, "values": {"region": "eu"}})
         made("/payload-specs", {"name": name, "schema": {"type": "object"}})
+        made("/heartbeats", {"name": name, "period_seconds": 3600})
         if "." not in name:
             made("/secrets", {"name": name, "value": f"the value of {name}"})
     jobs, executions = [], []
@@ -92,6 +95,7 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
         "e": executions,
         "b": [backfill["backfill_id"]],
         "o": [operation["operation_id"]],
+        "i": [add_incident(superuser, slug, rule=name) for name in names],
         "name": [*names, "sink"],
         "key_id": keys,
         "mapping_id": mappings,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.test_lost_answers import HTTP, WRITES, Scene, asked
+from api.cut_scene import Scene
+from api.test_lost_answers import HTTP, WRITES, asked
 from api_answers import answered
 from conftest import Api, await_condition
 from factory import add_key
@@ -50,6 +51,17 @@ _LEAVES = {
     "secret": ("secret.create", "new"),
     "replaced secret": ("secret.update", "other"),
     "deleted secret": ("secret.delete", "other"),
+    "rule": ("alert_rule.create", "new"),
+    "replaced rule": ("alert_rule.update", "other"),
+    "deleted rule": ("alert_rule.delete", "other"),
+    "acknowledged incident": ("incident.acknowledge", "{i}"),
+    "snoozed incident": ("incident.snooze", "{i}"),
+    "heartbeat": ("heartbeat.create", "new"),
+    "replaced heartbeat": ("heartbeat.update", "other"),
+    "pause of a heartbeat": ("heartbeat.pause", "other"),
+    "resume of a heartbeat": ("heartbeat.resume", "other"),
+    "rotate of a heartbeat": ("heartbeat.update", "other"),
+    "deleted heartbeat": ("heartbeat.delete", "other"),
     "redrive": ("operation.redrive", "{operation_id}"),
     "discard": ("operation.discard", "{operation_id}"),
     "bulk": ("operation.pause", "{operation_id}"),

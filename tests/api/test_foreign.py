@@ -20,6 +20,7 @@ from api.test_workspace_named import _BODIES, Theirs, operations
 from conftest import Api, make_workspace
 from factory import add_key
 from kronos.api.live import Hub
+from kronos.api.ping_door import PingDoor
 from sql_factory import Connection, value, values
 
 _MORE_PAGES = 6
@@ -46,7 +47,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
     async def noted(self: AsyncCursor[Any], query: LiteralString, params: Any = None, **more: Any) -> Any:
         task = asyncio.current_task()
-        is_for_listeners = getattr(task and task.get_coro(), "__qualname__", "") == Hub._run.__qualname__
+        beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)
+        is_for_listeners = getattr(task and task.get_coro(), "__qualname__", "") in beside
         if "kronos." in query and not (is_for_listeners or _LOOKUPS.search(query) or _BESIDE.search(query)):
             watched.sent.append((query, params))
         return await execute(self, query, params, **more)
@@ -107,7 +109,7 @@ def place(own_api: Api, superuser: Connection, work: Work) -> Iterator[Place]:
         yield Place(theirs, ours, client, superuser, work)
 
 
-_IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z|w-[0-9a-f]{12}")
+_IDS = re.compile(r"hb_[\w-]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z|w-[0-9a-f]{12}")
 
 
 def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:
@@ -118,7 +120,7 @@ def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:
     return answer.status_code, _IDS.sub("ID", text), sorted(answer.headers)
 
 
-_WITH_A_THING = [each for each in operations() if re.search(r"\{(?:j|e|b|o|name|key_id)\}", each)]
+_WITH_A_THING = [each for each in operations() if re.search(r"\{(?:j|e|b|o|i|name|key_id)\}", each)]
 # A body or a query names what it is about, or nothing of another's is named at all; PUT makes what is not there.
 _MAKES = {each for each in _WITH_A_THING if each.startswith("PUT")}
 
@@ -131,6 +133,7 @@ def missing(theirs: Theirs, path: str, ours: str, execution: str) -> str:
         "e": execution,
         "b": theirs.backfill_id,
         "o": theirs.operation_id,
+        "i": theirs.incident_id,
     }
     ids = {name: f"{each[:-6]}{'000000' if each[-6:] != '000000' else '000001'}" for name, each in there.items()}
     return path.format_map({"w": ours, "name": "absent", **ids})

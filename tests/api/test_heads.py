@@ -24,6 +24,7 @@ def paths(api: httpx.Client, workspace: str) -> dict[str, set[str]]:
         "e": execution_id,
         "b": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a11",
         "o": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a12",
+        "i": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a15",
     }
     document = api.get("/openapi.json").json()["paths"]
     told = {path.format_map(known): {method.upper() for method in methods} for path, methods in document.items()}

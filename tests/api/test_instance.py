@@ -23,7 +23,7 @@ def su(own_api: Api) -> Iterator[psycopg.Connection]:
 
 def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su: psycopg.Connection) -> None:
     found = own_api.client.get("/v1/system/status").json()
-    assert (found["status"]["internal_jobs"], found["status"]["internal_entries"]) == (4, 4)
+    assert (found["status"]["internal_jobs"], found["status"]["internal_entries"]) == (5, 5)
     assert (found["status"]["overdue_jobs"], found["status"]["overdue_seconds"]) == (0, None)
     assert found["status"]["pg_cron_version"]
     assert found["time_zone_data"]["differs_in"] == []
@@ -109,7 +109,7 @@ def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace:
     assert own_api.client.get("/v1/system/drift").json()["differences"] == 0
 
 
-@pytest.mark.parametrize("path", [f"/v1/system/{each}" for each in ("status", "drift", "workers", "history")])
+@pytest.mark.parametrize("path", [f"/v1/system/{each}" for each in ("status", "drift", "workers", "history", "alarms")])
 def test_without_a_key_nothing_is_shown(api: httpx.Client, path: str) -> None:
     answer = httpx.get(f"{api.base_url}{path}")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")

@@ -9,6 +9,7 @@ import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
+    "calendars", "on_blackout",
     "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason",
     "version",
     "previous_version_id",
@@ -48,7 +49,6 @@ def test_a_cron_job_is_made_with_its_entry(
         "dst_overlap": "BOTH",
         "jitter_seconds": 10,
         "spread": "2m",
-        "offset_seconds": 60,
         "overlap": "ALLOW",
         "catch_up": {"policy": "ALL", "window_seconds": 60},
         "priority": 0,

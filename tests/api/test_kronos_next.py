@@ -10,6 +10,8 @@ from api.test_preview import preview
 from conftest import Api
 from kronos.__main__ import main
 
+_OPEN = {"rolled_from": None, "reason": None}
+
 
 def kronos_next(shared_api: Api, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["next", *arguments], env={"KRONOS_DATABASE_URL": shared_api.database_url})
@@ -85,9 +87,9 @@ def test_a_time_of_the_gap_is_moved_by_its_length(api: httpx.Client, shared_api:
     )
 
     assert shown["next_runs"] == [
-        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted"},
-        {"at": "2026-03-29T01:30:00Z", "local": "2026-03-29T03:30:00+02:00", "dst": "shifted"},
-        {"at": "2026-03-30T00:00:00Z", "local": "2026-03-30T02:00:00+02:00", "dst": None},
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted", **_OPEN},
+        {"at": "2026-03-29T01:30:00Z", "local": "2026-03-29T03:30:00+02:00", "dst": "shifted", **_OPEN},
+        {"at": "2026-03-30T00:00:00Z", "local": "2026-03-30T02:00:00+02:00", "dst": None, **_OPEN},
     ]
     assert printed.stdout.splitlines()[1] == "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC  shifted"
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api_paths import METHODS
 
 WITHOUT_KEY = {"/", "/healthz", "/readyz"}
@@ -108,7 +110,7 @@ def test_an_endpoints_type_says_which_spec_it_has(document: dict[str, Any]) -> N
     for name in ("EndpointCreate", "EndpointPut"):
         told = schemas[name]["discriminator"]
         assert told["propertyName"] == "type"
-        assert set(told["mapping"]) == {"HTTP", "REDIS_STREAM", "KAFKA"}
+        assert set(told["mapping"]) == {"HTTP", "REDIS_STREAM", "KAFKA", "EMAIL"}
         assert sorted(told["mapping"].values()) == sorted(each["$ref"] for each in schemas[name]["oneOf"])
         for kind, reference in told["mapping"].items():
             model = schemas[reference.rpartition("/")[2]]
@@ -180,6 +182,9 @@ def test_every_parameter_is_described_by_more_than_its_type(document: dict[str, 
 
 # Bodies that may be left out: the operation does as well without.
 OPTIONAL = {
+    "pause_heartbeat",
+    "resume_heartbeat",
+    "rotate_heartbeat",
     "render_endpoint",
     "try_endpoint",
     "enable_endpoint",
@@ -192,6 +197,7 @@ OPTIONAL = {
     "cancel_backfill",
     "cancel_operation",
     "rotate_key",
+    "acknowledge_incident",
 }
 
 
@@ -203,15 +209,18 @@ def test_a_body_is_required_where_there_is_no_call_without(
         if "requestBody" in operation:
             if not operation["requestBody"]["required"]:
                 optional.add(operation["operationId"])
-            ids = {each: str(uuid.uuid4()) for each in "beo"}
+            ids = {each: str(uuid.uuid4()) for each in "beoi"}
             known = {"w": workspace, "j": "none", "name": "none", "org": "none", "key_id": str(uuid.uuid4()), **ids}
             answer = api.request(method.upper(), path.format_map(known))
             assert (answer.status_code == 400) == operation["requestBody"]["required"], (path, method, answer.text)
     assert optional == OPTIONAL
 
 
-def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: httpx.Client, workspace: str) -> None:
+def test_every_example_of_a_body_is_accepted(
+    document: dict[str, Any], api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}"
+    incident = f"{base}/incidents/{add_incident(shared_superuser, workspace)}"
     bodies = {
         operation["operationId"]: operation["requestBody"]["content"]["application/json"].get("example")
         for _, _, operation in operations(document)
@@ -224,6 +233,8 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         "retry_execution",
         "cancel_backfill",
         "cancel_operation",
+        "resume_heartbeat",
+        "rotate_heartbeat",
     }
     slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # the example's own may be taken on a shared server
     made = api.post(f"{base}/keys", json=bodies["create_key"])
@@ -239,6 +250,9 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("PUT", f"{base}/endpoints/weekly-report", bodies["put_endpoint"], 200),
         ("POST", f"{base}/endpoints/weekly-report/render", bodies["render_endpoint"], 200),
         ("POST", f"{base}/endpoints/weekly-report/disable", bodies["disable_endpoint"], 200),
+        ("POST", f"{base}/calendars", bodies["create_calendar"], 201),
+        ("PUT", f"{base}/calendars/holidays", bodies["put_calendar"], 200),
+        ("POST", f"{base}/schedules/preview", bodies["preview_closed_schedule"], 200),
         ("POST", f"{base}/configs", bodies["create_config"], 201),
         ("PUT", f"{base}/configs/production", bodies["put_config"], 200),
         ("POST", f"{base}/payload-specs", bodies["create_payload_spec"], 201),
@@ -256,8 +270,15 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/jobs/j/backfill", bodies["backfill_job"], 200),
         ("POST", f"{base}/dead-letters/redrive", bodies["redrive_dead_letters"], 200),
         ("POST", f"{base}/dead-letters/discard", bodies["discard_dead_letters"], 200),
+        ("POST", f"{base}/alert-rules", bodies["create_alert_rule"], 201),
+        ("PUT", f"{base}/alert-rules/reports-fail", bodies["put_alert_rule"], 200),
+        ("POST", f"{incident}/acknowledge", bodies["acknowledge_incident"], 200),
+        ("POST", f"{incident}/snooze", bodies["snooze_incident"], 200),
         ("POST", f"{base}/secrets", bodies["create_secret"], 201),
         ("PUT", f"{base}/secrets/api-token", bodies["put_secret"], 200),
+        ("POST", f"{base}/heartbeats", bodies["create_heartbeat"], 201),
+        ("PUT", f"{base}/heartbeats/nightly-backup", bodies["put_heartbeat"], 200),
+        ("POST", f"{base}/heartbeats/nightly-backup/pause", bodies["pause_heartbeat"], 200),
         ("PUT", f"{base}/retention", bodies["put_retention"], 200),
         ("PUT", f"{base}/quotas", bodies["put_quotas"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),
@@ -316,6 +337,7 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     assert query("/v1/workspaces/{w}/dead-letters") == page | letters
     assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces/{w}/keys") == page
     assert query("/v1/workspaces") == page | {"organization"}
+    assert query("/v1/workspaces/{w}/incidents") == page | {"status", "rule", "job"}
 
 
 def test_the_documentation_page_needs_no_key(api: httpx.Client) -> None:
@@ -339,6 +361,7 @@ def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(
         "discard_dead_letters",
         "begin_operation",
         "create_endpoint",
+        "create_calendar",
         "create_config",
         "create_payload_spec",
         "try_endpoint",

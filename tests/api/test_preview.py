@@ -6,6 +6,7 @@ import pytest
 
 from kronos.api.fields import MAX_CRON_CHARACTERS
 
+_OPEN = {"rolled_from": None, "reason": None}
 PREVIEW = "/v1/schedules/preview"
 
 
@@ -22,8 +23,8 @@ def test_a_preview_shows_a_shifted_run_in_the_zone(api: httpx.Client) -> None:
     assert shown == {
         "description": "At 02:30",
         "next_runs": [
-            {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted"},
-            {"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None},
+            {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted", **_OPEN},
+            {"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None, **_OPEN},
         ],
         "skipped": [],
         "lints": [
@@ -39,8 +40,12 @@ def test_a_skipped_tick_stands_beside_the_runs(api: httpx.Client) -> None:
         api, cron="30 2 * * *", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=1, dst_gap="SKIP"
     )
 
-    assert shown["next_runs"] == [{"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None}]
-    assert shown["skipped"] == [{"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped"}]
+    assert shown["next_runs"] == [
+        {"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None, **_OPEN}
+    ]
+    assert shown["skipped"] == [
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped", "reason": None}
+    ]
 
 
 def test_a_repeated_time_runs_twice_where_both_are_asked_for(api: httpx.Client) -> None:
@@ -49,12 +54,12 @@ def test_a_repeated_time_runs_twice_where_both_are_asked_for(api: httpx.Client) 
     both, first = preview(api, **body, dst_overlap="BOTH"), preview(api, **body)
 
     assert both["next_runs"] == [
-        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated"},
-        {"at": "2026-10-25T01:30:00Z", "local": "2026-10-25T02:30:00+01:00", "dst": "repeated"},
+        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated", **_OPEN},
+        {"at": "2026-10-25T01:30:00Z", "local": "2026-10-25T02:30:00+01:00", "dst": "repeated", **_OPEN},
     ]
     assert first["next_runs"] == [
-        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated"},
-        {"at": "2026-10-26T01:30:00Z", "local": "2026-10-26T02:30:00+01:00", "dst": None},
+        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated", **_OPEN},
+        {"at": "2026-10-26T01:30:00Z", "local": "2026-10-26T02:30:00+01:00", "dst": None, **_OPEN},
     ]
 
 
@@ -66,8 +71,8 @@ def test_an_interval_is_counted_from_its_anchor(api: httpx.Client) -> None:
     assert shown == {
         "description": "Every 90 minutes, counted from 2026-11-20 09:00 UTC",
         "next_runs": [
-            {"at": "2026-11-20T10:30:00Z", "local": "2026-11-20T16:00:00+05:30", "dst": None},
-            {"at": "2026-11-20T12:00:00Z", "local": "2026-11-20T17:30:00+05:30", "dst": None},
+            {"at": "2026-11-20T10:30:00Z", "local": "2026-11-20T16:00:00+05:30", "dst": None, **_OPEN},
+            {"at": "2026-11-20T12:00:00Z", "local": "2026-11-20T17:30:00+05:30", "dst": None, **_OPEN},
         ],
         "skipped": [],
         "lints": [],
@@ -120,9 +125,9 @@ def test_where_every_tick_is_skipped_they_are_shown(api: httpx.Client) -> None:
 
     assert shown["next_runs"] == []
     assert shown["skipped"] == [
-        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:00:00", "dst": "skipped"},
-        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped"},
-        {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T02:00:00", "dst": "skipped"},
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:00:00", "dst": "skipped", "reason": None},
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped", "reason": None},
+        {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T02:00:00", "dst": "skipped", "reason": None},
     ]
     assert isinstance(shown["lints"], list)
     assert shown["lints"][0] == "the schedule does not fire again"

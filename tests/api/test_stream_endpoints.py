@@ -103,7 +103,7 @@ def test_what_cannot_be_delivered_to_is_refused_with_its_place(api: httpx.Client
 def test_a_type_that_is_none_is_named_with_those_there_are(api: httpx.Client, workspace: str) -> None:
     body = {"name": "e", "type": "SMTP", "spec": {}}
     (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=body))["errors"]
-    assert (fault["pointer"], fault["hint"]) == ("/type", "Write one of HTTP, REDIS_STREAM, KAFKA.")
+    assert (fault["pointer"], fault["hint"]) == ("/type", "Write one of HTTP, REDIS_STREAM, KAFKA, EMAIL.")
 
 
 @pytest.mark.parametrize(("body", "extra"), [(REDIS, "redis"), (KAFKA, "kafka")], ids=["redis", "kafka"])

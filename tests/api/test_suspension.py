@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api_answers import problem_of
 from conftest import Api, minute_with_time_left
 from faults.scene import Scene, snapshot
@@ -205,6 +206,8 @@ def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid
 
 
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+_LOOKS = {"POST /jobs/{j}/diff", "POST /schedules/preview"}
+"""They change nothing."""
 # Every write of a suspended workspace, "METHOD path": body.
 REFUSED: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/test": {},
@@ -218,6 +221,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /operations": {"action": "pause", "filter": {}},
     "POST /executions/{dead}/retry": {},
     "POST /dead-letters/redrive": {"endpoint": "sink"},
+    "POST /calendars": {"name": "made"},
+    "PUT /calendars/fresh": {"days": [{"starts": "2026-12-25", "name": "Christmas"}]},
+    "DELETE /calendars/fresh": {},
     "POST /configs": {"name": "made", "values": {}},
     "PUT /configs/fresh": {"values": {"a": 1}},
     "DELETE /configs/fresh": {},
@@ -227,6 +233,17 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /secrets": {"name": "made", "value": "a value"},
     "PUT /secrets/fresh": {"value": "a value"},
     "DELETE /secrets/fresh": {},
+    "POST /heartbeats": {"name": "made", "period_seconds": 60},
+    "PUT /heartbeats/fresh": {"period_seconds": 90},
+    "POST /heartbeats/fresh/pause": {},
+    "POST /heartbeats/fresh/resume": {},
+    "POST /heartbeats/fresh/rotate": {},
+    "DELETE /heartbeats/fresh": {},
+    "POST /alert-rules": {"name": "made", "condition": {"type": "MISSED"}},
+    "PUT /alert-rules/fresh": {"condition": {"type": "MISSED", "count": 2}},
+    "DELETE /alert-rules/fresh": {},
+    "POST /incidents/{incident}/acknowledge": {},
+    "POST /incidents/{incident}/snooze": {"until": "2099-01-01T00:00:00Z"},
     "POST /dead-letters/discard": {"endpoint": "sink"},
     "POST /operations/{operation}/cancel": {},
     "PATCH /jobs/job": {"cron": "30 4 * * *"},
@@ -265,10 +282,12 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     api.post(f"{base}/executions/{dead}/cancel").raise_for_status()
     backfill = api.post(f"{base}/jobs/job/backfill", json=REFUSED["POST /jobs/job/backfill"]).json()["backfill_id"]
     operation = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"}).json()["operation_id"]
+    api.put(f"{base}/calendars/fresh", json={}).raise_for_status()
     api.put(f"{base}/configs/fresh", json={"values": {}}).raise_for_status()
     api.put(f"{base}/payload-specs/fresh", json={"schema": {}}).raise_for_status()
     api.put(f"{base}/secrets/fresh", json={"value": "a value"}).raise_for_status()
     api.post(f"{base}/endpoints", json=HTTP | {"name": "fresh"}).raise_for_status()
+    api.put(f"{base}/heartbeats/fresh", json={"period_seconds": 60}).raise_for_status()
     key = api.post(f"{base}/keys", json={"role": "viewer"}).raise_for_status().json()["key_id"]
     mapping = api.post(f"{base}/role-mappings", json={"group": "some", "role": "viewer"}).json()["mapping_id"]
     named = {
@@ -278,6 +297,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
         "dead": dead,
         "backfill": backfill,
         "operation": operation,
+        "incident": add_incident(shared_superuser, scene.workspace, rule="fresh"),
     }
     as_it_was = scene.client.get(f"{scene.jobs}/job").json()
     turned(scene, "SUSPENDED")
@@ -298,7 +318,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     turned(scene, "SUSPENDED")
     for write, body in DONE.items():
         assert (answer := call(write, body)).status_code in (200, 201, 202, 204), (write, answer.text)
-    assert {f"{method} {path}".strip() for method, path in _writes(api)} - {"POST /jobs/{j}/diff"} == {
+    assert {f"{method} {path}".strip() for method, path in _writes(api)} - _LOOKS == {
         _template(write) for write in REFUSED | DONE
     }
 
@@ -312,6 +332,7 @@ def _template(write: str) -> str:
         ("{waiting}", "{e}"),
         ("{backfill}", "{b}"),
         ("{operation}", "{o}"),
+        ("{incident}", "{i}"),
         ("{key}", "{key_id}"),
         ("{mapping}", "{mapping_id}"),
         ("/fresh", "/{name}"),

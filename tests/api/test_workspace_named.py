@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from conftest import Api, make_workspace
 from factory import add_endpoint
 from kronos import config, sql
@@ -37,18 +38,26 @@ _BODIES: dict[str, dict[str, Any]] = {
     },
     "PUT /v1/workspaces/{w}/secrets/{name}": {"value": "taken by us"},
     "POST /v1/workspaces/{w}/secrets": {"name": "ours", "value": "made by us"},
+    "PUT /v1/workspaces/{w}/heartbeats/{name}": {"period_seconds": 60},
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
+    "PUT /v1/workspaces/{w}/calendars/{name}": {},
+    "POST /v1/workspaces/{w}/schedules/preview": {"cron": "0 9 * * *", "calendars": ["theirs"]},
     "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
     "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
+    "PUT /v1/workspaces/{w}/alert-rules/{name}": {"condition": {"type": "MISSED"}},
+    "POST /v1/workspaces/{w}/incidents/{i}/snooze": {"until": "2099-01-01T00:00:00Z"},
 }
 _QUERIES = {"GET /v1/workspaces/{w}/jobs:glance": "?ids={j}"}
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
+    "POST /v1/workspaces/{w}/calendars",
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
+    "POST /v1/workspaces/{w}/alert-rules",
     "POST /v1/workspaces/{w}/secrets",
+    "POST /v1/workspaces/{w}/heartbeats",
     "POST /v1/workspaces/{w}/keys",
     "POST /v1/workspaces/{w}/role-mappings",
     "PATCH /v1/workspaces/{w}",
@@ -85,11 +94,14 @@ class Theirs:
         client.post(
             f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
         ).raise_for_status()
+        client.post(f"{base}/calendars", json={"name": "theirs"}).raise_for_status()
         client.post(f"{base}/configs", json={"name": "theirs", "values": {"of": "theirs"}}).raise_for_status()
         client.post(f"{base}/payload-specs", json={"name": "theirs", "schema": True}).raise_for_status()
+        self.incident_id = add_incident(superuser, self.workspace)
         made = client.post(
             f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
         )
+        client.put(f"{base}/heartbeats/theirs", json={"period_seconds": 3600}).raise_for_status()
         client.put(f"{base}/secrets/theirs", json={"value": "kept by them"}).raise_for_status()
         self.job_id = made.raise_for_status().json()["job_id"]
         superuser.execute(
@@ -134,7 +146,7 @@ class Theirs:
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
-        names |= {"o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
+        names |= {"i": self.incident_id, "o": self.operation_id, "key_id": self.key_id, "mapping_id": self.mapping_id}
         return path.format_map(names)
 
 
@@ -187,7 +199,9 @@ def asked(client: httpx.Client, operation: str, path: str) -> tuple[int, str]:
     body = _BODIES.get(operation, {}) if method in ("POST", "PUT", "PATCH") else None
     answer = client.request(method, path, json=body) if body is not None else client.request(method, path)
     told = re.sub(r'"(request_id|instance)":"[^"]*"|"silent_seconds":[0-9.]+|for [0-9]+ s\b', "", answer.text)
-    told = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|w-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z", "ID", told)
+    told = re.sub(
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|w-[0-9a-f]{12}|hb_[\w-]{32}|20\d\d-[-T:.0-9]+Z", "ID", told
+    )
     return answer.status_code, told
 
 
@@ -218,10 +232,13 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
+        "PUT /v1/workspaces/{w}/calendars/{name}": 201,
+        "PUT /v1/workspaces/{w}/alert-rules/{name}": 201,
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
         "PUT /v1/workspaces/{w}/secrets/{name}": 201,
+        "PUT /v1/workspaces/{w}/heartbeats/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,
         "GET /v1/workspaces/{w}/quotas": 200,
@@ -245,6 +262,12 @@ _NEEDS_NONE = {
     "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
     "job_reads.count_jobs_for_bulk": "as the one before",
     "load.list_load_of_all": "the instance's",
+    **{
+        f"heartbeats.{name}": "kronos.lock_beat, by which it finds the heartbeat, names it"
+        for name in ("set_heartbeat", "turn_heartbeat", "replace_token", "delete_heartbeat")
+    },
+    "heartbeats.insert_ping": "a token says which workspace, not the other way round",
+    "heartbeats.update_door": "the instance's",
     "load.list_spread_jobs": "kronos.spread_jobs names it",
     "load.get_measured_rates": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
@@ -299,8 +322,16 @@ _NEEDS_NONE = {
     "system.list_zones_read": "the instance's",
     "system.list_workers": "the instance administrator's",
     "system.list_partitions": "the instance's",
+    "system.get_alarms": "the instance's",
     "system.get_retention": "the instance's",
-    **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue")},
+    "signs.get_sessions": "the instance administrator's",
+    "signs.get_server": "the instance administrator's",
+    "signs.get_cron": "the instance administrator's",
+    "signs.list_tables": "the instance administrator's",
+    "signs.get_work": "the instance administrator's",
+    "signs.list_tasks": "the instance administrator's",
+    "signs.get_keys": "the instance administrator's",
+    **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue", "list_alarm_quotas")},
     "workspaces.enter_workspace": "finds the workspace",
     "workspaces.enter_workspace_to_write": "finds the workspace",
     "workspaces.enter_instance_to_write": "the instance administrator's",
@@ -320,7 +351,9 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
     of_the_api = {
         name: text
         for name, text in sql.texts().items()
-        if not name.startswith(("claims.", "results.", "doctor.", "encryption.", "watchdog.", "instance_settings."))
+        if not name.startswith(
+            ("claims.", "results.", "doctor.", "support.", "encryption.", "watchdog.", "instance_settings.")
+        )
     }
     functions = {path.stem: path.read_text() for path in (sql.root() / "functions").glob("*/*.sql")}
     naming = {name for name, text in functions.items() if _NAMES_IT.search(text)} - {_LOOKS_UP}

@@ -100,7 +100,7 @@ def test_the_load_its_busiest_minute_and_what_would_spread_it(kronos: Kronos, sc
 
 def test_the_instance_for_its_administrator(kronos: Kronos) -> None:
     status = shown(kronos("system", "status"))
-    assert status["internal_jobs"] == "4"
+    assert status["internal_jobs"] == "5"
     assert "warnings" in answered(kronos, "system", "status")
     assert kronos("system", "workers").exit_code == 0
     assert "execution_done_" in kronos("system", "history").stdout

@@ -28,8 +28,12 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
         api.put(f"{base}/payload-specs/report-input", json={"schema": {"type": "object"}}),
         api.put(f"{base}/secrets/api-token", json={"value": "correct horse"}),
         api.post(f"{base}/jobs", json={"endpoint": "sink", **cron}),
+        backup := api.post(f"{base}/heartbeats", json={"name": "backup", "cron": "0 3 * * *", "tags": ["nightly"]}),
         once := api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}),
     ]
+    ping = backup.json()["ping_url"]
+    for what in ("/start?rid=one", "/0?rid=one", "/1"):
+        api.post(f"{ping}{what}", content=b"3 files\nof 3").raise_for_status()
     assert [each.text for each in made if each.status_code != 201] == []
     return Furniture(
         workspace=workspace,
@@ -40,6 +44,7 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
             "config": "production",
             "payload_spec": "report-input",
             "secret": "api-token",
+            "heartbeat": "backup",
             **furnish_runs(api, database_url, workspace, "nightly"),
         },
     )

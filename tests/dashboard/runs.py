@@ -7,6 +7,8 @@ import httpx
 import psycopg
 from psycopg.types.json import Jsonb
 
+from alert_rows import add_incident
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 ANSWER = {
     "status": 500,
@@ -87,6 +89,7 @@ def ended(
 def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str) -> dict[str, str]:
     """What became of runs of the job, a run that waits, dead letters and an operation: ids for the paths of pages."""
     with psycopg.connect(database_url, autocommit=True) as connection:
+        add_incident(connection, workspace, rule="nights")
         for nth in range(40):
             status = ("SUCCESS", "SUCCESS", "SUCCESS", "SKIPPED")[nth % 4]
             ended(connection, workspace, job, status, ago=timedelta(minutes=10 + nth), nth=nth)

@@ -205,6 +205,8 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
         "priority": 0,
         "deadline_seconds": None,
         "on_failure": None,
+        "calendars": [],
+        "on_blackout": "SKIP",
     }
     assert scene.client.patch(f"{scene.base}/report", json=changed).status_code == 200
     page = reader(f"/w/{scene.workspace}/jobs/report?compare=1")

@@ -26,7 +26,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SIGNING: Final = ("/sign-in", "/sign-out")
 ROUTES: Final[list[BaseRoute]] = app.routes()
 WRITES: Final = sorted(each.path for each in ROUTES if isinstance(each, Operation) and "POST" in (each.methods or ()))
-NAMES: Final = {"endpoints": "sink", "configs": "production", "payload-specs": "report-input", "secrets": "api-token"}
+NAMES: Final = {
+    "endpoints": "sink",
+    "configs": "production",
+    "payload-specs": "report-input",
+    "secrets": "api-token",
+    "heartbeats": "backup",
+}
 MARKUP: Final = "<script>alert(1)</script>'\"><b>{{ 7 * 7 }}"
 PAYLOADS: Final = ("payload-of-theirs", "out of paper", "hook?token=")
 HOSTILE: Final = (
@@ -65,7 +71,7 @@ def path_of(route: str, own: Furniture) -> str:
     for kind, name in NAMES.items():
         route = route.replace(f"{kind}/{{name}}", f"{kind}/{name}")
     names = {"w": own.workspace, "j": own.names["job"], "e": own.names["execution"]}
-    return route.format(**names, o=own.names["operation"], b=uuid4(), key_id=uuid4())
+    return route.format(**names, o=own.names["operation"], i=uuid4(), b=uuid4(), key_id=uuid4())
 
 
 def needed(path: str, method: str) -> Role | None:

@@ -134,6 +134,11 @@ def _at_night(stage: Stage) -> Mapping[str, str]:
     return {"http://127.0.0.1:9000/reports": mended.url}
 
 
+def _alerts(stage: Stage) -> Mapping[str, str]:
+    stage.post("jobs", name="report", endpoint="hook", trigger="CRON", cron="0 9 * * 1")
+    return {"$ROUTING_KEY": "R0000000000000000000000000000000"}
+
+
 def _keys(stage: Stage) -> Mapping[str, str]:
     own = add_key(stage.superuser, stage.workspace, "operator")
     instances = add_key(stage.superuser, None, "instance_admin")
@@ -183,6 +188,7 @@ SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
     "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
     "docs/cli-recipes.md": Scene(prepare=_recipes, rules=[(r"after \d+ ms", "after N ms")]),
+    "docs/alerts.md": Scene(prepare=_alerts),
     "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),
     "docs/enqueue.md": Scene(prepare=_roles),
     "docs/keys.md": Scene(prepare=_keys),

@@ -9,7 +9,10 @@ import pytest
 from conftest import await_condition
 from doctor_looks import look_at
 from faults.own_server import own_server
+from faults.replicas import pair
+from kronos import migrations
 from kronos.doctor import server
+from kronos.doctor.finding import Finding
 from kronos.embedded.cluster import Cluster
 
 pytestmark = pytest.mark.faults
@@ -91,3 +94,34 @@ def test_a_server_that_is_set_up_badly_is_found_fault_by_fault_and_mended(monkey
         cluster.restart()
         superuser = stack.enter_context(_connect(cluster))
         await_condition(lambda: not (broken() & EXPECTED) - {"durability"}, f"all to be mended: {broken()}")
+
+
+def test_a_standby_that_falls_behind_is_found_and_one_that_is_waited_for_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its replay is held up, the primary writes on; then it goes on."""
+    monkeypatch.setattr(server, "_LAG_SECONDS", 0.0)
+    with pair() as (primary, standby):
+        standby.copy_of(primary)
+        standby.start()
+        with primary.connected() as writes, standby.connected() as reads:
+            migrations.migrate(primary.url)  # its functions are this release's
+
+            def finding(check: str) -> Finding:
+                return look_at(writes)[check]
+
+            reads.execute("select pg_wal_replay_pause()")
+            writes.execute("create table kronos.written as select generate_series(1, 1000)")
+            await_condition(lambda: not finding("replication lag").ok, "the standby to be seen behind")
+            assert "s behind" in finding("replication lag").detail
+            primary.set("synchronous_standby_names", "*")
+            await_condition(
+                lambda: "one is connected" in finding("synchronous standby").detail, "the standby to be seen"
+            )
+            reads.execute("select pg_wal_replay_resume()")
+            monkeypatch.undo()
+            assert finding("replication lag").ok
+            writes.execute("drop table kronos.written")
+            behind = "select count(*) from pg_class where relname = 'written'"
+            await_condition(lambda: reads.execute(behind).fetchone() == (0,), "the standby to be there again")
+            assert look_at(reads)["replication slots"].ok  # a standby can be asked, too

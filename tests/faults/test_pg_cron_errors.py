@@ -68,7 +68,7 @@ def usage_revoked(superuser: psycopg.Connection) -> Iterator[None]:
 
 @contextmanager
 def execute_revoked(superuser: psycopg.Connection) -> Iterator[None]:
-    functions = "kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid)"
+    functions = "kronos.register_pg_cron(uuid), kronos.register_entry(uuid), kronos.unregister_pg_cron(uuid)"
     superuser.execute(f"revoke execute on function {functions} from kronos_api")
     try:
         yield

@@ -58,7 +58,7 @@ def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str)
     assert migrations.current(bare) == migrations.head()
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
-    assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper", "retention"]
+    assert [job["name"] for job in jobs] == ["alerts", "catch-up", "lease-keeper", "reaper", "retention"]
     assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {
         job["entry"] for job in jobs
     }
@@ -88,7 +88,7 @@ def test_a_migrated_copy_and_a_database_migrated_from_nothing_are_the_same(
 def test_concurrent_runs_are_harmless(superuser: Connection, bare: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrations.migrate, [bare] * 4))
-    assert len(values(superuser, "select jobname from cron.job")) == 4
+    assert len(values(superuser, "select jobname from cron.job")) == 5
     assert migrations.current(bare) == migrations.head()
 
 
@@ -229,7 +229,7 @@ def test_a_user_without_the_rights_sees_what_a_superuser_must_run_and_then_can_m
     assert value(superuser, "select rolsuper from pg_roles where rolname = %s", [user]) is False
     migrations.migrate(administrator)
     migrations.migrate(administrator)
-    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 4
+    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 5
     tick = value(superuser, "select date_trunc('minute', now())")
     job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
     with psycopg.connect(administrator, autocommit=True) as connection:

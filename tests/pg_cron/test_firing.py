@@ -85,7 +85,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
                 seconds=100,
             )
         await_condition(
-            lambda: len(internal_runs(superuser, seen.minute)) == 3,
+            lambda: len(internal_runs(superuser, seen.minute)) == 4,
             "pg_cron to have fired the internal jobs",
             seconds=100,
         )
@@ -199,19 +199,21 @@ def test_a_job_runs_to_its_end_and_no_further(watched: Watched, cron_superuser: 
 def test_the_internal_jobs_run_by_themselves_as_executions(watched: Watched, cron_superuser: Connection) -> None:
     found = internal_runs(cron_superuser, watched.minute)
     assert [(run["name"], run["status"], run["cause"], run["worker_id"]) for run in found] == [
+        ("alerts", "SUCCESS", "SCHEDULE", "pg_cron"),
         ("catch-up", "SUCCESS", "SCHEDULE", "pg_cron"),
         ("lease-keeper", "SUCCESS", "SCHEDULE", "pg_cron"),
         ("reaper", "SUCCESS", "SCHEDULE", "pg_cron"),
     ]
-    assert found[0]["output"].keys() == {"delivered", "backfilled", "overdue"}
-    assert found[1]["output"].keys() >= {"requeued", "failed"}
-    assert found[2]["output"]["unscheduled"] >= 2
+    assert found[0]["output"].keys() == {"rules", "ends", "opened", "resolved", "said"}
+    assert found[1]["output"].keys() == {"delivered", "backfilled", "overdue"}
+    assert found[2]["output"].keys() >= {"requeued", "failed"}
+    assert found[3]["output"]["unscheduled"] >= 2
 
 
 def test_the_internal_jobs_runs_are_pg_crons_heartbeat(watched: Watched, cron_superuser: Connection) -> None:
     beats = values(
         cron_superuser, "select rang_at from kronos.heartbeats join kronos.jobs using (job_id) where cron = '* * * * *'"
     )
-    assert len(beats) == 3
+    assert len(beats) == 4
     assert [beat for beat in beats if beat < watched.minute] == []
     assert value(cron_superuser, "select silent_seconds < 90 from kronos.pg_cron_health()") is True

@@ -32,8 +32,13 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["heartbeats", "zones", "made_objects", "retention_sweeps", "schema_version"], "Kronos's own"),
     **dict.fromkeys(["deletions", "quota_shards"], "follow from what is changed"),
     **dict.fromkeys(["request_rates", "sign_ins"], "of requests and sessions"),
+    **dict.fromkeys(["alert_ends", "alert_states", "alert_counts", "alert_notifications"], "follow from rules"),
+    **dict.fromkeys(
+        ["beat_pointers", "beat_ticks", "beat_pings", "ping_door", "ping_gaps"], "what jobs elsewhere said"
+    ),
     **dict.fromkeys(["live_watches", "live_marks", "live_origin", "live_changes"], "of those who listen"),
     "idempotency_keys": "kept with what they made",
+    "calendars": "follow from their documents",
     "managed": "which files a resource is of: its own changes have source apply",
 }
 _NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next"}

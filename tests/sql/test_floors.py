@@ -114,7 +114,7 @@ def test_functions_come_from_the_ground_up_and_after_those_that_they_call(releas
 
 
 def test_a_tool_says_who_calls_a_function_and_what_it_calls() -> None:
-    lines = callers.listing(["fire", "stop_backfills", "register_pg_cron", "ensure_internal_jobs"]).splitlines()
+    lines = callers.listing(["fire", "stop_backfills", "register_entry", "ensure_internal_jobs"]).splitlines()
     assert lines[:2] == ["ring/fire", "  called by pg_cron: the command of each entry"]
     assert "  calls     accounting/account_all" in lines
     assert "  called by trigger jobs_cancel_backfills on kronos.jobs" in lines

@@ -96,3 +96,53 @@ def test_the_load_of_all_jobs_is_that_of_asking_each_for_each_tick(shared: Conne
     assert (found.jobs, found.left_out) == (len(ZONES) * 3, 0)
     few = of_rows([LoadRow(**row) for row in records(shared, _COMING, params | {"schedules": 1})], 3 * 1440)
     assert few.left_out == found.jobs - few.jobs > 0
+
+
+_WRITTEN = """
+update kronos.jobs
+   set cron = %(cron)s, every = %(every)s, timezone = %(zone)s, anchor = %(anchor)s, anchor_local = %(local)s,
+       starts_at = %(starts_at)s, ends_at = %(ends_at)s, status = %(status)s, resume_at = %(resume_at)s,
+       name = %(name)s,
+       schedule = kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, 'SHIFT', 'FIRST', %(local)s)
+ where job_id = %(job_id)s
+"""
+_RUN_THEN = """
+select job.name
+  from kronos.jobs as job
+ where workspace_id = %(workspace)s and (status = 'ACTIVE' or resume_at < %(at)s + interval '1 minute')
+   and kronos.next_tick(schedule, greatest(%(at)s, starts_at, resume_at) - interval '1 microsecond')
+       < least(%(at)s + interval '1 minute', ends_at)
+ order by 1
+"""
+
+
+def test_the_jobs_of_a_minute_are_those_that_tick_in_it_however_they_were_written(shared: Connection) -> None:
+    choose = random.Random("jobs of a minute")
+    endpoint = add_endpoint(shared)
+    noon = datetime(2027, 3, 27, 12, 0, tzinfo=UTC)
+    kinds: list[dict[str, object]] = [{"cron": text} for text in ("0 13 * * *", "*/20 * * * *", "30 2 * * *")]
+    kinds += [{"every": "40m", "anchor": noon - each * MINUTE} for each in (0, 40, 7, 4000)]
+    kinds += [{"every": "1d", "local": f"2027-01-03T{hour}:30"} for hour in ("02", "13")]
+    kinds += [{"every": "1mo", "local": "2026-01-28T02:30"}]
+    windows: list[dict[str, object]] = [{}, {}, {"starts_at": noon + 61 * MINUTE}, {"ends_at": noon + 90 * MINUTE}]
+    pauses: list[dict[str, object]] = [
+        {},
+        {},
+        {"status": "PAUSED"},
+        {"status": "PAUSED", "resume_at": noon + 70 * MINUTE},
+    ]
+    none = dict.fromkeys(("cron", "every", "anchor", "local", "starts_at", "ends_at", "resume_at"))
+    for nth in range(160):
+        zone = choose.choice(["UTC", "Europe/Berlin", "Asia/Kolkata"])
+        written = {"status": "ACTIVE", "zone": zone, "name": f"job-{nth}", **choose.choice(kinds)}
+        job_id = make_cron_job(shared, endpoint)
+        shared.execute(_WRITTEN, none | written | choose.choice(windows) | choose.choice(pauses) | {"job_id": job_id})
+    found = 0
+    for after in (0, 20, 40, 60, 61, 70, 90, 7 * 60, 13 * 60 + 30, 14 * 60, 15 * 60 + 30):  # a clock change among them
+        params = {"workspace": endpoint.workspace_id, "at": noon + after * MINUTE}
+        expected = [row["name"] for row in records(shared, _RUN_THEN, params)]
+        shown = records(shared, "select * from kronos.coming_jobs(%(workspace)s, %(at)s, 5000, 200)", params)
+        assert sorted(row["name"] for row in shown) == expected, after
+        assert {row["number"] for row in shown} <= {len(expected)}
+        found += len(expected)
+    assert found > 80

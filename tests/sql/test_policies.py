@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from backfill_rows import make_backfill
+from beat_rows import make_beat, ping
 from factory import EndpointRow, add_endpoint, add_executions
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
@@ -22,6 +23,10 @@ _TENANT_TABLES = [
     "backfills",
     "secrets",
     "endpoint_health",
+    "beats",
+    "beat_pointers",
+    "beat_ticks",
+    "beat_pings",
 ]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
@@ -63,6 +68,7 @@ def furnished(connection: Connection) -> EndpointRow:
         "insert into kronos.endpoint_health (endpoint_id, workspace_id) values (%s, %s)",
         [endpoint.endpoint_id, endpoint.workspace_id],
     )
+    ping(connection, make_beat(connection, endpoint.workspace_id, name="backup", period_seconds=60))
     return endpoint
 
 
@@ -255,11 +261,13 @@ _MAY = {
         "note_live",
         "note_made",
         "overdue_jobs",
+        "system_alarms",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",
         "pg_cron_health",
         "pg_cron_sessions",
+        "register_entry",
         "queue_health",
         "quota_room",
         "register_pg_cron",
@@ -273,6 +281,12 @@ _MAY = {
         "steps_under_way",
         "suspend_workspace",
         "usage_of",
+        "delete_beat",
+        "hold_door_open",
+        "put_beat",
+        "rotate_beat",
+        "take_ping",
+        "turn_beat",
         "system_counts",
         "system_drift",
         "system_ends",
@@ -315,6 +329,15 @@ _MAY = {
         "alarm_of",
         "drop_run_details",
         "fire",
+        "ring_some",
+        "ring_held",
+        "shared_names",
+        "ring_texts",
+        "needed_alarms",
+        "folded_texts",
+        "settle_alarms",
+        "write_alarms",
+        "register_entry",
         "mend_pg_cron_entries",
         "pg_cron_digest",
         "pg_cron_entries",
@@ -322,6 +345,7 @@ _MAY = {
         "pg_cron_entry",
         "pg_cron_evidence",
         "pg_cron_failure",
+        "rung_lately",
         "register_jobs",
         "register_pg_cron",
         "unregister_jobs",

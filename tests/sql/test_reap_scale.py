@@ -25,6 +25,8 @@ def filled(module_database_url: str) -> Iterator[tuple[psycopg.Connection, Endpo
         connection.execute(
             "select kronos.reap()"
         )  # a copied database's entries name the database they were copied from
+        # so many would share entries
+        connection.execute("update kronos.alarm_setting set wanted = 'own'")
         endpoint = fill_cron_jobs(connection, JOBS)
         connection.execute("analyze kronos.jobs, cron.job")
         yield connection, endpoint

@@ -139,11 +139,11 @@ def test_one_worker_rings_at_a_time(superuser: Connection, database_url: str) ->
 def test_readiness_counts_entries_and_silence(superuser: Connection) -> None:
     silence(superuser, since=timedelta(seconds=1))
     (health,) = records(superuser, "select * from kronos.pg_cron_health()")
-    assert (health["internal_jobs"], health["internal_entries"]) == (4, 4)
+    assert (health["internal_jobs"], health["internal_entries"]) == (5, 5)
     assert 0 <= health["silent_seconds"] < 30
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{internal(superuser, 'reaper')}"])
     assert records(superuser, "select internal_jobs, internal_entries from kronos.pg_cron_health()") == [
-        {"internal_jobs": 4, "internal_entries": 3}
+        {"internal_jobs": 5, "internal_entries": 4}
     ]
 
 

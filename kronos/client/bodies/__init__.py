@@ -1,11 +1,21 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
+from kronos.client.bodies.alerts import (
+    AlertCondition,
+    AlertRuleCreate,
+    AlertRulePut,
+    AlertSelector,
+    IncidentAcknowledge,
+    IncidentSnooze,
+)
 from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
+from kronos.client.bodies.calendars import CalendarCreate, CalendarPut, Hours, NamedDay
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut
 from kronos.client.bodies.dead_letters import LetterDiscard, LetterRedrive
 from kronos.client.bodies.endpoints import (
     BrokerTls,
+    EmailSpec,
     EndpointCreate,
     EndpointDisable,
     EndpointPut,
@@ -20,6 +30,7 @@ from kronos.client.bodies.endpoints import (
     SaslBody,
 )
 from kronos.client.bodies.executions import ExecutionRetry
+from kronos.client.bodies.heartbeats import HeartbeatCreate, HeartbeatPause, HeartbeatPut
 from kronos.client.bodies.jobs import (
     Callback,
     CatchUp,
@@ -38,18 +49,26 @@ from kronos.client.bodies.keys import KeyCreate, KeyRotate, MappingCreate
 from kronos.client.bodies.organizations import OrganizationCreate, OrganizationPatch
 from kronos.client.bodies.payload_specs import PayloadSpecCreate, PayloadSpecPut
 from kronos.client.bodies.retention import RetentionPut
-from kronos.client.bodies.schedules import SchedulePreview, ScheduleSentence
+from kronos.client.bodies.schedules import ClosedSchedulePreview, SchedulePreview, ScheduleSentence
 from kronos.client.bodies.secrets import SecretCreate, SecretPut
 from kronos.client.bodies.workspaces import QuotasPut, WorkspaceCreate, WorkspacePatch
 
 __all__ = [
+    "AlertCondition",
+    "AlertRuleCreate",
+    "AlertRulePut",
+    "AlertSelector",
     "ApplyBody",
     "BackfillCreate",
     "BrokerTls",
+    "CalendarCreate",
+    "CalendarPut",
     "Callback",
     "CatchUp",
+    "ClosedSchedulePreview",
     "ConfigCreate",
     "ConfigPut",
+    "EmailSpec",
     "EndpointCreate",
     "EndpointDisable",
     "EndpointPut",
@@ -57,7 +76,13 @@ __all__ = [
     "EndpointTest",
     "ExecutionRetry",
     "FailureCallback",
+    "HeartbeatCreate",
+    "HeartbeatPause",
+    "HeartbeatPut",
+    "Hours",
     "HttpSpec",
+    "IncidentAcknowledge",
+    "IncidentSnooze",
     "JobBatch",
     "JobBulk",
     "JobCreate",
@@ -74,6 +99,7 @@ __all__ = [
     "LetterRedrive",
     "LimitsBody",
     "MappingCreate",
+    "NamedDay",
     "OrganizationCreate",
     "OrganizationPatch",
     "PayloadSpecCreate",

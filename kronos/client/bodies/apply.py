@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Required, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
+from kronos.client.bodies.calendars import CalendarCreate
 from kronos.client.bodies.configs import ConfigCreate
 from kronos.client.bodies.endpoints import EndpointCreate
 from kronos.client.bodies.jobs import Callback, CatchUp, FailureCallback
@@ -52,12 +53,15 @@ class JobFile(TypedDict, total=False):
     spread: str | None
     """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
     not at all."""
-    offset_seconds: int | None
-    """CRON: by how much each run is moved; 0, and no more than `spread`. Offered by GET …/load/plan."""
     overlap: Overlap | None
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None
     """CRON: ticks that were missed."""
+    calendars: Sequence[str] | None
+    """CRON: names of calendars; a tick that one of them closes does not run at its time."""
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"] | None
+    """CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT or
+    PREVIOUS day that is open."""
     input: Mapping[str, Any]
     """What templates are filled with."""
     tags: Sequence[str]
@@ -86,6 +90,8 @@ class ApplyBody(TypedDict, total=False):
     """Configs."""
     payload_specs: Sequence[PayloadSpecCreate]
     """Payload specs."""
+    calendars: Sequence[CalendarCreate]
+    """Calendars."""
     endpoints: Sequence[EndpointCreate]
     """Endpoints."""
     jobs: Sequence[JobFile]

@@ -17,6 +17,33 @@ class BrokerTls(TypedDict, total=False):
     """Its key: a template of a secret."""
 
 
+class EmailSpec(TypedDict, total=False):
+    """A mail by an SMTP server, with templates such as {{input.text}}."""
+
+    smtp_url: Required[str]
+    """smtp://host:587, or smtps://host:465 for TLS from the first word, without user name or password."""
+    starttls: bool
+    """Over smtp:// TLS is agreed first, and where it cannot be nothing is sent."""
+    username: str | None
+    """Whom to log in as; null: not."""
+    password: str | None
+    """A template of a secret."""
+    sender: Required[str]
+    """From whom."""
+    to: Required[Sequence[str]]
+    """To whom."""
+    subject_template: str | None
+    """The subject; by default the input's text, or Kronos."""
+    text_template: Any
+    """The text; the input as JSON where there is none."""
+    tls: BrokerTls | None
+    """What TLS is agreed with."""
+    timeout_ms: int
+    """For the whole delivery, in milliseconds."""
+    connect_timeout_ms: int
+    """Of it, for a new connection."""
+
+
 class RetryPolicyBody(TypedDict, total=False):
     """What happens after an attempt that failed. `max_delay_ms` is at least `initial_delay_ms`."""
 
@@ -196,8 +223,8 @@ class EndpointCreate(TypedDict, total=False):
     group: str | None
     """The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve no
     group."""
-    type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"]]
-    spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec]
+    type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"] | Literal["EMAIL"]]
+    spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec]
     name: Required[str]
     """Its name in this workspace."""
 
@@ -236,8 +263,8 @@ class EndpointPut(TypedDict, total=False):
     group: str | None
     """The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve no
     group."""
-    type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"]]
-    spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec]
+    type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"] | Literal["EMAIL"]]
+    spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec]
 
 
 class EndpointRender(TypedDict, total=False):

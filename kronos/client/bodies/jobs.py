@@ -80,12 +80,15 @@ class JobCreate(TypedDict, total=False):
     spread: str | None
     """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
     not at all."""
-    offset_seconds: int | None
-    """CRON: by how much each run is moved; 0, and no more than `spread`. Offered by GET …/load/plan."""
     overlap: Overlap | None
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None
     """CRON: ticks that were missed."""
+    calendars: Sequence[str] | None
+    """CRON: names of calendars; a tick that one of them closes does not run at its time."""
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"] | None
+    """CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT or
+    PREVIOUS day that is open."""
     input: Mapping[str, Any]
     """What templates are filled with."""
     tags: Sequence[str]
@@ -215,9 +218,9 @@ class JobPatch(TypedDict, total=False):
     jitter_seconds: int
     """Spreads deliveries over up to this many seconds."""
     spread: str | None
-    """How far a run may be moved after its tick; null: not at all, with `offset_seconds` 0."""
+    """How far a run may be moved after its tick; null: not at all."""
     offset_seconds: int
-    """By how much each run is moved, within `spread`."""
+    """By how much each run is moved, within `spread`: GET …/load/plan has one."""
     overlap: Overlap
     """A tick while the run before is under way."""
     catch_up: CatchUp
@@ -234,6 +237,10 @@ class JobPatch(TypedDict, total=False):
     """Of the executions to come; null: none."""
     priority: int
     """Of its executions from now on; those that wait keep theirs."""
+    calendars: Sequence[str]
+    """Names of calendars, in place of those before."""
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
+    """A tick that one of them closes: SKIP, NEXT or PREVIOUS."""
 
 
 class JobPause(TypedDict, total=False):

@@ -9,7 +9,7 @@ ExecutionStatus = Literal[
 ]
 ExecutionCause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
-EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
+EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 TickDisposition = Literal[
     "DELIVERED",
     "LATE",
@@ -52,3 +52,5 @@ Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 DstGap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 DstOverlap = Literal["FIRST", "BOTH"]
 BulkAction = Literal["pause", "resume", "cancel", "trigger"]
+IncidentStatus = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
+AlertSeverity = Literal["INFO", "WARNING", "ERROR", "CRITICAL"]

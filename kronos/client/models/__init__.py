@@ -1,6 +1,7 @@
 """Models of what the API answers. Made by bin/client out of the API's document."""
 
 from kronos.client.bodies.words import (
+    AlertSeverity,
     AttemptStatus,
     BulkAction,
     DstGap,
@@ -8,6 +9,7 @@ from kronos.client.bodies.words import (
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
+    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -18,6 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
+from kronos.client.models.alerts import AlertRule, Incident
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -31,12 +34,14 @@ from kronos.client.models.apply import (
 )
 from kronos.client.models.audit import AuditRow, ChainHead, Cut
 from kronos.client.models.backfills import Backfill, BackfillCount
+from kronos.client.models.calendars import BusinessHours, Calendar, CalendarDay
 from kronos.client.models.configs import Config
 from kronos.client.models.dead_letters import DeadLetterCount, DeadLetterGroups, LetterGroup
 from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
     RenderedEntry,
+    RenderedMail,
     RenderedRecord,
     SigningKey,
     SigningKeys,
@@ -46,6 +51,7 @@ from kronos.client.models.endpoints import (
 )
 from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
+from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
     BulkCount,
     BulkDone,
@@ -101,6 +107,7 @@ from kronos.client.models.retention import Ages, Retention
 from kronos.client.models.schedules import SchedulePhrase
 from kronos.client.models.secrets import Secret
 from kronos.client.models.system import (
+    Alarms,
     Alive,
     BusyWorker,
     BusyWorkers,
@@ -122,6 +129,9 @@ from kronos.client.models.workspaces import Contents, Quotas, Usage, Used, Works
 
 __all__ = [
     "Ages",
+    "Alarms",
+    "AlertRule",
+    "AlertSeverity",
     "Alive",
     "Applied",
     "AppliedResource",
@@ -134,9 +144,12 @@ __all__ = [
     "BulkCount",
     "BulkDone",
     "BulkOperation",
+    "BusinessHours",
     "BusyMinute",
     "BusyWorker",
     "BusyWorkers",
+    "Calendar",
+    "CalendarDay",
     "ChainHead",
     "ChangeCounts",
     "ComingJob",
@@ -164,8 +177,12 @@ __all__ = [
     "Glance",
     "Glances",
     "Grant",
+    "Heartbeat",
+    "HeartbeatTick",
     "History",
     "HistoryPartition",
+    "Incident",
+    "IncidentStatus",
     "Index",
     "InstanceLoad",
     "InstanceStatus",
@@ -177,6 +194,7 @@ __all__ = [
     "JobTrigger",
     "JobsMade",
     "KeptHistory",
+    "KeptPing",
     "LateJob",
     "Ledger",
     "LeftResource",
@@ -191,6 +209,7 @@ __all__ = [
     "Minute",
     "Move",
     "MovedRun",
+    "NewHeartbeat",
     "NewKey",
     "NextRun",
     "OperationKind",
@@ -214,6 +233,7 @@ __all__ = [
     "RefusedJob",
     "Rendered",
     "RenderedEntry",
+    "RenderedMail",
     "RenderedRecord",
     "ResetEvent",
     "ResourceDrift",

@@ -53,7 +53,7 @@ class AppliedResource:
     """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job
     whose runs of the coming 7 days become others."""
 
-    kind: Literal["config", "payload_spec", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job"]
     name: str
     change: Literal["created", "changed", "unchanged", "removed"]
     is_adopted: bool
@@ -66,7 +66,7 @@ class AppliedResource:
 class LeftResource:
     """A resource of the set that the files do not have any more: prune would remove it."""
 
-    kind: Literal["config", "payload_spec", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job"]
     name: str
 
 
@@ -105,5 +105,6 @@ class ExportedFile:
     secrets: list[dict[str, Any]]
     configs: list[dict[str, Any]]
     payload_specs: list[dict[str, Any]]
+    calendars: list[dict[str, Any]]
     endpoints: list[dict[str, Any]]
     jobs: list[dict[str, Any]]

@@ -62,6 +62,18 @@ class RenderedEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedMail:
+    """What would be sent by e-mail. Secrets are masked, and `secrets` has their names."""
+
+    smtp_url: str
+    sender: str
+    to: list[str]
+    subject: str
+    text: str
+    secrets: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedRecord:
     """What would be sent to a Kafka topic: the endpoint's own headers, the key as text, and the value as
     JSON. Secrets are masked, and `secrets` has their names."""

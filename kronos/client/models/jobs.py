@@ -214,6 +214,8 @@ class Job:
     on_success: dict[str, Any] | None
     on_failure: dict[str, Any] | None
     deadline_seconds: int | None
+    calendars: list[str]
+    on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
     spread: str | None
     offset_seconds: int
 
@@ -294,23 +296,28 @@ class NextRun:
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
     local time that does not exist was moved to this one, "repeated" where the zone shows this local
-    time twice. `run_at`: when its delivery begins, where the job's offset or jitter moves that.
+    time twice. `rolled_from`: the tick, where a calendar closes it, and `reason` says which and what
+    that calls its day. `run_at`: when its delivery begins, where the job's offset or jitter moves
+    that.
     """
 
     at: datetime
     local: str
     dst: Literal["shifted", "repeated"] | None
+    rolled_from: datetime | None
+    reason: str | None
     run_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTick:
-    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with
-    SHIFT it would run at `at`."""
+    """A tick that does not run. dst "skipped": `local` does not exist in the schedule's zone, and dst_gap is
+    SKIP; with SHIFT it would run at `at`. Else `reason` says which calendar closes it."""
 
     at: datetime
     local: str
-    dst: Literal["skipped"]
+    dst: Literal["skipped"] | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,29 @@ from kronos.client.bodies.words import OperationKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """How pg_cron is asked to ring for the jobs of the instance: wanted is the setting, `are_shared` what
+    holds since `changed_at`, and entries follow within minutes.
+
+    jobs: those that are live; alarms: how many of theirs differ; entries: pg_cron's that are Kronos's, of
+    which four are internal. folded: the minutes of the hour at which one alarm rings for all that
+    ring at no others; None: none. rings_*: how often pg_cron rings for jobs a day, with an entry a
+    job, with one an alarm, and as it is now.
+    """
+
+    wanted: Literal["auto", "own", "shared"]
+    are_shared: bool
+    changed_at: datetime
+    jobs: int
+    alarms: int
+    entries: int
+    folded: str | None
+    rings_apart: float
+    rings_shared: float
+    rings_now: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
     """The process answers."""
 

@@ -1,34 +1,11 @@
--- account_due: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that
--- somebody else has locked; account_each accounts for them.
--- What is overdue by more than the grace is catch_up's. A tick moves no job's row, so one that another firing
--- has just accounted for is taken as well, and account_ticks, once the rows are held, finds nothing due of
--- it.
+-- account_due: accounts for up to 1,000 jobs whose ticks are due and on time (due_jobs).
 -- Returns: how many executions were made for delivery.
 create or replace function kronos.account_due(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 declare
-    v_job_ids uuid[];
+    v_job_ids constant uuid[] := kronos.due_jobs(p_now);
 begin
-    select array_agg(due.job_id) into v_job_ids
-      from (select job.job_id
-              from kronos.pointers as pointer
-              join kronos.jobs as job using (job_id)
-              join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
-             where pointer.is_awaited
-               and pointer.next_tick_at <= p_now
-               and pointer.next_tick_at >= p_now - kronos.grace()
-               and not kronos.has_just_failed(pointer, p_now)
-               and job.status = 'ACTIVE'
-               and workspace.status = 'ACTIVE'
-               and not kronos.is_turning(pointer)
-             order by pointer.next_tick_at
-             limit 1000
-               for update of job skip locked) as due;
-    if v_job_ids is null then
-        return 0;
-    end if;
-    return kronos.account_each(v_job_ids, p_now);
+    return case when v_job_ids = '{}' then 0 else kronos.account_each(v_job_ids, p_now) end;
 end
 $$;

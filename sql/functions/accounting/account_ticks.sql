@@ -103,7 +103,8 @@ begin
                                            priority)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
                starts_at, case when is_held then 'infinity' else starts_at end, max_attempts, max_crashes,
-               timeout_ms, input, overlap_key, scheduled_at + deadline, priority
+               timeout_ms, input, overlap_key,
+               coalesce(kronos.time_of(reason ->> 'due_at'), scheduled_at) + deadline, priority
           from placed
          where kind = 'DELIVER'
            and not exists (select from finished where finished.execution_id = placed.execution_id)
@@ -137,6 +138,7 @@ begin
     ), moved as (
         update kronos.pointers as pointer
            set next_tick_at = coalesce(next.scheduled_at, 'infinity'),
+               tick_at      = kronos.time_of(next.reason ->> 'tick_at'),
                runs         = pointer.runs + next.tick_count,
                last_run_at  = greatest(next.run_at, pointer.last_run_at),
                runs_from    = case when next.overlap_key is null then pointer.runs_from

@@ -55,6 +55,7 @@ begin
                 run_at := scheduled_at;
                 cause := 'SCHEDULE';
             else
+                reason := v_due.reason;
                 is_held := v_verdict = 'HOLD';
                 v_last := scheduled_at;
                 v_let_in := v_let_in + 1;

@@ -10,7 +10,8 @@
 -- the rest is due at once, and found by the next ring. Those before it are counted, however many they are.
 --
 -- What nearly every call finds is answered here: one tick, on time, of a job that asks for nothing special.
--- The rest is judge_ticks'.
+-- The rest is judge_ticks', and of a job with calendars judge_closed_ticks', which says what else its rows
+-- have.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
                reason jsonb, is_held boolean)
@@ -23,6 +24,7 @@ begin
                                   and least(p_now, p_job.ends_at - interval '1 microsecond')
     and p_job.jitter_seconds + p_job.offset_seconds = 0
     and p_job.skip_next = 0
+    and p_job.calendars = '{}'
     and (p_job.max_runs is null or p_job.max_runs > p_pointer.runs) then
         v_next := kronos.next_tick(p_job.schedule, p_pointer.next_tick_at);
         if v_next > p_now or v_next is null then
@@ -40,6 +42,10 @@ begin
             return;
         end if;
     end if;
-    return query select * from kronos.judge_ticks(p_job, p_pointer, p_now);
+    if p_job.calendars = '{}' then
+        return query select * from kronos.judge_ticks(p_job, p_pointer, p_now);
+    else
+        return query select * from kronos.judge_closed_ticks(p_job, p_pointer, p_now);
+    end if;
 end
 $$;

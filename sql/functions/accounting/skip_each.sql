@@ -8,7 +8,9 @@ as $$
 begin
     with job as materialized (
         select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule,
-               pointer.next_tick_at, pointer.last_run_at, job as whole, job.ends_at,
+               pointer.next_tick_at as due_at,
+               coalesce(pointer.tick_at, pointer.next_tick_at) as next_tick_at, pointer.last_run_at,
+               job as whole, job.ends_at,
                coalesce(p_reason, kronos.why_halted(job)) as reason,
                coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end,
                         p_upto) as upto
@@ -20,7 +22,9 @@ begin
         select job.*, counts.*
           from job
          cross join lateral kronos.count_ticks(job.schedule, job.next_tick_at, least(
-                                                   job.upto, job.ends_at - interval '1 microsecond'
+                                                   greatest(job.upto, case when job.due_at <= job.upto
+                                                                           then job.next_tick_at end),
+                                                   job.ends_at - interval '1 microsecond'
                                                )) as counts
          where counts.ticks > 0
     ), recorded as (
@@ -46,13 +50,11 @@ begin
             on conflict (execution_id) do nothing
     )
     update kronos.pointers as pointer
-       set next_tick_at = case when counted.following_tick is null
-                                 or counted.following_tick >= counted.ends_at
-                               then 'infinity'
-                               else counted.following_tick end
+       set next_tick_at = place.due_at, tick_at = place.tick_at
       from counted
+     cross join lateral kronos.pointer_at(counted.whole, counted.following_tick) as place
      where pointer.job_id = counted.job_id
-       and pointer.next_tick_at = counted.next_tick_at;
+       and pointer.next_tick_at = counted.due_at;
 exception when data_exception then
     perform kronos.skip_ticks(job.job_id, coalesce(case when job.status = 'PAUSED'
                                                         then job.resume_at - interval '1 microsecond' end,

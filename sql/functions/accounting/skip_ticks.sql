@@ -11,15 +11,18 @@ declare
     v_job     kronos.jobs;
     v_tick    timestamptz;      -- its pointer
     v_last    timestamptz;      -- the last that was delivered: later, where the pointer was set back
+    v_due     timestamptz;      -- when its pointer is due: of a tick that a calendar moves, another instant
     v_counted record;
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id for update;
-    select pointer.next_tick_at, pointer.last_run_at into v_tick, v_last
+    select coalesce(pointer.tick_at, pointer.next_tick_at), pointer.last_run_at, pointer.next_tick_at
+      into v_tick, v_last, v_due
       from kronos.pointer_of(p_job_id) as pointer;
     begin
         select * into v_counted
           from kronos.count_ticks(v_job.schedule, v_tick,
-                                  least(p_upto, v_job.ends_at - interval '1 microsecond'));
+                                  least(greatest(p_upto, case when v_due <= p_upto then v_tick end),
+                                        v_job.ends_at - interval '1 microsecond'));
     exception when data_exception then
         raise warning 'kronos: the ticks of job % cannot be accounted for: % (%)', p_job_id, sqlerrm,
             sqlstate;
@@ -50,12 +53,10 @@ begin
          where endpoint.endpoint_id = v_job.endpoint_id
             on conflict (execution_id) do nothing;
         update kronos.pointers
-           set next_tick_at = case when v_counted.following_tick is null
-                                     or v_counted.following_tick >= v_job.ends_at
-                                   then 'infinity'
-                                   else v_counted.following_tick end
+           set (next_tick_at, tick_at) = (select place.due_at, place.tick_at
+                                            from kronos.pointer_at(v_job, v_counted.following_tick) as place)
          where job_id = p_job_id
-           and next_tick_at = v_tick;
+           and next_tick_at = v_due;
     end if;
     return v_counted.ticks;
 end

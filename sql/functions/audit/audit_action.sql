@@ -6,6 +6,8 @@ as $$
     select case
         when p_table = 'endpoint_health' then
             case p_row ->> 'state' when 'DISABLED' then 'disable' else 'enable' end
+        when p_table = 'incidents' then
+            case when p_after ? 'acknowledged_at' then 'acknowledge' else 'snooze' end
         when p_table = 'operations' and p_operation = 'INSERT' then lower(p_row ->> 'kind')
         when p_operation = 'INSERT' and (p_table = 'workspace_retention'
                                          or coalesce(p_row ->> 'previous_version_id', '') <> ''

@@ -58,6 +58,8 @@ create or replace trigger audited after insert or update or delete on kronos.rol
                                         'mapping_id,workspace_id,created_at');
 create or replace trigger audited after update of per_minute on kronos.request_limit for each row
     execute function kronos.note_change('setting', 'request_limit', '', '');
+create or replace trigger audited after update of wanted, is_shared, folded on kronos.alarm_setting
+    for each row execute function kronos.note_change('setting', 'alarm_setting', '', 'folded_at,changed_at');
 create or replace trigger audited after insert or update or delete on kronos.sql_grants for each row
     execute function kronos.note_change('sql_grant', 'role_name', 'role_name', 'workspace_id,granted_at');
 create or replace trigger audited after insert or delete on kronos.secrets for each row
@@ -68,6 +70,14 @@ create or replace trigger audited_update after update on kronos.secrets for each
     when (old.version <> new.version or old.name <> new.name or (old.key_id is null) <> (new.key_id is null))
     execute function kronos.note_change('secret', 'secret_id', 'name',
                                         'workspace_id,key_id,nonce,ciphertext,created_at,updated_at');
+create or replace trigger audited after insert or update on kronos.beats for each row
+    execute function kronos.note_change('heartbeat', 'heartbeat_id', 'name',
+                                        'heartbeat_id,workspace_id,schedule,description,version,token_sha256,'
+                                        'created_at,updated_at');
+create or replace trigger audited_deletion after delete on kronos.beats for each row
+    when (old.deleted_at is null)
+    execute function kronos.note_change('heartbeat', 'heartbeat_id', 'name',
+                                        'workspace_id,schedule,token_sha256');
 create or replace trigger audited after insert on kronos.documents for each row
     execute function kronos.note_change('document', 'document_id', 'name',
                                         'document_id,workspace_id,kind,version,created_at,updated_at');
@@ -157,6 +167,21 @@ create or replace trigger audited
     execute function kronos.note_change('setting', 'retention', '',
                                         'forgotten_before,run_details_until,jobs_until,jobs_until_id,'
                                         'jobs_began_at,ran_at,done_at,weeks_from');
+create or replace trigger audited after insert or delete on kronos.alert_rules for each row
+    execute function kronos.note_change('alert_rule', 'rule_id', 'name',
+                                        'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
+                                        'number');
+-- not where it has gone through further jobs (enroll_jobs)
+create or replace trigger audited_update after update on kronos.alert_rules for each row
+    when (old.version <> new.version)
+    execute function kronos.note_change('alert_rule', 'rule_id', 'name',
+                                        'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
+                                        'number');
+-- what a person did: what opened it and is over is the rule's affair
+create or replace trigger audited_update
+    after update of acknowledged_at, snoozed_until on kronos.incidents for each row
+    execute function kronos.note_change('incident', 'incident_id', 'rule',
+                                        'workspace_id,repeat_at,say,said_at,times_said');
 create or replace trigger audited after update of immediate, stagger_seconds on kronos.catch_up_wave
     for each row
     execute function kronos.note_change('setting', 'catch_up', '', 'began_at,at_once,last_run_at');

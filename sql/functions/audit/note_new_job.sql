@@ -28,6 +28,7 @@ begin
                        'jitter_seconds', new.jitter_seconds, 'overlap', new.overlap,
                        'catch_up_policy', new.catch_up_policy,
                        'catch_up_window_seconds', new.catch_up_window_seconds, 'priority', new.priority,
+                       'calendars', new.calendars, 'on_blackout', new.on_blackout,
                        'input',
                        jsonb_build_object(
                            'sha256', encode(sha256(convert_to(new.input::text, 'UTF8')), 'hex'),

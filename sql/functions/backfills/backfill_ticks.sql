@@ -4,7 +4,8 @@
 -- for, and those of which became what p_include does not name: FAILED, CANCELLED, SKIPPED, or, in all other
 -- cases, MISSED. A tick that FAILED is not run again: failed_id is the execution that is to be made due
 -- again. Only where MISSED is asked for without SKIPPED, or SKIPPED without MISSED, the ledger is read: a row
--- of either may stand for many ticks. As the caller, so row level security holds.
+-- of either may stand for many ticks. Those that the job's calendars skip as they are now are left out. As
+-- the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be
 -- different a moment later.
 create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
@@ -24,7 +25,7 @@ declare
 begin
     v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at),
                                                 least(p_to, p_job.ends_at), p_limit));
-    v_pointer := (select min(pointer.next_tick_at)
+    v_pointer := (select min(coalesce(pointer.tick_at, pointer.next_tick_at))
                     from kronos.jobs as version
                    cross join lateral kronos.pointer_of(version.job_id) as pointer
                    where version.first_version_id = p_job.first_version_id
@@ -48,7 +49,9 @@ begin
     end if;
     return query
         select told.at,
-               told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include),
+               told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include)
+                   or (p_job.calendars <> '{}'
+                       and (select fate.run_at from kronos.fate_of(p_job, told.at) as fate) is null),
                case when told.became = 'FAILED' then told.failed_id end
           from (select fact.at, bool_or(fact.status in ('LIVE', 'SUCCESS')) as is_run,
                        (array_agg(fact.execution_id) filter (where fact.status = 'FAILED'))[1] as failed_id,

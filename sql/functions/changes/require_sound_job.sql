@@ -26,10 +26,14 @@ declare
         when not new.max_runs > 0 then 'jobs_max_runs_positive'
         when not new.name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$' then 'jobs_name_shape'
         when not new.replaced_by_id <> new.job_id then 'jobs_not_its_own_heir'
-        when not (new.status <> 'PAUSED' or new.trigger = 'CRON') then 'jobs_only_cron_pauses'
-        when not (new.resume_at is null or new.status = 'PAUSED') then 'jobs_only_pauses_end'
         when not new.offset_seconds between 0 and coalesce(kronos.spread_seconds(new.spread), 0)
             then 'jobs_offset_within_spread'
+        when not (new.on_blackout in ('SKIP', 'NEXT', 'PREVIOUS')) then 'jobs_on_blackout_known'
+        when not (cardinality(new.calendars) <= 10
+                  and (new.trigger = 'CRON' or new.calendars = '{}' and new.on_blackout = 'SKIP'))
+            then 'jobs_only_cron_has_calendars'
+        when not (new.status <> 'PAUSED' or new.trigger = 'CRON') then 'jobs_only_cron_pauses'
+        when not (new.resume_at is null or new.status = 'PAUSED') then 'jobs_only_pauses_end'
         when not new.overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE') then 'jobs_overlap_known'
         when not ((new.status in ('RETIRED', 'COMPLETED')) = (new.retired_at is not null))
             then 'jobs_retired_is_told'
@@ -61,7 +65,7 @@ create or replace trigger jobs_stay_sound
         name, title, trigger, cron, every, anchor, anchor_local, timezone, schedule, alarm, description,
         run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
         catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at, deadline_seconds,
-        priority, spread, offset_seconds
+        priority, calendars, on_blackout, spread, offset_seconds
     on kronos.jobs
     for each row execute function kronos.require_sound_job();
 alter table kronos.jobs enable always trigger jobs_stay_sound;

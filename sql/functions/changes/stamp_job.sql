@@ -28,6 +28,10 @@ begin
         if new.trigger = 'CRON' then
             select * into v_pointer from kronos.pointer_of(new.job_id);
             if found then
+                if new.calendars <> '{}' and new.on_blackout <> 'SKIP' then
+                    new.ticks_until := kronos.ends_among_calendars(new, v_pointer);
+                    v_pointer := kronos.pointer_of(new.job_id);
+                end if;
                 delete from kronos.pointers
                  where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
                 new.runs := v_pointer.runs;

@@ -2,8 +2,9 @@
 -- its name. What uses it is looked for twice: before its row is locked, so that one in use is not waited for,
 -- and after, when every session that was about to use it has committed, or will find it deleted
 -- (require_live_endpoint).
--- Returns: whether it was deleted; false: a live job, as its endpoint or in a callback, or an unfinished
--- execution uses it; null: no such endpoint. Locks the endpoint's row alone, and waits for no other with it.
+-- Returns: whether it was deleted; false: a live job, as its endpoint or in a callback, an unfinished
+-- execution or an alert rule uses it; null: no such endpoint. Locks the endpoint's row alone, and waits for
+-- no other with it.
 create or replace function kronos.delete_endpoint(p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -23,7 +24,8 @@ begin
         if exists (select from kronos.jobs
                     where endpoint_id = v_endpoint_id and status in ('ACTIVE', 'PAUSED'))
            or exists (select from kronos.execution_live where endpoint_id = v_endpoint_id)
-           or kronos.callers_named(v_endpoint_id, null) is not null then
+           or kronos.callers_named(v_endpoint_id, null) is not null
+           or kronos.rules_telling(v_endpoint_id) is not null then
             return false;
         end if;
         if v_look = 1 then

@@ -1,6 +1,6 @@
 -- delete_rest: a step of a deletion: endpoints with their versions, a few at a time; configs and payload
--- specs; then what is left in the tables of what_is_left, whose indexes begin with the workspace or which are
--- small; at last the workspace.
+-- specs; heartbeats; then what is left in the tables of what_is_left, whose indexes begin with the workspace
+-- or which are small; at last the workspace.
 -- Returns: where the deletion has come to: COMPLETED at the end.
 -- Raises: 23503 where something came back that its caller begins again with.
 create or replace function kronos.delete_rest(p_deletion kronos.deletions, p_limit integer)
@@ -30,6 +30,9 @@ begin
     if v_ids <> '{}' then
         delete from kronos.document_versions as version where version.document_id = any (v_ids);
         delete from kronos.documents as document where document.document_id = any (v_ids);
+        return p_deletion;
+    end if;
+    if kronos.delete_beats(p_deletion.deleted_id, p_limit) then
         return p_deletion;
     end if;
     perform kronos.revoke_sql(p_deletion.deleted_id::text, granted.role_name)

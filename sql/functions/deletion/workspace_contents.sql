@@ -40,8 +40,13 @@ begin
         'payload_specs', (select count(*) from kronos.documents as document
                            where document.workspace_id = p_workspace_id and document.kind = 'PAYLOAD_SPEC'
                              and document.deleted_at is null),
+        'calendars', (select count(*) from kronos.documents as document
+                       where document.workspace_id = p_workspace_id and document.kind = 'CALENDAR'
+                         and document.deleted_at is null),
         'secrets', (select count(*) from kronos.secrets as secret
                      where secret.workspace_id = p_workspace_id),
+        'heartbeats', (select count(*) from kronos.beats as beat
+                        where beat.workspace_id = p_workspace_id and beat.deleted_at is null),
         'sql_grants', (select count(*) from kronos.sql_grants as granted
                         where granted.workspace_id = p_workspace_id),
         'keys', (select count(*) from kronos.api_keys as key

@@ -1,8 +1,8 @@
 -- is_right_entry: whether an entry calls what it must and reaches this database; its schedule is compared
 -- apart. database, nodename and nodeport are copied into an entry when it is scheduled, so a restored dump, a
 -- renamed database or a new port leaves entries that pg_cron cannot deliver. p_at_* is what
--- kronos.entry_place says. Plain, without a search_path of its own, so that it is inlined where all entries
--- are looked at.
+-- kronos.entry_place says. kronos:@… is an entry that jobs share. Plain, without a search_path of its own, so
+-- that it is inlined where all entries are looked at.
 create or replace function kronos.is_right_entry(p_jobname text, p_command text, p_active boolean,
                                                  p_database text, p_nodename text, p_nodeport integer,
                                                  p_at_database text, p_at_nodename text,
@@ -13,4 +13,6 @@ return p_active
        and p_nodeport = p_at_nodeport
        and p_database = p_at_database
        and (p_at_nodename is null or p_nodename = p_at_nodename)
-       and p_command = 'select kronos.fire(''' || substr(p_jobname, 8) || ''')';
+       and p_command = case when p_jobname like 'kronos:@%'
+                            then 'call kronos.ring(''' || substr(p_jobname, 9) || ''')'
+                            else 'select kronos.fire(''' || substr(p_jobname, 8) || ''')' end;

@@ -4,11 +4,14 @@
 -- first lost of the day is the first gained, and so on. A paused job's are those after its resumption; where
 -- nobody has said when that is, those that it would have now. Of each list the first p_shown. A week of every
 -- minute has 10,080 ticks, and 60 more where clocks are put back: it reads 10,200 of each at most.
+-- p_calendars, p_on_blackout: null are the job's.
 -- Returns: before, after, added, removed, moved, which are counts; first_added and first_removed, instants;
 -- first_moved, pairs {from, to}.   Raises: 22xxx where the job's own schedule is malformed.
 create or replace function kronos.fire_diff(p_job kronos.jobs, p_schedule kronos.schedule,
                                             p_starts_at timestamptz, p_ends_at timestamptz,
-                                            p_max_runs integer, p_until timestamptz, p_shown integer)
+                                            p_max_runs integer, p_until timestamptz, p_shown integer,
+                                            p_calendars text[] default null,
+                                            p_on_blackout text default null)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
@@ -21,14 +24,16 @@ declare
     v_old    timestamptz[];
     v_new    timestamptz[];
 begin
-    v_old := array(select tick from kronos.ticks_within(
-                       p_job.schedule, greatest(v_from, kronos.finite(p_job.starts_at)),
-                       least(p_until, kronos.finite(p_job.ends_at)),
-                       v_passed + least(c_most, p_job.max_runs::bigint - v_runs)::integer) as tick);
-    v_new := array(select tick from kronos.ticks_within(
-                       p_schedule, greatest(v_from, kronos.finite(p_starts_at)),
-                       least(p_until, kronos.finite(p_ends_at)),
-                       v_passed + least(c_most, p_max_runs::bigint - v_runs)::integer) as tick);
+    v_old := array(select run from kronos.runs_within(
+                       p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
+                       p_job.starts_at, kronos.finite(p_job.ends_at),
+                       greatest(v_from, kronos.finite(p_job.starts_at)), p_until,
+                       v_passed + least(c_most, p_job.max_runs::bigint - v_runs)::integer) as run);
+    v_new := array(select run from kronos.runs_within(
+                       p_job.workspace_id, coalesce(p_calendars, p_job.calendars),
+                       coalesce(p_on_blackout, p_job.on_blackout), p_schedule, p_starts_at,
+                       kronos.finite(p_ends_at), greatest(v_from, kronos.finite(p_starts_at)), p_until,
+                       v_passed + least(c_most, p_max_runs::bigint - v_runs)::integer) as run);
     v_old := v_old[v_passed + 1:];
     v_new := v_new[v_passed + 1:];
     return (

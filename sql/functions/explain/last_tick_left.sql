@@ -20,7 +20,8 @@ begin
     end if;
     return (select case when count(*) = v_count then max(at) end
               from kronos.next_ticks(p_job.schedule,
-                                     greatest(p_pointer.next_tick_at, p_job.resume_at)
+                                     greatest(coalesce(p_pointer.tick_at, p_pointer.next_tick_at),
+                                              p_job.resume_at)
                                      - interval '1 microsecond', v_count::integer) as at);
 exception when data_exception then
     return null;

@@ -13,15 +13,26 @@ declare
                                                kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   constant timestamptz := kronos.finite(p_job.ends_at);
     v_runs    constant integer     := (select pointer.runs from kronos.pointer_of(p_job.job_id) as pointer);
+    v_count   constant integer     :=
+        case when v_is_live then least(p_count, p_job.max_runs::bigint - v_runs)::integer else 0 end;
+    v_first   constant timestamptz :=
+        (select nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity')
+           from kronos.pointer_of(p_job.job_id) as pointer);
     v_fault   text                 := kronos.schedule_fault(p_job.schedule);
 begin
     if v_fault is null then
         begin
-            select upcoming.next_runs, upcoming.skipped into next_runs, skipped
-              from kronos.upcoming_runs(p_job.schedule, v_after, v_until, p_job.skip_next,
-                                        case when v_is_live
-                                             then least(p_count, p_job.max_runs::bigint - v_runs)::integer
-                                             else 0 end) as upcoming;
+            if p_job.calendars = '{}' then
+                select upcoming.next_runs, upcoming.skipped into next_runs, skipped
+                  from kronos.upcoming_runs(p_job.schedule, v_after, v_until, p_job.skip_next, v_count)
+                           as upcoming;
+            else
+                select coming.next_runs, coming.skipped into next_runs, skipped
+                  from kronos.coming_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,
+                                          p_job.schedule, p_job.starts_at, v_until,
+                                          case when p_job.status = 'ACTIVE' then v_first end, v_after,
+                                          p_job.skip_next, v_count) as coming;
+            end if;
             next_runs := kronos.with_run_times(p_job, next_runs);
             lints := case
                 when v_is_live

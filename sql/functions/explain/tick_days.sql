@@ -19,7 +19,7 @@ declare
                                          least(p_to, kronos.now() + interval '1 microsecond'),
                                          c_most) as at);
     v_next     constant timestamptz   :=
-        (select nullif(pointer.next_tick_at, 'infinity')
+        (select nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity')
            from kronos.pointer_of(p_job.job_id) as pointer);
     v_retained constant timestamptz   := kronos.retained_from(p_job.workspace_id);
 begin

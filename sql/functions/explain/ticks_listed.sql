@@ -9,7 +9,8 @@ language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_pointer   constant kronos.pointers := kronos.pointer_of(p_job.job_id);
-    v_next      constant timestamptz := nullif(v_pointer.next_tick_at, 'infinity');
+    v_next      constant timestamptz := nullif(coalesce(v_pointer.tick_at, v_pointer.next_tick_at),
+                                                 'infinity');
     v_until     timestamptz          := least(p_to, p_job.ends_at);
     v_ticks     timestamptz[];
 begin

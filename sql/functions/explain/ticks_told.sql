@@ -14,7 +14,7 @@ declare
     v_ticks       constant timestamptz[] :=
         array(select at from kronos.ticks_listed(p_job, p_from, p_to, p_limit) as at);
     v_next        constant timestamptz   :=
-        (select nullif(pointer.next_tick_at, 'infinity')
+        (select nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity')
            from kronos.pointer_of(p_job.job_id) as pointer);
     v_skip_until  timestamptz;
 begin

@@ -1,12 +1,14 @@
--- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in
--- what. One snapshot; a request under way may show as a difference, so the reaper looks again under the
--- job's lock.
+-- pg_cron_drift: where pg_cron's entries of our name are not those that the ACTIVE CRON jobs are rung by (a
+-- job's own, or those that jobs share), and in what. One snapshot; a request under way may show as a
+-- difference, so the reaper looks again under the job's lock.
 -- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job
 -- has it.
 create or replace function kronos.pg_cron_drift()
 returns table (job_id uuid, workspace_id uuid, jobid bigint, jobname text, difference text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set work_mem = '32MB'
 as $$
+declare
+    v_are_shared constant boolean := kronos.are_alarms_shared();
 begin
     return query
         with wanted as materialized (
@@ -15,6 +17,10 @@ begin
               join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
              where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')      -- as jobs_by_zone has it
                and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
+               and (not v_are_shared or workspace.slug = 'kronos-system')
+             union all
+            select null, null, kronos.alarm_name(shared.alarm), shared.alarm
+              from kronos.shared_alarms() as shared (alarm)
         ), entry as materialized (
             select found.*
               from kronos.entry_place() as place
@@ -27,8 +33,13 @@ begin
                             from kronos.jobs as job
                            where job.job_id = named.job_id) end,
                entry.jobid, coalesce(entry.jobname, wanted.jobname),
-               case when entry.jobid is null                      then 'an ACTIVE job has no entry'
-                    when wanted.job_id is null                    then 'an entry has no ACTIVE job'
+               case when entry.jobid is null and wanted.job_id is null
+                        then 'an alarm of ACTIVE jobs has no entry'
+                    when entry.jobid is null                      then 'an ACTIVE job has no entry'
+                    when wanted.jobname is null and entry.jobname like 'kronos:@%'
+                        then 'an entry that jobs shared has none'
+                    when wanted.jobname is null
+                        then 'an entry has no ACTIVE job, or it shares one'
                     when entry.schedule <> wanted.alarm
                         then 'an entry has another schedule than its job'
                     else 'an entry has another command, database or port, or is not active'
@@ -44,7 +55,7 @@ begin
                                              then substr(entry.jobname, 8)::uuid
                                     end as job_id
                              offset 0) as named
-         where wanted.job_id is null
+         where wanted.jobname is null
             or entry.jobid is null
             or entry.schedule <> wanted.alarm
             or not entry.is_right;

@@ -1,7 +1,7 @@
 -- signs_of_sessions: who is connected, and who keeps others waiting.
 -- Returns: one row. max_connections: without those that are kept for superusers. sees_activity: whether the
 -- owner is shown when others' transactions began, as a superuser's `kronos migrate` grants; oldest_seconds:
--- the longest that is open, oldest: whose it is; nulls: none, or it is not shown. prepared: transactions that
+-- the longest that is open here, oldest: whose; nulls: none, or it is not shown. prepared: transactions that
 -- somebody prepared, and that hold their locks through restarts. waiting: sessions that wait for a lock in
 -- this database, waiting_for: what the longest of them waits for. is_encrypted: this session; is_local: it
 -- leaves no machine.
@@ -27,6 +27,7 @@ begin
       into oldest_seconds, oldest
       from pg_stat_activity as backend
      where backend.backend_type = 'client backend' and backend.pid <> pg_backend_pid()
+       and backend.datname = current_database()
      order by backend.xact_start
      limit 1;
     select count(*), extract(epoch from kronos.clock() - min(left_open.prepared))

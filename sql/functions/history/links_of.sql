@@ -36,11 +36,15 @@ begin
         )
         select asked.id,
                case when cause.execution_id is not null then
-                   jsonb_build_object('execution_id', cause.caused_by, 'job_id', cause.caused_by_job_id,
-                                      'event', cause.event) end,
+                        jsonb_build_object('execution_id', cause.caused_by, 'job_id', cause.caused_by_job_id,
+                                           'event', cause.event)
+                    when said.execution_id is not null then
+                        jsonb_build_object('alert_rule', said.rule, 'event', said.event,
+                                           'incidents', cardinality(said.incident_ids)) end,
                coalesce(made.callbacks, '[]')
           from unnest(p_execution_ids) as asked (id)
           left join kronos.callbacks as cause on cause.execution_id = asked.id
+          left join kronos.alert_notifications as said on said.execution_id = asked.id
           left join made on made.caused_by = asked.id;
 end
 $$;

@@ -10,7 +10,9 @@
 -- Of those that finish at once each may note a week, or the days. Retention forgets what nothing is left of
 -- (retain_notes). Of what is long past, notes that it is just forgetting do not count, and the others are
 -- kept until we are done: so that the row, which came too late to be seen by it, is noted.
--- And notes what has ended for those who listen (note_live), which spares a trigger.
+-- And notes what has ended for those who listen (note_live), and, in workspaces that have rules which raise
+-- alerts, for evaluate_alerts: which spares a trigger. Not what a backfill has made, which says itself how it
+-- went, nor what only tried an endpoint out. Of what never began the delay is up to its end.
 -- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
 -- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is
 -- looked for by its key, in a subquery with a limit: the planner makes no join of that, which would read all
@@ -30,6 +32,24 @@ begin
                                  array_agg(finished.execution_id))
            from finished
          having count(*) > 0;
+    end if;
+    if kronos.is_alerted() then
+        insert into kronos.alert_ends (workspace_id, subject_ids, execution_ids, endpoint_ids, statuses,
+                                       late_seconds, ran_seconds, ended_at)
+        select rule.workspace_id, array_agg(finished.job_id), array_agg(finished.execution_id),
+               array_agg(finished.endpoint_id), array_agg(finished.status),
+               array_agg(kronos.whole_seconds(finished.run_at,
+                                              coalesce(finished.started_at, finished.completed_at))),
+               array_agg(kronos.whole_seconds(finished.started_at, finished.completed_at)), kronos.now()
+          from (select distinct each.workspace_id
+                  from kronos.alert_rules as each
+                 where each.is_enabled
+                   and each.workspace_id = any (array(select finished.workspace_id from finished))) as rule
+          join finished on finished.workspace_id = rule.workspace_id
+         where finished.status in ('SUCCESS', 'FAILED', 'EXPIRED', 'MISSED')
+           and finished.cause <> 'BACKFILL'
+           and not kronos.is_test(finished.execution_id)
+         group by rule.workspace_id;
     end if;
     select bool_or(found.may_be_late),
            bool_or(not found.is_of_this_week

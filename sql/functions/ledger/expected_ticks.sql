@@ -21,7 +21,7 @@ declare
                                       kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   timestamptz := least(p_to, p_job.ends_at,
                                    case when p_job.status in ('ACTIVE', 'PAUSED')
-                                        then (select pointer.next_tick_at
+                                        then (select coalesce(pointer.tick_at, pointer.next_tick_at)
                                                 from kronos.pointer_of(p_job.job_id) as pointer)
                                         else kronos.finite(p_job.ticks_until) + interval '1 microsecond'
                                    end);

@@ -6,12 +6,14 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now   timestamptz := kronos.clock();
-    v_tick  timestamptz := (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer);
+    v_due   timestamptz := (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer);
+    v_tick  timestamptz := (select coalesce(pointer.tick_at, pointer.next_tick_at)
+                              from kronos.pointer_of(p_job.job_id) as pointer);
     v_count integer := 0;
 begin
     if p_job.status <> 'ACTIVE'
     or v_tick is null
-    or v_tick > v_now
+    or v_due > v_now
     or kronos.why_halted(p_job) is not null then
         return 0;
     end if;

@@ -12,7 +12,9 @@ declare
     v_from    constant timestamptz :=
         greatest(p_job.ticks_from,
                  (select greatest(pointer.last_run_at,
-                                  least(pointer.next_tick_at - interval '1 microsecond', p_changed_from))
+                                  least(coalesce(pointer.tick_at, pointer.next_tick_at)
+                                            - interval '1 microsecond',
+                                        p_changed_from))
                     from kronos.pointer_of(p_job.job_id) as pointer));
     v_from_id constant uuid        := kronos.uuid7_floor(v_from);
 begin

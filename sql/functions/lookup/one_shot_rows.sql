@@ -51,7 +51,7 @@ begin
                 v_job.dst_gap := 'SHIFT';
                 v_job.dst_overlap := 'FIRST';
                 v_job.jitter_seconds := 0; v_job.offset_seconds := 0;
-                v_job.overlap := 'ALLOW';
+                v_job.overlap := 'ALLOW'; v_job.calendars := '{}'; v_job.on_blackout := 'SKIP';
                 v_job.catch_up_policy := 'LATEST';
                 v_job.catch_up_window_seconds := 3600;
                 v_job.last_run_at := v_run.started_at;

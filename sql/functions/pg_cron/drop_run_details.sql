@@ -36,6 +36,7 @@ begin
            array(select old.runid
                    from old
                   where old.command like 'select kronos.fire(%'
+                     or old.command like 'call kronos.ring(%'
                      or old.command like 'select pg_notify(''kronos_ring_%')
       into v_young, v_seen, last_runid, v_doomed;
     run_details := cardinality(v_doomed);

@@ -1,27 +1,37 @@
--- pg_cron_entries_of: pg_cron_entry for the jobs of a page at once.
--- The names are made before they are looked for: made within the query they would be no condition for the
--- index, under cron.job's row level security.
--- Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
--- for pg_cron's sake.
+-- pg_cron_entries_of: the entries that ring for the jobs of a page, all at once: their own, or those that
+-- they share. The names are made before they are looked for: made within the query they would be no
+-- condition for the index, under cron.job's row level security.
+-- Returns: no row for a job without an entry; jobid is null in one that is written as the transaction
+-- commits; for pg_cron's sake.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[])
 returns table (job_id uuid, entry jsonb)
 language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp
 set lock_timeout = '50ms' set enable_seqscan = off
 as $$
 declare
-    v_names text[] := array(select 'kronos:' || wanted.id
-                              from unnest(p_job_ids) with ordinality as wanted (id, nth)
-                             order by wanted.nth);
+    v_noted constant text := current_setting('kronos.alarms_noted', true);
+    v_job_ids uuid[];
+    v_names   text[];
+    v_alarms  text[];      -- whose shared entry this transaction is to write
 begin
+    select array_agg(wanted.id order by wanted.nth),
+           array_agg(coalesce(shared.jobname, 'kronos:' || wanted.id) order by wanted.nth),
+           array_agg(case when position(e'\n+' || shared.alarm || e'\n' in v_noted) > 0 then shared.alarm end
+                     order by wanted.nth)
+      into v_job_ids, v_names, v_alarms
+      from unnest(p_job_ids) with ordinality as wanted (id, nth)
+      left join kronos.shared_names(p_job_ids) as shared on shared.job_id = wanted.id;
     return query
-        select wanted.id, jsonb_build_object('jobid', found.jobid, 'jobname', found.jobname,
-                                             'schedule', found.schedule, 'active', found.active)
-          from unnest(p_job_ids, v_names) as wanted (id, name)
-         cross join lateral (select entry.jobid, entry.jobname, entry.schedule, entry.active
+        select wanted.id, jsonb_build_object('jobid', found.jobid, 'jobname', wanted.name,
+                                             'schedule', coalesce(found.schedule, wanted.alarm),
+                                             'active', coalesce(found.active, true))
+          from unnest(v_job_ids, v_names, v_alarms) as wanted (id, name, alarm)
+          left join lateral (select entry.jobid, entry.schedule, entry.active
                                from cron.job as entry
                               where entry.jobname = wanted.name
                                 and entry.username = current_user
-                              limit 1) as found;
+                              limit 1) as found on true
+         where found.jobid is not null or wanted.alarm is not null;
 exception when undefined_table or invalid_schema_name or insufficient_privilege or lock_not_available then
     return;
 end

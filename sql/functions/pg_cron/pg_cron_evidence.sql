@@ -1,6 +1,7 @@
--- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from,
--- p_to), the last ten of them; before these, up to three that never began, as where pg_cron's login is
--- refused: their rows have no time, so they lie between those of the dated rows around them.
+-- pg_cron_evidence: what pg_cron has of one job: the entry that rings for it, its own or one that it shares,
+-- and the alarms of that which began within [p_from, p_to), the last ten of them; before these, up to three
+-- that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those
+-- of the dated rows around them.
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run):
 -- explaining never fails for pg_cron's sake. At most 20,000 rows of the log are looked at, from runid_before
 -- on.
@@ -12,10 +13,16 @@ declare
     v_entry jsonb;
     v_rings jsonb;
     v_from  bigint;
+    v_name  constant text := coalesce((select shared.jobname
+                                         from kronos.shared_names(array[p_job_id]) as shared),
+                                      'kronos:' || p_job_id);
+    v_command constant text := case when v_name like 'kronos:@%'
+                                    then format('call kronos.ring(%L)', substr(v_name, 9))
+                                    else format('select kronos.fire(%L)', p_job_id) end;
 begin
     select to_jsonb(entry) into v_entry
       from cron.job as entry
-     where entry.jobname = 'kronos:' || p_job_id
+     where entry.jobname = v_name
        and entry.username = current_user;
     v_from := kronos.runid_before(p_from - interval '10 minutes');
     with around as materialized (
@@ -34,7 +41,7 @@ begin
     ), ring as (
         (select around.runid, around.start_time, around.end_time, around.status, around.return_message
            from around
-          where around.command = format('select kronos.fire(%L)', p_job_id)
+          where around.command = v_command
             and around.start_time >= p_from
             and around.start_time < p_to
           order by around.start_time desc
@@ -43,7 +50,7 @@ begin
         (select refused.runid, null, refused.end_time, refused.status, refused.return_message
            from around as refused
           cross join bounds
-          where refused.command = format('select kronos.fire(%L)', p_job_id)
+          where refused.command = v_command
             and refused.status = 'failed'
             and refused.start_time is null
             and (bounds.after is null or refused.runid > bounds.after)

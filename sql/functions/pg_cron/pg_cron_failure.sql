@@ -32,6 +32,7 @@ begin
               from cron.job_run_details as detail
              where detail.runid > v_floor
                and (detail.command like 'select kronos.fire(%'
+                    or detail.command like 'call kronos.ring(%'
                     -- the ring that migrate asks for
                     or detail.command like 'select pg_notify(''kronos_ring_%')
              order by detail.runid desc

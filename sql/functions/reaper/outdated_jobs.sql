@@ -22,7 +22,8 @@ begin
           left join lateral kronos.pointer_of(job.job_id) as pointer on true
          where alike.alarm is distinct from job.alarm
             or ((job.schedule).every_seconds is null
-                and (coalesce(kronos.tick_after(job, greatest(job.ticks_from, pointer.last_run_at)),
+                and (coalesce(kronos.due_of(job, kronos.tick_after(job, greatest(job.ticks_from,
+                                                                           pointer.last_run_at))),
                               'infinity')
                      <> pointer.next_tick_at
                      or pointer.last_run_at > greatest(job.ticks_from, p_changed_from))

@@ -5,9 +5,10 @@
 --   2. has jobs follow their workspaces that were suspended or resumed, and ends what is left of cancelled
 --      jobs, and of what deleted workspaces held;
 --   3. reads time zones again, and puts right the alarms and pointers that this changes;
---   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
+--   4. decides whether jobs share entries (decide_alarms);
+--   5. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
 --      role, or edited by hand; registers what an ACTIVE job lacks;
---   5. has pg_cron read its entries again.
+--   6. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
 -- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
 -- each task stops by the clock and keeps what it has done, all of them so that rows are held for about
@@ -32,7 +33,8 @@ begin
         select task, v_began + p_budget * share
           from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.45),
                        (4, 'cancel_all', 0.5), (5, 'delete_further', 0.55), (6, 'refresh_zones', 0.65),
-                       (7, 'repair_pg_cron', 1), (8, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+                       (7, 'decide_alarms', 0.65), (8, 'settle_alarms', 0.65),
+                       (9, 'repair_pg_cron', 1), (10, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         -- both account for ticks
@@ -70,6 +72,11 @@ begin
                                                                 'pointers', v_done.pointers,
                                                                 'failed', jsonb_array_length(v_done.errors)));
                     v_left := v_left || jsonb_build_object('alarms', v_done.remaining);
+                when 'decide_alarms' then
+                    perform kronos.decide_alarms(v_began);
+                when 'settle_alarms' then
+                    -- before any of their locks is held: from here on they are only tried
+                    perform kronos.settle_alarms();
                 when 'repair_pg_cron' then
                     select * into v_done from kronos.repair_pg_cron(p_budget * 0.8);
                     v_errors := v_errors || v_done.errors;

@@ -55,6 +55,7 @@ begin
                           from unnest(v_done) with ordinality as looked_at (done, nth)
                          where done = 'held'
                          order by nth);
+        v_alarms := kronos.share_alarms(v_job_ids, v_alarms);
         v_mended := kronos.mend_pg_cron_entries(array(select v_job_ids[nth] from unnest(v_held) as nth),
                                                 array(select v_jobids[nth] from unnest(v_held) as nth),
                                                 array(select v_alarms[nth] from unnest(v_held) as nth),

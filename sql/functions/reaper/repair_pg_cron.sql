@@ -1,9 +1,10 @@
 -- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch for so
 -- long from the first of them on, when rows begin to be held, and at least one; the next minute goes on. A
 -- batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other
--- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often, are
--- always due soon: they come last, for half a second. Not more than 1,000 workspaces a call: each is a lock
--- in PostgreSQL's shared table of locks.
+-- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often,
+-- are always due soon: they come last, for half a second (repair_spared). Not more than 1,000 workspaces a
+-- call: each is a lock in PostgreSQL's shared table of locks. Entries that jobs share are written first and
+-- removed last.
 -- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are
 -- left; and what failed, up to 100 of it.
 create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer,
@@ -11,17 +12,16 @@ create or replace function kronos.repair_pg_cron(p_for interval, out counts json
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_began      constant timestamptz := kronos.clock();
     c_at_once    constant integer := 200;
     v_from       constant uuid    := gen_random_uuid();
     c_workspaces constant integer := 1000;
     v_workspaces integer := 0;
     v_has_begun  boolean := false;
     v_batch      record;
-    v_at         integer;
     v_spared     uuid[]   := '{}'::uuid[];
     v_spared_ids bigint[] := '{}'::bigint[];
     v_until      timestamptz;
-    v_last_until timestamptz;
     v_part       record;
 begin
     counts := '{}';
@@ -30,6 +30,7 @@ begin
     if kronos.is_pg_cron_right() then
         return;
     end if;
+    counts := kronos.write_shared(v_began + p_for);
     for v_batch in
         select array_agg(told.job_id) as job_ids, array_agg(told.jobid) as jobids, count(*) as differences,
                count(distinct told.workspace_id) as workspaces,
@@ -37,7 +38,8 @@ begin
           from (select drift.job_id, drift.jobid, drift.workspace_id, count(*) over () as in_all,
                        row_number() over (order by drift.workspace_id < v_from, drift.workspace_id,
                                           drift.job_id < v_from, drift.job_id) as nth
-                  from kronos.pg_cron_drift() as drift) as told
+                  from kronos.pg_cron_drift() as drift
+                 where drift.jobname not like 'kronos:@%') as told
          where told.nth <= 20000      -- more than a call does
          group by (told.nth - 1) / c_at_once
          order by (told.nth - 1) / c_at_once
@@ -54,20 +56,16 @@ begin
         v_spared_ids := v_spared_ids || v_part.spared_jobids;
         remaining := remaining - v_batch.differences + cardinality(v_part.spared_job_ids);
     end loop;
-    v_at := 1;
-    v_last_until := kronos.clock() + interval '0.5 seconds';
-    while v_at <= cardinality(v_spared) and kronos.clock() < v_last_until loop
-        select * into v_part from kronos.repair_entries(v_spared[v_at : v_at + c_at_once - 1],
-                                                        v_spared_ids[v_at : v_at + c_at_once - 1], false);
-        counts := kronos.added(counts, v_part.counts);
-        errors := errors || v_part.errors;
-        remaining := remaining - coalesce((select sum(value::integer) from jsonb_each_text(v_part.counts)),
-                                          0);
-        v_at := v_at + c_at_once;
-    end loop;
+    select * into v_part from kronos.repair_spared(v_spared, v_spared_ids);
+    counts := kronos.added(counts, v_part.counts);
+    errors := errors || v_part.errors;
+    remaining := remaining - coalesce((select sum(value::integer) from jsonb_each_text(v_part.counts)), 0);
+    select * into v_part from kronos.remove_shared(v_began + p_for);
+    counts := kronos.added(counts, jsonb_build_object('unscheduled', v_part.removed));
     errors := jsonb_path_query_array(errors, '$[0 to 99]');
     -- busy and failed ones are differences still
     remaining :=
-        remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0);
+        remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0)
+        + v_part.remaining;
 end
 $$;

@@ -30,8 +30,8 @@ begin
            set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now()
          where days = 0;
     end if;
-    foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'workspaces',
-                                  'executions', 'jobs', 'notes', 'audit', 'add_partitions',
+    foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'alerts', 'workspaces',
+                                  'beats', 'executions', 'jobs', 'notes', 'audit', 'add_partitions',
                                   'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
@@ -49,9 +49,16 @@ begin
                 select counted.*,
                        greatest(counted.dead_letters, counted.operations) >= 5000 as is_left into v_step
                   from kronos.retain_dead_letters(5000, false) as counted;
+            elsif v_part = 'alerts' then
+                select counted.*, greatest(counted.incidents, counted.notifications) >= 5000 as is_left
+                  into v_step
+                  from kronos.retain_alerts(5000, false) as counted;
             elsif v_part = 'workspaces' then
                 select counted.workspaces, counted.workspaces >= 100 as is_left into v_step
                   from kronos.retain_workspaces(100, false) as counted (workspaces);
+            elsif v_part = 'beats' then
+                select counted.pings, counted.ticks as heartbeat_ticks, counted.is_left into v_step
+                  from kronos.retain_beats(5000) as counted;
             elsif v_part = 'executions' then
                 select * into v_step
                   from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));

@@ -20,6 +20,7 @@ begin
     returning workspace_id into v_workspace_id;
     for v_name, v_cron in
         values ('reaper', '* * * * *'), ('lease-keeper', '* * * * *'), ('catch-up', '* * * * *'),
+               ('alerts', '* * * * *'),
                ('retention', '17 * * * *')      -- a minute at which nobody else's jobs are due
     loop
         v_schedule := kronos.read_schedule(v_cron, null, null, 'UTC', 'SHIFT', 'FIRST');

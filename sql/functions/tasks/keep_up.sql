@@ -1,5 +1,6 @@
 -- keep_up: the task of the internal job catch-up, the net under pg_cron: ticks that no alarm accounted for,
--- missed or not, backfills and operations. Runs every minute.   Returns: counts, the execution's output.
+-- missed or not, those of heartbeats, backfills and operations. Runs every minute.
+-- Returns: counts, the execution's output.
 create or replace function kronos.keep_up() returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -9,6 +10,7 @@ declare
     v_backfilled integer     := kronos.advance_backfills(1000);
     v_overdue    bigint;
 begin
+    perform kronos.account_beats(1000);
     perform kronos.advance_operations(1000);
     perform kronos.change_jobs();
     select count(*) into v_overdue

@@ -19,6 +19,8 @@ begin
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
                         when 'catch-up'     then kronos.keep_up()
+                        when 'alerts'       then case when kronos.is_held() then '{"held": true}'
+                                                      else kronos.evaluate_alerts() end
                         when 'retention'
                             then case when kronos.is_held() then '{"held": true}' else kronos.retain() end
                     end;

@@ -1,12 +1,16 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._async.resources.alert_rules import AsyncAlertRulesResource
 from kronos.client._async.resources.audit import AsyncAuditResource
 from kronos.client._async.resources.backfills import AsyncBackfillsResource
+from kronos.client._async.resources.calendars import AsyncCalendarsResource
 from kronos.client._async.resources.configs import AsyncConfigsResource
 from kronos.client._async.resources.dead_letters import AsyncDeadLettersResource
 from kronos.client._async.resources.endpoints import AsyncEndpointsResource
 from kronos.client._async.resources.executions import AsyncExecutionsResource
 from kronos.client._async.resources.files import AsyncFilesResource
+from kronos.client._async.resources.heartbeats import AsyncHeartbeatsResource
+from kronos.client._async.resources.incidents import AsyncIncidentsResource
 from kronos.client._async.resources.instance_audit import AsyncInstanceAuditResource
 from kronos.client._async.resources.jobs import AsyncJobsResource
 from kronos.client._async.resources.keys import AsyncKeysResource
@@ -35,7 +39,9 @@ class AsyncWorkspaceResources:
         self.backfills = AsyncBackfillsResource(transport, base)
         self.dead_letters = AsyncDeadLettersResource(transport, base)
         self.overview = AsyncOverviewResource(transport, base)
+        self.heartbeats = AsyncHeartbeatsResource(transport, base)
         self.endpoints = AsyncEndpointsResource(transport, base)
+        self.calendars = AsyncCalendarsResource(transport, base)
         self.configs = AsyncConfigsResource(transport, base)
         self.payload_specs = AsyncPayloadSpecsResource(transport, base)
         self.secrets = AsyncSecretsResource(transport, base)
@@ -44,6 +50,8 @@ class AsyncWorkspaceResources:
         self.quotas = AsyncQuotasResource(transport, base)
         self.role_mappings = AsyncRoleMappingsResource(transport, base)
         self.retention = AsyncRetentionResource(transport, base)
+        self.alert_rules = AsyncAlertRulesResource(transport, base)
+        self.incidents = AsyncIncidentsResource(transport, base)
         self.audit = AsyncAuditResource(transport, base)
 
 

@@ -11,6 +11,7 @@ from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
     RenderedEntry,
+    RenderedMail,
     RenderedRecord,
     SigningKeys,
     SpecVerdict,
@@ -129,18 +130,19 @@ class AsyncEndpointsResource(AsyncResource):
 
     async def render(
         self, name: UUID | str, **fields: Unpack[EndpointRender]
-    ) -> Rendered | RenderedEntry | RenderedRecord:
+    ) -> Rendered | RenderedEntry | RenderedRecord | RenderedMail:
         """What would be sent for an input; secrets are masked.
 
         Needs the role `admin`.
 
         Where its answer is lost it is sent again.
         """
-        made: Rendered | RenderedEntry | RenderedRecord = await self._transport.either(
+        made: Rendered | RenderedEntry | RenderedRecord | RenderedMail = await self._transport.either(
             write("POST", path_of(*self._base, "endpoints", name, "render"), body=fields, repeat="always"),
             Rendered,
             RenderedEntry,
             RenderedRecord,
+            RenderedMail,
         )
         return made
 

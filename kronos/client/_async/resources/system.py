@@ -5,7 +5,7 @@ from typing import Literal
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read
 from kronos.client.models.overview import InstanceLoad
-from kronos.client.models.system import Alive, BusyWorkers, Drift, History, Index, InstanceStatus, Ready
+from kronos.client.models.system import Alarms, Alive, BusyWorkers, Drift, History, Index, InstanceStatus, Ready
 
 
 class AsyncSystemResource(AsyncResource):
@@ -53,6 +53,14 @@ class AsyncSystemResource(AsyncResource):
         Needs the role `instance_admin`.
         """
         return await self._transport.call(read(path_of(*self._base, "v1", "system", "history")), History)
+
+    async def alarms(self) -> Alarms:
+        """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how
+        often it rings.
+
+        Needs the role `instance_admin`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "v1", "system", "alarms")), Alarms)
 
     async def drift(self, *, limit: int | None = None) -> Drift:
         """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most.

@@ -1,12 +1,16 @@
 """The resources of the API. Made by bin/client."""
 
+from kronos.client._sync.resources.alert_rules import AlertRulesResource
 from kronos.client._sync.resources.audit import AuditResource
 from kronos.client._sync.resources.backfills import BackfillsResource
+from kronos.client._sync.resources.calendars import CalendarsResource
 from kronos.client._sync.resources.configs import ConfigsResource
 from kronos.client._sync.resources.dead_letters import DeadLettersResource
 from kronos.client._sync.resources.endpoints import EndpointsResource
 from kronos.client._sync.resources.executions import ExecutionsResource
 from kronos.client._sync.resources.files import FilesResource
+from kronos.client._sync.resources.heartbeats import HeartbeatsResource
+from kronos.client._sync.resources.incidents import IncidentsResource
 from kronos.client._sync.resources.instance_audit import InstanceAuditResource
 from kronos.client._sync.resources.jobs import JobsResource
 from kronos.client._sync.resources.keys import KeysResource
@@ -35,7 +39,9 @@ class WorkspaceResources:
         self.backfills = BackfillsResource(transport, base)
         self.dead_letters = DeadLettersResource(transport, base)
         self.overview = OverviewResource(transport, base)
+        self.heartbeats = HeartbeatsResource(transport, base)
         self.endpoints = EndpointsResource(transport, base)
+        self.calendars = CalendarsResource(transport, base)
         self.configs = ConfigsResource(transport, base)
         self.payload_specs = PayloadSpecsResource(transport, base)
         self.secrets = SecretsResource(transport, base)
@@ -44,6 +50,8 @@ class WorkspaceResources:
         self.quotas = QuotasResource(transport, base)
         self.role_mappings = RoleMappingsResource(transport, base)
         self.retention = RetentionResource(transport, base)
+        self.alert_rules = AlertRulesResource(transport, base)
+        self.incidents = IncidentsResource(transport, base)
         self.audit = AuditResource(transport, base)
 
 

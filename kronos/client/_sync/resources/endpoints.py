@@ -11,6 +11,7 @@ from kronos.client.models.endpoints import (
     Endpoint,
     Rendered,
     RenderedEntry,
+    RenderedMail,
     RenderedRecord,
     SigningKeys,
     SpecVerdict,
@@ -125,18 +126,21 @@ class EndpointsResource(Resource):
         """
         return self._transport.call(read(path_of(*self._base, "endpoints", name, "signing-keys")), SigningKeys)
 
-    def render(self, name: UUID | str, **fields: Unpack[EndpointRender]) -> Rendered | RenderedEntry | RenderedRecord:
+    def render(
+        self, name: UUID | str, **fields: Unpack[EndpointRender]
+    ) -> Rendered | RenderedEntry | RenderedRecord | RenderedMail:
         """What would be sent for an input; secrets are masked.
 
         Needs the role `admin`.
 
         Where its answer is lost it is sent again.
         """
-        made: Rendered | RenderedEntry | RenderedRecord = self._transport.either(
+        made: Rendered | RenderedEntry | RenderedRecord | RenderedMail = self._transport.either(
             write("POST", path_of(*self._base, "endpoints", name, "render"), body=fields, repeat="always"),
             Rendered,
             RenderedEntry,
             RenderedRecord,
+            RenderedMail,
         )
         return made
 

@@ -5,7 +5,7 @@ from typing import Literal
 from kronos.client._core.calls import path_of, read
 from kronos.client._sync.resource import Resource
 from kronos.client.models.overview import InstanceLoad
-from kronos.client.models.system import Alive, BusyWorkers, Drift, History, Index, InstanceStatus, Ready
+from kronos.client.models.system import Alarms, Alive, BusyWorkers, Drift, History, Index, InstanceStatus, Ready
 
 
 class SystemResource(Resource):
@@ -53,6 +53,14 @@ class SystemResource(Resource):
         Needs the role `instance_admin`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "history")), History)
+
+    def alarms(self) -> Alarms:
+        """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how
+        often it rings.
+
+        Needs the role `instance_admin`.
+        """
+        return self._transport.call(read(path_of(*self._base, "v1", "system", "alarms")), Alarms)
 
     def drift(self, *, limit: int | None = None) -> Drift:
         """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most.

@@ -1,0 +1,275 @@
+"""Rules that raise alerts, and incidents: what sql/functions/alerts judges, as people write and answer it."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from kronos import alert_errors, errors
+from kronos.alert_rows import AlertRule, Incident, ListedAlertRule, Per, Severity
+from kronos.database import WorkspaceView
+from kronos.errors import Fault
+from kronos.model import JsonObject
+from kronos.sql import statement
+
+MOST_RULES = 100
+"""Of a workspace: each is judged every minute."""
+Selector = Literal["WORKSPACE", "JOB", "TAG", "ENDPOINT", "HEARTBEAT"]
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRule:
+    """What a caller says of a rule."""
+
+    name: str
+    enabled: bool
+    severity: Severity
+    selector: Selector
+    selected: str | None
+    per: Per
+    condition: JsonObject
+    tell: list[str]
+    recovered: bool
+    repeat_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFilter:
+    """Which incidents a list holds; None: all. LIVE: OPEN or ACKNOWLEDGED."""
+
+    status: Literal["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"] | None = None
+    rule: str | None = None
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenRule:
+    """A rule that was written."""
+
+    rule_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVersion:
+    """The version that a rule is at, or was."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedIncident:
+    """An incident that was answered."""
+
+    incident_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedByRule:
+    """What of that which a rule names is not there, and how many rules there are besides it."""
+
+    absent: list[str]
+    is_selected_there: bool
+    others: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentCount:
+    """Incidents of a workspace that are not over, up to 1,000; `open`: nobody has acknowledged them. `undelivered`:
+    notifications that are dead letters, of the newest 1,000."""
+
+    live: int
+    open: int
+    undelivered: int
+
+
+_CHECK = statement("alerts.find_named", NamedByRule)
+_INSERT = statement("alerts.insert_alert_rule", WrittenRule)
+_REPLACE = statement("alerts.replace_alert_rule", WrittenRule)
+_GET = statement("alerts.get_alert_rule", AlertRule)
+_LIST = statement("alerts.list_alert_rules", ListedAlertRule)
+_MATCH = statement("alerts.match_alert_rule", RuleVersion)
+_DELETE = statement("alerts.delete_alert_rule", RuleVersion)
+_GET_INCIDENT = statement("alerts.get_incident", Incident)
+_LIST_INCIDENTS = statement("alerts.list_incidents", Incident)
+_LIST_LIVE = statement("alerts.list_live_incidents", Incident)
+_COUNT = statement("alerts.count_incidents", IncidentCount)
+_ACKNOWLEDGE = statement("alerts.set_acknowledged", ChangedIncident)
+_SNOOZE = statement("alerts.set_snoozed", ChangedIncident)
+
+
+async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
+    """A new rule. Raises Conflict where the name is taken or there are as many as may be, Unprocessable for what it
+    names that is not there, OutcomeUnknown."""
+    for _ in range(_TRIES):
+        await _check(view, new)
+        written, rules = await view.write_then_read(_INSERT, _params(new), _GET, {"name": new.name})
+        if written:
+            return rules[0]
+        if rules:
+            fault = Fault(pointer="/name", detail="a rule has this name", hint="PUT changes an existing rule.")
+            raise errors.Conflict(f"the alert rule {new.name!r} exists", faults=(fault,))
+    raise _overtaken(new.name)
+
+
+async def replace(
+    view: WorkspaceView,
+    new: NewRule,
+    *,
+    if_match: Collection[int] | None = None,
+    if_none_match: Collection[int] = (),
+    must_exist: bool = False,
+) -> tuple[AlertRule, bool]:
+    """The rule's next version, or its first; and whether it is new. It replaces one of the versions `if_match` (None:
+    any) and none of `if_none_match`. Incidents of one that is about something else than before are over.
+
+    Raises PreconditionFailed, Conflict where there are as many as may be, Unprocessable, OutcomeUnknown.
+    """
+    params = _params(new) | {
+        "if_match": None if if_match is None else list(if_match),
+        "if_none_match": list(if_none_match),
+    }
+    for _ in range(_TRIES):
+        await _check(view, new)
+        written, rules = await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
+        if written:
+            return rules[0], False
+        if not rules:
+            if must_exist:
+                raise errors.PreconditionFailed(f"the alert rule {new.name!r} does not exist: If-Match finds nothing")
+            return await create(view, new), True
+        version = rules[0].version
+        if version in if_none_match or (if_match is not None and version not in if_match):
+            raise _excluded(new.name, version)
+    raise _overtaken(new.name)
+
+
+async def get(view: WorkspaceView, name: str) -> AlertRule:
+    """The rule. Raises AlertRuleNotFound."""
+    if (rule := await view.one_or_none(_GET, {"name": name})) is None:
+        raise _not_found(view, name)
+    return rule
+
+
+async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedAlertRule]:
+    """Up to `limit` rules, newest first, after the position `before`."""
+    created_at, rule_id = before or (None, None)
+    return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": rule_id})
+
+
+async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
+    """Delete a rule; its incidents are over. Raises AlertRuleNotFound, PreconditionFailed."""
+    params = {"name": name, "if_match": None if if_match is None else list(if_match)}
+    present, deleted = await view.write_then_read(_MATCH, params, _DELETE, params)
+    if deleted:
+        return
+    if not present:
+        raise _not_found(view, name)
+    raise _excluded(name, present[0].version)
+
+
+async def incident(view: WorkspaceView, incident_id: UUID) -> Incident:
+    """The incident. Raises IncidentNotFound."""
+    if (found := await view.one_or_none(_GET_INCIDENT, {"incident_id": incident_id})) is None:
+        raise _no_incident(view, incident_id)
+    return found
+
+
+async def list_incidents(
+    view: WorkspaceView, which: IncidentFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[Incident]:
+    """Up to `limit` incidents, newest first, after the position `before`."""
+    opened_at, incident_id = before or (None, None)
+    is_live = which.status in ("OPEN", "ACKNOWLEDGED", "LIVE")
+    return await view.rows(
+        _LIST_LIVE if is_live else _LIST_INCIDENTS,
+        {
+            "status": which.status,
+            "rule": which.rule,
+            "job": which.job,
+            "limit": limit,
+            "before_opened_at": opened_at,
+            "before_id": incident_id,
+        },
+    )
+
+
+async def count(view: WorkspaceView) -> IncidentCount:
+    """How many incidents are not over."""
+    (counted,) = await view.rows(_COUNT, {})
+    return counted
+
+
+async def acknowledge(view: WorkspaceView, incident_id: UUID, *, actor: str, note: str | None) -> Incident:
+    """Somebody has it: it is not said again. One that somebody has already stays his. Raises IncidentNotFound,
+    Conflict where it is over."""
+    params = {"incident_id": incident_id, "actor": actor, "note": note}
+    return await _answered(view, incident_id, *await view.write_then_read(_ACKNOWLEDGE, params, _GET_INCIDENT, params))
+
+
+async def snooze(
+    view: WorkspaceView, incident_id: UUID, *, actor: str, until: datetime | None, seconds: int | None = None
+) -> Incident:
+    """It is not said again until then, or for so many seconds; neither: as if it had not been snoozed. Raises
+    IncidentNotFound, Conflict where it is over."""
+    params = {"incident_id": incident_id, "actor": actor, "until": until, "seconds": seconds}
+    return await _answered(view, incident_id, *await view.write_then_read(_SNOOZE, params, _GET_INCIDENT, params))
+
+
+async def _answered(
+    view: WorkspaceView, incident_id: UUID, changed: list[ChangedIncident], found: list[Incident]
+) -> Incident:
+    if not found:
+        raise _no_incident(view, incident_id)
+    if not changed and found[0].status == "RESOLVED":
+        raise errors.Conflict(
+            f"incident {incident_id} is over since {found[0].resolved_at}: there is nothing to answer"
+        )
+    return found[0]
+
+
+def _params(new: NewRule) -> dict[str, object]:
+    return asdict(new) | {"condition": Jsonb(new.condition)}
+
+
+async def _check(view: WorkspaceView, new: NewRule) -> None:
+    (named,) = await view.rows(_CHECK, _params(new))
+    faults = [
+        Fault(
+            pointer=f"/tell/{new.tell.index(name)}",
+            detail=f"there is no endpoint {name!r}",
+            hint="Name endpoints of this workspace, or make this one first.",
+        )
+        for name in named.absent
+    ]
+    if not named.is_selected_there:
+        kind = new.selector.lower()
+        faults.append(Fault(pointer=f"/selects/{kind}", detail=f"there is no {kind} {new.selected!r}", hint=None))
+    if faults:
+        raise errors.Unprocessable.of(*faults)
+    if named.others >= MOST_RULES:
+        raise errors.Conflict(
+            f"the workspace has {named.others} alert rules, and may have {MOST_RULES}: delete one first, or let one "
+            "rule select by tag"
+        )
+
+
+def _overtaken(name: str) -> errors.Overtaken:
+    return errors.Overtaken(f"what the alert rule {name!r} names is changed by others, again and again: call again")
+
+
+def _excluded(name: str, version: int) -> errors.PreconditionFailed:
+    return errors.PreconditionFailed(
+        f"the alert rule {name!r} is at version {version} already, which the condition excludes"
+    )
+
+
+def _not_found(view: WorkspaceView, name: str) -> alert_errors.AlertRuleNotFound:
+    return alert_errors.AlertRuleNotFound(f"no alert rule {name!r} in workspace {view.workspace}")
+
+
+def _no_incident(view: WorkspaceView, incident_id: UUID) -> alert_errors.IncidentNotFound:
+    return alert_errors.IncidentNotFound(f"no incident {incident_id} in workspace {view.workspace}")

@@ -1,0 +1,358 @@
+"""Heartbeats: what is expected of jobs that run elsewhere, and what they say. Their ticks are the database's affair
+(sql/functions/beats)."""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import errors, schedules
+from kronos.database import InstanceView, WorkspaceView
+from kronos.errors import Fault
+from kronos.schedules import ScheduleText
+from kronos.sql import statement
+
+TOKEN_FORM = r"hb_[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
+PingKind: TypeAlias = Literal["START", "SUCCESS", "FAIL", "LOG"]
+BeatTickStatus: TypeAlias = Literal["ON_TIME", "LATE", "MISSED", "FAILED", "RUNNING", "UNKNOWN", "SKIPPED"]
+HeartbeatState: TypeAlias = Literal["NEW", "UP", "RUNNING", "LATE", "DOWN", "UNKNOWN", "PAUSED"]
+_TOKEN_BYTES = 24
+
+
+class HeartbeatNotFound(errors.NotFound):
+    """No such heartbeat in this workspace, or no heartbeat with this ping URL."""
+
+    code = "heartbeat_not_found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """What is expected of a job that runs elsewhere, and how it is.
+
+    `state`: NEW until the first ping or tick, UP, RUNNING, LATE once a tick has come and no ping yet, DOWN after a tick
+    that was MISSED or a run that FAILED, UNKNOWN after one that nobody could hear, PAUSED. `next_tick_at`: the first
+    tick that nobody has accounted for.
+    """
+
+    heartbeat_id: UUID
+    workspace: str
+    name: str
+    status: Literal["ACTIVE", "PAUSED"]
+    state: HeartbeatState
+    note: str | None
+    tags: list[str]
+    cron: str | None
+    every: str | None
+    anchor: datetime | None
+    anchor_local: str | None
+    timezone: str
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
+    dst_overlap: Literal["FIRST", "BOTH"]
+    period_seconds: int | None
+    description: str
+    grace_seconds: int
+    max_run_seconds: int
+    version: int
+    token_version: int
+    next_tick_at: datetime | None
+    last_status: BeatTickStatus | None
+    last_ping_at: datetime | None
+    last_success_at: datetime | None
+    last_duration_ms: int | None
+    running_since: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHeartbeat(Heartbeat):
+    """A heartbeat with its ping URL, which is shown where it was made just now, or given another one; else null."""
+
+    ping_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What is expected of a heartbeat: a schedule, or a ping so long after the one before (`period_seconds`)."""
+
+    schedule: ScheduleText | None
+    period_seconds: int | None
+    grace_seconds: int
+    max_run_seconds: int
+    tags: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """What a job says of itself. `log`: the end of what it printed."""
+
+    kind: PingKind
+    exit_code: int | None
+    run_id: str | None
+    duration_ms: int | None
+    log: str | None
+    is_log_cut: bool
+    method: str
+    address: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPing:
+    """A ping that came. `tick_at`: the tick that it was counted for; null: for none. `log` where it is asked for."""
+
+    number: int
+    at: datetime
+    kind: PingKind
+    exit_code: int | None
+    run_id: str | None
+    tick_at: datetime | None
+    duration_ms: int | None
+    log: str | None
+    has_log: bool
+    is_log_cut: bool
+    method: str
+    address: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatTick:
+    """What became of a tick; of several, from `tick_at` to `until_at`, where `tick_count` is more than 1."""
+
+    tick_at: datetime
+    status: BeatTickStatus
+    reason: str | None
+    tick_count: int
+    until_at: datetime
+    run_id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_ms: int | None
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTick(HeartbeatTick):
+    """A tick of a list, with whose it is."""
+
+    _heartbeat_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """What became of a heartbeat's last ticks, oldest first."""
+
+    heartbeat_id: UUID
+    statuses: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatStored:
+    """What became of a heartbeat that was to be made or changed (put_beat)."""
+
+    outcome: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatVersion:
+    """The version of a heartbeat that was changed; None: there is none."""
+
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatDeleted:
+    """Whether there was a heartbeat to delete."""
+
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingTaken:
+    """What became of a ping; outcome None: nobody has this token."""
+
+    outcome: Literal["TAKEN", "REPEATED", "PAUSED", "RATE_LIMITED"] | None
+    retry_after_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorHeld:
+    """Whether there was a time in which no ping could be received."""
+
+    was_gap: bool
+
+
+_SET = statement("heartbeats.set_heartbeat", BeatStored)
+_GET = statement("heartbeats.get_heartbeat", Heartbeat)
+_LIST = statement("heartbeats.list_heartbeats", Heartbeat)
+_TURN = statement("heartbeats.turn_heartbeat", BeatVersion)
+_ROTATE = statement("heartbeats.replace_token", BeatVersion)
+_DELETE = statement("heartbeats.delete_heartbeat", BeatDeleted)
+_PINGS = statement("heartbeats.list_pings", KeptPing)
+_TICKS = statement("heartbeats.list_ticks", ListedTick)
+_STRIPS = statement("heartbeats.list_strips", Strip)
+_TAKE = statement("heartbeats.insert_ping", PingTaken)
+_DOOR = statement("heartbeats.update_door", DoorHeld)
+
+
+def new_token() -> str:
+    """A ping URL's: 192 random bits."""
+    return f"hb_{secrets.token_urlsafe(_TOKEN_BYTES)}"
+
+
+def digest_of(token: str) -> bytes:
+    """What a token is known by."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def put(
+    view: WorkspaceView,
+    name: str,
+    wanted: Expectation,
+    *,
+    token: str,
+    must_be_new: bool = False,
+    must_exist: bool = False,
+    if_match: Collection[int] | None = None,
+    if_none_match: Collection[int] | None = (),
+) -> tuple[Heartbeat, bool]:
+    """The heartbeat with these terms, and whether it is new: then `token` is its token.
+
+    Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval; quota_exceeded), Conflict,
+    PreconditionFailed.
+    """
+    terms = await _terms(view, name, wanted)
+    params = {
+        "terms": Jsonb(terms, dumps=orjson.dumps),
+        "digest": digest_of(token),
+        "must_be_new": must_be_new,
+        "must_exist": must_exist,
+        "if_match": None if if_match is None else list(if_match),
+        "if_none_match": None if if_none_match is None else list(if_none_match),
+    }
+    (stored,), found = await view.write_then_read(_SET, params, _GET, {"name": name})
+    if stored.outcome == "TAKEN" and must_be_new:
+        fault = Fault(pointer="/name", detail="a heartbeat has this name", hint="PUT changes an existing one.")
+        raise errors.Conflict(f"the heartbeat {name!r} exists", faults=(fault,))
+    if stored.outcome == "TAKEN":
+        raise errors.Overtaken(f"the heartbeat {name!r} was made by another at the same time: call again")
+    if stored.outcome == "ABSENT":
+        raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist: If-Match finds nothing")
+    if stored.outcome == "EXCLUDED":
+        detail = f"the heartbeat {name!r} is at version {stored.version} already, which the condition excludes"
+        raise errors.PreconditionFailed(detail)
+    if stored.outcome == "FULL":
+        raise errors.Conflict("the workspace has 10000 heartbeats, and may have no more: delete some first")
+    return found[0], stored.outcome == "CREATED"
+
+
+async def _terms(view: WorkspaceView, name: str, wanted: Expectation) -> dict[str, object]:
+    """The columns of kronos.beats that say what is expected. Raises Unprocessable."""
+    terms: dict[str, object] = {
+        "name": name,
+        "tags": wanted.tags,
+        "grace_seconds": wanted.grace_seconds,
+        "max_run_seconds": wanted.max_run_seconds,
+        "period_seconds": wanted.period_seconds,
+    }
+    if wanted.schedule is None:
+        nothing = ScheduleText(cron=None)
+        description = f"Within {wanted.period_seconds} s of the ping before"
+        return terms | asdict(nothing) | {"schedule": None, "description": description}
+    read = await schedules.read(view, wanted.schedule)
+    return terms | asdict(wanted.schedule) | {"schedule": read.schedule, "description": read.description}
+
+
+async def get(view: WorkspaceView, name: str) -> Heartbeat:
+    """The heartbeat, as it is now. Raises HeartbeatNotFound."""
+    if (found := await view.one_or_none(_GET, {"name": name})) is None:
+        raise _not_found(view, name)
+    return found
+
+
+async def list_page(
+    view: WorkspaceView, *, tag: str | None, state: str | None, limit: int, before: tuple[datetime, UUID] | None
+) -> list[Heartbeat]:
+    """Up to `limit` heartbeats and one more, newest first, after the position `before`."""
+    created_at, heartbeat_id = before or (None, None)
+    params = {"tag": tag, "state": state, "limit": limit, "before_created_at": created_at, "before_id": heartbeat_id}
+    return await view.rows(_LIST, params)
+
+
+async def turn(view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED"], note: str | None) -> Heartbeat:
+    """The heartbeat, PAUSED with a note, or ACTIVE again. Raises HeartbeatNotFound."""
+    params = {"name": name, "status": status, "note": note}
+    _, found = await view.write_then_read(_TURN, params, _GET, params)
+    if not found:
+        raise _not_found(view, name)
+    return found[0]
+
+
+async def rotate(view: WorkspaceView, name: str, token: str) -> Heartbeat:
+    """The heartbeat, whose token is this one from now on. Raises HeartbeatNotFound."""
+    params = {"name": name, "digest": digest_of(token)}
+    _, found = await view.write_then_read(_ROTATE, params, _GET, params)
+    if not found:
+        raise _not_found(view, name)
+    return found[0]
+
+
+async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
+    """Delete a heartbeat with all that it said. Raises HeartbeatNotFound, PreconditionFailed."""
+    params = {"name": name, "if_match": None if if_match is None else list(if_match)}
+    (deleted,) = await view.rows(_DELETE, params)
+    if not deleted.is_deleted:
+        raise _not_found(view, name)
+
+
+async def pings(view: WorkspaceView, name: str, *, limit: int, before: int | None, with_log: bool) -> list[KeptPing]:
+    """Up to `limit` pings and one more, newest first, before a number. Raises HeartbeatNotFound."""
+    params = {"name": name, "limit": limit, "before": before, "with_log": with_log}
+    found, beat = await view.write_then_read(_PINGS, params, _GET, params)
+    if not beat:
+        raise _not_found(view, name)
+    return found
+
+
+async def ticks(
+    view: WorkspaceView, name: str, *, status: str | None, limit: int, before: datetime | None
+) -> list[ListedTick]:
+    """Up to `limit` ticks and one more, newest first, before an instant. Raises HeartbeatNotFound."""
+    params = {"name": name, "limit": limit, "before": before, "status": status}
+    found, beat = await view.write_then_read(_TICKS, params, _GET, params)
+    if not beat:
+        raise _not_found(view, name)
+    return found
+
+
+async def strips(view: WorkspaceView, heartbeats: Sequence[Heartbeat], *, count: int) -> dict[UUID, list[str]]:
+    """What became of the last `count` ticks of each."""
+    ids = [each.heartbeat_id for each in heartbeats]
+    found = await view.rows(_STRIPS, {"heartbeat_ids": ids, "count": count})
+    return {each.heartbeat_id: each.statuses for each in found}
+
+
+async def take(view: WorkspaceView, token: str, ping: Ping) -> PingTaken:
+    """What becomes of a ping: one statement, of whichever workspace the token is. Raises DatabaseUnavailable,
+    OutcomeUnknown."""
+    (taken,) = await view.run_entering(_TAKE, asdict(ping) | {"digest": digest_of(token)})
+    return taken
+
+
+async def hold_door_open(view: InstanceView) -> bool:
+    """Note that pings can be received now; whether there was a time in which they could not. Raises
+    DatabaseUnavailable."""
+    (held,) = await view.rows(_DOOR, {})
+    return held.was_gap
+
+
+def _not_found(view: WorkspaceView, name: str) -> HeartbeatNotFound:
+    return HeartbeatNotFound(f"no heartbeat {name!r} in workspace {view.workspace}")

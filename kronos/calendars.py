@@ -1,0 +1,139 @@
+"""Calendars: what is closed, by days and times with names and by a pattern of the week. Jobs name them; what becomes of
+a tick that one closes PostgreSQL says (kronos.tick_fate)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import calendar_days, documents, errors
+from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
+from kronos.database import WorkspaceView
+from kronos.documents import CALENDAR
+from kronos.model import Document, JsonObject
+from kronos.sql import statement
+
+_MOST_LOOKS = 5
+_MOST_NAMED = 10
+_BY_DEFAULT = ("timezone", "UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCalendar:
+    """What a caller says of a calendar."""
+
+    timezone: str
+    business_days: Sequence[Weekday] | None
+    business_hours: BusinessHours | None
+    days: Sequence[CalendarDay]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedCalendar:
+    """The calendar and version that a statement wrote, and how many jobs' next runs it moved."""
+
+    document_id: UUID
+    version: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarUser:
+    """A live job that names a calendar."""
+
+    job_id: UUID
+    name: str | None
+
+
+_REPLACE = statement("calendars.replace_calendar", ReplacedCalendar)
+_USERS = statement("calendars.list_calendar_users", CalendarUser)
+
+
+def content(new: NewCalendar) -> JsonObject:
+    """As it is stored, and shown."""
+    hours = new.business_hours
+    return {
+        "timezone": new.timezone,
+        "business_days": None if new.business_days is None else list(new.business_days),
+        "business_hours": None if hours is None else {"opens": hours.opens, "closes": hours.closes},
+        "days": [_day(each) for each in new.days],
+    }
+
+
+def written(stored: JsonObject) -> JsonObject:
+    """A calendar that is there, as a file has it: without what is as by default."""
+    days = [
+        {
+            name: value
+            for name, value in day.items()
+            if not (name == "open" and not value) and not (name == "ends" and value == day["starts"])
+        }
+        for day in stored["days"]
+    ]
+    found = {**stored, "days": days}
+    return {name: value for name, value in found.items() if value not in (None, []) and (name, value) != _BY_DEFAULT}
+
+
+def _day(day: CalendarDay) -> JsonObject:
+    return {"starts": day.starts, "ends": day.ends or day.starts, "name": day.name, "open": day.open}
+
+
+def _params(new: NewCalendar) -> dict[str, object]:
+    row = calendar_days.compiled(new.days, new.business_days, new.business_hours)
+    return {"compiled": Jsonb(row | {"timezone": new.timezone}, dumps=orjson.dumps)}
+
+
+async def create(
+    view: WorkspaceView, name: str, new: NewCalendar, *, idempotency_key: str | None = None
+) -> tuple[Document, bool]:
+    """A calendar, and whether it is new. Raises Conflict when the name is taken, Unprocessable."""
+    return await documents.create(
+        view, CALENDAR, name, content(new), idempotency_key=idempotency_key, more=_params(new)
+    )
+
+
+async def replace(
+    view: WorkspaceView,
+    name: str,
+    new: NewCalendar,
+    *,
+    if_match: Collection[int] | None,
+    if_none_match: Collection[int],
+    must_exist: bool,
+) -> tuple[Document, bool]:
+    """The calendar's next version, or its first; and whether it is new. The same again makes no version.
+
+    It holds for all ticks that are not accounted for: the next runs of the jobs that name it are moved in the same
+    transaction. Raises PreconditionFailed, Unprocessable, Conflict.
+    """
+    wanted, compiled = content(new), _params(new)
+    for _ in range(_MOST_LOOKS):
+        present = await view.one_or_none(documents.GET, {"kind": CALENDAR.kind, "name": name})
+        if present is None:
+            if must_exist:
+                raise errors.PreconditionFailed(f"the calendar {name!r} does not exist: If-Match finds nothing")
+            return await documents.create(view, CALENDAR, name, wanted, more=compiled)
+        documents.refuse_condition(CALENDAR, present, if_match=if_match, known=if_none_match)
+        if present.content == wanted:
+            return present, False
+        params = documents.replacing(CALENDAR, name, wanted, if_match=if_match, if_none_match=if_none_match) | compiled
+        written, document = await view.judged_write(
+            (documents.LOCK, params), None, (_REPLACE, params), (documents.GET, params)
+        )
+        if written:
+            return document[0], False
+    raise errors.Conflict(f"the calendar {name!r} is changed at the same time: try again")
+
+
+async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
+    """Delete a calendar that no live job names. Raises CalendarNotFound, Conflict, PreconditionFailed."""
+    if not await documents.is_deleted(view, CALENDAR, name, if_match=if_match):
+        users = await view.rows(_USERS, {"name": name, "limit": _MOST_NAMED + 1})
+        named = ", ".join(each.name or str(each.job_id) for each in users[:_MOST_NAMED])
+        more = " and others" if len(users) > _MOST_NAMED else ""
+        raise errors.Conflict(
+            f"the calendar {name!r} is named by the jobs {named}{more}: change or cancel them first",
+            code="calendar_in_use",
+        )

@@ -1,0 +1,182 @@
+"""A command that is run as it is, with its signals, and the pings that say how it went. Nothing but Python's own."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import IO, Final
+from urllib.parse import urlsplit
+
+_MOST_LOG: Final = 10_000
+_TIMEOUT_SECONDS: Final = 5.0
+_START_WAITS: Final = (1.0,)
+"""Between the tries to say that it begins. Meanwhile it runs."""
+_END_WAITS: Final = (1.0, 2.0, 4.0)
+_MOST_WAIT: Final = 15.0
+"""What a Retry-After is followed for."""
+_PASSED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_OF_THE_TERMINAL = ("SIGINT", "SIGQUIT")
+"""Which a terminal gives to all that it runs: nobody has to pass them on."""
+
+
+class Pinger:
+    """Says to a heartbeat that a run begins and how it ends, under an id of the run's own: what is said again counts
+    once."""
+
+    def __init__(self, url: str) -> None:
+        self.run_id = uuid.uuid4().hex
+        self._url = url.strip().rstrip("/")
+        self._begun: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Say that it begins, beside it."""
+        if not self._url:
+            _say("no heartbeat is told: neither --url nor KRONOS_PING_URL is set")
+            return
+        self._begun = threading.Thread(target=self._say, args=("start", b"", _START_WAITS), daemon=True)
+        self._begun.start()
+
+    def end(self, code: int, milliseconds: int, log: bytes) -> None:
+        """Say how it ended, once it was said that it began, or could not be."""
+        if self._begun is None:
+            return
+        self._begun.join()
+        self._say(f"{code}", log, _END_WAITS, f"&duration_ms={milliseconds}")
+
+    def _say(self, what: str, body: bytes, waits: Sequence[float], more: str = "") -> None:
+        """Ping, and again for a while where that may help."""
+        why = ""
+        for wait in (*waits, None):
+            try:
+                status, why, asked = self._post(f"{what}?rid={self.run_id}{more}", body)
+            except ValueError as error:  # it is no URL, and will be none
+                why = str(error)
+                break
+            except (OSError, http.client.HTTPException) as error:
+                status, why, asked = 0, _cause(error), 0.0
+            if 200 <= status < 300:
+                return
+            if wait is None or (400 <= status < 500 and status not in (408, 429)):
+                break
+            time.sleep(min(max(wait, asked), _MOST_WAIT))  # nothing tells when the API is back
+        _say(f"the heartbeat was not told {'that it begins' if what == 'start' else 'how it ended'}: {why}")
+
+    def _post(self, path: str, body: bytes) -> tuple[int, str, float]:
+        """The status, what it means, and how long the API asks to wait. Raises OSError, HTTPException, ValueError."""
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the ping URL is no http:// or https:// URL")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+        try:
+            headers = {"Content-Type": "application/octet-stream", "User-Agent": "kronos-run-and-ping"}
+            connection.request("POST", f"{parts.path}/{path}", body=body, headers=headers)
+            response = connection.getresponse()
+            response.read(64 * 1024)
+            after = response.getheader("Retry-After", "")
+            asked = float(after) if after.isdigit() else 0.0
+            return response.status, f"{parts.hostname} answers {response.status} {response.reason}", asked
+        finally:
+            connection.close()
+
+
+class WatchedRun:
+    """A command under way. Signals that this process gets are the command's."""
+
+    def __init__(self, command: Sequence[str], *, keeps_log: bool, run_id: str) -> None:
+        self.log = b""
+        self._began, self._ended_at = time.monotonic(), 0.0
+        self._tails: list[_Tail] = []
+        self._log = bytearray()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._code = 0
+        self._waiting: list[int] = []
+        piped = subprocess.PIPE if keeps_log else None
+        environment = {**os.environ, "KRONOS_RUN_ID": run_id}
+        held = {each: signal.getsignal(each) for each in _signals()}
+        try:
+            # Before the command is there, so that no signal is lost; it has the ones that we were given.
+            for each in held:
+                if held[each] is not signal.SIG_IGN:
+                    signal.signal(each, self._pass)
+            self._process = subprocess.Popen(command, stdout=piped, stderr=piped, env=environment)  # noqa: S603
+        except OSError as error:
+            self._code = 127 if isinstance(error, FileNotFoundError) else 126
+            _say(f"{command[0]} cannot be run: {error.strerror}")
+            return
+        for number in self._waiting:
+            self._process.send_signal(number)
+        lock = threading.Lock()
+        for source, to in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
+            if source is not None:
+                self._tails.append(_Tail(source, to.fileno(), self._log, lock))
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it took."""
+        return round(((self._ended_at or time.monotonic()) - self._began) * 1000)
+
+    def ended(self) -> int:
+        """Wait for its end; its exit code, as a shell says it."""
+        if self._process is not None:
+            code = self._process.wait()
+            self._code = 128 - code if code < 0 else code
+        self._ended_at = time.monotonic()
+        for each in self._tails:
+            each.join(1.0)  # what it has left in the background may keep the pipe open
+        self.log = bytes(self._log[-_MOST_LOG:])
+        return self._code
+
+    def _pass(self, number: int, _: FrameType | None) -> None:
+        """Pass a signal on."""
+        if signal.Signals(number).name in _OF_THE_TERMINAL and sys.stdin is not None and sys.stdin.isatty():
+            return
+        if self._process is None:
+            self._waiting.append(number)
+        else:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                self._process.send_signal(number)
+
+
+class _Tail(threading.Thread):
+    """Writes on what a command prints, and keeps its end."""
+
+    def __init__(self, source: IO[bytes], to: int, log: bytearray, lock: threading.Lock) -> None:
+        super().__init__(daemon=True)
+        self._source, self._to, self._log, self._lock = source, to, log, lock
+        self.start()
+
+    def run(self) -> None:
+        """Until it prints no more; whoever reads us no more ends its pipe as well."""
+        with self._source, suppress(OSError):
+            while some := os.read(self._source.fileno(), 65_536):
+                with self._lock:
+                    self._log += some
+                    if len(self._log) > 2 * _MOST_LOG:
+                        del self._log[:-_MOST_LOG]
+                left = memoryview(some)
+                while left:
+                    left = left[os.write(self._to, left) :]
+
+
+def _signals() -> list[signal.Signals]:
+    return [signal.Signals[name] for name in _PASSED]
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the URL, which is a secret."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "it answers no HTTP"
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError, ValueError):  # nobody reads standard error
+        print(f"kronos run-and-ping: {sentence}", file=sys.stderr, flush=True)

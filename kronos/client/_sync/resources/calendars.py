@@ -1,0 +1,93 @@
+"""Calendars. Made by bin/client."""
+
+from typing import Unpack
+from uuid import UUID
+
+from kronos.client._core.calls import AUTO, path_of, read, write
+from kronos.client._sync.listing import Listing
+from kronos.client._sync.resource import Resource
+from kronos.client.bodies.calendars import CalendarCreate, CalendarPut
+from kronos.client.bodies.schedules import ClosedSchedulePreview
+from kronos.client.models.calendars import Calendar
+from kronos.client.models.jobs import Preview
+
+
+class CalendarsResource(Resource):
+    """What is closed, by days, times and a pattern of the week; jobs name them."""
+
+    def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[CalendarCreate]) -> Calendar:
+        """Make a calendar; with a known idempotency key, the one that it made.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is
+        None.
+        """
+        return self._transport.call(
+            write(
+                "POST", path_of(*self._base, "calendars"), body=fields, repeat="keyed", idempotency_key=idempotency_key
+            ),
+            Calendar,
+        )
+
+    def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Calendar]:
+        """Calendars of a workspace, newest first.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport, read(path_of(*self._base, "calendars"), {"limit": page_size, "cursor": cursor}), Calendar
+        )
+
+    def get(self, name: UUID | str) -> Calendar:
+        """One calendar, at its present version.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "calendars", name)), Calendar)
+
+    def put(
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[CalendarPut],
+    ) -> Calendar:
+        """Make a calendar, or its next version, which holds for every tick that is not accounted for.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write(
+                "PUT",
+                path_of(*self._base, "calendars", name),
+                body=fields,
+                repeat="always",
+                if_match=if_match,
+                only_new=only_new,
+            ),
+            Calendar,
+        )
+
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
+        """Delete a calendar that no live job names.
+
+        Needs the role `admin`.
+
+        Where its answer is lost it is sent again.
+        """
+        self._transport.do(write("DELETE", path_of(*self._base, "calendars", name), repeat="always", if_match=if_match))
+
+    def preview(self, **fields: Unpack[ClosedSchedulePreview]) -> Preview:
+        """The same with calendars of the workspace: which runs move to another day, and which are left out.
+
+        Needs the role `viewer`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "schedules", "preview"), body=fields, repeat="always"), Preview
+        )

@@ -1,0 +1,166 @@
+"""Heartbeats. Made by bin/client."""
+
+from typing import Literal, Unpack
+from uuid import UUID
+
+from kronos.client._core.calls import path_of, read, write
+from kronos.client._sync.listing import Listing
+from kronos.client._sync.resource import Resource
+from kronos.client.bodies.heartbeats import HeartbeatCreate, HeartbeatPause, HeartbeatPut
+from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
+
+
+class HeartbeatsResource(Resource):
+    """Jobs that run elsewhere: what is expected of them, and what they said."""
+
+    def create(self, **fields: Unpack[HeartbeatCreate]) -> NewHeartbeat:
+        """Make a heartbeat. Its ping URL is shown this once: whoever has it may ping, without a key.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "heartbeats"), body=fields, repeat="never"), NewHeartbeat
+        )
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        tag: str | None = None,
+        state: Literal["NEW", "UP", "RUNNING", "LATE", "DOWN", "UNKNOWN", "PAUSED"] | None = None,
+    ) -> Listing[Heartbeat]:
+        """Heartbeats of a workspace, newest first.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport,
+            read(
+                path_of(*self._base, "heartbeats"), {"limit": page_size, "cursor": cursor, "tag": tag, "state": state}
+            ),
+            Heartbeat,
+        )
+
+    def get(self, name: UUID | str) -> Heartbeat:
+        """One heartbeat, as it is now.
+
+        Needs the role `viewer`.
+        """
+        return self._transport.call(read(path_of(*self._base, "heartbeats", name)), Heartbeat)
+
+    def put(
+        self,
+        name: UUID | str,
+        *,
+        if_match: int | str | None = None,
+        only_new: bool = False,
+        **fields: Unpack[HeartbeatPut],
+    ) -> NewHeartbeat:
+        """Make a heartbeat, or say what is expected of it from now on. Its ping URL stays as it is.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again only with `if_match`.
+        """
+        return self._transport.call(
+            write(
+                "PUT",
+                path_of(*self._base, "heartbeats", name),
+                body=fields,
+                repeat="always" if if_match is not None else "never",
+                if_match=if_match,
+                only_new=only_new,
+            ),
+            NewHeartbeat,
+        )
+
+    def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
+        """Delete a heartbeat with all that it said. Its ping URL works no longer.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        self._transport.do(
+            write("DELETE", path_of(*self._base, "heartbeats", name), repeat="always", if_match=if_match)
+        )
+
+    def pause(self, name: UUID | str, **fields: Unpack[HeartbeatPause]) -> Heartbeat:
+        """Expect nothing of a heartbeat until it is resumed. Pings are kept, and not counted. Safe to
+        repeat.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "heartbeats", name, "pause"), body=fields, repeat="always"), Heartbeat
+        )
+
+    def resume(self, name: UUID | str) -> Heartbeat:
+        """Expect the next tick of a paused heartbeat again; those of its pause are SKIPPED. Safe to repeat.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is sent again.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "heartbeats", name, "resume"), repeat="always"), Heartbeat
+        )
+
+    def rotate(self, name: UUID | str) -> NewHeartbeat:
+        """Give a heartbeat another ping URL, which is shown this once; the one before works no longer.
+
+        Needs the role `operator`.
+
+        Where its answer is lost it is not sent again: look whether it was done.
+        """
+        return self._transport.call(
+            write("POST", path_of(*self._base, "heartbeats", name, "rotate"), repeat="never"), NewHeartbeat
+        )
+
+    def pings(
+        self,
+        name: UUID | str,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        include: Literal["log"] | None = None,
+    ) -> Listing[KeptPing]:
+        """What came, the newest first: the last thousand pings, with what each printed where it is asked
+        for.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport,
+            read(
+                path_of(*self._base, "heartbeats", name, "pings"),
+                {"limit": page_size, "cursor": cursor, "include": include},
+            ),
+            KeptPing,
+        )
+
+    def ticks(
+        self,
+        name: UUID | str,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        status: Literal["ON_TIME", "LATE", "MISSED", "FAILED", "RUNNING", "UNKNOWN", "SKIPPED"] | None = None,
+    ) -> Listing[HeartbeatTick]:
+        """What became of each tick, the newest first.
+
+        Needs the role `viewer`.
+        """
+        return Listing(
+            self._transport,
+            read(
+                path_of(*self._base, "heartbeats", name, "ticks"),
+                {"limit": page_size, "cursor": cursor, "status": status},
+            ),
+            HeartbeatTick,
+        )

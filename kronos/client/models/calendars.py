@@ -1,0 +1,42 @@
+"""What the API answers: calendars. Made by bin/client out of the API's document."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessHours:
+    """The hours of a business day: local times, such as 09:00 and 17:00; `closes` may be 24:00."""
+
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarDay:
+    """What a calendar names: days, the last one included, or local times, the last one not. `open`: business
+    is done then, whatever else the calendar says."""
+
+    starts: str
+    ends: str | None
+    name: str
+    open: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """What is closed, on the clocks of `timezone`: the days and times that are named, and all but the
+    business hours of the business days (None: of all days)."""
+
+    calendar_id: UUID
+    workspace: str
+    name: str
+    version: int
+    timezone: str
+    business_days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None
+    business_hours: BusinessHours | None
+    days: list[CalendarDay]
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,54 @@
+"""The pages of alerts: incidents, which are acknowledged and snoozed, and the rules that they broke."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from kronos import alerts
+from kronos.alerts import IncidentFilter
+from kronos.api.alert_schemas import IncidentAcknowledge, IncidentQuery, IncidentSnooze
+from kronos.api.call import Call
+from kronos.api.cursors import decoded, list_digest, page
+from kronos.api.dependencies import CallerOf, IncidentId, View
+from kronos.dashboard.forms import sent
+from kronos.dashboard.page import Pages, done, shown
+from kronos.model import Role
+
+pages = Pages()
+
+
+@pages.get("/w/{w}/alerts", needs=Role.VIEWER)
+async def get_alerts(call: Call, view: View, query: Annotated[IncidentQuery, Query()]) -> Response:
+    """Incidents, by default those that are not over, and the rules."""
+    which = IncidentFilter(status=query.status or "LIVE", rule=query.rule, job=query.job)
+    of = list_digest("incidents", view.workspace, asdict(which))
+    rows = await alerts.list_incidents(view, which, limit=query.limit + 1, before=decoded(query.cursor, of))
+    found = page(rows, limit=query.limit, of=of, place=lambda row: (row.opened_at, row.incident_id))
+    return shown(
+        call,
+        "alerts.html",
+        incidents=list(found.data),
+        counted=await alerts.count(view),
+        rules=await alerts.list_page(view, limit=alerts.MOST_RULES, before=None),
+        asked=asdict(which),
+        next_cursor=found.next_cursor,
+        cursor=query.cursor,
+    )
+
+
+@pages.post("/w/{w}/alerts/{i}/acknowledge", needs=Role.OPERATOR)
+async def acknowledge_incident(call: Call, view: View, incident_id: IncidentId, caller: CallerOf) -> Response:
+    """Somebody has it."""
+    body = await call.judged(IncidentAcknowledge, (await sent(call)).document())
+    await alerts.acknowledge(view, incident_id, actor=caller.actor, note=body.note)
+    return done(call, "Acknowledged: it is not said again.", "w", view.workspace, "alerts")
+
+
+@pages.post("/w/{w}/alerts/{i}/snooze", needs=Role.OPERATOR)
+async def snooze_incident(call: Call, view: View, incident_id: IncidentId, caller: CallerOf) -> Response:
+    """Say nothing more of it for a time."""
+    body = await call.judged(IncidentSnooze, (await sent(call)).document())
+    await alerts.snooze(view, incident_id, actor=caller.actor, until=body.until, seconds=body.seconds)
+    return done(call, "Snoozed: it is said once more then, if it lasts.", "w", view.workspace, "alerts")

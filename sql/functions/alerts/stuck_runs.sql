@@ -1,0 +1,55 @@
+-- stuck_runs: what waits too long to begin (LATE), or has been running too long (RUNNING), at this moment:
+-- of each endpoint with something late the first p_limit that wait, and all that is under way.
+-- Returns: a row for each rule and execution.
+create or replace function kronos.stuck_runs(p_rule_ids uuid[], p_limit integer)
+returns table (rule_id uuid, workspace_id uuid, per text, selector text, selected text, job_id uuid,
+               execution_id uuid, seconds integer)
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+begin
+    return query
+        with rule as materialized (
+            select each.*, each.condition ->> 'type' as type,
+                   (each.condition ->> 'seconds')::integer as limited,
+                   (each.condition ->> 'factor')::double precision as factor
+              from kronos.alert_rules as each
+             where each.rule_id = any (p_rule_ids) and each.condition ->> 'type' in ('LATE', 'RUNNING')
+        ), waiting as (
+            select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'LATE' as type,
+                   kronos.whole_seconds(live.run_at, kronos.now()) as seconds
+              from kronos.waiting_endpoints(
+                       kronos.now() - (select min(late.limited) from rule as late where late.type = 'LATE')
+                                      * interval '1 second', 10000) as late
+             cross join lateral (select each.*
+                                   from kronos.execution_live as each
+                                  where each.endpoint_id = late.endpoint_id
+                                    and each.claim_token is null
+                                    and each.visible_at < kronos.now()
+                                  order by kronos.queue_of(each.priority) desc, each.visible_at
+                                  limit p_limit) as live
+             where exists (select from rule where rule.type = 'LATE') and live.attempt_count = 0
+        ), running as (
+            select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'RUNNING' as type,
+                   kronos.whole_seconds(live.claimed_at, kronos.now()) as seconds
+              from kronos.execution_live as live
+             where live.claim_token is not null
+               and exists (select from rule where rule.type = 'RUNNING')
+        ), found as (
+            select * from waiting union all select * from running
+        )
+        select rule.rule_id, found.workspace_id, rule.per, rule.selector, rule.selected, job.job_id,
+               found.execution_id, found.seconds
+          from found
+          join rule on rule.workspace_id = found.workspace_id and rule.type = found.type
+           and found.seconds > coalesce(rule.limited, 0)
+          left join kronos.jobs as job on job.job_id = found.job_id and job.trigger = 'CRON'
+          join kronos.endpoints as endpoint on endpoint.endpoint_id = found.endpoint_id
+         where kronos.rule_selects(rule.selector, rule.selected, 'JOB', job.name, job.first_version_id,
+                                   job.tags, endpoint.name)
+           and (rule.factor is null or found.seconds > rule.factor * kronos.usual_seconds(found.job_id))
+           and not exists (select
+                             from kronos.alert_notifications as said
+                            where said.execution_id = found.execution_id);
+end
+$$;

@@ -1,0 +1,57 @@
+-- account_beat: accounts for the ticks of a heartbeat whose time is over at p_now: those that nobody pinged
+-- for, and runs that began and did not end. A ping does this first, so it makes no difference whether
+-- account_beats came before it. Up to a hundred ticks have a row each; of more, those in between share one.
+-- The caller has the pointer's row locked, and stores what is returned.
+-- Returns: the pointer.
+create or replace function kronos.account_beat(p_beat kronos.beats, p_pointer kronos.beat_pointers,
+                                               p_now timestamptz)
+returns kronos.beat_pointers
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_rows       constant integer := 100;
+    v_until      constant timestamptz := p_now - make_interval(secs => p_beat.grace_seconds)
+                                                  - interval '1 microsecond';
+    v_suspended  boolean;
+    v_over       record;
+    v_between    record;
+    v_tick       timestamptz := p_pointer.next_tick_at;
+    v_status     text;
+begin
+    if p_pointer.due_at < p_now then
+        v_suspended := (select workspace.status <> 'ACTIVE'
+                          from kronos.workspaces as workspace
+                         where workspace.workspace_id = p_beat.workspace_id);
+        v_over := kronos.beat_ticks_upto(p_beat, v_tick, v_until);
+        for v_nth in 1 .. least(v_over.ticks, c_rows) loop
+            if v_nth = c_rows and v_over.ticks > c_rows then
+                v_between := kronos.beat_ticks_upto(p_beat, v_tick,
+                                                    v_over.last_tick - interval '1 microsecond');
+                perform kronos.note_unheard(p_beat, v_tick, v_between.ticks, v_between.last_tick,
+                                            v_suspended);
+                v_tick := v_over.last_tick;
+            end if;
+            v_status := kronos.note_unheard(p_beat, v_tick, 1, v_tick, v_suspended);
+            v_tick := kronos.beat_tick_after(p_beat, v_tick);
+        end loop;
+        if v_over.ticks > 0 then
+            p_pointer := kronos.awaiting_tick(p_beat, p_pointer, v_over.following_tick);
+            p_pointer.last_tick_at := v_over.last_tick;
+            p_pointer.last_status := case when v_status = 'SKIPPED' then p_pointer.last_status
+                                          else v_status end;
+        end if;
+    end if;
+    update kronos.beat_ticks as run
+       set status = 'FAILED', reason = 'no_end', run_due_at = null, changed_at = kronos.clock()
+     where run.heartbeat_id = p_beat.heartbeat_id and run.status = 'RUNNING' and run.run_due_at <= p_now;
+    if found then
+        p_pointer.last_status := 'FAILED';
+        perform kronos.tell_beat(p_beat, 'FAILED', null, null, p_beat.max_run_seconds * 1000::bigint);
+    end if;
+    if p_pointer.run_started_at + make_interval(secs => p_beat.max_run_seconds) <= p_now then
+        p_pointer.run_started_at := null;
+        p_pointer.run_tick_at := null;
+    end if;
+    return p_pointer;
+end
+$$;

@@ -1,0 +1,53 @@
+-- account_beats: account_beat of the heartbeats that have something to account for, the most overdue first,
+-- p_limit of them. What another session holds is left to it: a ping accounts by itself. One whose schedule
+-- cannot be read any more is left for an hour, with a warning. Part of the internal job catch-up: after a
+-- long outage each may get a hundred rows, so it stops after five seconds, and the next run goes on.
+-- Returns: how many were accounted for.
+create or replace function kronos.account_beats(p_limit integer) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_now     constant timestamptz := kronos.clock();
+    v_ids     uuid[];
+    v_pointer kronos.beat_pointers;
+    v_beat    kronos.beats;
+    v_done    integer := 0;
+begin
+    v_ids := array(select due.heartbeat_id
+                     from ((select pointer.heartbeat_id, pointer.due_at
+                              from kronos.beat_pointers as pointer
+                             where pointer.due_at < v_now
+                             order by pointer.due_at
+                             limit p_limit)
+                           union all
+                           (select run.heartbeat_id, run.run_due_at
+                              from kronos.beat_ticks as run
+                             where run.status = 'RUNNING' and run.run_due_at <= v_now
+                             order by run.run_due_at
+                             limit p_limit)) as due
+                    group by due.heartbeat_id
+                    order by min(due.due_at)
+                    limit p_limit);
+    for v_pointer in
+        select pointer.*
+          from kronos.beat_pointers as pointer
+         where pointer.heartbeat_id = any (v_ids)
+         order by pointer.heartbeat_id
+           for update skip locked
+    loop
+        exit when kronos.clock() > v_now + interval '5 seconds';
+        select * into v_beat from kronos.beats as beat where beat.heartbeat_id = v_pointer.heartbeat_id;
+        begin
+            perform kronos.store_beat_pointer(kronos.account_beat(v_beat, v_pointer, v_now));
+            v_done := v_done + 1;
+        exception when data_exception then
+            raise warning 'kronos: the heartbeat % cannot be accounted for: % (%)', v_beat.heartbeat_id,
+                          sqlerrm, sqlstate;
+            update kronos.beat_pointers set due_at = v_now + interval '1 hour'
+             where heartbeat_id = v_beat.heartbeat_id;
+        end;
+    end loop;
+    return v_done;
+end
+$$;

@@ -1,0 +1,25 @@
+-- awaiting_tick: a heartbeat's pointer, moved to the tick that is expected next. A ping counts for it from a
+-- little before, as clocks differ: 30 s, or a quarter of the time to the tick after it where that is less. Of
+-- a period each ping counts.
+-- Returns: the pointer, not stored.
+create or replace function kronos.awaiting_tick(p_beat kronos.beats, p_pointer kronos.beat_pointers,
+                                                p_tick timestamptz)
+returns kronos.beat_pointers
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_after timestamptz;
+begin
+    p_pointer.next_tick_at := p_tick;
+    p_pointer.opens_at := case when p_beat.period_seconds is not null then '-infinity' else p_tick end;
+    if p_beat.period_seconds is null and p_tick < 'infinity' then
+        v_after := kronos.beat_tick_after(p_beat, p_tick);
+        p_pointer.opens_at := p_tick - case when v_after < 'infinity'
+                                            then least(interval '30 seconds', (v_after - p_tick) / 4)
+                                            else interval '30 seconds' end;
+    end if;
+    p_pointer.due_at := case when p_beat.status = 'PAUSED' then 'infinity'
+                             else p_tick + make_interval(secs => p_beat.grace_seconds) end;
+    return p_pointer;
+end
+$$;

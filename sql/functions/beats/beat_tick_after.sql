@@ -1,0 +1,10 @@
+-- beat_tick_after: the first tick of a heartbeat that is later than an instant; of a period so long after it.
+-- Returns: infinity where there is none.
+create or replace function kronos.beat_tick_after(p_beat kronos.beats, p_after timestamptz)
+returns timestamptz
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select case when p_beat.period_seconds is not null
+                then p_after + make_interval(secs => p_beat.period_seconds)
+                else coalesce(kronos.next_tick(p_beat.schedule, p_after), 'infinity') end
+$$;

@@ -1,0 +1,34 @@
+-- delete_beats: what is left of heartbeats, up to p_limit of their rows: their pings and ticks, then
+-- themselves. Of those that were deleted; with a workspace, of all that it has.
+-- Returns: whether there may be more.
+create or replace function kronos.delete_beats(p_workspace_id uuid, p_limit integer) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_ids  uuid[];
+    v_rows integer;
+    v_left integer := p_limit;
+begin
+    v_ids := array(select beat.heartbeat_id
+                     from kronos.beats as beat
+                    where (p_workspace_id is null and beat.deleted_at is not null)
+                       or beat.workspace_id = p_workspace_id
+                    limit least(p_limit, 50));
+    delete from kronos.beat_pings as ping
+     where ping.ctid = any (array(select doomed.ctid from kronos.beat_pings as doomed
+                                   where doomed.heartbeat_id = any (v_ids) limit v_left));
+    get diagnostics v_rows = row_count;
+    v_left := v_left - v_rows;
+    delete from kronos.beat_ticks as tick
+     where tick.ctid = any (array(select doomed.ctid from kronos.beat_ticks as doomed
+                                   where doomed.heartbeat_id = any (v_ids) limit v_left));
+    get diagnostics v_rows = row_count;
+    v_left := v_left - v_rows;
+    if v_left > 0 then
+        delete from kronos.beat_pointers as pointer where pointer.heartbeat_id = any (v_ids);
+        delete from kronos.beats as beat where beat.heartbeat_id = any (v_ids);
+    end if;
+    return v_ids <> '{}';
+end
+$$;

@@ -1,0 +1,24 @@
+-- hold_door_open: notes that pings can be received now, as each API process says every 5 s. Where nobody said
+-- so for 15 s the time since the last word is a gap, in which pings may have been lost. Who finds another
+-- process at it leaves it to that one. Holds the row of ping_door.
+-- Returns: whether there was a gap.
+create or replace function kronos.hold_door_open() returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now     constant timestamptz := kronos.clock();
+    v_before  timestamptz;
+    v_was_gap boolean;
+begin
+    select door.open_until into v_before from kronos.ping_door as door for update skip locked;
+    if not found or v_now between v_before and v_before + interval '2 seconds' then
+        return false;
+    end if;
+    v_was_gap := v_before > '-infinity' and v_now > v_before + interval '15 seconds';
+    if v_was_gap then
+        insert into kronos.ping_gaps (from_at, until_at) values (v_before, v_now) on conflict do nothing;
+    end if;
+    update kronos.ping_door set open_until = v_now;
+    return v_was_gap;
+end
+$$;

@@ -1,0 +1,20 @@
+-- store_beat_pointer: writes a heartbeat's pointer, whose row the caller has locked.
+create or replace function kronos.store_beat_pointer(p_pointer kronos.beat_pointers) returns void
+language sql volatile set search_path = pg_catalog, pg_temp
+as $$
+    update kronos.beat_pointers
+       set next_tick_at = p_pointer.next_tick_at,
+           opens_at = p_pointer.opens_at,
+           due_at = p_pointer.due_at,
+           last_tick_at = p_pointer.last_tick_at,
+           last_status = p_pointer.last_status,
+           last_ping_at = p_pointer.last_ping_at,
+           last_success_at = p_pointer.last_success_at,
+           last_duration_ms = p_pointer.last_duration_ms,
+           run_started_at = p_pointer.run_started_at,
+           run_tick_at = p_pointer.run_tick_at,
+           pings = p_pointer.pings,
+           minute_at = p_pointer.minute_at,
+           minute_pings = p_pointer.minute_pings
+     where heartbeat_id = p_pointer.heartbeat_id
+$$;

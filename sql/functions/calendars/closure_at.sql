@@ -1,0 +1,50 @@
+-- closure_at: whether one of the calendars closes an instant: the first of those named that does. A calendar
+-- is read on its own zone's clocks, by its present version: what it names beats its week. A name that no
+-- calendar has closes nothing.
+-- Returns: one row; calendar null: it is open. day: what the calendar calls it. until: no instant before it
+-- is open for the same calendar.
+create or replace function kronos.closure_at(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
+                                             out calendar text, out version integer, out day text,
+                                             out until timestamptz)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_each   kronos.calendars;
+    v_local  timestamp;
+    v_place  integer;
+    v_minute integer;      -- of the week
+    v_ends   timestamp;
+begin
+    for v_each in
+        select each.*
+          from kronos.calendars as each
+         where each.workspace_id = p_workspace_id and each.name = any (p_calendars)
+         order by array_position(p_calendars, each.name)
+    loop
+        v_local := p_at at time zone v_each.timezone;
+        v_place := width_bucket(v_local, v_each.froms);
+        v_minute := (extract(isodow from v_local)::integer - 1) * 1440
+                    + floor(extract(epoch from v_local::time) / 60)::integer;
+        if v_local < v_each.tos[v_place] then
+            continue when v_each.are_open[v_place];
+            v_ends := v_each.tos[v_place];
+            day := v_each.names[v_place];
+        elsif v_each.closed_week @> v_minute then
+            v_ends := least(date_trunc('week', v_local)
+                            + (select make_interval(mins => upper(part))
+                                 from unnest(v_each.closed_week) as part
+                                where part @> v_minute),
+                            v_each.froms[v_place + 1]);
+            day := case when v_each.closed_week @> int4range(v_minute / 1440 * 1440,
+                                                             (v_minute / 1440 + 1) * 1440)
+                        then to_char(v_local, 'FMDay') else 'outside its hours' end;
+        else
+            continue;
+        end if;
+        calendar := v_each.name;
+        version := v_each.version;
+        until := v_ends at time zone v_each.timezone;
+        return;
+    end loop;
+end
+$$;

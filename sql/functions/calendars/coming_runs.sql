@@ -1,0 +1,58 @@
+-- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
+-- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
+-- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; where
+-- closed ones are skipped a closure is leapt over once it has 20 ticks in the list.
+-- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
+-- dst, reason}, dst null but where a local time does not exist.
+create or replace function kronos.coming_runs(
+    p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
+    p_starts_at timestamptz, p_ends_at timestamptz, p_first timestamptz, p_after timestamptz,
+    p_passed integer, p_count integer, out next_runs jsonb, out skipped jsonb
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+as $$
+declare
+    v_zone constant text := coalesce(p_schedule.timezone, 'UTC');
+    v_tick timestamptz   := coalesce(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
+    v_runs jsonb[]       := '{}'::jsonb[];
+    v_out  jsonb[]       := '{}'::jsonb[];
+    v_row  integer       := 0;      -- closed ticks since the last that runs
+    v_left integer       := p_passed;
+    v_last timestamptz;
+    v_fate record;
+begin
+    for v_nth in 1 .. 2000 loop
+        exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
+               or cardinality(v_runs) >= p_count;
+        v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
+                                   p_ends_at, v_tick);
+        v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
+        if v_fate.run_at > p_after and v_left > 0 then
+            v_left := v_left - 1;
+        elsif v_fate.run_at > p_after then
+            v_last := v_tick;
+            v_runs := v_runs || jsonb_build_object(
+                'at', v_fate.run_at, 'local', kronos.local_text(v_fate.run_at, v_zone),
+                'dst', case when v_fate.reason is null then kronos.clock_change(p_schedule, v_tick) end,
+                'rolled_from', case when v_fate.reason is not null then v_tick end,
+                'reason', v_fate.reason ->> 'detail');
+        elsif v_fate.run_at is null and v_tick > p_after and v_row <= 20 then
+            v_out := v_out || jsonb_build_object(
+                'at', v_tick, 'local', to_char(v_tick at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'),
+                'dst', null, 'reason', v_fate.reason ->> 'detail');
+        end if;
+        v_tick := kronos.next_tick(p_schedule,
+                                   greatest(v_tick,
+                                            case when p_on_blackout = 'SKIP' and v_row >= 20
+                                                 then v_fate.until - interval '1 microsecond' end));
+    end loop;
+    next_runs := (select coalesce(jsonb_agg(run order by run ->> 'at'), '[]') from unnest(v_runs) as run);
+    skipped := (select coalesce(jsonb_agg(tick order by tick ->> 'at'), '[]')
+                  from (select unnest(v_out) as tick
+                         union all
+                        select jsonb_build_object('at', gap.at, 'local',
+                                                  to_char(gap.local, 'YYYY-MM-DD"T"HH24:MI:SS'),
+                                                  'dst', 'skipped', 'reason', null)
+                          from kronos.skipped_ticks(p_schedule, p_after, v_last) as gap) as told);
+end
+$$;

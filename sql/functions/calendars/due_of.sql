@@ -1,0 +1,13 @@
+-- due_of: when a job's tick is to be accounted for: when it runs, and at its own time where it is skipped. A
+-- pointer's next_tick_at is this. Without calendars, or where closed ticks are skipped, it is the tick.
+-- Returns: null for no tick.
+create or replace function kronos.due_of(p_job kronos.jobs, p_tick timestamptz) returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_job.calendars = '{}' or p_job.on_blackout = 'SKIP' or p_tick is null or not isfinite(p_tick) then
+        return p_tick;
+    end if;
+    return coalesce((select fate.run_at from kronos.fate_of(p_job, p_tick) as fate), p_tick);
+end
+$$;

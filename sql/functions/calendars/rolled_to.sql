@@ -1,0 +1,40 @@
+-- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own,
+-- within a year, on which the same local time is open for all of the calendars. A day on the way that has
+-- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step.
+-- Returns: at: null where there is none; a time that does not exist there is what dst_gap SHIFT makes of it.
+-- is_taken: a day on the way has ticks.
+create or replace function kronos.rolled_to(
+    p_workspace_id uuid, p_calendars text[], p_schedule kronos.schedule, p_starts_at timestamptz,
+    p_ends_at timestamptz, p_local timestamp, p_step integer, out at timestamptz, out is_taken boolean
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_days  constant integer     := 366;
+    v_zone  constant text        := coalesce(p_schedule.timezone, 'UTC');
+    v_day   constant timestamp   := date_trunc('day', p_local);
+    v_own   constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');      -- where its day begins
+    v_from  timestamptz := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT');
+    v_other timestamptz;      -- a tick of another day
+begin
+    for v_days in 1 .. c_days loop
+        if p_step < 0 then
+            v_from := kronos.local_instant(v_day - v_days * interval '1 day', v_zone, 'SHIFT');
+        end if;
+        if v_other is null or p_step < 0 then
+            v_other := coalesce(kronos.next_tick(p_schedule, greatest(v_from, p_starts_at)
+                                                             - interval '1 microsecond'), 'infinity');
+        end if;
+        is_taken := v_other < coalesce(p_ends_at, 'infinity')
+                    and case when p_step > 0
+                             then v_other at time zone v_zone < v_day + (v_days + 1) * interval '1 day'
+                             else v_other < v_own end;
+        exit when is_taken;
+        at := kronos.local_instant(p_local + v_days * p_step * interval '1 day', v_zone,
+                                   coalesce(p_schedule.dst_gap, 'SHIFT'));
+        exit when (select closed.calendar from kronos.closure_at(p_workspace_id, p_calendars, at) as closed)
+                  is null;
+        at := null;
+    end loop;
+end
+$$;

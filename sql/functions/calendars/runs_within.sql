@@ -1,0 +1,40 @@
+-- runs_within: ticks_within of a schedule that may have calendars: the instants in [p_from, p_to) at which
+-- its ticks run, the first p_limit of them.
+-- Returns: ascending.
+create or replace function kronos.runs_within(
+    p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
+    p_starts_at timestamptz, p_ends_at timestamptz, p_from timestamptz, p_to timestamptz, p_limit integer
+) returns setof timestamptz
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tick timestamptz;
+    v_runs timestamptz[] := '{}'::timestamptz[];
+    v_fate record;
+begin
+    if p_calendars = '{}' then
+        return query select kronos.ticks_within(p_schedule, greatest(p_from, p_starts_at),
+                                                least(p_to, p_ends_at), p_limit);
+        return;
+    end if;
+    v_tick := kronos.first_waiting(p_schedule, p_on_blackout,
+                                   greatest(p_from, p_starts_at) - interval '1 microsecond');
+    loop
+        exit when v_tick is null or v_tick >= p_ends_at or cardinality(v_runs) >= p_limit
+               or (v_tick >= p_to and p_on_blackout <> 'PREVIOUS');
+        v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
+                                   p_ends_at, v_tick);
+        if v_fate.run_at >= p_from and v_fate.run_at < p_to and (v_tick >= p_starts_at or p_starts_at is null)
+        then
+            v_runs := v_runs || v_fate.run_at;
+        end if;
+        -- a closed tick may run before its time, an open one ends the look
+        exit when v_tick >= p_to and v_fate.reason is null;
+        v_tick := kronos.next_tick(p_schedule,
+                                   greatest(v_tick,
+                                            case when p_on_blackout = 'SKIP'
+                                                 then v_fate.until - interval '1 microsecond' end));
+    end loop;
+    return query select run from unnest(v_runs) as run order by run;
+end
+$$;

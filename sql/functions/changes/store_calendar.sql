@@ -1,0 +1,20 @@
+-- store_calendar: the row by which a calendar is asked (kronos.calendars), of its version that was just
+-- written; and the pointers of the jobs that name it (follow_calendar).
+-- Returns: how many pointers were moved.   Raises: KR004 where the time zone is none.
+create or replace function kronos.store_calendar(p_document_id uuid, p_workspace_id uuid, p_name text,
+                                                 p_version integer, p_compiled jsonb) returns integer
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into kronos.calendars as calendar (document_id, workspace_id, name, version, timezone, closed_week,
+                                              froms, tos, names, are_open)
+    select p_document_id, p_workspace_id, p_name, p_version, kronos.check_zone(given.timezone),
+           given.closed_week, given.froms, given.tos, given.names, given.are_open
+      from jsonb_to_record(p_compiled) as given (timezone text, closed_week int4multirange, froms timestamp[],
+                                                 tos timestamp[], names text[], are_open boolean[])
+        on conflict (document_id) do update
+       set version = excluded.version, timezone = excluded.timezone, closed_week = excluded.closed_week,
+           froms = excluded.froms, tos = excluded.tos, names = excluded.names, are_open = excluded.are_open;
+    return case when p_version > 1 then kronos.follow_calendar(p_name) else 0 end;
+end
+$$;

@@ -1,0 +1,25 @@
+-- shared_names: the shared entries that ring for these CRON jobs, ACTIVE or not.
+-- Returns: no row for a job that has an entry of its own: all of them, unless the instance has alarms shared,
+-- and the internal jobs in any case, whose rings are heartbeats.
+create or replace function kronos.shared_names(p_job_ids uuid[])
+returns table (job_id uuid, alarm text, jobname text)
+language plpgsql volatile rows 50 security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+    v_setting kronos.alarm_setting;
+begin
+    select * into v_setting from kronos.alarm_setting;
+    if not v_setting.is_shared then
+        return;
+    end if;
+    return query
+        select job.job_id, job.alarm, kronos.alarm_name(kronos.ring_text(job.alarm, v_setting.folded))
+          from unnest(p_job_ids) as wanted (id)
+         cross join lateral (select found.job_id, found.alarm
+                               from kronos.jobs as found
+                              where found.job_id = wanted.id and found.trigger = 'CRON'
+                              limit 1) as job
+         where not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id);
+end
+$$;

@@ -1,0 +1,35 @@
+-- register_entry: gives a job the pg_cron entry that rings for it, in the caller's transaction: writes its
+-- own; or, where the instance has alarms shared, notes the alarm, whose entry is written as the transaction
+-- commits unless it is there (settle_alarms). Errors are pg_cron's own and are never caught: the transaction
+-- dies with them. The command is a constant and a uuid, or a digest, so no user's text is ever SQL.
+-- Returns: {jobid, jobname, schedule, active}, as answers show it. jobid is null for a shared entry that is
+-- still to be written.
+-- Raises: KR010 when the job is not an ACTIVE CRON job of an ACTIVE workspace; pg_cron's errors, unchanged.
+-- Owned by kronos_cron, so that every entry is that role's and runs as it.
+create or replace function kronos.register_entry(p_job_id uuid) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_alarm  text := kronos.alarm_of(p_job_id);
+    v_shared text;
+    v_entry  record;
+begin
+    if v_alarm is null then
+        raise sqlstate 'KR010' using
+            message = format('job %s cannot be registered with pg_cron: it is not ACTIVE, or its workspace '
+                             'is suspended', p_job_id);
+    end if;
+    v_shared := (select shared.jobname from kronos.shared_names(array[p_job_id]) as shared);
+    if v_shared is null then
+        return jsonb_build_object('jobid', cron.schedule('kronos:' || p_job_id, v_alarm,
+                                                         format('select kronos.fire(%L)', p_job_id)),
+                                  'jobname', 'kronos:' || p_job_id, 'schedule', v_alarm, 'active', true);
+    end if;
+    perform kronos.note_alarm('+', v_alarm);
+    select entry.jobid, entry.schedule into v_entry
+      from cron.job as entry
+     where entry.jobname = v_shared and entry.username = current_user;
+    return jsonb_build_object('jobid', v_entry.jobid, 'jobname', v_shared,
+                              'schedule', coalesce(v_entry.schedule, v_alarm), 'active', true);
+end
+$$;

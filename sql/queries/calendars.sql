@@ -1,0 +1,43 @@
+-- name: insert_calendar
+-- insert_document of a calendar, with the row that it is asked by. No row: the name is taken.
+with document as (
+    insert into kronos.documents (workspace_id, kind, name)
+    values (kronos.current_workspace_id(), 'CALENDAR', %(name)s)
+        on conflict (workspace_id, kind, name) where deleted_at is null do nothing
+    returning document_id, workspace_id, version, name
+), made_of as (
+    insert into kronos.document_versions (document_id, version, workspace_id, content)
+    select document_id, version, workspace_id, %(content)s from document
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
+    select workspace_id, 'calendar', %(idempotency_key)s, %(request_sha256)s, document_id
+      from document
+     where %(idempotency_key)s::text is not null
+)
+select document_id, version
+  from document
+ where kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) >= 0;
+
+-- name: replace_calendar
+-- The next version of a calendar, after lock_document; the pointers of its jobs follow. No row: another
+-- version than those in %(if_match)s, or one of those in %(if_none_match)s.
+with document as (
+    update kronos.documents as document
+       set version = version + 1, updated_at = kronos.now()
+     where workspace_id = kronos.current_workspace_id()
+       and kind = 'CALENDAR' and name = %(name)s and deleted_at is null
+       and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
+       and version <> all (%(if_none_match)s::integer[])
+    returning document_id, workspace_id, version, name
+), made_of as (
+    insert into kronos.document_versions (document_id, version, workspace_id, content)
+    select document_id, version, workspace_id, %(content)s from document
+)
+select document_id, version,
+       kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) as moved
+  from document;
+
+-- name: list_calendar_users
+-- The live jobs that name a calendar, as many as %(limit)s.
+select job_id, name from kronos.calendar_users(%(name)s, %(limit)s::integer);

@@ -1,0 +1,16 @@
+-- Whether the jobs of the instance share entries of pg_cron. `kronos migrate` and `up` store what is wanted,
+-- the reaper decides where that is auto, and folds.
+create table kronos.alarm_setting (
+    only_row    boolean not null default true,
+    wanted      text    not null default 'auto',
+    is_shared   boolean not null default false,      -- one entry an alarm, else one a job
+    -- bits 0-59: the minutes of each hour at which one entry rings for all alarms that ring at no other
+    folded      bigint  not null default 0,
+    folded_at   timestamptz not null default '-infinity',      -- when that was judged last
+    changed_at  timestamptz not null default now(),            -- is_shared
+    constraint alarm_setting_pkey         primary key (only_row),
+    constraint alarm_setting_is_one       check (only_row),
+    constraint alarm_setting_wanted_known check (wanted in ('auto', 'own', 'shared')),
+    constraint alarm_setting_folded_bits  check (folded between 0 and 1152921504606846975)
+);
+insert into kronos.alarm_setting default values;

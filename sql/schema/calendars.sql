@@ -1,0 +1,22 @@
+-- A calendar is a document of kind CALENDAR (kronos.documents), and here as next_tick's neighbours ask it: is
+-- an instant closed? Its present version; its row goes with its deletion.
+create table kronos.calendars (
+    document_id   uuid           not null,
+    workspace_id  uuid           not null,
+    name          text           not null,
+    version       integer        not null,
+    timezone      text           not null,                 -- whose clocks all below are read on
+    -- of each week, in minutes from Monday's midnight
+    closed_week   int4multirange not null default '{}',
+    -- spans that do not overlap, in order: from one of froms up to, and without, the tos beside it; open ones
+    -- are open whatever the week says
+    froms         timestamp[]    not null default '{}',
+    tos           timestamp[]    not null default '{}',
+    names         text[]         not null default '{}',
+    are_open      boolean[]      not null default '{}',
+    constraint calendars_pkey          primary key (document_id),
+    -- Serves closure_at.
+    constraint calendars_name_taken    unique (workspace_id, name),
+    constraint calendars_document_fkey foreign key (workspace_id, document_id)
+        references kronos.documents (workspace_id, document_id) on delete cascade
+);

@@ -1,0 +1,80 @@
+"""An API whose connection to PostgreSQL can be cut, and what is then stored of a workspace."""
+
+import uuid
+from typing import Any
+
+import psycopg
+
+from api.cutting_proxy import Proxy
+from conftest import Api, make_workspace
+
+_STATE = """
+select jsonb_build_object(
+    'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row
+        where slug in (%(slug)s, %(new)s)),
+    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row
+        where workspace_id = %(id)s),
+    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id)
+        from kronos.jobs as row
+              where workspace_id = %(id)s),
+    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row
+        where workspace_id = %(id)s),
+    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row
+        where workspace_id = %(id)s),
+    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
+        where workspace_id = %(id)s),
+    'health', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_health as row
+        where workspace_id = %(id)s),
+    'gates', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoint_gate as row
+        where workspace_id = %(id)s),
+    'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
+        where workspace_id = %(id)s),
+    'secrets', (select jsonb_agg(row order by row.name) from kronos.secrets as row where workspace_id = %(id)s),
+    'beats', (select jsonb_agg(row order by row.name) from kronos.beats as row where workspace_id = %(id)s),
+    'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
+        where workspace_id = %(id)s),
+    'rules', (select jsonb_agg(row order by row.name) from kronos.alert_rules as row where workspace_id = %(id)s),
+    'incidents', (select jsonb_agg(row order by row.incident_id) from kronos.incidents as row
+        where workspace_id = %(id)s),
+    'api keys', (select jsonb_agg(row order by row.key_id) from kronos.api_keys as row
+        where workspace_id = %(id)s),
+    'mappings', (select jsonb_agg(row order by row.mapping_id) from kronos.role_mappings as row
+        where workspace_id = %(id)s),
+    'organizations', (select jsonb_agg(row order by row.slug) from kronos.organizations as row
+        where slug = %(new)s),
+    'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
+"""
+
+
+class Scene:
+    """An API behind the proxy, and the administrator's own way in."""
+
+    def __init__(self, api: Api, proxy: Proxy, superuser: psycopg.Connection) -> None:
+        self.client, self.proxy, self.superuser = api.client, proxy, superuser
+        self.slug = make_workspace(api.client)
+        self.new = f"n-{uuid.uuid4().hex[:12]}"
+
+    @property
+    def base(self) -> str:
+        return f"/v1/workspaces/{self.slug}"
+
+    def made(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        made: dict[str, Any] = self.client.post(self.base + path, json=body or {}).raise_for_status().json()
+        return made
+
+    def state(self) -> str:
+        (workspace_id,) = self.superuser.execute(
+            "select workspace_id from kronos.workspaces where slug = %s", [self.slug]
+        ).fetchone() or (None,)
+        (text,) = self.superuser.execute(
+            _STATE, {"slug": self.slug, "new": self.new, "id": workspace_id}
+        ).fetchone() or ("",)
+        assert isinstance(text, str)
+        return text
+
+    def has_ended(self) -> bool:
+        """Whether PostgreSQL is through with what came over the connection that was cut."""
+        found = self.superuser.execute(
+            "select from pg_stat_activity where client_port = %s", [self.proxy.port]
+        ).fetchall()
+        return not found

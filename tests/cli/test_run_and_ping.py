@@ -1,0 +1,208 @@
+"""kronos run-and-ping: the command is as it would be without it, and the heartbeat hears how it went."""
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cli.commands import Kronos, shown
+from conftest import await_condition
+from kronos.cli import pinging
+
+TOKEN = "hb_" + "t" * 32
+
+
+@dataclass
+class Heard:
+    """A server that hears pings, and answers with the next of these statuses, then with 200."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    pings: list[tuple[str, dict[str, list[str]], bytes]] = field(default_factory=list)
+
+    @property
+    def said(self) -> list[str]:
+        return [path.rpartition("/")[2] for path, _, _ in self.pings]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    found = Heard()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            parts = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            found.pings.append((parts.path, parse_qs(parts.query), body))
+            self.send_response(found.statuses.pop(0) if found.statuses else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.url = f"http://127.0.0.1:{server.server_port}/kronos/ping/{TOKEN}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield found
+        server.shutdown()
+
+
+def run(
+    *command: str, url: str | None = None, options: tuple[str, ...] = (), **more: object
+) -> subprocess.Popen[bytes]:
+    environment = {**os.environ} | ({} if url is None else {"KRONOS_PING_URL": url})
+    line = [sys.executable, "-m", "kronos", "run-and-ping", *options, "--", *command]
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]  # as they are given
+        line, env=environment, stdin=more.pop("stdin", subprocess.PIPE), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        **more,
+    )  # fmt: skip
+
+
+def test_a_command_is_as_it_would_be_and_its_start_and_end_are_heard(heard: Heard) -> None:
+    script = 'cat; test -n "$KRONOS_RUN_ID" || exit 9; echo wrong >&2; exit 3'
+    out, err = (made := run("sh", "-c", script, url=heard.url)).communicate(b"given\n")
+    assert (made.returncode, out, err) == (3, b"given\n", b"wrong\n")
+    (start, of_start, _), (end, of_end, log) = heard.pings
+    assert (start, end) == (f"/kronos/ping/{TOKEN}/start", f"/kronos/ping/{TOKEN}/3")
+    assert of_start["rid"] == of_end["rid"]
+    assert int(of_end["duration_ms"][0]) >= 0
+    assert log == b""
+
+
+def test_with_log_the_end_of_what_it_prints_is_sent_and_all_of_it_shown(heard: Heard) -> None:
+    script = "import sys; print('x' * 30000); print('the end', file=sys.stderr)"
+    out, err = run(sys.executable, "-c", script, url=heard.url, options=("--log",)).communicate()
+    assert (len(out), err) == (30_001, b"the end\n")
+    assert heard.said == ["start", "0"]
+    log = heard.pings[1][2]
+    assert len(log) == 10_000
+    assert b"the end" in log
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 7), (signal.SIGINT, 7), (signal.SIGHUP, 7)])
+def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code: int, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    script = f"trap 'exit {code}' TERM INT HUP; touch {ready}; while :; do read line; done"
+    made = run("sh", "-c", script, url=heard.url)
+    await_condition(ready.exists, "the command runs")
+    made.send_signal(number)
+    made.communicate(timeout=30)
+    assert made.returncode == code
+    assert heard.said == ["start", f"{code}"]
+
+
+def test_one_that_a_signal_ends_is_told_as_a_shell_tells_it(heard: Heard) -> None:
+    made = run("sh", "-c", "kill -9 $$", url=heard.url)
+    made.communicate()
+    assert (made.returncode, heard.said) == (137, ["start", "137"])
+
+
+@pytest.mark.parametrize(("command", "code"), [("no-such-command-at-all", 127), ("/etc", 126)])
+def test_what_cannot_be_run_is_told_too(heard: Heard, command: str, code: int) -> None:
+    made = run(command, url=heard.url)
+    _, err = made.communicate()
+    assert (made.returncode, heard.said) == (code, ["start", f"{code}"])
+    assert f"{command} cannot be run" in err.decode()
+
+
+def test_options_behind_the_dashes_are_the_commands(heard: Heard) -> None:
+    out, _ = run("printf", "%s|", "--url", "-x", "--help", options=("--url", heard.url)).communicate()
+    assert out == b"--url|-x|--help|"
+    assert heard.said == ["start", "0"]
+
+
+def test_where_nobody_hears_the_command_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/ping/{TOKEN}"
+        said: list[str] = []
+        monkeypatch.setattr(pinging, "_say", said.append)
+        monkeypatch.setattr(pinging, "_START_WAITS", (0.0,))
+        monkeypatch.setattr(pinging, "_END_WAITS", (0.0, 0.0))
+        pinger = pinging.Pinger(url)
+        pinger.begin()
+        code = pinging.WatchedRun(["true"], keeps_log=False, run_id=pinger.run_id).ended()
+        pinger.end(code, 1, b"")
+    assert code == 0
+    assert said == [
+        "the heartbeat was not told that it begins: Connection refused",
+        "the heartbeat was not told how it ended: Connection refused",
+    ]
+    assert TOKEN not in "".join(said)
+
+
+def test_without_a_url_or_with_none_it_runs_and_says_so() -> None:
+    for url, why in ((None, "neither --url nor KRONOS_PING_URL is set"), ("nonsense", "the ping URL is no http:// or")):
+        made = run("sh", "-c", "exit 4", url=url)
+        _, err = made.communicate()
+        assert made.returncode == 4
+        assert why in err.decode()
+    nothing = run()
+    nothing.communicate()
+    assert nothing.returncode == 2
+
+
+@pytest.mark.parametrize(("statuses", "said"), [([503], ["start", "start", "0"]), ([404, 404], ["start", "0"])])
+def test_it_asks_again_where_that_may_help(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch, statuses: list[int], said: list[str]
+) -> None:
+    monkeypatch.setattr(pinging, "_START_WAITS", (0.0,))
+    heard.statuses = list(statuses)
+    pinger = pinging.Pinger(heard.url)
+    pinger.begin()
+    pinger.end(pinging.WatchedRun(["true"], keeps_log=False, run_id=pinger.run_id).ended(), 1, b"")
+    assert heard.said == said
+
+
+def test_it_has_the_terminal_it_is_run_in(heard: Heard) -> None:
+    main, terminal = pty.openpty()
+    try:
+        made = run("sh", "-c", "test -t 0", url=heard.url, stdin=terminal)
+        made.communicate()
+        assert made.returncode == 0
+    finally:
+        os.close(main)
+        os.close(terminal)
+
+
+def test_it_loads_none_of_the_servers_packages() -> None:
+    script = (
+        "import sys, kronos.__main__, kronos.cli.run_and_ping; print(sorted({each.partition('.')[0] for each in"
+        " sys.modules} & {'fastapi', 'pydantic', 'psycopg', 'orjson', 'aiohttp', 'uvicorn', 'starlette'}))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert found.stdout == "[]\n"
+
+
+def test_a_heartbeat_is_made_changed_and_ended_on_the_command_line(kronos: Kronos) -> None:
+    made = shown(kronos("heartbeat", "create", "backup", "--cron", "0 3 * * *", "--tz", "Europe/Berlin", "--tag", "db"))
+    assert (made["state"], made["timezone"], "/ping/hb_" in made["ping_url"]) == ("NEW", "Europe/Berlin", True)
+    url = made["ping_url"]
+    pinger = pinging.Pinger(url)
+    pinger.begin()
+    pinger.end(2, 1500, b"disk full\n")
+    rows = kronos("heartbeat", "pings", "backup", "--log", "--plain").stdout.splitlines()
+    assert len(rows) == 2
+    assert "disk full" in rows[0]
+    assert "DOWN" in kronos("heartbeat", "ls", "--state", "DOWN").stdout
+    assert shown(kronos("heartbeat", "edit", "backup", "--grace-seconds", "60"))["grace_seconds"] == "60"
+    edited = shown(kronos("heartbeat", "edit", "backup", "--period", "600"))
+    assert (edited["period_seconds"], edited["tags"], edited["version"]) == ("600", '["db"]', "3")
+    assert shown(kronos("heartbeat", "pause", "backup", "--note", "moving"))["state"] == "PAUSED"
+    assert shown(kronos("heartbeat", "resume", "backup"))["status"] == "ACTIVE"
+    assert shown(kronos("heartbeat", "rotate", "backup", "--yes"))["ping_url"] != url
+    assert kronos("heartbeat", "ticks", "backup").exit_code == 0
+    assert kronos("heartbeat", "rm", "backup", "--confirm", "backup").exit_code == 0
+    assert kronos("heartbeat", "get", "backup").exit_code == 3

@@ -1,0 +1,231 @@
+"""Mail over SMTP, taken by a real mail server: TLS and logins, refusals, and what is not known afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message as Received
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from delivery.authority import Authority
+from delivery.sending import LOCAL as _LOCAL
+from kronos.delivery import messages
+from kronos.delivery.destinations import Mail, MailServer, Message, Tls, mail_server
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.outcome import Outcome
+from kronos.delivery.refused import Refused
+from kronos.delivery.streams import Streams
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+_MESSAGE = Message(
+    pairs=(("Subject", b"nightly: it failed 3 times"), ("Kronos-Execution-Id", b"019ac9f2")),
+    value="line ü\n.\nend".encode(),
+)
+
+
+@dataclass
+class Inbox:
+    """What the server took, and what it says instead."""
+
+    mails: list[Received] = field(default_factory=list)
+    says: dict[str, str] = field(default_factory=dict)
+
+    async def handle_MAIL(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        envelope.mail_from = address
+        return self.says.get("MAIL", "250 OK")
+
+    async def handle_RCPT(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if address in self.says:
+            return self.says[address]
+        envelope.rcpt_tos.append(address)
+        return self.says.get("RCPT", "250 OK")
+
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        if self.says.get("DATA") == "cut":
+            server.transport.abort()
+            return "250 OK"
+        if "DATA" in self.says:
+            return self.says["DATA"]
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(message_from_bytes(envelope.content))
+        return "250 2.0.0 taken"
+
+
+def _login(server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+    is_right = isinstance(given, LoginPassword) and (given.login, given.password) == (b"kronos", b"right")
+    return AuthResult(success=is_right, handled=False)
+
+
+@asynccontextmanager
+async def serving(inbox: Inbox, **options: Any) -> AsyncIterator[int]:
+    """A mail server; its port."""
+    made: list[asyncio.BaseTransport] = []
+
+    class Kept(SMTP):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+            super().connection_made(transport)
+
+    server = await asyncio.get_running_loop().create_server(lambda: Kept(inbox, **options), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for transport in made:
+            transport.close()
+        await asyncio.sleep(0)  # the loop closes what was ended in its next round
+
+
+def to(port: int, *recipients: str, tls: Tls | None = None, is_first: bool = False, **login: str) -> Mail:
+    server = MailServer(host="127.0.0.1", port=port, is_tls_first=is_first, tls=tls, **login)
+    return Mail(server=server, sender="kronos@example.com", to=recipients or ("ops@example.com",))
+
+
+async def deliver(
+    where: Mail, message: Message = _MESSAGE, *, policy: EgressPolicy = _LOCAL, seconds: float = 20
+) -> Outcome:
+    async with Streams(policy) as streams:
+        return await streams.deliver(where, _MESSAGE, seconds=seconds)
+
+
+async def test_a_mail_arrives_with_its_subject_its_text_and_the_execution_it_is_of() -> None:
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port, "ops@example.com", "on-call@example.com"))
+    assert outcome.status == "SUCCESS", outcome.error
+    (mail,) = inbox.mails
+    assert (mail["Subject"], mail["To"]) == ("nightly: it failed 3 times", "ops@example.com, on-call@example.com")
+    assert mail["Message-ID"] == "<019ac9f2@kronos.invalid>"
+    assert (mail["X-Kronos-Execution-Id"], mail["Auto-Submitted"]) == ("019ac9f2", "auto-generated")
+    text = mail.get_payload(decode=True)
+    assert isinstance(text, bytes)
+    assert text.decode().splitlines() == ["line ü", ".", "end"]
+    assert outcome.response is not None
+    assert '"recipients":2' in outcome.response.replace(" ", "")
+
+
+async def test_starttls_and_a_login(tmp_path: Path) -> None:
+    authority = Authority.made(tmp_path, "private")
+    inbox, context = Inbox(), authority.server("IP:127.0.0.1")
+    trusted = Tls(ca_certificate=authority.file.read_text())
+    options = {"tls_context": context, "authenticator": _login, "auth_required": True}
+    async with serving(inbox, **options) as port:
+        right = await deliver(to(port, tls=trusted, username="kronos", password="right"))
+        wrong = await deliver(to(port, tls=trusted, username="kronos", password="wrong"))
+        strange = await deliver(to(port, tls=Tls(), username="kronos", password="right"))
+    assert (right.status, len(inbox.mails)) == ("SUCCESS", 1)
+    assert wrong.error is not None
+    assert (wrong.error["type"], wrong.retryable, "wrong" in str(wrong.error)) == ("auth", False, False)
+    assert strange.error is not None
+    assert strange.error["type"] == "tls"
+
+
+async def test_where_starttls_is_asked_for_and_not_offered_nothing_is_sent() -> None:
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port, tls=Tls()))
+    assert inbox.mails == []
+    assert outcome.error is not None
+    assert (outcome.error["type"], outcome.retryable) == ("tls", False)
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "is_retryable"),
+    [
+        ({"MAIL": "550 no such sender"}, "broker", False),
+        ({"MAIL": "451 later"}, "broker", True),
+        ({"RCPT": "550 secret@inside.example unknown"}, "broker", False),
+        ({"RCPT": "452 full"}, "broker", True),
+        ({"DATA": "554 spam"}, "broker", False),
+        ({"DATA": "421 busy"}, "broker", True),
+    ],
+)
+async def test_what_the_server_refuses_may_be_taken_later_or_never(
+    says: dict[str, str], kind: str, is_retryable: bool
+) -> None:
+    inbox = Inbox(says=says)
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port))
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error["type"], outcome.retryable) == ("FAILED", kind, is_retryable)
+    assert "secret@inside" not in str(outcome.error)
+
+
+async def test_one_recipient_of_two_is_a_mail_that_says_so() -> None:
+    inbox = Inbox(says={"gone@example.com": "550 unknown"})
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port, "gone@example.com", "ops@example.com"))
+    assert (outcome.status, len(inbox.mails)) == ("SUCCESS", 1)
+    assert outcome.response is not None
+    assert '"refused":1' in outcome.response.replace(" ", "")
+
+
+async def test_a_mail_whose_answer_is_lost_may_have_been_taken() -> None:
+    inbox = Inbox(says={"DATA": "cut"})
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port))
+    assert (outcome.status, outcome.retryable) == ("UNKNOWN", True)
+
+
+async def test_a_server_that_says_nothing_is_given_up_and_its_connection_closed() -> None:
+    ended = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b""
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        outcome = await deliver(to(server.sockets[0].getsockname()[1]), seconds=0.3)
+        await asyncio.wait_for(ended.wait(), 10)
+    assert (outcome.status, outcome.retryable) == ("TIMED_OUT", True)
+
+
+async def test_who_speaks_no_smtp_is_no_mail_server() -> None:
+    async def chatty(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(chatty, "127.0.0.1", 0)
+    async with server:
+        outcome = await deliver(to(server.sockets[0].getsockname()[1]))
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error["type"] in ("connect", "bad_response", "broker")) == ("FAILED", True)
+
+
+async def test_the_guard_holds_for_mail_too() -> None:
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port), policy=EgressPolicy())
+    assert inbox.mails == []
+    assert outcome.error is not None
+    assert (outcome.error["type"], outcome.retryable) == ("address_blocked", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("smtp://kronos:secret@mail.example.com", "url_userinfo"),
+        ("http://mail.example.com", "url_malformed"),
+        ("smtp://mail.example.com:70000", "url_malformed"),
+        ("smtp://127.0.0.1:587", "address_blocked"),
+    ],
+)
+async def test_an_address_that_is_none_is_refused(url: str, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        mail_server(url, EgressPolicy())
+    assert refused.value.code == code
+
+
+async def test_a_subject_is_one_line() -> None:
+    made = messages.mail({"subject_template": "{{input.text}}"}, {"input": {"text": "a\r\nBcc: x@example.com\nb"}})
+    assert made.pairs == (("Subject", b"a Bcc: x@example.com b"),)
+    assert messages.mail({}, {"input": {"n": 1}}).value == b'{\n  "n": 1\n}'
+    assert messages.mail({}, {"input": {"n": 1}}).pairs[0][1] == b"Kronos"

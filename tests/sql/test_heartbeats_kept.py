@@ -1,0 +1,96 @@
+"""What is kept of heartbeats and for how long, what goes with them, and what no row of theirs can be."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
+from clock import Clock
+from factory import add_endpoint
+from sql_factory import Connection, value, values
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def hourly(superuser: Connection) -> BeatRow:
+    """Each hour from noon on; it is a minute before."""
+    Clock(superuser).stand(NOON - MINUTE)
+    return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
+
+
+def account(connection: Connection) -> int:
+    return int(value(connection, "select kronos.account_beats(1000)"))
+
+
+def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(
+    superuser: Connection, hourly: BeatRow
+) -> None:
+    ping(superuser, hourly)
+    superuser.execute(
+        "insert into kronos.beat_ticks (heartbeat_id, tick_at, workspace_id, status, until_at, changed_at)"
+        " select heartbeat_id, at, workspace_id, 'ON_TIME', at, at from kronos.beats,"
+        " (values (%s::timestamptz), (%s)) as tick (at)",
+        [NOON - timedelta(days=1000), NOON - MINUTE],
+    )
+    superuser.execute("update kronos.beat_pointers set pings = 1001")
+    counted = superuser.execute("select pings, ticks, is_left from kronos.retain_beats(100)").fetchone()
+    assert counted == (1, 1, False)
+    assert statuses(superuser, hourly) == [(NOON - MINUTE, "ON_TIME")]
+
+
+def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(superuser: Connection, hourly: BeatRow) -> None:
+    for _ in range(3):
+        ping(superuser, hourly)
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is True
+        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is False
+    assert ping(superuser, hourly) is None
+    again = make_beat(superuser, hourly.workspace_id, name=hourly.name, token="another", cron="0 * * * *")
+    steps = 0
+    while value(superuser, "select is_left from kronos.retain_beats(2)"):
+        steps += 1
+    assert steps > 1
+    assert values(superuser, "select heartbeat_id from kronos.beats") == [again.heartbeat_id]
+    assert value(superuser, "select count(*) from kronos.beat_pings") == 0
+
+
+def test_after_a_long_outage_the_task_stops_by_the_clock_and_goes_on(superuser: Connection) -> None:
+    """Of two that are due one is accounted for before five seconds have passed, the other by the next run."""
+    workspace = add_endpoint(superuser).workspace_id
+    beats = [make_beat(superuser, workspace, period_seconds=60) for _ in range(2)]
+    superuser.execute("update kronos.beat_pointers set next_tick_at = %s, due_at = %s", [NOON, NOON])
+    superuser.execute(
+        "create function kronos.slowly() returns trigger language plpgsql as"
+        " $$ begin perform set_config('kronos.test_ahead', '6', false); return new; end $$"
+    )
+    superuser.execute("create trigger slowly after insert on kronos.beat_ticks execute function kronos.slowly()")
+    superuser.execute(
+        "create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe return"
+        " pg_catalog.now() + coalesce(nullif(pg_catalog.current_setting('kronos.test_ahead', true), ''), '0')::integer"
+        " * interval '1 second'"
+    )
+    for done in (1, 2):
+        superuser.execute("select set_config('kronos.test_ahead', '0', false)")
+        assert account(superuser) == 1
+        assert sum(bool(ticks_of(superuser, each)) for each in beats) == done
+
+
+@pytest.mark.parametrize(
+    ("terms", "constraint"),
+    [
+        ({"cron": "0 * * * *", "period_seconds": 60}, "beats_expects_one"),
+        ({"period_seconds": 5}, "beats_period_bounded"),
+        ({"period_seconds": 60, "grace_seconds": 0}, "beats_grace_bounded"),
+    ],
+)
+def test_the_table_takes_no_heartbeat_that_cannot_be(
+    superuser: Connection, terms: dict[str, Any], constraint: str
+) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        make_beat(superuser, add_endpoint(superuser).workspace_id, **terms)
+    assert refused.value.diag.constraint_name == constraint
