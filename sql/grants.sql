@@ -45,8 +45,6 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
                  kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
-                 kronos.audit, kronos.audit_pending, kronos.audit_chains
-                 kronos.organizations, kronos.role_mappings, kronos.managed,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains,
                  kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
                  kronos.alert_rules, kronos.incidents, kronos.alert_notifications

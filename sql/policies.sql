@@ -44,8 +44,6 @@ begin
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
                              'operations', 'secrets', 'role_mappings', 'managed', 'calendars',
-                             'job_callbacks', 'callbacks', 'endpoint_health']) as relation
-                             'operations', 'secrets', 'role_mappings', 'managed',
                              'job_callbacks', 'callbacks', 'endpoint_health',
                              'beats', 'beat_pointers', 'beat_ticks', 'beat_pings',
                              'alert_rules', 'incidents', 'alert_notifications']) as relation
