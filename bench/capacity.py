@@ -21,7 +21,7 @@ from kronos import capacity
 from kronos.model import JsonObject
 
 _KIB = 1024
-_SMALL, _LARGE = 200, 16 * _KIB
+_SMALL, _LARGE = 200, 8 * _KIB
 _JOBS = """
 with read as materialized (
     select schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
@@ -90,8 +90,9 @@ class Works:
                 self._until(count)
         return found[0]
 
-    def created(self, count: int, size: int, *, is_delivered: bool) -> Spent:
-        """One-shots made over HTTP, 8 callers at once; and delivered, or never due."""
+    def created(self, count: int, size: int, *, is_delivered: bool, callers: int = 8) -> tuple[Spent, int, float]:
+        """One-shots made over HTTP, by so many callers at once; and delivered as they come, or never due. What they
+        took, their number, and the seconds."""
         body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
         if not is_delivered:
             body |= {"trigger": "DELAYED", "run_at": "2090-01-01T00:00:00Z"}
@@ -99,7 +100,7 @@ class Works:
             "path": f"/v1/workspaces/{WORKSPACE}/jobs",
             "headers": f"Authorization: Bearer {self._one.key_file.read_text().strip()}\r\n",
             "bodies": [json.dumps(body)],
-            "connections": 8,
+            "connections": callers,
             "seconds": count / 500,
         }
         with self._processes() as (worker, api, port), common.child(["-m", "bench.callers"]) as client:
@@ -113,7 +114,7 @@ class Works:
                     self._until(made["requests"])
         if made["other"]:
             raise RuntimeError(f"the API answered {made['other'][0]}")
-        return found[0].each(made["requests"])
+        return found[0], made["requests"], made["seconds"]
 
     def rows(self, jobs: int) -> Spent:
         """Ticks that one ring accounts for; the session's CPU time."""
@@ -196,16 +197,19 @@ def _input(size: int) -> JsonObject:
 
 def _costs(works: Works, count: int) -> capacity.Costs:
     """Each cost alone."""
-    idle = works.idle(10)
+    idle = works.idle(30)
     small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
-    made, made_large = (works.created(count, size, is_delivered=False) for size in (_SMALL, _LARGE))
+    made, made_large, at_once = (
+        _beyond_idle(idle, *works.created(count, size, is_delivered=is_delivered))
+        for size, is_delivered in ((_SMALL, False), (_LARGE, False), (_SMALL, True))
+    )
     rows = works.rows(2000)
-    jobs = 200
+    jobs = 250
     rung = works.rung(jobs, _SMALL)
     kib = (_LARGE - _SMALL) / _KIB
     us = capacity.LOOP_US
     per, more = small.each(1), large.beyond(small)
-    more_made = made_large.beyond(made)
+    more_made, claimed = made_large.beyond(made), at_once.beyond(made).beyond(per)
     ring = (rung.postgres - 60 * idle.postgres) / jobs - rows.postgres - per.postgres
     return capacity.Costs(
         idle_us=idle.postgres * us,
@@ -215,6 +219,8 @@ def _costs(works: Works, count: int) -> capacity.Costs:
         row_us=rows.postgres * us,
         delivery_us=per.postgres * us,
         delivery_worker_us=per.worker * us,
+        claim_us=claimed.postgres * us,
+        claim_worker_us=claimed.worker * us,
         creation_us=made.postgres * us,
         creation_api_us=made.api * us,
         delivery_kib_us=more.postgres / kib * us,
@@ -245,12 +251,18 @@ def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Wor
         works.rung(jobs, _KIB),
         capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
-    mixed = works.created(count, 2 * _KIB, is_delivered=True)
+    mixed, made, seconds = works.created(count, 2 * _KIB, is_delivered=True, callers=4)
     yield (
-        "a one-shot of 2 KiB made over HTTP, and delivered",
+        f"{made:,} one-shots of 2 KiB made over HTTP by 4 callers, and delivered",
         mixed,
-        capacity.Workload(creations=1, deliveries=1, payload_bytes=2 * _KIB),
+        capacity.Workload(seconds=seconds, creations=made, claims=made, deliveries=made, payload_bytes=2 * _KIB),
     )
+
+
+def _beyond_idle(idle: Spent, took: Spent, count: int, seconds: float) -> Spent:
+    """Of one of so many, what an idle instance takes in that time left out."""
+    left = {name: value - getattr(idle, name) * seconds for name, value in asdict(took).items()}
+    return Spent(**left).each(count)
 
 
 def _said(costs: capacity.Costs, work: capacity.Workload) -> Spent:

@@ -14,6 +14,8 @@ class Costs:
     row_us: float = 0
     delivery_us: float = 0
     delivery_worker_us: float = 0
+    claim_us: float = 0
+    claim_worker_us: float = 0
     creation_us: float = 0
     creation_api_us: float = 0
     delivery_kib_us: float = 0
@@ -39,6 +41,7 @@ class Workload:
     rings: float = 0
     rows: float = 0
     deliveries: float = 0
+    claims: float = 0
     creations: float = 0
     payload_bytes: int = 0
 
@@ -57,9 +60,11 @@ def took(costs: Costs, work: Workload) -> Took:
         postgres=work.seconds * costs.idle_us
         + work.rings * costs.ring_us
         + work.rows * costs.row_us
+        + work.claims * costs.claim_us
         + work.deliveries * (costs.delivery_us + kib * costs.delivery_kib_us)
         + work.creations * (costs.creation_us + kib * costs.creation_kib_us),
         worker=work.seconds * costs.idle_worker_us
+        + work.claims * costs.claim_worker_us
         + work.deliveries * (costs.delivery_worker_us + kib * costs.delivery_kib_worker_us),
         api=work.seconds * costs.idle_api_us
         + work.creations * (costs.creation_api_us + kib * costs.creation_kib_api_us),

@@ -64,9 +64,8 @@ select {Job of job with
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         case cardinality(job.calendars) when 0 then tick_at
              else kronos.new_jobs_run(job_id, tick_at) end as next_run_at,
-        case when tick_at is null
-             then jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job_id, 'schedule',
-                                     job.alarm, 'active', true)
+        case when tick_at is null then jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job_id,
+                                                          'schedule', job.alarm, 'active', true)
              else kronos.register_entry(job_id) end as pg_cron,
         null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
@@ -288,10 +287,8 @@ with old as materialized (
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
            first.ticks_from, fresh.skip_next, fresh.resume_at, fresh.next_calendars, fresh.next_on_blackout,
            case when 'offset_seconds' = any (%(changed)s::text[]) then %(offset_seconds)s::integer
-                -- a spread that is shorter takes its job along
-                else least(fresh.offset_seconds, coalesce(kronos.spread_seconds(
-                         case when 'spread' = any (%(changed)s::text[]) then %(spread)s::text
-                              else fresh.spread end), 0)) end,
+                else kronos.offset_within(case when 'spread' = any (%(changed)s::text[]) then %(spread)s::text
+                                               else fresh.spread end, fresh.offset_seconds) end,
            {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap,
             calendars, on_blackout, offset_seconds changed of fresh}
       from fresh, read, first

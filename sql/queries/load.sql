@@ -27,8 +27,9 @@ select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron,
 -- name: list_spread_jobs
 -- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, each with the hours of
 -- the %(minutes)s minutes from the present one on in which it ticks, and with how many there are.
-select spread.job_id, spread.name, spread.version, spread.endpoint, spread.cron, spread.every, spread.timezone,
-       spread.spread_seconds, spread.offset_seconds, spread.hours as _hours, spread.minutes as _minutes,
+select spread.job_id, spread.name, spread.version, spread.endpoint, spread.cron, spread.every,
+       spread.timezone, spread.spread_seconds, spread.offset_seconds, spread.hours as _hours,
+       spread.minutes as _minutes,
        spread.number as _number
   from kronos.spread_jobs(date_trunc('minute', kronos.now(), 'UTC'),
                           date_trunc('minute', kronos.now(), 'UTC')

@@ -8,6 +8,7 @@ as $$
                           run.at + kronos.run_delay(p_job, kronos.next_tick(p_job.schedule, run.at) - run.at))
                                       order by run.nth), '[]')
                         from (select each.shown, each.nth, (each.shown ->> 'at')::timestamptz as at
-                                from jsonb_array_elements(p_runs) with ordinality as each (shown, nth)) as run)
+                                from jsonb_array_elements(p_runs)
+                                     with ordinality as each (shown, nth)) as run)
            end
 $$;

@@ -1,6 +1,7 @@
--- measured_rates: how fast this instance was seen to be within the last hour, for its administrator: a second's
--- rings of pg_cron, in the minute that had most; a second's rows of ticks, and a second's ends of deliveries,
--- in the second that had most. What was never busy was never seen to be fast. Of the newest 20,000 executions.
+-- measured_rates: how fast this instance was seen to be within the last hour, for its administrator: a
+-- second's rings of pg_cron, in the minute that had most; a second's rows of ticks, and its ends of
+-- deliveries, in the second that had most. What was never busy was never seen to be fast. Of the newest
+-- 20,000 executions.
 -- Returns: one row; null where there was nothing of the kind.
 create or replace function kronos.measured_rates(out rings double precision, out ticks bigint,
                                                  out deliveries bigint)
