@@ -16,8 +16,8 @@ import click
 
 from bench import common, deliver, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
-from bench.costs import loop
 from kronos import capacity
+from kronos.capacity import loop
 from kronos.model import JsonObject
 
 _KIB = 1024

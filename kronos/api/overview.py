@@ -56,8 +56,9 @@ async def get_load_of_minute(view: View, query: Annotated[LoadMinuteQuery, Query
     responses=answers({200: SpreadPlan}) | problems(errors.WorkspaceNotFound),
 )
 async def get_load_plan(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
-    """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer deliveries. Nothing is
-    changed: each move is a PATCH of its job's `offset_seconds`."""
+    """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer deliveries.
+
+    Nothing is changed: each move is a PATCH of its job's `offset_seconds`."""
     return answer(await spreading.plan(view, query.window))
 
 
