@@ -268,7 +268,6 @@ _NEEDS_NONE = {
     },
     "heartbeats.insert_ping": "a token says which workspace, not the other way round",
     "heartbeats.update_door": "the instance's",
-    "load.list_spread_jobs": "kronos.spread_jobs names it",
     "load.get_measured_rates": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
     "retention.get_bounds": "the instance's",

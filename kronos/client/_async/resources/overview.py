@@ -40,7 +40,9 @@ class AsyncOverviewResource(AsyncResource):
 
     async def load_plan(self, *, window: Literal["24h", "7d"] | None = None) -> SpreadPlan:
         """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer
-        deliveries. Nothing is changed: each move is a PATCH of its job's `offset_seconds`.
+        deliveries.
+
+        Nothing is changed: each move is a PATCH of its job's `offset_seconds`.
 
         Needs the role `viewer`.
         """
