@@ -35,6 +35,9 @@ _OF_TICKS = frozenset({"SCHEDULE", "CATCH_UP"})
 _SPANS = Random()  # noqa: S311 - names spans, no secret
 _LONGEST = timedelta(days=7)
 """Of a span of a tick that was missed: what was found later than that says so in its attributes alone."""
+_FIRST, _LAST = _EPOCH + _LONGEST, datetime(2500, 1, 1, tzinfo=UTC)
+"""Between these OTLP can count (64 bits of nanoseconds since 1970). A row written by SQL may say any other time: of one
+that cannot be told a whole batch of spans would be lost."""
 
 
 class DeliveryTraces:
@@ -81,7 +84,7 @@ class DeliveryTraces:
 
     def _claimed(self, claim: Claim, facts: TraceFacts, fire: "Span") -> "Span":
         """The span of a claim, which has ended."""
-        claimed = facts.claimed_at or CLOCK.now()
+        claimed = _told(facts.claimed_at or CLOCK.now())
         due = max(min(claim.due_at, claimed), claimed - _LONGEST)
         known: dict[str, str | int] = {"kronos.attempt": claim.attempt_count, "kronos.worker_id": self._worker_id}
         span = self._pipeline.child(fire, "claim", _ns(due), known)
@@ -92,7 +95,7 @@ class DeliveryTraces:
         """The span of its firing: the first one of an execution's trace, told with its first attempt. That of a
         one-shot is below the request's that made it; a tick's trace is its own, and links to that of its job."""
         given = None if facts.traceparent is None else read(facts.traceparent)
-        created = facts.created_at or claim.due_at
+        created = _told(facts.created_at or claim.due_at)
         is_tick = facts.cause in _OF_TICKS
         began = _ns(max(min(claim.scheduled_at, created), created - _LONGEST) if is_tick else created)
         trace_id = UUID(claim.execution_id).int
@@ -176,6 +179,11 @@ class DeliveryUnderWay:
         }
         self._span = self._pipeline.sent(self._above, "deliver", began, known, is_message=is_message)
         return self._span
+
+
+def _told(at: datetime) -> datetime:
+    """As OTLP can have it."""
+    return min(max(at, _FIRST), _LAST)
 
 
 def _ns(at: datetime) -> int:

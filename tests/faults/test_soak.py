@@ -15,9 +15,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.faults
 def test_a_minute_of_use_and_harm_is_accounted_for(tmp_path: Path) -> None:
-    options = ["--minutes", "1", "--workspaces", "3", "--jobs", "20", "--harm", "12", "--dump", "0.5", "--later", "10"]
+    options = ["--minutes", "1", "--workspaces", "2", "--jobs", "10", "--workers", "2", "--harm", "12", "--dump", "0.5"]
+    options += ["--later", "10", "--pause", "2"]
     file = tmp_path / "report.md"
-    command = [sys.executable, "-m", "bench.soak", *options, "--pause", "1", "--report", str(file)]
+    command = [sys.executable, "-m", "bench.soak", *options, "--report", str(file)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
     said = file.read_text()

@@ -8,7 +8,7 @@ import pytest
 from factory import EndpointRow, add_endpoint
 from kronos.load import LoadRow, of_rows
 from sql.test_count_ticks import WINDOWS, ZONES, random_cron
-from sql_factory import Connection, make_cron_job, records, value
+from sql_factory import Connection, make_cron_job, pg_cron, records, value, values
 
 MINUTE = timedelta(minutes=1)
 _EACH = """
@@ -114,6 +114,15 @@ select job.name
        < least(%(at)s + interval '1 minute', ends_at)
  order by 1
 """
+_TICKS_THEN = """
+select job.name
+  from kronos.jobs as job
+ where job.workspace_id = %(workspace)s
+   and (job.status = 'ACTIVE' or job.resume_at is not null)
+   and kronos.next_tick(job.schedule, greatest(%(at)s, job.starts_at, job.resume_at) - interval '1 microsecond')
+       < least(%(at)s + interval '1 minute', job.ends_at)
+ order by 1
+"""
 
 
 def test_the_jobs_of_a_minute_are_those_that_tick_in_it_however_they_were_written(shared: Connection) -> None:
@@ -146,3 +155,47 @@ def test_the_jobs_of_a_minute_are_those_that_tick_in_it_however_they_were_writte
         assert {row["number"] for row in shown} <= {len(expected)}
         found += len(expected)
     assert found > 80
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_jobs_of_a_coming_minute_are_those_that_have_a_tick_in_it(shared: Connection, seed: int) -> None:
+    """Of each kind of schedule, and with windows and pauses that begin and end in the middle of the minute."""
+    choose = random.Random(f"minute {seed}")
+    endpoint: EndpointRow = add_endpoint(shared)
+    at: datetime = value(shared, "select date_trunc('minute', now())") + choose.randrange(1, 4000) * MINUTE
+    for nth in range(80):
+        near = [None, *(at + timedelta(seconds=choose.randrange(-90, 90)) for _ in range(2))]
+        anchor = at - choose.choice([0, 1, 14, 4321]) * MINUTE
+        cron = choose.choice(["* * * * *", f"{at.minute} * * * *", random_cron(choose)])
+        written: dict[str, object] = {"cron": None, "every": None, "anchor": None, "anchor_local": None}
+        written |= choose.choice(
+            [
+                {"cron": cron},
+                {"every": choose.choice(["10s", "30s", "1m", "2m", "7m", "1h"]), "anchor": anchor},
+                {"every": choose.choice(["1d", "1mo"]), "anchor_local": anchor.replace(tzinfo=None)},
+            ]
+        )
+        zone = "UTC" if written["anchor_local"] else choose.choice(ZONES)
+        text = (
+            "select kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, 'SHIFT', 'FIRST', %(anchor_local)s)"
+        )
+        with pg_cron(shared, "1.6"):
+            schedule = value(shared, f"{text}::text", written | {"zone": zone})
+        is_paused, ends_at = choose.random() < 0.3, choose.choice(near)
+        starts_at = None if ends_at else choose.choice(near)
+        job_id = make_cron_job(
+            shared, endpoint, name=f"{nth:02}", starts_at=starts_at, ends_at=ends_at, next_tick_at=at
+        )
+        shared.execute(
+            "update kronos.jobs set cron = %(cron)s, every = %(every)s, anchor = %(anchor)s, anchor_local ="
+            " %(anchor_local)s, timezone = %(zone)s, schedule = %(schedule)s, status = %(status)s,"
+            " resume_at = %(resume)s where job_id = %(job)s",
+            written
+            | {"zone": zone, "schedule": schedule, "status": "PAUSED" if is_paused else "ACTIVE"}
+            | {"resume": choose.choice(near) if is_paused else None, "job": job_id},
+        )
+    params = {"workspace": endpoint.workspace_id, "at": at}
+    expected = values(shared, _TICKS_THEN, params)
+    assert 0 < len(expected) < 80
+    found = records(shared, "select * from kronos.coming_jobs(%(workspace)s, %(at)s, 1000, 100)", params)
+    assert ([row["name"] for row in found], {row["number"] for row in found}) == (expected, {len(expected)})

@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -207,3 +208,64 @@ def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists
     )
     listed = "select count(*) from kronos.find_executions(%s::uuid[], 'SUCCESS', null, null, null, null, 5)"
     assert [value(superuser, listed, [job_ids]) for job_ids in (None, [job_id])] == [1, 1]
+
+
+def _noted_late(connection: Connection, job_id: uuid.UUID, days: float, name: str) -> str:
+    """A statement that stores a row of so many days ago, made a day late; its day and its weeks are noted by rows that
+    are gone."""
+    connection.execute("update kronos.retention set weeks_from = '-infinity'")
+    connection.execute("update kronos.jobs set created_at = now() - interval '500 days' where job_id = %s", [job_id])
+    connection.execute("update kronos.workspaces set created_at = now() - interval '500 days'")
+    row = f"""
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, scheduled_at, run_at, created_at, max_attempts, input)
+        select kronos.tick_id(job_id, made.at - %s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'FAILED',
+               made.at - %s, made.at, made.at, 1, '{{}}'
+          from kronos.jobs
+         cross join (select date_trunc('day', now(), 'UTC') + interval '1 hour' - interval '{days} days') as made (at)
+         where job_id = '{job_id}'
+    """
+    for hours in (24.7, 24.8, 24.9) if name == "others" else (25,):
+        connection.execute(row, [timedelta(hours=hours)] * 2)
+    connection.execute("delete from kronos.execution_done")
+    assert value(connection, "select count(*) from kronos.late_days") >= 1
+    return row.replace("%s", "interval '25 hours'")
+
+
+def _listed(connection: Connection, job_id: uuid.UUID) -> list[int]:
+    """How many executions the lists of the workspace and of the job have."""
+    connection.execute(
+        "select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s",
+        [job_id],
+    )
+    listed = "select count(*) from kronos.find_executions(%s::uuid[], 'FAILED', null, null, null, null, 5)"
+    return [value(connection, listed, [job_ids]) for job_ids in (None, [job_id])]
+
+
+def test_a_recent_row_that_finds_its_days_noted_while_they_are_forgotten_is_in_the_lists(
+    superuser: Connection, other: Connection, job_id: uuid.UUID
+) -> None:
+    """Two weeks ago may be before the oldest partition, where little is kept. Such notes are not locked by who relies
+    on them."""
+    row = _noted_late(superuser, job_id, 13, "others")
+    other.execute(row)
+    superuser.execute("select kronos.retain_notes(10000)")
+    other.commit()
+    assert _listed(superuser, job_id) == [1, 1]
+
+
+def test_a_row_that_ends_again_while_its_own_note_is_forgotten_is_in_the_lists(
+    superuser: Connection, other: Connection, job_id: uuid.UUID, database_url: str
+) -> None:
+    """It was taken up again, and its notes are of its own id: what retention has locked, and then deletes, is no note
+    of it."""
+    row = _noted_late(superuser, job_id, 399, "its own")
+    other.execute("select from kronos.late_days for update")
+    other.execute("select from kronos.history_weeks for update")
+    with psycopg.connect(database_url, autocommit=True) as ending, ThreadPoolExecutor(1) as threads:
+        over = threads.submit(ending.execute, row)
+        await_lock(superuser, ending)
+        other.execute("select kronos.retain_notes(10000)")
+        other.commit()
+        over.result()
+    assert _listed(superuser, job_id) == [1, 1]

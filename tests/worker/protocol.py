@@ -94,11 +94,10 @@ def finalize(
     verdicts: dict[UUID, str] = {}
     left = list(ids)
     if status == "SUCCESS":
-        with suppress(psycopg.errors.UniqueViolation):
-            left = [
-                row[0]
-                for row in run(connection, "finalize_successes", finalize_params(token, ids, status, False, retry))
-            ]
+        for ends in ("finalize_successes", "finalize_limited_successes"):  # each leaves the other's
+            with suppress(psycopg.errors.UniqueViolation):
+                params = finalize_params(token, left, status, False, retry)
+                left = [row[0] for row in run(connection, ends, params)] if left else []
         verdicts = dict.fromkeys(set(ids) - set(left), "SUCCESS")
     failed = status.replace("PERMANENT", "FAILED")
     is_retryable = said.pop("is_retryable", status != "PERMANENT")

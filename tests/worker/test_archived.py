@@ -1,4 +1,4 @@
-"""What the history keeps of an execution: kronos.archived says it, and the two statements that end nearly every
+"""What the history keeps of an execution: kronos.archived says it, and the three statements that end nearly every
 delivery, which spell it out, agree."""
 
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from factory import add_endpoint, add_executions
+from factory import EndpointRow, add_endpoint, add_executions
 from sql_factory import records, value
 from worker.protocol import as_worker, claim, finalize, release
 
@@ -37,12 +37,27 @@ def _done(connection: psycopg.Connection, execution_id: UUID) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("limit", [None, 5], ids=["finalize_successes", "finalize_executions"])
+_ENDS = ["finalize_successes", "finalize_limited_successes", "finalize_executions"]
+
+
+def _ended_by(connection: psycopg.Connection, ends: str) -> EndpointRow:
+    """An endpoint whose successes this statement ends: the last one has those of endpoints that are watched."""
+    endpoint = add_endpoint(connection, max_in_flight=None if ends == "finalize_successes" else 5)
+    if ends == "finalize_executions":
+        connection.execute(
+            "insert into kronos.endpoint_health (endpoint_id, workspace_id, failures, failing_since, is_watched) values"
+            " (%s, %s, 1, now(), true)",
+            [endpoint.endpoint_id, endpoint.workspace_id],
+        )
+    return endpoint
+
+
+@pytest.mark.parametrize("ends", _ENDS)
 @pytest.mark.parametrize("status", ["SUCCESS", "PERMANENT"])
 def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
-    superuser: psycopg.Connection, database_url: str, limit: int | None, status: str
+    superuser: psycopg.Connection, database_url: str, ends: str, status: str
 ) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=limit)
+    endpoint = _ended_by(superuser, ends)
     (execution_id,) = add_executions(superuser, endpoint, input={"order": 1})
     superuser.execute(
         "update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03', priority = 3, "
@@ -79,16 +94,16 @@ def _attempts(connection: psycopg.Connection, execution_id: UUID) -> list[dict[s
 def test_the_only_attempt_of_a_success_is_kept_in_its_row_and_shown_as_any_other(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    plain, limited = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=5)
-    (only,), (apart,) = add_executions(superuser, plain), add_executions(superuser, limited)
+    endpoints = [_ended_by(superuser, ends) for ends in _ENDS]
+    ids = [add_executions(superuser, endpoint)[0] for endpoint in endpoints]
     with as_worker(database_url) as worker:
-        for endpoint in (plain, limited):
+        for endpoint in endpoints:
             finalize(worker, *claim(worker, endpoint))
-        shown, expected = _attempts(superuser, only), _attempts(superuser, apart)
-        assert [each.pop("rows") for each in (*shown, *expected)] == [0, 1]
-        assert shown == expected
-        assert shown[0]["status"] == "SUCCESS"
-        assert shown[0]["is_timed"]
+    plain, limited, apart = (_attempts(superuser, each) for each in ids)
+    assert [each.pop("rows") for each in (*plain, *limited, *apart)] == [0, 0, 1]
+    assert plain == limited == apart
+    assert plain[0]["status"] == "SUCCESS"
+    assert plain[0]["is_timed"]
 
 
 def test_the_attempts_of_a_late_success_are_rows_of_their_own(superuser: psycopg.Connection, database_url: str) -> None:

@@ -18,7 +18,8 @@ begin
         select term.schedule, term.seconds, term.anchor, term.from_at, term.to_at
           from kronos.coming_terms(p_workspace_id, p_at, v_until) as term
          where term.is_read and term.place <= p_schedules
-           and case when term.seconds is not null then term.anchor
+           and case when term.seconds is not null      -- anchor is the minute's first, perhaps before from_at
+                    then kronos.next_interval_tick(term.seconds, term.anchor, term.from_at - c_moment)
                     else kronos.next_tick(term.schedule, term.from_at - c_moment) end < term.to_at
     ), alike as materialized (
         select each.*

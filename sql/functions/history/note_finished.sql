@@ -9,7 +9,9 @@
 -- missed ticks, a long pause, a backfill that takes days), the days of both.
 -- Of those that finish at once each may note a week, or the days. Retention forgets what nothing is left of
 -- (retain_notes). Of what is long past, notes that it is just forgetting do not count, and the others are
--- kept until we are done: so that the row, which came too late to be seen by it, is noted.
+-- kept until we are done: so that the row, which came too late to be seen by it, is noted. Where such a note
+-- is the row's own (it ended before, and was taken up again), it waits for retention, and notes it anew: who
+-- has those locks waits for nobody.
 -- And notes what has ended for those who listen (note_live), and, in workspaces that have rules which raise
 -- alerts, for evaluate_alerts: which spares a trigger. Not what a backfill has made, which says itself how it
 -- went, nor what only tried an endpoint out. Of what never began the delay is up to its end.
@@ -125,7 +127,8 @@ begin
                                        limit 2
                                          for key share skip locked) as first_two)
                    end
-            on conflict (subject_id, status, week, execution_id) do nothing;
+            on conflict (subject_id, status, week, execution_id) do update
+                set workspace_id = excluded.workspace_id;
     end if;
     if v_may_be_late then
         insert into kronos.late_days (workspace_id, id_day, created_day, execution_id)
@@ -154,7 +157,8 @@ begin
                            limit 1
                              for key share skip locked) is null
                end
-            on conflict (workspace_id, created_day, id_day, execution_id) do nothing;
+            on conflict (workspace_id, created_day, id_day, execution_id) do update
+                set workspace_id = excluded.workspace_id;
     end if;
     return null;
 end

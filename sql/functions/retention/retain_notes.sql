@@ -2,13 +2,16 @@
 -- is kept whose id is of a day before the oldest. Who stores a row of such an id meanwhile notes its day and
 -- its week with it, or finds both noted. So they are locked first, those that somebody has found just now
 -- excepted, and then the oldest is looked for, in a new snapshot: what came before the locks is seen by it,
--- and what comes later does not count on what is locked (note_finished). Of callbacks whose executions went
--- with a partition the links go here; those of others go with their rows (sweep_executions).
+-- and what comes later does not count on what is locked (note_finished). Who stores a row of these two weeks
+-- locks no note that it finds: those of the last four are kept, whatever is left of them. Of callbacks whose
+-- executions went with a partition the links go here; those of others go with their rows (sweep_executions).
 create or replace function kronos.retain_notes(p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_day   date := kronos.oldest_day();
+    v_recent constant date :=
+        date_trunc('week', kronos.now() at time zone 'UTC')::date - 21;      -- note_finished: 14
+    v_day   date := least(kronos.oldest_day(), v_recent);
     v_days  tid[];
     v_weeks tid[];
     v_floor uuid;
@@ -25,7 +28,7 @@ begin
                       limit p_limit
                         for update skip locked);
     if v_days <> '{}' or v_weeks <> '{}' then
-        v_day := kronos.oldest_day();
+        v_day := least(kronos.oldest_day(), v_recent);
         delete from kronos.late_days where ctid = any (v_days) and id_day < v_day;
         delete from kronos.history_weeks where ctid = any (v_weeks) and week < v_day - 6;
     end if;
