@@ -90,7 +90,7 @@ class Works:
                 self._until(count)
         return found[0]
 
-    def created(self, count: int, size: int, *, is_delivered: bool, callers: int = 8) -> tuple[Spent, int, float]:
+    def created(self, count: int, size: int, *, is_delivered: bool, callers: int = 4) -> tuple[Spent, int, float]:
         """One-shots made over HTTP, by so many callers at once; and delivered as they come, or never due. What they
         took, their number, and the seconds."""
         body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
@@ -251,7 +251,7 @@ def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Wor
         works.rung(jobs, _KIB),
         capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
-    mixed, made, seconds = works.created(count, 2 * _KIB, is_delivered=True, callers=4)
+    mixed, made, seconds = works.created(count, 2 * _KIB, is_delivered=True)
     yield (
         f"{made:,} one-shots of 2 KiB made over HTTP by 4 callers, and delivered",
         mixed,

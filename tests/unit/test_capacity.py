@@ -107,7 +107,7 @@ def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:
         (Asked(cores=1, runs_per_minute=400_000, rings_per_minute=10), "a bigger primary"),
         (Asked(cores=1, runs_per_minute=10_000, rings_per_minute=10, busiest_minute=900_000), "spread the load"),
         (Asked(cores=64, runs_per_minute=100_000, rings_per_minute=10, history_days=365), "keep less history"),
-        (Asked(cores=1, one_shots_per_second=1_700), "machines of their own"),
+        (Asked(cores=1, one_shots_per_second=1_000), "machines of their own"),
     ],
 )
 def test_what_to_add_is_said_where_something_is_short(asked: Asked, said: str | None) -> None:
