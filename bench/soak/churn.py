@@ -94,9 +94,7 @@ class Churn:
         """No workspace is suspended, and every job is paused: nothing new falls due."""
         for slug in self.workspaces:
             await self.must("PATCH", f"/{slug}", {"status": "ACTIVE"})
-            begun = await self.must(
-                "POST", f"/{slug}/operations", {"action": "pause", "filter": {}, "note": "over"}
-            )
+            begun = await self.must("POST", f"/{slug}/operations", {"action": "pause", "filter": {}, "note": "over"})
             path, status = f"/{slug}/operations/{begun['operation_id']}", "RUNNING"
             while status == "RUNNING":
                 await asyncio.sleep(0.5)

@@ -8,6 +8,7 @@ from kronos import capacity
 from kronos.cli.command import shaped
 from kronos.cli.helping import Command
 from kronos.cli.output import Output
+from kronos.model import Json
 
 _DEFAULTS = capacity.Asked()
 
@@ -60,7 +61,7 @@ _DEFAULTS = capacity.Asked()
 @click.option("--api-processes", type=click.IntRange(1), default=1, show_default=True, help="API processes.")
 @click.option("--here", is_flag=True, help="With the speed of this machine, which is measured for some 0.1 s.")
 @shaped
-def capacity_command(output: Output, *, here: bool, **given: float | None) -> None:
+def capacity_command(output: Output, *, here: bool, **given: Json) -> None:
     """What an instance of given size can do, and what to add.
 
     kronos capacity --cores 4 --runs-per-minute 5000 --payload-bytes 2000
@@ -69,6 +70,6 @@ def capacity_command(output: Output, *, here: bool, **given: float | None) -> No
     to do is in `kronos system load`.
     """
     speed = capacity.LOOP_US / capacity.loop() if here else 1.0
-    found = capacity.answer(capacity.Asked(**given, speed=speed))  # type: ignore[arg-type] - by click, as it is declared
+    found = capacity.answer(capacity.Asked(**given, speed=speed))
     document = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(found).items()}
     output.show(document, list(document))

@@ -212,7 +212,7 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
     }
     assert scene.client.patch(f"{scene.base}/report", json=changed).status_code == 200
     page = reader(f"/w/{scene.workspace}/jobs/report?compare=1")
-    without = {"every": None, "anchor": None, "endpoint": "sink", "name": "report", "on_success": None}
+    without: dict[str, Any] = {"every": None, "anchor": None, "endpoint": "sink", "name": "report", "on_success": None}
     without["offset_seconds"] = 0
     present = changed | without
     differing = texts(page, "//div[@id='compared']//tbody/tr/th")

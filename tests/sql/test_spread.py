@@ -38,9 +38,8 @@ def test_an_offset_moves_when_a_tick_runs_and_not_the_tick(superuser: Connection
 
 
 def test_offset_and_jitter_together_end_before_the_next_tick(superuser: Connection) -> None:
-    moved = {"spread": "1h", "offset_seconds": 3600}
-    for more in ({}, {"jitter_seconds": 3600}):
-        job_id = make_cron_job(superuser, next_tick_at=NOON, **moved, **more)
+    for jitter in (0, 3600):
+        job_id = make_cron_job(superuser, next_tick_at=NOON, spread="1h", offset_seconds=3600, jitter_seconds=jitter)
         account(superuser, job_id, now=NOON)
         (found,) = live(superuser, job_id)
         assert found["run_at"] == NOON + timedelta(seconds=59)
