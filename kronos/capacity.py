@@ -142,7 +142,7 @@ def took(costs: Costs, work: Workload) -> Took:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AskedInstance:
     """An instance: its cores, and what it is to do. `runs_per_minute`: ticks of CRON jobs, the average;
     `busiest_minute`: of them in the busiest; `rings_per_minute`: entries of pg_cron that ring for them (None: one a
     run, as with an entry for each job; with shared alarms: how many distinct alarms); `latency_ms`: how long endpoints
@@ -185,7 +185,7 @@ class Answer:
     advice: list[str]
 
 
-def answer(asked: Asked, costs: Costs = COSTS) -> Answer:
+def answer(asked: AskedInstance, costs: Costs = COSTS) -> Answer:
     """The model's answer. A workload that is larger in anything never needs less of anything."""
     per_minute = took(costs, _minute(asked, asked.runs_per_minute))
     cores = {name: getattr(per_minute, name) / 1e6 / _MINUTE / asked.speed for name in ("postgres", "worker", "api")}
@@ -218,7 +218,7 @@ def answer(asked: Asked, costs: Costs = COSTS) -> Answer:
     return found
 
 
-def _minute(asked: Asked, runs: float) -> Workload:
+def _minute(asked: AskedInstance, runs: float) -> Workload:
     """A minute with so many runs. What is due together is claimed together, by each worker; one-shots come alone."""
     one_shots = asked.one_shots_per_second * _MINUTE
     return Workload(
@@ -233,11 +233,11 @@ def _minute(asked: Asked, runs: float) -> Workload:
     )
 
 
-def _rings(asked: Asked, runs: float) -> float:
+def _rings(asked: AskedInstance, runs: float) -> float:
     return runs if asked.rings_per_minute is None else asked.rings_per_minute
 
 
-def _processes(asked: Asked, cores: dict[str, float], peak: Took) -> tuple[int, int]:
+def _processes(asked: AskedInstance, cores: dict[str, float], peak: Took) -> tuple[int, int]:
     """Workers and API processes: each uses one core at most, and a worker has so many deliveries at once."""
     under_way = (asked.runs_per_minute / _MINUTE + asked.one_shots_per_second) * asked.latency_ms / 1000
     most = max(cores["worker"], peak.worker / 1e6 / _MINUTE / asked.speed)
@@ -245,7 +245,7 @@ def _processes(asked: Asked, cores: dict[str, float], peak: Took) -> tuple[int, 
     return workers, max(1, math.ceil(cores["api"] / BUSY_AT_MOST))
 
 
-def _most_runs(asked: Asked, costs: Costs) -> int:
+def _most_runs(asked: AskedInstance, costs: Costs) -> int:
     """Runs a minute, until 0.7 of the cores are used."""
     room = BUSY_AT_MOST * asked.cores * _MINUTE * 1e6 * asked.speed - took(costs, _minute(asked, 0)).cpu
     one, two = (took(costs, _minute(asked, 1_000_000 * nth)).cpu for nth in (1, 2))
@@ -253,7 +253,7 @@ def _most_runs(asked: Asked, costs: Costs) -> int:
     return most if asked.rings_per_minute is not None else min(most, ENTRIES_PER_MINUTE)
 
 
-def _advice(asked: Asked, found: Answer, peak: float) -> list[str]:
+def _advice(asked: AskedInstance, found: Answer, peak: float) -> list[str]:
     """What to do, the cheapest first."""
     said = []
     rings = _rings(asked, peak)

@@ -10,7 +10,7 @@ from kronos.cli.helping import Command
 from kronos.cli.output import Output
 from kronos.model import Json
 
-_DEFAULTS = capacity.Asked()
+_DEFAULTS = capacity.AskedInstance()
 
 
 @click.command(cls=Command)
@@ -70,6 +70,6 @@ def capacity_command(output: Output, *, here: bool, **given: Json) -> None:
     to do is in `kronos system load`.
     """
     speed = capacity.LOOP_US / capacity.loop() if here else 1.0
-    found = capacity.answer(capacity.Asked(**given, speed=speed))
+    found = capacity.answer(capacity.AskedInstance(**given, speed=speed))
     document = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(found).items()}
     output.show(document, list(document))

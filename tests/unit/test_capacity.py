@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from kronos import capacity
 from kronos.__main__ import main
-from kronos.capacity import COSTS, Asked, Costs, Workload, answer, took
+from kronos.capacity import COSTS, AskedInstance, Costs, Workload, answer, took
 
 NOTHING = Costs(**{each.name: 0.0 for each in fields(Costs)})
 GROWING = ("schedules", "runs_per_minute", "busiest_minute", "rings_per_minute", "one_shots_per_second",
@@ -47,7 +47,7 @@ def test_each_cost_counts() -> None:
     work = Workload(seconds=1, rings=1, rows=1, claims=1, creations=1, deliveries=1, payload_bytes=10_000)
     for each in fields(Costs):
         dearer = replace(COSTS, **{each.name: 2 * getattr(COSTS, each.name)})
-        asked = Asked(payload_bytes=10_000)
+        asked = AskedInstance(payload_bytes=10_000)
         is_kept = answer(asked, dearer).history_gib > answer(asked).history_gib
         assert (took(dearer, work) != took(COSTS, work)) != is_kept, each.name
 
@@ -56,7 +56,7 @@ def test_each_cost_counts() -> None:
 def test_more_of_anything_never_needs_less_of_anything(name: str) -> None:
     choose = random.Random(f"capacity {name}")
     for _ in range(40):
-        asked = Asked(
+        asked = AskedInstance(
             cores=choose.choice([1, 2, 8, 64]),
             schedules=choose.randrange(200_000),
             runs_per_minute=choose.uniform(0, 30_000),
@@ -78,20 +78,20 @@ def test_more_of_anything_never_needs_less_of_anything(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cores", "speed"])
 def test_a_larger_machine_is_less_busy_and_does_more(name: str) -> None:
-    small = Asked(runs_per_minute=9_000, rings_per_minute=10)
+    small = AskedInstance(runs_per_minute=9_000, rings_per_minute=10)
     large = replace(small, **{name: getattr(small, name) * 2})
     assert answer(large).busy < answer(small).busy
     assert answer(large).most_runs_per_minute > 1.9 * answer(small).most_runs_per_minute
 
 
 def test_what_it_can_do_at_most_is_what_keeps_it_seven_tenths_busy() -> None:
-    asked = Asked(cores=4, rings_per_minute=10, one_shots_per_second=20)
+    asked = AskedInstance(cores=4, rings_per_minute=10, one_shots_per_second=20)
     most = answer(asked).most_runs_per_minute
     assert answer(replace(asked, runs_per_minute=most)).busy == pytest.approx(0.7, abs=0.001)
 
 
 def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:
-    asked = Asked(cores=64, runs_per_minute=9_000)
+    asked = AskedInstance(cores=64, runs_per_minute=9_000)
     assert answer(asked).most_runs_per_minute == capacity.ENTRIES_PER_MINUTE
     assert not answer(asked).fits
     assert answer(asked).advice[0].startswith("share alarms")
@@ -101,16 +101,19 @@ def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (Asked(), None),
-        (Asked(one_shots_per_second=100, latency_ms=30_000), "add workers"),
-        (Asked(cores=64, one_shots_per_second=5_000), "add API processes"),
-        (Asked(cores=1, runs_per_minute=400_000, rings_per_minute=10), "a bigger primary"),
-        (Asked(cores=1, runs_per_minute=10_000, rings_per_minute=10, busiest_minute=900_000), "spread the load"),
-        (Asked(cores=64, runs_per_minute=100_000, rings_per_minute=10, history_days=365), "keep less history"),
-        (Asked(cores=1, one_shots_per_second=1_000), "machines of their own"),
+        (AskedInstance(), None),
+        (AskedInstance(one_shots_per_second=100, latency_ms=30_000), "add workers"),
+        (AskedInstance(cores=64, one_shots_per_second=5_000), "add API processes"),
+        (AskedInstance(cores=1, runs_per_minute=400_000, rings_per_minute=10), "a bigger primary"),
+        (
+            AskedInstance(cores=1, runs_per_minute=10_000, rings_per_minute=10, busiest_minute=900_000),
+            "spread the load",
+        ),
+        (AskedInstance(cores=64, runs_per_minute=100_000, rings_per_minute=10, history_days=365), "keep less history"),
+        (AskedInstance(cores=1, one_shots_per_second=1_000), "machines of their own"),
     ],
 )
-def test_what_to_add_is_said_where_something_is_short(asked: Asked, said: str | None) -> None:
+def test_what_to_add_is_said_where_something_is_short(asked: AskedInstance, said: str | None) -> None:
     advice = answer(asked).advice
     assert advice == [] if said is None else any(said in each for each in advice), advice
 
@@ -123,7 +126,7 @@ def run(*arguments: str) -> Any:
 
 def test_the_command_answers_with_the_model() -> None:
     found = json.loads(run("--cores", "4", "--runs-per-minute", "6000", "--rings-per-minute", "30", "--json"))
-    model = answer(Asked(cores=4, runs_per_minute=6000, rings_per_minute=30))
+    model = answer(AskedInstance(cores=4, runs_per_minute=6000, rings_per_minute=30))
     assert set(found) == set(asdict(model))
     assert found["busy"] == pytest.approx(model.busy, abs=0.001)
     assert (found["fits"], found["advice"]) == (True, [])
