@@ -6,10 +6,8 @@ fails by it.
 """
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
@@ -18,18 +16,10 @@ import click
 from bench import common
 from bench.common import ENDPOINT, Instance
 from bench.peers.contest import Kronos, Place, Sample
+from kronos.capacity import loop
 
 _FIGURES = Path(__file__).with_name("costs.json")
 _CRON = {"endpoint": ENDPOINT, "trigger": "CRON", "cron": "0 0 1 2 *", "input": {"order": 4711, "customer": "someone"}}
-
-
-def loop() -> float:
-    """CPU µs of a thousand turns of what Python does all day: dictionaries, texts, bytes, a hash."""
-    began = time.process_time()
-    for turn in range(20_000):
-        fields = {"turn": turn, "name": f"job {turn}", "tags": ["a", "b"]}
-        sha256(json.dumps(fields).encode()).hexdigest()
-    return (time.process_time() - began) * 1e6 / 20
 
 
 def _taken(one: Instance, place: Place, count: int, seconds: float) -> dict[str, float]:

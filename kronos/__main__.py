@@ -43,6 +43,7 @@ _COMMANDS = {
     "overview": "kronos.cli.overview:overview",
     "top": "kronos.cli.top:top",
     "load": "kronos.cli.load:load",
+    "capacity": "kronos.cli.capacity:capacity_command",
     "lint": "kronos.cli.lint:lint",
     "system": "kronos.cli.system:system",
     "me": "kronos.cli.overview:me",

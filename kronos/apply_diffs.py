@@ -17,7 +17,7 @@ _CALLBACKS = ("on_success", "on_failure")
 JOB_FIELDS = (
     "endpoint",
     "input",
-    *(each.name for each in fields(CronTerms) if each.name not in ("name", *_CATCH_UP)),
+    *(each.name for each in fields(CronTerms) if each.name not in ("name", "offset_seconds", *_CATCH_UP)),
     "catch_up",
 )
 """All that files say of a job besides its name."""

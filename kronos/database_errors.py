@@ -48,6 +48,16 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
     "idempotency_keys_pkey": KeyTaken("a call with the same idempotency key is done at the same time"),
     "jobs_name_taken": name_taken(),
     "endpoints_name_taken": Conflict("another endpoint of this workspace has this name"),
+    "jobs_offset_within_spread": Unprocessable(
+        "offset_seconds must not be longer than spread",
+        faults=(
+            Fault(
+                pointer="/offset_seconds",
+                detail="longer than the job's spread allows",
+                hint='choose a spread that is as long, as "spread": "5m" for 300, or an offset_seconds of 0',
+            ),
+        ),
+    ),
     "jobs_window_not_empty": Unprocessable(
         "ends_at must be after starts_at",
         faults=(

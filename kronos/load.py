@@ -67,6 +67,24 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRates:
+    """How fast the instance was seen to be within the last hour, each in its busiest time: pg_cron's rings, the rows
+    that ticks became, deliveries that ended. None: nothing of the kind happened. What was never busy was never seen to
+    be fast."""
+
+    rings_per_second: float | None
+    ticks_per_second: int | None
+    deliveries_per_second: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceLoad(Load):
+    """Of all jobs, and what the instance itself was seen to do."""
+
+    measured: MeasuredRates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComingJob:
     """A job that runs in a minute. JSON's writer leaves out `_number`: how many do."""
 
@@ -117,6 +135,7 @@ MOST_JOBS_SHOWN = 200
 MOST_MINUTES_APART = 59
 # A cron text that names one minute of the hour: another one is another time and nothing else.
 _ONE_MINUTE = re.compile(r"([0-9]{1,2})(\s+\S+\s+\S+\s+\S+\s+\S+)", re.ASCII)
+_GET_RATES = statement("load.get_measured_rates", MeasuredRates)
 _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
 
 
@@ -164,10 +183,14 @@ async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | Non
     return found
 
 
-async def of_instance(view: InstanceView, window: Window) -> Load:
-    """What all jobs are going to do, those of Kronos itself too."""
+async def of_instance(view: InstanceView, window: Window) -> InstanceLoad:
+    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do."""
     minutes = MINUTES[window]
-    return of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
+    found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
+    measured = await view.one_or_none(_GET_RATES, {})
+    if measured is None:
+        raise RuntimeError("a call of a function has one row")
+    return InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
 
 
 async def minute(view: WorkspaceView, load: Load, at: datetime, minutes: int) -> LoadMinute:

@@ -1,8 +1,5 @@
-"""What Kronos stores, as Python sees it and as the API shows it, docstrings too. No I/O, no imports from the rest of
-kronos.
-
-The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), column by column.
-"""
+"""What Kronos stores, as Python sees it and as the API shows it, docstrings too: the rows of sql/views (Workspace: of
+sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -175,6 +172,8 @@ class CronTerms(JobTerms):
     catch_up_window_seconds: int = 3600
     calendars: list[str] = field(default_factory=list)
     on_blackout: OnBlackout = "SKIP"
+    spread: str | None = None
+    offset_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +226,8 @@ class Job:
     deadline_seconds: int | None
     calendars: list[str]
     on_blackout: OnBlackout
+    spread: str | None
+    offset_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

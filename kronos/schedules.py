@@ -34,7 +34,8 @@ class NextRun:
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time
     that does not exist was moved to this one, "repeated" where the zone shows this local time twice. `rolled_from`: the
-    tick, where a calendar closes it, and `reason` says which and what that calls its day.
+    tick, where a calendar closes it, and `reason` says which and what that calls its day. `run_at`: when its delivery
+    begins, where the job's offset or jitter moves that.
     """
 
     at: datetime
@@ -42,6 +43,7 @@ class NextRun:
     dst: Literal["shifted", "repeated"] | None
     rolled_from: datetime | None = None
     reason: str | None = None
+    run_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,12 +348,14 @@ def shown(upcoming: Upcoming) -> Preview:
 
 def _next_run(run: JsonObject) -> NextRun:
     rolled_from = run.get("rolled_from")
+    moved_to = run.get("run_at")
     return NextRun(
         at=instant_of(run["at"]),
         local=run["local"],
         dst=run["dst"],
         rolled_from=instant_of(rolled_from) if rolled_from else None,
         reason=run.get("reason"),
+        run_at=instant_of(moved_to) if moved_to else None,
     )
 
 

@@ -140,7 +140,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.hold_door_open(),
                           kronos.put_beat(jsonb, bytea, boolean, boolean, integer[], integer[]),
                           kronos.turn_beat(text, text, text), kronos.rotate_beat(text, bytea),
-                          kronos.delete_beat(text, integer[])
+                          kronos.delete_beat(text, integer[]), kronos.measured_rates()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
@@ -167,7 +167,7 @@ grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.unregister_pg_cron(uuid), kronos.settle_alarms(),
                           kronos.write_alarms(text[], boolean[], boolean[], boolean),
                           kronos.drop_run_details(bigint, integer, integer, boolean),
-                          kronos.pg_cron_failure(integer)
+                          kronos.pg_cron_failure(integer), kronos.rung_lately()
    to kronos_owner;
 
 -- Roles that make jobs by SQL: what they were granted goes with a function whose signature changes. Those of

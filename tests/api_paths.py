@@ -12,6 +12,7 @@ METHODS = {
     "/v1/workspaces/{w}/overview": {"get"},
     "/v1/workspaces/{w}/load": {"get"},
     "/v1/workspaces/{w}/load/minute": {"get"},
+    "/v1/workspaces/{w}/load/plan": {"get"},
     "/v1/workspaces/{w}/dead-letters/groups": {"get"},
     "/v1/system/workers": {"get"},
     "/v1/system/alarms": {"get"},

@@ -14,7 +14,7 @@ ROWS = """
            coalesce(pointer.last_run_at, job.last_run_at) as last_run_at, job.idempotency_key,
            job.request_sha256, job.created_at, job.retired_at, job.every, job.anchor, job.ticks_from,
            job.ticks_until, job.skip_next, job.resume_at, pointer.is_halted, job.anchor_local,
-           job.run_at_local
+           job.run_at_local, job.spread, job.offset_seconds
       from kronos.jobs as job
       left join lateral kronos.pointer_of(job.job_id) as pointer on true
 """

@@ -113,7 +113,9 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         "apply_files_to_workspace", "files", "apply", "plan", answer=("Applied",), counted="Applied", repeat=ALWAYS
     ),
     **_places("files", export_workspace="export"),
-    **_places("overview", get_overview="get", get_load="load", get_load_of_minute="load_of_minute"),
+    **_places(
+        "overview", get_overview="get", get_load="load", get_load_of_minute="load_of_minute", get_load_plan="load_plan"
+    ),
     **_places(
         "endpoints",
         create_endpoint=("create", KEYED),

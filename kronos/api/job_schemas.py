@@ -44,6 +44,8 @@ class CatchUp(Body):
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
+_Spread = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}s|([1-9]|[1-5][0-9]|60)m|1h)$")]
+_Offset = Annotated[int, Field(ge=0, le=3600)]
 _Deadline = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
 _Calendars = Annotated[list[CalendarName], Field(max_length=10)]
 _Priority = Annotated[int, Field(ge=-10, le=10)]
@@ -113,6 +115,12 @@ class _JobFields(Body):
     )
     jitter_seconds: _Jitter | None = Field(
         default=None, description="CRON: spreads deliveries over up to this many seconds; 0.", examples=[30]
+    )
+    spread: _Spread | None = Field(
+        default=None,
+        description="CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; "
+        "null: not at all.",
+        examples=["5m"],
     )
     overlap: Overlap | None = Field(
         default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
@@ -242,6 +250,14 @@ class JobPatch(Body):
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
     jitter_seconds: _Jitter = Field(
         default=0, description="Spreads deliveries over up to this many seconds.", examples=[30]
+    )
+    spread: _Spread | None = Field(
+        default=None, description="How far a run may be moved after its tick; null: not at all.", examples=["5m"]
+    )
+    offset_seconds: _Offset = Field(
+        default=0,
+        description="By how much each run is moved, within `spread`: GET …/load/plan has one.",
+        examples=[120],
     )
     overlap: Overlap = Field(
         default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"]

@@ -5,16 +5,17 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import errors, load, overview, readiness
+from kronos import errors, load, overview, readiness, spreading
 from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
 from kronos.api.query_schemas import LoadMinuteQuery, LoadQuery
 from kronos.database import InstanceView
-from kronos.load import Load, LoadMinute
+from kronos.load import InstanceLoad, Load, LoadMinute
 from kronos.model import Role
 from kronos.overview import Overview
+from kronos.spreading import SpreadPlan
 
 router = Router(tags=["overview"])
 
@@ -49,7 +50,19 @@ async def get_load_of_minute(view: View, query: Annotated[LoadMinuteQuery, Query
     return answer(await load.minute(view, found, query.at, query.spread))
 
 
-@router.get("/v1/system/load", needs=Role.INSTANCE_ADMIN, responses=answers({200: Load}))
+@router.get(
+    "/v1/workspaces/{w}/load/plan",
+    needs=Role.VIEWER,
+    responses=answers({200: SpreadPlan}) | problems(errors.WorkspaceNotFound),
+)
+async def get_load_plan(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
+    """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer deliveries.
+
+    Nothing is changed: each move is a PATCH of its job's `offset_seconds`."""
+    return answer(await spreading.plan(view, query.window))
+
+
+@router.get("/v1/system/load", needs=Role.INSTANCE_ADMIN, responses=answers({200: InstanceLoad}))
 async def get_instance_load(instance: Instance, query: Annotated[LoadQuery, Query()]) -> Response:
     """How many runs each coming minute has, of all jobs, against what pg_cron and workers can do."""
     return answer(await load.of_instance(instance, query.window))

@@ -27,6 +27,8 @@ _FIELDS = (
     "starts_at",
     "ends_at",
     "max_runs",
+    "spread",
+    "offset_seconds",
     "skip_next",
     "resume_at",
     "next_run_at",
@@ -60,6 +62,7 @@ _CLEARED = (
     "ends-at",
     "max-runs",
     "deadline-seconds",
+    "spread",
     "on-success",
     "on-failure",
 )
@@ -108,6 +111,7 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
         ),
         click.option("--calendar", "calendars", multiple=True, help="A calendar; again for more; '': none."),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
+        click.option("--spread", help="How far a run may be moved where that evens out the load, such as 5m."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option(
             "--deadline-seconds", type=int, help="What was not delivered so long after its time is not sent any more."
@@ -187,6 +191,7 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
 @click.argument("job")
 @click.option("--name", help="Another name.")
 @clear_option
+@click.option("--offset-seconds", type=int, help="By how much each run is moved, within its spread.")
 @job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Change what is given of a CRON job. Its next version is row and pg_cron entry together.

@@ -14,6 +14,14 @@ _HOUR = 60
 _WIDTH = 40
 _JOBS = {"name or job_id": "JOB", "endpoint": "ENDPOINT", "cron or every": "SCHEDULE", "timezone": "ZONE"}
 _MOVES = {"job": "JOB", "minutes": "MINUTES LATER", "cron": "ITS NEW CRON"}
+_PLANNED = {
+    "job": "JOB",
+    "tick": "NEXT TICK",
+    "run_at_before": "RUNS AT",
+    "run_at": "WOULD RUN AT",
+    "offset_seconds": "OFFSET",
+    "spread_seconds": "AT MOST",
+}
 
 window_option = click.option(
     "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far ahead."
@@ -26,16 +34,25 @@ window_option = click.option(
 @click.option(
     "--spread", type=click.IntRange(1, 59), default=10, show_default=True, help="With --at: over how many minutes."
 )
-def load(api: Api, window: str, at: str | None, spread: int) -> None:
+@click.option("--plan", is_flag=True, help="How to move the jobs whose owners allow it (--spread of a job).")
+@click.option("--apply", is_flag=True, help="Move them so: one change of each job.")
+def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: bool) -> None:
     """How many runs each coming minute has.
 
     kronos load --window 7d
 
     kronos load --at 2026-12-01T09:00:00Z --spread 15
 
+    kronos load --plan --window 7d
+
     And the busiest minutes; with --at the jobs of one, and what would spread them. With --plain the minutes that have
     runs, or the jobs.
     """
+    if plan or apply:
+        if at is not None:
+            raise click.UsageError("--at is of one minute, and a plan is of all: leave one of them out")
+        _plan(api, api.get("load", "plan", fields=("moves", "before", "after"), window=window), is_applied=apply)
+        return
     if at is None:
         show_load(api, api.get("load", fields=("runs", "busiest"), window=window))
         return
@@ -66,6 +83,30 @@ def _minutes(api: Api, answer: JsonObject, runs: Sequence[int]) -> list[JsonObje
         for minute, count in zip(at, runs, strict=True)
         if count
     ]
+
+
+def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
+    """What the plan would give, and its moves; or these made, each where its job is still as it was."""
+    moves = api.rows_of(answer, "moves")
+    shown = [{**move, "job": _named(move)} for move in moves]
+    if is_applied:
+        for move in moves:
+            path, change = ("jobs", str(move["job_id"])), {"offset_seconds": move["offset_seconds"]}
+            api.send("PATCH", *path, body=change, if_match=f'"{move["version"]}"', fields=("version",))
+        api.say(f"moved {counted(len(moves), 'job')}", answer)
+        return
+    if api.as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    api.list(shown, _PLANNED, empty="no move lowers the busiest minute")
+    if api.as_plain:
+        return
+    looked = f"{counted(whole(answer, 'jobs'), 'job')} may be moved"
+    click.echo(f"{looked}; the busiest minute has {answer['before']} deliveries, and {answer['after']} so moved")
+    if left_out := answer.get("left_out"):
+        click.echo(f"{left_out:,} more may be moved, and were not looked at: plan again after this one", err=True)
+    if moves:
+        click.echo("do so: kronos load --apply, with the same --window")
 
 
 def _named(job: object) -> object:

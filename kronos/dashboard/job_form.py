@@ -28,7 +28,7 @@ _SCHEDULE = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap", "c
 _FIELDS = (
     "/name", "/title", "/endpoint", "/input", "/tags", "/trigger", "/run_at", "/cron", "/every", "/anchor", "/timezone",
     "/starts_at", "/ends_at", "/max_runs", "/dst_gap", "/dst_overlap", "/jitter_seconds", "/overlap", "/catch_up",
-    "/calendars", "/on_blackout",
+    "/spread", "/calendars", "/on_blackout",
     "/deadline_seconds", "/priority", "/on_success", "/on_failure", "/sentence", "/times", "/days",
 )  # fmt: skip
 

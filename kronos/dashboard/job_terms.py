@@ -24,7 +24,7 @@ MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", 
 _CALLBACKS = ("on_success", "on_failure")
 _OF_CRON = (
     "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
-    "calendars", "on_blackout",
+    "calendars", "on_blackout", "spread",
 )  # fmt: skip
 _SECONDS = re.compile(r":00(\.0+)?(Z|\+00:00)?$")
 ZONES: Final = (

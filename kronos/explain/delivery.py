@@ -100,6 +100,13 @@ def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
         if run["cause"] == "CATCH_UP":
             because = f"Missed ticks of all jobs are spread over time: this one is delivered at {said(due_at)}."
             return Verdict(decision="WAITING", code="catch_up_staggered", because=because)
+        if facts.offset_seconds:
+            jitter = f", and its jitter_seconds of {facts.jitter_seconds}," if facts.jitter_seconds else ""
+            because = (
+                f"The job's offset_seconds of {facts.offset_seconds}{jitter} move the delivery to {said(due_at)}: its "
+                "spread allows it, so that not all is due at once."
+            )
+            return Verdict(decision="WAITING", code="offset", because=because)
         because = f"The job's jitter_seconds of {facts.jitter_seconds} delay the delivery until {said(due_at)}."
         return Verdict(decision="WAITING", code="jitter", because=because)
     return None

@@ -66,6 +66,7 @@ class Facts:
     dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
+    offset_seconds: int
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
     catch_up_window_seconds: int
     next_tick_at: datetime | None

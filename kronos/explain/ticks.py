@@ -113,6 +113,7 @@ class ToldTick:
     ends_at: datetime | None
     overlap: Overlap
     jitter_seconds: int
+    offset_seconds: int
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
     catch_up_window_seconds: int
     run: JsonObject | None
@@ -149,6 +150,7 @@ _TERMS = (
     "ends_at",
     "overlap",
     "jitter_seconds",
+    "offset_seconds",
     "catch_up_policy",
     "catch_up_window_seconds",
     "run",

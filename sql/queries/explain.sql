@@ -45,7 +45,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        version.timezone, version.description, version.ticks_from, version.ticks_until, version.created_at,
        version.retired_at, version.run_at, version.starts_at, version.ends_at,
        coalesce(pointer.runs, version.runs) as runs, version.max_runs, version.overlap, version.dst_gap,
-       version.dst_overlap, version.jitter_seconds, version.catch_up_policy,
+       version.dst_overlap, version.jitter_seconds, version.offset_seconds, version.catch_up_policy,
        version.catch_up_window_seconds,
        nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity') as next_tick_at,
        version.skip_next, version.resume_at, version.replaced_by_id,
@@ -130,6 +130,7 @@ with version as materialized (
 )
 select told.tick, version.job_id as version_id, version.version, version.status, version.ticks_from,
        version.ticks_until, version.starts_at, version.ends_at, version.overlap, version.jitter_seconds,
+       version.offset_seconds,
        version.catch_up_policy, version.catch_up_window_seconds, told.facts as run, told.is_to_be_skipped,
        told.pg_cron,
        case when version.calendars <> '{}'

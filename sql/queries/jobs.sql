@@ -19,17 +19,17 @@ with given as materialized (
         as given (job_id uuid, endpoint text, input jsonb, idempotency_key text, request_sha256 bytea,
                   schedule kronos.schedule, alarm text, description text, read_at timestamptz,
                   tick_then timestamptz,
-                  {CronTerms but anchor as record})
+                  {CronTerms but anchor, offset_seconds as record})
 ), endpoint as materialized (
     select *
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
-             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true) is not null
-               and set_config('enable_seqscan', 'off', true) is not null
+             where status = 'ACTIVE' and set_config('kronos.caller', %(caller)s, true)
+                   || set_config('enable_seqscan', 'off', true) is not null
             offset 0) as workspace
      cross join lateral (select endpoint_id, name, type
                            from kronos.endpoints
-                          where endpoints.workspace_id = workspace.entered::uuid
+                          where workspace_id = workspace.entered::uuid
                             and name = any (%(endpoints)s) and deleted_at is null
                          offset 0) as found
 -- the first tick before the row: a schedule that never fires is refused by its own words
@@ -43,10 +43,10 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, schedule,
                              alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
-                             {CronTerms but anchor})
+                             {CronTerms but anchor, offset_seconds})
     select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, schedule,
            alarm, description, (schedule).anchor, (schedule).anchor_local, idempotency_key, request_sha256,
-           {CronTerms but anchor}
+           {CronTerms but anchor, offset_seconds}
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -63,10 +63,10 @@ select {Job of job with
         kronos.iso_local(job.anchor_local) as anchor_local,
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         case cardinality(job.calendars) when 0 then tick_at
-             else kronos.new_jobs_run(job.job_id, tick_at) end as next_run_at,
-        case when fresh.job_id is not null then kronos.register_entry(job.job_id)
-             else jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job.job_id, 'schedule',
-                                     job.alarm, 'active', true) end as pg_cron,
+             else kronos.new_jobs_run(job_id, tick_at) end as next_run_at,
+        case when tick_at is null then jsonb_build_object('jobid', null, 'jobname', 'kronos:' || job_id,
+                                                          'schedule', job.alarm, 'active', true)
+             else kronos.register_entry(job_id) end as pg_cron,
         null::text as run_at_local, null::jsonb as execution,
         kronos.callback_shown(job.on_success) as on_success,
         kronos.callback_shown(job.on_failure) as on_failure}
@@ -122,7 +122,7 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, run_at,
                              run_at_local, timezone, dst_gap, idempotency_key, request_sha256, {JobTerms})
-    select given.job_id, given.job_id, endpoint.workspace_id, endpoint.endpoint_id, given.trigger,
+    select job_id, job_id, workspace_id, endpoint_id, given.trigger,
            given.input, given.run_at, given.run_at_local, given.timezone, given.dst_gap,
            given.idempotency_key, given.request_sha256, {JobTerms of given}
       from given
@@ -149,7 +149,7 @@ with given as materialized (
     returning *
 )
 select {Job of job with
-        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
         null::text as anchor_local,
         kronos.catch_up_shown(job.catch_up_policy, job.catch_up_window_seconds) as catch_up,
         null::timestamptz as next_run_at, null::jsonb as pg_cron,
@@ -276,8 +276,8 @@ with old as materialized (
                              endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
                              dst_gap, dst_overlap, ticks_from, skip_next, resume_at, calendars, on_blackout,
-                             {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
-                                           dst_overlap, calendars, on_blackout})
+                             offset_seconds, {CronTerms but cron, timezone, every, anchor, starts_at, ends_at,
+                                           dst_gap, dst_overlap, calendars, on_blackout, offset_seconds})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_endpoint_id, 'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), fresh.next_cron, fresh.next_timezone,
@@ -286,8 +286,11 @@ with old as materialized (
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
            first.ticks_from, fresh.skip_next, fresh.resume_at, fresh.next_calendars, fresh.next_on_blackout,
+           case when 'offset_seconds' = any (%(changed)s::text[]) then %(offset_seconds)s::integer
+                else kronos.offset_within(case when 'spread' = any (%(changed)s::text[]) then %(spread)s::text
+                                               else fresh.spread end, fresh.offset_seconds) end,
            {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap,
-            calendars, on_blackout changed of fresh}
+            calendars, on_blackout, offset_seconds changed of fresh}
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status

@@ -23,3 +23,20 @@ select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron,
        coming.timezone, coming.description, coming.number as _number
   from kronos.coming_jobs(kronos.current_workspace_id(), date_trunc('minute', %(at)s::timestamptz, 'UTC'),
                           %(schedules)s::integer, %(limit)s::integer) as coming;
+
+-- name: list_spread_jobs
+-- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, each with the hours of
+-- the %(minutes)s minutes from the present one on in which it ticks, and with how many there are.
+select spread.job_id, spread.name, spread.version, spread.endpoint, spread.cron, spread.every,
+       spread.timezone, spread.spread_seconds, spread.offset_seconds, spread.hours as _hours,
+       spread.minutes as _minutes,
+       spread.number as _number
+  from kronos.spread_jobs(date_trunc('minute', kronos.now(), 'UTC'),
+                          date_trunc('minute', kronos.now(), 'UTC')
+                          + %(minutes)s::integer * interval '1 minute', %(limit)s::integer) as spread;
+
+-- name: get_measured_rates
+-- How fast the instance was seen to be in the last hour, for its administrator.
+select rates.rings as rings_per_second, rates.ticks as ticks_per_second,
+       rates.deliveries as deliveries_per_second
+  from kronos.measured_rates() as rates;

@@ -61,6 +61,9 @@ create table kronos.jobs (
     -- names of calendars; the ticks that one of them closes are skipped, or moved to another day
     calendars                text[]      not null default '{}',
     on_blackout              text        not null default 'SKIP',
+    -- how far its owner lets a run be moved from its tick (null: not at all), and by how much each is
+    spread                   text,
+    offset_seconds           integer     not null default 0,
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -105,6 +108,9 @@ create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, crea
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,
 -- however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves spread_jobs. Jobs whose owners allow nothing are not in it.
+create index jobs_that_spread on kronos.jobs (workspace_id, job_id)
+    where spread is not null and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
 -- Serves retain_jobs.

@@ -18,7 +18,8 @@ create or replace view kronos.job_details with (security_invoker = true) as
            '{}'::text[], run.created_at, run.completed_at,
            (select shown.execution
               from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown
-             limit 1), null::text, null::jsonb, null::jsonb, null::integer, '{}'::text[], 'SKIP'
+             limit 1), null::text, null::jsonb, null::jsonb, null::integer, '{}'::text[], 'SKIP',
+           null::text, 0
       from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at,
             live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at,
             live.priority

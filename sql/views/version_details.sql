@@ -28,7 +28,7 @@ create or replace view kronos.version_details with (security_invoker = true) as
            end as execution, job.title,
            kronos.callback_shown(job.on_success) as on_success,
            kronos.callback_shown(job.on_failure) as on_failure,
-           job.deadline_seconds, job.calendars, job.on_blackout
+           job.deadline_seconds, job.calendars, job.on_blackout, job.spread, job.offset_seconds
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id

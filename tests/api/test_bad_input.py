@@ -145,6 +145,7 @@ CASES = {
     "cron job: max_runs 0": job("/max_runs", CRON | {"max_runs": 0}),
     "cron job: max_runs is true": job("/max_runs", CRON | {"max_runs": True}),
     "cron job: max_runs beyond int4": job("/max_runs", CRON | {"max_runs": 2**31}),
+    "cron job: spread": job("/spread", CRON | {"spread": "2h"}),
     "cron job: jitter": job("/jitter_seconds", CRON | {"jitter_seconds": 3601}),
     "cron job: dst_gap": job("/dst_gap", CRON | {"dst_gap": "FIRST"}),
     "cron job: dst_overlap": job("/dst_overlap", CRON | {"dst_overlap": "SHIFT"}),

@@ -19,7 +19,7 @@ JOB_FIELDS = {
     "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron",
     "idempotency_key",
     "run_at", "run_at_local", "input", "priority", "tags", "created_at", "retired_at", "execution",
-    "on_success", "on_failure",
+    "on_success", "on_failure", "spread", "offset_seconds",
     "deadline_seconds",
 }  # fmt: skip
 EXECUTION_FIELDS = {
@@ -48,6 +48,7 @@ def test_a_cron_job_is_made_with_its_entry(
         "dst_gap": "SKIP",
         "dst_overlap": "BOTH",
         "jitter_seconds": 10,
+        "spread": "2m",
         "overlap": "ALLOW",
         "catch_up": {"policy": "ALL", "window_seconds": 60},
         "priority": 0,

@@ -56,6 +56,7 @@ LEAST = {
         f"GET {_W}/overview",
         f"GET {_W}/load",
         f"GET {_W}/load/minute",
+        f"GET {_W}/load/plan",
         f"GET {_W}/operations",
         f"GET {_W}/operations/{{o}}",
         f"GET {_W}/events",

@@ -248,6 +248,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "GET /v1/workspaces/{w}/overview": 200,
         "GET /v1/workspaces/{w}/load": 200,
         "GET /v1/workspaces/{w}/load/minute": 400,  # which
+        "GET /v1/workspaces/{w}/load/plan": 200,
         "GET /v1/workspaces/{w}/dead-letters/groups": 200,
     }
     assert state(superuser, theirs.workspace) == before
@@ -267,6 +268,7 @@ _NEEDS_NONE = {
     },
     "heartbeats.insert_ping": "a token says which workspace, not the other way round",
     "heartbeats.update_door": "the instance's",
+    "load.get_measured_rates": "the instance's",
     "retention.retain": "the instance's, by its administrator or pg_cron",
     "retention.get_bounds": "the instance's",
     "retention.count_executions": "the instance's",

@@ -68,6 +68,7 @@ COMMANDS: dict[str, str] = {
     "get_overview": "overview",
     "get_load": "load",
     "get_load_of_minute": "load --at 2026-12-01T09:00:00Z",
+    "get_load_plan": "load --plan",
     "get_instance_load": "system load",
     "create_endpoint": "endpoint create hook --to https://example.com/",
     "list_endpoints": "endpoint ls",

@@ -98,6 +98,24 @@ def test_the_load_its_busiest_minute_and_what_would_spread_it(kronos: Kronos, sc
     assert kronos("system", "load").exit_code == 0
 
 
+def test_a_plan_of_the_load_is_shown_and_then_applied(kronos: Kronos, scene: Scene) -> None:
+    for number in range(4):
+        scene.job(f"nightly-{number}", cron="0 3 * * *", spread="2m" if number else None)
+    plan = answered(kronos, "load", "--plan")
+    assert (plan["before"], plan["after"], len(plan["moves"])) == (4, 2, 2)
+    told = kronos("load", "--plan")
+    assert "the busiest minute has 4 deliveries, and 2 so moved" in told.stdout
+    assert "WOULD RUN AT" in told.stdout
+    assert "leave one of them out" in kronos("load", "--plan", "--at", "2026-12-01T09:00:00Z").stderr
+    applied = kronos("load", "--apply")
+    assert (applied.exit_code, applied.stdout.strip()) == (0, "moved 2 jobs")
+    again = kronos("load", "--plan")
+    assert "no move lowers the busiest minute" in again.output
+    moved = {name: answered(kronos, "job", "get", name)["offset_seconds"] for name in ("nightly-0", "nightly-3")}
+    assert moved == {"nightly-0": 0, "nightly-3": plan["moves"][-1]["offset_seconds"]}
+    assert answered(kronos, "job", "edit", "nightly-3", "--offset-seconds", "0")["offset_seconds"] == 0
+
+
 def test_the_instance_for_its_administrator(kronos: Kronos) -> None:
     status = shown(kronos("system", "status"))
     assert status["internal_jobs"] == "5"

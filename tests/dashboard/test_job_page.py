@@ -172,6 +172,7 @@ def test_a_job_is_cancelled_by_its_name_alone(scene: Scene, reader: Reader) -> N
             "tags": ["a", "b"],
             "input": {"x": [1, None]},
             "jitter_seconds": 9,
+            "spread": "5m",
             "overlap": "QUEUE",
             "catch_up": {"policy": "ALL", "window_seconds": 60},
             "max_runs": 9000,
@@ -195,6 +196,7 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
         "tags": [],
         "input": {},
         "jitter_seconds": 0,
+        "spread": None,
         "overlap": "ALLOW",
         "catch_up": {"policy": "SKIP", "window_seconds": 0},
         "max_runs": None,
@@ -210,7 +212,8 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
     }
     assert scene.client.patch(f"{scene.base}/report", json=changed).status_code == 200
     page = reader(f"/w/{scene.workspace}/jobs/report?compare=1")
-    without = {"every": None, "anchor": None, "endpoint": "sink", "name": "report", "on_success": None}
+    without: dict[str, Any] = {"every": None, "anchor": None, "endpoint": "sink", "name": "report", "on_success": None}
+    without["offset_seconds"] = 0
     present = changed | without
     differing = texts(page, "//div[@id='compared']//tbody/tr/th")
     assert set(differing) == {name for name in versions.TERMS if old[name] != present[name]}

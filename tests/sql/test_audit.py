@@ -41,7 +41,7 @@ _NO_CONFIGURATION = {
     "calendars": "follow from their documents",
     "managed": "which files a resource is of: its own changes have source apply",
 }
-_NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next"}
+_NOT_OF_A_NEW_JOB = {"version", "previous_version_id", "description", "skip_next", "offset_seconds"}
 
 
 def rows_of(connection: Connection, object_id: object) -> list[dict[str, Any]]:

@@ -13,21 +13,9 @@ from factory import EndpointRow, add_endpoint, add_executions
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
 _TENANT_TABLES = [
-    "endpoints",
-    "endpoint_versions",
-    "endpoint_gate",
-    "jobs",
-    "execution_live",
-    "execution_done",
-    "attempt",
-    "backfills",
-    "secrets",
-    "endpoint_health",
-    "beats",
-    "beat_pointers",
-    "beat_ticks",
-    "beat_pings",
-]
+    "endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt",
+    "backfills", "secrets", "endpoint_health", "beats", "beat_pointers", "beat_ticks", "beat_pings",
+]  # fmt: skip
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
 
@@ -235,6 +223,7 @@ _MAY = {
         "known_keys",
         "last_reaping",
         "load_of_all",
+        "measured_rates",
         "make_key",
         "note_use",
         "revoke_workspace_key",
@@ -322,6 +311,7 @@ _MAY = {
         "pg_cron_entry",
         "pg_cron_evidence",
         "pg_cron_failure",
+        "rung_lately",
         "register_jobs",
         "register_pg_cron",
         "unregister_jobs",

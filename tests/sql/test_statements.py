@@ -35,6 +35,7 @@ _PYTHON = {
     "bool": bool,
     "bytea": bytes,
     "_int4": list,
+    "_int8": list,
     "_text": list,
     "_uuid": list,
     "_timestamptz": list,

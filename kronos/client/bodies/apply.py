@@ -50,6 +50,9 @@ class JobFile(TypedDict, total=False):
     """For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH."""
     jitter_seconds: int | None
     """CRON: spreads deliveries over up to this many seconds; 0."""
+    spread: str | None
+    """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
+    not at all."""
     overlap: Overlap | None
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None

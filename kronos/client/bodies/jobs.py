@@ -77,6 +77,9 @@ class JobCreate(TypedDict, total=False):
     """For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH."""
     jitter_seconds: int | None
     """CRON: spreads deliveries over up to this many seconds; 0."""
+    spread: str | None
+    """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
+    not at all."""
     overlap: Overlap | None
     """CRON: a tick while the run before is under way; ALLOW."""
     catch_up: CatchUp | None
@@ -214,6 +217,10 @@ class JobPatch(TypedDict, total=False):
     """A local time that there is twice."""
     jitter_seconds: int
     """Spreads deliveries over up to this many seconds."""
+    spread: str | None
+    """How far a run may be moved after its tick; null: not at all."""
+    offset_seconds: int
+    """By how much each run is moved, within `spread`: GET …/load/plan has one."""
     overlap: Overlap
     """A tick while the run before is under way."""
     catch_up: CatchUp

@@ -216,6 +216,8 @@ class Job:
     deadline_seconds: int | None
     calendars: list[str]
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
+    spread: str | None
+    offset_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +297,8 @@ class NextRun:
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
     local time that does not exist was moved to this one, "repeated" where the zone shows this local
     time twice. `rolled_from`: the tick, where a calendar closes it, and `reason` says which and what
-    that calls its day.
+    that calls its day. `run_at`: when its delivery begins, where the job's offset or jitter moves
+    that.
     """
 
     at: datetime
@@ -303,6 +306,7 @@ class NextRun:
     dst: Literal["shifted", "repeated"] | None
     rolled_from: datetime | None
     reason: str | None
+    run_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

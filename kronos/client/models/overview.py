@@ -56,6 +56,32 @@ class Firing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRates:
+    """How fast the instance was seen to be within the last hour, each in its busiest time: pg_cron's rings,
+    the rows that ticks became, deliveries that ended. None: nothing of the kind happened. What was
+    never busy was never seen to be fast."""
+
+    rings_per_second: float | None
+    ticks_per_second: int | None
+    deliveries_per_second: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceLoad:
+    """Of all jobs, and what the instance itself was seen to do."""
+
+    from_at: datetime
+    until: datetime
+    jobs: int
+    left_out: int
+    runs: list[int]
+    busiest: list[BusyMinute]
+    pg_cron_per_minute: int
+    worker_per_minute: int
+    measured: MeasuredRates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateJob:
     """A job whose runs have waited since then, `number` of them and `execution_id` the longest; or whose
     ticks nobody has accounted for, which have none yet. And why."""
@@ -194,3 +220,42 @@ class Overview:
     workers: list[WorkspaceWorker]
     pg_cron: Firing
     drift: Reaping | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMove:
+    """A job that is to be moved by `offset_seconds`, and not by `offset_seconds_before`: a PATCH of the
+    job's `offset_seconds` does it. `tick`: its next one, which stays what it is; `run_at`: when that
+    is delivered then, and `run_at_before` when it is now."""
+
+    job_id: UUID
+    name: str | None
+    version: int
+    endpoint: str
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    spread_seconds: int
+    offset_seconds_before: int
+    offset_seconds: int
+    tick: datetime
+    run_at_before: datetime
+    run_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadPlan:
+    """How to move the `jobs` whose owners allow it (`spread`), so that the busiest minute has fewer
+    deliveries: `before` and `after`, with the ten busiest minutes of each. `left_out`: jobs that
+    allow it too, and were too many. No move: none lowers it. A minute's deliveries are its ticks,
+    moved by the jobs' offsets; jitter, less than exact, is not counted."""
+
+    from_at: datetime
+    until: datetime
+    jobs: int
+    left_out: int
+    before: int
+    after: int
+    busiest_before: list[BusyMinute]
+    busiest_after: list[BusyMinute]
+    moves: list[PlannedMove]

@@ -22,7 +22,7 @@ declare
 begin
     if p_pointer.next_tick_at between greatest(p_now - kronos.grace(), p_job.starts_at)
                                   and least(p_now, p_job.ends_at - interval '1 microsecond')
-    and p_job.jitter_seconds = 0
+    and p_job.jitter_seconds + p_job.offset_seconds = 0
     and p_job.skip_next = 0
     and p_job.calendars = '{}'
     and (p_job.max_runs is null or p_job.max_runs > p_pointer.runs) then

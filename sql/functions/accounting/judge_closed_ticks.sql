@@ -35,8 +35,7 @@ begin
             union all
             select 'DELIVER', told.tick,
                    case when not told.is_late
-                        then told.due_at + kronos.jitter(p_job.first_version_id, p_job.jitter_seconds,
-                                                         told.until_next) end,
+                        then told.due_at + kronos.run_delay(p_job, told.until_next) end,
                    case when told.is_late then 'CATCH_UP' else 'SCHEDULE' end, 1,
                    case when told.due_at <> told.tick then jsonb_build_object('due_at', told.due_at) end
               from told

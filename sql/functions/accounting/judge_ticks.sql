@@ -49,8 +49,8 @@ begin
     return query
         select 'DELIVER', tick.at,
                case when tick.at >= c_late
-                    then tick.at + kronos.jitter(p_job.first_version_id, p_job.jitter_seconds,
-                                                 lead(tick.at, 1, v_next) over (order by tick.at) - tick.at)
+                    then tick.at + kronos.run_delay(p_job, lead(tick.at, 1, v_next) over (order by tick.at)
+                                                           - tick.at)
                end,
                case when tick.at < c_late then 'CATCH_UP' else 'SCHEDULE' end, 1, null::jsonb, false
           from unnest(v_deliver) as tick (at)

@@ -7,6 +7,7 @@ as $$
         'max_runs', p_job.max_runs, 'idempotency_key', p_job.idempotency_key, 'every', p_job.every,
         'anchor', p_job.anchor, 'resume_at', p_job.resume_at, 'anchor_local', p_job.anchor_local,
         'run_at_local', p_job.run_at_local, 'title', p_job.title, 'deadline_seconds', p_job.deadline_seconds,
+        'spread', p_job.spread,
         'on_success', kronos.shown_field('on_success', p_job.on_success),
         'on_failure', kronos.shown_field('on_failure', p_job.on_failure)))
 $$;

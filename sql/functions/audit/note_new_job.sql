@@ -15,7 +15,7 @@ begin
                  and num_nonnulls(new.name, new.run_at, new.starts_at, new.ends_at, new.max_runs,
                                   new.idempotency_key, new.every, new.anchor, new.resume_at,
                                   new.anchor_local, new.run_at_local, new.title, new.deadline_seconds,
-                                  new.on_success, new.on_failure) = 0
+                                  new.on_success, new.on_failure, new.spread) = 0
                 then said.terms
                 else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end,
            said.caller ->> 'source'

@@ -26,6 +26,8 @@ declare
         when not new.max_runs > 0 then 'jobs_max_runs_positive'
         when not new.name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$' then 'jobs_name_shape'
         when not new.replaced_by_id <> new.job_id then 'jobs_not_its_own_heir'
+        when not new.offset_seconds between 0 and coalesce(kronos.spread_seconds(new.spread), 0)
+            then 'jobs_offset_within_spread'
         when not (new.on_blackout in ('SKIP', 'NEXT', 'PREVIOUS')) then 'jobs_on_blackout_known'
         when not (cardinality(new.calendars) <= 10
                   and (new.trigger = 'CRON' or new.calendars = '{}' and new.on_blackout = 'SKIP'))
@@ -43,6 +45,7 @@ declare
                   and (new.trigger = 'CRON') = (new.description is not null)) then 'jobs_schedule_is_whole'
         when not new.priority between -10 and 10 then 'jobs_priority_bounded'
         when not new.skip_next between 0 and 10000 then 'jobs_skip_next_bounded'
+        when not new.spread ~ '^([1-9][0-9]{0,2}s|([1-9]|[1-5][0-9]|60)m|1h)$' then 'jobs_spread_shape'
         when not new.status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED') then 'jobs_status_known'
         when not (char_length(new.title) between 1 and 200 and new.title !~ '[\u0001-\u001f\u007f-\u009f]')
             then 'jobs_title_shape'
@@ -62,7 +65,7 @@ create or replace trigger jobs_stay_sound
         name, title, trigger, cron, every, anchor, anchor_local, timezone, schedule, alarm, description,
         run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
         catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at, deadline_seconds,
-        priority, calendars, on_blackout
+        priority, calendars, on_blackout, spread, offset_seconds
     on kronos.jobs
     for each row execute function kronos.require_sound_job();
 alter table kronos.jobs enable always trigger jobs_stay_sound;

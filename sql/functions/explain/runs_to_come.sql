@@ -33,6 +33,7 @@ begin
                                           case when p_job.status = 'ACTIVE' then v_first end, v_after,
                                           p_job.skip_next, v_count) as coming;
             end if;
+            next_runs := kronos.with_run_times(p_job, next_runs);
             lints := case
                 when v_is_live
                 then array_remove(array[

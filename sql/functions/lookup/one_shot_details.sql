@@ -11,7 +11,8 @@ returns table (job_id uuid, workspace_id uuid, first_version_id uuid, name text,
                run_at timestamptz,
                run_at_local text, input jsonb, priority integer, tags text[], created_at timestamptz,
                retired_at timestamptz, title text, on_success jsonb, on_failure jsonb,
-               deadline_seconds integer, calendars text[], on_blackout text)
+               deadline_seconds integer, calendars text[], on_blackout text, spread text,
+               offset_seconds integer)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -25,7 +26,7 @@ begin
                job.resume_at, null::timestamptz, job.last_run_at, null::jsonb, job.idempotency_key,
                job.run_at, null::text, job.input, job.priority::integer, job.tags, job.created_at,
                job.retired_at, job.title, job.on_success, job.on_failure, job.deadline_seconds,
-               job.calendars, job.on_blackout
+               job.calendars, job.on_blackout, job.spread, job.offset_seconds
           from kronos.one_shot_rows(p_job_ids) as job
           join kronos.endpoints as endpoint on endpoint.endpoint_id = job.endpoint_id
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id;

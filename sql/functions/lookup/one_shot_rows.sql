@@ -50,7 +50,7 @@ begin
                 v_job.runs := case when v_run.completed_at is null then 0 else 1 end;
                 v_job.dst_gap := 'SHIFT';
                 v_job.dst_overlap := 'FIRST';
-                v_job.jitter_seconds := 0;
+                v_job.jitter_seconds := 0; v_job.offset_seconds := 0;
                 v_job.overlap := 'ALLOW'; v_job.calendars := '{}'; v_job.on_blackout := 'SKIP';
                 v_job.catch_up_policy := 'LATEST';
                 v_job.catch_up_window_seconds := 3600;

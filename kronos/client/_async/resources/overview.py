@@ -5,7 +5,7 @@ from typing import Literal
 
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read
-from kronos.client.models.overview import Load, LoadMinute, Overview
+from kronos.client.models.overview import Load, LoadMinute, Overview, SpreadPlan
 
 
 class AsyncOverviewResource(AsyncResource):
@@ -37,3 +37,13 @@ class AsyncOverviewResource(AsyncResource):
         return await self._transport.call(
             read(path_of(*self._base, "load", "minute"), {"window": window, "at": at, "spread": spread}), LoadMinute
         )
+
+    async def load_plan(self, *, window: Literal["24h", "7d"] | None = None) -> SpreadPlan:
+        """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer
+        deliveries.
+
+        Nothing is changed: each move is a PATCH of its job's `offset_seconds`.
+
+        Needs the role `viewer`.
+        """
+        return await self._transport.call(read(path_of(*self._base, "load", "plan"), {"window": window}), SpreadPlan)

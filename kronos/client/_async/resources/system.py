@@ -4,19 +4,21 @@ from typing import Literal
 
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read
-from kronos.client.models.overview import Load
+from kronos.client.models.overview import InstanceLoad
 from kronos.client.models.system import Alarms, Alive, BusyWorkers, Drift, History, Index, InstanceStatus, Ready
 
 
 class AsyncSystemResource(AsyncResource):
     """The instance: what it is, whether it lives, how it is doing."""
 
-    async def load(self, *, window: Literal["24h", "7d"] | None = None) -> Load:
+    async def load(self, *, window: Literal["24h", "7d"] | None = None) -> InstanceLoad:
         """How many runs each coming minute has, of all jobs, against what pg_cron and workers can do.
 
         Needs the role `instance_admin`.
         """
-        return await self._transport.call(read(path_of(*self._base, "v1", "system", "load"), {"window": window}), Load)
+        return await self._transport.call(
+            read(path_of(*self._base, "v1", "system", "load"), {"window": window}), InstanceLoad
+        )
 
     async def index(self) -> Index:
         """What this is; a browser is sent on to the dashboard."""

@@ -1,0 +1,305 @@
+"""What work costs, and whether `kronos capacity` says what an instance does. `bin/bench capacity`
+
+First the costs of kronos/capacity.py, each alone; then three works that are none of these, and beside each what the
+model says of it. CPU time is over that of a fixed piece of Python in the same minute (bench/costs.py), so that others
+who use the machine matter less. A report; nothing fails by it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields
+from statistics import median
+
+import click
+
+from bench import common, deliver, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos import capacity
+from kronos.capacity import loop
+from kronos.model import JsonObject
+
+_KIB = 1024
+_SMALL, _LARGE = 200, 8 * _KIB
+_JOBS = """
+with read as materialized (
+    select schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
+      from kronos.read_schedule('* * * * *', null, null, 'UTC', 'SHIFT', 'FIRST') as schedule
+), fresh as materialized (
+    select gen_random_uuid() as job_id from generate_series(1, %(jobs)s)
+), made as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule,
+                             alarm, description, input)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC',
+           read.schedule, read.alarm, read.description, %(input)s
+      from fresh cross join read cross join kronos.endpoints as endpoint
+     where endpoint.name = %(endpoint)s
+    returning job_id, workspace_id
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, date_trunc('minute', clock_timestamp()) + %(ahead)s * interval '1 minute' from made
+returning job_id
+"""
+_REGISTER = """
+select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id)
+ where slug = %s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a work took: CPU time in thousand loops, and bytes."""
+
+    postgres: float = 0
+    worker: float = 0
+    api: float = 0
+    wal: float = 0
+    disk: float = 0
+
+    def each(self, count: int) -> "Spent":
+        """Of one of so many."""
+        return Spent(**{name: value / count for name, value in asdict(self).items()})
+
+    def beyond(self, other: "Spent") -> "Spent":
+        """What this took more than the other."""
+        return Spent(**{name: value - getattr(other, name) for name, value in asdict(self).items()})
+
+
+class Works:
+    """One instance, with a worker and an API where the work needs them."""
+
+    def __init__(self, one: Instance, arrived: Callable[[], int], forget: Callable[[], None]) -> None:
+        self._one, self._arrived, self._forget = one, arrived, forget
+        self._connection = one.connect()
+
+    def idle(self, seconds: float) -> Spent:
+        """A second of an instance that has nothing to do."""
+        with self._processes() as (worker, api, _), self._spent(worker, api) as found:
+            time.sleep(seconds)  # what is measured is this time
+        return found[0].each(round(seconds))
+
+    def delivered(self, count: int, size: int) -> Spent:
+        """One-shots of so many bytes each, that are there already, delivered."""
+        with self._processes() as (worker, api, _):
+            self._connection.execute("begin")
+            deliver.add(self._connection, count, _input(size))
+            self._connection.execute("notify kronos_work")
+            with self._spent(worker, api) as found:
+                self._connection.execute("commit")
+                self._until(count)
+        return found[0]
+
+    def created(self, count: int, size: int, *, is_delivered: bool, callers: int = 4) -> tuple[Spent, int, float]:
+        """One-shots made over HTTP, by so many callers at once; and delivered as they come, or never due. What they
+        took, their number, and the seconds."""
+        body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
+        if not is_delivered:
+            body |= {"trigger": "DELAYED", "run_at": "2090-01-01T00:00:00Z"}
+        order = {
+            "path": f"/v1/workspaces/{WORKSPACE}/jobs",
+            "headers": f"Authorization: Bearer {self._one.key_file.read_text().strip()}\r\n",
+            "bodies": [json.dumps(body)],
+            "connections": callers,
+            "seconds": count / 500,
+        }
+        with self._processes() as (worker, api, port), common.child(["-m", "bench.callers"]) as client:
+            common.told(client, order | {"port": port, "seconds": 0.5})
+            if is_delivered:
+                deliver.await_end(self._connection)
+            self._forget()
+            with self._spent(worker, api) as found:
+                made = common.told(client, order | {"port": port})
+                if is_delivered:
+                    self._until(made["requests"])
+        if made["other"]:
+            raise RuntimeError(f"the API answered {made['other'][0]}")
+        return found[0], made["requests"], made["seconds"]
+
+    def rows(self, jobs: int) -> Spent:
+        """Ticks that one ring accounts for; the session's CPU time."""
+        self._clean()
+        ids = self._connection.execute(_JOBS, self._jobs(jobs, _SMALL, ahead=0)).fetchall()
+        self._connection.execute("vacuum analyze kronos.jobs, kronos.pointers")
+        pid = self._connection.info.backend_pid
+        before, began, wal = loop(), machine.session_seconds(pid), self._wal()
+        made = self._connection.execute("select kronos.fire(%s)", [ids[0][0]]).fetchone()
+        used = machine.session_seconds(pid) - began
+        if made is None or made[0] < jobs // 3:  # a ring takes one of two lines (account_all)
+            raise RuntimeError(f"of {jobs} ticks {made} were accounted for")
+        return Spent(postgres=used * 1e6 / ((before + loop()) / 2), wal=self._wal() - wal).each(made[0])
+
+    def rung(self, jobs: int, size: int) -> Spent:
+        """A minute of CRON jobs that run in each: an entry of pg_cron each, their rows, and their deliveries."""
+        with self._processes() as (worker, api, _):
+            while (left := 60 - self._second()) < 20:
+                time.sleep(left + 0.1)  # into the next minute
+            self._connection.execute(_JOBS, self._jobs(jobs, size, ahead=1))
+            self._connection.execute(_REGISTER, [WORKSPACE])
+            time.sleep(60 - self._second() - 2)  # pg_cron reads its entries again once a second
+            with self._spent(worker, api) as found:
+                time.sleep(57)  # a whole minute of the instance, idle work too
+                self._until(jobs)
+        return found[0]
+
+    def _jobs(self, jobs: int, size: int, *, ahead: int) -> JsonObject:
+        return {"jobs": jobs, "input": json.dumps(_input(size)), "endpoint": ENDPOINT, "ahead": ahead}
+
+    def _second(self) -> float:
+        row = self._connection.execute("select extract(second from clock_timestamp())::float8").fetchone()
+        return float(row[0]) if row else 0.0
+
+    @contextmanager
+    def _processes(self) -> Iterator[tuple[int, int, int]]:
+        """The pids of a worker and an API, and its port, on an instance without jobs."""
+        self._clean()
+        with deliver.worker(self._one) as worker, common.served(self._one) as (api, port):
+            deliver.await_listeners(self._connection, 1)
+            yield worker.pid, api.pid, port
+
+    @contextmanager
+    def _spent(self, worker: int, api: int) -> Iterator[list[Spent]]:
+        found: list[Spent] = []
+        pids = {"postgres": self._one.postgres_pid, "worker": worker, "api": api}
+        before, used = loop(), {name: machine.cpu_seconds(pid) for name, pid in pids.items()}
+        wal, disk = self._wal(), self._disk()
+        yield found
+        used = {name: machine.cpu_seconds(pid) - used[name] for name, pid in pids.items()}
+        turn = (before + loop()) / 2
+        loops = {name: seconds * 1e6 / turn for name, seconds in used.items()}
+        found.append(Spent(**loops, wal=self._wal() - wal, disk=self._disk() - disk))
+
+    def _until(self, count: int) -> None:
+        common.wait_until(lambda: self._arrived() >= count, "the deliveries do not end", seconds=300, every=0.05)
+        deliver.await_end(self._connection)
+
+    def _wal(self) -> float:
+        row = self._connection.execute("select (pg_current_wal_insert_lsn() - '0/0')::float8").fetchone()
+        return float(row[0]) if row else 0.0
+
+    def _disk(self) -> float:
+        row = self._connection.execute("""
+            select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::float8 from pg_inherits
+             where inhparent in ('kronos.execution_done'::regclass, 'kronos.attempt'::regclass)
+        """).fetchone()
+        return float(row[0]) if row else 0.0
+
+    def _clean(self) -> None:
+        self._forget()
+        self._one.forget_jobs()
+
+
+def _input(size: int) -> JsonObject:
+    """An input of so many bytes, which nothing makes much shorter."""
+    text = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(size // 8 + 1))
+    return {"order": 4711, "text": text[: max(0, size - 30)]}
+
+
+def _costs(works: Works, count: int) -> capacity.Costs:
+    """Each cost alone."""
+    idle = works.idle(30)
+    small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
+    made, made_large, at_once = (
+        _beyond_idle(idle, *works.created(count, size, is_delivered=is_delivered))
+        for size, is_delivered in ((_SMALL, False), (_LARGE, False), (_SMALL, True))
+    )
+    rows = works.rows(2000)
+    jobs = 250
+    rung = works.rung(jobs, _SMALL)
+    kib = (_LARGE - _SMALL) / _KIB
+    us = capacity.LOOP_US
+    per, more = small.each(1), large.beyond(small)
+    more_made, claimed = made_large.beyond(made), at_once.beyond(made).beyond(per)
+    ring = (rung.postgres - 60 * idle.postgres) / jobs - rows.postgres - per.postgres
+    return capacity.Costs(
+        idle_us=idle.postgres * us,
+        idle_worker_us=idle.worker * us,
+        idle_api_us=idle.api * us,
+        ring_us=ring * us,
+        row_us=rows.postgres * us,
+        delivery_us=per.postgres * us,
+        delivery_worker_us=per.worker * us,
+        claim_us=claimed.postgres * us,
+        claim_worker_us=claimed.worker * us,
+        creation_us=made.postgres * us,
+        creation_api_us=made.api * us,
+        delivery_kib_us=more.postgres / kib * us,
+        delivery_kib_worker_us=more.worker / kib * us,
+        creation_kib_us=more_made.postgres / kib * us,
+        creation_kib_api_us=more_made.api / kib * us,
+        row_wal=rows.wal,
+        delivery_wal=per.wal,
+        creation_wal=made.wal,
+        delivery_kib_wal=more.wal / kib,
+        creation_kib_wal=more_made.wal / kib,
+        ring_wal=rung.wal / jobs - rows.wal - per.wal,
+        kept=per.disk,
+        kept_kib=more.disk / kib,
+    )
+
+
+def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Workload]]:
+    """Works that no cost was taken from: what they took, and how the model is told of them."""
+    yield (
+        f"{count:,} deliveries of 4 KiB",
+        works.delivered(count, 4 * _KIB),
+        capacity.Workload(deliveries=count, payload_bytes=4 * _KIB),
+    )
+    jobs = 400
+    yield (
+        f"a minute of {jobs} CRON jobs of 1 KiB",
+        works.rung(jobs, _KIB),
+        capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
+    )
+    mixed, made, seconds = works.created(count, 2 * _KIB, is_delivered=True)
+    yield (
+        f"{made:,} one-shots of 2 KiB made over HTTP by 4 callers, and delivered",
+        mixed,
+        capacity.Workload(seconds=seconds, creations=made, claims=made, deliveries=made, payload_bytes=2 * _KIB),
+    )
+
+
+def _beyond_idle(idle: Spent, took: Spent, count: int, seconds: float) -> Spent:
+    """Of one of so many, what an idle instance takes in that time left out."""
+    left = {name: value - getattr(idle, name) * seconds for name, value in asdict(took).items()}
+    return Spent(**left).each(count)
+
+
+def _said(costs: capacity.Costs, work: capacity.Workload) -> Spent:
+    took = capacity.took(costs, work)
+    cpu = {name: us / capacity.LOOP_US for name, us in asdict(took).items() if name in ("postgres", "worker", "api")}
+    return Spent(**cpu, wal=took.wal)
+
+
+def _median(found: Sequence[capacity.Costs]) -> capacity.Costs:
+    names = [each.name for each in fields(capacity.Costs)]
+    return capacity.Costs(**{name: max(0.0, median(getattr(one, name) for one in found)) for name in names})
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=3, show_default=True)
+@click.option("--count", default=5000, show_default=True, help="Deliveries in a sample.")
+@click.option("--own", is_flag=True, help="Judge the costs that were measured now, not those of kronos/capacity.py.")
+def main(runs: int, count: int, own: bool) -> None:
+    """Measure and print."""
+    with ExitStack() as stack:
+        sink = stack.enter_context(common.child(["-m", "bench.sink"]))
+        url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"
+        one = stack.enter_context(common.instance(sink_url=url))
+        works = Works(one, lambda: common.told(sink, "count")["count"], lambda: common.told(sink, "forget") and None)
+        costs = _median([_costs(works, count) for _ in range(runs)])
+        print("| cost | measured | kronos/capacity.py |\n|---|---|---|")
+        for name, value in asdict(costs).items():
+            print(f"| {name} | {value:.1f} | {getattr(capacity.COSTS, name):.1f} |")
+        judged = costs if own else capacity.COSTS
+        print("\n| work | of | measured | said | said / measured |\n|---|---|---|---|---|")
+        for title, took, work in _points(works, count):
+            said = _said(judged, work)
+            for name in ("postgres", "worker", "api", "wal"):
+                measured, told = getattr(took, name), getattr(said, name)
+                if told:
+                    print(f"| {title} | {name} | {measured:.1f} | {told:.1f} | {told / max(measured, 1e-9):.2f} |")
+
+
+if __name__ == "__main__":
+    main()

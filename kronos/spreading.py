@@ -1,0 +1,201 @@
+"""Which jobs would run some minutes later, as far as their owners allow it, so that fewer are due at once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from kronos import load
+from kronos.database import WorkspaceView
+from kronos.load import MINUTES, BusyMinute, Window
+from kronos.sql import statement
+
+MOST_JOBS = 500
+"""Of those whose owners allow it, so many are looked at."""
+_MOST_LOOKS = 3_000_000  # at a minute: about half a second of Python
+_MINUTE = timedelta(minutes=1)
+_IN_HOUR = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadJob:
+    """A job whose owner lets its runs be moved by up to `spread_seconds`, and that is moved by `offset_seconds`."""
+
+    job_id: UUID
+    name: str | None
+    version: int
+    endpoint: str
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    spread_seconds: int
+    offset_seconds: int
+    _hours: list[datetime]
+    _minutes: list[int]
+    _number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMove:
+    """A job that is to be moved by `offset_seconds`, and not by `offset_seconds_before`: a PATCH of the job's
+    `offset_seconds` does it. `tick`: its next one, which stays what it is; `run_at`: when that is delivered then, and
+    `run_at_before` when it is now."""
+
+    job_id: UUID
+    name: str | None
+    version: int
+    endpoint: str
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    spread_seconds: int
+    offset_seconds_before: int
+    offset_seconds: int
+    tick: datetime
+    run_at_before: datetime
+    run_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadPlan:
+    """How to move the `jobs` whose owners allow it (`spread`), so that the busiest minute has fewer deliveries:
+    `before` and `after`, with the ten busiest minutes of each. `left_out`: jobs that allow it too, and were too many.
+    No move: none lowers it. A minute's deliveries are its ticks, moved by the jobs' offsets; jitter, less than exact,
+    is not counted."""
+
+    from_at: datetime
+    until: datetime
+    jobs: int
+    left_out: int
+    before: int
+    after: int
+    busiest_before: list[BusyMinute]
+    busiest_after: list[BusyMinute]
+    moves: list[PlannedMove]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Movable:
+    """A job's ticks, as minutes from the beginning on, and how far it may go: less than to its next tick."""
+
+    job: SpreadJob
+    ticks: list[int]
+    most: int
+    offset: int
+
+
+_LIST = statement("load.list_spread_jobs", SpreadJob)
+
+
+async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
+    """What moving the workspace's jobs would give in the time to come. Raises WorkspaceNotFound."""
+    minutes = MINUTES[window]
+    found = await load.of_workspace(view, window)
+    jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
+    return await asyncio.to_thread(planned, found.from_at, found.runs, jobs)
+
+
+def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadPlan:
+    """The plan for jobs whose ticks are among those of each minute from `from_at` on."""
+    number = jobs[0]._number if jobs else 0
+    movable, looks = [], 0
+    for job in jobs:
+        one = _movable(job, from_at, len(ticks))
+        looks += (one.most + 1) * len(one.ticks)
+        if one.ticks and looks <= _MOST_LOOKS:
+            movable.append(one)
+    others = list(ticks)
+    for one in movable:
+        _put(others, one.ticks, 0, -1)
+    now = _with(others, movable, lambda one: one.offset)
+    chosen = _chosen(others, movable)
+    then = _with(others, movable, lambda one: chosen[one.job.job_id])
+    if _worth(then) >= _worth(now):
+        chosen, then = {one.job.job_id: one.offset for one in movable}, now
+    return SpreadPlan(
+        from_at=from_at,
+        until=from_at + len(ticks) * _MINUTE,
+        jobs=len(movable),
+        left_out=number - len(movable),
+        before=max(now, default=0),
+        after=max(then, default=0),
+        busiest_before=_busiest(from_at, now),
+        busiest_after=_busiest(from_at, then),
+        moves=[_move(one, chosen[one.job.job_id], from_at) for one in movable if chosen[one.job.job_id] != one.offset],
+    )
+
+
+def _movable(job: SpreadJob, from_at: datetime, minutes: int) -> _Movable:
+    named = {
+        first + minute
+        for hour, bits in zip(job._hours, job._minutes, strict=True)
+        for first in [(hour - from_at) // _MINUTE]
+        for minute in range(_IN_HOUR)
+        if bits >> minute & 1 and 0 <= first + minute < minutes
+    }
+    ticks = sorted(named)
+    apart = min((later - earlier for earlier, later in pairwise(ticks)), default=_IN_HOUR + 1)
+    most = max(0, min(job.spread_seconds // 60, apart - 1))
+    return _Movable(job=job, ticks=ticks, most=most, offset=min(job.offset_seconds // 60, most))
+
+
+def _chosen(others: Sequence[int], movable: Sequence[_Movable]) -> dict[UUID, int]:
+    """Those with the fewest places first, then those with most ticks; each goes where its busiest minute is least busy,
+    then where its minutes are, then as little away as can be."""
+    runs = list(others)
+    found = {}
+    for one in sorted(movable, key=lambda each: (each.most, -len(each.ticks), each.job.job_id)):
+        best = min(range(one.most + 1), key=lambda offset: (*_seen(runs, one.ticks, offset), offset))
+        _put(runs, one.ticks, best, 1)
+        found[one.job.job_id] = best
+    return found
+
+
+def _seen(runs: Sequence[int], ticks: Sequence[int], offset: int) -> tuple[int, int]:
+    there = [runs[tick + offset] for tick in ticks if tick + offset < len(runs)]
+    return max(there, default=0), sum(there)
+
+
+def _put(runs: list[int], ticks: Sequence[int], offset: int, each: int) -> None:
+    for tick in ticks:
+        if tick + offset < len(runs):
+            runs[tick + offset] += each
+
+
+def _with(others: Sequence[int], movable: Sequence[_Movable], offset_of: Callable[[_Movable], int]) -> list[int]:
+    runs = list(others)
+    for one in movable:
+        _put(runs, one.ticks, offset_of(one), 1)
+    return runs
+
+
+def _worth(runs: Sequence[int]) -> tuple[int, int]:
+    """Less is better: the busiest minute, then how uneven all are."""
+    return max(runs, default=0), sum(each * each for each in runs)
+
+
+def _busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
+    busy = sorted((nth for nth, each in enumerate(runs) if each), key=lambda nth: (-runs[nth], nth))[:10]
+    return [BusyMinute(at=from_at + nth * _MINUTE, runs=runs[nth]) for nth in busy]
+
+
+def _move(one: _Movable, offset: int, from_at: datetime) -> PlannedMove:
+    job = one.job
+    tick = from_at + one.ticks[0] * _MINUTE
+    return PlannedMove(
+        job_id=job.job_id,
+        name=job.name,
+        version=job.version,
+        endpoint=job.endpoint,
+        cron=job.cron,
+        every=job.every,
+        timezone=job.timezone,
+        spread_seconds=job.spread_seconds,
+        offset_seconds_before=job.offset_seconds,
+        offset_seconds=offset * 60,
+        tick=tick,
+        run_at_before=tick + timedelta(seconds=job.offset_seconds),
+        run_at=tick + offset * _MINUTE,
+    )

@@ -1,0 +1,6 @@
+-- offset_within: a job's offset, within a new spread: one that is shorter takes its job along.
+create or replace function kronos.offset_within(p_spread text, p_offset_seconds integer) returns integer
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    select least(p_offset_seconds, coalesce(kronos.spread_seconds(p_spread), 0))
+$$;

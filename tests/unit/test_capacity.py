@@ -1,0 +1,147 @@
+"""What an instance of given size can do: the sums, and that more work never needs less."""
+
+import json
+import random
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kronos import capacity
+from kronos.__main__ import main
+from kronos.capacity import COSTS, AskedInstance, Costs, Workload, answer, took
+
+NOTHING = Costs(**{each.name: 0.0 for each in fields(Costs)})
+GROWING = ("schedules", "runs_per_minute", "busiest_minute", "rings_per_minute", "one_shots_per_second",
+           "payload_bytes", "latency_ms", "history_days")  # fmt: skip
+NEEDS = ("postgres_cores", "worker_cores", "api_cores", "busy", "busiest_minute_seconds", "workers_needed",
+         "api_processes_needed", "connections", "wal_mib_per_hour", "wal_gib_per_day", "history_rows",
+         "history_gib")  # fmt: skip
+
+
+def test_a_workload_takes_the_sum_of_its_parts() -> None:
+    costs = replace(
+        NOTHING,
+        idle_us=1,
+        idle_worker_us=2,
+        ring_us=10,
+        row_us=100,
+        claim_us=3,
+        claim_worker_us=4,
+        delivery_us=1000,
+        delivery_kib_us=50,
+        creation_api_us=7,
+        delivery_wal=5,
+    )
+    work = Workload(seconds=60, rings=2, rows=3, claims=5, deliveries=4, creations=6, payload_bytes=200 + 2048)
+    found = took(costs, work)
+    assert (found.postgres, found.worker, found.api, found.wal) == (
+        60 + 20 + 300 + 15 + 4 * (1000 + 2 * 50), 120 + 20, 42, 20,
+    )  # fmt: skip
+    assert found.cpu == found.postgres + found.worker + found.api
+
+
+def test_each_cost_counts() -> None:
+    """One that is left out of the sums would be measured for nothing."""
+    work = Workload(seconds=1, rings=1, rows=1, claims=1, creations=1, deliveries=1, payload_bytes=10_000)
+    for each in fields(Costs):
+        dearer = replace(COSTS, **{each.name: 2 * getattr(COSTS, each.name)})
+        asked = AskedInstance(payload_bytes=10_000)
+        is_kept = answer(asked, dearer).history_gib > answer(asked).history_gib
+        assert (took(dearer, work) != took(COSTS, work)) != is_kept, each.name
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_more_of_anything_never_needs_less_of_anything(name: str) -> None:
+    choose = random.Random(f"capacity {name}")
+    for _ in range(40):
+        asked = AskedInstance(
+            cores=choose.choice([1, 2, 8, 64]),
+            schedules=choose.randrange(200_000),
+            runs_per_minute=choose.uniform(0, 30_000),
+            busiest_minute=choose.uniform(0, 60_000),
+            rings_per_minute=choose.uniform(0, 9_000),
+            one_shots_per_second=choose.uniform(0, 500),
+            payload_bytes=choose.randrange(50_000),
+            latency_ms=choose.uniform(0, 5_000),
+            history_days=choose.uniform(0, 365),
+            workers=choose.randint(1, 8),
+        )
+        less, more = answer(asked), answer(replace(asked, **{name: getattr(asked, name) * 1.7 + 3}))
+        for need in NEEDS:
+            assert getattr(more, need) >= getattr(less, need), need
+        assert less.fits or not more.fits
+        if name != "busiest_minute":
+            assert more.most_runs_per_minute <= less.most_runs_per_minute
+
+
+@pytest.mark.parametrize("name", ["cores", "speed"])
+def test_a_larger_machine_is_less_busy_and_does_more(name: str) -> None:
+    small = AskedInstance(runs_per_minute=9_000, rings_per_minute=10)
+    large = replace(small, **{name: getattr(small, name) * 2})
+    assert answer(large).busy < answer(small).busy
+    assert answer(large).most_runs_per_minute > 1.9 * answer(small).most_runs_per_minute
+
+
+def test_what_it_can_do_at_most_is_what_keeps_it_seven_tenths_busy() -> None:
+    asked = AskedInstance(cores=4, rings_per_minute=10, one_shots_per_second=20)
+    most = answer(asked).most_runs_per_minute
+    assert answer(replace(asked, runs_per_minute=most)).busy == pytest.approx(0.7, abs=0.001)
+
+
+def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:
+    asked = AskedInstance(cores=64, runs_per_minute=9_000)
+    assert answer(asked).most_runs_per_minute == capacity.ENTRIES_PER_MINUTE
+    assert not answer(asked).fits
+    assert answer(asked).advice[0].startswith("share alarms")
+    assert answer(replace(asked, rings_per_minute=60)).fits
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (AskedInstance(), None),
+        (AskedInstance(one_shots_per_second=100, latency_ms=30_000), "add workers"),
+        (AskedInstance(cores=64, one_shots_per_second=5_000), "add API processes"),
+        (AskedInstance(cores=1, runs_per_minute=400_000, rings_per_minute=10), "a bigger primary"),
+        (
+            AskedInstance(cores=1, runs_per_minute=10_000, rings_per_minute=10, busiest_minute=900_000),
+            "spread the load",
+        ),
+        (AskedInstance(cores=64, runs_per_minute=100_000, rings_per_minute=10, history_days=365), "keep less history"),
+        (AskedInstance(cores=1, one_shots_per_second=1_000), "machines of their own"),
+    ],
+)
+def test_what_to_add_is_said_where_something_is_short(asked: AskedInstance, said: str | None) -> None:
+    advice = answer(asked).advice
+    assert advice == [] if said is None else any(said in each for each in advice), advice
+
+
+def run(*arguments: str) -> Any:
+    ended = CliRunner().invoke(main, ["capacity", *arguments], catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    return ended.stdout
+
+
+def test_the_command_answers_with_the_model() -> None:
+    found = json.loads(run("--cores", "4", "--runs-per-minute", "6000", "--rings-per-minute", "30", "--json"))
+    model = answer(AskedInstance(cores=4, runs_per_minute=6000, rings_per_minute=30))
+    assert set(found) == set(asdict(model))
+    assert found["busy"] == pytest.approx(model.busy, abs=0.001)
+    assert (found["fits"], found["advice"]) == (True, [])
+    assert "most_runs_per_minute" in run("--one-shots-per-second", "10")
+
+
+def test_here_is_this_machines_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "loop", lambda: capacity.LOOP_US * 2)
+    slow, known = (json.loads(run(*here, "--json")) for here in (["--here"], []))
+    assert slow["postgres_cores"] == pytest.approx(2 * known["postgres_cores"], rel=0.01)
+
+
+def test_the_loop_takes_time() -> None:
+    assert 10 < capacity.loop() < 1e6
+
+
+def test_costs_are_all_there() -> None:
+    assert all(value > 0 for value in asdict(COSTS).values()), asdict(COSTS)
