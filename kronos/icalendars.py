@@ -32,8 +32,8 @@ _MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
 _MOST_OF_A_NAME = 100
 _MOST_OCCURRENCES = 20_000
-# icalendar keeps the zones that files describe (VTIMEZONE) by their names, for the whole process: the next file, perhaps
-# another workspace's, would be read by them. They are forgotten before each.
+# icalendar keeps the zones that files describe (VTIMEZONE) by their names, for the whole process: the next file, of
+# another workspace perhaps, would be read by them. They are forgotten before each.
 _ONE_AT_A_TIME = Lock()
 _MOST_OF_A_PART = 100
 
