@@ -8,12 +8,14 @@ each ends where what is imported ends, and how many days all rules could look th
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 import recurring_ical_events
 from icalendar import Calendar as ICalendar
 from icalendar import Component, Event, vRecur
 from icalendar.error import BrokenCalendarProperty
+from icalendar.timezone import tzp
 
 from kronos import errors
 from kronos.calendar_days import MOST_DAYS
@@ -25,34 +27,78 @@ YEARS_AHEAD = 10
 _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
-_MOST_STEPS = 10
+# dateutil looks for a rule of no steps for ever
+_MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
 _MOST_OF_A_NAME = 100
+_MOST_OCCURRENCES = 20_000
+# icalendar keeps the zones that files describe (VTIMEZONE) by their names, for the whole process: the next file, of
+# another workspace perhaps, would be read by them. They are forgotten before each.
+_ONE_AT_A_TIME = Lock()
+_MOST_OF_A_PART = 100
 
 
 def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     """The days and times that the events of an iCalendar file close, from the year before this one on and YEARS_AHEAD
     years. Events that are cancelled, or marked as free (TRANSP:TRANSPARENT) though they have a time, close nothing.
 
-    It takes up to a second of a processor. Raises Unprocessable, with the pointer /icalendar.
+    It takes up to four seconds of a processor. Raises Unprocessable, with the pointer /icalendar.
     """
+    with _ONE_AT_A_TIME:
+        tzp.use_default()
+        return _imported(text, timezone=timezone, now=now)
+
+
+def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     first, last = date(now.year - 1, 1, 1), date(now.year + YEARS_AHEAD, 12, 31)
     try:
-        calendar = ICalendar.from_ical(text)
+        calendar = ICalendar.from_ical(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise _refused(f"it is no iCalendar: {str(error)[:200]}", "It begins with BEGIN:VCALENDAR.") from None
     if not isinstance(calendar, ICalendar):
         raise _refused("it is no iCalendar: its first line is not BEGIN:VCALENDAR", "Send the file as it is.")
     try:
         _bound(calendar.walk("VEVENT"), last)
-        found = recurring_ical_events.of(calendar).between(first, last + timedelta(days=1))
-        days = [_day(each, timezone) for each in found if _is_closing(each)]
+        _require_sound_times(calendar)
+        days = _days(calendar, timezone, first, last)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, BrokenCalendarProperty) as error:
         # the libraries raise these for what a rule or a date should not be
         raise _refused(f"an event cannot be read: {str(error)[:200]}", "Leave it out, or write its days.") from None
-    if len(days) > MOST_DAYS:
-        raise _refused(f"it has {len(days)} days within {YEARS_AHEAD} years, at most {MOST_DAYS} are kept", "Split it.")
     return sorted(days, key=lambda day: (day.starts, day.ends or "", day.name))
+
+
+def _days(calendar: ICalendar, timezone: str, first: date, last: date) -> list[CalendarDay]:
+    """What the events close, each once. Year by year, so that a file of too many is given up early."""
+    query = recurring_ical_events.of(calendar)
+    days: dict[CalendarDay, None] = {}
+    came = 0
+    for year in range(first.year, last.year + 1):
+        found = query.between(date(year, 1, 1), date(year + 1, 1, 1))
+        days |= dict.fromkeys(_day(each, timezone, first, last) for each in found if _is_closing(each))
+        # a moment, as of a reminder, has no length to close
+        days = {day: None for day in days if "T" not in day.starts or day.starts != day.ends}
+        came += len(found)
+        if len(days) > MOST_DAYS:
+            raise _refused(f"it closes more than {MOST_DAYS} days or times up to {year}", "Split it.")
+        if came > _MOST_OCCURRENCES:
+            detail = f"its events come more than {_MOST_OCCURRENCES} times, counted by year, up to {year}"
+            raise _refused(detail, "Leave out what is there twice, or split it.")
+    return list(days)
+
+
+def _require_sound_times(calendar: ICalendar) -> None:
+    """Raises Unprocessable for an event whose zone nobody knows, which would be read as any other's, or which ends
+    before it begins."""
+    for event in calendar.walk("VEVENT"):
+        for name in ("DTSTART", "DTEND"):
+            zone = str(event[name].params.get("TZID", "")) if name in event else ""
+            at = event.decoded(name) if zone else None
+            if isinstance(at, datetime) and at.tzinfo is None:
+                hint = "Send its VTIMEZONE too, or write a zone of the IANA database."
+                raise _refused(f"an event has the time zone {zone[:60]!r}, which nobody knows", hint)
+        starts, ends = event.decoded("DTSTART", None), event.decoded("DTEND", None)
+        if type(starts) is type(ends) and starts is not None and ends < starts:
+            raise _refused(f"an event ends at {ends}, before it begins at {starts}", "Correct it.")
 
 
 def _bound(events: Sequence[Component], last: date) -> None:
@@ -93,11 +139,15 @@ def _is_sure_to_come(rule: vRecur) -> bool:
     freq, parts = _freq(rule), {name for name in rule if name.startswith("BY")}
     steps = int((rule.get("INTERVAL") or [1])[0])
     days = [str(each) for each in rule.get("BYDAY") or []]
+    if any(len(values) > _MOST_OF_A_PART for values in rule.values()):
+        return False
+    if not 1 <= steps <= _MOST_STEPS[freq if freq in _MOST_STEPS else "YEARLY"]:
+        return False
     if freq == "DAILY":
         return not parts
     if freq == "WEEKLY":
         return parts <= {"BYDAY"} and all(len(each) == len("MO") for each in days)
-    if freq not in ("MONTHLY", "YEARLY") or not parts <= _OF_DAYS or not 1 <= steps <= _MOST_STEPS:
+    if freq not in ("MONTHLY", "YEARLY") or not parts <= _OF_DAYS:
         return False
     months = [int(each) for each in rule.get("BYMONTH") or range(1, 13)]
     has_places = any(len(each) > len("MO") for each in days)
@@ -132,14 +182,24 @@ def _is_closing(event: Event) -> bool:
     return not (has_time and str(event.get("TRANSP", "")).upper() == "TRANSPARENT")
 
 
-def _day(event: Event, timezone: str) -> CalendarDay:
-    """An occurrence: its whole days, or its times on the clocks of the zone."""
-    name = " ".join(str(event.get("SUMMARY", "")).split())[:_MOST_OF_A_NAME].strip() or "closed"
+def _day(event: Event, timezone: str, first: date, last: date) -> CalendarDay:
+    """An occurrence, as much of it as is within the years: its whole days, or its times on the clocks of the zone."""
     starts, ends = event.start, event.end
     if isinstance(starts, datetime):
-        return CalendarDay(starts=_local(starts, timezone), ends=_local(ends, timezone), name=name)
-    last = max(starts, ends - timedelta(days=1))  # its end is the first day after it
-    return CalendarDay(starts=starts.isoformat(), ends=last.isoformat(), name=name)
+        begins, opens = f"{first.year}-01-01T00:00", f"{last.year + 1}-01-01T00:00"
+        local, until = _local(starts, timezone), _local(ends, timezone)
+        if until <= local:  # clocks go back meanwhile: both times are closed
+            until = (datetime.fromisoformat(local) + (ends - starts)).isoformat(timespec="minutes")
+        return CalendarDay(starts=max(local, begins), ends=min(until, opens), name=_name(event))
+    end = max(starts, ends - timedelta(days=1))  # its end is the first day after it
+    return CalendarDay(starts=max(starts, first).isoformat(), ends=min(end, last).isoformat(), name=_name(event))
+
+
+def _name(event: Event) -> str:
+    """Its summary, or the first of several, without what cannot be printed or stored."""
+    said = event.get("SUMMARY", "")
+    text = "".join(each if each.isprintable() else " " for each in str(said[0] if isinstance(said, list) else said))
+    return " ".join(text.split())[:_MOST_OF_A_NAME].strip() or "closed"
 
 
 def _local(at: date, timezone: str) -> str:

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kronos import icalendars
+from kronos import errors, icalendars
 from kronos.api.fields import Body, CalendarName, Text, Zone
 from kronos.calendar_days import MOST_DAYS
 from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
 from kronos.calendars import NewCalendar
+from kronos.errors import Fault
 from kronos.icalendars import MOST_CHARACTERS, YEARS_AHEAD
 from kronos.server_time import CLOCK
 
@@ -82,6 +83,9 @@ def new_calendar(body: CalendarPut) -> NewCalendar:
     days = [CalendarDay(starts=day.starts, ends=day.ends, name=day.name, open=day.open) for day in body.days]
     if body.icalendar is not None:
         days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
+    if len(days) > MOST_DAYS:  # what GET gives may be sent back
+        detail = f"with its days the calendar has {len(days)}, at most {MOST_DAYS} are kept"
+        raise errors.Unprocessable.of(Fault(pointer="/icalendar", detail=detail, hint="Name two calendars."))
     hours = body.business_hours
     return NewCalendar(
         timezone=body.timezone,

@@ -297,7 +297,12 @@ with old as materialized (
 ), pointed as (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at, last_run_at, runs_from,
                                  is_paused, is_halted, is_internal)
-    select next.job_id, next.workspace_id, first.due_at, first.tick_at, fresh.ran_last_at, fresh.runs_from,
+    select next.job_id, next.workspace_id,
+           -- with calendars the tick, twice: place_pointer asks them again, for one may just have changed
+           case when fresh.next_calendars = '{}' then first.due_at
+                else coalesce(first.tick_at, first.due_at) end,
+           case when fresh.next_calendars <> '{}' then coalesce(first.tick_at, first.due_at) end,
+           fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
       from next, fresh, first
 ), registered as materialized (

@@ -267,11 +267,12 @@ def test_recurring_events_are_the_days_of_dateutils_rule(start: date, rule: str)
         "FREQ=SECONDLY", "FREQ=HOURLY;INTERVAL=24", "FREQ=DAILY;BYHOUR=1,2,3", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=MONTHLY;BYMONTH=4;BYMONTHDAY=31", "FREQ=YEARLY;INTERVAL=400",
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=31", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6", "FREQ=MONTHLY;INTERVAL=12;BYMONTH=1",
-        "FREQ=WEEKLY;BYMONTH=2;BYDAY=MO",
+        "FREQ=WEEKLY;BYMONTH=2;BYDAY=MO", "FREQ=DAILY;INTERVAL=0", "FREQ=WEEKLY;INTERVAL=0", "FREQ=DAILY;INTERVAL=-1",
+        "FREQ=MONTHLY;INTERVAL=0", "FREQ=WEEKLY;BYDAY=" + ",".join(["MO"] * 101),
     ],
 )  # fmt: skip
 def test_a_rule_that_comes_too_often_or_may_never_come_is_refused(rule: str) -> None:
-    """dateutil looks for what never comes until the year 9999, for many seconds."""
+    """dateutil looks for what never comes until the year 9999, for seconds, and for a rule of no steps for ever."""
     begun = time.process_time()
     with pytest.raises(errors.Unprocessable, match="recurs"):
         icalendars.imported(ics(f"DTSTART;VALUE=DATE:20260101|RRULE:{rule}|SUMMARY:x"), timezone="UTC", now=NOW)
@@ -285,8 +286,11 @@ def test_a_rule_that_comes_too_often_or_may_never_come_is_refused(rule: str) -> 
         ics(*["DTSTART;VALUE=DATE:19000101|RRULE:FREQ=DAILY|SUMMARY:x"] * 2),
         ics("DTSTART;VALUE=DATE:00010101|RRULE:FREQ=YEARLY|SUMMARY:x"),
         ics("RRULE:FREQ=YEARLY|SUMMARY:x"),
-        ics(*["DTSTART;VALUE=DATE:20260101|RRULE:FREQ=DAILY|SUMMARY:x"] * 3),
+        ics(*[f"DTSTART;VALUE=DATE:20260101|RRULE:FREQ=DAILY|SUMMARY:{n}" for n in range(3)]),
         ics("DTSTART;TZID=No/Where:20260101T090000|RRULE:FREQ=NONE|SUMMARY:x"),
+        ics("DTSTART;TZID=No/Where:20260501T090000|DURATION:PT1H|SUMMARY:x"),
+        ics("DTSTART;VALUE=DATE:20260501|DTEND;VALUE=DATE:20250101|SUMMARY:x"),
+        ics(*["DTSTART;VALUE=DATE:20260501|RRULE:FREQ=YEARLY|SUMMARY:x"] * 5000).replace("UID:", "UID:1"),
         "BEGIN:VCALENDAR\r\n" * 3,
     ],
 )

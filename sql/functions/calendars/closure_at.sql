@@ -1,11 +1,11 @@
 -- closure_at: whether one of the calendars closes an instant: the first of those named that does. A calendar
 -- is read on its own zone's clocks, by its present version: what it names beats its week. A name that no
 -- calendar has closes nothing.
--- Returns: one row; calendar null: it is open. day: what the calendar calls it. until: no instant before it
--- is open for the same calendar.
+-- Returns: one row; calendar null: it is open. day: what the calendar calls it. since, until: no instant from
+-- the one and before the other is open for the same calendar.
 create or replace function kronos.closure_at(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
                                              out calendar text, out version integer, out day text,
-                                             out until timestamptz)
+                                             out until timestamptz, out since timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -13,6 +13,7 @@ declare
     v_local  timestamp;
     v_place  integer;
     v_minute integer;      -- of the week
+    v_begins timestamp;
     v_ends   timestamp;
 begin
     for v_each in
@@ -27,14 +28,17 @@ begin
                     + floor(extract(epoch from v_local::time) / 60)::integer;
         if v_local < v_each.tos[v_place] then
             continue when v_each.are_open[v_place];
+            v_begins := v_each.froms[v_place];
             v_ends := v_each.tos[v_place];
             day := v_each.names[v_place];
         elsif v_each.closed_week @> v_minute then
-            v_ends := least(date_trunc('week', v_local)
-                            + (select make_interval(mins => upper(part))
-                                 from unnest(v_each.closed_week) as part
-                                where part @> v_minute),
-                            v_each.froms[v_place + 1]);
+            select greatest(date_trunc('week', v_local) + make_interval(mins => lower(part)),
+                            v_each.tos[v_place]),
+                   least(date_trunc('week', v_local) + make_interval(mins => upper(part)),
+                         v_each.froms[v_place + 1])
+              into v_begins, v_ends
+              from unnest(v_each.closed_week) as part
+             where part @> v_minute;
             day := case when v_each.closed_week @> int4range(v_minute / 1440 * 1440,
                                                              (v_minute / 1440 + 1) * 1440)
                         then to_char(v_local, 'FMDay') else 'outside its hours' end;
@@ -43,7 +47,11 @@ begin
         end if;
         calendar := v_each.name;
         version := v_each.version;
+        since := v_begins at time zone v_each.timezone;
         until := v_ends at time zone v_each.timezone;
+        if (until - interval '3 hours') at time zone v_each.timezone <> v_ends - interval '3 hours' then
+            until := kronos.local_instant(v_ends, v_each.timezone, 'SHIFT');      -- clocks change near it
+        end if;
         return;
     end loop;
 end

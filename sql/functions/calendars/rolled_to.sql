@@ -1,6 +1,7 @@
 -- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own,
 -- within a year, on which the same local time is open for all of the calendars. A day on the way that has
--- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step.
+-- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step; and of a
+-- long closure the days within it are leapt over, all but one at either end, where clocks may change.
 -- Returns: at: null where there is none; a time that does not exist there is what dst_gap SHIFT makes of it.
 -- is_taken: a day on the way has ticks.
 create or replace function kronos.rolled_to(
@@ -16,8 +17,10 @@ declare
     v_own   constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');      -- where its day begins
     v_from  timestamptz := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT');
     v_other timestamptz;      -- a tick of another day
+    v_days  integer     := 1;
+    v_shut  record;
 begin
-    for v_days in 1 .. c_days loop
+    while v_days <= c_days loop
         if p_step < 0 then
             v_from := kronos.local_instant(v_day - v_days * interval '1 day', v_zone, 'SHIFT');
         end if;
@@ -32,9 +35,15 @@ begin
         exit when is_taken;
         at := kronos.local_instant(p_local + v_days * p_step * interval '1 day', v_zone,
                                    coalesce(p_schedule.dst_gap, 'SHIFT'));
-        exit when (select closed.calendar from kronos.closure_at(p_workspace_id, p_calendars, at) as closed)
-                  is null;
+        v_shut := kronos.closure_at(p_workspace_id, p_calendars, at);
+        exit when v_shut.calendar is null;
         at := null;
+        exit when v_days = c_days;
+        v_days := least(c_days,
+                        greatest(v_days + 1,
+                                 floor(abs(extract(epoch from
+                                     case when p_step > 0 then v_shut.until else v_shut.since end
+                                         at time zone v_zone - p_local)) / 86400)::integer - 1));
     end loop;
 end
 $$;

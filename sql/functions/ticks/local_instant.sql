@@ -5,8 +5,14 @@ returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
+    c_near     constant interval    := interval '3 hours';
+    v_at       constant timestamptz := p_local at time zone p_timezone;
     v_schedule kronos.schedule;     -- a calendar interval begins with its anchor
 begin
+    if (v_at - c_near) at time zone p_timezone = p_local - c_near
+    and (v_at + c_near) at time zone p_timezone = p_local + c_near then
+        return v_at;
+    end if;
     v_schedule.every_months := 1;
     v_schedule.anchor_local := p_local;
     v_schedule.every_hour := false;

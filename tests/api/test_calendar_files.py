@@ -1,0 +1,80 @@
+"""iCalendar files of strangers: what one says holds for it alone, and what it closes can be kept."""
+
+import uuid
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from api_answers import problem_of
+from kronos import calendar_days, icalendars
+
+_NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def file_of(*events: str, zones: str = "") -> str:
+    """A file; an event's lines are parted by |."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *zones.split("|")]
+    for number, event in enumerate(events):
+        lines += ["BEGIN:VEVENT", f"UID:{number}", *event.split("|"), "END:VEVENT"]
+    return "\r\n".join([line for line in lines if line] + ["END:VCALENDAR", ""])
+
+
+def days_of(text: str, timezone: str = "Europe/Berlin") -> list[tuple[str, str | None, str]]:
+    """Its days, which PostgreSQL's row can be made of."""
+    days = icalendars.imported(text, timezone=timezone, now=_NOW)
+    calendar_days.compiled(days, None, None)
+    return [(day.starts, day.ends, day.name) for day in days]
+
+
+@pytest.mark.parametrize(("offset", "starts"), [("+0900", "2026-05-01T00:00"), ("-0500", "2026-05-01T14:00")])
+def test_the_zone_that_one_file_describes_is_not_the_next_ones(offset: str, starts: str) -> None:
+    """Both call it Office. The one that is read first must not say where the other's is."""
+    for said in ("+0100", offset):
+        zone = (
+            "BEGIN:VTIMEZONE|TZID:Office|BEGIN:STANDARD|DTSTART:19700101T000000|"
+            f"TZOFFSETFROM:{said}|TZOFFSETTO:{said}|END:STANDARD|END:VTIMEZONE"
+        )
+        found = days_of(file_of("DTSTART;TZID=Office:20260501T090000|DURATION:PT1H", zones=zone), "UTC")
+    assert [each[0] for each in found] == [starts]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ("DTSTART:20260501T090000|SUMMARY:A moment", []),
+        ("DTSTART:20260501T090000|DURATION:PT50S", []),
+        ("DTSTART;VALUE=DATE:20260501|SUMMARY:a\x00b\ud800c", [("2026-05-01", "2026-05-01", "a b c")]),
+        ("DTSTART;VALUE=DATE:20260501|SUMMARY:a|SUMMARY:b", [("2026-05-01", "2026-05-01", "a")]),
+        ("DTSTART;VALUE=DATE:19600101|DTEND;VALUE=DATE:29991231", [("2025-01-01", "2036-12-31", "closed")]),
+        ("DTSTART:20241101T000000Z|DTEND:20270301T000000Z", [("2025-01-01T00:00", "2027-03-01T01:00", "closed")]),
+        # clocks go back from 03:00 to 02:00 at 01:00 UTC
+        ("DTSTART:20261025T003000Z|DURATION:PT30M", [("2026-10-25T02:30", "2026-10-25T03:00", "closed")]),
+    ],
+)
+def test_what_an_event_closes_can_be_kept(event: str, expected: list[tuple[str, str, str]]) -> None:
+    assert days_of(file_of(event)) == expected
+
+
+def test_a_file_with_a_byte_order_mark_is_read() -> None:
+    assert days_of("\ufeff" + file_of("DTSTART;VALUE=DATE:20260501|SUMMARY:x")) == [("2026-05-01", "2026-05-01", "x")]
+
+
+def test_events_that_are_there_twice_close_one_day() -> None:
+    event = "DTSTART;VALUE=DATE:20260501|DTEND;VALUE=DATE:20280501|SUMMARY:x"
+    assert days_of(file_of(event, event)) == [("2026-05-01", "2028-04-30", "x")]
+
+
+def test_days_and_a_files_days_are_bounded_together(api: httpx.Client, workspace: str) -> None:
+    """What GET gives can be sent back."""
+    path = f"/v1/workspaces/{workspace}/calendars/both-{uuid.uuid4().hex[:6]}"
+    body = {
+        "days": [
+            {"starts": f"{1970 + n // 300}-{1 + n // 25 % 12:02}-{1 + n % 25:02}", "name": "x"} for n in range(4999)
+        ],
+        "icalendar": file_of("DTSTART;VALUE=DATE:20260501", "DTSTART;VALUE=DATE:20260502"),
+    }
+    assert problem_of(api.put(path, json=body))["errors"][0]["pointer"] == "/icalendar"
+    kept = api.put(path, json=body | {"days": body["days"][1:]}).raise_for_status().json()
+    assert len(kept["days"]) == 5000
+    assert api.put(path, json={"timezone": kept["timezone"], "days": kept["days"]}).status_code == 200
