@@ -2,13 +2,13 @@
 MISSED."""
 
 import asyncio
-import logging
 
 from kronos import beats, errors
 from kronos.database import InstanceView
+from kronos.lines import Log
 from kronos.pool import Pool
 
-_log = logging.getLogger("kronos.api")
+_log = Log("kronos.api")
 EVERY_SECONDS = 5.0
 
 
@@ -21,7 +21,9 @@ class PingDoor:
     async def hold(self) -> None:
         """Say so once. Raises KronosError."""
         if await beats.hold_door_open(InstanceView(self._pool)):
-            _log.warning("no ping could be received for a while: what heartbeats were expected then is UNKNOWN")
+            _log.warning(
+                "pings.gap", "no ping could be received for a while: what heartbeats were expected then is UNKNOWN"
+            )
 
     async def run(self) -> None:
         """Say so until cancelled. While PostgreSQL is away no ping can be kept either."""
@@ -29,5 +31,5 @@ class PingDoor:
             try:
                 await self.hold()
             except errors.KronosError as error:
-                _log.debug("that pings can be received cannot be noted: %s", error)
+                _log.debug("pings.unnoted", "that pings can be received cannot be noted: %s", error)
             await asyncio.sleep(EVERY_SECONDS)
