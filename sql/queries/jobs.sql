@@ -326,8 +326,7 @@ with triggered as materialized (
                                      %(priority)s::smallint, %(deadline_seconds)s::integer) as made (job_id)
      where job_id is not null
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
-                                         resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
     select kronos.current_workspace_id(), 'trigger', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
       from triggered
      where %(idempotency_key)s::text is not null
@@ -382,10 +381,8 @@ with given as materialized (
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
                                          resource_id)
-    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, given.request_sha256,
-           given.execution_id
-      from given
-      join queued using (execution_id)
+    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, request_sha256, execution_id
+      from given join queued using (execution_id)
      where given.idempotency_key is not null
      order by given.idempotency_key
 ), noted as materialized (
@@ -398,8 +395,6 @@ select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug a
        queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error,
        null::text as worker_id, queued.created_at, null::jsonb as created_by,
        null::jsonb as caused_by, '[]'::jsonb as callbacks
-  from queued
-  join job using (job_id)
-  join endpoint on endpoint.endpoint_id = queued.endpoint_id
+  from queued join job using (job_id) join endpoint on endpoint.endpoint_id = queued.endpoint_id
  where (select executions from noted) > 0
    and (not %(wake)s or pg_notify('kronos_work', queued.endpoint_id::text) is not null);
