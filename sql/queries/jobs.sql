@@ -326,7 +326,8 @@ with triggered as materialized (
                                      %(priority)s::smallint, %(deadline_seconds)s::integer) as made (job_id)
      where job_id is not null
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
     select kronos.current_workspace_id(), 'trigger', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
       from triggered
      where %(idempotency_key)s::text is not null
@@ -385,9 +386,7 @@ with given as materialized (
       from given join queued using (execution_id)
      where given.idempotency_key is not null
      order by given.idempotency_key
-), noted as materialized (
-    select kronos.note_made(array_agg(queued.execution_id)) as executions from queued
-)
+), noted as materialized (select kronos.note_made(array_agg(execution_id)) as executions from queued)
 select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug as workspace,
        endpoint.name as endpoint, endpoint.type as endpoint_type, queued.cause, 'QUEUED' as status,
        null::jsonb as status_reason, queued.scheduled_at, queued.run_at, null::timestamptz as started_at,
