@@ -50,7 +50,8 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
         made("/calendars", {"name": name, "business_days": ["mon"]})
         made("/configs", {"name": name, "values": {"region": "eu"}})
         made("/payload-specs", {"name": name, "schema": {"type": "object"}})
-        made("/heartbeats", {"name": name, "period_seconds": 3600})
+        beat = made("/heartbeats", {"name": name, "period_seconds": 3600})
+        client.post(beat["ping_url"]).raise_for_status()
         if "." not in name:
             made("/secrets", {"name": name, "value": f"the value of {name}"})
     jobs, executions = [], []

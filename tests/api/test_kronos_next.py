@@ -10,7 +10,7 @@ from api.test_preview import preview
 from conftest import Api
 from kronos.__main__ import main
 
-_OPEN = {"rolled_from": None, "reason": None}
+_OPEN = {"rolled_from": None, "reason": None, "run_at": None}
 
 
 def kronos_next(shared_api: Api, *arguments: str) -> Result:

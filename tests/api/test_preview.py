@@ -6,7 +6,7 @@ import pytest
 
 from kronos.api.fields import MAX_CRON_CHARACTERS
 
-_OPEN = {"rolled_from": None, "reason": None}
+_OPEN = {"rolled_from": None, "reason": None, "run_at": None}
 PREVIEW = "/v1/schedules/preview"
 
 

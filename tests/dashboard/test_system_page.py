@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from lxml import html
 
-from conftest import Api, holding
+from conftest import Api, await_condition, holding
 from factory import add_endpoint, add_executions, add_key
 from kronos.dashboard.system import _repairs
 from sql_factory import make_cron_job, value
@@ -45,6 +45,7 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
     assert "try 2, 3 d ago" in shown
     assert "1 endpoints" not in shown
     assert "until `" not in shown
+    await_condition(lambda: "none connected" in text(own_api.client, "/system"), "the worker's connection to be gone")
     page = html.document_fromstring(own_api.client.get("/system").text)
     slug = value(su, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
     assert f"/w/{slug}/executions/{run}" in page.xpath("//@href")

@@ -186,6 +186,7 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
             lambda: entries(superuser) == wanted_entries(superuser), "one entry a job and no other", seconds=90
         )
         assert active_jobs(superuser) == [
+            "alerts",
             *(f"canary-{n:02}" for n in range(CANARIES)),
             "catch-up",
             "lease-keeper",

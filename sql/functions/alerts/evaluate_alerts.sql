@@ -19,7 +19,7 @@ declare
     v_said     bigint;
 begin
     if not pg_try_advisory_xact_lock(hashtext('kronos.evaluate_alerts')) then
-        return '{"busy": true}';
+        return jsonb_build_object('busy', true);
     end if;
     v_rule_ids := array(select rule.rule_id
                           from kronos.alert_rules as rule
