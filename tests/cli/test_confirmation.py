@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -71,8 +72,10 @@ def test_a_person_types_the_name(
         said = b""
         while b"to go on:" not in said:
             said += os.read(ours, 1024)
-        os.write(ours, typed.encode())
-        assert process.wait(timeout=60) == (Exit.CANCELLED if code is None else code)
+        try:
+            assert _answered(process, ours, typed) == (Exit.CANCELLED if code is None else code)
+        finally:
+            process.kill()  # or a question that nobody hears is waited for, for ever
     os.close(ours)
     assert b"This will delete the config team, which cannot be undone." in said
     assert kronos("config", "get", "team").exit_code == (Exit.NOT_FOUND if code == Exit.DONE else Exit.DONE)
@@ -109,3 +112,12 @@ def test_what_has_a_dry_run_says_so_in_one_word() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option) and "--validate-only" in parameter.opts:
                 assert "--dry-run" in parameter.opts, path
+
+
+def _answered(process: "subprocess.Popen[bytes]", terminal: int, typed: str) -> int:
+    """Types until it has ended: what is typed while the line editor takes the terminal over may be lost."""
+    for _ in range(60):
+        os.write(terminal, typed.encode())
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=1)
+    raise AssertionError(f"{typed!r} is not heard")
