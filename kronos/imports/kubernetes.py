@@ -69,9 +69,9 @@ def _found(where: str, document: Json, terms: Terms, names: Names) -> Found:
     try:
         return _translated(where, document, terms, names)
     except RefusedError as error:
-        return Untranslated(
-            where=where, text=shown(str(_part(document, "metadata").get("name", ""))), reason=str(error)
-        )
+        metadata = document.get("metadata")
+        name = metadata.get("name", "") if isinstance(metadata, dict) else ""
+        return Untranslated(where=where, text=shown(str(name)), reason=str(error))
 
 
 def _part(document: JsonObject, name: str) -> JsonObject:

@@ -140,7 +140,7 @@ def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
             caller.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
         for caller in callers:
             wait_for(partial(is_reset, caller), "the connection to be cut", 90)
-        assert process.resident_bytes() - before < 16 * 1024 * 1024
+        assert process.resident_bytes() - before < 48 * 1024 * 1024  # far less than was asked for
     assert asked(process) == 200
 
 

@@ -18,8 +18,9 @@ JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minu
 # Of every table, each row with what its last writer left on it.
 _TABLES = (
     "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') "
-    # in which requests are counted, reads too; and which workspaces somebody listens to, which is unlogged
-    "and tablename <> all (array['request_rates', 'live_watches', 'live_marks', 'live_origin']) order by 1"
+    # in which requests are counted, reads too; which workspaces somebody listens to, which is unlogged; and that pings
+    # can be received, which each process says every few seconds
+    "and tablename <> all (array['request_rates', 'live_watches', 'live_marks', 'live_origin', 'ping_door']) order by 1"
 )
 _ROWS = "select ctid::text || ' ' || xmin::text || ' ' || (row.*)::text from {} as row order by 1"
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from depth import depth
@@ -106,6 +106,7 @@ def test_strange_json_is_answered_with_its_line(text: str, why: str) -> None:
         list(amazon.translate(text, TERMS, now=NOW))
 
 
+@example('{"kind": "CronJob", "metadata": ""}')
 @given(
     st.text(
         st.sampled_from([*"a0x12e.+-:#'\"{}[]&*!|>%@`\\ \t~?,=<", *"\n\r\x07\x00\x85\u2028\u2029\ufeff\xa0é😀"]),

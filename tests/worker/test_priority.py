@@ -183,7 +183,7 @@ def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
     superuser.execute("vacuum analyze kronos.execution_live")
     with as_worker(database_url) as worker:
         top = _plan(worker, "claim_executions", claim_params([endpoint], quota=5))[0]
-        assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 600
+        assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 1_200  # of some 10,000
         _, ids = claim(worker, endpoint, quota=5)
     assert set(ids) < due
 
