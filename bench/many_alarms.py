@@ -155,7 +155,7 @@ class Many:
         if self._clock() > minute - timedelta(seconds=3):
             raise RuntimeError("the machine is too slow for this: it was not ready within two minutes")
         while (remaining := (minute - self._clock()).total_seconds()) > 0:
-            time.sleep(min(remaining, 1))
+            time.sleep(min(remaining, 1))  # in steps: PostgreSQL's clock decides, not this process's
         cpu = machine.cpu_seconds(self._one.postgres_pid)
         last = self._last_row(at)
         found: list[Json] = []
