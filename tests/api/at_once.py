@@ -41,7 +41,7 @@ def process_on(url: str, *, size: int) -> Iterator[Process]:
     with asyncio.Runner() as runner:
 
         async def opened() -> Pool:
-            pool = Pool(url, size=size)
+            pool = Pool(url, size=size, wait_seconds=60)
             await pool.open(wait=True, timeout=60)
             return pool
 

@@ -114,7 +114,7 @@ async def test_it_ends_with_its_key_within_two_seconds_in_every_process_and_says
 ) -> None:
     superuser.execute("insert into kronos.workspaces (slug, name) values ('theirs', 'theirs')")
     key = add_key(superuser, "theirs", "viewer")
-    pool = Pool(database_url, size=1)
+    pool = Pool(database_url, size=1, wait_seconds=60)
     await pool.open(wait=True)
     try:
         checks = [Keys(pool), Keys(pool)]
@@ -149,7 +149,7 @@ async def test_no_session_outlasts_its_key_and_a_key_has_a_hundred(
     superuser.execute(
         "update kronos.api_keys set expires_at = kronos.clock() + interval '1 minute' where role = 'viewer'"
     )
-    pool = Pool(database_url, size=1)
+    pool = Pool(database_url, size=1, wait_seconds=60)
     await pool.open(wait=True)
     try:
         process = sessions.Sessions(pool, Keys(pool), None)

@@ -31,7 +31,7 @@ def key(database_url: str, tmp_path: Path) -> str:
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=1)
+    made = Pool(database_url, size=1, wait_seconds=60)
     await made.open(wait=True)
     yield made
     await made.close()

@@ -23,7 +23,7 @@ from sql_factory import Connection, value
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=4)
+    made = Pool(database_url, size=4, wait_seconds=60)
     await made.open()
     yield made
     await made.close()

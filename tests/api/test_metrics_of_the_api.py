@@ -148,7 +148,7 @@ async def test_however_many_ask_the_database_is_asked_once_and_its_absence_is_sa
         return await read(view)
 
     monkeypatch.setattr(gauges, "_read", counted)
-    pool = Pool(database_url, size=2)
+    pool = Pool(database_url, size=2, wait_seconds=60)
     await pool.open(wait=True)
     shown = gauges.Gauges()
     found = await asyncio.gather(*(shown.read(InstanceView(pool), names=False) for _ in range(20)))

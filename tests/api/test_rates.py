@@ -35,7 +35,7 @@ def make_key(connection: psycopg.Connection, per_minute: int | None) -> str:
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=4)
+    made = Pool(database_url, size=4, wait_seconds=60)
     await made.open(wait=True)
     yield made
     await made.close()

@@ -39,7 +39,7 @@ class Watched:
 @pytest.fixture(scope="module")
 async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     """Each job is made through the operation that a request runs, and the minute after has been fired."""
-    pool = Pool(cron_database_url, size=2)
+    pool = Pool(cron_database_url, size=2, wait_seconds=60)
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)

@@ -35,7 +35,7 @@ def superuser(cron_superuser: Connection) -> Connection:
 async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connection, cron_database_url: str) -> None:
     endpoint = add_endpoint(superuser)
     name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
-    async with Pool(cron_database_url, size=1) as pool:
+    async with Pool(cron_database_url, size=1, wait_seconds=60) as pool:
         view = database.WorkspaceView(pool, str(endpoint.workspace_id))
         job, _ = await jobs.create(
             view,

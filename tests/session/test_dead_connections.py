@@ -44,7 +44,7 @@ def terminate(superuser: Connection) -> int:
 
 
 async def test_after_all_connections_died_no_statement_fails(superuser: Connection, database_url: str) -> None:
-    async with Pool(database_url, size=10) as pool:
+    async with Pool(database_url, size=10, wait_seconds=60) as pool:
         async with AsyncExitStack() as all_of_them:
             for _ in range(10):
                 await all_of_them.enter_async_context(pool.connection())
@@ -157,7 +157,7 @@ async def test_a_write_that_was_rolled_back_because_several_waited_for_each_othe
     superuser.execute(_SOMETIMES)
     workspace_id = add_workspace(superuser)
     ask = Statement(name="jobs.test", text="select public.sometimes(%(tries)s, %(sqlstate)s) as pid", row=_Pid)
-    async with Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
         view = database.InstanceView(pool)
         assert await view.rows(ask, {"tries": 5, "sqlstate": "40P01"}) == [_Pid(pid=5)]
         with pytest.raises(errors.OutcomeUnknown, match="40P01"):  # of the view, whose first write is done
@@ -199,7 +199,7 @@ async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
     pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)
     failing = Statement(name="test.failing", text=raising, row=_Pid)
     link = Link(database_url, "test", Outage())
-    async with Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
         view = database.InstanceView(pool)
         of_both: list[list[_Pid]] = []
         for _ in range(2):

@@ -128,7 +128,7 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     with pgbouncer(
         directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1"
     ) as url:
-        async with Pool(url, size=2) as pool:
+        async with Pool(url, size=2, wait_seconds=60) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
                 assert (await readiness.get(view)).internal_jobs > 0

@@ -42,7 +42,7 @@ async def test_a_database_of_an_earlier_release_is_refused_with_what_to_run(
     superuser: Connection, database_url: str, harm: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     superuser.execute(harm.encode())
-    async with Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as refused:
             await readiness.get(database.InstanceView(pool))
     assert told in refused.value.detail
@@ -58,7 +58,7 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
 ) -> None:
     superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
     sentence = f"the database is at revision 9999, and this process is of a release that knows {revisions.needed()}"
-    async with Pool(database_url, size=2) as pool:
+    async with Pool(database_url, size=2, wait_seconds=60) as pool:
         found = await readiness.get(database.InstanceView(pool))
     assert sentence in " ".join(readiness.why_degraded(found))
     link = Link(database_url, "claim", Outage())

@@ -19,7 +19,7 @@ ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=1)
+    made = Pool(database_url, size=1, wait_seconds=60)
     await made.open(wait=True)
     try:
         yield made

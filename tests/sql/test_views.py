@@ -29,7 +29,7 @@ def theirs(shared: Connection) -> EndpointRow:
 @pytest.fixture
 async def pool(module_database_url: str) -> AsyncIterator[Pool]:
     """One connection, so that each use follows the one before."""
-    made = Pool(module_database_url, size=1)
+    made = Pool(module_database_url, size=1, wait_seconds=60)
     await made.open(wait=True)
     try:
         yield made

@@ -162,7 +162,7 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
-    async with Pool(database_url, size=1) as pool:
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
         view = database.WorkspaceView(pool, slug)
         await jobs.create(view, new_jobs.NewJob(endpoint=name, trigger="IMMEDIATE"))
         await jobs.create(
@@ -187,7 +187,7 @@ async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
-    async with Pool(database_url, size=2) as pool:
+    async with Pool(database_url, size=2, wait_seconds=60) as pool:
         view = database.WorkspaceView(pool, slug)
         cron, _ = await jobs.create(
             view, new_jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken")
