@@ -30,6 +30,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import durations
 import forked
+import taken
 from depth import DEEP, depth
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kept import Kept, kept
@@ -59,6 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--deep"):
         os.environ[DEEP] = "1"
     hypothesis.settings.load_profile(depth("kronos", deep="kronos-deep"))
+    if config.getoption("--taken"):
+        starts_others = config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
+        config.pluginmanager.register(taken.Gathered() if starts_others else taken.Taken())
 
 
 def pytest_unconfigure() -> None:
@@ -75,6 +79,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--deep", action="store_true", help="try more of what is drawn at random: minutes more (tests/depth.py)"
+    )
+    parser.addoption(
+        "--taken", action="store_true", help="write what each file takes into tests/durations.txt (tests/taken.py)"
     )
     parser.addoption(
         "--storm",
