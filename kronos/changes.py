@@ -290,6 +290,7 @@ async def _trigger(view: WorkspaceView, job: str, own: _Own, key: idempotency.Ke
     execution_id = _uuid7()
     if (made := await _triggered_with_others(view, execution_id, job, own, key)) is not None:
         return made
+    view.changed_nothing()
     against: str | None = None
     for _ in range(payload_specs.MOST_LOOKS):
         try:
