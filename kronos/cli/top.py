@@ -40,8 +40,14 @@ def top(api: Api, every: float) -> None:
         if (error.name or "").partition(".")[0] != "textual":
             raise
         raise Ended(_MISSING) from None
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _is_terminal():
         raise click.UsageError(_NO_TERMINAL)
     look = partial(api.get, "overview", fields=_FIELDS)
     look()  # what is refused is a sentence, before there is a screen
-    TopScreen(look, workspace=str(api.workspace), every=every).run()
+    screen = TopScreen(look, workspace=str(api.workspace), every=every)
+    screen.run()
+    sys.exit(screen.return_code or 0)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
