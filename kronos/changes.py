@@ -61,9 +61,9 @@ be empty."""
 
 CHANGEABLE = ("endpoint", "input", *(each.name for each in fields(CronTerms)))
 
-SETTLE = statement("jobs.settle_ticks", Settled)
-_SETTLE_VERSION = statement("jobs.settle_version", Settled)
-_REPLACE = statement("jobs.replace_cron_job", Changed)
+SETTLE = statement("job_changes.settle_ticks", Settled)
+_SETTLE_VERSION = statement("job_changes.settle_version", Settled)
+_REPLACE = statement("job_changes.replace_cron_job", Changed)
 _CANCEL = statement("job_turns.cancel_job", CancelledJob)
 _CANCEL_FURTHER = statement("job_turns.cancel_further", Cancelling)
 _TRIGGER = statement("jobs.trigger_job", Changed)

@@ -2,8 +2,8 @@
 -- must not overlap that of the job's newest version, as every session that adds to an overlap key holds it
 -- (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is cancelled
 -- (stop_backfills): an execution's foreign key wants the job's.
--- Returns: its row as it is now; null where another session holds one of them, it is not RUNNING, or who began
--- it may not do it any more.
+-- Returns: its row as it is now; null where another session holds one of them, it is not RUNNING, or who
+-- began it may not do it any more.
 create or replace function kronos.lock_backfill(p_backfill_id uuid) returns kronos.backfills
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
