@@ -7,6 +7,7 @@ import click
 
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Ended
+from kronos.cli.inputs import Number
 
 _MISSING = (
     "kronos top needs Textual, which is not installed here: it is the extra top of Kronos's wheel "
@@ -19,7 +20,7 @@ _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters
 @command(None)
 @click.option(
     "--every",
-    type=click.FloatRange(0.5, 3600),
+    type=Number(0.5, 3600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
