@@ -36,6 +36,13 @@ COPY kronos kronos
 COPY --from=scripts /scripts/node_modules kronos/dashboard/node_modules
 RUN /opt/pip/bin/pip --python /opt/kronos/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
         --no-build-isolation . \
+    # What made the wheel, what packages test themselves with, and what compiled modules were made of.
+    && /opt/pip/bin/pip --python /opt/kronos/bin/python uninstall --yes --quiet \
+        editables hatchling pathspec pluggy trove-classifiers \
+    && find /opt/kronos/lib/python3*/site-packages -mindepth 2 -type d '(' -name test -o -name tests ')' \
+        -not -path '*/kronos/*' -prune -exec rm -r {} + \
+    && find /opt/kronos/lib/python3*/site-packages -type f \
+        '(' -name '*.c' -o -name '*.h' -o -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' ')' -delete \
     && mkdir /listed \
     && /opt/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON \
         -o /listed/python.cdx.json /opt/kronos/bin/python

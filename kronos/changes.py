@@ -61,9 +61,9 @@ be empty."""
 
 CHANGEABLE = ("endpoint", "input", *(each.name for each in fields(CronTerms)))
 
-SETTLE = statement("jobs.settle_ticks", Settled)
-_SETTLE_VERSION = statement("jobs.settle_version", Settled)
-_REPLACE = statement("jobs.replace_cron_job", Changed)
+SETTLE = statement("job_changes.settle_ticks", Settled)
+_SETTLE_VERSION = statement("job_changes.settle_version", Settled)
+_REPLACE = statement("job_changes.replace_cron_job", Changed)
 _CANCEL = statement("job_turns.cancel_job", CancelledJob)
 _CANCEL_FURTHER = statement("job_turns.cancel_further", Cancelling)
 _TRIGGER = statement("jobs.trigger_job", Changed)
@@ -290,6 +290,7 @@ async def _trigger(view: WorkspaceView, job: str, own: _Own, key: idempotency.Ke
     execution_id = _uuid7()
     if (made := await _triggered_with_others(view, execution_id, job, own, key)) is not None:
         return made
+    view.changed_nothing()
     against: str | None = None
     for _ in range(payload_specs.MOST_LOOKS):
         try:

@@ -114,7 +114,9 @@ class WorkspaceView:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
                 async with self._transaction(connection, statement):
                     await cursor.execute(statement.text, params)
-                return await cursor.fetchall()
+                rows = await cursor.fetchall()
+                self._writes.answered((statement, rows))
+                return rows
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
@@ -136,7 +138,9 @@ class WorkspaceView:
                 entering = {"workspace": self.workspace, "caller": self.caller}
                 await cursor.execute(statement.text, {**params, **entering})
                 self._writes.end()
-                return await cursor.fetchall()
+                rows = await cursor.fetchall()
+                self._writes.answered((statement, rows))
+                return rows
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
@@ -162,6 +166,10 @@ class WorkspaceView:
             if len(views) > 1 and writes.is_refused:
                 return None
             raise
+
+    def changed_nothing(self) -> None:
+        """What was committed last, with others' requests, was refused to this one: its row is not there."""
+        self._writes.changed_nothing()
 
     @property
     def gatherer(self) -> Gatherer:
@@ -216,7 +224,9 @@ class WorkspaceView:
                 async with self._transaction(connection, write, read):
                     await writing.execute(write.text, write_params)
                     await reading.execute(read.text, read_params)
-                return await writing.fetchall(), await reading.fetchall()
+                written, seen = await writing.fetchall(), await reading.fetchall()
+                self._writes.answered((write, written), (read, seen))
+                return written, seen
 
         return await self._pool.run(work, self._writes, is_read=write.is_read and read.is_read)
 
@@ -236,7 +246,13 @@ class WorkspaceView:
                     await preparing.execute(prepare.text, params)
                     await writing.execute(write.text, params)
                     await reading.execute(read.text, params)
-                return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
+                prepared, written, seen = (
+                    await preparing.fetchall(),
+                    await writing.fetchall(),
+                    await reading.fetchall(),
+                )
+                self._writes.answered((write, written))  # the ground, as ticks that are settled, is no change
+                return prepared, written, seen
 
         return await self._pool.run(work, self._writes)
 
@@ -252,7 +268,9 @@ class WorkspaceView:
                 async with self._transaction(connection, *(each for each, _ in statements)):
                     for cursor, (each, params) in zip(cursors, statements, strict=True):
                         await cursor.execute(each.text, params)
-                return [await cursor.fetchall() for cursor in cursors]
+                rows = [await cursor.fetchall() for cursor in cursors]
+                self._writes.answered(*zip((each for each, _ in statements), rows, strict=True))
+                return rows
 
         return await self._pool.run(work, self._writes, is_read=all(each.is_read for each, _ in statements))
 
@@ -279,15 +297,23 @@ class WorkspaceView:
                     async with connection.cursor(row_factory=class_row(judge[0].row)) as looking:
                         await looking.execute(judge[0].text, judge[1])
                         judge[2](await looking.fetchall())
-                async with self._transaction(connection, write[0], read[0]):
+                async with self._transaction(connection, write[0], read[0], is_whole=False):
                     await writing.execute(write[0].text, write[1])
                     await reading.execute(read[0].text, read[1])
                 return await writing.fetchall(), await reading.fetchall()
 
-        return await self._pool.run(work, self._writes)
+        async def told(connection: Connection) -> tuple[list[Row], list[Read]]:
+            written, seen = await work(connection)
+            self._writes.end()
+            self._writes.answered((write[0], written))
+            return written, seen
+
+        return await self._pool.run(told, self._writes)
 
     @asynccontextmanager
-    async def _transaction(self, connection: Connection, *statements: Statement[Any]) -> AsyncIterator[None]:
+    async def _transaction(
+        self, connection: Connection, *statements: Statement[Any], is_whole: bool = True
+    ) -> AsyncIterator[None]:
         is_read = all(each.is_read for each in statements)
         enter = _ENTER_WORKSPACE if is_read else _ENTER_WORKSPACE_TO_WRITE
         params: dict[str, object] = {"workspace": self.workspace}
@@ -299,7 +325,8 @@ class WorkspaceView:
                     await entering.execute(enter.text, params)
                     self._writes.send(*statements)
                     yield
-                self._writes.end()
+                if is_whole:
+                    self._writes.end()
             except psycopg.Error:
                 # Without a workspace no row can be written, which a constraint may say first.
                 if _found_none(entering):
@@ -346,7 +373,9 @@ class InstanceView:
                     self._writes.send(statement)
                     await cursor.execute(statement.text, params)
                 self._writes.end()
-                return await cursor.fetchall()
+                rows = await cursor.fetchall()
+                self._writes.answered((statement, rows))
+                return rows
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 

@@ -105,6 +105,8 @@ async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str |
         # deleted or suspended at the same time, endpoint or workspace; or the input is to be validated
         with contextlib.suppress(errors.EndpointNotFound, errors.Overtaken):
             job = await _made_with_others(asked, new)
+            if job is None:
+                view.changed_nothing()
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
         insert = _insert(new)
         with Waking(may=new.trigger != "CRON") as wake:

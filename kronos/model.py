@@ -141,7 +141,7 @@ class ListedSecret(Secret):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTerms:
     """What a caller says of any job, by the names that request, statement and column have for it. The statements of
-    sql/queries/jobs.sql take a field that is added here, and in Job: see CONTRIBUTING.md."""
+    sql/queries/jobs.sql and job_changes.sql take a field that is added here, and in Job: see CONTRIBUTING.md."""
 
     name: str | None = None
     title: str | None = None

@@ -26,7 +26,8 @@ Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
 _READS = ("get", "list", "find", "count", "read", "preview", "enter")
 # What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads
-# a longer one again each time: 0.1 ms of a job's creation. No statement has a literal over several lines.
+# a longer one again each time: 0.1 ms of a job's creation. No statement has a literal over several lines; and a list
+# that is written here has no blanks.
 _LAYOUT = re.compile(r"^ +|^ *--.*\n", re.MULTILINE)
 _COLUMNS = re.compile(
     r"\{(?P<row>[A-Z]\w+)(?:\s+but (?P<others>\w+(?:,\s+\w+)*))?(?:\s+(?P<how>as record|changed))?"
@@ -81,11 +82,11 @@ def _columns(named: re.Match[str]) -> str:
         given = dict(_given(named["given"] or ""))
         if unknown := given.keys() - columns:
             raise ValueError(f"{named['row']} has no {', '.join(sorted(unknown))}")
-        return ", ".join(f"{given[name]} as {name}" if name in given else f"{of}{_quoted(name)}" for name in columns)
+        return ",".join(f"{given[name]} as {name}" if name in given else f"{of}{_quoted(name)}" for name in columns)
     types = {name: _TYPES[_plain(hint)] for name, hint in get_type_hints(row).items() if name in columns}
     if named["how"] == "as record":
-        return ", ".join(f"{name} {types[name]}" for name in columns)
-    return ", ".join(
+        return ",".join(f"{name} {types[name]}" for name in columns)
+    return ",".join(
         f"case when '{name}' = any (%(changed)s::text[]) then %({name})s::{types[name]} else {of}{name} end"
         for name in columns
     )

@@ -18,7 +18,9 @@ class Writes:
     is_sent: bool = False
     """One was handed to the driver, and PostgreSQL has not said what became of it."""
     is_done: bool = False
-    """One was committed."""
+    """One was committed, and may have changed something."""
+    was_done: bool = False
+    """The same, before what was handed to the driver last."""
     is_shared: bool = False
     """One is in a statement for several requests, which is sent whether or not this one's caller still waits."""
     statements: tuple[Statement[Any], ...] = ()
@@ -31,12 +33,22 @@ class Writes:
 
     def send(self, *statements: Statement[Any]) -> None:
         """These are handed to the driver now."""
+        self.was_done = self.is_done
         self.is_sent = self.is_sent or not all(each.is_read for each in statements)
         self.statements = statements
 
     def end(self) -> None:
         """What was sent is committed."""
         self.is_done, self.is_sent = self.is_done or self.is_sent, False
+
+    def answered(self, *answers: tuple[Statement[Any], Sequence[object]]) -> None:
+        """These are the rows of what was committed last: a write that answers none has changed nothing."""
+        if not any(rows for statement, rows in answers if not statement.is_read):
+            self.changed_nothing()
+
+    def changed_nothing(self) -> None:
+        """What was handed to the driver last, and is over, has changed nothing for this request."""
+        self.is_done = self.was_done
 
     def fail(self, error: psycopg.Error) -> None:
         """What was sent met an error."""
@@ -93,6 +105,12 @@ class WritesOfAll(Writes):
         super().end()
         for each in self._of_each:
             each.end()
+
+    def changed_nothing(self) -> None:
+        """As of one."""
+        super().changed_nothing()
+        for each in self._of_each:
+            each.changed_nothing()
 
     def fail(self, error: psycopg.Error) -> None:
         """As of one."""

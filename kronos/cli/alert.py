@@ -9,6 +9,7 @@ import click
 from kronos import alert_shapes
 from kronos.cli.command import Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.inputs import Number
 from kronos.model import Json, JsonObject
 
 _P = ParamSpec("_P")
@@ -96,7 +97,7 @@ def _terms(run: Callable[_P, _R]) -> Callable[_P, _R]:
         click.option("--runs", type=int, help="With --failure-rate: of the last so many."),
         click.option("--failure-rate", "percent", type=int, metavar="PERCENT", help="So many of 100 runs failed."),
         click.option("--no-success", type=_SPAN, help="None succeeded for so long."),
-        click.option("--factor", type=float, help="A run takes longer than so many times what is usual."),
+        click.option("--factor", type=Number(max=1e9), help="A run takes longer than so many times what is usual."),
         click.option("--running", type=_SPAN, help="A run takes longer than that."),
         click.option("--late", type=_SPAN, help="A run begins later than that after it was due."),
         click.option("--missed", type=int, help="So many ticks in a row had no run."),

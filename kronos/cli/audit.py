@@ -23,6 +23,9 @@ _COLUMNS = {
 }
 _HEAD = ("workspace", "number", "hash", "sealed_at", "pending", "cut")
 _EMPTY = "nothing that was changed matches"
+_of_instance = click.option(
+    "--instance", "of_instance", is_flag=True, help="Of the instance, whichever workspace is named or kept."
+)
 
 
 class HeadText(click.ParamType[tuple[str | None, Pin]]):
@@ -47,8 +50,8 @@ def audit() -> None:
     """Who changed what. Each change is a row, sealed into a chain of hashes."""
 
 
-@command(audit, in_workspace=False)
-@click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one alone.  [KRONOS_WORKSPACE]")
+@command(audit, in_workspace=None)
+@_of_instance
 @click.option("--actor", help="By whom: a key's public id, cli:root, reaper.")
 @click.option("--action", help="What was done, such as job.pause.")
 @click.option("--object-type", help="To what, such as job; one_shot: who made one-shots.")
@@ -57,45 +60,48 @@ def audit() -> None:
 @click.option("--after", help="At this time or later, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", help="Earlier, such as 2026-12-02T00:00:00Z.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def _list(api: Api, of: str | None, limit: int, **filters: str | None) -> None:
-    """List changes, the last first. Without --workspace those of the instance and all workspaces.
+def _list(api: Api, of_instance: bool, limit: int, **filters: str | None) -> None:
+    """List changes, the last first. Of a workspace, or else of the instance and all workspaces.
 
     kronos audit list --action job.pause --after 2026-12-01T00:00:00Z
     """
-    api.list(api.of(of).rows("audit", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
+    api.list(_asked(api, of_instance).rows("audit", limit=limit, **filters), _COLUMNS, empty=_EMPTY)
 
 
-@command(audit, in_workspace=False)
-@click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
+@command(audit, in_workspace=None)
+@_of_instance
 @click.option("--after-number", default=0, type=click.IntRange(0), help="Only what follows this row: to go on.")
 @click.option(
     "--one-shots", is_flag=True, help="Who made a workspace's one-shots, the newest first: they are not sealed."
 )
 @click.option("--after", help="Of one-shots: made at this time or later, such as 2026-12-01T00:00:00Z.")
 @click.option("--before", help="Of one-shots: made earlier, such as 2026-12-02T00:00:00Z.")
-def export(api: Api, of: str | None, after_number: int, one_shots: bool, after: str | None, before: str | None) -> None:
+def export(
+    api: Api, of_instance: bool, after_number: int, one_shots: bool, after: str | None, before: str | None
+) -> None:
     """Write sealed rows as JSON lines, the oldest first. Of a workspace, or else of the instance.
 
     kronos audit export -w acme > acme.jsonl
     """
     if not one_shots and (after or before):
         raise click.UsageError("--after and --before are of --one-shots; sealed rows go by --after-number.")
-    if one_shots and of is None:
+    asked = _asked(api, of_instance)
+    if one_shots and asked.workspace is None:
         raise click.UsageError("--one-shots are of a workspace: give --workspace.")
     if one_shots and after_number:
         raise click.UsageError("--after-number is of sealed rows; --one-shots go by --after and --before.")
     which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
-    api.of(of).copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
+    asked.copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
 
 
-@command(audit, in_workspace=False)
-@click.option("--workspace", "-w", "of", envvar="KRONOS_WORKSPACE", help="Of this one.  [KRONOS_WORKSPACE]")
-def head(api: Api, of: str | None) -> None:
+@command(audit, in_workspace=None)
+@_of_instance
+def head(api: Api, of_instance: bool) -> None:
     """Show the last number and hash of a chain, to be noted elsewhere. Of a workspace, or else of the instance.
 
     kronos audit head -w acme
     """
-    api.show(api.of(of).get("audit", "head", fields=("number", "hash")), _HEAD)
+    api.show(_asked(api, of_instance).get("audit", "head", fields=("number", "hash")), _HEAD)
 
 
 @audit.command()
@@ -127,6 +133,10 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
         click.echo(_shown(each))
     if any(each.fault for each in found):
         sys.exit(Exit.FAILED)
+
+
+def _asked(api: Api, of_instance: bool) -> Api:
+    return api.of(None) if of_instance else api
 
 
 def _shown(found: Verified) -> str:

@@ -7,6 +7,7 @@ import click
 from kronos import capacity
 from kronos.cli.command import shaped
 from kronos.cli.helping import Command
+from kronos.cli.inputs import Number
 from kronos.cli.output import Output
 from kronos.model import Json
 
@@ -18,24 +19,22 @@ _DEFAULTS = capacity.AskedInstance()
     "--cores", type=click.IntRange(1, 4096), default=_DEFAULTS.cores, show_default=True, help="Of all machines."
 )
 @click.option(
-    "--schedules", type=click.IntRange(0), default=_DEFAULTS.schedules, show_default=True, help="Live CRON jobs."
+    "--schedules", type=click.IntRange(0, 10**9), default=_DEFAULTS.schedules, show_default=True, help="Live CRON jobs."
 )
 @click.option(
     "--runs-per-minute",
-    type=click.FloatRange(0),
+    type=Number(0, 1e9),
     default=_DEFAULTS.runs_per_minute,
     show_default=True,
     help="Of CRON jobs, on average.",
 )
-@click.option("--busiest-minute", type=click.FloatRange(0), help="Runs in it.  [default: the average]")
+@click.option("--busiest-minute", type=Number(0, 1e9), help="Runs in it.  [default: the average]")
 @click.option(
     "--rings-per-minute",
-    type=click.FloatRange(0),
+    type=Number(0, 1e9),
     help="Alarms of pg_cron that ring: with shared alarms, how many are distinct.  [default: one a run]",
 )
-@click.option(
-    "--one-shots-per-second", type=click.FloatRange(0), default=0.0, show_default=True, help="Made over HTTP."
-)
+@click.option("--one-shots-per-second", type=Number(0, 1e9), default=0.0, show_default=True, help="Made over HTTP.")
 @click.option(
     "--payload-bytes",
     type=click.IntRange(0, 2**30),
@@ -45,20 +44,20 @@ _DEFAULTS = capacity.AskedInstance()
 )
 @click.option(
     "--latency-ms",
-    type=click.FloatRange(0),
+    type=Number(0, 86_400_000),
     default=_DEFAULTS.latency_ms,
     show_default=True,
     help="How long endpoints take.",
 )
 @click.option(
     "--history-days",
-    type=click.FloatRange(0),
+    type=Number(0, 36_500),
     default=_DEFAULTS.history_days,
     show_default=True,
     help="How long finished executions are kept.",
 )
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
-@click.option("--api-processes", type=click.IntRange(1), default=1, show_default=True, help="API processes.")
+@click.option("--workers", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Worker processes.")
+@click.option("--api-processes", type=click.IntRange(1, 10_000), default=1, show_default=True, help="API processes.")
 @click.option("--here", is_flag=True, help="With the speed of this machine, which is measured for some 0.1 s.")
 @shaped
 def capacity_command(output: Output, *, here: bool, **given: Json) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, group
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.model import Json
 
@@ -53,7 +53,7 @@ def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, 
     @click.argument("document", metavar=argument, type=JsonText())
     @click.option("--idempotency-key", type=IdempotencyKey(), help=f"The same key makes the same {what}.")
     def create(api: Api, name: str, document: Json, idempotency_key: str | None) -> None:
-        api.show(api.send("POST", routes, body={"name": name, content: document}, key=idempotency_key), fields)
+        api.show(api.send("POST", routes, body=given(**{"name": name, content: document}), key=idempotency_key), fields)
 
     @command(group, help=f"Delete a {what} that no endpoint names.\n\nkronos {group.name} rm {example}")
     @click.argument("name")
@@ -79,7 +79,7 @@ def put_config(api: Api, name: str, values: Json) -> None:
 
     Executions that exist keep the values that they have.
     """
-    api.show(api.send("PUT", "configs", name, body={"values": values}), _CONFIG)
+    api.show(api.send("PUT", "configs", name, body=given(values=values)), _CONFIG)
 
 
 @command(payload_spec, name="put")
@@ -96,6 +96,6 @@ def put_payload_spec(api: Api, name: str, schema: Json, dry_run: bool, force: bo
     """
     query = {name: "true" for name, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
     api.show(
-        api.send("PUT", "payload-specs", name, body={"schema": schema}, query=query),
+        api.send("PUT", "payload-specs", name, body=given(schema=schema), query=query),
         ("is_allowed", "checked", "violations", "more") if dry_run else _SPEC,
     )

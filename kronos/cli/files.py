@@ -105,13 +105,16 @@ def _files(path: Path) -> Sequence[Path]:
     """A file, or those of a folder and the folders in it, in the order of their names; hidden ones are left out."""
     if not path.is_dir():
         return [path]
-    found = sorted(
-        each
-        for each in path.rglob("*")
-        if each.suffix in _SUFFIXES
-        and each.is_file()
-        and not any(part.startswith(".") for part in each.relative_to(path).parts)
-    )
+    try:
+        found = sorted(
+            each
+            for each in path.rglob("*")
+            if each.suffix in _SUFFIXES
+            and each.is_file()
+            and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        )
+    except OSError as error:  # a folder that went away meanwhile
+        raise Ended(f"{error.filename or path} cannot be read: {error.strerror}", Exit.USAGE) from None
     if not found:
         raise Ended(f"{path} has no file that ends in {', '.join(_SUFFIXES)}", Exit.USAGE)
     return found

@@ -1,5 +1,6 @@
 """What is given to a command as text, a file or standard input."""
 
+import math
 import os
 import re
 import sys
@@ -41,6 +42,17 @@ class JsonText(click.ParamType[Json]):
                 ctx,
             )
         return NULL if found is None else found
+
+
+class Number(click.FloatRange):
+    """A number within bounds; what is no number is within all of click's."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails for nan."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number", param, ctx)
+        return found
 
 
 class FileText(click.ParamType[str]):

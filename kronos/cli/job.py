@@ -7,7 +7,7 @@ from kronos.cli.backfill import begun
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 
 _FIELDS = (
     "name",
@@ -50,9 +50,10 @@ _COLUMNS = {
     "trigger": "TRIGGER",
     "status": "STATUS",
     "endpoint": "ENDPOINT",
-    "next_run_at": "NEXT RUN",
+    "next_run_at or run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
+_LIVE = ("ACTIVE", "PAUSED")
 _Choice = click.Choice
 # What a CRON job need not have.
 _CLEARED = (
@@ -155,7 +156,13 @@ def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """
     filters["sort"] = sort.replace("-", "_") if sort else None
     empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
-    api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
+    rows = api.rows("jobs", limit=limit, **filters)
+    api.list(rows if api.as_json else [_to_come(row) for row in rows], _COLUMNS, empty=empty)
+
+
+def _to_come(job: JsonObject) -> JsonObject:
+    """Of a one-shot that is over, run_at is no next run."""
+    return job if job.get("status") in _LIVE else {**job, "run_at": None}
 
 
 @command(job)

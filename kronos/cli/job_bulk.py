@@ -46,7 +46,7 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
 
     kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
     """
-    answer = api.send("POST", "jobs:batch", body={"jobs": jobs, "atomic": not each}, fields=("data",))
+    answer = api.send("POST", "jobs:batch", body=given(jobs=jobs, atomic=not each), fields=("data",))
     rows = api.rows_of(answer, "data")
     api.list(rows, _MADE, empty="no job was made")
     if refused := sum("code" in row for row in rows):

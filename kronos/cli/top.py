@@ -7,6 +7,7 @@ import click
 
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Ended
+from kronos.cli.inputs import Number
 
 _MISSING = (
     "kronos top needs Textual, which is not installed here: it is the extra top of Kronos's wheel "
@@ -19,7 +20,7 @@ _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters
 @command(None)
 @click.option(
     "--every",
-    type=click.FloatRange(0.5, 3600),
+    type=Number(0.5, 3600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
@@ -40,8 +41,14 @@ def top(api: Api, every: float) -> None:
         if (error.name or "").partition(".")[0] != "textual":
             raise
         raise Ended(_MISSING) from None
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _is_terminal():
         raise click.UsageError(_NO_TERMINAL)
     look = partial(api.get, "overview", fields=_FIELDS)
     look()  # what is refused is a sentence, before there is a screen
-    TopScreen(look, workspace=str(api.workspace), every=every).run()
+    screen = TopScreen(look, workspace=str(api.workspace), every=every)
+    screen.run()
+    sys.exit(screen.return_code or 0)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,6 +1,8 @@
 """The screen of `kronos top`: figures, the last and the next hour, what fails and what is late. It fits 80 columns and
 24 lines, and what is longer can be scrolled."""
 
+import asyncio
+import signal
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -67,7 +69,11 @@ class TopScreen(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Reads at once, and then again and again."""
+        """Reads at once, and then again and again, until it is told to end."""
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
+                    asyncio.get_running_loop().add_signal_handler(number, self._end, number)
         for name, columns in _COLUMNS.items():
             for title, width in zip(columns, _WIDTHS, strict=True):
                 self.query_one(f"#{name}", DataTable).add_column(title, width=width)
@@ -84,6 +90,10 @@ class TopScreen(App[None]):
     def action_read(self) -> None:
         """Reads now, paused or not."""
         self.read()
+
+    def _end(self, number: signal.Signals) -> None:
+        """The terminal is as it was before; the exit is as the shell says that a signal ended it."""
+        self.exit(return_code=128 + number)
 
     def _read_unless_paused(self) -> None:
         if not self.is_paused:

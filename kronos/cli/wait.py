@@ -1,6 +1,5 @@
 """`kronos wait`: until executions have ended, heard from the stream of events, and else looked up now and then."""
 
-import math
 import queue
 import sys
 import time
@@ -18,6 +17,7 @@ from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Exit
 from kronos.cli.following import left_to_the_server, patiently
+from kronos.cli.inputs import Number
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
 
@@ -35,19 +35,8 @@ _PLAIN = {name: name for name in ("execution_id", "status", "duration_ms", "atte
 _Heard = Literal["began", "lost"]
 
 
-class _Seconds(click.FloatRange):
-    """A number of seconds that comes to an end, or has none."""
-
-    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number. Fails for what is no number, which is never over."""
-        found: float = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"{value} is no number of seconds", param, ctx)
-        return found
-
-
 timeout_option = click.option(
-    "--timeout", type=_Seconds(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
+    "--timeout", type=Number(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
 )
 
 

@@ -27,7 +27,7 @@ _HOT: Final = {
     "results.finalize_successes": "kronos_worker",
     "results.finalize_executions": "kronos_worker",
     "jobs.insert_bare_one_shots": "kronos_api",
-    "jobs.replace_cron_job": "kronos_api",
+    "job_changes.replace_cron_job": "kronos_api",
     "job_reads.get_job": "kronos_api",
     "job_reads.list_jobs": "kronos_api",
     "executions.get_execution": "kronos_api",

@@ -21,9 +21,10 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
 -- workspace is suspended.
 with made as (
     insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at,
-                                  max_active, include, next_at, ticks, priority)
+                                  max_active, include, next_at, ticks, priority, caller)
     select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s,
-           %(max_active)s, %(include)s, %(first_at)s, %(ticks)s, %(priority)s::smallint
+           %(max_active)s, %(include)s, %(first_at)s, %(ticks)s, %(priority)s::smallint,
+           nullif(current_setting('kronos.caller', true), '')::jsonb
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = kronos.settled_job_id()

@@ -23,6 +23,7 @@ create table kronos.backfills (
     -- runs that had FAILED and are due again, under their own ids (backfill_redriven)
     redriven          integer     not null default 0,
     priority          smallint,                          -- of its executions; null: the job's
+    caller            jsonb,                             -- who began it, as the audit has it
     constraint backfills_pkey             primary key (backfill_id),
     constraint backfills_in_workspace_key unique (workspace_id, backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id)

@@ -11,7 +11,8 @@ import pytest
 
 from api_answers import problem_of
 from backfill_rows import next_version
-from conftest import Api, make_workspace
+from conftest import Api, holding, make_workspace
+from factory import add_key
 from faults.scene import await_waiting
 
 WINDOW = {"from": "2024-03-12T12:00:00Z", "to": "2024-03-12T12:30:00Z"}
@@ -367,3 +368,18 @@ def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own
         overtaking.commit()
         response = call.result(60)
     assert (response.status_code, response.json()["job_id"]) == (202, str(newer)), response.text
+
+
+def test_a_backfill_ends_with_the_key_that_began_it(
+    api: httpx.Client, workspace: str, job: dict[str, Any], shared_superuser: psycopg.Connection
+) -> None:
+    with holding(api, add_key(shared_superuser, workspace, "operator")) as operator:
+        begun = started(operator, workspace, max_active=2)
+    keys = api.get(f"/v1/workspaces/{workspace}/keys").json()["data"]
+    (listed,) = [key for key in keys if key["role"] == "operator"]
+    assert api.delete(f"/v1/workspaces/{workspace}/keys/{listed['key_id']}").status_code == 204
+    shared_superuser.execute("select kronos.advance_backfill(%s, 100)", [begun["backfill_id"]])
+    found = api.get(f"/v1/workspaces/{workspace}/backfills/{begun['backfill_id']}").json()
+    assert (found["status"], found["status_reason"]["code"]) == ("CANCELLED", "caller_ended")
+    assert "was revoked" in found["status_reason"]["detail"]
+    assert (found["progress"]["cancelled"], found["progress"]["undecided"]) == (2, 28)

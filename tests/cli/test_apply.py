@@ -194,3 +194,14 @@ def test_documents_and_files_are_one_and_name_one_set(tmp_path: Path) -> None:
     empty.mkdir()
     with pytest.raises(Ended, match="no file that ends in"):
         files.gathered([str(empty)])
+
+
+def test_a_folder_that_goes_away_while_it_is_read_is_said(
+    kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Path, pattern: str) -> list[Path]:
+        raise FileNotFoundError(2, "No such file or directory", str(path / "inner"))
+
+    monkeypatch.setattr(Path, "rglob", gone)
+    refused = kronos("plan", "-f", str(tmp_path))
+    assert (refused.exit_code, "inner cannot be read: No such file" in refused.stderr) == (2, True), refused.output

@@ -1,5 +1,6 @@
 """`kronos audit list|export|verify`: over the API who changed what, and in the database whether the chains hold."""
 
+import json
 from pathlib import Path
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands import Kronos
+from conftest import Api
 from factory import add_endpoint
 from kronos.__main__ import main
 from sql_factory import Connection, make_cron_job, value
@@ -67,3 +69,28 @@ def test_who_may_not_act_as_the_owner_verifies_nothing(superuser: Connection, da
     refused = verify(url)
     assert refused.exit_code == 1
     assert "KRONOS_DATABASE_URL that `kronos migrate` is run with" in refused.output
+
+
+def test_the_workspace_is_taken_from_where_the_other_commands_take_it(
+    shared_api: Api, workspace: str, tmp_path: Path
+) -> None:
+    """Of a context it was not: what was asked then was the instance."""
+
+    def run(*typed: str, **env: str) -> Result:
+        return CliRunner().invoke(main, list(typed), env={"XDG_CONFIG_HOME": str(tmp_path), **env})
+
+    url, key = str(shared_api.client.base_url), shared_api.key
+    added = run("context", "add", "here", "--url", url, "-w", workspace, "--use", KRONOS_API_KEY=key)
+    assert added.exit_code == 0, added.output
+    kept = {"KRONOS_API_KEY": key}
+    changed = run("config", "create", "colours", "{}", **kept)
+    assert changed.exit_code == 0, changed.output
+    listed = [line.split("\t") for line in run("audit", "list", "--plain", **kept).stdout.splitlines()]
+    assert {row[4] for row in listed} == {workspace}
+    assert json.loads(run("audit", "head", "--json", **kept).stdout)["workspace"] == workspace
+    assert json.loads(run("audit", "head", "--instance", "--json", **kept).stdout)["workspace"] is None
+    assert run("audit", "export", "--one-shots", **kept).exit_code == 0
+    refused = run("audit", "export", "--one-shots", "--instance", **kept)
+    assert (refused.exit_code, "are of a workspace" in refused.stderr) == (2, True)
+    elsewhere = run("audit", "list", "-w", "no-such", **kept)
+    assert (elsewhere.exit_code, "no-such" in elsewhere.stderr) == (3, True)

@@ -43,3 +43,19 @@ def test_a_test_delivery_that_is_no_success_ends_with_1(kronos: Kronos, monkeypa
     kronos("endpoint", "create", "hook", "--to", "https://example.com/h", "--timeout-ms", "1")
     tried = kronos("endpoint", "test", "hook", "--input", '{"id": 7}')
     assert (tried.exit_code, "CANCELLED" in tried.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "pointer"),
+    [
+        (("config", "create", "none", "null"), "/values"),
+        (("config", "put", "none", "null"), "/values"),
+        (("payload-spec", "create", "none", "null"), "/schema"),
+        (("payload-spec", "put", "none", "null"), "/schema"),
+        (("job", "create-many", "--jobs", "null"), "/jobs"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else each,
+)
+def test_a_null_is_the_apis_to_refuse(kronos: Kronos, typed: tuple[str, ...], pointer: str) -> None:
+    refused = kronos(*typed)
+    assert (refused.exit_code, f"field {pointer}" in refused.stderr) == (2, True), refused.output

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.commands import Kronos
 from cli.stranger import Stranger
 from conftest import Api
 from kronos.__main__ import main
@@ -152,3 +153,14 @@ def test_an_answer_that_is_not_kronos_is_a_sentence(
 def test_without_an_api_it_says_what_is_missing(explain: Explain, env: dict[str, str], told: str) -> None:
     result = explain("report", "-w", "acme", env=env)
     assert (result.exit_code, told in result.stderr) == (6 if "reached" in told else 2, True)
+
+
+def test_a_list_says_when_a_one_shot_runs_and_nothing_of_one_that_is_over(kronos: Kronos) -> None:
+    for name in ("later", "over"):
+        made = kronos("job", "create", name, "--endpoint", "sink", "--at", "2098-01-02T03:04:05Z")
+        assert made.exit_code == 0, made.output
+    assert kronos("job", "rm", "over", "--yes").exit_code == 0
+    rows = [line.split("\t") for line in kronos("job", "ls", "--plain").stdout.splitlines()]
+    assert {row[0]: row[5] for row in rows} == {"later": "2098-01-02T03:04:05Z", "over": ""}
+    raw = json.loads(kronos("job", "ls", "--json").stdout)
+    assert {row["run_at"] for row in raw} == {"2098-01-02T03:04:05Z"}

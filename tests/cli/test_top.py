@@ -1,6 +1,12 @@
 """kronos top: its screen, driven by Textual's own pilot over a real API, on a terminal of 80 columns and 24 lines."""
 
 import builtins
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -158,3 +164,46 @@ def test_what_is_late_is_a_lag_and_reddens_it() -> None:
     }
     assert list(top_figures.late(overview)) == [("a\\x1b[31m", "2", "59 min", "no worker")]
     assert top_figures.warnings(overview) == ["pg_cron does not ring"]
+
+
+_NORMAL = b"\x1b[?1049l"
+"""The screen that was there before."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: str, number: signal.Signals) -> None:
+    known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "TERM": "xterm-256color"}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "kronos", "top", "-w", workspace],
+        env=os.environ | known,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        assert _NORMAL not in _until(ours, b"workers: ")  # it has read, and shows it
+        process.send_signal(number)
+        _until(ours, _NORMAL)
+        assert process.wait(60) == 128 + number
+    os.close(ours)
+
+
+def _until(terminal: int, wanted: bytes) -> bytes:
+    """What is written to the terminal until that is."""
+    shown = b""
+    while wanted not in shown:
+        assert select.select([terminal], [], [], 60)[0], shown
+        shown += os.read(terminal, 65_536)
+    return shown
+
+
+def test_a_crash_is_an_exit_that_says_so(monkeypatch: pytest.MonkeyPatch, kronos: Kronos) -> None:
+    """Textual restores the terminal; the command does not end as if all were well."""
+
+    def crashed(screen: TopScreen) -> None:
+        screen.exit(return_code=1)
+
+    monkeypatch.setattr(TopScreen, "run", crashed)
+    monkeypatch.setattr("kronos.cli.top._is_terminal", lambda: True)
+    assert kronos("top").exit_code == 1

@@ -279,3 +279,66 @@ def test_an_execution_that_fails_stays_its_backfills_no_matter_who_ends_it(
     assert protocol.expire(worker) == (0, 1)
     protocol.finalize(worker, token, claimed[1:], "PERMANENT")
     assert backfill(superuser, backfill_id)["progress"]["failed"] == 2
+
+
+def begun_by_key(connection: Connection, job_id: uuid.UUID, *, ticks: int = 10, max_active: int = 10) -> uuid.UUID:
+    """A backfill that a key of its workspace began."""
+    public_id = uuid.uuid4().hex[:12]
+    backfill_id = make_backfill(connection, job_id, ticks=ticks, max_active=max_active)
+    connection.execute(
+        "insert into kronos.api_keys (public_id, secret_sha256, role, workspace_id) "
+        "select %s, sha256(gen_random_uuid()::text::bytea), 'operator', workspace_id from kronos.jobs "
+        "where job_id = %s",
+        [public_id, job_id],
+    )
+    caller = Jsonb({"actor": public_id, "key": public_id})
+    connection.execute("update kronos.backfills set caller = %s where backfill_id = %s", [caller, backfill_id])
+    return backfill_id
+
+
+def revoke(connection: Connection, backfill_id: uuid.UUID) -> str:
+    public_id: str = value(
+        connection,
+        "update kronos.api_keys set revoked_at = now() "
+        "where public_id = (select caller ->> 'key' from kronos.backfills where backfill_id = %s) returning public_id",
+        [backfill_id],
+    )
+    return public_id
+
+
+def test_it_goes_no_further_than_the_key_that_began_it(superuser: Connection, worker: psycopg.Connection) -> None:
+    endpoint, job_id = endpoint_and_job(superuser)
+    backfill_id, others = begun_by_key(superuser, job_id, ticks=30, max_active=5), begun_by_key(superuser, job_id)
+    assert advance(superuser, backfill_id) == 5
+    token, claimed = protocol.claim(worker, endpoint, quota=1)
+    public_id = revoke(superuser, backfill_id)
+    assert advance(superuser, backfill_id) == 0
+    stopped = backfill(superuser, backfill_id)
+    reason = {"code": "caller_ended", "detail": f"its key {public_id} was revoked"}
+    assert (stopped["status"], stopped["status_reason"], stopped["created"]) == ("CANCELLED", reason, 5)
+    assert (stopped["progress"]["cancelled"], stopped["progress"]["running"]) == (4, 1)
+    protocol.finalize(worker, token, claimed)
+    assert advance(superuser, others) == 9  # its key works; one tick has been run
+
+
+def test_where_its_job_is_held_a_backfill_without_its_key_does_nothing_until_it_is_not(
+    superuser: Connection, other: Connection
+) -> None:
+    _, job_id = endpoint_and_job(superuser)
+    backfill_id = begun_by_key(superuser, job_id)
+    revoke(superuser, backfill_id)
+    other.execute("select from kronos.jobs where job_id = %s for key share", [job_id])
+    assert (advance(superuser, backfill_id), backfill(superuser, backfill_id)["status"]) == (0, "RUNNING")
+    other.commit()
+    assert (advance(superuser, backfill_id), backfill(superuser, backfill_id)["status"]) == (0, "CANCELLED")
+
+
+def test_of_another_workspace_nobody_ends_it(superuser: Connection) -> None:
+    _, job_id = endpoint_and_job(superuser)
+    backfill_id = begun_by_key(superuser, job_id)
+    revoke(superuser, backfill_id)
+    elsewhere, _ = endpoint_and_job(superuser)
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(elsewhere.workspace_id)])
+    assert advance(superuser, backfill_id) == 0
+    superuser.execute("reset kronos.workspace_id")
+    assert backfill(superuser, backfill_id)["status"] == "RUNNING"

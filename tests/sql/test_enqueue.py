@@ -340,3 +340,37 @@ def test_who_made_it_is_the_role_that_logged_in_whatever_it_says(shared: Connect
         json.dumps({"actor": app.role, "database_user": app.role})
     }
     assert job(shared, plain)["execution"]["created_by"] == {"actor": app.role}
+
+
+SPAN = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (f"00-{SPAN}-01", f"00-{SPAN}-01"),
+        (f"00-{SPAN}-00", f"00-{SPAN}-00"),
+        ("", None),
+        (f"00-{SPAN}-01\n", None),
+        (f"00-{SPAN.upper()}-01", None),
+        (f"00-{'0' * 32}-{'1' * 16}-01", None),
+        (f"00-{'1' * 32}-{'0' * 16}-01", None),
+        (f"ff-{SPAN}-01", None),
+        ("'; drop table kronos.jobs; --", None),
+    ],
+)
+def test_jobs_are_parts_of_the_trace_that_their_transaction_names(
+    shared: Connection, app: App, said: str, kept: str | None
+) -> None:
+    with app.connection.transaction():
+        app.connection.execute("select set_config('kronos.traceparent', %s, true)", [said])
+        made = [app.enqueue(app.endpoint), app.enqueue(app.endpoint, name=f"it-{uuid.uuid4()}")]
+        made += app.enqueue_many({"endpoint": app.endpoint}, {"endpoint": app.endpoint, "tags": ["a"]})
+    made_later = app.enqueue(app.endpoint)
+    runs = "select traceparent, is_part from kronos.trace_facts(%s)"
+    ids = values(shared, "select execution_id from kronos.execution_live where job_id = any (%s)", [made])
+    facts = records(shared, runs, [ids])
+    assert [(each["traceparent"], each["is_part"]) for each in facts] == [(kept, kept is not None)] * 4
+    (later,) = records(shared, runs, [[made_later]])
+    assert later["traceparent"] is None
+    assert job(shared, made[0])["execution"]["created_by"] == {"actor": app.role}

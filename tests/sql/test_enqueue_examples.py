@@ -17,7 +17,7 @@ from sql_factory import Connection, value, values
 
 PAGE = (Path(__file__).parents[2] / "docs" / "enqueue.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-(SQL,) = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SQL, TRACED = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -98,3 +98,14 @@ def test_the_sql_runs_as_it_is_printed(shared: Connection, application: dict[str
     shared.execute(SQL)
     shared.execute("reset session authorization")
     assert jobs(shared, application) == [{"order": 7}, {"order": 7}, {"order": 8}, {"order": 9}]
+
+
+def test_a_transaction_says_which_trace_it_is_part_of_as_it_is_printed(
+    shared: Connection, application: dict[str, str]
+) -> None:
+    shared.execute(f"set session authorization {application['PGUSER']}")
+    shared.execute(TRACED)
+    shared.execute("reset session authorization")
+    kept = "select created_by ->> 'traceparent' from kronos.execution_live where workspace_id = %s"
+    (span,) = values(shared, kept, [application["WORKSPACE_ID"]])
+    assert span in TRACED

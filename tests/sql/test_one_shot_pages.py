@@ -165,7 +165,7 @@ def test_a_page_reads_what_it_shows_and_looks_where_there_is_any(superuser: Conn
         assert len(partitions_in(plan, "execution_done")) == 1
     for table in ("execution_live", "execution_done"):
         one = value(superuser, f"select job_id from kronos.{table} order by execution_id limit 1")
-        for statement in ("job_reads.get_job", "jobs.settle_version", "ledger.get_standing"):
+        for statement in ("job_reads.get_job", "job_changes.settle_version", "ledger.get_standing"):
             plan = plan_of(superuser, statement, {"job": str(one), "if_match": [1]}, workspace_id=endpoint.workspace_id)
             assert max(rows_read(plan, "execution_done"), rows_read(plan, "execution_live")) <= 1
 

@@ -10,7 +10,8 @@ import httpx
 import psycopg
 import pytest
 
-from sql_factory import records, value
+from conftest import await_condition
+from sql_factory import records, value, values
 
 
 def _header() -> str:
@@ -101,6 +102,33 @@ def test_a_run_by_hand_is_a_part_of_its_request_and_a_tick_is_linked_to_its_jobs
     )
     assert _facts(shared_superuser, run["execution_id"]) == (made_by, False)
     assert _version(shared_superuser, job["job_id"]) == made_by
+
+
+def test_the_runs_of_a_bulk_trigger_are_parts_of_its_request_whichever_session_makes_them(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    cron = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
+    jobs = [_asked(api, "POST", f"{workspace}/jobs", {**cron, "name": name}, _header()) for name in ("one", "two")]
+    header, body = _header(), {"action": "trigger", "filter": {}}
+    begun = _asked(api, "POST", f"{workspace}/operations", body, header)
+    path = f"{workspace}/operations/{begun['operation_id']}"
+
+    def stepped() -> bool:
+        shared_superuser.execute("select kronos.upkeep(100)")
+        return bool(_asked(api, "GET", path, None, None)["status"] != "RUNNING")
+
+    # as a worker's session: a superuser is a member of each role
+    shared_superuser.execute("set session authorization kronos_worker")
+    try:
+        await_condition(stepped, "the operation to be over")
+    finally:
+        shared_superuser.execute("reset session authorization")
+    runs = values(
+        shared_superuser,
+        "select execution_id from kronos.execution_live where job_id = any (%s)",
+        [[UUID(job["job_id"]) for job in jobs]],
+    )
+    assert [_facts(shared_superuser, run) for run in runs] == [(header, True)] * 2
 
 
 @pytest.mark.parametrize("header", ["00-abc", f"00-{'0' * 32}-{'1' * 16}-01", "'; drop table kronos.jobs; --"])

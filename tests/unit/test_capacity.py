@@ -145,3 +145,35 @@ def test_the_loop_takes_time() -> None:
 
 def test_costs_are_all_there() -> None:
     assert all(value > 0 for value in asdict(COSTS).values()), asdict(COSTS)
+
+
+MOST = ("--runs-per-minute", "1e9", "--busiest-minute", "1e9", "--rings-per-minute", "1e9", "--schedules", "1000000000")
+MORE = ("--one-shots-per-second", "1e9", "--latency-ms", "86400000", "--history-days", "36500", "--cores", "4096")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_whatever_may_be_asked_is_answered(form: tuple[str, ...]) -> None:
+    assert run(*MOST, *MORE, "--workers", "10000", "--api-processes", "10000", "--payload-bytes", "1073741824", *form)
+    assert run("--runs-per-minute", "0", "--rings-per-minute", "0", "--latency-ms", "0", "--history-days", "0", *form)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e308", "-1", "-0.1"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--runs-per-minute",
+        "--busiest-minute",
+        "--rings-per-minute",
+        "--one-shots-per-second",
+        "--latency-ms",
+        "--history-days",
+    ],
+)
+def test_what_no_instance_has_is_refused(option: str, number: str) -> None:
+    ended = CliRunner().invoke(main, ["capacity", option, number])
+    assert (ended.exit_code, option in ended.stderr) == (2, True), ended.output
+
+
+@pytest.mark.parametrize("option", ["--schedules", "--workers", "--api-processes"])
+def test_so_many_nobody_has(option: str) -> None:
+    assert CliRunner().invoke(main, ["capacity", option, "9" * 30]).exit_code == 2

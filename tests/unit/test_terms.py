@@ -49,7 +49,7 @@ def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
 
 def test_a_statement_that_names_a_row_has_its_columns() -> None:
     assert sql.texts()["job_reads.get_job"].startswith(
-        "select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details"
+        "select " + ",".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details"
     )
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
 
@@ -69,15 +69,15 @@ class Row:
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
-        ("{Row}", "name, tags, overlap, starts_at, runs, input"),
-        ("{Row but overlap, starts_at,\n  runs, input of given}", "given.name, given.tags"),
+        ("{Row}", "name,tags,overlap,starts_at,runs,input"),
+        ("{Row but overlap, starts_at,\n  runs, input of given}", "given.name,given.tags"),
         (
             "{Row but starts_at, runs, input of job with\n  coalesce(job.name, '-') as name,\n  'SKIP' as overlap}",
-            "coalesce(job.name, '-') as name, job.tags, 'SKIP' as overlap",
+            "coalesce(job.name, '-') as name,job.tags,'SKIP' as overlap",
         ),
         (
             "{Row as record}",
-            "name text, tags text[], overlap text, starts_at timestamptz, runs integer, input jsonb",
+            "name text,tags text[],overlap text,starts_at timestamptz,runs integer,input jsonb",
         ),
         (
             "{Row but name, tags, overlap, starts_at, input changed of old}",

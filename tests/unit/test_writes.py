@@ -4,7 +4,7 @@ import pytest
 
 from kronos import errors
 from kronos.sql import Statement
-from kronos.writes import Writes
+from kronos.writes import Writes, WritesOfAll
 
 READ = Statement(name="x.get_it", text="select 1", row=object)
 WRITE = Statement(name="x.make_it", text="update", row=object)
@@ -51,3 +51,38 @@ def test_what_the_caller_can_mend_is_reported_as_it_is() -> None:
     conflict = errors.Conflict("taken")
 
     assert writes.explained(conflict) is conflict
+
+
+def test_a_write_that_answers_no_row_has_changed_nothing() -> None:
+    writes = Writes()
+    writes.send(WRITE, READ)
+    writes.end()
+    writes.answered((WRITE, []), (READ, [1]))
+    assert writes.explained(BUSY) is BUSY
+    writes.send(WRITE)
+    assert writes.explained(BUSY).code == "outcome_unknown"  # it may still be under way
+
+
+def test_what_was_written_before_one_that_changes_nothing_stays_written() -> None:
+    writes = Writes()
+    writes.send(WRITE)
+    writes.end()
+    writes.answered((WRITE, [1]))
+    for _ in range(2):  # the first is committed, the second is refused
+        writes.send(WRITE)
+        writes.end()
+        writes.answered((WRITE, []))
+        writes.changed_nothing()
+        assert writes.explained(BUSY).code == "outcome_unknown"
+
+
+def test_of_a_statement_for_several_each_knows_that_it_has_changed_nothing() -> None:
+    mine, other = Writes(), Writes()
+    other.send(WRITE)
+    other.end()
+    both = WritesOfAll([mine, other])
+    both.send(WRITE)
+    both.end()
+    assert mine.may_be_done
+    both.answered((WRITE, []))
+    assert [both.may_be_done, mine.may_be_done, other.may_be_done] == [False, False, True]

@@ -4,7 +4,8 @@
 -- backfill_ticks, and next_at moves past it in the same transaction, so that a crash anywhere leaves nothing
 -- behind and nothing twice. A job whose runs must not overlap gives a backfill one run at a time, and only
 -- while no other run of the job is unfinished: it waits, it never replaces or skips. While the workspace is
--- suspended it waits too, and while its executions a day are used up.
+-- suspended it waits too, and while its executions a day are used up. It goes on while who began it may do it
+-- (left_by_caller, which lock_backfill asks first).
 -- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its
 -- endpoint and input; its attempts go on counting. It waits for no lock (lock_backfill).
 -- Returns: how many executions were made.

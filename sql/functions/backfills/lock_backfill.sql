@@ -2,7 +2,8 @@
 -- must not overlap that of the job's newest version, as every session that adds to an overlap key holds it
 -- (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is cancelled
 -- (stop_backfills): an execution's foreign key wants the job's.
--- Returns: its row as it is now; null where another session holds one of them, or it is not RUNNING.
+-- Returns: its row as it is now; null where another session holds one of them, it is not RUNNING, or who
+-- began it may not do it any more.
 create or replace function kronos.lock_backfill(p_backfill_id uuid) returns kronos.backfills
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -11,6 +12,9 @@ declare
     v_newest   record;
     v_backfill kronos.backfills;
 begin
+    if kronos.left_by_caller(p_backfill_id) then
+        return null;
+    end if;
     select * into v_job
       from kronos.jobs
      where job_id = (select job_id

@@ -1,7 +1,7 @@
--- caller_ended: why who began an operation may not do it any more, so that it goes no further: the key was
--- revoked, has expired or is gone; the person is signed in with groups none of which may it now. What a
--- person's groups are is known while they are signed in: of who is not, the operation goes on. p_caller: what
--- is said in kronos.caller; of nobody, of a command and of a login it goes on.
+-- caller_ended: why who began an operation or a backfill may not do it any more, so that it goes no further:
+-- the key was revoked, has expired or is gone; the person is signed in with groups none of which may it now.
+-- What a person's groups are is known while they are signed in: of who is not, it goes on. p_caller: what is
+-- said in kronos.caller; of nobody, of a command and of a login it goes on.
 -- Returns: null where it goes on.
 create or replace function kronos.caller_ended(p_caller jsonb, p_workspace_id uuid) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,0 +1,1 @@
+alter table kronos.backfills add column caller jsonb;
