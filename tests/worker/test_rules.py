@@ -56,6 +56,7 @@ def test_what_nobody_knows_is_tried_again_unless_the_policy_forbids_it(
         (429, 30, {}, timedelta(seconds=30)),
         (503, 30, {}, timedelta(seconds=30)),
         (503, None, {"initial_delay_ms": 2500}, timedelta(seconds=2.5)),
+        (503, None, {"initial_delay_ms": 2500, "backoff": "exponential"}, timedelta(seconds=2.5)),
         (503, None, {"delays_ms": [700, 100]}, timedelta(seconds=0.7)),
         (503, 30, {"max_retry_after_seconds": 10}, timedelta(seconds=10)),
         (503, 30, {"max_retry_after_seconds": 0}, timedelta()),
@@ -84,10 +85,22 @@ def test_410_is_gone_unless_the_policy_tries_it_again() -> None:
     assert not Rules.parse({"retryable_status_codes": [410]}).is_gone(answered(410))
 
 
+@pytest.mark.parametrize("seconds", [1, 60, 366 * 86_400])
+def test_an_age_is_from_a_second_to_a_year_and_none_where_nothing_is_said(seconds: int) -> None:
+    assert Rules.parse({"max_age_seconds": seconds}).longest_age == timedelta(seconds=seconds)
+    assert Rules.parse({"max_age_seconds": None}).longest_age is None
+
+
+def test_a_policy_that_says_nothing_has_the_rules_that_stand_in_the_class() -> None:
+    assert Rules.parse({}) == Rules()
+    assert Rules().retries_unknown
+
+
 @pytest.mark.parametrize(
     "policy",
     [
         {"retry_unknown": "yes"},
+        {"max_age_seconds": 366 * 86_400 + 1},
         {"max_age_seconds": 0},
         {"max_age_seconds": True},
         {"max_age_seconds": "60"},
