@@ -84,7 +84,7 @@ class EgressPolicy:
 
     def allows(self, address: IPv4Address | IPv6Address) -> bool:
         """Whether the operator named this address: then it is reached on any port."""
-        return any(address.version == network.version and address in network for network in self.allow)
+        return any(address in network for network in self.allow)
 
     def refusal(self, host: str, port: int) -> str | None:
         """Why this address and port may not be connected to; None if it may."""
@@ -100,7 +100,7 @@ class EgressPolicy:
 
     def port_refusal(self, port: int) -> str | None:
         """Why this port of a public address may not be connected to; None if it may."""
-        return None if port in self.ports and 0 < port <= 65535 else _port_refusal(port)
+        return None if port in self.ports else _port_refusal(port)
 
     def may_allow_name(self, name: str) -> bool:
         """Whether a name could stand for an allowed address: localhost for loopback, others for other networks."""

@@ -2,6 +2,7 @@
 EXPIRED."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 from backfill_rows import advance, endpoint_and_job, make_backfill
 from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, end_leases
+from overlap_runs import Ticking
 from sql.test_hold import hold
 from sql.test_local_one_shots import RIGHT, one_shot
 from sql_factory import Connection, buffers, done, fire, live, make_cron_job, once, records, value, values
@@ -163,6 +165,26 @@ def test_a_held_instance_ends_nothing_and_does_so_once_it_goes_on(
         assert expired(held) == 0
     hold(superuser, database_url, None)
     assert expired(superuser) == 1
+
+
+def test_a_tick_expires_no_other_jobs_run(ticking: Callable[..., Ticking]) -> None:
+    """Only those that stand in its own way: the rest are left to who looks for what is late."""
+    one, other = ticking("SKIP", deadline_seconds=60), ticking("SKIP", deadline_seconds=60)
+    one.tick()
+    other.tick()
+    one.tick(2)
+    assert (one.statuses(), other.statuses()) == (["EXPIRED", "EXPIRED", "QUEUED"], ["QUEUED"])
+
+
+def test_a_tick_waits_for_nobody_who_has_a_late_run_locked(ticking: Callable[..., Ticking], other: Connection) -> None:
+    one = ticking("SKIP", deadline_seconds=60)
+    one.tick()
+    other.execute("select from kronos.execution_live where job_id = %s for update", [one.job_id])
+    warnings: list[str] = []
+    one.connection.add_notice_handler(lambda warned: warnings.append(warned.message_primary or ""))
+    one.connection.execute("set lock_timeout = '1s'")
+    one.tick(2)
+    assert (one.statuses(), warnings) == (["QUEUED", "SKIPPED", "SKIPPED"], [])
 
 
 def test_the_databases_clock_decides_wherever_it_is_set(superuser: Connection, endpoint: EndpointRow) -> None:

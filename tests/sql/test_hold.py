@@ -1,7 +1,7 @@
 """A held instance stands still, as if all of it were down: nothing fires, is caught up or claimed, and no pointer
 moves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import psycopg
@@ -11,7 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 from factory import EndpointRow, add_executions
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
-from sql_factory import Connection, fire, job, live, make_cron_job, value
+from overlap_runs import MINUTE, Ticking
+from sql_factory import Connection, account, fire, job, live, make_cron_job, value
 from worker.protocol import as_worker, claim
 
 
@@ -82,6 +83,17 @@ async def test_no_worker_claims(
     hold(superuser, database_url, None)
     with as_worker(database_url) as connection:
         assert len(claim(connection, endpoint)[1]) == 3
+
+
+def test_what_a_person_runs_expires_nothing_that_is_in_its_way(
+    superuser: Connection, database_url: str, ticking: Callable[..., Ticking]
+) -> None:
+    one = ticking("SKIP", deadline_seconds=60)
+    one.tick()
+    hold(superuser, database_url, "on")
+    with psycopg.connect(database_url, autocommit=True) as held:
+        account(held, one.job_id, now=one.now + 2 * MINUTE)
+    assert one.statuses() == ["QUEUED", "SKIPPED", "SKIPPED"]
 
 
 def test_history_is_not_aged_out_and_pg_cron_is_still_heard(superuser: Connection, held: Connection) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kronos.delivery.egress import (
+    MAX_URL_CHARACTERS,
     AddressRefused,
     CheckedUrls,
     Destination,
@@ -180,6 +181,70 @@ def test_url_is_refused_with_its_code(code: str, url: str) -> None:
 def test_url_is_taken(url: str) -> None:
     assert check_url(url, PUBLIC).is_tls == url.startswith("https")
     assert _CHECKED.check(url) == check_url(url, PUBLIC)
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("http://example.com", (False, "example.com", 80, "example.com", "/")),
+        ("HTTPS://Example.com:443/a?b=1&c", (True, "example.com", 443, "example.com", "/a?b=1&c")),
+        ("http://example.com:80?b", (False, "example.com", 80, "example.com", "/?b")),
+        ("http://example.com:443/", (False, "example.com", 443, "example.com:443", "/")),
+        ("https://example.com:80/", (True, "example.com", 80, "example.com:80", "/")),
+        ("http://8.8.8.8:8080/%2e/", (False, "8.8.8.8", 8080, "8.8.8.8:8080", "/%2e/")),
+        ("https://[2606:4700::1111]/", (True, "2606:4700::1111", 443, "[2606:4700::1111]", "/")),
+        ("http://[2606:4700::1111]:8080/", (False, "2606:4700::1111", 8080, "[2606:4700::1111]:8080", "/")),
+        (
+            "https://bücher.example/ü?ü=1",
+            (True, "xn--bcher-kva.example", 443, "xn--bcher-kva.example", "/%C3%BC?%C3%BC=1"),
+        ),
+    ],
+)
+def test_a_url_leads_where_it_says(url: str, wanted: tuple[bool, str, int, str, str]) -> None:
+    is_tls, host, port, authority, target = wanted
+    there = Destination(is_tls=is_tls, host=host, port=port, authority=authority, target=target)
+    assert check_url(url, PUBLIC) == _CHECKED.check(url) == there
+    assert there.url == f"http{'s' if is_tls else ''}://{authority}{target}"
+
+
+def test_a_transports_own_ports_are_reached_and_no_other_of_infrastructures() -> None:
+    kafka = EgressPolicy(ports=frozenset({22, 9092, 65535}))
+    assert [port for port in (22, 25, 80, 5432, 8080, 9092, 65535) if kafka.port_refusal(port) is None] == [
+        22, 80, 8080, 9092, 65535,
+    ]  # fmt: skip
+    assert [port for port in (0, 1023, 1024, 65535, 65536) if PUBLIC.port_refusal(port) is None] == [1024, 65535]
+    assert [port for port in (22, 80, 9092, 65535) if PUBLIC.port_refusal(port) is None] == [80, 65535]
+    assert kafka.refusal("8.8.8.8", 9092) is None
+    assert kafka.refusal("127.0.0.1", 9092)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "localhost", "others"),
+    [
+        ("", False, False),
+        ("127.0.0.1", True, False),
+        ("::1", True, False),
+        ("10.0.0.0/8", False, True),
+        ("fd00::/8", False, True),
+        ("::/0", True, True),
+        ("::1,10.0.0.0/8", True, True),
+    ],
+)
+def test_a_local_name_may_be_of_a_network_that_is_allowed(allowed: str, localhost: bool, others: bool) -> None:
+    policy = EgressPolicy.parse(allowed)
+    assert (policy.may_allow_name("localhost"), policy.may_allow_name("database")) == (localhost, others)
+
+
+def test_a_url_and_a_name_may_be_as_long_as_they_may_be_and_no_longer() -> None:
+    name = ".".join(["a" * 63] * 3 + ["b" * 61])
+    assert len(name) == 253
+    assert check_url(f"http://{name}/", PUBLIC).host == name
+    url = "http://example.com/"
+    for check in (partial(check_url, policy=PUBLIC), _CHECKED.check):
+        assert check(url.ljust(MAX_URL_CHARACTERS, "x")).host == "example.com"
+        for longer in (f"http://{name}b/", url.ljust(MAX_URL_CHARACTERS + 1, "x")):
+            with pytest.raises(Refused):
+                check(longer)
 
 
 def _judged(check: Callable[[str], Destination], url: str) -> Destination | tuple[str, str]:

@@ -1,9 +1,25 @@
-"""Which headers an endpoint's author may set."""
+"""Which headers an endpoint's author may set, and those that say what a delivery is."""
+
+import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from kronos.delivery.headers import check_headers
+from kronos.delivery.headers import (
+    IDENTITY,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    check_headers,
+    identity,
+    identity_pairs,
+    reserved,
+)
 from kronos.delivery.refused import Refused
+from kronos.delivery.signing import signature, signer
+
+_ID = "01234567-89ab-7cde-8f01-23456789abcd"
+_AT = datetime(2026, 11, 29, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
+_SPAN = re.compile(r"00-0123456789ab7cde8f0123456789abcd-[0-9a-f]{16}-01")
 
 
 @pytest.mark.parametrize(
@@ -78,3 +94,58 @@ def test_other_headers_are_taken() -> None:
     check_headers(
         {"Authorization": "Bearer x", "X-A": "tab\tok", "User-Agent": "acme", "Content-Type": "text/plain", "X-B": ""}
     )
+
+
+def test_as_many_and_as_large_headers_are_taken_as_are_sent() -> None:
+    check_headers({f"h{number}": "x" for number in range(MAX_HEADERS)})
+    largest = "x" * (MAX_HEADER_BYTES - len("a: \r\n"))
+    check_headers({"a": largest})
+    with pytest.raises(Refused, match=f"{MAX_HEADER_BYTES + 1} bytes"):
+        check_headers({"a": f"{largest}x"})
+
+
+@pytest.mark.parametrize("traceparent", [None, "00-of-a-span-01"])
+def test_a_delivery_says_what_it_is_in_lines_and_a_message_in_pairs(traceparent: str | None) -> None:
+    def said(keys: list[str]) -> dict[str, str]:
+        lines = identity(
+            execution_id=_ID,
+            job_id="job",
+            attempt_number=3,
+            scheduled_at=_AT,
+            timestamp=17,
+            body=b"{}",
+            keys=[signer(key) for key in keys],
+            traceparent=traceparent,
+        )
+        assert lines.endswith("\r\n")
+        return dict(line.split(": ", 1) for line in lines.removesuffix("\r\n").split("\r\n"))
+
+    lines = said([])
+    span = lines.pop("traceparent")
+    assert span == traceparent or (traceparent is None and _SPAN.fullmatch(span))
+    assert lines == {
+        "Idempotency-Key": _ID,
+        "webhook-id": _ID,
+        "webhook-timestamp": "17",
+        "Kronos-Job-Id": "job",
+        "Kronos-Execution-Id": _ID,
+        "Kronos-Attempt": "3",
+        "Kronos-Scheduled-At": "2026-11-30T01:30:00Z",
+    }
+    key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    signed = said([key])
+    assert signed["webhook-signature"] == signature([signer(key)], message_id=_ID, timestamp=17, body=b"{}")
+    assert signed.keys() == {*IDENTITY, "webhook-signature"}
+
+    pairs = dict(
+        identity_pairs(execution_id=_ID, job_id="job", attempt_number=3, scheduled_at=_AT, traceparent=traceparent)
+    )
+    span = pairs.pop("traceparent").decode()
+    assert span == traceparent or (traceparent is None and _SPAN.fullmatch(span))
+    assert pairs == {name: value.encode() for name, value in lines.items() if not name.startswith("webhook-")}
+
+
+@pytest.mark.parametrize("name", [*IDENTITY, "webhook-signature", "KRONOS-x", "TraceParent", "IDEMPOTENCY-KEY"])
+def test_what_a_message_says_of_itself_is_reserved(name: str) -> None:
+    assert reserved(name)
+    assert not reserved(f"x-{name}")

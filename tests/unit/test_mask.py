@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote, quote_plus
 
@@ -51,6 +52,33 @@ def test_a_value_is_hidden_in_base64_behind_whatever(value: str, before: str) ->
         assert found[4:-4] not in masked
 
 
+@pytest.mark.parametrize("before", ["", "u", "us", "usr", "user:"])
+@pytest.mark.parametrize("value", _VALUES[:3], ids=lambda value: value[:8])
+def test_of_base64_each_letter_that_is_of_the_value_alone_is_hidden(value: str, before: str) -> None:
+    text = base64.b64encode(f"{before}{value} and more".encode()).decode()
+    first = -(-len(before) * 8 // 6)
+    end = (len(before) + len(value.encode())) * 8 // 6
+    assert Mask([value]).text(text) == f"{text[:first]}***{text[end:]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "masked"),
+    [
+        ("hunter2", "hunt", "***"),
+        ("hunter2", "hunter", "***"),
+        ("hunter2", "hun", "hun"),
+        ("hunter2", "hunter2", "***"),
+        ("hunter2", "a hunter", "a ***"),
+        ("0000", "00000", "***"),
+        ("aaaab", "xaaaaa", "xa***"),
+        ("aaaab", "aaaaab", "a***"),
+    ],
+)
+def test_a_value_is_hidden_wherever_it_begins(value: str, text: str, masked: str) -> None:
+    """At the text's beginning too, where a form overlaps itself, and where only its last letter was cut off."""
+    assert Mask([value]).text(text) == masked
+
+
 @pytest.mark.parametrize("left", [4, 5, 20, 41])
 def test_the_beginning_of_a_value_that_was_cut_off_is_hidden(left: int) -> None:
     value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1234"
@@ -94,6 +122,32 @@ def test_a_value_is_hidden_in_a_document_in_each_form_whole_or_cut_off(value: st
         masked = Mask([value]).outcome(outcome)
         assert orjson.loads(masked.response or "") == {"body": Mask([value]).text(body), "status": 500}
         assert Mask([value]).text(body).startswith("before ***")
+
+
+@pytest.mark.parametrize("place", ["request", "response", "error"])
+@pytest.mark.parametrize("others", ["there", "none"])
+def test_a_value_is_hidden_where_it_stands_in_one_place_alone(place: str, others: str) -> None:
+    outcome = failed("template", "why")
+    if others == "there":
+        outcome.request, outcome.response = '{"url":"http://h/"}', '{"body":"fine"}'
+    else:
+        outcome.error = None
+    hidden = {
+        "request": replace(outcome, request='{"url":"http://h/hunter2"}'),
+        "response": replace(outcome, response='{"body":"is hunter2"}'),
+        "error": replace(outcome, error={"type": "template", "message": ["of", "hunter2"]}),
+    }[place]
+    masked = Mask(["hunter2"]).outcome(hidden)
+    shown = {
+        "request": replace(outcome, request='{"url":"http://h/***"}'),
+        "response": replace(outcome, response='{"body":"is ***"}'),
+        "error": replace(outcome, error={"type": "template", "message": ["of", "***"]}),
+    }
+    assert masked == shown[place]
+
+
+def test_values_side_by_side_are_hidden_as_one() -> None:
+    assert Mask(["token", "other"]).text("a tokentokenother z") == "a *** z"
 
 
 def test_a_document_without_a_value_is_left_as_it_is() -> None:

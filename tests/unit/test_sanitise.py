@@ -1,13 +1,15 @@
 """What jsonb refuses is replaced, and sizes are kept, whatever comes in."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kronos.delivery.sanitise import json_bytes, storable, storable_body, storable_text
+from kronos.delivery.sanitise import MAX_DEPTH, json_bytes, storable, storable_body, storable_text
+from kronos.model import Json
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=())) | st.text()
 ANY_JSON = st.recursive(
@@ -59,6 +61,40 @@ def test_storable_value_is_left_as_it_is(value: Any) -> None:
     assert json.loads(json_bytes(value)) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("a\0b", "a\ufffdb"),
+        ("\ud800", "\ufffd"),
+        ("é\0\udfff", "é\ufffd\ufffd"),
+        ("a\x01\x7f\ud7ff", "a\x01\x7f\ud7ff"),
+    ],
+)
+def test_what_jsonb_refuses_is_replaced_in_texts_names_and_values(text: str, stored: str) -> None:
+    assert storable_text(text) == stored
+    assert storable({text: [text]}) == {stored: [stored]}
+    assert json_bytes([text, 2**70]) == f'["{stored}",{2**70}]'.replace("\x01", "\\u0001").encode()
+
+
+@pytest.mark.parametrize(("value", "stored"), [(float("nan"), None), (float("-inf"), None), (1.5, 1.5), (0.0, 0.0)])
+def test_a_number_that_json_has_not_is_null(value: float, stored: float | None) -> None:
+    assert storable({"a": [value]}) == {"a": [stored]}
+
+
+@settings(deadline=None)
+@given(st.text("aé€😀\0", max_size=14), st.integers(0, 40))
+def test_a_text_that_is_cut_is_the_longest_beginning_that_fits(text: str, most: int) -> None:
+    whole = storable_text(text)
+    for cut in (storable_text(text, max_bytes=most), storable_body(text.encode(), max_bytes=most)):
+        assert whole.startswith(cut)
+        assert cut == whole or len(whole[: len(cut) + 1].encode()) > most
+
+
+def test_value_at_the_limit_is_whole() -> None:
+    assert storable("xx", max_bytes=4) == "xx"
+    assert storable("xx", max_bytes=3) == {"truncated": True, "bytes": 4, "preview": '"xx'}
+
+
 def test_value_over_the_limit_keeps_its_beginning_and_its_size() -> None:
     assert storable("x" * 100, max_bytes=10) == {"truncated": True, "bytes": 102, "preview": '"xxxxxxxxx'}
 
@@ -68,8 +104,12 @@ def test_character_at_the_cut_is_left_out_whole() -> None:
     assert storable_body("aé".encode(), max_bytes=2) == "a"
 
 
-def test_what_is_nested_too_deep_is_cut_there() -> None:
-    value: Any = 1
-    for _ in range(2000):
-        value = [value]
-    assert "nested too deep" in json.dumps(storable(value))
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_what_is_nested_too_deep_is_cut_there(wrap: Callable[[Json], Json]) -> None:
+    def nested(levels: int, inmost: Json) -> Json:
+        for _ in range(levels):
+            inmost = wrap(inmost)
+        return inmost
+
+    assert storable(nested(MAX_DEPTH, 1)) == nested(MAX_DEPTH, 1)
+    assert storable(nested(2000, 1)) == nested(MAX_DEPTH, "(nested too deep)")

@@ -3,7 +3,7 @@
 import re
 import time
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.refused import Refused
+from kronos.delivery.sanitise import MAX_DEPTH
 from kronos.delivery.template import (
     MAX_RENDERED_BYTES,
     check,
     check_header_templates,
     check_url_template,
+    key_parts,
     named,
     names,
     render,
@@ -225,6 +227,61 @@ def test_value_in_a_url_stays_in_its_place(value: str) -> None:
 def test_value_that_would_step_to_another_path_is_refused(value: str) -> None:
     with pytest.raises(TemplateError):
         render_url("https://a.example/x/{{input.v}}", {"input": {"v": value}})
+
+
+@pytest.mark.parametrize("value", ["a.b", "v1.2.3", ".a", "a.", "...", "..a", "a..", "a/.b", "a..;b", "1.5/x"])
+def test_value_with_dots_that_are_no_step_is_taken(value: str) -> None:
+    assert render_url("https://a.example/x/{{input.v}}/y", {"input": {"v": value}}) == (
+        f"https://a.example/x/{quote(value, safe='')}/y"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("{{input.a}}", [{"path": ["a"], "default": None}]),
+        ("{{input.a | default: null}}", [{"path": ["a"], "default": None}]),
+        ("x-{{input.a.b | default: 7}}", ["x-", {"path": ["a", "b"], "default": "7"}]),
+        (
+            "{{input.a | default: 'none'}}/{{input.b}}",
+            [{"path": ["a"], "default": "none"}, "/", {"path": ["b"], "default": None}],
+        ),
+    ],
+)
+def test_a_concurrency_key_is_texts_and_paths_into_the_input(text: str, parts: list[Any]) -> None:
+    assert key_parts(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("plain", "names no value"),
+        ("", "names no value"),
+        ("{{input}}", "is no value of the input"),
+        ("{{input.a}}{{config.region}}", "is no value of the input"),
+        ("{{secret.s}}", "is no value of the input"),
+    ],
+)
+def test_a_concurrency_key_names_the_input_and_nothing_else(text: str, why: str) -> None:
+    with pytest.raises(TemplateError, match=why):
+        key_parts(text)
+
+
+def test_a_template_may_be_as_deep_and_what_it_makes_as_large_as_they_may_be() -> None:
+    deepest: Any = "x"
+    for _ in range(MAX_DEPTH):
+        deepest = [deepest]
+    check(deepest)
+    with pytest.raises(TemplateError, match="nested deeper"):
+        check({"a": deepest})
+    largest = "x" * (MAX_RENDERED_BYTES - 2)
+    assert render_body("{{input.v}}", {"input": {"v": largest}}) == f'"{largest}"'.encode()
+    with pytest.raises(TemplateError, match="more than"):
+        render_body("{{input.v}}", {"input": {"v": f"{largest}x"}})
+
+
+def test_a_header_may_have_a_tab_and_is_cut_at_its_ends() -> None:
+    assert render_headers({"X-A": " a\t{{input.v}} "}, {"input": {"v": "b\tc"}}) == {"X-A": "a\tb\tc"}
 
 
 def test_steps_that_the_author_wrote_stand_and_a_value_adds_none() -> None:

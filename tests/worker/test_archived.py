@@ -115,6 +115,8 @@ def test_the_attempts_of_a_late_success_are_rows_of_their_own(superuser: psycopg
         finalize(worker, *claim(worker, endpoint))
     shown = _attempts(superuser, execution_id)
     assert [(each["status"], each["rows"]) for each in shown] == [("FAILED", 2), ("SUCCESS", 2)]
+    of_its_only = "select attempt_token, attempt_ms, attempt_request from kronos.execution_done where execution_id = %s"
+    assert superuser.execute(of_its_only, [execution_id]).fetchall() == [(None, None, None)]
 
 
 def test_a_claim_that_was_given_back_is_not_in_the_history(superuser: psycopg.Connection, database_url: str) -> None:

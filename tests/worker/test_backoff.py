@@ -143,6 +143,30 @@ def test_each_shape_grows_as_it_says(shape: str, waits: list[int]) -> None:
     ]
 
 
+def test_what_was_asked_for_and_is_less_than_the_delay_changes_nothing() -> None:
+    backoff = Backoff.parse({"initial_delay_ms": 4000})
+    wait = [backoff.wait(2, retry_after=asked, random=Random(7)) for asked in (None, timedelta(seconds=1))]
+    assert wait[0] == wait[1] > timedelta(seconds=8)
+
+
+def test_at_its_longest_a_listed_delay_is_spread_down_to_the_shortest_of_the_list() -> None:
+    backoff = Backoff.parse({"delays_ms": [9500, 10_000], "jitter": 1})
+    random = Random(7)
+    waits = [backoff.wait(2, retry_after=None, random=random) / timedelta(seconds=1) for _ in range(200)]
+    assert 9.5 <= min(waits) < 9.55
+    assert 9.95 < max(waits) <= 10
+
+
+@pytest.mark.parametrize(
+    ("jitter", "part"),
+    [(True, 0.2), (False, 0), ("none", 0), ("partial", 0.2), ("full", 1), (0, 0), (1, 1), (0.2, 0.2), (1.0, 1)],
+)
+def test_a_jitter_is_a_part_or_a_word_for_one(jitter: object, part: float) -> None:
+    """1 is no True, whose part is 0.2."""
+    assert Backoff.parse({"jitter": jitter}).jitter == part
+    assert Backoff.parse({"jitter": jitter}).is_full == (jitter == "full")
+
+
 def test_jitter_spreads_waits() -> None:
     backoff = Backoff.parse({"backoff": "exponential", "initial_delay_ms": 1000, "max_delay_ms": 60_000})
     random = Random(1)
@@ -162,6 +186,8 @@ def test_jitter_spreads_waits() -> None:
         {"jitter": "wild"},
         {"delays_ms": []},
         {"delays_ms": "1000"},
+        {"delays_ms": 1000},
+        {"delays_ms": {"1000": 1}},
         {"delays_ms": [1000, -1]},
         {"delays_ms": [True]},
         {"max_retry_after_seconds": -1},

@@ -12,6 +12,8 @@ from kronos.delivery.outcome import ErrorType, Outcome, failed
 from kronos.worker.backoff import Backoff
 from kronos.worker.rules import LONGEST_SLOW_DOWN, Rules
 
+CODES = st.sampled_from([404, 410, 429, 500, 503])  # so few that what is drawn is often in what is listed
+
 
 def answered(code: int, *, retry_after: timedelta | None = None) -> Outcome:
     """As kronos.delivery.outcome makes it of an answer that is no success."""
@@ -19,7 +21,7 @@ def answered(code: int, *, retry_after: timedelta | None = None) -> Outcome:
     return replace(failed("http_status", "…"), retryable=retryable, status_code=code, retry_after=retry_after)
 
 
-@given(st.integers(300, 599), st.sets(st.integers(300, 599)), st.sets(st.integers(300, 599)), st.booleans())
+@given(CODES, st.sets(CODES), st.sets(CODES), st.booleans())
 def test_the_codes_of_the_policy_decide_and_permanent_ones_win(
     code: int, retryable: set[int], permanent: set[int], is_default: bool
 ) -> None:
@@ -56,6 +58,7 @@ def test_what_nobody_knows_is_tried_again_unless_the_policy_forbids_it(
         (429, 30, {}, timedelta(seconds=30)),
         (503, 30, {}, timedelta(seconds=30)),
         (503, None, {"initial_delay_ms": 2500}, timedelta(seconds=2.5)),
+        (503, None, {"initial_delay_ms": 2500, "backoff": "exponential"}, timedelta(seconds=2.5)),
         (503, None, {"delays_ms": [700, 100]}, timedelta(seconds=0.7)),
         (503, 30, {"max_retry_after_seconds": 10}, timedelta(seconds=10)),
         (503, 30, {"max_retry_after_seconds": 0}, timedelta()),
@@ -78,21 +81,44 @@ def test_what_was_not_answered_slows_nothing_down_and_says_nothing_of_being_gone
     assert not Rules().is_gone(failed("timeout", "…"))
 
 
+def test_what_was_not_answered_has_no_code_to_be_listed() -> None:
+    listed = Rules.parse({"retryable_status_codes": [500], "permanent_status_codes": [503]})
+    assert [listed.is_retryable(failed(why, "…")) for why in ("timeout", "connect", "template")] == [True, True, False]
+
+
+def test_every_status_code_may_be_listed() -> None:
+    assert Rules.parse({"retryable_status_codes": [100, 599]}).retryable == {100, 599}
+
+
 def test_410_is_gone_unless_the_policy_tries_it_again() -> None:
     assert Rules().is_gone(answered(410))
     assert not Rules().is_gone(answered(404))
     assert not Rules.parse({"retryable_status_codes": [410]}).is_gone(answered(410))
 
 
+@pytest.mark.parametrize("seconds", [1, 60, 366 * 86_400])
+def test_an_age_is_from_a_second_to_a_year_and_none_where_nothing_is_said(seconds: int) -> None:
+    assert Rules.parse({"max_age_seconds": seconds}).longest_age == timedelta(seconds=seconds)
+    assert Rules.parse({"max_age_seconds": None}).longest_age is None
+
+
+def test_a_policy_that_says_nothing_has_the_rules_that_stand_in_the_class() -> None:
+    assert Rules.parse({}) == Rules()
+    assert Rules().retries_unknown
+
+
 @pytest.mark.parametrize(
     "policy",
     [
         {"retry_unknown": "yes"},
+        {"max_age_seconds": 366 * 86_400 + 1},
         {"max_age_seconds": 0},
         {"max_age_seconds": True},
         {"max_age_seconds": "60"},
         {"retryable_status_codes": "500"},
         {"retryable_status_codes": [99]},
+        {"retryable_status_codes": [600]},
+        {"retryable_status_codes": [500.0]},
         {"permanent_status_codes": [True]},
         {"slow_down_status_codes": 503},
     ],
