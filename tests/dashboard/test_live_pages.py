@@ -133,3 +133,25 @@ def test_an_idle_page_looks_twice_a_minute_as_silence_changes_it_too(
     browser.clock.fast_forward(300_000)
     assert browser.evaluate("live.waiting === null")
     assert len(asked) == before
+
+
+def test_keys_list_themselves_lead_to_pages_and_change_the_zone(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    make(api, workspace, name="first", timezone="America/New_York")
+    browser = opened(page, f"/w/{workspace}/jobs/first")
+    browser.keyboard.press("?")
+    listed = [each.split("\n")[0] for each in browser.locator("#shortcuts dl > div").all_inner_texts()]
+    browser.keyboard.press("Escape")
+    expect(browser.locator("#shortcuts")).to_be_hidden()
+    run = browser.locator("ol.runs time .absolute").first
+    for zone in ("UTC", "GMT+9", "GMT-5"):  # UTC, the viewer's, the job's
+        expect(run).to_have_text(re.compile(rf" {re.escape(zone)}$"))
+        browser.keyboard.press("t")
+    leads = browser.locator("nav a[data-key]").evaluate_all("links => links.map(each => [each.dataset.key, each.href])")
+    assert {key for key, _ in leads} <= {each.split()[-1] for each in listed}
+    for key, address in leads:
+        browser.keyboard.press("g")
+        browser.keyboard.press(key)
+        expect(browser).to_have_url(address)
+        browser.go_back()
