@@ -1,7 +1,8 @@
 """What the dashboard's pages cost beside 50,000 CRON jobs and two years of history: CPU time of the API's process and
 of PostgreSQL, statements, buffers, bytes. `python -m bench.pages`
 
-Tables are filled by SQL, as bench.history does it; jobs have 20 endpoints, 2,880 cron texts in five zones, tags.
+Tables are filled by SQL, as bench.history does it; jobs have 20 endpoints, 2,880 cron texts in five zones, tags. Beside
+them are 200 heartbeats, 50 alert rules and 4,000 incidents (bench.lookouts).
 """
 
 import os
@@ -17,10 +18,11 @@ import click
 import httpx
 import psycopg
 
-from bench import common, history, machine
+from bench import common, history, lookouts, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 from bench.history import Size
 
+_RULES = 50
 _ENDPOINTS, _ZONES = 20, ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
 # One of ten jobs every 5 to 59 minutes, the others once a day; every job has a tag of 40, and one of 50 is paused. What
 # pg_cron has of each rings on New Year's Day alone, so that pages are measured and not firings.
@@ -97,6 +99,11 @@ PAGES = {
     "load of a day": "/load?window=24h",
     "load of a week": "/load?window=7d",
     "load, one minute of it": "/load?window=7d&at={minute}",
+    "alerts": "/alerts",
+    "alerts that are over": "/alerts?status=RESOLVED",
+    "heartbeats": "/heartbeats",
+    "a heartbeat": "/heartbeats/beat-7",
+    "operations": "/operations",
     "endpoints": "/endpoints",
     "an endpoint": "/endpoints/sink",
     "audit": "/audit",
@@ -108,7 +115,12 @@ PAGES = {
     "payload specs": "/payload-specs",
     "secrets": "/secrets",
 }
-SYSTEM = {"system": "/system", "system, drift": "/system?part=drift", "system, load": "/system/load"}
+SYSTEM = {
+    "workspaces": "/w",
+    "system": "/system",
+    "system, drift": "/system?part=drift",
+    "system, load": "/system/load",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,7 @@ def fill(one: Instance, size: Size, letters: int) -> None:
         )
         for table in ("jobs", "job_tags", "pointers", "dead_letters", "execution_done"):
             connection.execute(f"vacuum analyze kronos.{table}")
+        lookouts.fill(connection, workspace=WORKSPACE, endpoint=ENDPOINT, beats=200, rules=_RULES, incidents=4000)
         connection.execute("vacuum full analyze cron.job")
         connection.execute("select pg_stat_statements_reset()")
 

@@ -81,10 +81,12 @@ def main() -> None:
     """Writes the pictures, and says how large they are."""
     with _declining() as receiver, made_home() as home, starting(home) as start:
         running = start("--demo")
-        running.await_ready()
+        running.await_ready(seconds=300)
         key = Path(str(running.told["admin_key_file"])).read_text().strip()
         workspace = Workspace(running.url, key)
-        eventually(lambda: "pg_cron entry" in (home / "up.out").read_text(), "the demo's jobs are not made", seconds=60)
+        eventually(
+            lambda: "pg_cron entry" in (home / "up.out").read_text(), "the demo's jobs are not made", seconds=300
+        )
         _furnish(workspace, receiver)
         failed = _await_failures(workspace)
         with chromium() as browser:
@@ -137,7 +139,7 @@ def _await_failures(workspace: Workspace) -> Sequence[Json]:
         found[:] = workspace.get("/executions?job=charge-cards&status=FAILED")["data"]
         return len(found) >= _FAILURES
 
-    eventually(are_there, "no run failed", seconds=60 * (_FAILURES + 2))
+    eventually(are_there, "no run failed", seconds=60 * (_FAILURES + 7))
     return found
 
 
@@ -148,7 +150,7 @@ def _pictures(failed: Sequence[Json]) -> Iterator[Picture]:
     yield Picture(name="execution", path=f"/w/demo/executions/{failed[0]['execution_id']}", height=620)
     yield Picture(name="dead-letters", path="/w/demo/dead-letters", height=560)
     yield Picture(name="new-job", path="/w/demo/jobs/~new", height=760)
-    yield Picture(name="system", path="/system", is_dark=True, height=640)
+    yield Picture(name="system", path="/system", is_dark=True, height=600)
     yield Picture(name="phone", path="/w/demo", width=360, height=780)
 
 

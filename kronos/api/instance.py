@@ -44,7 +44,15 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
         steps=steps,
         time_zone_data=zones,
         warnings=system.warnings_of(found, zones),
-        findings=await asked.ask(instance, settings, status=found, zones=zones, steps=steps),
+        findings=await asked.ask(
+            instance,
+            settings,
+            status=found,
+            zones=zones,
+            steps=steps,
+            kept=await system.retention(instance),
+            history=await system.partitions(instance),
+        ),
     )
     return answer(shown)
 

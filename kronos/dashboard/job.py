@@ -31,7 +31,7 @@ from kronos.schedules import Preview
 from kronos.versions import ChangedTerm
 
 pages = Pages()
-_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 20, 20, 5
+_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
 
 

@@ -26,8 +26,8 @@ from kronos.server_time import CLOCK
 
 NOTHING: Final = "\u2013"
 """What stands where there is no value."""
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_UNITS: Final = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 31_557_600
+_UNITS: Final = ((_YEAR, "y"), (_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 
 
 def path_below(scope: Scope) -> str:

@@ -53,7 +53,8 @@ async def get_system(
     is_elsewhere = (await readiness_of(call, instance)).is_elsewhere
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     steps = await system.steps(instance)
-    findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps)
+    kept, history = await system.retention(instance), await system.partitions(instance)
+    findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps, kept=kept, history=history)
     own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
     runs = await executions.list_page(own, ExecutionFilter(), limit=_LOOKED_AT, before=None)
     return shown(
@@ -70,8 +71,8 @@ async def get_system(
         internal=await jobs.list_page(own, JobFilter(status="ACTIVE"), limit=20, before=None),
         last=_last(runs),
         repairs=_repairs(runs),
-        retention=await system.retention(instance),
-        partitions=await system.partitions(instance),
+        retention=kept,
+        partitions=history,
         drift=None,
     )
 

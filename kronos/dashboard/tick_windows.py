@@ -20,7 +20,7 @@ _WORST: tuple[Disposition, ...] = ("UNACCOUNTED", "ERROR", "FAILED", "MISSED", "
 _PAST, _TO_COME = 44, 6
 _MANY = 3000
 """Ticks of a month from which on they are counted for who asks: 43,000 take a tenth of a second."""
-_SHORTEST, _LONGEST = timedelta(minutes=10), timedelta(days=366)
+_SHORTEST, _LONGEST, _FARTHEST = timedelta(minutes=10), timedelta(days=366), timedelta(days=183)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,8 @@ async def time_line(
         since, until = _at(first, zone), _at(first + timedelta(days=1), zone)
     step = _step(preview)
     is_open = since is None
-    until = until or (min(now, job.retired_at) if job.retired_at else now) + (step * _TO_COME if step else timedelta())
+    ahead = min(step * _TO_COME, _FARTHEST) if step else timedelta()  # of a yearly job the present is shown too
+    until = until or (min(now, job.retired_at) if job.retired_at else now) + ahead
     since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from kronos import system
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.doctor import findings, instance, process, ringer, server, signs, work
@@ -13,7 +12,7 @@ from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
 from kronos.server_time import CLOCK
-from kronos.system import HistoryPartition, PendingWork, Status, ZoneData
+from kronos.system import HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,14 @@ def shown(found: Finding) -> ShownFinding:
 
 
 async def ask(
-    view: InstanceView, settings: Settings, *, status: Status, zones: ZoneData, steps: list[PendingWork]
+    view: InstanceView,
+    settings: Settings,
+    *,
+    status: Status,
+    zones: ZoneData,
+    steps: list[PendingWork],
+    kept: KeptHistory,
+    history: list[HistoryPartition],
 ) -> list[ShownFinding]:
     """What each of these checks finds: what does not hold first, the worst before the others. Raises
     DatabaseUnavailable."""
@@ -54,7 +60,6 @@ async def ask(
     tables = await view.rows(signs.TABLES, {"rows": signs.ROWS, "bytes": signs.BYTES})
     tasks = await view.rows(signs.TASKS, {"limit": LISTED})
     alerting = await view.rows(signs.ALERTING, {})
-    kept = await system.retention(view)
     found = [
         *_of_status(status, zones),
         instance.steps([_step(each, now) for each in steps if each.operation_id is None]),
@@ -67,7 +72,7 @@ async def ask(
         *work.alerting(alerting),
         *work.keys(keys),
         findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
-        partitions(await system.partitions(view), now),
+        partitions(history, now),
         *process.process(settings),
     ]
     worst = ("critical", "warning", "notice")

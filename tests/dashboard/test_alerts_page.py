@@ -71,6 +71,7 @@ def test_a_notification_that_is_a_dead_letter_is_said(
               from kronos.incidents as incident
               join kronos.endpoints as endpoint on endpoint.workspace_id = incident.workspace_id
                and endpoint.name = 'sink'
+             cross join generate_series(1, 2)
              where incident_id = %s
             returning *
         )
@@ -79,8 +80,11 @@ def test_a_notification_that_is_a_dead_letter_is_said(
         """,
         [incident],
     )
-    page = " ".join(reader(f"/w/{workspace}/alerts").text_content().split())
-    assert "1 of the newest notifications could not be delivered" in page
-    assert "sink was not reached" in page
-    (told,) = api.get(f"/v1/workspaces/{workspace}/incidents/{incident}").json()["notifications"]
+    read = reader(f"/w/{workspace}/alerts")
+    page = " ".join(read.text_content().split())
+    assert "2 of the newest notifications could not be delivered" in page
+    (said,) = read.xpath("//td[@data-label='Told']//a")
+    assert said.text_content() == "sink was not reached 2\u00d7"
+    assert read.get_element_by_id("main").get("data-again") == "10"
+    told, _ = api.get(f"/v1/workspaces/{workspace}/incidents/{incident}").json()["notifications"]
     assert (told["endpoint"], told["event"], told["is_dead"]) == ("sink", "OPENED", True)

@@ -1,5 +1,6 @@
 """The page of a job by its HTML, and what its forms do."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from dashboard.conftest import Reader
 from explain_scene import HOUR, MINUTE, Scene, end_tick, every_kind
 from factory import add_key
 from kronos import versions
+from kronos.dashboard.rendering import instant
 
 
 def texts(page: html.HtmlElement, path: str) -> list[str]:
@@ -298,3 +300,24 @@ def test_another_workspaces_job_is_not_there(scene: Scene) -> None:
     job_id = scene.make(name="report", cron="0 9 * * *")
     assert scene.client.get(f"/w/{other}/jobs/{job_id}").status_code == 404
     assert scene.client.post(f"/w/{other}/jobs/{job_id}/pause", data={}).status_code == 404
+
+
+def test_a_yearly_jobs_time_line_holds_the_present_and_its_next_run_where_that_is_near(
+    scene: Scene, reader: Reader
+) -> None:
+    soon = scene.minute + 100 * 24 * HOUR
+    scene.make(name="report", cron=f"30 2 {min(soon.day, 28)} {soon.month} *")
+    page = reader(f"/w/{scene.workspace}/jobs/report")
+    since, until = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", texts(page, "//section/p[@class='quiet']")[0])
+    assert since < f"{scene.minute:%Y-%m-%d %H:%M:%S}" < until
+    (tick,) = page.xpath("//ol[@class='strip']//a/@title")
+    assert "upcoming" in tick
+
+
+def test_the_last_run_is_the_newest_one_by_hand_too(scene: Scene, reader: Reader) -> None:
+    _, tick = scene.due(name="report")
+    made = scene.client.post(f"{scene.base}/report/trigger", json={}).json()
+    page = reader(f"/w/{scene.workspace}/jobs/report")
+    (link,) = page.xpath("//dt[.='Last run']/following-sibling::dd[1]/a")
+    assert link.get("href").endswith(made["execution_id"])
+    assert instant(link.xpath("time/@datetime")[0]) > tick

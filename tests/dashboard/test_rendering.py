@@ -32,7 +32,7 @@ def test_duration(seconds: float | timedelta | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "text"), [(0.4, "now"), (300, "in 5 min"), (-5400, "1 h 30 min ago"), (86400 * 400, "in 400 d")]
+    ("ahead", "text"), [(0.4, "now"), (300, "in 5 min"), (-5400, "1 h 30 min ago"), (86400 * 400, "in 1 y 34 d")]
 )
 def test_relative(ahead: float, text: str) -> None:
     assert rendering.relative(AT + timedelta(seconds=ahead), AT) == text

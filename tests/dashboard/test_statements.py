@@ -43,7 +43,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def noted(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
         task = asyncio.current_task()
         beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)  # for listeners, and that pings can be received
-        if getattr(task and task.get_coro(), "__qualname__", "") not in beside:
+        is_of_keys = any(each in str(query) for each in ("known_keys", "kronos.instance_admin"))  # by the clock
+        if getattr(task and task.get_coro(), "__qualname__", "") not in beside and not is_of_keys:
             asked.append(str(query))
         return await execute(self, query, *args, **kwargs)
 

@@ -11,7 +11,7 @@ const byId = (id) => document.getElementById(id);
 // Times ------------------------------------------------------------------------------------------------------------
 
 const ZONES = ["utc", "viewer", "job"];
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const UNITS = [["y", 31557600], ["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
 function spanOf(seconds) {
   if (seconds < 1) return "";
@@ -84,6 +84,9 @@ const live = { source: null, waiting: null, isAsking: false, isDue: false, next:
 const REFRESH_MS = 600;
 const REST = 4;
 const RETRY_MS = [1000, 2000, 5000, 10000];
+// Silence changes a page too: what waits is late, pg_cron rings no more. And no browser says that its stream is dead.
+const IDLE_MS = 30000;
+const ownSource = document.currentScript.getAttribute("src");
 
 const mainOf = () => byId("main");
 const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
@@ -95,13 +98,19 @@ function isBusy() {
 
 // Nor what was begun while the answer was on its way.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.elt.id !== "main" || !isBusy()) return;
-  event.detail.shouldSwap = false;
-  live.isStale = true;
+  if (event.detail.elt.id !== "main") return;
+  if (isBusy()) {
+    event.detail.shouldSwap = false;
+    live.isStale = true;
+  } else if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes(ownSource)) {
+    event.detail.shouldSwap = false; // of another release, whose pages go with its own scripts
+    location.reload();
+  }
 });
 
+// What nobody sees is not asked for, and holds no stream: of those a browser has six for all its tabs.
 function refresh() {
-  if (!live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
+  if (document.hidden || !live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
   live.isDue = live.isAsking; // its answer may be older than the change
   if (live.isAsking) return;
   live.waiting = setTimeout(() => {
@@ -133,13 +142,13 @@ function isTyped() {
   return [...fields].some((each) =>
     each instanceof HTMLSelectElement
       ? [...each.options].some((option) => option.selected !== option.defaultSelected && each.querySelector("[selected]"))
-      : each.value !== each.defaultValue || each.checked !== each.defaultChecked,
+      : each.matches("[type=checkbox], [type=radio]") ? each.checked !== each.defaultChecked : each.value !== each.defaultValue,
   );
 }
 
 function listen() {
   const main = mainOf();
-  if (!main?.dataset.events || live.source || !live.isWanted) return;
+  if (document.hidden || !main?.dataset.events || live.source || !live.isWanted) return;
   const url = new URL(main.dataset.events, location.href);
   url.searchParams.set("types", main.dataset.live);
   const source = (live.source = new EventSource(url));
@@ -198,11 +207,13 @@ function notice(text, { isBad = false } = {}) {
   place.replaceChildren(shown);
 }
 
-document.addEventListener("htmx:sendError", () => {
-  notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
-  live.failures += 1;
-  setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
-});
+for (const lost of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(lost, () => {
+    notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
+    live.failures += 1;
+    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
+  });
+}
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
@@ -342,7 +353,9 @@ byId("keys").hidden = false;
 byId("keys").addEventListener("click", () => byId("shortcuts").showModal());
 byId("live")?.addEventListener("click", toggleLive);
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") refresh();
+  if (document.hidden) return unlisten();
+  listen();
+  refresh();
 });
 document.addEventListener("focusout", () => {
   if (live.isStale) {
@@ -350,10 +363,11 @@ document.addEventListener("focusout", () => {
     refresh();
   }
 });
-if (againOf()) setInterval(() => document.hidden || refresh(), 1000 * againOf().dataset.again);
+if (againOf()) setInterval(refresh, 1000 * againOf().dataset.again);
+else setInterval(() => performance.now() - live.next > IDLE_MS && refresh(), IDLE_MS);
 window.addEventListener("pagehide", unlisten);
 window.addEventListener("pageshow", listen);
-setInterval(showTimes, 1000);
+setInterval(() => document.hidden || showTimes(), 1000);
 showTimes();
 showLive();
 enhance();

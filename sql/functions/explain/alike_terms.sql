@@ -48,12 +48,14 @@ begin
            case when (known.schedule).every_seconds is null then known.schedule end,
            (known.schedule).every_seconds
       from alike
-      join kronos.workspaces as workspace using (workspace_id)
       left join known on known.workspace_id = alike.workspace_id
                      and coalesce(known.cron, known.every) = coalesce(alike.cron, alike.every)
                      and known.timezone = alike.timezone
                      and known.counted_from = coalesce(alike.anchor_local, '-infinity')
                      and known.dst_gap = alike.dst_gap and known.dst_overlap = alike.dst_overlap
-     where workspace.status = 'ACTIVE';
+      -- no join: the planner would expect a row of it, and go through all of known for each of alike
+     where alike.workspace_id = any (array(select workspace.workspace_id
+                                             from kronos.workspaces as workspace
+                                            where workspace.status = 'ACTIVE'));
 end
 $$;

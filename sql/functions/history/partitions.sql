@@ -9,7 +9,8 @@ as $$
       join pg_class as parent on parent.oid = kinship.inhparent
       join pg_class as child on child.oid = kinship.inhrelid
      cross join lateral (select regexp_match(pg_get_expr(child.relpartbound, child.oid),
-                                             $re$FROM \('(.*)'\) TO \('(.*)'\)$re$)) as bounds (told)
+                                             $re$FROM \('(.*)'\) TO \('(.*)'\)$re$)
+                             offset 0) as bounds (told)      -- once for each, and not for each use of it
      where parent.relnamespace = 'kronos'::regnamespace
        and parent.relname in ('execution_done', 'attempt')
        and bounds.told is not null

@@ -1,0 +1,157 @@
+"""Pages that stay open: they follow what happens, in front and not behind, over an upgrade, and in silence."""
+
+import re
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from conftest import await_condition
+from dashboard.browser import Watched
+from dashboard.runs import ended
+
+_HIDE = """isHidden => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: isHidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def asked(page: Watched) -> list[str]:
+    """The requests that the page's script has made since it was opened."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.headers.get("hx-request"):
+            found.append(request.url)
+
+    page.page.on("request", note)
+    return found
+
+
+def make(api: httpx.Client, workspace: str, **body: Any) -> str:
+    given = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"} | body
+    made = api.post(f"/v1/workspaces/{workspace}/jobs", json=given)
+    assert made.status_code == 201, made.text
+    job_id: str = made.json()["job_id"]
+    return job_id
+
+
+def opened(page: Watched, path: str) -> Page:
+    page.go(path)
+    expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
+    return page.page
+
+
+def test_a_list_with_boxes_to_tick_follows_until_one_is_ticked(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    make(api, workspace, name="first")
+    browser = opened(page, f"/w/{workspace}/jobs")
+    make(api, workspace, name="second")
+    expect(browser.get_by_role("link", name="second")).to_be_visible()
+    browser.get_by_label("first").check()
+    make(api, workspace, name="third")
+    expect(browser.locator("#live")).to_have_text(re.compile("Waits for your form"))
+    expect(browser.get_by_role("link", name="third")).to_have_count(0)
+    expect(browser.get_by_label("first")).to_be_checked()
+
+
+def test_dead_letters_come_by_themselves(
+    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str
+) -> None:
+    make(api, workspace, name="books")
+    ended(shared_superuser, workspace, "books", nth=0)
+    browser = opened(page, f"/w/{workspace}/dead-letters")
+    letter = ended(shared_superuser, workspace, "books", nth=1)
+    expect(browser.locator(f"tbody a[href$='{letter}']").last).to_be_visible()
+
+
+def test_a_tab_behind_asks_nothing_and_holds_no_stream(
+    page: Watched, api: httpx.Client, workspace: str, asked: list[str]
+) -> None:
+    make(api, workspace, name="first")
+    browser = opened(page, f"/w/{workspace}/jobs")
+    browser.evaluate(_HIDE, True)
+    assert browser.evaluate("live.source === null && live.waiting === null")
+    await_condition(lambda: not browser.evaluate("live.isAsking"), "what it had asked before")
+    before = len(asked)
+    make(api, workspace, name="second")
+    browser.evaluate("listen(); refresh()")  # as a page does that is loaded behind, or was asked late
+    assert browser.evaluate("live.source === null && live.waiting === null")
+    assert len(asked) == before
+    browser.evaluate(_HIDE, False)
+    expect(browser.get_by_role("link", name="second")).to_be_visible()
+    make(api, workspace, name="third")
+    expect(browser.get_by_role("link", name="third")).to_be_visible()
+
+
+def test_a_page_of_the_release_before_loads_itself_again_unless_something_is_typed(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    make(api, workspace, name="first")
+    browser = opened(page, f"/w/{workspace}/jobs/first")
+
+    def upgraded(route: Route) -> None:
+        if "hx-request" not in route.request.headers:
+            return route.continue_()
+        answer = route.fetch()
+        return route.fulfill(response=answer, body=re.sub(r"/static/[^/]+/kronos\.js", "/x.js", answer.text()))
+
+    browser.route(f"**/w/{workspace}/jobs/first", upgraded)
+    browser.evaluate("window.isOld = true")
+    browser.get_by_role("link", name="Pause…").click()
+    browser.get_by_label("Note").fill("half a no")
+    browser.locator("h1").click()
+    browser.evaluate("live.isAsking = false; refresh()")
+    expect(browser.locator("#live")).to_have_text(re.compile("Waits for your form"))
+    assert browser.evaluate("window.isOld")
+    browser.get_by_label("Note").fill("")
+    browser.locator("h1").click()
+    with browser.expect_event("load"):
+        browser.evaluate("refresh()")
+    assert browser.evaluate("window.isOld === undefined")
+    assert page.wrong == []
+
+
+def test_an_idle_page_looks_twice_a_minute_as_silence_changes_it_too(
+    page: Watched, workspace: str, asked: list[str]
+) -> None:
+    page.page.clock.install()
+    browser = opened(page, f"/w/{workspace}")
+    for _ in range(3):
+        before = len(asked)
+        with browser.expect_response(lambda answer: "hx-request" in answer.request.headers):
+            browser.clock.fast_forward(60_000)
+            browser.clock.run_for(1000)
+        await_condition(lambda: not browser.evaluate("live.isAsking || live.waiting !== null"), "its answer")
+        assert 1 <= len(asked) - before <= 2
+    browser.keyboard.press("p")
+    before = len(asked)
+    browser.clock.fast_forward(300_000)
+    assert browser.evaluate("live.waiting === null")
+    assert len(asked) == before
+
+
+def test_keys_list_themselves_lead_to_pages_and_change_the_zone(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    make(api, workspace, name="first", timezone="America/New_York")
+    browser = opened(page, f"/w/{workspace}/jobs/first")
+    browser.keyboard.press("?")
+    listed = [each.split("\n")[0] for each in browser.locator("#shortcuts dl > div").all_inner_texts()]
+    browser.keyboard.press("Escape")
+    expect(browser.locator("#shortcuts")).to_be_hidden()
+    run = browser.locator("ol.runs time .absolute").first
+    for zone in ("UTC", "GMT+9", "GMT-5"):  # UTC, the viewer's, the job's
+        expect(run).to_have_text(re.compile(rf" {re.escape(zone)}$"))
+        browser.keyboard.press("t")
+    leads = browser.locator("nav a[data-key]").evaluate_all("links => links.map(each => [each.dataset.key, each.href])")
+    assert {key for key, _ in leads} <= {each.split()[-1] for each in listed}
+    for key, address in leads:
+        browser.keyboard.press("g")
+        browser.keyboard.press(key)
+        expect(browser).to_have_url(address)
+        browser.go_back()
