@@ -356,7 +356,7 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A config or payload spec at its present version, as the database has both."""
+    """A config, payload spec or calendar at its present version, as the database has all three."""
 
     document_id: UUID
     workspace: str
@@ -365,12 +365,12 @@ class Document:
     content: Json
     created_at: datetime
     updated_at: datetime
+    jobs_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDocument(Document):
     """As ListedEndpoint."""
-
     _more: bool
 
 
