@@ -122,8 +122,9 @@ async def replace(
 ) -> tuple[Document, bool]:
     """The calendar's next version, or its first; and whether it is new. The same again makes no version.
 
-    It holds for all ticks that are not accounted for. The next runs of the jobs that name it follow: of some hundred in
-    the same transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers. Raises PreconditionFailed, Unprocessable, Conflict.
+    It holds for all ticks that are not accounted for. The next runs of the jobs that name it follow: of 200 in the same
+    transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers. Raises PreconditionFailed,
+    Unprocessable, Conflict.
     """
     wanted, compiled = content(new), _params(new)
     for _ in range(_MOST_LOOKS):
@@ -171,12 +172,17 @@ async def _follow(view: WorkspaceView, name: str, jobs_left: int) -> int:
     return jobs_left
 
 
+async def users(view: WorkspaceView, name: str, *, limit: int) -> list[CalendarUser]:
+    """The live jobs that name it, by id."""
+    return await view.rows(_USERS, {"name": name, "limit": limit})
+
+
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
     """Delete a calendar that no live job names. Raises CalendarNotFound, Conflict, PreconditionFailed."""
     if not await documents.is_deleted(view, CALENDAR, name, if_match=if_match):
-        users = await view.rows(_USERS, {"name": name, "limit": _MOST_NAMED + 1})
-        named = ", ".join(each.name or str(each.job_id) for each in users[:_MOST_NAMED])
-        more = " and others" if len(users) > _MOST_NAMED else ""
+        found = await users(view, name, limit=_MOST_NAMED + 1)
+        named = ", ".join(each.name or str(each.job_id) for each in found[:_MOST_NAMED])
+        more = " and others" if len(found) > _MOST_NAMED else ""
         raise errors.Conflict(
             f"the calendar {name!r} is named by the jobs {named}{more}: change or cancel them first",
             code="calendar_in_use",

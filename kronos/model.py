@@ -371,6 +371,7 @@ class Document:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDocument(Document):
     """As ListedEndpoint."""
+
     _more: bool
 
 

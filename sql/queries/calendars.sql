@@ -20,8 +20,9 @@ select document_id, version
  where kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) >= 0;
 
 -- name: replace_calendar
--- The next version of a calendar, after lock_document; jobs_left: of the jobs that name it, so many have still
--- to follow. No row: another version than those in %(if_match)s, or one of those in %(if_none_match)s.
+-- The next version of a calendar, after lock_document; jobs_left: of the jobs that name it, so many have
+-- still to follow. No row: another version than those in %(if_match)s, or one of those in
+-- %(if_none_match)s.
 with document as (
     update kronos.documents as document
        set version = version + 1, updated_at = kronos.now()
@@ -39,8 +40,8 @@ select document_id, version,
   from document;
 
 -- name: move_further
--- Some more of a calendar's jobs follow it. One row: how many, 0 where nothing can be done at this moment; and
--- how many have still to.
+-- Some more of a calendar's jobs follow it. One row: how many, 0 where nothing can be done at this moment;
+-- and how many have still to.
 select done, jobs_left from kronos.move_further(%(name)s);
 
 -- name: list_calendar_users

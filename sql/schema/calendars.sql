@@ -21,8 +21,8 @@ create table kronos.calendars (
         references kronos.documents (workspace_id, document_id) on delete cascade
 );
 
--- A calendar that was changed, as long as jobs that name it have still to follow: their pointers are where the
--- version before had them (move_some). It goes when all have followed.
+-- A calendar that was changed, as long as jobs that name it have still to follow: their pointers are where
+-- the version before had them (move_some). It goes when all have followed.
 create table kronos.calendar_moves (
     document_id   uuid        not null,
     workspace_id  uuid        not null,

@@ -14,7 +14,7 @@ from factory import EndpointRow, add_endpoint
 from kronos.calendar_terms import BusinessHours, Weekday
 from kronos.load import LoadRow, of_rows
 from sql.test_calendar_jobs import job_at
-from sql_factory import Connection, make_cron_job, records, value, values
+from sql_factory import Connection, make_cron_job, records, values
 
 MINUTE = timedelta(minutes=1)
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
@@ -49,10 +49,8 @@ update kronos.pointers as pointer
    set next_tick_at = place.due_at, tick_at = place.tick_at
   from kronos.jobs as job
  cross join lateral kronos.first_waiting(job.schedule, job.on_blackout, %(since)s) as waiting
- cross join lateral (select min(tick) as tick
-                       from (select kronos.next_tick(job.schedule, greatest(at, job.starts_at - interval '1 us')) as tick
-                               from unnest(array[waiting - interval '1 us', %(since)s]) as at) as each
-                       ) as first
+ cross join lateral (select min(kronos.next_tick(job.schedule, greatest(at, job.starts_at - interval '1 us'))) as tick
+                       from unnest(array[waiting - interval '1 us', %(since)s]) as at) as first
  cross join lateral kronos.pointer_at(job, first.tick) as place
  where job.workspace_id = %(workspace)s and pointer.job_id = job.job_id
 """
@@ -121,7 +119,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     expected = Counter(at.replace(second=0) for at in values(superuser, _NEXT, params))
     differs = {at: (expected.get(at, 0), shown.get(at, 0)) for at in expected.keys() | shown.keys()}
     assert {at: each for at, each in sorted(differs.items()) if each[0] != each[1]} == {}
-    assert (found.left_out, sum(expected.values()) > 150) == (0, True)
+    assert (found.left_out, sum(expected.values()) > 80) == (0, True)
 
 
 _PLAIN = """
@@ -141,6 +139,7 @@ def test_the_jobs_of_a_minute_are_those_that_run_in_it(superuser: Connection) ->
     Clock(superuser).set(since)
     endpoint = add_endpoint(superuser)
     calendars(superuser, endpoint.workspace_id, since)
+    put_calendar(superuser, endpoint.workspace_id, "tuesday", days=[day("2027-06-15")])
     saturday, monday = since - timedelta(hours=3), since + timedelta(hours=45)
     for name, cron, on_blackout, began in (
         ("moved", "0 9 * * 6", "NEXT", since - timedelta(days=9)),
@@ -155,7 +154,6 @@ def test_the_jobs_of_a_minute_are_those_that_run_in_it(superuser: Connection) ->
             superuser, endpoint, cron, on_blackout, since=began, name=name,
             calendars=[] if name == "without" else ["week", "tuesday"] if name == "back-here" else ["week"],
         )  # fmt: skip
-    put_calendar(superuser, endpoint.workspace_id, "tuesday", days=[day("2027-06-15")])
     superuser.execute(_PLACED, {"since": since, "workspace": endpoint.workspace_id})
     superuser.execute(
         "update kronos.pointers set next_tick_at = %s, tick_at = null where job_id = (select job_id from kronos.jobs "
@@ -175,7 +173,11 @@ def test_a_plan_of_the_load_knows_what_calendars_move(superuser: Connection) -> 
     for on_blackout in ("SKIP", "NEXT", "PREVIOUS"):
         job_at(superuser, endpoint, "30 9 * * 0", on_blackout, since=since - timedelta(days=9), spread="5m",
                name=on_blackout)  # fmt: skip
-    params = {"workspace": str(endpoint.workspace_id), "from": since - timedelta(days=2), "to": since + timedelta(days=4)}
+    params = {
+        "workspace": str(endpoint.workspace_id),
+        "from": since - timedelta(days=2),
+        "to": since + timedelta(days=4),
+    }
     superuser.execute("select set_config('kronos.workspace_id', %(workspace)s, false)", params)
     spread = records(
         superuser,
@@ -190,14 +192,14 @@ def test_a_plan_of_the_load_knows_what_calendars_move(superuser: Connection) -> 
 
 
 def test_what_would_move_too_much_is_left_out_and_said_so(superuser: Connection) -> None:
-    """Of each minute of a Saturday where it rolls: ten such schedules, each of two days."""
+    """Schedules of each minute of a Saturday, which all roll on: 10,000 ticks are asked for, the others not."""
     since = datetime(2027, 6, 11, 0, 0, tzinfo=UTC)  # a Friday
     endpoint = add_endpoint(superuser)
     calendars(superuser, endpoint.workspace_id, since)
-    for nth in range(10):
-        job_at(superuser, endpoint, f"* {'*' if nth else '1-23'} * 6-12 6", "NEXT", since=since, calendars=["week"])
+    for nth in range(5):
+        job_at(superuser, endpoint, f"* {nth}-23 * * 6", "NEXT", since=since, calendars=["week"])
+    job_at(superuser, endpoint, "* 4-23 * * 6", "NEXT", since=since, calendars=["week"])
     params = {"workspace": endpoint.workspace_id, "from": since, "to": since + timedelta(days=4), "schedules": 1000}
     found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 4 * 1440)
-    assert (found.jobs, found.left_out) == (10, 0)  # alike: asked once for all nine
-    assert found.runs[3 * 1440 + 60] == 10
-    assert value(superuser, "select count(*) from kronos.pointers where tick_at is not null") == 0
+    assert (found.jobs, found.left_out) == (6, 2)
+    assert found.runs[3 * 1440 + 23 * 60] == 4

@@ -18,14 +18,15 @@ as $$
            tick.at
       from unnest(p_days) as asked (day)
      cross join lateral (
-           select greatest(asked.day at time zone coalesce(p_schedule.timezone, 'UTC'), p_starts_at) as begins,
+           select greatest(asked.day at time zone coalesce(p_schedule.timezone, 'UTC'), p_starts_at)
+                      as begins,
                   least((asked.day + interval '1 day') at time zone coalesce(p_schedule.timezone, 'UTC'),
                         p_ends_at) as ends) as bounds
      cross join lateral kronos.schedule_hours(p_schedule, bounds.begins, bounds.ends) as each
      cross join generate_series(0, 59) as minute
      cross join lateral (select each.hour + minute * interval '1 minute' as at) as tick
-     cross join lateral kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
-                                         p_ends_at, tick.at) as fate
+     cross join lateral kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
+                                         p_starts_at, p_ends_at, tick.at) as fate
      where each.minutes >> minute & 1 = 1
        and fate.reason is not null
        and fate.run_at >= p_from and fate.run_at < least(p_to, p_ends_at)

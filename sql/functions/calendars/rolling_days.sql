@@ -1,5 +1,5 @@
 -- rolling_days: the local days whose ticks may run on another day in [p_from, p_to): those that have ticks,
--- and the day after them (p_step 1) or before (-1) has none, so that no nearer day takes that one (rolled_to).
+-- where the day after (p_step 1) or before (-1) has none, so that no nearer day takes that one (rolled_to).
 -- Of the days before p_from the last that has ticks counts, of those after p_to the first.
 create or replace function kronos.rolling_days(p_schedule kronos.schedule, p_step integer,
                                                p_starts_at timestamptz, p_ends_at timestamptz,
@@ -12,8 +12,9 @@ declare
     v_since  constant timestamptz := coalesce(p_starts_at, '-infinity') - c_moment;
     v_first  constant timestamp := date_trunc('day', p_from at time zone v_zone);
     v_tick   timestamptz := greatest(v_since, case when p_step < 0 then v_first at time zone v_zone
-                                     else coalesce(kronos.first_waiting(p_schedule, 'NEXT', p_from - c_moment),
-                                                   p_from) end - c_moment);
+                                     else coalesce(kronos.first_waiting(p_schedule, 'NEXT',
+                                                                        p_from - c_moment), p_from)
+                                     end - c_moment);
     v_day    timestamp;
     v_before timestamp;
     v_days   timestamp[] := '{}'::timestamp[];

@@ -49,7 +49,8 @@ begin
         v_moved := kronos.place_again(array(select job.job_id
                                               from kronos.jobs as job
                                              where job.job_id = any (v_held)
-                                               and job.status in ('ACTIVE', 'PAUSED')));
+                                               and job.status in ('ACTIVE', 'PAUSED')
+                                               and kronos.schedule_fault(job.schedule) is null));
     exception when others then      -- told, and tried again: it stops no other calendar's
         perform kronos.put_off_move(p_document_id, sqlstate, sqlerrm);
         return 0;

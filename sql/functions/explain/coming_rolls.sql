@@ -32,13 +32,15 @@ begin
           from term
           join calm on calm.name = term.zone
     ), day as materialized (
-        select alike.*, kronos.rolling_days(alike.days_of, case alike.on_blackout when 'NEXT' then 1 else -1 end,
+        select alike.*, kronos.rolling_days(alike.days_of,
+                                            case alike.on_blackout when 'NEXT' then 1 else -1 end,
                                             alike.starts_at, alike.ends_at, p_from, p_to) as days
           from (select distinct pattern.days_of, pattern.on_blackout, pattern.starts_at, pattern.ends_at
                   from pattern) as alike
     ), rolling as materialized (
         select pattern.*, day.days,
-               sum(pattern.ticks_a_day * cardinality(day.days)) over (order by pattern.place) <= c_most as is_asked
+               sum(pattern.ticks_a_day * cardinality(day.days)) over (order by pattern.place) <= c_most
+                   as is_asked
           from pattern
           join day on day.days_of = pattern.days_of and day.on_blackout = pattern.on_blackout
                   and day.starts_at is not distinct from pattern.starts_at

@@ -1,6 +1,6 @@
 -- spread_jobs: the live CRON jobs of a workspace whose owners let their runs be moved, and when they run in
--- [p_from, p_to), as their calendars have it, an hour in one number (run_hours). What ticks alike is asked once. A job of each minute is
--- not among them: it has no minute to go to. Row level security confines it.
+-- [p_from, p_to), as their calendars have it, an hour in one number (run_hours). What runs alike is asked
+-- once. A job of each minute is not among them: it has no minute to go to. Row level security confines it.
 -- Returns: at most p_limit, by id; number: how many there are in all.
 create or replace function kronos.spread_jobs(p_from timestamptz, p_to timestamptz, p_limit integer)
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
@@ -33,8 +33,8 @@ begin
          limit p_limit
     ), alike as materialized (
         select term.*, array_agg(named.hour) as hours, array_agg(named.minutes) as minutes
-          from (select distinct allowed.workspace_id, allowed.calendars, allowed.on_blackout, allowed.schedule,
-                                allowed.starts_at, allowed.ends_at, allowed.waits_from, allowed.from_at
+          from (select distinct allowed.workspace_id, allowed.calendars, allowed.on_blackout,
+                                allowed.schedule, allowed.starts_at, allowed.ends_at, allowed.waits_from, allowed.from_at
                   from allowed) as term
          cross join lateral kronos.run_hours(term.workspace_id, term.calendars, term.on_blackout,
                                              term.schedule, term.starts_at, term.ends_at, term.waits_from,

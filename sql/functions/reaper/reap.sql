@@ -22,8 +22,8 @@ declare
     v_began  constant timestamptz := kronos.clock();
     v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, '
                       '"failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
-    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "calendars": 0, "cancelled": 0, "deletions": 0, '
-                      '"alarms": 0, "entries": 0}'::jsonb;
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "calendars": 0, "cancelled": 0, '
+                      '"deletions": 0, "alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;
     v_done   record;
     v_task   text;
