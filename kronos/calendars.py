@@ -123,8 +123,8 @@ async def replace(
     """The calendar's next version, or its first; and whether it is new. The same again makes no version.
 
     It holds for all ticks that are not accounted for. The next runs of the jobs that name it follow: of 200 in the same
-    transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers. Raises PreconditionFailed,
-    Unprocessable, Conflict.
+    transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers.
+    Raises PreconditionFailed, Unprocessable, Conflict.
     """
     wanted, compiled = content(new), _params(new)
     for _ in range(_MOST_LOOKS):

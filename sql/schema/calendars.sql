@@ -37,6 +37,6 @@ create table kronos.calendar_moves (
     next_at       timestamptz not null default '-infinity', -- it is not tried before
     last_error    jsonb,                     -- at, type, message; of the last that failed
     constraint calendar_moves_pkey          primary key (document_id),
-    constraint calendar_moves_calendar_fkey foreign key (document_id)
-        references kronos.calendars (document_id) on delete cascade
+    constraint calendar_moves_calendar_fkey foreign key (workspace_id, name)
+        references kronos.calendars (workspace_id, name) on delete cascade
 );

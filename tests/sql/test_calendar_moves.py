@@ -2,7 +2,6 @@
 waits for anybody."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -47,12 +46,12 @@ select count(*)
 
 
 @pytest.fixture
-def endpoint(superuser: Connection) -> Iterator[EndpointRow]:
+def endpoint(superuser: Connection) -> EndpointRow:
     """In a workspace with a calendar `bank` that closes nothing, on a Friday."""
     Clock(superuser).set(_FRIDAY)
     made = add_endpoint(superuser)
     put_calendar(superuser, made.workspace_id, "bank")
-    yield made
+    return made
 
 
 def jobs(connection: Connection, endpoint: EndpointRow, number: int, cron: str = "0 9 * * 6") -> uuid.UUID:
