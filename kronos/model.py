@@ -154,8 +154,7 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms(JobTerms):
-    """What a CRON job's ticks are and what becomes of them besides, by the same names. An `anchor` without an
-    offset is a local time of `timezone`."""
+    """What a CRON job's ticks are besides, by the same names. An `anchor` without offset is a time of `timezone`."""
 
     cron: str | None = None
     every: str | None = None

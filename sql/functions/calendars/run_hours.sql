@@ -11,7 +11,8 @@ as $$
       from (select kronos.open_times(p_workspace_id, p_calendars, p_from, p_to) as times offset 0) as open
      cross join lateral kronos.schedule_hours(p_schedule, greatest(p_from, p_starts_at),
                                               least(p_to, p_ends_at)) as each
-     cross join lateral (select each.minutes & kronos.open_minutes(open.times, each.hour) as minutes) as masked
+     cross join lateral (select each.minutes & kronos.open_minutes(open.times, each.hour) as minutes)
+                            as masked
      where masked.minutes <> 0
      union all
     select each.hour, each.minutes

@@ -1,8 +1,8 @@
 -- alike_terms: the live CRON jobs of a workspace (null: of all), counted by what was written of when they run
 -- and by the part of [p_from, p_to) within which they do: a paused job runs from its resume_at on, one of a
 -- suspended workspace not at all. From an index alone (jobs_by_terms), but for one job of each text, whose
--- schedule is that of all; of jobs with calendars closed_terms tells, which takes them off. Row level security
--- confines it.
+-- schedule is that of all; of jobs with calendars closed_terms tells, which takes them off. Row level
+-- security confines it.
 -- Returns: one row for all that are alike. Of intervals of real time seconds, else the schedule; neither
 -- where it is gone or none. Where closed ticks roll the part is all of the time, and beside it stand
 -- starts_at, ends_at and waits_from, as closed_terms has it.

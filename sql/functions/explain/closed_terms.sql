@@ -15,8 +15,8 @@ begin
     return query
     with alike as (
         select job.workspace_id, job.calendars, job.on_blackout, job.cron, job.every, job.timezone,
-               job.anchor, job.anchor_local, job.dst_gap, job.dst_overlap, job.starts_at, job.ends_at, job.resume_at,
-               count(*) as jobs,
+               job.anchor, job.anchor_local, job.dst_gap, job.dst_overlap, job.starts_at, job.ends_at,
+               job.resume_at, count(*) as jobs,
                array_agg(case when job.status = 'ACTIVE' then job.ticks_from else '-infinity' end)
                    filter (where job.on_blackout <> 'SKIP') as waits_from
           from kronos.jobs as job

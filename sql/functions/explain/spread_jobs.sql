@@ -34,7 +34,8 @@ begin
     ), alike as materialized (
         select term.*, array_agg(named.hour) as hours, array_agg(named.minutes) as minutes
           from (select distinct allowed.workspace_id, allowed.calendars, allowed.on_blackout,
-                                allowed.schedule, allowed.starts_at, allowed.ends_at, allowed.waits_from, allowed.from_at
+                                allowed.schedule, allowed.starts_at, allowed.ends_at, allowed.waits_from,
+                                allowed.from_at
                   from allowed) as term
          cross join lateral kronos.run_hours(term.workspace_id, term.calendars, term.on_blackout,
                                              term.schedule, term.starts_at, term.ends_at, term.waits_from,
