@@ -33,7 +33,7 @@ select coming.*, %(from)s::timestamptz as from_at
 _NEXT = """
 select (run ->> 'at')::timestamptz
   from kronos.jobs as job
- cross join lateral kronos.runs_to_come(job, 250) as coming
+ cross join lateral kronos.runs_to_come(job, 150) as coming
  cross join lateral jsonb_array_elements(coming.next_runs) as run
  where job.workspace_id = %(workspace)s and (run ->> 'at')::timestamptz < %(to)s
 """
@@ -73,7 +73,7 @@ def calendars(connection: Connection, workspace_id: uuid.UUID, since: datetime) 
 
 def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
     """How a job may tick: by each kind of schedule, rarely or often."""
-    hour, minute, weekday = choose.randrange(24), choose.randrange(60), choose.randrange(7)
+    hour, minute, weekday = choose.randrange(24), choose.randrange(45), choose.randrange(7)
     anchor = (since - timedelta(days=choose.randrange(40), minutes=minute)).replace(second=0)
     crons = [
         f"{minute} * * * *", f"{minute} {hour} * * *", f"{minute} {hour},23 * * {weekday}", f"30 2 * * {weekday},0",
@@ -119,7 +119,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     expected = Counter(at.replace(second=0) for at in values(superuser, _NEXT, params))
     differs = {at: (expected.get(at, 0), shown.get(at, 0)) for at in expected.keys() | shown.keys()}
     assert {at: each for at, each in sorted(differs.items()) if each[0] != each[1]} == {}
-    assert (found.left_out, sum(expected.values()) > 80) == (0, True)
+    assert (found.left_out, sum(expected.values()) > 60) == (0, True)
 
 
 _PLAIN = """
