@@ -48,7 +48,10 @@ def test_lines_of_days_are_read_and_written_alike() -> None:
         {"starts": "2026-12-31T14:00", "ends": "2026-12-31T18:00", "name": "Inventory", "open": False},
         {"starts": "2027-01-02", "name": "We  work", "open": True},
     ]
-    days = [CalendarDay(**{"ends": None} | each) for each in found]
+    days = [
+        CalendarDay(starts=each["starts"], ends=each.get("ends"), name=each["name"], open=each["open"])
+        for each in found
+    ]
     assert calendar_form.lines_of(days) == _LINES.replace("\n\n", "\n").replace("  ", " ")
 
 
