@@ -32,7 +32,7 @@ def compiled(
     days: Sequence[CalendarDay], business_days: Sequence[Weekday] | None, hours: BusinessHours | None
 ) -> JsonObject:
     """The row of kronos.calendars. Raises Unprocessable, with pointers into the calendar."""
-    spans = list(_apart([_span(place, day) for place, day in enumerate(days)]))
+    spans = named_spans(days)
     return {
         "closed_week": closed_week(business_days, hours),
         "froms": [each.begins.isoformat() for each in spans],
@@ -40,6 +40,11 @@ def compiled(
         "names": [each.name for each in spans],
         "are_open": [each.is_open for each in spans],
     }
+
+
+def named_spans(days: Sequence[CalendarDay]) -> list[Span]:
+    """What the days name, in spans that do not overlap, in order. Raises Unprocessable."""
+    return list(_apart([_span(place, day) for place, day in enumerate(days)]))
 
 
 def closed_week(business_days: Sequence[Weekday] | None, hours: BusinessHours | None) -> str:

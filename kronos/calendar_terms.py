@@ -38,7 +38,8 @@ class CalendarDay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """What is closed, on the clocks of `timezone`: the days and times that are named, and all but the business hours of
-    the business days (None: of all days)."""
+    the business days (None: of all days). `jobs_left`: jobs that name it, and whose next runs have still to follow its
+    present version."""
 
     calendar_id: UUID
     workspace: str
@@ -50,3 +51,4 @@ class Calendar:
     days: list[CalendarDay]
     created_at: datetime
     updated_at: datetime
+    jobs_left: int

@@ -1,6 +1,9 @@
 """Calendars: what is closed, by days and times with names and by a pattern of the week. Jobs name them; what becomes of
 a tick that one closes PostgreSQL says (kronos.tick_fate)."""
 
+import asyncio
+import dataclasses
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,11 +15,15 @@ from kronos import calendar_days, documents, errors
 from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
 from kronos.database import WorkspaceView
 from kronos.documents import CALENDAR
+from kronos.lines import Log
 from kronos.model import Document, JsonObject
 from kronos.sql import statement
 
 _MOST_LOOKS = 5
 _MOST_NAMED = 10
+_FOLLOW_SECONDS = 10.0
+_AGAIN_SECONDS, _TRIES = 0.02, 50
+_log = Log("kronos.api")
 _BY_DEFAULT = ("timezone", "UTC")
 
 
@@ -32,11 +39,20 @@ class NewCalendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplacedCalendar:
-    """The calendar and version that a statement wrote, and how many jobs' next runs it moved."""
+    """The calendar and version that a statement wrote, and how many jobs that name it have still to follow."""
 
     document_id: UUID
     version: int
-    moved: int
+    jobs_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowingCalendar:
+    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their
+    calendar."""
+
+    done: int
+    jobs_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +64,7 @@ class CalendarUser:
 
 
 _REPLACE = statement("calendars.replace_calendar", ReplacedCalendar)
+_MOVE_FURTHER = statement("calendars.move_further", FollowingCalendar)
 _USERS = statement("calendars.list_calendar_users", CalendarUser)
 
 
@@ -105,8 +122,9 @@ async def replace(
 ) -> tuple[Document, bool]:
     """The calendar's next version, or its first; and whether it is new. The same again makes no version.
 
-    It holds for all ticks that are not accounted for: the next runs of the jobs that name it are moved in the same
-    transaction. Raises PreconditionFailed, Unprocessable, Conflict.
+    It holds for all ticks that are not accounted for. The next runs of the jobs that name it follow: of 200 in the same
+    transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers.
+    Raises PreconditionFailed, Unprocessable, Conflict.
     """
     wanted, compiled = content(new), _params(new)
     for _ in range(_MOST_LOOKS):
@@ -123,16 +141,48 @@ async def replace(
             (documents.LOCK, params), None, (_REPLACE, params), (documents.GET, params)
         )
         if written:
-            return document[0], False
+            return dataclasses.replace(document[0], jobs_left=await _follow(view, name, document[0].jobs_left)), False
     raise errors.Conflict(f"the calendar {name!r} is changed at the same time: try again")
+
+
+async def _follow(view: WorkspaceView, name: str, jobs_left: int) -> int:
+    """Have the jobs that name the calendar follow it, step by step. Returns how many are left to the workers and the
+    reaper.
+
+    What stops it is no error of the request: the calendar has changed.
+    """
+    until, tries = time.monotonic() + _FOLLOW_SECONDS, 0
+    while jobs_left > 0 and tries < _TRIES and time.monotonic() < until:
+        try:
+            (step,) = await view.rows(_MOVE_FURTHER, {"name": name})
+        except errors.KronosError as error:
+            _log.warning(
+                "calendar.follows_later",
+                "jobs that name calendar %s of workspace %s will follow it later: %s",
+                name,
+                view.workspace,
+                error,
+                workspace=view.workspace,
+            )
+            break
+        jobs_left = step.jobs_left
+        tries = 0 if step.done else tries + 1
+        if tries and jobs_left:
+            await asyncio.sleep(_AGAIN_SECONDS)
+    return jobs_left
+
+
+async def users(view: WorkspaceView, name: str, *, limit: int) -> list[CalendarUser]:
+    """The live jobs that name it, by id."""
+    return await view.rows(_USERS, {"name": name, "limit": limit})
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
     """Delete a calendar that no live job names. Raises CalendarNotFound, Conflict, PreconditionFailed."""
     if not await documents.is_deleted(view, CALENDAR, name, if_match=if_match):
-        users = await view.rows(_USERS, {"name": name, "limit": _MOST_NAMED + 1})
-        named = ", ".join(each.name or str(each.job_id) for each in users[:_MOST_NAMED])
-        more = " and others" if len(users) > _MOST_NAMED else ""
+        found = await users(view, name, limit=_MOST_NAMED + 1)
+        named = ", ".join(each.name or str(each.job_id) for each in found[:_MOST_NAMED])
+        more = " and others" if len(found) > _MOST_NAMED else ""
         raise errors.Conflict(
             f"the calendar {name!r} is named by the jobs {named}{more}: change or cancel them first",
             code="calendar_in_use",

@@ -59,65 +59,54 @@ class DocumentType:
     what: str
     routes: str
     not_found: type[errors.NotFound]
-    row: Callable[..., Config | PayloadSpec | Calendar]
+    row: Callable[[Document], Config | PayloadSpec | Calendar]
     insert: Statement[WrittenDocument]
 
     def shown(self, document: Document) -> Config | PayloadSpec | Calendar:
         """The document as the API gives it."""
-        return self.row(
-            document.document_id,
-            document.workspace,
-            document.name,
-            document.version,
-            document.content,
-            document.created_at,
-            document.updated_at,
-        )
+        return self.row(document)
 
 
-def _config(
-    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
-) -> Config:
+def _config(document: Document) -> Config:
     return Config(
-        config_id=id,
-        workspace=workspace,
-        name=name,
-        version=version,
-        values=content,
-        created_at=made,
-        updated_at=edited,
+        config_id=document.document_id,
+        workspace=document.workspace,
+        name=document.name,
+        version=document.version,
+        values=document.content,
+        created_at=document.created_at,
+        updated_at=document.updated_at,
     )
 
 
-def _payload_spec(
-    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
-) -> PayloadSpec:
+def _payload_spec(document: Document) -> PayloadSpec:
     return PayloadSpec(
-        payload_spec_id=id,
-        workspace=workspace,
-        name=name,
-        version=version,
-        schema=content,
-        created_at=made,
-        updated_at=edited,
+        payload_spec_id=document.document_id,
+        workspace=document.workspace,
+        name=document.name,
+        version=document.version,
+        schema=document.content,
+        created_at=document.created_at,
+        updated_at=document.updated_at,
     )
 
 
-def _calendar(
-    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
-) -> Calendar:
+def as_calendar(document: Document) -> Calendar:
+    """The calendar that a document is."""
+    content = document.content
     hours = content["business_hours"]
     return Calendar(
-        calendar_id=id,
-        workspace=workspace,
-        name=name,
-        version=version,
+        calendar_id=document.document_id,
+        workspace=document.workspace,
+        name=document.name,
+        version=document.version,
         timezone=content["timezone"],
         business_days=content["business_days"],
         business_hours=None if hours is None else BusinessHours(**hours),
         days=[CalendarDay(**day) for day in content["days"]],
-        created_at=made,
-        updated_at=edited,
+        created_at=document.created_at,
+        updated_at=document.updated_at,
+        jobs_left=document.jobs_left,
     )
 
 
@@ -147,7 +136,7 @@ CALENDAR = DocumentType(
     what="calendar",
     routes="calendars",
     not_found=CalendarNotFound,
-    row=_calendar,
+    row=as_calendar,
     insert=statement("calendars.insert_calendar", WrittenDocument),
 )
 

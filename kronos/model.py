@@ -154,8 +154,7 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms(JobTerms):
-    """What a CRON job's ticks are and what becomes of them besides, by the same names. An `anchor` without an
-    offset is a local time of `timezone`."""
+    """What a CRON job's ticks are besides, by the same names. An `anchor` without offset is a time of `timezone`."""
 
     cron: str | None = None
     every: str | None = None
@@ -356,7 +355,7 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A config or payload spec at its present version, as the database has both."""
+    """A config, payload spec or calendar at its present version, as the database has all three."""
 
     document_id: UUID
     workspace: str
@@ -365,6 +364,7 @@ class Document:
     content: Json
     created_at: datetime
     updated_at: datetime
+    jobs_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

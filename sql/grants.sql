@@ -45,6 +45,7 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.dead_letters, kronos.operations, kronos.operation_details,
                  kronos.job_callbacks, kronos.callbacks, kronos.endpoint_health, kronos.workspace_gate,
                  kronos.organizations, kronos.role_mappings, kronos.managed, kronos.calendars,
+                 kronos.calendar_moves,
                  kronos.audit, kronos.audit_pending, kronos.audit_chains,
                  kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
                  kronos.alert_rules, kronos.incidents, kronos.alert_notifications
@@ -100,6 +101,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.rotate_key(uuid, text, bytea, interval, timestamptz, text),
                           kronos.pg_cron_health(), kronos.pg_cron_sessions(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
+                          kronos.begin_move(uuid), kronos.move_further(text),
                           kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
                           kronos.cancel_execution(uuid), kronos.note_made(uuid[]),
                           kronos.steps_under_way(integer),

@@ -18,7 +18,7 @@ begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
           from unnest(array['workspaces', 'organizations', 'role_mappings', 'managed', 'calendars',
-                            'sign_ins', 'api_keys',
+                            'calendar_moves', 'sign_ins', 'api_keys',
                             'endpoints', 'endpoint_versions',
                             'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
@@ -44,7 +44,7 @@ begin
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
                              'operations', 'secrets', 'role_mappings', 'managed', 'calendars',
-                             'job_callbacks', 'callbacks', 'endpoint_health',
+                             'calendar_moves', 'job_callbacks', 'callbacks', 'endpoint_health',
                              'beats', 'beat_pointers', 'beat_ticks', 'beat_pings',
                              'alert_rules', 'incidents', 'alert_notifications']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),

@@ -22,7 +22,7 @@ def put_calendar(
     hours: BusinessHours | None = None,
     timezone: str = "UTC",
 ) -> int:
-    """A calendar, or its next version, as PUT stores it; how many pointers that moved."""
+    """A calendar, or its next version, as PUT stores it; how many jobs have still to follow."""
     connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
     found = connection.execute(
         "update kronos.documents set version = version + 1 where workspace_id = %s and kind = 'CALENDAR' and name = %s "
@@ -39,12 +39,12 @@ def put_calendar(
     )
     assert found is not None
     compiled = calendar_days.compiled(days, week, hours) | {"timezone": timezone}
-    moved = value(
+    left = value(
         connection,
         "select kronos.store_calendar(%s, %s, %s, %s, %s)",
         [found[0], workspace_id, name, found[1], Jsonb(compiled)],
     )
-    return int(moved)
+    return int(left)
 
 
 def day(starts: str, ends: str | None = None, name: str = "Closed", *, open: bool = False) -> CalendarDay:

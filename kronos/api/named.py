@@ -142,7 +142,8 @@ class DocumentRoutes:
 
     async def current(self, view: WorkspaceView, name: str, known: frozenset[int] | None) -> Response:
         """The document as it is now."""
-        return current(await self._get(view, name), known)
+        document = await documents.get(view, self.kind, name)
+        return current(self.kind.shown(document), known, is_moving=document.jobs_left > 0)
 
     async def change(self, view: WorkspaceView, name: str, draft: Draft[Body]) -> Replacement[Body]:
         """What a PUT asks for. Raises Unprocessable."""
@@ -154,11 +155,14 @@ class DocumentRoutes:
 
     def stored(self, call: Call, document: Document, *, is_new: bool) -> Response:
         """What any other PUT made or changed."""
-        return self.made(call, document) if is_new else current(self.kind.shown(document))
+        if is_new:
+            return self.made(call, document)
+        return current(self.kind.shown(document), is_moving=document.jobs_left > 0)
 
     async def _get(self, view: WorkspaceView, name: str) -> Calendar | Config | PayloadSpec:
         return self.kind.shown(await documents.get(view, self.kind, name))
 
     def made(self, call: Call, document: Document, *, is_new: bool = True) -> Response:
         """What a call made, or one before with the same idempotency key."""
-        return made(call, document.workspace, self.kind.routes, self.kind.shown(document), is_new=is_new)
+        shown, is_moving = self.kind.shown(document), document.jobs_left > 0
+        return made(call, document.workspace, self.kind.routes, shown, is_new=is_new, is_moving=is_moving)

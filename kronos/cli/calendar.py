@@ -9,7 +9,8 @@ from kronos.cli.confirmation import Consent, confirmed
 from kronos.model import Json
 
 _FIELDS = (
-    "name", "timezone", "business_days", "business_hours", "days", "version", "calendar_id", "created_at", "updated_at",
+    "name", "timezone", "business_days", "business_hours", "days", "version", "jobs_left", "calendar_id", "created_at",
+    "updated_at",
 )  # fmt: skip
 _COLUMNS = {"name": "NAME", "timezone": "ZONE", "version": "VERSION", "updated_at": "UPDATED"}
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

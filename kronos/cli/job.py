@@ -69,6 +69,16 @@ _CLEARED = (
 )
 
 
+# What says something only where another field does.
+_OF = {"on_blackout": "calendars", "offset_seconds": "offset_seconds"}
+
+
+def _show(api: Api, job: Json) -> None:
+    """A job; for people without what says nothing about it."""
+    is_whole = api.as_plain or not isinstance(job, dict)
+    api.show(job, [field for field in _FIELDS if is_whole or field not in _OF or job.get(_OF[field])])
+
+
 clear_option = click.option(
     "--clear",
     multiple=True,
@@ -172,7 +182,7 @@ def get(api: Api, job: str) -> None:
 
     kronos job get report --json
     """
-    api.show(api.get("jobs", job), _FIELDS)
+    _show(api, api.get("jobs", job))
 
 
 @command(job)
@@ -191,7 +201,7 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
         raise click.UsageError("say when it runs: --cron or --every, or --at, or --now")
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
     body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
-    api.show(api.send("POST", "jobs", body=body), _FIELDS)
+    _show(api, api.send("POST", "jobs", body=body))
 
 
 @command(job)
@@ -205,7 +215,7 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 
     kronos job edit report --cron '0 7 * * *' --clear ends-at --clear deadline-seconds
     """
-    api.show(api.send("PATCH", "jobs", job, body=changes_given(name, clear, terms)), _FIELDS)
+    _show(api, api.send("PATCH", "jobs", job, body=changes_given(name, clear, terms)))
 
 
 @command(job)
@@ -230,7 +240,7 @@ def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
 
     kronos job pause report --note migration --until 2026-12-01T00:00:00Z
     """
-    api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
+    _show(api, api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)))
 
 
 @command(job)
@@ -240,7 +250,7 @@ def resume(api: Api, job: str) -> None:
 
     kronos job resume report
     """
-    api.show(api.send("POST", "jobs", job, "resume"), _FIELDS)
+    _show(api, api.send("POST", "jobs", job, "resume"))
 
 
 @command(job)
@@ -251,7 +261,7 @@ def skip_next(api: Api, job: str, count: int) -> None:
 
     kronos job skip-next report 2
     """
-    api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
+    _show(api, api.send("POST", "jobs", job, "skip-next", body={"count": count}))
 
 
 @command(job)
@@ -322,9 +332,13 @@ def next_runs(api: Api, job: str, count: int) -> None:
     kronos job next-runs report -n 5
     """
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
+    runs = api.rows_of(preview, "next_runs")
+    columns = {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}
+    if api.as_plain or any(run.get("rolled_from") for run in runs):
+        columns["rolled_from"] = "IN PLACE OF"
     api.list(
-        api.rows_of(preview, "next_runs"),
-        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE", "rolled_from": "IN PLACE OF"},
+        runs,
+        columns,
         empty=f"{job} has no run to come",
     )
 

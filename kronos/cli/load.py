@@ -139,4 +139,7 @@ def show_load(api: Api, answer: JsonObject) -> None:
         f"{answer.get('worker_per_minute'):,} deliveries"
     )
     if left_out := answer.get("left_out"):
-        click.echo(f"{left_out:,} jobs are not counted: they have too many different schedules", err=True)
+        click.echo(
+            f"{left_out:,} jobs are not counted: there are too many different schedules, or ticks that calendars move",
+            err=True,
+        )

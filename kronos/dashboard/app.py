@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute
 from kronos.dashboard import (
     alerts,
     audit,
+    calendars,
     configs,
     dead_letters,
     endpoints,
@@ -42,6 +43,7 @@ _PARTS = (
     load,
     heartbeats,
     operations,
+    calendars,
     configs,
     payload_specs,
     secrets,

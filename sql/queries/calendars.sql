@@ -20,8 +20,9 @@ select document_id, version
  where kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) >= 0;
 
 -- name: replace_calendar
--- The next version of a calendar, after lock_document; the pointers of its jobs follow. No row: another
--- version than those in %(if_match)s, or one of those in %(if_none_match)s.
+-- The next version of a calendar, after lock_document; jobs_left: of the jobs that name it, so many have
+-- still to follow. No row: another version than those in %(if_match)s, or one of those in
+-- %(if_none_match)s.
 with document as (
     update kronos.documents as document
        set version = version + 1, updated_at = kronos.now()
@@ -35,8 +36,13 @@ with document as (
     select document_id, version, workspace_id, %(content)s from document
 )
 select document_id, version,
-       kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) as moved
+       kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) as jobs_left
   from document;
+
+-- name: move_further
+-- Some more of a calendar's jobs follow it. One row: how many, 0 where nothing can be done at this moment;
+-- and how many have still to.
+select done, jobs_left from kronos.move_further(%(name)s);
 
 -- name: list_calendar_users
 -- The live jobs that name a calendar, as many as %(limit)s.

@@ -18,8 +18,9 @@ with document as (
 select document_id, version from document;
 
 -- name: get_document
+-- jobs_left: of a calendar, the jobs that have still to follow its version.
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
-       document.created_at, document.updated_at
+       document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left
   from kronos.documents as document
   join kronos.document_versions as made_of using (document_id, version)
   join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id
@@ -52,7 +53,7 @@ with found as materialized (
      where found.nth <= %(limit)s::integer and (found.nth = 1 or so_far.bytes <= %(bytes)s::integer)
 )
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
-       document.created_at, document.updated_at,
+       document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left,
        (select count(*) from page) < (select count(*) from found) as _more
   from page
   join kronos.documents as document using (document_id)

@@ -77,7 +77,7 @@ select {Endpoint}
 -- name: list_documents
 -- Those of the kind that have these names.
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
-       document.created_at, document.updated_at
+       document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left
   from kronos.documents as document
   join kronos.document_versions as made_of using (document_id, version)
   join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id

@@ -118,6 +118,14 @@ create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RET
 -- Serves calendar_users and follow_calendar. Jobs without a calendar are not in it.
 create index jobs_by_calendar on kronos.jobs using gin (calendars)
     where calendars <> '{}' and status in ('ACTIVE', 'PAUSED');
+-- Serves move_some: the jobs whose pointers a change of a calendar may move, in the order of their ids.
+create index jobs_that_roll on kronos.jobs (workspace_id, job_id)
+    where calendars <> '{}' and on_blackout <> 'SKIP' and status in ('ACTIVE', 'PAUSED');
+-- Serves alike_terms: what jobs_by_terms is for, of the jobs with calendars, from the index alone.
+create index jobs_by_closed_terms on kronos.jobs (
+    workspace_id, calendars, on_blackout, cron, every, timezone, anchor, anchor_local, dst_gap, dst_overlap,
+    starts_at, ends_at, resume_at, status, ticks_from
+) where calendars <> '{}' and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serve the foreign keys where a version is deleted.
 create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
 create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;

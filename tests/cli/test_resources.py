@@ -197,6 +197,23 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     assert kronos("job", "rm", "report", "--yes").stdout == "job report is RETIRED\n"
 
 
+def test_a_job_shows_calendars_and_offset_where_it_has_them(kronos: Kronos) -> None:
+    """For people; a script's lines are always the same."""
+    cron = ("--endpoint", "sink", "--cron", "0 9 * * 6")
+    plain = kronos("job", "create", "plain", *cron)
+    assert {"on_blackout", "offset_seconds", "calendars"} & shown(plain).keys() == set()
+    assert kronos("job", "next-runs", "plain").stdout.splitlines()[0].split("  ")[-1].strip() == "CLOCK CHANGE"
+    assert {"on_blackout", "offset_seconds"} < {
+        line.partition("\t")[0] for line in kronos("job", "get", "plain", "--plain").stdout.splitlines()
+    }
+    assert kronos("job", "next-runs", "plain", "-n", "1", "--plain").stdout.count("\t") == 3
+    kronos("calendar", "create", "bank", "--week", "mon-fri")
+    assert "jobs_left" in shown(kronos("calendar", "get", "bank"))
+    moved = kronos("job", "create", "moved", *cron, "--calendar", "bank", "--on-blackout", "next")
+    assert (shown(moved)["on_blackout"], "offset_seconds" in shown(moved)) == ("NEXT", False)
+    assert "IN PLACE OF" in kronos("job", "next-runs", "moved").stdout.splitlines()[0]
+
+
 def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
     now, bad = {"endpoint": "sink", "trigger": "IMMEDIATE", "name": "first"}, {"endpoint": "nobody"}
     sent = tmp_path / "jobs.json"

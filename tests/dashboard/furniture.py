@@ -25,6 +25,19 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
     cron = {"trigger": "CRON", "name": "nightly", "cron": "0 3 * * *", "timezone": "Europe/Berlin"}
     made = [
         api.put(f"{base}/configs/production", json={"values": {"region": "eu", "hosts": ["a", "b"]}}),
+        api.put(
+            f"{base}/calendars/bank",
+            json={
+                "timezone": "Europe/Berlin",
+                "business_days": ["mon", "tue", "wed", "thu", "fri"],
+                "business_hours": {"opens": "09:00", "closes": "17:30"},
+                "days": [
+                    {"starts": "2026-12-24", "ends": "2026-12-26", "name": "Christmas"},
+                    {"starts": "2026-12-31T14:00", "ends": "2026-12-31T18:00", "name": "Inventory"},
+                    {"starts": "2027-01-02", "name": "We work after all", "open": True},
+                ],
+            },
+        ),
         api.put(f"{base}/payload-specs/report-input", json={"schema": {"type": "object"}}),
         api.put(f"{base}/secrets/api-token", json={"value": "correct horse"}),
         api.post(f"{base}/jobs", json={"endpoint": "sink", **cron}),
@@ -42,6 +55,7 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
             "endpoint": "sink",
             "one_shot": once.json()["job_id"],
             "config": "production",
+            "calendar": "bank",
             "payload_spec": "report-input",
             "secret": "api-token",
             "heartbeat": "backup",

@@ -41,6 +41,8 @@ PAGES: Final = (
     "/w/{workspace}/delete",
     "/w/{workspace}/configs",
     "/w/{workspace}/configs/{config}",
+    "/w/{workspace}/calendars",
+    "/w/{workspace}/calendars/{calendar}?month=2026-12",
     "/w/{workspace}/payload-specs",
     "/w/{workspace}/payload-specs/{payload_spec}",
     "/w/{workspace}/secrets",

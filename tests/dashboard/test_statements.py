@@ -23,6 +23,7 @@ _LISTS = (
     "/w/{workspace}/endpoints",
     "/w/{workspace}/endpoints/sink",
     "/w/{workspace}/configs",
+    "/w/{workspace}/calendars",
     "/w/{workspace}/payload-specs",
     "/w/{workspace}/secrets",
     "/w/{workspace}/heartbeats",

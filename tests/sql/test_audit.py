@@ -27,7 +27,9 @@ _NO_CONFIGURATION = {
     **dict.fromkeys(["audit", "audit_pending", "audit_chains"], "the audit itself"),
     **dict.fromkeys(["execution_live", "execution_done", "attempt", "attempt_late"], "history; note_execution"),
     **dict.fromkeys(["dead_letters", "callbacks", "backfill_redriven", "late_days", "history_weeks"], "history"),
-    **dict.fromkeys(["pointers", "pointers_floor", "turns", "cancelled_jobs"], "follow from what is changed"),
+    **dict.fromkeys(
+        ["pointers", "pointers_floor", "turns", "cancelled_jobs", "calendar_moves"], "follow from what is changed"
+    ),
     **dict.fromkeys(["job_tags", "job_callbacks", "workspace_gate", "job_faults"], "follow from what is changed"),
     **dict.fromkeys(["heartbeats", "zones", "made_objects", "retention_sweeps", "schema_version"], "Kronos's own"),
     **dict.fromkeys(["deletions", "quota_shards"], "follow from what is changed"),

@@ -273,6 +273,8 @@ _MAY = {
         "trigger_job",
         "delete_document",
         "turn_further",
+        "begin_move",
+        "move_further",
         "unregister_pg_cron",
         "weeks_noted_from",
         "zones_read",

@@ -75,6 +75,7 @@ def counts(*, left: int = 0, **changed: int) -> Record:
             "ended": 0,
             "resumed": 0,
             "suspension": 0,
+            "calendars": 0,
             "cancelled": 0,
             "deletions": 0,
             "alarms": 0,

@@ -133,7 +133,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 67
+    assert len(tables) == 68
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

@@ -102,7 +102,7 @@ def test_no_statement_that_writes_counts_as_a_read() -> None:
     writes = [each.name for each in sql.statements if not each.is_read and role_of(each.name) == "kronos_api"]
     assert {name.partition(".")[2].partition("_")[0] for name in writes} <= {
         "insert", "replace", "update", "delete", "cancel", "retry", "pause", "resume", "suspend",
-        "skip", "trigger", "settle", "turn", "set", "rename", "match", "lock", "enable", "disable",
+        "skip", "trigger", "settle", "turn", "move", "set", "rename", "match", "lock", "enable", "disable",
         "begin", "run",
     }  # fmt: skip
 

@@ -43,6 +43,7 @@ _MAY = {
     "audit_pending": {"kronos_api": "s"},
     "backfill_redriven": {"kronos_api": "s"},
     "backfills": {"kronos_api": "siu"},
+    "calendar_moves": {"kronos_api": "s"},
     "calendars": {"kronos_api": "siu"},
     **{key: {"kronos_api": "s"} for key in ("beat_pings", "beat_pointers", "beat_ticks", "heartbeat_details")},
     "beats": {"kronos_api": "(s)"},

@@ -106,10 +106,10 @@ class Letters:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """How many runs each minute from `from_at` on has, of `jobs` live CRON jobs. `left_out`: jobs that are
-    not counted, as there are more than 5,000 schedules, of which those that most jobs have are, or as
-    theirs cannot be read. `busiest`: the ten busiest minutes. What can be done in a minute was
-    measured on two cores: `pg_cron_per_minute` runs of its entries, `worker_per_minute` deliveries of
-    a worker."""
+    not counted, as there are more than 5,000 schedules, of which those that most jobs have are, as
+    theirs cannot be read, or as calendars move too many of their ticks. `busiest`: the ten busiest
+    minutes. What can be done in a minute was measured on two cores: `pg_cron_per_minute` runs of its
+    entries, `worker_per_minute` deliveries of a worker."""
 
     from_at: datetime
     until: datetime

@@ -1,7 +1,8 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
 -- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; where
--- closed ones are skipped a closure is leapt over once it has 20 ticks in the list.
+-- closed ones are skipped a closure is leapt over once it has 20 ticks in the list. A tick that waits for a
+-- day on which the schedule has ended does not run.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -21,11 +22,19 @@ declare
     v_last timestamptz;
     v_fate record;
 begin
+    if v_tick < p_starts_at then
+        v_tick := kronos.next_tick(p_schedule, p_starts_at - interval '1 microsecond');
+    end if;
     for v_nth in 1 .. 2000 loop
         exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
                or cardinality(v_runs) >= p_count;
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
+        if v_fate.run_at >= p_ends_at then
+            v_fate.run_at := null;
+            v_fate.reason := jsonb_build_object('detail', (v_fate.reason ->> 'detail')
+                                                          || ', when the job has ended');
+        end if;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then
             v_left := v_left - 1;

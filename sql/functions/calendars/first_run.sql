@@ -17,7 +17,7 @@ begin
         exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years');
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at is not null and v_fate.run_at >= kronos.now() then
+        if v_fate.run_at >= kronos.now() and v_fate.run_at < coalesce(p_ends_at, 'infinity') then
             if v_left = 0 then
                 return v_fate.run_at;
             end if;

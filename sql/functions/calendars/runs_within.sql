@@ -24,7 +24,8 @@ begin
                or (v_tick >= p_to and p_on_blackout <> 'PREVIOUS');
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at >= p_from and v_fate.run_at < p_to and (v_tick >= p_starts_at or p_starts_at is null)
+        if v_fate.run_at >= p_from and v_fate.run_at < least(p_to, p_ends_at)
+        and (v_tick >= p_starts_at or p_starts_at is null)
         then
             v_runs := v_runs || v_fate.run_at;
         end if;

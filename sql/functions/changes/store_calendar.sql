@@ -1,6 +1,7 @@
 -- store_calendar: the row by which a calendar is asked (kronos.calendars), of its version that was just
--- written; and the pointers of the jobs that name it (follow_calendar).
--- Returns: how many pointers were moved.   Raises: KR004 where the time zone is none.
+-- written: it holds from the commit on for each tick that is not accounted for, and the jobs that name it
+-- follow (begin_move).
+-- Returns: how many jobs have still to follow.   Raises: KR004 where the time zone is none.
 create or replace function kronos.store_calendar(p_document_id uuid, p_workspace_id uuid, p_name text,
                                                  p_version integer, p_compiled jsonb) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
@@ -15,6 +16,6 @@ begin
         on conflict (document_id) do update
        set version = excluded.version, timezone = excluded.timezone, closed_week = excluded.closed_week,
            froms = excluded.froms, tos = excluded.tos, names = excluded.names, are_open = excluded.are_open;
-    return case when p_version > 1 then kronos.follow_calendar(p_name) else 0 end;
+    return case when p_version > 1 then kronos.begin_move(p_document_id) else 0 end;
 end
 $$;

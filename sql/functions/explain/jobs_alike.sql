@@ -6,11 +6,11 @@ create or replace function kronos.jobs_alike(p_workspace_id uuid, p_cron text, p
                                              p_dst_overlap text)
 returns table (job_id uuid, name text, version integer, endpoint_id uuid, description text,
                starts_at timestamptz, ends_at timestamptz, resume_at timestamptz, status text,
-               schedule kronos.schedule)
+               schedule kronos.schedule, calendars text[])
 language sql stable rows 50
 begin atomic
     select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule
+           job.resume_at, job.status, job.schedule, job.calendars
       from kronos.jobs as job
      where p_cron is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
@@ -18,7 +18,7 @@ begin atomic
        and job.anchor_local is null and job.dst_gap = p_dst_gap and job.dst_overlap = p_dst_overlap
      union all
     select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule
+           job.resume_at, job.status, job.schedule, job.calendars
       from kronos.jobs as job
      where p_cron is null and p_anchor is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
@@ -26,7 +26,7 @@ begin atomic
        and job.anchor_local is null and job.dst_gap = p_dst_gap and job.dst_overlap = p_dst_overlap
      union all
     select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule
+           job.resume_at, job.status, job.schedule, job.calendars
       from kronos.jobs as job
      where p_cron is null and p_anchor_local is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')

@@ -22,8 +22,8 @@ declare
     v_began  constant timestamptz := kronos.clock();
     v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, '
                       '"failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
-    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "cancelled": 0, "deletions": 0, '
-                      '"alarms": 0, "entries": 0}'::jsonb;
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "calendars": 0, "cancelled": 0, '
+                      '"deletions": 0, "alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;
     v_done   record;
     v_task   text;
@@ -31,10 +31,10 @@ declare
 begin
     for v_task, v_until in
         select task, v_began + p_budget * share
-          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.45),
-                       (4, 'cancel_all', 0.5), (5, 'delete_further', 0.55), (6, 'refresh_zones', 0.65),
-                       (7, 'decide_alarms', 0.65), (8, 'settle_alarms', 0.65),
-                       (9, 'repair_pg_cron', 1), (10, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.4),
+                       (4, 'move_all', 0.45), (5, 'cancel_all', 0.5), (6, 'delete_further', 0.55),
+                       (7, 'refresh_zones', 0.65), (8, 'decide_alarms', 0.65), (9, 'settle_alarms', 0.65),
+                       (10, 'repair_pg_cron', 1), (11, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         -- both account for ticks
@@ -59,6 +59,8 @@ begin
                                                                           and job.resume_at <= v_began));
                 when 'turn_all' then
                     v_left := v_left || jsonb_build_object('suspension', kronos.turn_all(v_until));
+                when 'move_all' then
+                    v_left := v_left || jsonb_build_object('calendars', kronos.move_all(v_until));
                 when 'cancel_all' then
                     v_left := v_left || jsonb_build_object('cancelled', kronos.cancel_all(v_until));
                 when 'delete_further' then

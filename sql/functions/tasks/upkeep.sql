@@ -2,15 +2,15 @@
 -- executions whose deadline has passed (expire_deadlines), runs that wait for one that has ended, or for room
 -- under their concurrency key (release_all_parked), backfills, operations, those over jobs too (change_jobs),
 -- runs of chains (run_chained), executions of cancelled jobs (cancel_all), jobs that have still to follow
--- their workspace (turn_all) and what deleted workspaces held (delete_further), for 50 ms each. p_limit
--- bounds each of the others. Workers that have room call it a few times a second. They look at the leases,
--- deadlines and chained runs whose time came within the last three seconds, and every few seconds at all of
--- them; of the runs that wait they look at a part each time (release_held). Every few seconds the audit is
--- sealed, too (seal_audit). So it costs the same whatever was delivered and however many wait. keep_leases
--- looks at all of both, each minute.
+-- their workspace (turn_all) or a calendar (move_all) and what deleted workspaces held (delete_further), for
+-- 50 ms each. p_limit bounds each of the others. Workers that have room call it a few times a second. They
+-- look at the leases, deadlines and chained runs whose time came within the last three seconds, and every few
+-- seconds at all of them; of the runs that wait they look at a part each time (release_held). Every few
+-- seconds the audit is sealed, too (seal_audit). So it costs the same whatever was delivered and however many
+-- wait. keep_leases looks at all of both, each minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
--- chain is due, no cancelled job has executions left, no job has a workspace to follow and no deleted
--- workspace holds anything; else the next call is worth making soon.
+-- chain is due, no cancelled job has executions left, no job has a workspace or a calendar to follow and
+-- no deleted workspace holds anything; else the next call is worth making soon.
 create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true,
                                          p_all_waiting boolean default true, out requeued integer,
                                          out failed integer, out released integer, out backfilled integer)
@@ -36,6 +36,7 @@ begin
     end if;
     if kronos.cancel_all(kronos.clock() + interval '50 milliseconds')
        + kronos.turn_all(kronos.clock() + interval '50 milliseconds')
+       + kronos.move_all(kronos.clock() + interval '50 milliseconds')
        + kronos.delete_further(kronos.clock() + interval '50 milliseconds') > 0 then
         backfilled := coalesce(backfilled, 0);
     end if;

@@ -1,0 +1,76 @@
+"""The form of a calendar: its days are lines of text, and an iCalendar file is text that becomes such lines."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from kronos import errors
+from kronos.calendar_days import MOST_DAYS
+from kronos.calendar_terms import Calendar, CalendarDay
+from kronos.dashboard.forms import FilledForm, SentForm
+from kronos.errors import Fault
+from kronos.model import JsonObject
+
+DAYS, FILE = "/days", "/icalendar"
+POINTERS = ("/name", "/timezone", "/business_days", "/business_hours", DAYS, FILE)
+_LINE = re.compile(r"(?P<open>open\s+)?(?P<starts>\S+?)(?:\.\.(?P<ends>\S+))?(?:\s+(?P<name>\S.*))?", re.ASCII)
+
+
+def document_of(given: SentForm) -> JsonObject:
+    """The body that the form makes. Raises Unprocessable, with the lines of the days that cannot be read."""
+    kept = [(name, text) for name, text in given.fields if name.partition(":")[0] != DAYS]
+    made = SentForm(fields=kept).document()
+    made["days"] = days_of(given.text(DAYS))
+    return made
+
+
+def days_of(text: str) -> list[JsonObject]:
+    """The days of lines such as `2026-12-24..2026-12-26 Christmas`, or `open 2027-01-02 Inventory`. Raises
+    Unprocessable."""
+    found: list[JsonObject] = []
+    faults: list[Fault] = []
+    for number, line in enumerate((each.strip() for each in text.splitlines()), 1):
+        if not line:
+            continue
+        read = _LINE.fullmatch(line)
+        if read is None or not read["name"]:
+            detail = f"line {number}, {line[:40]!r}, is no day with a name"
+            faults.append(Fault(pointer=DAYS, detail=detail, hint="Write 2026-12-25 Christmas, a line for each."))
+            continue
+        day = {"starts": read["starts"], "name": read["name"], "open": bool(read["open"])}
+        found.append(day | ({"ends": read["ends"]} if read["ends"] else {}))
+    if faults:
+        raise errors.Unprocessable.of(*faults[:10])
+    if len(found) > MOST_DAYS:
+        detail = f"there are {len(found)} lines, at most {MOST_DAYS} are kept"
+        raise errors.Unprocessable.of(Fault(pointer=DAYS, detail=detail, hint="Name two calendars in the job."))
+    return found
+
+
+def lines_of(days: Iterable[CalendarDay]) -> str:
+    """Days as the form has them."""
+    return "\n".join(_line(each) for each in days)
+
+
+def form_of(calendar: Calendar) -> FilledForm:
+    """The form, filled with what a calendar says."""
+    hours = calendar.business_hours
+    values: dict[str, Sequence[str]] = {
+        "version": [str(calendar.version)],
+        "/timezone": [calendar.timezone],
+        "/business_days": list(calendar.business_days or ()),
+        DAYS: [lines_of(calendar.days)],
+    }
+    if hours is not None:
+        values |= {"/business_hours/opens": [hours.opens], "/business_hours/closes": [hours.closes]}
+    return FilledForm(values=values)
+
+
+def with_days(form: FilledForm, days: Iterable[CalendarDay]) -> FilledForm:
+    """The form, with these days in place of its lines and of its file."""
+    values = {name: texts for name, texts in form.values.items() if name != FILE} | {DAYS: [lines_of(days)]}
+    return FilledForm(values=values, once=form.once)
+
+
+def _line(day: CalendarDay) -> str:
+    until = f"..{day.ends}" if day.ends and day.ends != day.starts else ""
+    return f"{'open ' if day.open else ''}{day.starts}{until} {' '.join(day.name.split())}"

@@ -1,0 +1,61 @@
+-- move_some: up to p_limit more of the jobs that have to follow a calendar, in the order of their ids, then
+-- those that somebody held: their pointers are where its present version has them. A job that is made or
+-- changed meanwhile asks the present version by itself. One session at a time; who finds another at it leaves
+-- it the work. Where it fails, nothing was done, and it is tried again half a second later.
+-- Lock order: kronos.calendar_moves; jobs, pointers. It waits for none of them.
+-- Returns: how many jobs it got on with; 0 where nothing can be done at this moment.
+create or replace function kronos.move_some(p_document_id uuid, p_limit integer) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+declare
+    v_move  kronos.calendar_moves;
+    v_asked uuid[];
+    v_held  uuid[];
+    v_moved integer;
+    v_is_last boolean;
+begin
+    select * into v_move
+      from kronos.calendar_moves
+     where document_id = p_document_id
+       and (next_at <= kronos.clock() or next_at > kronos.clock() + interval '1 second')
+       for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    select coalesce(array_agg(job.job_id order by job.job_id), '{}') into v_asked
+      from (select each.job_id
+              from kronos.jobs as each
+             where each.workspace_id = v_move.workspace_id and each.job_id > v_move.after_job_id
+               and each.calendars <> '{}' and each.on_blackout <> 'SKIP'
+               and each.status in ('ACTIVE', 'PAUSED')
+               and each.calendars @> array[v_move.name]
+             order by each.job_id
+             limit p_limit) as job;
+    v_is_last := cardinality(v_asked) < p_limit;
+    if v_asked = '{}' then
+        v_asked := v_move.behind[:p_limit];
+        v_move.behind := v_move.behind[p_limit + 1:];
+    else
+        v_move.after_job_id := v_asked[cardinality(v_asked)];
+    end if;
+    begin
+        v_held := array(select locked.job_id
+                          from (select job.job_id
+                                  from kronos.jobs as job
+                                 where job.job_id = any (v_asked)
+                                 order by job.job_id
+                                   for update skip locked) as locked);
+        v_moved := kronos.place_again(array(select job.job_id
+                                              from kronos.jobs as job
+                                             where job.job_id = any (v_held)
+                                               and job.status in ('ACTIVE', 'PAUSED')
+                                               and kronos.schedule_fault(job.schedule) is null));
+    exception when others then      -- told, and tried again: it stops no other calendar's
+        perform kronos.put_off_move(p_document_id, sqlstate, sqlerrm);
+        return 0;
+    end;
+    perform kronos.note_move(v_move, v_asked, v_held, v_moved, v_is_last);
+    return cardinality(v_held);
+end
+$$;

@@ -1,0 +1,185 @@
+"""A changed calendar is followed in steps: which jobs have followed, what becomes of ticks meanwhile, and that no step
+waits for anybody."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from calendar_rows import day, put_calendar
+from clock import Clock
+from factory import EndpointRow, add_endpoint
+from sql.test_calendar_jobs import due, job_at
+from sql_factory import Connection, account, live, records, value, values
+
+_FRIDAY = datetime(2027, 6, 11, tzinfo=UTC)
+_SATURDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=3)
+_NINE = timedelta(hours=9)
+_COPIES = """
+with new as materialized (
+    select gen_random_uuid() as id from generate_series(1, %(copies)s)
+), copy as (
+    insert into kronos.jobs
+    select made.*
+      from kronos.jobs as job
+     cross join new
+     cross join lateral jsonb_populate_record(job, jsonb_build_object('job_id', new.id, 'first_version_id', new.id))
+                            as made
+     where job.job_id = %(job_id)s
+    returning job_id, workspace_id
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at)
+select copy.job_id, copy.workspace_id, pointer.next_tick_at, pointer.tick_at
+  from copy
+ cross join kronos.pointers as pointer
+ where pointer.job_id = %(job_id)s
+"""
+_WRONG = """
+select count(*)
+  from kronos.jobs as job
+  join kronos.pointers as pointer using (job_id)
+ cross join lateral kronos.pointer_at(job, coalesce(pointer.tick_at, pointer.next_tick_at)) as place
+ where job.workspace_id = %s and (pointer.next_tick_at, pointer.tick_at)
+                                 is distinct from (place.due_at, place.tick_at)
+"""
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    """In a workspace with a calendar `bank` that closes nothing, on a Friday."""
+    Clock(superuser).set(_FRIDAY)
+    made = add_endpoint(superuser)
+    put_calendar(superuser, made.workspace_id, "bank")
+    return made
+
+
+def jobs(connection: Connection, endpoint: EndpointRow, number: int, cron: str = "0 9 * * 6") -> uuid.UUID:
+    """So many jobs that roll on; one of them."""
+    job_id = job_at(connection, endpoint, cron, "NEXT", since=_FRIDAY, calendars=["bank"])
+    connection.execute(_COPIES, {"job_id": job_id, "copies": number - 1})
+    return job_id
+
+
+def close(connection: Connection, endpoint: EndpointRow, *days: str) -> int:
+    return put_calendar(connection, endpoint.workspace_id, "bank", days=[day(each) for each in days])
+
+
+def move(connection: Connection, endpoint: EndpointRow, limit: int) -> int:
+    """A step; how many jobs it got on with."""
+    found = value(
+        connection, "select document_id from kronos.calendars where workspace_id = %s", [endpoint.workspace_id]
+    )
+    return int(value(connection, "select kronos.move_some(%s, %s)", [found, limit]))
+
+
+def left(connection: Connection) -> list[int]:
+    return values(connection, "select jobs_left from kronos.calendar_moves")
+
+
+def test_few_jobs_follow_with_the_change_and_others_in_steps(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 205)
+    assert close(superuser, endpoint, "2027-06-12") == 5
+    assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([5], 5)
+    assert (move(superuser, endpoint, 2), left(superuser)) == (2, [3])
+    assert value(superuser, "select kronos.move_all(kronos.clock())") == 0
+    assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([], 0)
+    assert close(superuser, endpoint) == 5  # and back
+    assert value(superuser, "select (kronos.move_further('bank')).jobs_left") == 0
+    assert value(superuser, _WRONG, [endpoint.workspace_id]) == 0
+
+
+def test_a_step_that_dies_has_done_nothing_and_is_done_again(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    jobs(superuser, endpoint, 203)
+    close(superuser, endpoint, "2027-06-12")
+    with psycopg.connect(database_url) as dying:
+        assert move(dying, endpoint, 2) == 2
+        assert move(superuser, endpoint, 2) == 0  # another is at it
+        superuser.execute("select pg_terminate_backend(%s)", [dying.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            dying.commit()
+    assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([3], 3)
+    assert value(superuser, "select kronos.reap() -> 'left' ->> 'calendars'") == "0"
+    assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([], 0)
+
+
+def test_a_change_that_comes_meanwhile_begins_anew(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 204)
+    assert close(superuser, endpoint, "2027-06-12") == 4
+    assert close(superuser, endpoint, "2027-06-12", "2027-06-13") == 4
+    assert records(superuser, "select version, jobs_left from kronos.calendar_moves") == [
+        {"version": 3, "jobs_left": 4}
+    ]
+    assert value(superuser, "select kronos.move_all(kronos.clock() + interval '1 minute')") == 0
+    places = "select distinct next_tick_at from kronos.pointers where workspace_id = %s"
+    assert values(superuser, places, [endpoint.workspace_id]) == [_MONDAY + _NINE]
+
+
+def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Who changes a job locks it first and its calendars then, and a change of a calendar the other way round."""
+    job_id = jobs(superuser, endpoint, 3)
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [job_id])
+        with superuser.transaction():
+            superuser.execute("set local lock_timeout = '1s'")
+            assert close(superuser, endpoint, "2027-06-12") == 1
+        holder.execute("select from kronos.calendars where workspace_id = %s for share", [endpoint.workspace_id])
+        assert (move(superuser, endpoint, 10), left(superuser)) == (0, [1])
+    assert move(superuser, endpoint, 10) == 0  # tried half a second ago
+    Clock(superuser).step(timedelta(seconds=1))
+    assert (move(superuser, endpoint, 10), left(superuser)) == (1, [])
+    assert due(superuser, job_id) == (_SATURDAY + timedelta(days=1) + _NINE, _SATURDAY + _NINE)
+
+
+def test_a_tick_meanwhile_is_judged_by_the_present_version(superuser: Connection, endpoint: EndpointRow) -> None:
+    """Whether its job has followed or not: one that has not is looked at when the version before says."""
+    first = jobs(superuser, endpoint, 203)
+    close(superuser, endpoint, "2027-06-12")
+    behind = values(
+        superuser,
+        "select job_id from kronos.pointers where workspace_id = %s and tick_at is null",
+        [endpoint.workspace_id],
+    )
+    assert len(behind) == 3
+    account(superuser, behind[0], now=_SATURDAY + _NINE)
+    assert live(superuser, behind[0]) == []  # the bank is closed
+    sunday = _SATURDAY + timedelta(days=1) + _NINE
+    assert due(superuser, behind[0]) == (sunday, _SATURDAY + _NINE)
+    for job_id in (behind[0], first):
+        account(superuser, job_id, now=sunday)
+        assert [(each["scheduled_at"], each["run_at"]) for each in live(superuser, job_id)] == [
+            (_SATURDAY + _NINE, sunday)
+        ]
+
+
+def test_a_job_that_cannot_be_read_stops_no_other(superuser: Connection, endpoint: EndpointRow) -> None:
+    job_id = jobs(superuser, endpoint, 4)
+    superuser.execute(
+        "update kronos.jobs set schedule = json_populate_record(schedule, %s) where job_id = %s",
+        ['{"timezone": "Nowhere"}', job_id],
+    )
+    assert close(superuser, endpoint, "2027-06-12") == 0
+    places = "select count(*) from kronos.pointers where workspace_id = %s and tick_at is not null"
+    assert (left(superuser), value(superuser, places, [endpoint.workspace_id])) == ([], 3)
+
+
+def test_what_fails_is_told_and_tried_again(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 202)
+    close(superuser, endpoint, "2027-06-12")
+    superuser.execute("alter table kronos.pointers add constraint none_moves check (tick_at is null) not valid")
+    assert (move(superuser, endpoint, 10), left(superuser)) == (0, [2])
+    assert value(superuser, "select last_error ->> 'type' from kronos.calendar_moves") == "23514"
+    superuser.execute("alter table kronos.pointers drop constraint none_moves")
+    Clock(superuser).step(timedelta(seconds=1))
+    assert (move(superuser, endpoint, 10), left(superuser)) == (2, [])
+
+
+def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 201)
+    close(superuser, endpoint, "2027-06-12")
+    superuser.execute("delete from kronos.calendars where workspace_id = %s", [endpoint.workspace_id])
+    assert left(superuser) == []
