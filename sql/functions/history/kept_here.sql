@@ -1,0 +1,24 @@
+-- kept_here: what a sweep over [p_from, p_to) reads in place of kronos.execution_done: all of it, or, where
+-- weeks of that span lie on other machines, what is not there: what did not succeed, and what ended after its
+-- week had left. Those weeks age out over there (kronos migrate --distributed). As text, so that the statement
+-- which is made of it has no foreign table in its plan.
+create or replace function kronos.kept_here(p_from uuid, p_to uuid) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_until timestamptz := (select max(moved.until_at)
+                              from kronos.moved_partitions() as moved
+                             where moved.parent = 'execution_done'
+                               and moved.from_id < p_to and moved.to_id > p_from);
+begin
+    if v_until is null then
+        return 'kronos.execution_done';
+    end if;
+    return format($sql$(select failed.* from kronos.execution_done as failed
+                         where failed.status in ('FAILED', 'CANCELLED', 'EXPIRED')
+                         union all
+                        select later.* from kronos.execution_done as later
+                         where later.status in ('SUCCESS', 'SKIPPED', 'MISSED')
+                           and later.completed_at >= %L::timestamptz)$sql$, v_until);
+end
+$$;
