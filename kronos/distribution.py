@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from kronos import database_errors, errors, far_history, migrations, owner, session
-from kronos.far_history import KEYS, SCHEMA, Ages, Column
+from kronos.far_history import KEYS, SCHEMA, Column, KeptFor
 
 _SERVER = "kronos_history"
 _READERS = ("kronos_owner", "kronos_api", "kronos_worker")
@@ -289,10 +289,10 @@ class _Changed(Exception):
     """The rows of a week are others than were copied."""
 
 
-def _ages(near: session.Connection) -> list[Ages]:
+def _ages(near: session.Connection) -> list[KeptFor]:
     """Of the instance, then of workspaces with their own; none is shorter than a live job may still ask for a tick."""
     return [
-        Ages(workspace_id=whose, success_days=success, failure_days=failure)
+        KeptFor(workspace_id=whose, success_days=success, failure_days=failure)
         for whose, success, failure in near.execute(
             """
             with least_of_all as (

@@ -44,7 +44,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ages:
+class KeptFor:
     """How long a workspace keeps what succeeded and what did not, in days; of None all that have no ages of their
     own."""
 
@@ -112,7 +112,7 @@ def drop_tables(far: session.Connection, kept: Sequence[str]) -> int:
     return len(gone)
 
 
-def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[Ages]) -> int:
+def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[KeptFor]) -> int:
     """Deletes the rows of a week that are older than their workspace keeps them, on all nodes at once. Attempts stay as
     long as either outcome: those of executions that failed, and are kept here, are among them."""
     own = [each.workspace_id for each in ages if each.workspace_id is not None]

@@ -1,0 +1,396 @@
+"""`kronos migrate --distributed`: old weeks of the history on another server, and everything found as before.
+
+The other server is a database beside Kronos's own, without Citus: `create_distributed_table` is a name there. What
+Citus itself does was measured by hand (decision 0116); tests/sql/test_distributable.py keeps the tables fit for it.
+"""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.sql import Composable
+from psycopg.types.json import Jsonb
+
+from conftest import cloned, url_of
+from factory import EndpointRow, add_endpoint
+from kronos import database_errors, distribution, errors, far_history, session
+from servers import Server
+from sql_factory import Connection, acting_as, records, value, values
+
+WEEK = timedelta(weeks=1)
+WEEKS = (8, 7)
+ROWS = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+    status_reason, scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
+select id, %(workspace)s, id, %(endpoint)s, 1, 'API', (array['SUCCESS', 'SUCCESS', 'MISSED', 'FAILED'])[1 + n %% 4],
+       '{}', at, at, at, at, at, 1, 5, '{"text": "it''s \\\\ ü"}'
+  from generate_series(1, %(count)s) as n
+ cross join lateral (select %(at)s::timestamptz + n * interval '1 hour' as at) as each
+ cross join lateral (select overlay(overlay(kronos.uuid7_floor(at)::text placing '7' from 15)
+                                    placing left(%(workspace)s::text, 8) from 25)::uuid as id) as named
+"""
+ATTEMPTS = """
+insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at,
+    worker_id)
+select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', started_at, completed_at, 'w'
+  from kronos.execution_done
+ where workspace_id = %(workspace)s and status <> 'MISSED' and execution_id >= kronos.uuid7_floor(%(at)s)
+   and execution_id < kronos.uuid7_floor(%(at)s + interval '7 days')
+"""
+ALL = "select md5(string_agg(each::text, ',' order by execution_id)), count(*) from {} as each"
+PLACES = (
+    "select tableoid::regclass::text as place, status, count(*) from kronos.execution_done group by 1, 2 order by 1, 2"
+)
+
+
+class Scene:
+    """A Kronos with two old weeks, and the server that they go to."""
+
+    def __init__(self, near: Connection, url: str, history_url: str) -> None:
+        self.near, self.url, self.history_url = near, url, history_url
+        self.monday: datetime = value(near, "select date_trunc('week', now())")
+        near.execute("update kronos.retention set success_days = 400, failure_days = 400")
+        self.endpoint: EndpointRow = add_endpoint(near)
+        self.doomed: EndpointRow = add_endpoint(near)
+        near.execute("update kronos.workspaces set created_at = now() - interval '20 weeks'")
+        for weeks in WEEKS:
+            self.add_week(weeks)
+
+    def add_week(self, weeks: int) -> datetime:
+        """With forty executions of each workspace, and their attempts."""
+        begins = self.monday - weeks * WEEK
+        with acting_as(self.near, "kronos_owner"):
+            for table in ("execution_done", "attempt"):
+                self._partition(table, begins)
+        for each in (self.endpoint, self.doomed):
+            which = {"workspace": each.workspace_id, "endpoint": each.endpoint_id, "at": begins, "count": 40}
+            self.near.execute(ROWS, which)
+            self.near.execute(ATTEMPTS, {"workspace": each.workspace_id, "at": begins})
+        return begins
+
+    def _partition(self, table: str, begins: datetime) -> None:
+        bounds = values(
+            self.near, "select kronos.uuid7_floor(at) from unnest(%s::timestamptz[]) as at", [[begins, begins + WEEK]]
+        )
+        self.near.execute(
+            f"create table kronos.{table}_{begins:%Y%m%d} partition of kronos.{table}"
+            f" for values from ('{bounds[0]}') to ('{bounds[1]}')"
+        )
+
+    def run(self) -> distribution.Report:
+        return distribution.distribute(self.url, self.history_url, keep_weeks=5)
+
+    def far(self, query: str) -> Any:
+        with psycopg.connect(self.history_url) as far:
+            return far.execute(query.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def without_citus() -> Iterator[None]:
+    def nodes(far: session.Connection, _: str) -> int:
+        far.execute("create schema if not exists kronos_history")
+        return 2
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(far_history, "require_citus", nodes)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unmoved(request: pytest.FixtureRequest, server: Server, template: str, without_citus: None) -> Iterator[Scene]:
+    if request.config.getoption("--containers"):
+        pytest.skip("the server of a container does not reach itself at the port that others see")
+    name = f"kronos_history_{uuid.uuid4().hex[:12]}"
+    with cloned(server, template) as url, psycopg.connect(url, autocommit=True) as near:
+        near.execute(f"create database {name}")
+        history_url = url_of(url, name)
+        with psycopg.connect(history_url, autocommit=True) as far:
+            far.execute("set allow_system_table_mods = on")
+            far.execute(
+                "create function pg_catalog.create_distributed_table(regclass, text, shard_count int) returns void"
+                " language sql as ''"
+            )
+        yield Scene(near, url, history_url)
+    server.databases.drop(name)
+
+
+@pytest.fixture(scope="module")
+def scene(unmoved: Scene) -> Scene:
+    """Moved."""
+    before = [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
+    report = unmoved.run()
+    assert (report.moved, report.partitions, report.changed, report.aged_out, report.nodes) == (4, 4, 0, 0, 2)
+    assert report.rows == 2 * 2 * (30 + 30)
+    assert before == [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
+    return unmoved
+
+
+def make_live(scene: Scene, execution_id: uuid.UUID) -> None:
+    scene.near.execute(
+        """
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+            scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+        values (%s, %s, %s, %s, 1, 'API', now(), now(), now(), 5, 3, 5000, '{}')
+        """,
+        [execution_id, scene.endpoint.workspace_id, execution_id, scene.endpoint.endpoint_id],
+    )
+
+
+ENDED = """
+with ended as (delete from kronos.execution_live where execution_id = %s returning *)
+insert into kronos.execution_done
+select done.* from ended
+ cross join lateral kronos.archived(ended::kronos.execution_live, 'SUCCESS', null, null, null) as done
+    on conflict do nothing
+"""
+
+
+def end(scene: Scene, execution_id: uuid.UUID) -> str:
+    """Ends it, and says where it lies."""
+    scene.near.execute(ENDED, [execution_id])
+    place: str = value(
+        scene.near, "select tableoid::regclass::text from kronos.execution_done where execution_id = %s", [execution_id]
+    )
+    return place
+
+
+@pytest.fixture
+def gone(scene: Scene) -> Iterator[None]:
+    """The other server cannot be reached: its port is nobody's."""
+    port = value(
+        scene.near, "select split_part(o, '=', 2) from pg_foreign_server, unnest(srvoptions) as o where o like 'port=%'"
+    )
+    scene.near.execute("alter server kronos_history options (set port '1')")
+    scene.near.execute("select postgres_fdw_disconnect_all()")
+    yield
+    scene.near.execute(f"alter server kronos_history options (set port '{port}')")
+
+
+def test_what_succeeded_lies_there_and_what_failed_here(scene: Scene) -> None:
+    for week in WEEKS:
+        name = f"kronos.execution_done_{scene.monday - week * WEEK:%Y%m%d}"
+        found = [row for row in records(scene.near, PLACES) if row["place"].startswith(name)]
+        assert found == [
+            {"place": f"{name}_failed", "status": "FAILED", "count": 20},
+            {"place": f"{name}_far", "status": "MISSED", "count": 20},
+            {"place": f"{name}_far", "status": "SUCCESS", "count": 40},
+        ]
+    assert scene.far(
+        "select count(*) from pg_class where relnamespace = 'kronos_history'::regnamespace and relkind = 'r'"
+    ) == [(4,)]
+
+
+def test_a_second_run_finds_nothing_to_do(scene: Scene) -> None:
+    again = scene.run()
+    assert (again.moved, again.rows, again.partitions) == (0, 0, 4)
+
+
+def test_lists_go_on_from_here_to_there_in_their_order(scene: Scene) -> None:
+    ids = values(
+        scene.near,
+        "select execution_id from kronos.execution_done where workspace_id = %s"
+        " order by created_at desc, execution_id desc",
+        [scene.endpoint.workspace_id],
+    )
+    with acting_as(scene.near, "kronos_api"), scene.near.transaction():
+        scene.near.execute("select set_config('kronos.workspace_id', %s, true)", [str(scene.endpoint.workspace_id)])
+        listed = values(
+            scene.near, "select execution_id from kronos.find_executions(null, null, null, null, null, null, 200)"
+        )
+        assert listed == ids
+        assert len(ids) >= 80
+        read = records(scene.near, "select status, input from kronos.read_executions(%s)", [listed])
+        assert len(read) == len(ids)
+        assert {row["input"]["text"] for row in read if row["input"]} == {"it's \\ ü"}
+        assert len(values(scene.near, "select 1 from kronos.attempts where execution_id = any (%s)", [listed])) == 60
+
+
+def test_another_workspace_sees_none_of_it(scene: Scene) -> None:
+    with acting_as(scene.near, "kronos_api"), scene.near.transaction():
+        scene.near.execute("select set_config('kronos.workspace_id', %s, true)", [str(uuid.uuid4())])
+        assert values(scene.near, "select count(*) from kronos.execution_done") == [0]
+        name = f"execution_done_{scene.monday - 8 * WEEK:%Y%m%d}_far"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            scene.near.execute(f"select from kronos.{name}")
+
+
+def test_a_delivery_of_such_a_week_ends_here_though_the_other_server_is_gone(scene: Scene, gone: None) -> None:
+    execution_id = value(scene.near, "select kronos.uuid7_floor(%s)", [scene.monday - 7 * WEEK + timedelta(days=6)])
+    make_live(scene, execution_id)
+    count = "select count(*) from kronos.{} where execution_id = %s"
+    scene.near.execute(ENDED, [execution_id])
+    name = f"execution_done_{scene.monday - 7 * WEEK:%Y%m%d}_late"
+    assert values(scene.near, count.format(name), [execution_id]) == [1]
+    assert values(scene.near, count.format("execution_live"), [execution_id]) == [0]
+    with pytest.raises(psycopg.errors.SqlclientUnableToEstablishSqlconnection) as refused:
+        scene.near.execute("select count(*) from kronos.execution_done where execution_id = %s", [execution_id])
+    assert not database_errors.is_lost(refused.value)
+    said = database_errors.from_database(refused.value)
+    assert isinstance(said, errors.DatabaseUnavailable)
+    assert "older weeks" in said.detail
+    assert value(scene.near, "select 1") == 1  # the connection goes on
+    scene.near.execute(f"delete from kronos.{name} where execution_id = %s", [execution_id])
+
+
+def test_newer_weeks_are_read_though_the_other_server_is_gone(scene: Scene, gone: None) -> None:
+    execution_id = value(scene.near, "select kronos.uuid7_floor(now())")
+    make_live(scene, execution_id)
+    assert "_far" not in end(scene, execution_id)
+    read = records(scene.near, "select status from kronos.done_among(array[%s]::uuid[])", [execution_id])
+    assert read == [{"status": "SUCCESS"}]
+
+
+def test_what_failed_is_taken_up_again_and_ends_once(scene: Scene) -> None:
+    failed = value(
+        scene.near,
+        "select execution_id from kronos.execution_done where workspace_id = %s and status = 'FAILED' limit 1",
+        [scene.endpoint.workspace_id],
+    )
+    scene.near.execute(
+        "insert into kronos.dead_letters (execution_id, workspace_id, endpoint_id, job_id, first_version_id, failed_at)"
+        " select execution_id, workspace_id, endpoint_id, job_id, job_id, completed_at from kronos.execution_done"
+        " where execution_id = %s on conflict do nothing",
+        [failed],
+    )
+    again = value(scene.near, "select kronos.take_up_again(%s, %s, 'latest')", [scene.endpoint.workspace_id, failed])
+    assert again is None
+    assert values(scene.near, "select 1 from kronos.dead_letters where execution_id = %s", [failed]) == []
+    assert end(scene, failed).endswith("_late")
+    assert values(scene.near, "select status from kronos.execution_done where execution_id = %s", [failed]) == [
+        "SUCCESS"
+    ]
+    not_failed = value(
+        scene.near, "select kronos.take_up_again(%s, %s, 'latest')", [scene.endpoint.workspace_id, failed]
+    )
+    assert not_failed == "not_failed"
+
+
+def test_what_its_history_has_already_is_left_as_it_is(scene: Scene) -> None:
+    new = value(scene.near, "select kronos.uuid7_floor(now() + interval '1 second')")
+    for _ in range(2):
+        make_live(scene, new)
+        end(scene, new)
+    assert value(scene.near, "select count(*) from kronos.execution_done where execution_id = %s", [new]) == 1
+
+
+def test_sweeps_read_nothing_over_there(scene: Scene, gone: None) -> None:
+    lowest, highest = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
+    swept = records(
+        scene.near,
+        "select * from kronos.sweep_executions(%s, %s, 5000, 1, %s, true)",
+        [lowest, highest, lowest],
+    )
+    assert 40 <= swept[0]["seen"] < 60  # those that failed, and what came later; of 160
+
+
+def test_rows_age_out_over_there(scene: Scene) -> None:
+    scene.near.execute(
+        "insert into kronos.workspace_retention (workspace_id, success_days, failure_days) values (%s, 30, 400)",
+        [scene.endpoint.workspace_id],
+    )
+    assert scene.run().aged_out == 40  # SUCCESS; MISSED has not succeeded, and an attempt stays as long as either
+    left = values(
+        scene.near,
+        "select distinct status from kronos.execution_done where workspace_id = %s"
+        " and completed_at < now() - interval '30 days' order by 1",
+        [scene.endpoint.workspace_id],
+    )
+    assert left == ["FAILED", "MISSED"]
+
+
+def test_a_week_that_retention_dropped_goes_over_there_too(scene: Scene) -> None:
+    name = f"{scene.monday - 8 * WEEK:%Y%m%d}"
+    for table in ("execution_done", "attempt"):
+        scene.near.execute(f"drop table kronos.{table}_{name}")
+    assert scene.run().partitions == 2
+    assert scene.far(f"select count(*) from pg_class where relname like '%{name}'") == [(0,)]
+
+
+def test_the_rows_of_a_deleted_workspace_go(scene: Scene) -> None:
+    doomed = scene.doomed.workspace_id
+    count = value(scene.near, "select count(*) from kronos.execution_done where workspace_id = %s", [doomed])
+    assert count >= 40
+    step = {
+        "deleted_id": str(doomed),
+        "after_id": str(uuid.UUID(int=0)),
+        "after_status": "",
+        "after_at": "-infinity",
+        "done": 0,
+    }
+    done = records(
+        scene.near,
+        "select done from kronos.delete_history(jsonb_populate_record(null::kronos.deletions, %s), 1000)",
+        [Jsonb(step)],
+    )
+    assert done == [{"done": count}]
+    assert value(scene.near, "select count(*) from kronos.execution_done where workspace_id = %s", [doomed]) == 0
+    assert value(scene.near, "select count(*) from kronos.attempt where workspace_id = %s", [doomed]) == 0
+
+
+def test_what_was_changed_while_it_was_copied_stays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begins = scene.add_week(9)
+    compared = far_history.fingerprint
+
+    def and_then_a_row_goes(connection: session.Connection, table: Composable) -> tuple[object, ...]:
+        if connection.info.dbname == scene.near.info.dbname:
+            return compared(connection, table)
+        found = compared(connection, table)
+        scene.near.execute(
+            "delete from kronos.execution_done where execution_id = (select execution_id from kronos.execution_done"
+            " where execution_id >= kronos.uuid7_floor(%s) and status = 'SUCCESS' order by execution_id limit 1)",
+            [begins],
+        )
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(far_history, "fingerprint", and_then_a_row_goes)
+        assert scene.run().changed == 1
+    report = scene.run()
+    assert (report.changed, report.moved) == (0, 1)
+
+
+def test_a_week_that_others_have_in_use_stays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.add_week(10)
+    monkeypatch.setattr(distribution, "_TRIES", 1)
+    with psycopg.connect(scene.url) as other:
+        other.execute("select count(*) from kronos.execution_done_default")
+        assert scene.run().changed == 2
+        other.rollback()
+    assert scene.run().moved == 2
+
+
+def test_new_weeks_have_keys(scene: Scene) -> None:
+    newest = value(
+        scene.near, "select partition from kronos.partitions() where parent = 'attempt' order by from_id desc limit 1"
+    )
+    for table in (newest, newest.replace("attempt", "execution_done")):
+        scene.near.execute(f"drop table kronos.{table}")
+    while value(scene.near, "select kronos.add_partitions()"):
+        pass
+    keyless = """
+        select child.relname from pg_inherits join pg_class as child on child.oid = inhrelid
+         where child.relkind = 'r' and not exists (select from pg_index where indrelid = child.oid and indisprimary)
+           and inhparent in (select oid from pg_class where relnamespace = 'kronos'::regnamespace)
+    """
+    assert value(scene.near, "select to_regclass(%s) is not null", [f"kronos.{newest}"])
+    assert values(scene.near, keyless) == []
+
+
+def test_doctor_finds_nothing_wrong_with_the_history(scene: Scene) -> None:
+    assert values(scene.near, "select * from kronos.unnoted_partitions()") == []
+    assert values(scene.near, "select count(*) from kronos.missing_partitions(interval '8 weeks')") == [0]
+
+
+@pytest.mark.parametrize(
+    ("history_url", "said"),
+    [
+        ("postgresql://u@127.0.0.1/h", "has no password"),
+        ("postgresql://u:p@127.0.0.1:1/h", "nothing listens"),
+    ],
+)
+def test_refusals_change_nothing(unmoved: Scene, history_url: str, said: str) -> None:
+    with pytest.raises(errors.KronosError, match=said):
+        distribution.distribute(unmoved.url, history_url, keep_weeks=5)
