@@ -68,6 +68,10 @@ def distribute(
             session.connect(admin_url, session.wanted(None)) as near,
         ):
             near.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
+            if near.execute("select kronos.is_held()").fetchone() != (False,):
+                raise errors.MigrationFailed(
+                    "this instance is held, as a copy is: its history over there is its original's. Nothing was changed"
+                )
             nodes = far_history.require_citus(far, str(target.get("dbname")))
             _name_server(near, {key: str(value) for key, value in target.items() if value is not None})
             owner.act_as_owner(near)
@@ -206,7 +210,8 @@ def _move_all(
         Week(parent=str(parent), partition=str(partition))
         for parent, partition in near.execute("select parent, partition from kronos.moved_partitions()")
     ]
-    far_history.drop_tables(far, [week.partition for week in there])
+    oldest = near.execute("select min(partition) from kronos.partitions() where parent = 'execution_done'").fetchone()
+    far_history.drop_tables(far, [week.partition for week in there], str((oldest or ("",))[0])[-len("YYYYMMDD") :])
     ages = _ages(near)
     for week in there:
         far_history.add_columns(far, week.partition, _columns(near, week.parent))

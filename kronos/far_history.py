@@ -101,15 +101,16 @@ def add_columns(far: session.Connection, table: str, columns: Sequence[Column]) 
         )
 
 
-def drop_tables(far: session.Connection, kept: Sequence[str]) -> int:
-    """Drops the weeks that retention has dropped here; how many tables."""
+def drop_tables(far: session.Connection, kept: Sequence[str], before: str) -> None:
+    """Drops the weeks that retention has dropped here, which begin `before` the oldest that is left, as YYYYMMDD. Not
+    newer ones: a copy that was restored from an old backup knows nothing of them."""
     gone = far.execute(
-        "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r' and relname <> all (%s)",
-        [SCHEMA, list(kept)],
+        "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r' and relname <> all (%s)"
+        " and right(relname, 8) < %s",
+        [SCHEMA, list(kept), before],
     ).fetchall()
     for (table,) in gone:
         far.execute(sql.SQL("drop table {}").format(sql.Identifier(SCHEMA, table)))
-    return len(gone)
 
 
 def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[KeptFor]) -> int:

@@ -11,16 +11,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from psycopg.sql import Composable
 from psycopg.types.json import Jsonb
 
 from conftest import cloned, url_of
 from factory import EndpointRow, add_endpoint
-from kronos import database_errors, distribution, errors, far_history, session
+from kronos import database_errors, distribution, errors, far_history, migrations, session
+from kronos.__main__ import main
 from servers import Server
 from sql_factory import Connection, acting_as, records, value, values
 
 WEEK = timedelta(weeks=1)
+REQUIRE_CITUS = far_history.require_citus
 WEEKS = (8, 7)
 ROWS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
@@ -394,3 +397,69 @@ def test_doctor_finds_nothing_wrong_with_the_history(scene: Scene) -> None:
 def test_refusals_change_nothing(unmoved: Scene, history_url: str, said: str) -> None:
     with pytest.raises(errors.KronosError, match=said):
         distribution.distribute(unmoved.url, history_url, keep_weeks=5)
+
+
+def test_a_held_copy_leaves_its_originals_history(scene: Scene) -> None:
+    name = scene.near.info.dbname
+    scene.near.execute(f"alter database {name} set kronos.hold = 'on'")
+    try:
+        with pytest.raises(errors.MigrationFailed, match="is held"):
+            scene.run()
+    finally:
+        scene.near.execute(f"alter database {name} reset kronos.hold")
+
+
+def test_what_a_copy_does_not_know_of_is_not_dropped(scene: Scene) -> None:
+    newer = f"execution_done_{scene.monday - WEEK:%Y%m%d}"
+    with psycopg.connect(scene.history_url, autocommit=True) as far:
+        far.execute(f"create table kronos_history.{newer} ()")
+        scene.run()
+        assert value(far, "select to_regclass(%s) is not null", [f"kronos_history.{newer}"])
+        far.execute(f"drop table kronos_history.{newer}")
+
+
+def test_a_column_of_a_later_release_comes_over_there(scene: Scene) -> None:
+    scene.near.execute("alter table kronos.attempt add column of_a_test integer")
+    try:
+        scene.run()
+        assert value(scene.near, "select count(of_a_test) from kronos.attempt") == 0
+    finally:
+        scene.near.execute("alter table kronos.attempt drop column of_a_test")
+
+
+def command(url: str, history_url: str | None) -> Result:
+    environment = {"KRONOS_DATABASE_URL": url} | ({"KRONOS_HISTORY_URL": history_url} if history_url else {})
+    return CliRunner().invoke(main, ["migrate", "--distributed"], env=environment)
+
+
+def test_the_command_says_what_it_did(scene: Scene) -> None:
+    ended = command(scene.url, scene.history_url)
+    assert (ended.exit_code, ended.output.startswith("moved 0 rows of 0 partitions to 2 nodes; ")) == (0, True)
+
+
+def test_the_command_asks_for_the_other_server(scene: Scene) -> None:
+    ended = command(scene.url, None)
+    assert ended.exit_code == 2
+    assert "KRONOS_HISTORY_URL is not set" in ended.output
+
+
+def test_a_server_without_citus_is_refused(scene: Scene) -> None:
+    with (
+        session.connect(scene.history_url, session.wanted(None)) as far,
+        pytest.raises(errors.MigrationFailed, match="has no Citus: add citus to shared_preload_libraries"),
+    ):
+        REQUIRE_CITUS(far, "history")
+
+
+def test_a_kronos_is_no_history(scene: Scene) -> None:
+    with (
+        session.connect(scene.url, session.wanted(None)) as near,
+        pytest.raises(errors.MigrationFailed, match="is a Kronos itself"),
+    ):
+        REQUIRE_CITUS(near, "kronos")
+
+
+def test_a_database_that_is_not_at_this_release_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "head", lambda: "9999")
+    with pytest.raises(errors.MigrationFailed, match=r"this release's revision is 9999: run `kronos migrate` first"):
+        scene.run()
