@@ -6,8 +6,7 @@ Citus itself does was measured by hand (decision 0116); tests/sql/test_distribut
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -16,79 +15,13 @@ from psycopg.sql import Composable
 from psycopg.types.json import Jsonb
 
 from conftest import cloned, url_of
-from factory import EndpointRow, add_endpoint
 from kronos import database_errors, distribution, errors, far_history, migrations, session
 from kronos.__main__ import main
+from migrations.moved_weeks import ALL, ENDED, PLACES, WEEK, WEEKS, MovedWeeks, end, make_live
 from servers import Server
-from sql_factory import Connection, acting_as, records, value, values
+from sql_factory import acting_as, records, value, values
 
-WEEK = timedelta(weeks=1)
 REQUIRE_CITUS = far_history.require_citus
-WEEKS = (8, 7)
-ROWS = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
-    status_reason, scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
-select id, %(workspace)s, id, %(endpoint)s, 1, 'API', (array['SUCCESS', 'SUCCESS', 'MISSED', 'FAILED'])[1 + n %% 4],
-       '{}', at, at, at, at, at, 1, 5, '{"text": "it''s \\\\ ü"}'
-  from generate_series(1, %(count)s) as n
- cross join lateral (select %(at)s::timestamptz + n * interval '1 hour' as at) as each
- cross join lateral (select overlay(overlay(kronos.uuid7_floor(at)::text placing '7' from 15)
-                                    placing left(%(workspace)s::text, 8) from 25)::uuid as id) as named
-"""
-ATTEMPTS = """
-insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at,
-    worker_id)
-select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', started_at, completed_at, 'w'
-  from kronos.execution_done
- where workspace_id = %(workspace)s and status <> 'MISSED' and execution_id >= kronos.uuid7_floor(%(at)s)
-   and execution_id < kronos.uuid7_floor(%(at)s + interval '7 days')
-"""
-ALL = "select md5(string_agg(each::text, ',' order by execution_id)), count(*) from {} as each"
-PLACES = (
-    "select tableoid::regclass::text as place, status, count(*) from kronos.execution_done group by 1, 2 order by 1, 2"
-)
-
-
-class Scene:
-    """A Kronos with two old weeks, and the server that they go to."""
-
-    def __init__(self, near: Connection, url: str, history_url: str) -> None:
-        self.near, self.url, self.history_url = near, url, history_url
-        self.monday: datetime = value(near, "select date_trunc('week', now())")
-        near.execute("update kronos.retention set success_days = 400, failure_days = 400")
-        self.endpoint: EndpointRow = add_endpoint(near)
-        self.doomed: EndpointRow = add_endpoint(near)
-        near.execute("update kronos.workspaces set created_at = now() - interval '20 weeks'")
-        for weeks in WEEKS:
-            self.add_week(weeks)
-
-    def add_week(self, weeks: int) -> datetime:
-        """With forty executions of each workspace, and their attempts."""
-        begins = self.monday - weeks * WEEK
-        with acting_as(self.near, "kronos_owner"):
-            for table in ("execution_done", "attempt"):
-                self._partition(table, begins)
-        for each in (self.endpoint, self.doomed):
-            which = {"workspace": each.workspace_id, "endpoint": each.endpoint_id, "at": begins, "count": 40}
-            self.near.execute(ROWS, which)
-            self.near.execute(ATTEMPTS, {"workspace": each.workspace_id, "at": begins})
-        return begins
-
-    def _partition(self, table: str, begins: datetime) -> None:
-        bounds = values(
-            self.near, "select kronos.uuid7_floor(at) from unnest(%s::timestamptz[]) as at", [[begins, begins + WEEK]]
-        )
-        self.near.execute(
-            f"create table kronos.{table}_{begins:%Y%m%d} partition of kronos.{table}"
-            f" for values from ('{bounds[0]}') to ('{bounds[1]}')"
-        )
-
-    def run(self) -> distribution.Report:
-        return distribution.distribute(self.url, self.history_url, keep_weeks=5)
-
-    def far(self, query: str) -> Any:
-        with psycopg.connect(self.history_url) as far:
-            return far.execute(query.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +36,7 @@ def without_citus() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def unmoved(request: pytest.FixtureRequest, server: Server, template: str, without_citus: None) -> Iterator[Scene]:
+def unmoved(request: pytest.FixtureRequest, server: Server, template: str, without_citus: None) -> Iterator[MovedWeeks]:
     if request.config.getoption("--containers"):
         pytest.skip("the server of a container does not reach itself at the port that others see")
     name = f"kronos_history_{uuid.uuid4().hex[:12]}"
@@ -116,12 +49,12 @@ def unmoved(request: pytest.FixtureRequest, server: Server, template: str, witho
                 "create function pg_catalog.create_distributed_table(regclass, text, shard_count int) returns void"
                 " language sql as ''"
             )
-        yield Scene(near, url, history_url)
+        yield MovedWeeks(near, url, history_url)
     server.databases.drop(name)
 
 
 @pytest.fixture(scope="module")
-def scene(unmoved: Scene) -> Scene:
+def scene(unmoved: MovedWeeks) -> MovedWeeks:
     """Moved."""
     before = [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
     report = unmoved.run()
@@ -131,37 +64,8 @@ def scene(unmoved: Scene) -> Scene:
     return unmoved
 
 
-def make_live(scene: Scene, execution_id: uuid.UUID) -> None:
-    scene.near.execute(
-        """
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-            scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-        values (%s, %s, %s, %s, 1, 'API', now(), now(), now(), 5, 3, 5000, '{}')
-        """,
-        [execution_id, scene.endpoint.workspace_id, execution_id, scene.endpoint.endpoint_id],
-    )
-
-
-ENDED = """
-with ended as (delete from kronos.execution_live where execution_id = %s returning *)
-insert into kronos.execution_done
-select done.* from ended
- cross join lateral kronos.archived(ended::kronos.execution_live, 'SUCCESS', null, null, null) as done
-    on conflict do nothing
-"""
-
-
-def end(scene: Scene, execution_id: uuid.UUID) -> str:
-    """Ends it, and says where it lies."""
-    scene.near.execute(ENDED, [execution_id])
-    place: str = value(
-        scene.near, "select tableoid::regclass::text from kronos.execution_done where execution_id = %s", [execution_id]
-    )
-    return place
-
-
 @pytest.fixture
-def gone(scene: Scene) -> Iterator[None]:
+def gone(scene: MovedWeeks) -> Iterator[None]:
     """The other server cannot be reached: its port is nobody's."""
     port = value(
         scene.near, "select split_part(o, '=', 2) from pg_foreign_server, unnest(srvoptions) as o where o like 'port=%'"
@@ -172,7 +76,7 @@ def gone(scene: Scene) -> Iterator[None]:
     scene.near.execute(f"alter server kronos_history options (set port '{port}')")
 
 
-def test_what_succeeded_lies_there_and_what_failed_here(scene: Scene) -> None:
+def test_what_succeeded_lies_there_and_what_failed_here(scene: MovedWeeks) -> None:
     for week in WEEKS:
         name = f"kronos.execution_done_{scene.monday - week * WEEK:%Y%m%d}"
         found = [row for row in records(scene.near, PLACES) if row["place"].startswith(name)]
@@ -186,12 +90,12 @@ def test_what_succeeded_lies_there_and_what_failed_here(scene: Scene) -> None:
     ) == [(4,)]
 
 
-def test_a_second_run_finds_nothing_to_do(scene: Scene) -> None:
+def test_a_second_run_finds_nothing_to_do(scene: MovedWeeks) -> None:
     again = scene.run()
     assert (again.moved, again.rows, again.partitions) == (0, 0, 4)
 
 
-def test_lists_go_on_from_here_to_there_in_their_order(scene: Scene) -> None:
+def test_lists_go_on_from_here_to_there_in_their_order(scene: MovedWeeks) -> None:
     ids = values(
         scene.near,
         "select execution_id from kronos.execution_done where workspace_id = %s"
@@ -211,7 +115,7 @@ def test_lists_go_on_from_here_to_there_in_their_order(scene: Scene) -> None:
         assert len(values(scene.near, "select 1 from kronos.attempts where execution_id = any (%s)", [listed])) == 60
 
 
-def test_another_workspace_sees_none_of_it(scene: Scene) -> None:
+def test_another_workspace_sees_none_of_it(scene: MovedWeeks) -> None:
     with acting_as(scene.near, "kronos_api"), scene.near.transaction():
         scene.near.execute("select set_config('kronos.workspace_id', %s, true)", [str(uuid.uuid4())])
         assert values(scene.near, "select count(*) from kronos.execution_done") == [0]
@@ -220,7 +124,7 @@ def test_another_workspace_sees_none_of_it(scene: Scene) -> None:
             scene.near.execute(f"select from kronos.{name}")
 
 
-def test_a_delivery_of_such_a_week_ends_here_though_the_other_server_is_gone(scene: Scene, gone: None) -> None:
+def test_a_delivery_of_such_a_week_ends_here_though_the_other_server_is_gone(scene: MovedWeeks, gone: None) -> None:
     execution_id = value(scene.near, "select kronos.uuid7_floor(%s)", [scene.monday - 7 * WEEK + timedelta(days=6)])
     make_live(scene, execution_id)
     count = "select count(*) from kronos.{} where execution_id = %s"
@@ -238,7 +142,7 @@ def test_a_delivery_of_such_a_week_ends_here_though_the_other_server_is_gone(sce
     scene.near.execute(f"delete from kronos.{name} where execution_id = %s", [execution_id])
 
 
-def test_newer_weeks_are_read_though_the_other_server_is_gone(scene: Scene, gone: None) -> None:
+def test_newer_weeks_are_read_though_the_other_server_is_gone(scene: MovedWeeks, gone: None) -> None:
     execution_id = value(scene.near, "select kronos.uuid7_floor(now())")
     make_live(scene, execution_id)
     assert "_far" not in end(scene, execution_id)
@@ -246,7 +150,7 @@ def test_newer_weeks_are_read_though_the_other_server_is_gone(scene: Scene, gone
     assert read == [{"status": "SUCCESS"}]
 
 
-def test_what_failed_is_taken_up_again_and_ends_once(scene: Scene) -> None:
+def test_what_failed_is_taken_up_again_and_ends_once(scene: MovedWeeks) -> None:
     failed = value(
         scene.near,
         "select execution_id from kronos.execution_done where workspace_id = %s and status = 'FAILED' limit 1",
@@ -271,7 +175,7 @@ def test_what_failed_is_taken_up_again_and_ends_once(scene: Scene) -> None:
     assert not_failed == "not_failed"
 
 
-def test_what_its_history_has_already_is_left_as_it_is(scene: Scene) -> None:
+def test_what_its_history_has_already_is_left_as_it_is(scene: MovedWeeks) -> None:
     new = value(scene.near, "select kronos.uuid7_floor(now() + interval '1 second')")
     for _ in range(2):
         make_live(scene, new)
@@ -279,7 +183,7 @@ def test_what_its_history_has_already_is_left_as_it_is(scene: Scene) -> None:
     assert value(scene.near, "select count(*) from kronos.execution_done where execution_id = %s", [new]) == 1
 
 
-def test_sweeps_read_nothing_over_there(scene: Scene, gone: None) -> None:
+def test_sweeps_read_nothing_over_there(scene: MovedWeeks, gone: None) -> None:
     lowest, highest = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
     swept = records(
         scene.near,
@@ -289,7 +193,7 @@ def test_sweeps_read_nothing_over_there(scene: Scene, gone: None) -> None:
     assert 40 <= swept[0]["seen"] < 60  # those that failed, and what came later; of 160
 
 
-def test_rows_age_out_over_there(scene: Scene) -> None:
+def test_rows_age_out_over_there(scene: MovedWeeks) -> None:
     scene.near.execute(
         "insert into kronos.workspace_retention (workspace_id, success_days, failure_days) values (%s, 30, 400)",
         [scene.endpoint.workspace_id],
@@ -304,7 +208,7 @@ def test_rows_age_out_over_there(scene: Scene) -> None:
     assert left == ["FAILED", "MISSED"]
 
 
-def test_a_week_that_retention_dropped_goes_over_there_too(scene: Scene) -> None:
+def test_a_week_that_retention_dropped_goes_over_there_too(scene: MovedWeeks) -> None:
     name = f"{scene.monday - 8 * WEEK:%Y%m%d}"
     for table in ("execution_done", "attempt"):
         scene.near.execute(f"drop table kronos.{table}_{name}")
@@ -312,7 +216,7 @@ def test_a_week_that_retention_dropped_goes_over_there_too(scene: Scene) -> None
     assert scene.far(f"select count(*) from pg_class where relname like '%{name}'") == [(0,)]
 
 
-def test_the_rows_of_a_deleted_workspace_go(scene: Scene) -> None:
+def test_the_rows_of_a_deleted_workspace_go(scene: MovedWeeks) -> None:
     doomed = scene.doomed.workspace_id
     count = value(scene.near, "select count(*) from kronos.execution_done where workspace_id = %s", [doomed])
     assert count >= 40
@@ -333,7 +237,7 @@ def test_the_rows_of_a_deleted_workspace_go(scene: Scene) -> None:
     assert value(scene.near, "select count(*) from kronos.attempt where workspace_id = %s", [doomed]) == 0
 
 
-def test_what_was_changed_while_it_was_copied_stays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_changed_while_it_was_copied_stays(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     begins = scene.add_week(9)
     compared = far_history.fingerprint
 
@@ -355,7 +259,7 @@ def test_what_was_changed_while_it_was_copied_stays(scene: Scene, monkeypatch: p
     assert (report.changed, report.moved) == (0, 1)
 
 
-def test_a_week_that_others_have_in_use_stays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_week_that_others_have_in_use_stays(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.add_week(10)
     monkeypatch.setattr(distribution, "_TRIES", 1)
     with psycopg.connect(scene.url) as other:
@@ -365,7 +269,7 @@ def test_a_week_that_others_have_in_use_stays(scene: Scene, monkeypatch: pytest.
     assert scene.run().moved == 2
 
 
-def test_new_weeks_have_keys(scene: Scene) -> None:
+def test_new_weeks_have_keys(scene: MovedWeeks) -> None:
     newest = value(
         scene.near, "select partition from kronos.partitions() where parent = 'attempt' order by from_id desc limit 1"
     )
@@ -382,7 +286,7 @@ def test_new_weeks_have_keys(scene: Scene) -> None:
     assert values(scene.near, keyless) == []
 
 
-def test_doctor_finds_nothing_wrong_with_the_history(scene: Scene) -> None:
+def test_doctor_finds_nothing_wrong_with_the_history(scene: MovedWeeks) -> None:
     assert values(scene.near, "select * from kronos.unnoted_partitions()") == []
     assert values(scene.near, "select count(*) from kronos.missing_partitions(interval '8 weeks')") == [0]
 
@@ -394,12 +298,12 @@ def test_doctor_finds_nothing_wrong_with_the_history(scene: Scene) -> None:
         ("postgresql://u:p@127.0.0.1:1/h", "nothing listens"),
     ],
 )
-def test_refusals_change_nothing(unmoved: Scene, history_url: str, said: str) -> None:
+def test_refusals_change_nothing(unmoved: MovedWeeks, history_url: str, said: str) -> None:
     with pytest.raises(errors.KronosError, match=said):
         distribution.distribute(unmoved.url, history_url, keep_weeks=5)
 
 
-def test_a_held_copy_leaves_its_originals_history(scene: Scene) -> None:
+def test_a_held_copy_leaves_its_originals_history(scene: MovedWeeks) -> None:
     name = scene.near.info.dbname
     scene.near.execute(f"alter database {name} set kronos.hold = 'on'")
     try:
@@ -409,7 +313,7 @@ def test_a_held_copy_leaves_its_originals_history(scene: Scene) -> None:
         scene.near.execute(f"alter database {name} reset kronos.hold")
 
 
-def test_what_a_copy_does_not_know_of_is_not_dropped(scene: Scene) -> None:
+def test_what_a_copy_does_not_know_of_is_not_dropped(scene: MovedWeeks) -> None:
     newer = f"execution_done_{scene.monday - WEEK:%Y%m%d}"
     with psycopg.connect(scene.history_url, autocommit=True) as far:
         far.execute(f"create table kronos_history.{newer} ()")
@@ -418,7 +322,7 @@ def test_what_a_copy_does_not_know_of_is_not_dropped(scene: Scene) -> None:
         far.execute(f"drop table kronos_history.{newer}")
 
 
-def test_a_column_of_a_later_release_comes_over_there(scene: Scene) -> None:
+def test_a_column_of_a_later_release_comes_over_there(scene: MovedWeeks) -> None:
     scene.near.execute("alter table kronos.attempt add column of_a_test integer")
     try:
         scene.run()
@@ -432,18 +336,18 @@ def command(url: str, history_url: str | None) -> Result:
     return CliRunner().invoke(main, ["migrate", "--distributed"], env=environment)
 
 
-def test_the_command_says_what_it_did(scene: Scene) -> None:
+def test_the_command_says_what_it_did(scene: MovedWeeks) -> None:
     ended = command(scene.url, scene.history_url)
     assert (ended.exit_code, ended.output.startswith("moved 0 rows of 0 partitions to 2 nodes; ")) == (0, True)
 
 
-def test_the_command_asks_for_the_other_server(scene: Scene) -> None:
+def test_the_command_asks_for_the_other_server(scene: MovedWeeks) -> None:
     ended = command(scene.url, None)
     assert ended.exit_code == 2
     assert "KRONOS_HISTORY_URL is not set" in ended.output
 
 
-def test_a_server_without_citus_is_refused(scene: Scene) -> None:
+def test_a_server_without_citus_is_refused(scene: MovedWeeks) -> None:
     with (
         session.connect(scene.history_url, session.wanted(None)) as far,
         pytest.raises(errors.MigrationFailed, match="has no Citus: add citus to shared_preload_libraries"),
@@ -451,7 +355,7 @@ def test_a_server_without_citus_is_refused(scene: Scene) -> None:
         REQUIRE_CITUS(far, "history")
 
 
-def test_a_kronos_is_no_history(scene: Scene) -> None:
+def test_a_kronos_is_no_history(scene: MovedWeeks) -> None:
     with (
         session.connect(scene.url, session.wanted(None)) as near,
         pytest.raises(errors.MigrationFailed, match="is a Kronos itself"),
@@ -459,7 +363,7 @@ def test_a_kronos_is_no_history(scene: Scene) -> None:
         REQUIRE_CITUS(near, "kronos")
 
 
-def test_a_database_that_is_not_at_this_release_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_not_at_this_release_is_refused(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "head", lambda: "9999")
     with pytest.raises(errors.MigrationFailed, match=r"this release's revision is 9999: run `kronos migrate` first"):
         scene.run()

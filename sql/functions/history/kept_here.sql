@@ -1,7 +1,7 @@
 -- kept_here: what a sweep over [p_from, p_to) reads in place of kronos.execution_done: all of it, or, where
 -- weeks of that span lie on other machines, what is not there: what did not succeed, and what ended after its
--- week had left. Those weeks age out over there (kronos migrate --distributed). As text, so that the statement
--- which is made of it has no foreign table in its plan.
+-- week had left. Those weeks age out over there (kronos migrate --distributed). As text, so that the
+-- statement which is made of it has no foreign table in its plan.
 create or replace function kronos.kept_here(p_from uuid, p_to uuid) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

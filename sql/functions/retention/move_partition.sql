@@ -29,7 +29,8 @@ begin
                        'for values in (''FAILED'', ''CANCELLED'', ''EXPIRED'')',
                        p_partition || '_failed', p_partition);
         execute format('create table kronos.%I partition of kronos.%I '
-                       'for values in (''SUCCESS'', ''SKIPPED'', ''MISSED'') partition by range (completed_at)',
+                       'for values in (''SUCCESS'', ''SKIPPED'', ''MISSED'') '
+                       'partition by range (completed_at)',
                        v_rest, p_partition);
     else
         execute format('create table kronos.%I (like kronos.%I including defaults including constraints) '
