@@ -297,19 +297,22 @@ class _Changed(Exception):
 def _ages(near: session.Connection) -> list[KeptFor]:
     """Of the instance, then of workspaces with their own; none is shorter than a live job may still ask for a tick."""
     return [
-        KeptFor(workspace_id=whose, success_days=success, failure_days=failure)
+        KeptFor(workspace_id=whose, success_since=success, failure_since=failure)
         for whose, success, failure in near.execute(
             """
             with least_of_all as (
                 select coalesce(ceil(max(catch_up_window_seconds) / 86400.0) + 1, 0)::integer as days
                   from kronos.jobs where status in ('ACTIVE', 'PAUSED') and trigger = 'CRON'
+            ), age as (
+                select null as workspace_id, success_days, failure_days from kronos.retention
+                 union all
+                select own.workspace_id::text, coalesce(own.success_days, instance.success_days),
+                       coalesce(own.failure_days, instance.failure_days)
+                  from kronos.workspace_retention as own cross join kronos.retention as instance
             )
-            select null, greatest(instance.success_days, days), greatest(instance.failure_days, days)
-              from kronos.retention as instance cross join least_of_all
-             union all
-            select own.workspace_id::text, greatest(coalesce(own.success_days, instance.success_days), days),
-                   greatest(coalesce(own.failure_days, instance.failure_days), days)
-              from kronos.workspace_retention as own cross join kronos.retention as instance cross join least_of_all
+            select age.workspace_id, kronos.now() - make_interval(days => greatest(age.success_days, days)),
+                   kronos.now() - make_interval(days => greatest(age.failure_days, days))
+              from age cross join least_of_all
             """
         )
     ]

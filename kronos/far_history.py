@@ -7,6 +7,7 @@ whole. All are distributed by workspace_id, with the same number of shards, so a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import sql
 
@@ -45,12 +46,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFor:
-    """How long a workspace keeps what succeeded and what did not, in days; of None all that have no ages of their
-    own."""
+    """Since when a workspace keeps what succeeded and what did not; of None all that have no ages of their own."""
 
     workspace_id: str | None
-    success_days: int
-    failure_days: int
+    success_since: datetime
+    failure_since: datetime
 
 
 def require_citus(far: session.Connection, database: str) -> int:
@@ -119,7 +119,7 @@ def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[Kep
     own = [each.workspace_id for each in ages if each.workspace_id is not None]
     deleted = 0
     for each in ages:
-        longest = max(each.success_days, each.failure_days)
+        longest = min(each.success_since, each.failure_since)
         whose: tuple[str, object] = (
             ("workspace_id = %(whose)s::uuid", each.workspace_id)
             if each.workspace_id is not None
@@ -128,14 +128,14 @@ def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[Kep
         rules = (
             {"true": longest}
             if parent == "attempt"
-            else {"status in ('SUCCESS', 'SKIPPED')": each.success_days, "status = 'MISSED'": each.failure_days}
+            else {"status in ('SUCCESS', 'SKIPPED')": each.success_since, "status = 'MISSED'": each.failure_since}
         )
-        for which, days in rules.items():
+        for which, since in rules.items():
             deleted += far.execute(
-                sql.SQL(
-                    "delete from {} where {} and {} and completed_at < now() - make_interval(days => %(days)s)"
-                ).format(sql.Identifier(SCHEMA, table), sql.SQL(whose[0]), sql.SQL(which)),
-                {"whose": whose[1], "days": days},
+                sql.SQL("delete from {} where {} and {} and completed_at < %(since)s").format(
+                    sql.Identifier(SCHEMA, table), sql.SQL(whose[0]), sql.SQL(which)
+                ),
+                {"whose": whose[1], "since": since},
             ).rowcount
     return deleted
 
