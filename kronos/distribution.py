@@ -172,6 +172,11 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
                     sql.Identifier("kronos", name), sql.Identifier(f"{name}_pkey"), sql.Identifier(f"{name}_own")
                 )
             )
+        near.execute(  # of those that were made meanwhile
+            "select kronos.key_partition(%s, relname) from pg_inherits join pg_class on pg_class.oid = inhrelid"
+            " where inhparent = format('kronos.%%I', %s::text)::regclass",
+            [parent, parent],
+        )
         return True
 
     if not _patiently(near, exchange):
