@@ -16,7 +16,7 @@ from kronos.certificates import CertificatesInvalid, read_certificates
 
 # The pipe that `kronos up` hears its children by, the socket that it keeps for its API; where the command line finds
 # the API, its key and the workspace; what run-and-ping is told, and tells its command; the passwords that `kronos
-# migrate` gives to the API's and the workers' logins.
+# migrate` gives to the API's and the workers' logins, and where its old weeks of history go.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
     "KRONOS_LISTEN_FD",
@@ -27,6 +27,7 @@ _OF_THE_COMMAND_LINE = {
     "KRONOS_PING_URL",
     "KRONOS_RUN_ID",
     "KRONOS_API_PASSWORD",
+    "KRONOS_HISTORY_URL",
     "KRONOS_WORKER_PASSWORD",
 }
 

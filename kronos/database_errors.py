@@ -37,6 +37,8 @@ from kronos.errors import (
 # https://www.postgresql.org/docs/current/errcodes-appendix.html. 57014 is our own statement_timeout.
 _PASSING = ("40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
+# As an error of a session that goes on, these are another server's, which this one reads (kronos/distribution.py).
+_FAR = ("08001", "08003", "08006")
 READ_ONLY = "25006"
 _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
 _OF_PG_CRON = re.compile(
@@ -126,7 +128,14 @@ def is_lost(error: psycopg.Error) -> bool:
     """Whether the connection, of which libpq's own errors have no SQLSTATE, ended with this error."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
+    if is_of_history(error):
+        return False
     return error.sqlstate.startswith(_GONE) or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+
+
+def is_of_history(error: psycopg.Error) -> bool:
+    """Whether it was the servers of the old history that could not be reached; the connection itself goes on."""
+    return error.sqlstate in _FAR and is_undone(error)
 
 
 def is_over(error: psycopg.Error) -> bool:
@@ -178,6 +187,12 @@ def from_database(error: psycopg.Error) -> KronosError:
     string."""
     if is_lost(error):
         return ConnectionLost("the connection to PostgreSQL was lost before it answered", sqlstate=error.sqlstate)
+    if is_of_history(error):
+        return DatabaseUnavailable(
+            "the servers that hold the older weeks of the history cannot be reached: newer ones are answered, and "
+            "deliveries go on",
+            sqlstate=error.sqlstate,
+        )
     if error.sqlstate is None:
         return KronosError(f"unforeseen {type(error).__name__} of the database driver")
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"

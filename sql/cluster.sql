@@ -88,11 +88,12 @@ begin
                         when 'v' then 'view '
                         when 'c' then 'type '
                         when 'S' then 'sequence '
+                        when 'f' then 'foreign table '
                         else 'table ' end || class.oid::regclass
               from pg_class as class
              where class.relnamespace = 'kronos'::regnamespace
                and class.relowner = v_restorer
-               and class.relkind in ('r', 'p', 'v', 'c', 'S')
+               and class.relkind in ('r', 'p', 'v', 'c', 'S', 'f')
              union all
             select 'routine ' || proc.oid::regprocedure
               from pg_proc as proc

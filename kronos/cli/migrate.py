@@ -4,9 +4,9 @@ import os
 
 import click
 
-from kronos import config, errors, instance_settings, keys, migrations, plans, ringing
+from kronos import config, distribution, errors, instance_settings, keys, migrations, plans, ringing
 from kronos.cli import environment
-from kronos.cli.exits import Ended
+from kronos.cli.exits import Ended, Exit
 from kronos.cli.helping import Command
 from kronos.cli.output import console
 from kronos.embedded import keyfile
@@ -28,18 +28,35 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
     help="The revision to go to: this release's own. Another is refused, with what goes there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
-def migrate(to: str, dry_run: bool) -> None:
+@click.option(
+    "--distributed",
+    is_flag=True,
+    help="Move old weeks of the history to the Citus cluster of KRONOS_HISTORY_URL, and do nothing else.",
+)
+@click.option(
+    "--keep-weeks",
+    type=click.IntRange(1, 520),
+    default=5,
+    show_default=True,
+    help="With --distributed: the weeks that stay in this database.",
+)
+def migrate(to: str, dry_run: bool, distributed: bool, keep_weeks: int) -> None:
     """Bring a database to this release. It is the one of KRONOS_DATABASE_URL, an administrator's. Safe to run again,
     and by many at once.
 
     kronos migrate --dry-run
     kronos migrate
+    kronos migrate --distributed --keep-weeks 8
 
     KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
     and kronos_worker.
     """
     settings = environment.settings()
     url = settings.database_url.get_secret_value()
+    if distributed:
+        if dry_run:
+            raise Ended("--distributed has no --dry-run: it says what it did, and may be run again", Exit.USAGE)
+        return _distribute(url, keep_weeks)
     try:
         before = migrations.current(url)
         if dry_run:
@@ -65,6 +82,29 @@ def migrate(to: str, dry_run: bool) -> None:
         raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
     _tell_ringing(url)
+
+
+def _distribute(url: str, keep_weeks: int) -> None:
+    history_url = os.environ.get("KRONOS_HISTORY_URL")
+    if not history_url:
+        raise Ended(
+            "KRONOS_HISTORY_URL is not set: let it be postgresql://USER:PASSWORD@HOST:PORT/DATABASE of the coordinator "
+            "of a Citus cluster",
+            Exit.USAGE,
+        )
+    try:
+        with console(err=True).status("looking at the history") as status:
+            done = distribution.distribute(url, history_url, keep_weeks=keep_weeks, progress=status.update)
+    except errors.KronosError as error:
+        raise environment.refusal(error) from None
+    click.echo(
+        f"moved {done.rows:,} rows of {done.moved} partitions to {done.nodes} node{'s' * (done.nodes != 1)}; "
+        f"{done.partitions} are there now, {done.aged_out:,} of their rows have aged out"
+    )
+    if done.changed:
+        click.echo(
+            f"warning: {done.changed} stay here until the next run: they were changed or in use meanwhile", err=True
+        )
 
 
 def _settings_stored(settings: config.Settings) -> list[str]:

@@ -206,7 +206,7 @@ with result as materialized (
            backfill_id, priority, created_by
       from held
      where verdict <> 'RETRY'
-        on conflict (execution_id) do nothing
+        on conflict do nothing
 ), again as (
     update kronos.execution_live as live
        set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
@@ -325,7 +325,7 @@ with held as materialized (
       from held
      cross join lateral kronos.archived(held.whole, 'CANCELLED', cancel_reason, null, error) as done
      where cancel_reason is not null
-        on conflict (execution_id) do nothing      -- as finalize_executions
+        on conflict do nothing      -- as finalize_executions
 ), again as (
     update kronos.execution_live as live
        set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,

@@ -1,6 +1,8 @@
 -- The executions that FAILED and that nobody has dealt with: not retried, not discarded. Each is a row of
 -- execution_done as well, which has all that is known of it; here is what lists and filters ask. Written by
--- note_dead_letters and forget_dead_letters alone, which follow execution_done, and by those who discard.
+-- note_dead_letters, which follows execution_done; taken out by those who take their rows out of there, and
+-- by those who discard. A partition that is dropped as a whole tells nobody: its letters are older than
+-- retain_dead_letters keeps any.
 create table kronos.dead_letters (
     execution_id      uuid        not null,
     workspace_id      uuid        not null,

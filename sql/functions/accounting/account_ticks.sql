@@ -134,7 +134,7 @@ begin
          where kind in ('MISSED', 'SKIPPED')
            and not exists (select from kronos.execution_live as live
                             where live.execution_id = kronos.tick_id(tick.job_id, each.scheduled_at))
-            on conflict (execution_id) do nothing
+            on conflict do nothing
     ), moved as (
         update kronos.pointers as pointer
            set next_tick_at = coalesce(next.scheduled_at, 'infinity'),

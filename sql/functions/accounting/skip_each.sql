@@ -47,7 +47,7 @@ begin
                                                                                             ticks)
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
-            on conflict (execution_id) do nothing
+            on conflict do nothing
     )
     update kronos.pointers as pointer
        set next_tick_at = place.due_at, tick_at = place.tick_at

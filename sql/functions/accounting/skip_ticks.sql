@@ -51,7 +51,7 @@ begin
                        from kronos.untold_ticks(v_job, v_tick, v_counted.last_tick) as each
                       where v_tick <= v_last) as untold (first_at, last_at, ticks)
          where endpoint.endpoint_id = v_job.endpoint_id
-            on conflict (execution_id) do nothing;
+            on conflict do nothing;
         update kronos.pointers
            set (next_tick_at, tick_at) = (select place.due_at, place.tick_at
                                             from kronos.pointer_at(v_job, v_counted.following_tick) as place)

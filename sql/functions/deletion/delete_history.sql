@@ -38,7 +38,9 @@ begin
                    and (done.status, done.created_at) >= (v_deletion.after_status, v_deletion.after_at)
                  order by done.status, done.created_at
                  limit v_room) as next;
-        delete from kronos.execution_done as done where done.execution_id = any (v_found.ids);
+        delete from kronos.dead_letters as letter where letter.execution_id = any (v_found.ids);
+        delete from kronos.execution_done as done
+         where done.workspace_id = v_deletion.deleted_id and done.execution_id = any (v_found.ids);
         delete from kronos.attempt as attempt where attempt.execution_id = any (v_found.ids);
         delete from kronos.attempt_late as late where late.execution_id = any (v_found.ids);
         v_deletion.done := v_deletion.done + v_found.number;

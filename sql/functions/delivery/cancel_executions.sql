@@ -33,6 +33,6 @@ begin
     select done.*
       from waiting
      cross join lateral kronos.archived(waiting.whole, 'CANCELLED', p_reason, null, waiting.error) as done
-        on conflict (execution_id) do nothing;      -- as finalize_executions
+        on conflict do nothing;      -- as finalize_executions
 end
 $$;

@@ -34,7 +34,7 @@ begin
                    end,
                    null, ended.error
                ) as done
-            on conflict (execution_id) do nothing      -- as finalize_executions
+            on conflict do nothing      -- as finalize_executions
     )
     select count(*) into v_expired from ended;
     return v_expired;

@@ -80,7 +80,7 @@ begin
                    null, reason
                ) as done
          where is_over
-            on conflict (execution_id) do nothing      -- as finalize_executions
+            on conflict do nothing      -- as finalize_executions
     ), lost as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
                                     started_at, worker_id, error, endpoint_version)

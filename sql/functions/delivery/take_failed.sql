@@ -20,9 +20,10 @@ begin
                           and done.status = 'FAILED'
                           and done.attempt_count < c_most_attempts
                           for update skip locked);
+        delete from kronos.dead_letters as letter where letter.execution_id = any (v_ids);
         return query
             delete from kronos.execution_done as done
-             where done.execution_id = any (v_ids)
+             where done.execution_id = any (v_ids) and done.status = 'FAILED'
             returning done.*;
     end loop;
 end

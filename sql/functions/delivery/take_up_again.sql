@@ -59,8 +59,11 @@ begin
         return 'workspace_suspended';
     end if;
     -- Locked: a backfill may be making it due again (redrive).
-    select * into v_failed from kronos.execution_done where execution_id = p_execution_id for update;
-    if not found or v_failed.status not in ('FAILED', 'CANCELLED', 'EXPIRED') then
+    select * into v_failed
+      from kronos.execution_done
+     where execution_id = p_execution_id and status in ('FAILED', 'CANCELLED', 'EXPIRED')
+       for update;
+    if not found then
         return 'not_failed';
     end if;
     select made_of.version, made_of.max_attempts, made_of.max_crashes,
@@ -89,7 +92,9 @@ begin
     update kronos.jobs
        set status = 'ACTIVE', runs = 0
      where job_id = v_failed.job_id and trigger <> 'CRON' and status = 'COMPLETED';
-    delete from kronos.execution_done where execution_id = p_execution_id;
+    delete from kronos.execution_done
+     where execution_id = p_execution_id and status in ('FAILED', 'CANCELLED', 'EXPIRED');
+    delete from kronos.dead_letters where execution_id = p_execution_id;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
                                        max_attempts, max_crashes, timeout_ms, started_at, input, error,

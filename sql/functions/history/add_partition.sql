@@ -29,6 +29,7 @@ begin
     end if;
     v_name := p_parent || '_' || to_char(v_from, 'YYYYMMDD');
     execute format('create table kronos.%I (like kronos.%I including all)', v_name, p_parent);
+    perform kronos.key_partition(p_parent, v_name);
     execute format('lock table only kronos.%I in access exclusive mode nowait', p_parent || '_default');
     execute format('alter table kronos.%I attach partition kronos.%I for values from (%L) to (%L)',
                    p_parent, v_name, kronos.uuid7_floor(v_from), kronos.uuid7_floor(p_to));

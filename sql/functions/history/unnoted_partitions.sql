@@ -19,6 +19,8 @@ begin
           from kronos.partitions() as each
          where each.parent = 'execution_done'
            and kronos.uuid7_time(each.from_id) >= kronos.weeks_noted_from()
+           -- on other machines: what was noted here when it went is still
+           and each.partition not in (select moved.partition from kronos.moved_partitions() as moved)
          order by each.from_id
     loop
         begin

@@ -53,7 +53,7 @@ begin
                    null, replaced.error, ended_at
                ) as done
             -- a run that its history has already (a pointer set back, a restored copy)
-            on conflict (execution_id) do nothing
+            on conflict do nothing
     ), recorded as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
                                     started_at, completed_at, duration_ms, worker_id, error, endpoint_version)

@@ -17,12 +17,13 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 as $$
 declare
     v_doomed uuid[];
+    v_failed uuid[];
 begin
-    execute $sql$
+    execute format($sql$
         with chunk as materialized (
             select done.execution_id, done.workspace_id, done.job_id, done.scheduled_at, done.completed_at,
                    done.status
-              from kronos.execution_done as done
+              from %s as done
              where done.execution_id > $1 and done.execution_id < $2
              order by done.execution_id
              limit $3
@@ -46,7 +47,7 @@ begin
                              or job.status not in ('ACTIVE', 'PAUSED')
                              or aged.scheduled_at < kronos.now()
                                 - make_interval(days => 1, secs => job.catch_up_window_seconds)))
-        $sql$
+        $sql$, kronos.kept_here(p_from, p_to))
        into last_id, seen, v_doomed
       using p_from, p_to, p_limit, p_drop_days, p_old;
     executions := cardinality(v_doomed);
@@ -70,10 +71,12 @@ begin
     -- What was retried by hand since it was looked at is live again, and keeps its attempts.
     execute 'with gone as (
                  delete from kronos.execution_done where execution_id = any ($1)
-                 returning execution_id, attempt_token)
-             select array(select gone.execution_id from gone), (select count(gone.attempt_token) from gone)'
-       into v_doomed, attempts using v_doomed;
+                 returning execution_id, attempt_token, status)
+             select array(select gone.execution_id from gone), (select count(gone.attempt_token) from gone),
+                    array(select gone.execution_id from gone where gone.status = ''FAILED'')'
+       into v_doomed, attempts, v_failed using v_doomed;
     executions := cardinality(v_doomed);
+    execute 'delete from kronos.dead_letters where execution_id = any ($1)' using v_failed;
     execute 'with gone as (delete from kronos.attempt where execution_id = any ($1) returning 1)
              select $2 + count(*) from gone'
        into attempts using v_doomed, attempts;

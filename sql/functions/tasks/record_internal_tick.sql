@@ -10,5 +10,5 @@ as $$
     values (kronos.tick_id(p_job.job_id, p_tick), p_job.workspace_id, p_job.job_id, p_job.endpoint_id, 1,
             'SCHEDULE', p_status, p_reason,
             p_tick, p_tick, kronos.now(), 1, p_tick_count, p_job.input)
-        on conflict (execution_id) do nothing
+        on conflict do nothing
 $$;

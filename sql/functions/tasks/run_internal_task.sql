@@ -39,7 +39,7 @@ begin
                 p_tick, p_tick,
                 v_started_at, v_started_at, kronos.clock(), 1, 1, 'pg_cron', p_job.input, v_output,
                 v_error)
-            on conflict (execution_id) do nothing
+            on conflict do nothing
         returning execution_id, workspace_id, started_at, completed_at
     )
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,

@@ -1,0 +1,323 @@
+"""Old weeks of the history on other machines: `kronos migrate --distributed`.
+
+Work is done in one database, as ever: a delivery ends in a transaction of that database alone, whatever became of the
+other machines. Weeks that are over and quiet are copied into a Citus cluster, compared, and read from there: a foreign
+table takes the place of their partition, so every list, look and sum finds them where it always did (decision 0116).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from kronos import database_errors, errors, far_history, migrations, owner, session
+from kronos.far_history import KEYS, SCHEMA, Column, KeptFor
+
+_SERVER = "kronos_history"
+_READERS = ("kronos_owner", "kronos_api", "kronos_worker")
+# Of the URL, what postgres_fdw takes as an option of a server; user and password are each reader's mapping.
+_OF_THE_SERVER = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "target_session_attrs")
+# A node that is gone is said to be so within seconds; rows come two thousand at a time.
+_ALSO = {"connect_timeout": "5", "tcp_user_timeout": "10000", "fetch_size": "2000", "updatable": "true"}
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run has done. partitions: those over there now; changed: copied, and not moved, as somebody changed them
+    or had the tables in use meanwhile."""
+
+    nodes: int
+    partitions: int
+    moved: int
+    rows: int
+    changed: int
+    aged_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """A partition that may go."""
+
+    parent: str
+    partition: str
+
+
+def distribute(
+    admin_url: str, history_url: str, *, keep_weeks: int, progress: Callable[[str], None] = lambda _: None
+) -> Report:
+    """Move the weeks that ended more than `keep_weeks` weeks ago, and let those over there age out. Repeatable; a run
+    that was cut off is finished by the next. Raises MigrationFailed with what to do, Unconnected."""
+    if (at := migrations.current(admin_url)) != migrations.head():
+        raise errors.MigrationFailed(
+            f"the database is at {at or 'nothing'}, and this release's revision is {migrations.head()}: run "
+            "`kronos migrate` first. Nothing was changed"
+        )
+    target = conninfo_to_dict(history_url)
+    if not target.get("password"):
+        raise errors.MigrationFailed(
+            "KRONOS_HISTORY_URL has no password: PostgreSQL lets nobody but a superuser read another server without one"
+            ". Nothing was changed"
+        )
+    try:
+        with (
+            session.connect(history_url, session.wanted(None)) as far,
+            session.connect(admin_url, session.wanted(None)) as near,
+        ):
+            near.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
+            if near.execute("select kronos.is_held()").fetchone() != (False,):
+                raise errors.MigrationFailed(
+                    "this instance is held, as a copy is: its history over there is its original's. Nothing was changed"
+                )
+            nodes = far_history.require_citus(far, str(target.get("dbname")))
+            _name_server(near, {key: str(value) for key, value in target.items() if value is not None})
+            owner.act_as_owner(near)
+            for parent in KEYS:
+                _free_key(near, parent, progress)
+            return _move_all(near, far, nodes, keep_weeks, progress)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.MigrationFailed(
+            f"{error.diag.message_primary}: let a superuser run `create extension postgres_fdw; grant usage on foreign "
+            "data wrapper postgres_fdw to` whoever migrates; then run this again, it does what is missing"
+        ) from error
+    except psycopg.Error as error:
+        raise database_errors.from_database(error) from error
+
+
+def _name_server(near: session.Connection, target: dict[str, str]) -> None:
+    """The other machines, as this database knows them; named anew where the URL has changed."""
+    near.execute("create extension if not exists postgres_fdw")
+    options = {key: value for key, value in target.items() if key in _OF_THE_SERVER} | _ALSO
+    logins = {"user": target.get("user", ""), "password": target.get("password", "")}
+    with near.transaction():
+        row = near.execute("select srvoptions from pg_foreign_server where srvname = %s", [_SERVER]).fetchone()
+        if row is None:
+            near.execute(
+                sql.SQL("create server {} foreign data wrapper postgres_fdw {}").format(
+                    sql.Identifier(_SERVER), _options(options)
+                )
+            )
+            near.execute(sql.SQL("grant usage on foreign server {} to kronos_owner").format(sql.Identifier(_SERVER)))
+        else:
+            present = [each.partition("=")[0] for each in row[0] or []]
+            near.execute(
+                sql.SQL("alter server {} {}").format(sql.Identifier(_SERVER), _options(options, present=present))
+            )
+        row = near.execute("select session_user").fetchone()  # who runs doctor and reports
+        for role in dict.fromkeys((*_READERS, *map(str, row or ()))):
+            there = sql.SQL("user mapping for {} server {}").format(sql.Identifier(role), sql.Identifier(_SERVER))
+            near.execute(
+                sql.SQL("drop user mapping if exists for {} server {}").format(
+                    sql.Identifier(role), sql.Identifier(_SERVER)
+                )
+            )
+            near.execute(sql.SQL("create {} {}").format(there, _options(logins)))
+
+
+def _options(options: dict[str, str], *, present: Sequence[str] = ()) -> sql.Composed:
+    """As the clause of a statement: set anew what is there, drop what is not wanted any more."""
+    clauses = [
+        sql.SQL("{} {} {}").format(
+            sql.SQL("set" if key in present else "add") if present else sql.SQL(""),
+            sql.Identifier(key),
+            sql.Literal(value),
+        )
+        for key, value in options.items()
+    ]
+    clauses += [sql.SQL("drop {}").format(sql.Identifier(key)) for key in present if key not in options]
+    return sql.SQL("options ({})").format(sql.SQL(", ").join(clauses))
+
+
+def _free_key(near: session.Connection, parent: str, progress: Callable[[str], None]) -> None:
+    """Gives each partition a primary key of its own and takes the table's: PostgreSQL lets no foreign table into one
+    that has a key. The keys are built beside everything; their tables are locked for as long as it takes to say so."""
+    is_free = near.execute(
+        "select not exists (select from pg_index where indrelid = format('kronos.%%I', %s::text)::regclass"
+        " and indisprimary)",
+        [parent],
+    ).fetchone()
+    if is_free == (True,):
+        return
+    key = sql.SQL(", ").join(map(sql.Identifier, KEYS[parent]))
+    leaves = [
+        str(leaf)
+        for (leaf,) in near.execute(
+            "select inhrelid::regclass::text from pg_inherits"
+            " where inhparent = format('kronos.%%I', %s::text)::regclass order by 1",
+            [parent],
+        )
+    ]
+    names = [leaf.removeprefix("kronos.") for leaf in leaves]
+    for name in names:
+        progress(f"a key of its own for {name}")
+        near.execute(sql.SQL("drop index if exists {}").format(sql.Identifier("kronos", f"{name}_own")))
+        near.execute(
+            sql.SQL("create unique index concurrently {} on {} ({})").format(
+                sql.Identifier(f"{name}_own"), sql.Identifier("kronos", name), key
+            )
+        )
+
+    def exchange() -> bool:
+        near.execute(
+            sql.SQL("alter table {} drop constraint {}").format(
+                sql.Identifier("kronos", parent), sql.Identifier(f"{parent}_pkey")
+            )
+        )
+        for name in names:
+            near.execute(
+                sql.SQL("alter table {} add constraint {} primary key using index {}").format(
+                    sql.Identifier("kronos", name), sql.Identifier(f"{name}_pkey"), sql.Identifier(f"{name}_own")
+                )
+            )
+        near.execute(  # of those that were made meanwhile
+            "select kronos.key_partition(%s, relname) from pg_inherits join pg_class on pg_class.oid = inhrelid"
+            " where inhparent = format('kronos.%%I', %s::text)::regclass",
+            [parent, parent],
+        )
+        return True
+
+    if not _patiently(near, exchange):
+        raise errors.MigrationFailed(
+            f"others had kronos.{parent} in use for {_TRIES} s; nothing was changed. Run this again at a quieter time"
+        )
+
+
+def _patiently(near: session.Connection, change: Callable[[], bool]) -> bool:
+    """A transaction that gives way to others, and is tried again."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with near.transaction():
+                near.execute("set local lock_timeout = '500ms'")
+                if change():
+                    return True
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            pass
+        if left:
+            time.sleep(1)  # nothing signals that a lock became free
+    return False
+
+
+def _move_all(
+    near: session.Connection, far: session.Connection, nodes: int, keep_weeks: int, progress: Callable[[str], None]
+) -> Report:
+    moved = rows = changed = aged_out = 0
+    for week in _weeks(near, keep_weeks):
+        progress(f"moving {week.partition}")
+        copied = _move(near, far, week)
+        if copied is None:
+            changed += 1
+        else:
+            moved, rows = moved + 1, rows + copied
+    there = [
+        Week(parent=str(parent), partition=str(partition))
+        for parent, partition in near.execute("select parent, partition from kronos.moved_partitions()")
+    ]
+    oldest = near.execute("select min(partition) from kronos.partitions() where parent = 'execution_done'").fetchone()
+    far_history.drop_tables(far, [week.partition for week in there], str((oldest or ("",))[0])[-len("YYYYMMDD") :])
+    ages = _ages(near)
+    for week in there:
+        far_history.add_columns(far, week.partition, _columns(near, week.parent))
+        aged_out += far_history.age_out(far, week.parent, week.partition, ages)
+    return Report(nodes=nodes, partitions=len(there), moved=moved, rows=rows, changed=changed, aged_out=aged_out)
+
+
+def _weeks(near: session.Connection, keep_weeks: int) -> list[Week]:
+    """The partitions that are over for so long and lie here, oldest first; nothing in them has ended for an hour."""
+    found = [
+        Week(parent=str(parent), partition=str(partition))
+        for parent, partition in near.execute(
+            "select each.parent, each.partition from kronos.partitions() as each"
+            " where kronos.uuid7_time(each.to_id) <= kronos.now() - make_interval(weeks => %s)"
+            " and not exists (select from kronos.moved_partitions() as moved where moved.partition = each.partition)"
+            " order by each.from_id, each.parent desc",
+            [keep_weeks],
+        )
+    ]
+    return [week for week in found if _is_quiet(near, week)]
+
+
+def _is_quiet(near: session.Connection, week: Week) -> bool:
+    row = near.execute(
+        sql.SQL("select exists (select from {} where completed_at >= kronos.now() - interval '1 hour')").format(
+            sql.Identifier("kronos", week.partition)
+        )
+    ).fetchone()
+    return row == (False,)
+
+
+def _columns(near: session.Connection, parent: str) -> list[Column]:
+    return [
+        Column(name=str(name), type=str(of_type))
+        for name, of_type in near.execute(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute"
+            " where attrelid = format('kronos.%%I', %s::text)::regclass and attnum > 0 and not attisdropped"
+            " order by attnum",
+            [parent],
+        )
+    ]
+
+
+def _move(near: session.Connection, far: session.Connection, week: Week) -> int | None:
+    """How many rows went; None where they stay, as somebody changed them meanwhile, or had the tables in use."""
+    columns = _columns(near, week.parent)
+    names = sql.SQL(", ").join(sql.Identifier(each.name) for each in columns)
+    far_history.make_table(far, week.parent, week.partition, columns)
+    source = sql.SQL("(select {} from {}{}) as gone").format(
+        names,
+        sql.Identifier("kronos", week.partition),
+        sql.SQL(" where status in ('SUCCESS', 'SKIPPED', 'MISSED')" if week.parent == "execution_done" else ""),
+    )
+    with (
+        near.cursor().copy(sql.SQL("copy (select * from {}) to stdout").format(source)) as out,
+        far.cursor().copy(
+            sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(SCHEMA, week.partition), names)
+        ) as into,
+    ):
+        for block in out:
+            into.write(block)
+    there = far_history.fingerprint(far, sql.Identifier(SCHEMA, week.partition))
+
+    def exchange() -> bool:
+        near.execute(sql.SQL("lock table {} in share mode").format(sql.Identifier("kronos", week.partition)))
+        if far_history.fingerprint(near, source) != there:
+            raise _Changed
+        row = near.execute(
+            "select kronos.move_partition(%s, %s, kronos.now() - interval '30 minutes')", [week.parent, week.partition]
+        ).fetchone()
+        return row == (True,)
+
+    try:
+        return int(str(there[0])) if _patiently(near, exchange) else None
+    except _Changed:
+        return None
+
+
+class _Changed(Exception):
+    """The rows of a week are others than were copied."""
+
+
+def _ages(near: session.Connection) -> list[KeptFor]:
+    """Of the instance, then of workspaces with their own; none is shorter than a live job may still ask for a tick."""
+    return [
+        KeptFor(workspace_id=whose, success_since=success, failure_since=failure)
+        for whose, success, failure in near.execute(
+            """
+            with least_of_all as (
+                select coalesce(ceil(max(catch_up_window_seconds) / 86400.0) + 1, 0)::integer as days
+                  from kronos.jobs where status in ('ACTIVE', 'PAUSED') and trigger = 'CRON'
+            ), age as (
+                select null as workspace_id, success_days, failure_days from kronos.retention
+                 union all
+                select own.workspace_id::text, coalesce(own.success_days, instance.success_days),
+                       coalesce(own.failure_days, instance.failure_days)
+                  from kronos.workspace_retention as own cross join kronos.retention as instance
+            )
+            select age.workspace_id, kronos.now() - make_interval(days => greatest(age.success_days, days)),
+                   kronos.now() - make_interval(days => greatest(age.failure_days, days))
+              from age cross join least_of_all
+            """
+        )
+    ]
