@@ -87,7 +87,7 @@ def test_what_was_not_answered_has_no_code_to_be_listed() -> None:
 
 
 def test_every_status_code_may_be_listed() -> None:
-    assert Rules.parse({"retryable_status_codes": [100, 599]}).retryable == {100, 599}
+    assert Rules.parse({"retryable_status_codes": [100, 599]}).retryable == frozenset({100, 599})
 
 
 def test_410_is_gone_unless_the_policy_tries_it_again() -> None:
