@@ -71,6 +71,25 @@ def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
     )
 
 
+@pytest.mark.parametrize("policy", ["SKIP", "LATEST", "ALL"])
+@pytest.mark.parametrize(("after", "count"), [(0, 3), (1, 4)])
+def test_a_job_that_has_ended_long_ago_missed_no_tick_from_its_end_on(
+    superuser: Connection, policy: str, after: int, count: int
+) -> None:
+    job_id = make_cron_job(
+        superuser,
+        cron="*/10 * * * *",
+        next_tick_at=NOON,
+        ends_at=NOON + 30 * MINUTE + after * timedelta(microseconds=1),
+        catch_up_policy=policy,
+        catch_up_window_seconds=60,
+    )
+    account(superuser, job_id, now=NOON + 5 * HOUR)
+    (row,) = done(superuser, job_id)
+    assert (row["status"], row["tick_count"], live(superuser, job_id)) == ("MISSED", count, [])
+    assert datetime.fromisoformat(row["status_reason"]["last"]) == NOON + (count - 1) * 10 * MINUTE
+
+
 @pytest.mark.parametrize(("policy", "days"), [("SKIP", 20), ("LATEST", 365), ("ALL", 20)])
 def test_a_year_without_postgresql_is_one_row_and_one_ring(
     superuser: Connection, tick: datetime, policy: str, days: int
