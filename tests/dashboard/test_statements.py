@@ -96,3 +96,12 @@ def test_a_list_of_fifty_asks_for_no_more_than_a_list_of_five(
     # What is kept for a while may be asked for less often.
     assert {path: (few[path], number) for path, number in many.items() if number > few[path]} == {}
     assert min(few.values()) > 0
+
+
+def test_the_system_page_reads_once_what_it_shows_and_finds_fault_with(
+    api: httpx.Client, statements: list[str]
+) -> None:
+    assert api.get("/system").status_code == 200
+    assert [
+        sum(f"kronos.{name}()" in each for each in statements) for name in ("system_partitions", "system_retention")
+    ] == [1, 1]
