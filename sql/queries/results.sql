@@ -19,10 +19,11 @@ with result as materialized (
      where live.ctid = result.place and kronos.looked_up(live.execution_id, result.execution_id)
        and live.claim_token is not distinct from result.claim_token
        and not live.holds_slot
-       and (select health.is_watched
-              from kronos.endpoint_health as health
-             where health.endpoint_id = live.endpoint_id and health.is_watched
-             limit 1) is null
+       and ((select true from kronos.endpoint_health where is_watched limit 1) is null      -- mostly
+            or (select true
+                  from kronos.endpoint_health as health
+                 where health.endpoint_id = live.endpoint_id and health.is_watched
+                 limit 1) is null)
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
@@ -68,10 +69,11 @@ with result as materialized (
        and live.claim_token is not distinct from result.claim_token
        and live.holds_slot
        and (select set_config('kronos.frees_keys', 'yes', true)) = 'yes'
-       and (select health.is_watched
-              from kronos.endpoint_health as health
-             where health.endpoint_id = live.endpoint_id and health.is_watched
-             limit 1) is null
+       and ((select true from kronos.endpoint_health where is_watched limit 1) is null      -- mostly
+            or (select true
+                  from kronos.endpoint_health as health
+                 where health.endpoint_id = live.endpoint_id and health.is_watched
+                 limit 1) is null)
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
