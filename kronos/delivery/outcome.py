@@ -214,8 +214,8 @@ def _stored(answer: AnswerParser, head: Head) -> str:
     if not begun.endswith("]"):
         # We asked for none and inflate none: a small answer may be a bomb.
         return f'{begun},"body_bytes":{len(body)},"body":"","truncated":{"true" if body else "false"}}}'
-    if head.last is not None and body == head.last[0] and not answer.is_cut:
-        return head.last[1]
+    if (last := head.last) is not None and body == last[0] and not answer.is_cut:
+        return last[1]
     is_cut = answer.is_cut or len(body) > MAX_STORED_BODY_BYTES
     text = json_bytes(storable_body(body, max_bytes=MAX_STORED_BODY_BYTES)).decode()
     stored = f'{begun},"body_bytes":{len(body)},"body":{text},"truncated":{"true" if is_cut else "false"}}}'
