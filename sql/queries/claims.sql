@@ -111,8 +111,8 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- priority 0 (11) is all there is. What is counted at the gates is what was claimed, not what was due: what
 -- came since this began pick_keyed sees, and this does not. Where the gate names a version (use: latest),
 -- what is claimed is made of that one; its timeout and attempts stay as they were.
--- What was locked is changed where it was found (place), without a second look by its key: 1 us less for each.
--- A row that another has changed since this began is elsewhere then, and left to the next claim.
+-- What was locked is changed where it was found (place), without a second look by its key, 1 us for each. A
+-- row that another has changed since this began is elsewhere then, and left to the next claim.
 -- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, kronos.floor_of(floor) as floor, kronos.floor_of(rank) as rank
