@@ -185,7 +185,8 @@ class Drain:
         ).fetchall()
         at_claim = self._cpu()
         ids, self._floor = [row[0] for row in claimed], max(row[11] for row in claimed)
-        self._worker.execute(self._host.finalize, _results(ids, token), binary=True).fetchall()
+        places = [row[13] for row in claimed]  # trees of before name none
+        self._worker.execute(self._host.finalize, _results(ids, token, places), binary=True).fetchall()
         client, at_end = time.thread_time() - client, self._cpu()
         (left,) = self._one("select count(*) from kronos.execution_live where claim_token = %s", [token])
         if left or len(claimed) != size:
@@ -218,7 +219,7 @@ class Drain:
         return float(written)  # type: ignore[arg-type]
 
 
-def _results(ids: Sequence[UUID], token: UUID) -> dict[str, object]:
+def _results(ids: Sequence[UUID], token: UUID, places: Sequence[object]) -> dict[str, object]:
     count = len(ids)
     return {
         "execution_ids": list(ids),
@@ -231,6 +232,7 @@ def _results(ids: Sequence[UUID], token: UUID) -> dict[str, object]:
         "responses": [_RESPONSE] * count,
         "errors": [None] * count,
         "is_cut_off": [False] * count,
+        "places": list(places),
     }
 
 

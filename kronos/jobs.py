@@ -12,7 +12,7 @@ from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
 from kronos.model import Job, JobStatusAsked, ListedJob, Trigger
-from kronos.new_jobs import Asked, NewJob, asked_of, is_its_execution, past, schedule_text, written
+from kronos.new_jobs import Asked, NewJob, asked_of, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
 from kronos.sql import Statement, statement
 from kronos.waking import Waking
@@ -108,7 +108,7 @@ async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str |
             if job is None:
                 view.changed_nothing()
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
-        insert = _insert(new)
+        insert = _insert(asked)
         with Waking(may=new.trigger != "CRON") as wake:
             params = {**_params([asked], new, wake), "workspace": view.workspace, "caller": view.caller}
             if validated is None:
@@ -131,7 +131,7 @@ async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
     """
     said = (("key", new.idempotency_key), ("name", new.name))
     apart = frozenset([each for each in said if each[1] is not None])
-    insert = _insert(new)
+    insert = _insert(asked)
 
     async def make(all_asked: Sequence[Asked]) -> list[Job | None]:
         views = [each.view for each in all_asked]
@@ -176,14 +176,14 @@ def _one_shot(asked: Asked, row: PlacedOneShot) -> Job:
     )
 
 
-def _insert(new: NewJob) -> Statement[Job | PlacedOneShot]:
-    if new.trigger == "CRON":
+def _insert(asked: Asked) -> Statement[Job | PlacedOneShot]:
+    if asked.new.trigger == "CRON":
         return INSERT_CRON
-    return _INSERT_ONE_SHOTS if is_its_execution(new) else INSERT_ONE_SHOT_JOBS
+    return _INSERT_ONE_SHOTS if asked.job_id is None else INSERT_ONE_SHOT_JOBS
 
 
 def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, object]:
-    if is_its_execution(new):
+    if asked[0].job_id is None:  # as all of them
         return {
             "endpoints": _array([each.new.endpoint for each in asked]),
             "inputs": _array([each.input.decode() for each in asked]),

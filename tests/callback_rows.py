@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from factory import EndpointRow
 from kronos import sql
 from sql_factory import Connection, Record, make_cron_job, records, value
+from worker.protocol import places
 
 
 def to_endpoint(connection: Connection, endpoint: EndpointRow) -> dict[str, str]:
@@ -60,6 +61,7 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
             "duration_ms": [1] * len(execution_ids),
             "requests": [Jsonb({})] * len(execution_ids),
             "responses": [Jsonb(response)] * len(execution_ids),
+            "places": places(connection, execution_ids),
         },
     ).fetchall()
     if left:

@@ -61,8 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[DEEP] = "1"
     hypothesis.settings.load_profile(depth("kronos", deep="kronos-deep"))
     if config.getoption("--taken"):
-        starts_others = config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
-        config.pluginmanager.register(taken.Gathered() if starts_others else taken.Taken())
+        taken.begin(config)
 
 
 def pytest_unconfigure() -> None:
@@ -245,11 +244,7 @@ def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def shared_api(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with (
-        cloned(server, template) as url,
-        _patience(),
-        running_api(url, tmp_path_factory.mktemp("api")) as api,
-    ):
+    with cloned(server, template) as url, _patience(), running_api(url, tmp_path_factory.mktemp("api")) as api:
         yield api
 
 
@@ -321,11 +316,10 @@ _AS_THE_MODEL = """
          where model.endpoint_id = %(model)s
         returning endpoint_id, workspace_id
     ), made_of as (
-        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy,
-            timeout_ms, max_attempts, max_crashes)
+        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                              max_attempts, max_crashes)
         select endpoint.endpoint_id, 1, endpoint.workspace_id, model.spec, model.retry_policy, model.timeout_ms,
-               model.max_attempts,
-               model.max_crashes
+               model.max_attempts, model.max_crashes
           from endpoint cross join kronos.endpoint_versions as model
          where model.endpoint_id = %(model)s
     )

@@ -78,6 +78,12 @@ class Gathered:
         write(session.config.rootpath / "tests/durations.txt", self.files)
 
 
+def begin(config: pytest.Config) -> None:
+    """In a process that runs tests, or in the one that starts such."""
+    starts_others = config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
+    config.pluginmanager.register(Gathered() if starts_others else Taken())
+
+
 def write(path: Path, files: dict[str, tuple[float, float]]) -> None:
     """The table anew: what was measured, and the files that were not run as they stood."""
     rows = {}

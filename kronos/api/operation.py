@@ -41,7 +41,7 @@ class _Decorator(Protocol):
 
 _SAFE = frozenset({"GET", "HEAD"})
 _MAKING = threading.RLock()  # a route that is being made asks for what it does not have yet
-_CONDITIONS = ("If-Match", "If-None-Match")
+_CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
 
 
@@ -272,8 +272,9 @@ def _parameters(function: Callable[..., Any]) -> Iterator[tuple[object, params.P
 
 def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
     """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
-    for header in _CONDITIONS:
-        if header in call.headers and header not in headers:
+    sent = {name for name, _ in call.scope["headers"]}
+    for name, header in _CONDITIONS.items():
+        if name in sent and header not in headers:
             detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
             raise errors.PreconditionFailed(detail)
 

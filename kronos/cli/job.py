@@ -67,8 +67,6 @@ _CLEARED = (
     "on-success",
     "on-failure",
 )
-
-
 # What says something only where another field does.
 _OF = {"on_blackout": "calendars", "offset_seconds": "offset_seconds"}
 
@@ -336,11 +334,7 @@ def next_runs(api: Api, job: str, count: int) -> None:
     columns = {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}
     if api.as_plain or any(run.get("rolled_from") for run in runs):
         columns["rolled_from"] = "IN PLACE OF"
-    api.list(
-        runs,
-        columns,
-        empty=f"{job} has no run to come",
-    )
+    api.list(runs, columns, empty=f"{job} has no run to come")
 
 
 @command(job)

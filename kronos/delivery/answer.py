@@ -43,10 +43,11 @@ class Head:
     """A status line and its headers: read once for all answers that begin with the same bytes, and never changed.
 
     `headers` by their names in lower case, the first of each; `length` in bytes, of a body that has one; `stored`
-    is what attempts store of the head, as soon as it was worked out (outcome.py).
+    is what attempts store of the head, as soon as it was worked out (outcome.py), `last` the last short body that came
+    with it and what they store of both: receivers mostly say the same.
     """
 
-    __slots__ = ("framing", "headers", "keeps_alive", "length", "status", "stored")
+    __slots__ = ("framing", "headers", "keeps_alive", "last", "length", "status", "stored")
 
     def __init__(self, status: int, headers: list[tuple[str, str]], *, is_http_1_1: bool) -> None:
         self.status = status
@@ -55,6 +56,7 @@ class Head:
             self.headers.setdefault(name, value)
         self.length = 0
         self.stored: str | None = None
+        self.last: tuple[bytes, str] | None = None
         self._frame(headers, is_http_1_1=is_http_1_1)
 
     def _frame(self, headers: list[tuple[str, str]], *, is_http_1_1: bool) -> None:

@@ -66,11 +66,29 @@ def identity(
         f"Idempotency-Key: {execution_id}\r\nwebhook-id: {execution_id}\r\nwebhook-timestamp: "
         f"{timestamp}\r\nKronos-Job-Id: {job_id}\r\n"
         f"Kronos-Execution-Id: {execution_id}\r\nKronos-Attempt: {attempt_number}\r\n"
-        f"Kronos-Scheduled-At: {scheduled_at.astimezone(UTC).isoformat()[:-6]}Z\r\ntraceparent: {trace}\r\n"
+        f"Kronos-Scheduled-At: {_shown(scheduled_at)}\r\ntraceparent: {trace}\r\n"
     )
     if not keys:
         return lines
     return f"{lines}{SIGNATURE}: {signature(keys, message_id=execution_id, timestamp=timestamp, body=body)}\r\n"
+
+
+class _Shown:
+    """Instants in UTC, the last one kept: what is due at the same minute, or was made by one statement, has the same.
+    To write it takes 0.7 us, a dictionary's miss as long again. Kept as one, as messages are made in a thread too."""
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime | None, str] = None, ""
+
+    def __call__(self, at: datetime) -> str:
+        known, text = self._last
+        if at != known:
+            text = f"{at.astimezone(UTC).isoformat()[:-6]}Z"
+            self._last = at, text
+        return text
+
+
+_shown = _Shown()
 
 
 def identity_pairs(
@@ -83,7 +101,7 @@ def identity_pairs(
         ("Kronos-Job-Id", job_id.encode()),
         ("Kronos-Execution-Id", execution_id.encode()),
         ("Kronos-Attempt", b"%d" % attempt_number),
-        ("Kronos-Scheduled-At", f"{scheduled_at.astimezone(UTC).isoformat()[:-6]}Z".encode()),
+        ("Kronos-Scheduled-At", _shown(scheduled_at).encode()),
         ("traceparent", trace.encode()),
     )
 

@@ -27,13 +27,15 @@ _SHORTEST_CODED = 6
 class Mask:
     """What hides these values in texts: as they are, percent-encoded, in base64, in hex, as JSON and HTML do."""
 
-    __slots__ = ("_begins", "_forms")
+    __slots__ = ("_begins", "_clean", "_forms")
 
     def __init__(self, values: Iterable[str]) -> None:
         forms = {form.translate(_SMALL) for value in values for form in _forms(value)}
         self._forms = [form for form in forms if len(form) >= _SHORTEST]
         # As JSON writes them: where none of these stands in a document, none of the values does, whole or cut off.
         self._begins = tuple({orjson.dumps(form[:_SHORTEST])[1:-1].decode().casefold() for form in self._forms})
+
+        self._clean: tuple[str, str] = "", ""  # the last documents in which none of these stood
 
     @property
     def size(self) -> int:
@@ -56,15 +58,35 @@ class Mask:
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """The outcome with all its texts masked."""
-        # A success, mostly with nothing to hide: one look at both documents. No beginning has a line's end in it.
-        is_whole = outcome.error is None and outcome.request is not None and outcome.response is not None
-        if is_whole and not self._may_stand_in(f"{outcome.request}\n{outcome.response}"):
+        request, response = outcome.request, outcome.response
+        # A success, mostly with nothing to hide.
+        if (
+            outcome.error is None
+            and request is not None
+            and response is not None
+            and self._are_clean(request, response)
+        ):
             return outcome
-        request, response = self._document(outcome.request), self._document(outcome.response)
+        request, response = self._document(request), self._document(response)
         error = self._json(outcome.error)
         if request is outcome.request and response is outcome.response and error == outcome.error:
             return outcome
         return replace(outcome, request=request, response=response, error=error)
+
+    def _are_clean(self, request: str, response: str) -> bool:
+        """One look at both, or at what differs from the last ones: requests to one URL and most answers are the same.
+        No beginning has a line's end in it."""
+        known_request, known_response = self._clean
+        if response == known_response:
+            differs = "" if request == known_request else request
+        elif request == known_request:
+            differs = response
+        else:
+            differs = f"{request}\n{response}"
+        if differs and self._may_stand_in(differs):
+            return False
+        self._clean = request, response
+        return True
 
     def _document(self, document: str | None) -> str | None:
         """JSON as text, masked where it holds texts: not as it is written, where a value may look like its syntax."""

@@ -61,6 +61,7 @@ _MAX_NAMES_LOOKED_AT = 256
 _MAX_STORED_URL_BYTES = 2048
 # What is larger is worked out each time: the caches take a megabyte or two, whatever tenants and receivers choose.
 _MAX_CACHED_NAMES, _MAX_CACHED_CHARACTERS = 64, 1024
+_SHORT_BODY_BYTES = 256
 # RFC 9110 section 5.6.7: recipients accept all three.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
@@ -213,9 +214,14 @@ def _stored(answer: AnswerParser, head: Head) -> str:
     if not begun.endswith("]"):
         # We asked for none and inflate none: a small answer may be a bomb.
         return f'{begun},"body_bytes":{len(body)},"body":"","truncated":{"true" if body else "false"}}}'
+    if (last := head.last) is not None and body == last[0] and not answer.is_cut:
+        return last[1]
     is_cut = answer.is_cut or len(body) > MAX_STORED_BODY_BYTES
     text = json_bytes(storable_body(body, max_bytes=MAX_STORED_BODY_BYTES)).decode()
-    return f'{begun},"body_bytes":{len(body)},"body":{text},"truncated":{"true" if is_cut else "false"}}}'
+    stored = f'{begun},"body_bytes":{len(body)},"body":{text},"truncated":{"true" if is_cut else "false"}}}'
+    if len(body) <= _SHORT_BODY_BYTES and not is_cut:
+        head.last = bytes(body), stored
+    return stored
 
 
 def _stored_head(head: Head) -> str:

@@ -14,7 +14,7 @@ _NULL = _LENGTH.pack(-1)
 
 
 def literal(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of ids, numbers or words: nothing that needs quotes."""
+    """An array as PostgreSQL reads it, of ids, numbers or words: what needs quotes has them."""
     return f"{{{','.join(values)}}}"
 
 

@@ -264,6 +264,7 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
             False,
             None,
             claim.holds_slot,
+            claim.place,
         )
     backoff, rules = (Backoff(), Rules()) if isinstance(to, Unusable) else (to.backoff, to.rules)
     is_retryable = rules.is_retryable(outcome)

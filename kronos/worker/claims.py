@@ -56,6 +56,7 @@ class Claim(NamedTuple):
     input: str
     due_at: datetime
     priority: int | None = None  # 0
+    place: str | None = None  # of its row, as long as nobody changes that: (block, number)
     opens_in_ms: float | None = None  # of a row without an execution: see Closed
 
 

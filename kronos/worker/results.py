@@ -37,6 +37,7 @@ class Result(NamedTuple):
     is_gone: bool = False
     max_age_ms: int | None = None
     holds_slot: bool = False  # the claim did
+    place: str | None = None  # of a success: the claim's
 
 
 class Judged(NamedTuple):
@@ -153,6 +154,7 @@ async def _succeeded_by(link: Link, ends: Statement[Left], successes: Sequence[R
         "duration_ms": literal([str(result.duration_ms) for result in successes]),
         "requests": Documents([result.request for result in successes]),
         "responses": Documents([result.response for result in successes]),
+        "places": literal([f'"{result.place}"' if result.place else "NULL" for result in successes]),
     }
     try:
         left = {row.execution_id for row in await link.texts(ends, params, may_be_locked=True)}
@@ -165,7 +167,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
     ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, *endings = zip(
         *results, strict=True
     )
-    are_cut_off, slow_ms, are_gone, max_ages, _ = endings
+    are_cut_off, slow_ms, are_gone, max_ages, _, _ = endings
     rows = await link.texts(
         _FINALIZE,
         {

@@ -3,24 +3,27 @@
 -- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
 -- are finalize_limited_successes'. Left to finalize_executions are those that hold a slot unknown to the
 -- worker, those of endpoints that are watched because they failed, and so is
--- a whole batch one of which the history has already (23505). Returns what it has not ended. One statement:
--- all of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
+-- a whole batch one of which the history has already (23505). Each is deleted where its claim has put it
+-- (%(places)s), without a look by its key, 2 us: what has been changed since is elsewhere, another's row may
+-- be there by now, and so it is left as well. Returns what it has not ended. One statement: all of the
+-- others, or nothing. Locks executions in ascending order.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
-                  %(requests)s::jsonb[], %(responses)s::jsonb[])
-        as result (execution_id, claim_token, duration_ms, request, response)
+                  %(requests)s::jsonb[], %(responses)s::jsonb[], %(places)s::tid[])
+        as result (execution_id, claim_token, duration_ms, request, response, place)
      order by execution_id
 ), ended as (
     delete from kronos.execution_live as live
      using result
-     where kronos.looked_up(live.execution_id, result.execution_id)
+     where live.ctid = result.place and kronos.looked_up(live.execution_id, result.execution_id)
        and live.claim_token is not distinct from result.claim_token
        and not live.holds_slot
-       and (select health.is_watched
-              from kronos.endpoint_health as health
-             where health.endpoint_id = live.endpoint_id and health.is_watched
-             limit 1) is null
+       and ((select true from kronos.endpoint_health where is_watched limit 1) is null      -- mostly
+            or (select true
+                  from kronos.endpoint_health as health
+                 where health.endpoint_id = live.endpoint_id and health.is_watched
+                 limit 1) is null)
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
@@ -56,20 +59,21 @@ select execution_id from result where execution_id not in (select execution_id f
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
-                  %(requests)s::jsonb[], %(responses)s::jsonb[])
-        as result (execution_id, claim_token, duration_ms, request, response)
+                  %(requests)s::jsonb[], %(responses)s::jsonb[], %(places)s::tid[])
+        as result (execution_id, claim_token, duration_ms, request, response, place)
      order by execution_id
 ), ended as (
     delete from kronos.execution_live as live
      using result
-     where kronos.looked_up(live.execution_id, result.execution_id)
+     where live.ctid = result.place and kronos.looked_up(live.execution_id, result.execution_id)
        and live.claim_token is not distinct from result.claim_token
        and live.holds_slot
        and (select set_config('kronos.frees_keys', 'yes', true)) = 'yes'
-       and (select health.is_watched
-              from kronos.endpoint_health as health
-             where health.endpoint_id = live.endpoint_id and health.is_watched
-             limit 1) is null
+       and ((select true from kronos.endpoint_health where is_watched limit 1) is null      -- mostly
+            or (select true
+                  from kronos.endpoint_health as health
+                 where health.endpoint_id = live.endpoint_id and health.is_watched
+                 limit 1) is null)
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,

@@ -1,7 +1,7 @@
 """Which headers an endpoint's author may set, and those that say what a delivery is."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -149,3 +149,30 @@ def test_a_delivery_says_what_it_is_in_lines_and_a_message_in_pairs(traceparent:
 def test_what_a_message_says_of_itself_is_reserved(name: str) -> None:
     assert reserved(name)
     assert not reserved(f"x-{name}")
+
+
+def _scheduled(at: datetime) -> str:
+    lines = identity(
+        execution_id="e", job_id="j", attempt_number=1, scheduled_at=at, timestamp=1, body=b"", keys=(), traceparent="t"
+    )
+    (found,) = [line for line in lines.split("\r\n") if line.startswith("Kronos-Scheduled-At: ")]
+    pairs = dict(identity_pairs(execution_id="e", job_id="j", attempt_number=1, scheduled_at=at, traceparent="t"))
+    text = found.removeprefix("Kronos-Scheduled-At: ")
+    assert pairs["Kronos-Scheduled-At"].decode() == text
+    return text
+
+
+def test_the_time_that_a_delivery_is_for_is_in_utc_whoever_came_before() -> None:
+    """The last one is kept: it stands for the same instant alone, by whatever clock that was told."""
+    noon = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    in_delhi = noon.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    later = noon + timedelta(microseconds=1)
+    assert [_scheduled(at) for at in (noon, noon, in_delhi, later, noon, in_delhi)] == [
+        "2026-11-29T12:00:00Z",
+        "2026-11-29T12:00:00Z",
+        "2026-11-29T12:00:00Z",
+        "2026-11-29T12:00:00.000001Z",
+        "2026-11-29T12:00:00Z",
+        "2026-11-29T12:00:00Z",
+    ]
+    assert _scheduled(datetime.min.replace(tzinfo=UTC)) == "0001-01-01T00:00:00Z"

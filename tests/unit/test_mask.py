@@ -164,3 +164,32 @@ def test_an_outcome_without_documents_stays_without() -> None:
 def test_a_text_that_repeats_the_beginning_of_a_value_is_read_once() -> None:
     """Ten thousand near misses take a moment, not minutes."""
     assert Mask(["a" * 4000 + "b"]).text("a" * 4000 + "c") == "a" * 4000 + "c"
+
+
+def test_documents_that_repeat_the_last_ones_are_clean_and_no_others_are() -> None:
+    """What was clean is not looked at again, each of the two for itself; what hides a value beside it is."""
+    mask = Mask(["kingfisher"])
+    clean, hidden = '{"body":"all is well"}', '{"body":"the kingfisher"}'
+
+    def masked(request: str, response: str) -> tuple[str | None, str | None]:
+        outcome = Outcome(
+            status="SUCCESS",
+            retryable=False,
+            retry_after=None,
+            request=request,
+            response=response,
+            error=None,
+            duration=timedelta(),
+        )
+        found = mask.outcome(outcome)
+        return found.request, found.response
+
+    for _ in range(2):
+        assert masked(clean, clean) == (clean, clean)
+        assert masked(clean, hidden) == (clean, '{"body":"the ***"}')
+        assert masked(clean, hidden) == (clean, '{"body":"the ***"}')
+        assert masked(hidden, clean) == ('{"body":"the ***"}', clean)
+        assert masked(hidden, hidden) == ('{"body":"the ***"}', '{"body":"the ***"}')
+        assert masked('{"url":"other"}', clean) == ('{"url":"other"}', clean)
+        assert masked('{"url":"other"}', '{"body":""}') == ('{"url":"other"}', '{"body":""}')
+    assert masked("", hidden) == ("", '{"body":"the ***"}')

@@ -1,5 +1,6 @@
-"""Retry-After in all its forms, and signatures against the published vector."""
+"""Retry-After in all its forms, what is stored of answers, and signatures against the published vector."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from kronos.delivery.outcome import MOST_ASKED, failed, retry_after
+from kronos.delivery.answer import AnswerParser
+from kronos.delivery.outcome import MAX_STORED_BODY_BYTES, MOST_ASKED, answered, failed, retry_after
 from kronos.delivery.signing import signature, signer
 
 DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
@@ -91,3 +93,42 @@ def test_bad_signing_secret_is_refused_without_naming_it(secret: str) -> None:
     with pytest.raises(ValueError, match="a signing secret") as refused:
         signer(secret)
     assert "canary" not in str(refused.value)
+
+
+def _stored(head: bytes, body: bytes) -> dict[str, object]:
+    """What attempts store of an answer, read in one piece, as it comes where its head is known."""
+    answer = AnswerParser()
+    answer.feed(head + body)
+    answer.end()
+    response = answered(answer, expected=(), request="{}", duration=timedelta()).response
+    assert response is not None
+    stored: dict[str, object] = json.loads(response)
+    return stored
+
+
+def test_an_answer_that_repeats_the_last_one_is_stored_as_that_and_no_other_is() -> None:
+    """The last short body of a head is kept as it is stored: it stands for the same bytes alone."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Test: repeats\r\n\r\n"
+    bodies = [b"one!", b"one!", b"two!", b"one!", b"a\x00\xff\x22", b"a\x00\xff\x22"]
+    found = [_stored(head, body) for body in bodies]
+    assert [each["body"] for each in found] == ["one!", "one!", "two!", "one!", 'a\ufffd\ufffd"', 'a\ufffd\ufffd"']
+    assert {each["body_bytes"] for each in found} == {4}
+    assert {each["truncated"] for each in found} == {False}
+
+
+def test_an_answer_that_was_cut_is_not_taken_for_a_whole_one_with_the_same_bytes() -> None:
+    """A head without a length is read to the connection's end; a length may promise more than comes."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Test: cut\r\n\r\n"
+    assert _stored(head, b"whole") == _stored(head, b"whole")
+    assert (_stored(head, b"whol")["truncated"], _stored(head, b"whol")["body"]) == (True, "whol")
+    assert _stored(head, b"whole")["truncated"] is False
+
+
+def test_long_bodies_are_cut_and_those_with_a_coding_withheld_however_often_they_come() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Test: long\r\nContent-Length: %d\r\n%s\r\n"
+    body = b"x" * (MAX_STORED_BODY_BYTES + 1)
+    for _ in range(2):
+        long = _stored(head % (len(body), b""), body)
+        assert (long["body"], long["truncated"]) == ("x" * MAX_STORED_BODY_BYTES, True)
+        coded = _stored(head % (3, b"Content-Encoding: gzip\r\n"), b"abc")
+        assert (coded["body"], coded["truncated"]) == ("", True)

@@ -29,7 +29,20 @@ def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefi
     """A statement of claims.sql or results.sql."""
     texts = sql.texts()
     text = texts.get(f"claims.{name}") or texts[f"results.{name}"]
+    if "execution_ids" in params and "places" not in params:
+        params = {**params, "places": places(connection, params["execution_ids"])}
     return connection.execute(prefix + text, params).fetchall()
+
+
+def places(connection: psycopg.Connection, ids: Sequence[UUID]) -> list[str | None]:
+    """Of these executions' rows, as the claims that took them were told."""
+    found = connection.execute(
+        "select (select live.ctid::text from kronos.execution_live as live"
+        "         where kronos.looked_up(live.execution_id, wanted.execution_id))"
+        "  from unnest(%s::uuid[]) with ordinality as wanted (execution_id, nth) order by nth",
+        [list(ids)],
+    )
+    return [row[0] for row in found]
 
 
 def claim_params(
@@ -54,7 +67,7 @@ def claim(
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)
     taken = [row for row in rows if row[0] is not None]
-    return params["claim_token"], [row[0] for row in sorted(taken, key=lambda row: row[-3])]
+    return params["claim_token"], [row[0] for row in sorted(taken, key=lambda row: row[11])]
 
 
 def finalize_params(

@@ -81,13 +81,17 @@ def test_a_finalize_reads_primary_keys_only(busy: Busy) -> None:
     assert nodes[0]["Actual Rows"] == 100
 
 
-def test_successes_end_by_primary_keys_only(busy: Busy) -> None:
+def test_successes_end_where_their_claims_have_put_them(busy: Busy) -> None:
     endpoints, worker = busy
     token, ids = claim(worker, *endpoints, quota=10)
     nodes = _plan(
         worker, "finalize_successes", finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta())
     )
-    assert _reads_by_index(nodes) == {"execution_live_pkey", "endpoint_health_watched"}  # which is empty
+    assert _reads_by_index(nodes) == {"endpoint_health_watched"}  # which is empty
+    assert {node["Node Type"] for node in nodes if node.get("Relation Name") == "execution_live"} == {
+        "ModifyTable",
+        "Tid Scan",
+    }
     assert nodes[0]["Actual Rows"] == 50  # those of limited endpoints are left
 
 

@@ -72,8 +72,7 @@ begin
                      and known.counted_from = coalesce(alike.anchor_local, '-infinity')
                      and known.dst_gap = alike.dst_gap and known.dst_overlap = alike.dst_overlap
       -- no join: the planner would expect a row of it, and go through all of known for each of alike
-     where alike.workspace_id = any (array(select workspace.workspace_id
-                                             from kronos.workspaces as workspace
+     where alike.workspace_id = any (array(select workspace.workspace_id from kronos.workspaces as workspace
                                             where workspace.status = 'ACTIVE'));
 end
 $$;
