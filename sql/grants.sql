@@ -158,6 +158,7 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
 grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
                           kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
                           kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;
+grant execute on procedure kronos.ring(text) to kronos_cron;
 grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_digest(text, text, integer),
                           kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer),
