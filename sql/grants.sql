@@ -12,7 +12,7 @@ begin
     for v_function in
         select oid::regprocedure from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef
     loop
-        execute format('revoke all on function %s from public', v_function);
+        execute format('revoke all on routine %s from public', v_function);
     end loop;
     for v_function, v_role in
         select distinct proc.oid::regprocedure, granted.grantee::regrole
@@ -22,7 +22,7 @@ begin
            and granted.grantee in ('kronos_owner'::regrole, 'kronos_api'::regrole, 'kronos_worker'::regrole,
                                    'kronos_cron'::regrole)
     loop
-        execute format('revoke all on function %s from %s', v_function, v_role);
+        execute format('revoke all on routine %s from %s', v_function, v_role);
     end loop;
     -- Partitions are made with no grant, and there may be very many of them.
     for v_relation in
