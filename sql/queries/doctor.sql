@@ -116,25 +116,23 @@ select role.rolname,
    and (role.rolsuper or role.rolbypassrls);
 
 -- name: list_missing_rings
--- What kronos_cron must be able to call and read, to write entries and as whom they ring, and cannot; and the
--- functions that write entries and are not its own: what they write would be another role's. Where pg_cron or
--- a function is not there, another check says so.
+-- What kronos_cron must be able to call and read, and cannot; and what writes entries and is not its own.
 with called as materialized (
-    select namespace.nspname || '.' || proc.proname as name,
-           namespace.nspname || '.' || proc.proname || '(' || oidvectortypes(proc.proargtypes) || ')' as whole,
+    select nspname || '.' || proname as name,
+           nspname || '.' || proname || '(' || oidvectortypes(proargtypes) || ')' as whole,
            has_function_privilege('kronos_cron', proc.oid, 'execute') as may_execute,
-           proc.proowner = to_regrole('kronos_cron') as is_own
+           proowner = to_regrole('kronos_cron') as is_own
       from pg_proc as proc
-      join pg_namespace as namespace on namespace.oid = proc.pronamespace
-     where namespace.nspname in ('kronos', 'cron')
+      join pg_namespace on pg_namespace.oid = pronamespace and nspname in ('kronos', 'cron')
 )
 select 'kronos_cron' as role, 'cannot execute ' || called.name as fault
-  from unnest(array['kronos.fire(uuid)', 'kronos.ring(text)', 'kronos.ring_some()', 'kronos.ring_held(uuid)',
-                    'kronos.alarm_of(uuid)', 'kronos.shared_names(uuid[])', 'kronos.ring_texts(text[])',
-                    'kronos.needed_alarms(text[])', 'kronos.folded_texts()', 'cron.schedule(text, text, text)',
-                    'cron.unschedule(bigint)']) as wanted (whole)
-  join called using (whole)
+  from called
  where not called.may_execute
+   and called.whole in ('kronos.fire(uuid)', 'kronos.ring(text)', 'kronos.ring_some()',
+                        'kronos.ring_held(uuid)', 'kronos.alarm_of(uuid)',
+                        'kronos.shared_names(uuid[])', 'kronos.ring_texts(text[])',
+                        'kronos.needed_alarms(text[])', 'kronos.folded_texts()', 'cron.unschedule(bigint)',
+                        'cron.schedule(text, text, text)')
  union all
 select 'kronos_cron', 'does not own ' || called.name
   from called
@@ -144,9 +142,8 @@ select 'kronos_cron', 'does not own ' || called.name
  union all
 select 'kronos_cron', 'cannot read cron.job'
   from pg_class as class
-  join pg_namespace as namespace on namespace.oid = class.relnamespace
- where namespace.nspname = 'cron' and class.relname = 'job'
-   and not has_table_privilege('kronos_cron', class.oid, 'select')
+  join pg_namespace on pg_namespace.oid = relnamespace and nspname = 'cron'
+ where relname = 'job' and not has_table_privilege('kronos_cron', class.oid, 'select')
  order by 2;
 
 -- name: list_table_parts

@@ -2,7 +2,8 @@
 -- and a pause that has run out ends; their entries (p_entries). Where one of them fails, its half of the
 -- batch is tried apart, and so on, so that it stops no other; the last failure is kept (last_error). The
 -- caller holds the workspace's lock, shared, and its row of kronos.turns. Lock order: the jobs' rows,
--- cron.job, shared entries; waits for no row. Returns: those that are left behind: held by somebody, or failed.
+-- cron.job, shared entries; waits for no row.
+-- Returns: those that are left behind: held by somebody, or failed.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
                                             p_entries boolean)
 returns uuid[]
