@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
@@ -92,6 +93,21 @@ class Instance:
             | {"KRONOS_DATABASE_URL": self.url}
             | {f"KRONOS_{name.upper()}": value for name, value in settings.items()}
         )
+
+
+def clock_of(connection: psycopg.Connection[tuple[Json, ...]]) -> datetime:
+    """PostgreSQL's clock."""
+    row = connection.execute("select clock_timestamp()").fetchone()
+    if row is None:
+        raise RuntimeError("PostgreSQL has no clock")
+    now: datetime = row[0]
+    return now
+
+
+def await_instant(connection: psycopg.Connection[tuple[Json, ...]], at: datetime) -> None:
+    """Until it is that late by PostgreSQL's clock."""
+    while (remaining := (at - clock_of(connection)).total_seconds()) > 0:
+        time.sleep(min(remaining, 1))  # in steps: PostgreSQL's clock decides, not this process's
 
 
 @contextmanager

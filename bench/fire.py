@@ -109,8 +109,7 @@ class Bench:
     def _sample(self, set_up: Callable[[datetime], None], count: str, command: str) -> dict[str, float]:
         self._clean()
         minute = self._prepared(set_up)
-        while (remaining := (minute - self._clock()).total_seconds()) > 0:
-            time.sleep(min(remaining, 1))  # in steps: PostgreSQL's clock decides, not this process's
+        common.await_instant(self._connection, minute)
         postgres = machine.cpu_seconds(self._one.postgres_pid)
         first, last = self._watch(minute, count)
         through = self._through(minute, command)
@@ -121,13 +120,13 @@ class Bench:
     def _prepared(self, set_up: Callable[[datetime], None]) -> datetime:
         """The minute that all is ready for."""
         while True:
-            minute = self._clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
-            if minute - self._clock() < 2 * _MARGIN:
+            minute = common.clock_of(self._connection).replace(second=0, microsecond=0) + timedelta(minutes=1)
+            if minute - common.clock_of(self._connection) < 2 * _MARGIN:
                 minute += timedelta(minutes=1)
-                time.sleep((minute - timedelta(minutes=1) - self._clock()).total_seconds() + 1)  # into the next minute
+                common.await_instant(self._connection, minute - timedelta(seconds=59))  # into the next minute
             set_up(minute)
             self._make_noticed()
-            if minute - self._clock() >= _MARGIN:
+            if minute - common.clock_of(self._connection) >= _MARGIN:
                 return minute
             self._clean()
 
@@ -176,13 +175,6 @@ class Bench:
         """Only the internal jobs and their entries are left."""
         self._one.forget_jobs()
         self._connection.execute("truncate public.fired, cron.job_run_details")
-
-    def _clock(self) -> datetime:
-        row = self._connection.execute("select clock_timestamp()").fetchone()
-        if row is None:
-            raise RuntimeError("PostgreSQL has no clock")
-        now: datetime = row[0]
-        return now
 
 
 @click.command(help=__doc__)

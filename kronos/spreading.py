@@ -76,6 +76,15 @@ class SpreadPlan:
     moves: list[PlannedMove]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadComparison:
+    """A plan, and the deliveries of each minute without it and with it."""
+
+    plan: SpreadPlan
+    runs_before: list[int]
+    runs_after: list[int]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Movable:
     """A job's ticks, as minutes from the beginning on, and how far it may go: less than to its next tick."""
@@ -91,14 +100,24 @@ _LIST = statement("load.list_spread_jobs", SpreadJob)
 
 async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
     """What moving the workspace's jobs would give in the time to come. Raises WorkspaceNotFound."""
+    return (await compared(view, window)).plan
+
+
+async def compared(view: WorkspaceView, window: Window) -> SpreadComparison:
+    """The plan, with each minute before and after. Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
     found = await load.of_workspace(view, window)
     jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
-    return await asyncio.to_thread(planned, found.from_at, found.runs, jobs)
+    return await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
 
 
 def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadPlan:
     """The plan for jobs whose ticks are among those of each minute from `from_at` on."""
+    return comparison(from_at, ticks, jobs).plan
+
+
+def comparison(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadComparison:
+    """As planned, for jobs whose ticks are among those of each minute from `from_at` on."""
     number = jobs[0]._number if jobs else 0
     movable, looks = [], 0
     for job in jobs:
@@ -114,7 +133,7 @@ def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) 
     then = _with(others, movable, lambda one: chosen[one.job.job_id])
     if _worth(then) >= _worth(now):
         chosen, then = {one.job.job_id: one.offset for one in movable}, now
-    return SpreadPlan(
+    made = SpreadPlan(
         from_at=from_at,
         until=from_at + len(ticks) * _MINUTE,
         jobs=len(movable),
@@ -125,6 +144,7 @@ def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) 
         busiest_after=_busiest(from_at, then),
         moves=[_move(one, chosen[one.job.job_id], from_at) for one in movable if chosen[one.job.job_id] != one.offset],
     )
+    return SpreadComparison(plan=made, runs_before=now, runs_after=then)
 
 
 def _movable(job: SpreadJob, from_at: datetime, minutes: int) -> _Movable:

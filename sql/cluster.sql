@@ -111,6 +111,14 @@ begin
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings, pg_read_all_stats to kronos_owner;
         grant delete on cron.job to kronos_cron;
+        -- everybody's, unless somebody has taken it away
+        if not has_table_privilege('kronos_cron', 'cron.job', 'select') then
+            grant select on cron.job to kronos_cron;
+        end if;
+        if not has_function_privilege('kronos_cron', 'cron.schedule(text, text, text)', 'execute')
+        or not has_function_privilege('kronos_cron', 'cron.unschedule(bigint)', 'execute') then
+            grant execute on function cron.schedule(text, text, text), cron.unschedule(bigint) to kronos_cron;
+        end if;
         -- how long pg_cron's log is, others' rows too
         grant select on sequence cron.runid_seq to kronos_cron;
         if not exists (select from pg_policy

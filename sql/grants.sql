@@ -12,7 +12,7 @@ begin
     for v_function in
         select oid::regprocedure from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef
     loop
-        execute format('revoke all on function %s from public', v_function);
+        execute format('revoke all on routine %s from public', v_function);
     end loop;
     for v_function, v_role in
         select distinct proc.oid::regprocedure, granted.grantee::regrole
@@ -22,7 +22,7 @@ begin
            and granted.grantee in ('kronos_owner'::regrole, 'kronos_api'::regrole, 'kronos_worker'::regrole,
                                    'kronos_cron'::regrole)
     loop
-        execute format('revoke all on function %s from %s', v_function, v_role);
+        execute format('revoke all on routine %s from %s', v_function, v_role);
     end loop;
     -- Partitions are made with no grant, and there may be very many of them.
     for v_relation in
@@ -160,6 +160,7 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
 grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
                           kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
                           kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;
+grant execute on procedure kronos.ring(text) to kronos_cron;
 grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_digest(text, text, integer),
                           kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer),

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kronos.load import Load
-
 WIDTH, HEIGHT = 960, 240
 LEVELS = 5
 _HOUR = timedelta(hours=1)
@@ -44,16 +42,17 @@ class HeatMap:
     minutes_of_cell: int
 
 
-def map_of(load: Load) -> HeatMap:
-    """What the load looks like."""
-    begin = load.from_at.replace(minute=0)
-    offset = (load.from_at - begin) // _MINUTE
-    hours = -(-(offset + len(load.runs)) // 60)
+def map_of(from_at: datetime, runs: Sequence[int], most: int | None = None) -> HeatMap:
+    """What the load looks like, run by minute from `from_at` on; `most`: the busiest minute of what it is compared
+    with."""
+    begin = from_at.replace(minute=0)
+    offset = (from_at - begin) // _MINUTE
+    hours = -(-(offset + len(runs)) // 60)
     of_cell = 1 if hours <= 48 else 5
     of_zone = -(-hours // _ZONES)
     hours += -hours % of_zone  # so that all zones are equally wide
-    cells = _cells([0] * offset + load.runs, hours, of_cell)
-    most = max(load.runs)
+    cells = _cells([*[0] * offset, *runs], hours, of_cell)
+    most = max(runs) if most is None else most
     leasts = sorted({max(-(-most * level // LEVELS), 1) for level in range(1, LEVELS + 1)})
     starts = [1, *(each + 1 for each in leasts[:-1])]
     return HeatMap(
@@ -62,7 +61,7 @@ def map_of(load: Load) -> HeatMap:
             for nth, (start, end) in enumerate(zip(starts, leasts, strict=True))
             if most
         ],
-        zones=_zones(load, hours, of_zone),
+        zones=_zones(from_at, runs, hours, of_zone),
         minutes_of_cell=of_cell,
     )
 
@@ -93,14 +92,14 @@ def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_c
     return "".join(parts)
 
 
-def _zones(load: Load, hours: int, each: int) -> list[HeatZone]:
+def _zones(from_at: datetime, runs: Sequence[int], hours: int, each: int) -> list[HeatZone]:
     """Links that are wide enough for a finger."""
-    begin = load.from_at.replace(minute=0)
+    begin = from_at.replace(minute=0)
     zones = []
     for hour in range(0, hours, each):
         since, until = begin + hour * _HOUR, begin + min(hour + each, hours) * _HOUR
-        first = min(max((since - load.from_at) // _MINUTE, 0), len(load.runs) - 1)
-        part = load.runs[first : max((until - load.from_at) // _MINUTE, 0)]
+        first = min(max((since - from_at) // _MINUTE, 0), len(runs) - 1)
+        part = list(runs[first : max((until - from_at) // _MINUTE, 0)])
         most = max(part, default=0)
         busiest = first + part.index(most) if part else first
         zones.append(
@@ -109,7 +108,7 @@ def _zones(load: Load, hours: int, each: int) -> list[HeatZone]:
                 width=round(min(each, hours - hour) * WIDTH / hours, 1),
                 begins_at=since,
                 ends_at=until,
-                busiest_at=load.from_at + busiest * _MINUTE,
+                busiest_at=from_at + busiest * _MINUTE,
                 most=most,
                 whole=sum(part),
             )

@@ -1,11 +1,13 @@
-"""The pages of the load to come: a workspace's, with what spreading its jobs would give, and the instance's."""
+"""The pages of the load to come: a workspace's, its plan, what spreading a minute would give, and the instance's."""
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import changes, errors, load
+from kronos import changes, errors, load, spreading
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.fields import UUID_FORM
@@ -14,11 +16,16 @@ from kronos.api.requests import job_changes
 from kronos.dashboard import heat
 from kronos.dashboard.forms import sent
 from kronos.dashboard.page import Pages, done, shown
-from kronos.dashboard.queries import TypedLoadQuery
-from kronos.model import Role
+from kronos.dashboard.queries import TypedLoadQuery, TypedWindowQuery
+from kronos.database import WorkspaceView
+from kronos.model import JsonObject, Role
 
 pages = Pages()
+_VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
+_OTHER_FORM = ("the form is not as it was shown", "Load the page again.")
 _MOST_MOVED = 50
+_MOST_PLANNED = 100
 
 
 @pages.get("/w/{w}/load", needs=Role.VIEWER)
@@ -36,25 +43,65 @@ async def spread_jobs(call: Call, view: View) -> Response:
     chosen = form.all("move")
     if not chosen or len(chosen) > _MOST_MOVED:
         raise errors.InvalidRequest.of(f"{len(chosen)} jobs were ticked", f"Tick 1 to {_MOST_MOVED} of them.")
-    moved, refused = 0, []
+    told = await _changed(call, view, [(*_of_form(each)[:2], {"cron": _of_form(each)[2]}) for each in chosen])
+    return done(call, told, "w", view.workspace, "load")
+
+
+@pages.get("/w/{w}/load/plan", needs=Role.VIEWER)
+async def get_load_plan(call: Call, view: View, query: Annotated[TypedWindowQuery, Query()]) -> Response:
+    """How the jobs whose owners allow it would be moved, and each minute before and after."""
+    found = await spreading.compared(view, query.window)
+    plan = found.plan
+    most = max(plan.before, plan.after)
+    return shown(
+        call,
+        "load_plan.html",
+        plan=plan,
+        window=query.window,
+        before=heat.map_of(plan.from_at, found.runs_before, most),
+        after=heat.map_of(plan.from_at, found.runs_after, most),
+        most_moved=_MOST_PLANNED,
+    )
+
+
+@pages.post("/w/{w}/load/plan", needs=Role.OPERATOR)
+async def apply_load_plan(call: Call, view: View) -> Response:
+    """Move the ticked jobs by the offsets that were shown, one change each, at the version that was shown."""
+    form = await sent(call)
+    chosen = form.all("move")
+    if not chosen or len(chosen) > _MOST_PLANNED:
+        raise errors.InvalidRequest.of(f"{len(chosen)} jobs were ticked", f"Tick 1 to {_MOST_PLANNED} of them.")
+    if form.text("confirmed") != "yes":
+        raise errors.InvalidRequest.of("the plan was not confirmed", "Tick that the jobs are to be moved.")
+    moves = []
     for each in chosen:
-        ref, version, cron = (*each.split(" ", 2), "", "")[:3]
-        if not UUID_FORM.fullmatch(ref) or not version.isascii() or not version.isdigit():
-            raise errors.InvalidRequest.of("the form is not as it was shown", "Load the page again.")
+        ref, version, offset = _of_form(each)
+        if not _SECONDS.fullmatch(offset):
+            raise errors.InvalidRequest.of(*_OTHER_FORM)
+        moves.append((ref, version, {"offset_seconds": int(offset)}))
+    return done(call, await _changed(call, view, moves), "w", view.workspace, "load", "plan")
+
+
+def _of_form(chosen: str) -> tuple[str, int, str]:
+    """A ticked job: its id, its version, and what it is to have. Raises InvalidRequest."""
+    ref, version, value = (*chosen.split(" ", 2), "", "")[:3]
+    if not UUID_FORM.fullmatch(ref) or not _VERSION.fullmatch(version):
+        raise errors.InvalidRequest.of(*_OTHER_FORM)
+    return ref, int(version), value
+
+
+async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, int, JsonObject]]) -> str:
+    """Each job changed, as a PATCH does it, where it is still at its version; what is said of all."""
+    moved, refused = 0, []
+    for ref, version, change in moves:
         try:
-            body = await call.judged(JobPatch, {"cron": cron})
-            await changes.replace(view, ref, job_changes(body), if_match=frozenset({int(version)}))
+            body = await call.judged(JobPatch, change)
+            await changes.replace(view, ref, job_changes(body), if_match=frozenset({version}))
             moved += 1
         except (errors.Conflict, errors.JobNotFound, errors.PreconditionFailed, errors.Unprocessable) as error:
             refused.append(error.detail)
     call.context.coming.forget(view.workspace)
-    return done(
-        call,
-        " ".join([f"{moved} of {len(chosen)} jobs have new times.", *refused[:2]])[:600],
-        "w",
-        view.workspace,
-        "load",
-    )
+    return " ".join([f"{moved} of {len(moves)} jobs have new times.", *refused[:2]])[:600]
 
 
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)
@@ -69,7 +116,7 @@ def _shown(call: Call, query: TypedLoadQuery, found: load.Load, minute: load.Loa
         "load.html",
         found=_without_runs(found),
         window=query.window,
-        heat=heat.map_of(found),
+        heat=heat.map_of(found.from_at, found.runs),
         minute=minute,
         most_moved=_MOST_MOVED,
         minutes=query.spread,

@@ -37,6 +37,10 @@ class TypedLetterQuery(Typed, LetterQuery):
     """Which dead letters."""
 
 
+class TypedWindowQuery(Typed, LoadQuery):
+    """How far ahead."""
+
+
 class TypedLoadQuery(Typed, LoadQuery):
     """How far ahead; `at`: the minute whose jobs are shown; `spread`: over how many minutes after it they may go."""
 

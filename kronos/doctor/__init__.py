@@ -66,6 +66,7 @@ _READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
 _CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _TABLE_PARTS = statement("doctor.list_table_parts", TablePart)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
+_RINGS = statement("doctor.list_missing_rings", MissingPrivilege)
 _COUNT_JOBS = statement("doctor.count_jobs", JobTotal)
 _LEDGERS = statement("doctor.check_ledgers", JobLedger)
 _FAULTS = statement("doctor.list_faults", FaultyJob)
@@ -123,7 +124,7 @@ class Doctor:
         yield "objects", one(lambda: instance.objects(self._changes()))
         if ground.applied == repeatables.mark():  # another release's tables have other parts
             yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))
-        yield "privileges", one(lambda: findings.privileges(self._rows(_PRIVILEGES)))
+        yield "privileges", one(lambda: findings.privileges([*self._rows(_RINGS), *self._rows(_PRIVILEGES)]))
         yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
         yield "hold", one(lambda: instance.hold(is_held=self._rows(_PG_CRON)[0].is_held))
         yield "durability", self._server

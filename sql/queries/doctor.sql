@@ -79,10 +79,6 @@ select wanted.role, wanted.fault
                 (select has_schema_privilege('kronos_cron', oid, 'usage')
                    from pg_namespace
                   where nspname = 'cron')),
-               ('kronos_cron', 'cannot execute kronos.fire',
-                has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
-               ('kronos_cron', 'cannot execute kronos.alarm_of',
-                has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
                ('kronos_api', 'cannot use schema kronos',
                 has_schema_privilege('kronos_api', 'kronos', 'usage')),
                ('kronos_api', 'cannot write jobs',
@@ -118,6 +114,37 @@ select role.rolname,
   from pg_roles as role
  where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker')
    and (role.rolsuper or role.rolbypassrls);
+
+-- name: list_missing_rings
+-- What kronos_cron must be able to call and read, and cannot; and what writes entries and is not its own.
+with called as materialized (
+    select nspname || '.' || proname as name,
+           nspname || '.' || proname || '(' || oidvectortypes(proargtypes) || ')' as whole,
+           has_function_privilege('kronos_cron', proc.oid, 'execute') as may_execute,
+           proowner = to_regrole('kronos_cron') as is_own
+      from pg_proc as proc
+      join pg_namespace on pg_namespace.oid = pronamespace and nspname in ('kronos', 'cron')
+)
+select 'kronos_cron' as role, 'cannot execute ' || called.name as fault
+  from called
+ where not called.may_execute
+   and called.whole in ('kronos.fire(uuid)', 'kronos.ring(text)', 'kronos.ring_some()',
+                        'kronos.ring_held(uuid)', 'kronos.alarm_of(uuid)',
+                        'kronos.shared_names(uuid[])', 'kronos.ring_texts(text[])',
+                        'kronos.needed_alarms(text[])', 'kronos.folded_texts()', 'cron.unschedule(bigint)',
+                        'cron.schedule(text, text, text)')
+ union all
+select 'kronos_cron', 'does not own ' || called.name
+  from called
+ where called.name in ('kronos.settle_alarms', 'kronos.write_alarms', 'kronos.register_entry',
+                       'kronos.register_jobs', 'kronos.unregister_jobs', 'kronos.mend_pg_cron_entries')
+   and not called.is_own
+ union all
+select 'kronos_cron', 'cannot read cron.job'
+  from pg_class as class
+  join pg_namespace on pg_namespace.oid = relnamespace and nspname = 'cron'
+ where relname = 'job' and not has_table_privilege('kronos_cron', class.oid, 'select')
+ order by 2;
 
 -- name: list_table_parts
 -- The indexes and constraints of our tables that hold for every row.

@@ -8,7 +8,7 @@ import pytest
 from cli.examined import CHECKS, Examine, failing
 from kronos import catalog, errors, migrations, ringing
 from kronos.doctor import finding
-from sql_factory import value
+from sql_factory import make_cron_job, value
 
 # What may be wrong at once is examined and put right together; of what is one object's, one harm is in each group.
 _BY_HAND = {
@@ -44,6 +44,41 @@ _BY_HAND = {
             "revoke execute on function kronos.fire from kronos_cron",
             "privileges",
             "kronos_cron cannot execute kronos.fire",
+        ),
+        (
+            "revoke execute on procedure kronos.ring from public, kronos_cron",
+            "privileges",
+            "kronos_cron cannot execute kronos.ring,",
+        ),
+        (
+            "revoke execute on function kronos.ring_some from kronos_cron",
+            "privileges",
+            "kronos_cron cannot execute kronos.ring_some",
+        ),
+        (
+            "revoke execute on function kronos.ring_held from kronos_cron",
+            "privileges",
+            "kronos_cron cannot execute kronos.ring_held",
+        ),
+        (
+            "revoke execute on function kronos.alarm_of, kronos.shared_names, kronos.ring_texts from kronos_cron",
+            "privileges",
+            "kronos_cron cannot execute kronos.shared_names",
+        ),
+        (
+            "revoke execute on function kronos.needed_alarms, kronos.folded_texts from kronos_cron",
+            "privileges",
+            "kronos_cron cannot execute kronos.needed_alarms",
+        ),
+        (
+            "alter function kronos.settle_alarms owner to kronos_owner",
+            "privileges",
+            "kronos_cron does not own kronos.settle_alarms",
+        ),
+        (
+            "alter function kronos.write_alarms owner to kronos_owner",
+            "privileges",
+            "kronos_cron does not own kronos.write_alarms",
         ),
         ("delete from kronos.heartbeats", "internal jobs", "0 of 0 internal jobs"),
     ],
@@ -132,6 +167,29 @@ def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
         superuser.execute("alter role kronos_cron login")
         superuser.execute("alter role kronos_api login nobypassrls")
         superuser.execute("alter role kronos_worker login nosuperuser")
+
+
+@pytest.mark.parametrize(
+    ("harm", "detail"),
+    [
+        ("revoke execute on function cron.schedule(text, text, text) from public", "cannot execute cron.schedule"),
+        ("revoke execute on function cron.unschedule(bigint) from public", "cannot execute cron.unschedule"),
+        ("revoke select on cron.job from public", "cannot read cron.job"),
+    ],
+)
+def test_what_pg_crons_own_rights_have_lost_is_found_and_migrate_puts_it_right(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, harm: str, detail: str
+) -> None:
+    superuser.execute(harm.encode())
+    found = examine()
+    assert "privileges" in failing(found)
+    assert f"kronos_cron {detail}" in found["privileges"].detail
+    migrations.migrate(database_url)
+    assert failing(examine()) == set()
+    job_id = make_cron_job(superuser, is_registered=True)
+    with superuser.transaction():
+        superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job_id])
+        assert value(superuser, "select kronos.unregister_pg_cron(%s)", [job_id])
 
 
 def test_a_login_of_ones_own_stands_in_for_a_role_that_may_not_log_in(

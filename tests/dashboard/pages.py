@@ -22,6 +22,8 @@ PAGES: Final = (
     "/w/{workspace}/operations/{bulk}",
     "/w/{workspace}/load?window=24h",
     "/w/{workspace}/load?window=7d&at={busy}",
+    "/w/{workspace}/load/plan?window=24h",
+    "/w/{workspace}/load/plan?window=7d",
     "/system/load",
     "/w/{workspace}/jobs",
     "/w/{workspace}/jobs/~new",

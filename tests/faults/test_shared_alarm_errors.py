@@ -103,6 +103,23 @@ def test_an_error_at_the_commit_is_told_as_what_it_is(
     assert shared(sharing) == alarms(sharing)
 
 
+@pytest.mark.parametrize("fault", ["locked", "away"])
+def test_a_suspension_does_not_call_done_what_pg_cron_refuses(
+    fault: str, scene: Scene, sharing: psycopg.Connection
+) -> None:
+    """The brake holds, as with entries of their own, and the answer counts the jobs that have still to follow it."""
+    scene.created(NINE)
+    url = f"/v1/workspaces/{scene.workspace}"
+    broken, _ = FAULTS[fault]
+    with broken(sharing):
+        answer = scene.client.patch(url, json={"status": "SUSPENDED"})
+    assert (answer.status_code, answer.json()["jobs_left"]) == (200, 1), answer.text
+    assert NINE in shared(sharing)
+    sharing.execute("update kronos.turns set next_at = '-infinity'")
+    sharing.execute("select kronos.turn_all(kronos.clock())")
+    assert scene.client.get(url).json()["jobs_left"] == 0
+
+
 def test_the_losers_of_a_deadlock_at_the_commit_are_sent_again(scene: Scene, sharing: psycopg.Connection) -> None:
     """As any deadlock is: the connection that met it is not used again, and another one is."""
     job = scene.created(NINE)

@@ -1,18 +1,21 @@
 """What a transaction notes of shared entries: what it gives and takes is done as a whole; and where nobody waits for an
 answer, what pg_cron refuses undoes nothing else."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from factory import add_endpoint
+from factory import EndpointRow, add_endpoint
 from sharing import add, end, share, shared_entries
 from sql.test_job_operations import jobs, operation, to_the_end
-from sql_factory import Connection, make_cron_job, value, values
+from sql_factory import Connection, make_cron_job, records, uuid_of, value, values
+from turning import follow, follow_all, turn
 
 NINE = "0 9 * * *"
+_HOLD = "select pg_advisory_xact_lock_shared(hashtext('kronos.alarms'), kronos.alarm_lock(kronos.alarm_name(%s)))"
 _EXECUTIONS = "select count(*) from kronos.execution_live where job_id = any (%s)"
 
 
@@ -23,13 +26,14 @@ def sharing(superuser: Connection) -> Connection:
 
 
 @contextmanager
-def away(connection: Connection) -> Iterator[None]:
-    """Nobody can remove an entry."""
-    connection.execute("alter function cron.unschedule(bigint) rename to unschedule_away")
+def away(connection: Connection, of: str = "unschedule(bigint)") -> Iterator[None]:
+    """pg_cron has no such function: nobody can remove an entry, or write one."""
+    name, _, arguments = of.partition("(")
+    connection.execute(f"alter function cron.{of} rename to away".encode())
     try:
         yield
     finally:
-        connection.execute("alter function cron.unschedule_away(bigint) rename to unschedule")
+        connection.execute(f"alter function cron.away({arguments} rename to {name}".encode())
 
 
 @pytest.mark.parametrize("gives_first", [True, False])
@@ -74,10 +78,7 @@ def test_a_ring_does_not_wait_for_who_holds_an_alarm(sharing: Connection, databa
     last = add(sharing, NINE, max_runs=1)
     sharing.execute("update kronos.pointers set next_tick_at = kronos.now() where job_id = %s", [last])
     with psycopg.connect(database_url) as holder:  # as one whose commit takes for ever
-        holder.execute(
-            "select pg_advisory_xact_lock_shared(hashtext('kronos.alarms'), kronos.alarm_lock(kronos.alarm_name(%s)))",
-            [NINE],
-        )
+        holder.execute(_HOLD, [NINE])
         assert value(sharing, "select kronos.ring_some()") == 1
         assert value(sharing, _EXECUTIONS, [[last]]) == 1
 
@@ -98,3 +99,75 @@ def test_an_answer_is_not_given_for_an_entry_that_could_not_be_removed(sharing: 
     with away(sharing), pytest.raises(psycopg.errors.UndefinedFunction):
         end(sharing, job_id)
     assert value(sharing, "select status from kronos.jobs where job_id = %s", [job_id]) == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("to", "of"), [("suspend", "unschedule(bigint)"), ("resume", "schedule(text, text, text)")], ids=["away", "back"]
+)
+def test_jobs_whose_shared_entries_pg_cron_refuses_have_still_to_follow_their_workspace(
+    sharing: Connection, to: str, of: str
+) -> None:
+    """As with entries of their own: the workspace has turned, jobs_left says what is missing, and why."""
+    endpoint = add_endpoint(sharing)
+    made = [add(sharing, cron, endpoint) for cron in (NINE, "0 10 * * *")]
+    if to == "resume":
+        turn(sharing, endpoint, "suspend")
+        follow_all(sharing, endpoint)
+        assert shared_entries(sharing) == []
+    before = shared_entries(sharing)
+    turn(sharing, endpoint, to)
+    with away(sharing, of):
+        for _ in range(3):
+            follow(sharing, endpoint)
+        (left,) = records(
+            sharing, "select kronos.jobs_left(workspace_id) as jobs, last_error ->> 'type' as type from kronos.turns"
+        )
+    assert left == {"jobs": len(made), "type": "42883"}
+    assert shared_entries(sharing) == before
+    sharing.execute("update kronos.turns set next_at = '-infinity'")
+    follow_all(sharing, endpoint)
+    assert shared_entries(sharing) == ([] if to == "suspend" else ["0 10 * * *", NINE])
+
+
+_DELETE = """
+select operation_id
+  from kronos.begin_deletion((select slug from kronos.workspaces where workspace_id = %s), false)
+"""
+
+
+def _delete(connection: Connection, endpoint: EndpointRow) -> uuid.UUID:
+    """As the request does that begins a deletion."""
+    with connection.transaction():
+        connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+        return uuid_of(connection, _DELETE, [endpoint.workspace_id])
+
+
+def test_no_answer_says_that_a_workspace_goes_whose_shared_entries_pg_cron_keeps(sharing: Connection) -> None:
+    endpoint = add_endpoint(sharing)
+    add(sharing, NINE, endpoint)
+    with away(sharing), pytest.raises(psycopg.errors.UndefinedFunction):
+        _delete(sharing, endpoint)
+    assert shared_entries(sharing) == [NINE]
+    assert value(sharing, "select status from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]) == (
+        "ACTIVE"
+    )
+    _delete(sharing, endpoint)
+    assert shared_entries(sharing) == []
+
+
+def test_a_deletions_step_that_cannot_remove_a_shared_entry_is_done_again(
+    sharing: Connection, database_url: str
+) -> None:
+    endpoint = add_endpoint(sharing)
+    add(sharing, NINE, endpoint)
+    step = "select kronos.delete_some(%s)"
+    with psycopg.connect(database_url) as holder:
+        holder.execute(_HOLD, [NINE])
+        deletion = _delete(sharing, endpoint)
+        assert not value(sharing, step, [deletion])
+    found = "select phase || ' ' || (last_error ->> 'type') from kronos.deletions"
+    assert values(sharing, found) == ["ENTRIES 55P03"]
+    assert shared_entries(sharing) == [NINE]
+    sharing.execute("update kronos.deletions set next_at = '-infinity'")
+    assert value(sharing, step, [deletion])
+    assert shared_entries(sharing) == []

@@ -45,7 +45,8 @@ begin
                (job.pointer).next_tick_at as pointer_at,
                (job.whole).max_runs - (job.pointer).runs as runs_left,
                make_interval(secs => (job.whole).deadline_seconds) as deadline,
-               kronos.tick_id((job.whole).job_id, tick.scheduled_at) as execution_id, tick.*
+               case when tick.kind = 'DELIVER'
+                    then kronos.tick_id((job.whole).job_id, tick.scheduled_at) end as execution_id, tick.*
           from job
          cross join lateral (select *
                                from kronos.due_ticks(job.whole, job.pointer, p_now)

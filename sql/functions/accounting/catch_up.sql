@@ -7,6 +7,7 @@
 create or replace function kronos.catch_up(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
     v_job_ids uuid[];
@@ -23,10 +24,12 @@ begin
          where pointer.is_awaited
            and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
            and pointer.next_tick_at < p_now - kronos.grace()
-           and not kronos.has_just_failed(pointer, p_now)
+           and (not exists (select from kronos.job_faults as fault      -- as due_jobs
+                             where fault.failed_at > p_now - interval '50 seconds')
+                or not kronos.has_just_failed(pointer, p_now))
            and job.status = 'ACTIVE'
            and workspace.status = 'ACTIVE'
-           and not kronos.is_turning(pointer)
+           and (not exists (select from kronos.turns) or not kronos.is_turning(pointer))
          order by pointer.next_tick_at
          limit 10000
            for update of job skip locked

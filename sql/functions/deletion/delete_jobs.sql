@@ -1,6 +1,6 @@
 -- delete_jobs: a step of a deletion: jobs, all versions, with what refers to them.
 -- Returns: where the deletion has come to.
--- Raises: 23503 where an execution of one of them is there again (require_job).
+-- Raises: pg_cron's errors, unchanged; 23503 where an execution of one of them is there again (require_job).
 create or replace function kronos.delete_jobs(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -21,6 +21,7 @@ begin
     delete from kronos.job_faults as fault where fault.job_id = any (v_job_ids);
     delete from kronos.cancelled_jobs as cancelled where cancelled.job_id = any (v_job_ids);
     delete from kronos.jobs as job where job.job_id = any (v_job_ids);
+    perform kronos.settle_alarms();
     p_deletion.done := p_deletion.done + cardinality(v_job_ids);
     if cardinality(v_job_ids) < p_limit then
         return kronos.next_phase(p_deletion, 'NOTES');

@@ -2,7 +2,8 @@
 -- and a pause that has run out ends; their entries (p_entries). Where one of them fails, its half of the
 -- batch is tried apart, and so on, so that it stops no other; the last failure is kept (last_error). The
 -- caller holds the workspace's lock, shared, and its row of kronos.turns. Lock order: the jobs' rows,
--- cron.job; waits for no row. Returns: those that are left behind: held by somebody, or failed.
+-- cron.job, shared entries; waits for no row.
+-- Returns: those that are left behind: held by somebody, or failed.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
                                             p_entries boolean)
 returns uuid[]
@@ -41,6 +42,9 @@ begin
             perform kronos.unregister_jobs(v_held);
         elsif p_entries then
             perform kronos.register_each(v_held);
+        end if;
+        if p_entries then
+            perform kronos.settle_alarms_soon();      -- entries that jobs share: what fails is left behind
         end if;
         if cardinality(v_held) = cardinality(p_job_ids) then
             return '{}'::uuid[];
