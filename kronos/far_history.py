@@ -26,6 +26,7 @@ _INDEXES: Mapping[str, Sequence[Sequence[str]]] = {
         ("execution_id",),
         ("workspace_id", "status", "created_at"),
         ("job_id", "status", "created_at"),
+        ("endpoint_id", "created_at"),
     ),
     "attempt": (("execution_id",),),
 }

@@ -260,6 +260,22 @@ def test_what_was_changed_while_it_was_copied_stays(scene: MovedWeeks, monkeypat
     assert (report.changed, report.moved) == (0, 1)
 
 
+def test_a_run_that_was_cut_off_is_finished_by_the_next(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.add_week(11)
+    before = values(scene.near, ALL.format("kronos.execution_done"))
+
+    def cut_off(connection: session.Connection, table: Composable) -> tuple[object, ...]:
+        raise ConnectionAbortedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(far_history, "fingerprint", cut_off)
+        with pytest.raises(ConnectionAbortedError):
+            scene.run()
+    assert values(scene.near, ALL.format("kronos.execution_done")) == before
+    report = scene.run()
+    assert (report.moved, report.rows) == (2, 2 * (30 + 30))
+
+
 def test_a_week_that_others_have_in_use_stays(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.add_week(10)
     monkeypatch.setattr(distribution, "_TRIES", 1)
