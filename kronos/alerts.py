@@ -1,6 +1,6 @@
 """Rules that raise alerts, and incidents: what sql/functions/alerts judges, as people write and answer it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -90,6 +90,7 @@ _CHECK = statement("alerts.find_named", NamedByRule)
 _INSERT = statement("alerts.insert_alert_rule", WrittenRule)
 _REPLACE = statement("alerts.replace_alert_rule", WrittenRule)
 _GET = statement("alerts.get_alert_rule", AlertRule)
+_NAMED = statement("alerts.list_named_alert_rules", AlertRule)
 _LIST = statement("alerts.list_alert_rules", ListedAlertRule)
 _MATCH = statement("alerts.match_alert_rule", RuleVersion)
 _DELETE = statement("alerts.delete_alert_rule", RuleVersion)
@@ -152,6 +153,12 @@ async def get(view: WorkspaceView, name: str) -> AlertRule:
     if (rule := await view.one_or_none(_GET, {"name": name})) is None:
         raise _not_found(view, name)
     return rule
+
+
+async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, AlertRule]:
+    """Those of these rules that there are, by name."""
+    found = await view.rows(_NAMED, {"names": list(names)}) if names else []
+    return {each.name: each for each in found}
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedAlertRule]:

@@ -9,8 +9,8 @@ from kronos import beats, errors
 from kronos.api.call import Call
 from kronos.api.cursors import decoded, list_digest, page
 from kronos.api.dependencies import HeartbeatName, View
-from kronos.api.heartbeat_schemas import HeartbeatCreate, HeartbeatPause, HeartbeatQuery
-from kronos.api.heartbeats import expectation, with_url
+from kronos.api.heartbeat_schemas import HeartbeatCreate, HeartbeatPause, HeartbeatQuery, expectation
+from kronos.api.heartbeats import with_url
 from kronos.beats import NewHeartbeat
 from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm, sent
