@@ -6,6 +6,7 @@ import click
 
 from kronos.cli.command import Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
+from kronos.cli.output import printable
 from kronos.model import Json
 
 _FIELDS = (
@@ -68,6 +69,9 @@ def get(api: Api, heartbeat: str) -> None:
     kronos heartbeat get nightly-backup
     """
     api.show(api.get("heartbeats", heartbeat), _FIELDS)
+    if not (api.as_json or api.as_plain):
+        for each in api.rows("incidents", limit=10, status="LIVE", heartbeat=heartbeat):
+            click.echo(printable(f"alert {each['rule']}: {each['detail']}, since {each['opened_at']}"))
 
 
 @command(heartbeat)

@@ -6,12 +6,14 @@ from typing import Any, Literal
 from uuid import UUID
 
 from kronos.client.bodies.words import (
+    AlertSeverity,
     BulkAction,
     DstGap,
     DstOverlap,
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
+    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -87,9 +89,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """An incident of a job or of a heartbeat, as it stands beside what else is said of it. `resolved_at`: it
+    is over by now, and was not at the instant that was asked about."""
+
+    incident_id: UUID
+    rule: str
+    severity: AlertSeverity
+    status: IncidentStatus
+    detail: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the
-    minute of `at` has none."""
+    minute of `at` has none. `alerts`: the job's incidents that are not over, or were not at the
+    instant."""
 
     job_id: UUID
     version_id: UUID
@@ -99,6 +117,7 @@ class Explanation:
     code: str
     because: str
     steps: list[Step]
+    alerts: list[OpenAlert]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +285,7 @@ class JobState:
     succeeded; IDLE: there was none; ERROR: `error` says why its ticks cannot be accounted for.
     `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does. `waiting_seconds`:
     how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it
-    waiting.
+    waiting. `alerts`: its incidents that are not over, the newest ten.
     """
 
     job_id: UUID
@@ -281,6 +300,7 @@ class JobState:
     pg_cron: dict[str, Any] | None
     last_24h: dict[str, int]
     ledger: Ledger | None
+    alerts: list[OpenAlert]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
