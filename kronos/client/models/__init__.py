@@ -20,7 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
-from kronos.client.models.alerts import AlertRule, Incident
+from kronos.client.models.alerts import AlertRule, Incident, OpenAlert
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -67,7 +67,6 @@ from kronos.client.models.jobs import (
     Ledger,
     MovedRun,
     NextRun,
-    OpenAlert,
     Preview,
     RecentRun,
     RefusedJob,

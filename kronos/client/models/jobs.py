@@ -6,14 +6,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from kronos.client.bodies.words import (
-    AlertSeverity,
     BulkAction,
     DstGap,
     DstOverlap,
     EndpointType,
     ExecutionCause,
     ExecutionStatus,
-    IncidentStatus,
     JobStatus,
     JobTrigger,
     OperationKind,
@@ -22,6 +20,7 @@ from kronos.client.bodies.words import (
     TickDecision,
     TickDisposition,
 )
+from kronos.client.models.alerts import OpenAlert
 from kronos.client.models.problems import Problem
 
 
@@ -86,21 +85,6 @@ class Step:
     holds: bool
     detail: str
     evidence: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAlert:
-    """An incident of a job or of a heartbeat, as it stands beside what else is said of it. `resolved_at`: it
-    is over by now, and was not at the instant that was asked about."""
-
-    incident_id: UUID
-    rule: str
-    severity: AlertSeverity
-    status: IncidentStatus
-    detail: str
-    opened_at: datetime
-    resolved_at: datetime | None
-    acknowledged_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 -- check_alert_quotas: that a workspace has no more heartbeats, or alert rules, than it may, after one was
--- made. One session at a time, and each sees what those before it have committed, so counting is exact. Where the
--- workspace has no such quota nothing is counted.
+-- made. One session at a time, and each sees what those before it have committed, so counting is exact.
+-- Where the workspace has no such quota nothing is counted.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_alert_quotas() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
