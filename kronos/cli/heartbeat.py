@@ -6,7 +6,6 @@ import click
 
 from kronos.cli.command import Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
-from kronos.cli.output import printable
 from kronos.model import Json
 
 _FIELDS = (
@@ -70,8 +69,10 @@ def get(api: Api, heartbeat: str) -> None:
     """
     api.show(api.get("heartbeats", heartbeat), _FIELDS)
     if not (api.as_json or api.as_plain):
-        for each in api.rows("incidents", limit=10, status="LIVE", heartbeat=heartbeat):
-            click.echo(printable(f"alert {each['rule']}: {each['detail']}, since {each['opened_at']}"))
+        alerts = api.rows("incidents", limit=10, status="LIVE", heartbeat=heartbeat)
+        if alerts:
+            click.echo()
+            api.list(alerts, {"rule": "ALERT", "detail": "WHAT", "opened_at": "SINCE"}, empty="")
 
 
 @command(heartbeat)

@@ -75,6 +75,7 @@ ANYTHING: dict[str, Any] = {
     "minutes": [],
     "failing": [],
     "late": [],
+    "alerts": [],
     "queue": {},
     "workers": [],
     "dead_letters": {},

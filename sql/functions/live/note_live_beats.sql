@@ -1,5 +1,5 @@
--- note_live_beats: notes heartbeats that a statement made or changed, or whose pointers it moved, as each ping
--- does, while somebody listens. As note_live_jobs.
+-- note_live_beats: notes heartbeats that a statement made or changed, or whose pointers it moved, as each
+-- ping does, while somebody listens. As note_live_jobs.
 create or replace function kronos.note_live_beats() returns trigger
 language plpgsql
 as $$
