@@ -36,8 +36,9 @@ class RulePreview:
 
 
 @pages.get("/~new", needs=Role.ADMIN)
-async def get_new_rule(call: Call, _: View) -> Response:
+async def get_new_rule(call: Call, view: View) -> Response:
     """The form of a new rule."""
+    await view.enter()
     return _form(call, None, FilledForm.of(_PRESET))
 
 

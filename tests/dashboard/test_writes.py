@@ -32,6 +32,7 @@ NAMES: Final = {
     "payload-specs": "report-input",
     "secrets": "api-token",
     "heartbeats": "backup",
+    "alert-rules": "fails",
 }
 MARKUP: Final = "<script>alert(1)</script>'\"><b>{{ 7 * 7 }}"
 PAYLOADS: Final = ("payload-of-theirs", "out of paper", "hook?token=")
