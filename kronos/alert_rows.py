@@ -41,6 +41,21 @@ class ListedAlertRule(AlertRule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """An incident of a job or of a heartbeat, as it stands beside what else is said of it. `resolved_at`: it is over by
+    now, and was not at the instant that was asked about."""
+
+    incident_id: UUID
+    rule: str
+    severity: Severity
+    status: IncidentStatus
+    detail: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One time that a subject broke a rule, from then until it is over: what it says of both is as it was then.
     `notifications`: the last five deliveries that told of it; `is_dead`: that is a dead letter."""

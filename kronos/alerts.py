@@ -1,6 +1,6 @@
 """Rules that raise alerts, and incidents: what sql/functions/alerts judges, as people write and answer it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from kronos import alert_errors, errors
-from kronos.alert_rows import AlertRule, Incident, ListedAlertRule, Per, Severity
+from kronos.alert_rows import AlertRule, Incident, ListedAlertRule, OpenAlert, Per, Severity
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import JsonObject
@@ -44,6 +44,7 @@ class IncidentFilter:
     status: Literal["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"] | None = None
     rule: str | None = None
     job: str | None = None
+    heartbeat: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +91,15 @@ _CHECK = statement("alerts.find_named", NamedByRule)
 _INSERT = statement("alerts.insert_alert_rule", WrittenRule)
 _REPLACE = statement("alerts.replace_alert_rule", WrittenRule)
 _GET = statement("alerts.get_alert_rule", AlertRule)
+_NAMED = statement("alerts.list_named_alert_rules", AlertRule)
 _LIST = statement("alerts.list_alert_rules", ListedAlertRule)
 _MATCH = statement("alerts.match_alert_rule", RuleVersion)
 _DELETE = statement("alerts.delete_alert_rule", RuleVersion)
 _GET_INCIDENT = statement("alerts.get_incident", Incident)
 _LIST_INCIDENTS = statement("alerts.list_incidents", Incident)
 _LIST_LIVE = statement("alerts.list_live_incidents", Incident)
-_COUNT = statement("alerts.count_incidents", IncidentCount)
+OPEN = statement("alerts.list_open_alerts", OpenAlert)
+COUNT = statement("alerts.count_incidents", IncidentCount)
 _ACKNOWLEDGE = statement("alerts.set_acknowledged", ChangedIncident)
 _SNOOZE = statement("alerts.set_snoozed", ChangedIncident)
 
@@ -154,6 +157,12 @@ async def get(view: WorkspaceView, name: str) -> AlertRule:
     return rule
 
 
+async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, AlertRule]:
+    """Those of these rules that there are, by name."""
+    found = await view.rows(_NAMED, {"names": list(names)}) if names else []
+    return {each.name: each for each in found}
+
+
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedAlertRule]:
     """Up to `limit` rules, newest first, after the position `before`."""
     created_at, rule_id = before or (None, None)
@@ -190,6 +199,7 @@ async def list_incidents(
             "status": which.status,
             "rule": which.rule,
             "job": which.job,
+            "heartbeat": which.heartbeat,
             "limit": limit,
             "before_opened_at": opened_at,
             "before_id": incident_id,
@@ -197,9 +207,21 @@ async def list_incidents(
     )
 
 
+def asked_open(
+    *, job: str | None = None, heartbeat: str | None = None, at: datetime | None = None
+) -> dict[str, object]:
+    """The parameters of OPEN: a job, by a name or an id, or a heartbeat."""
+    return {"job": job, "heartbeat": heartbeat, "at": at}
+
+
+async def open_of(view: WorkspaceView, *, job: str | None = None, heartbeat: str | None = None) -> list[OpenAlert]:
+    """The incidents of a job, or of a heartbeat, that are not over; the newest ten."""
+    return await view.rows(OPEN, asked_open(job=job, heartbeat=heartbeat))
+
+
 async def count(view: WorkspaceView) -> IncidentCount:
     """How many incidents are not over."""
-    (counted,) = await view.rows(_COUNT, {})
+    (counted,) = await view.rows(COUNT, {})
     return counted
 
 

@@ -1,14 +1,15 @@
-"""What files say of a workspace, made true in one transaction: endpoints, payload specs, configs and jobs made, changed
-and removed by the operations that do it one by one.
+"""What files say of a workspace, made true in one transaction: endpoints, payload specs, configs, calendars, jobs,
+heartbeats and alert rules made, changed and removed by the operations that do it one by one.
 
-In the order in which each may name what stands before it: configs, payload specs, endpoints, jobs; what is removed goes
+In the order in which each may name what stands before it: configs, payload specs, calendars, endpoints, jobs,
+heartbeats, alert rules; what is removed goes
 in the other direction, afterwards. Where anything is refused nothing is done. A trial does all of it, pg_cron's entries
 included, and is rolled back.
 """
 
 from collections.abc import Iterable
 
-from kronos import apply_diffs, apply_jobs, apply_removals, apply_resources, errors, load, managed
+from kronos import apply_alerts, apply_diffs, apply_jobs, apply_removals, apply_resources, errors, load, managed
 from kronos.apply_terms import (
     Applied,
     AppliedResource,
@@ -51,6 +52,8 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     await apply_resources.make_endpoints(applying)
     await apply_jobs.make(applying)
     await apply_jobs.change(applying)
+    await apply_alerts.make_heartbeats(applying)
+    await apply_alerts.make_alert_rules(applying)
     await apply_resources.finish_configs(applying)
     removed = await apply_removals.remove(applying)
     await apply_resources.judge_inputs(applying)

@@ -27,7 +27,7 @@ _DIGEST_BYTES = 8
 
 def of_new_job(new: NewJob) -> JsonObject:
     """The job's fields, to be compared. Of an interval without an anchor nothing is said of it: it stays as it is."""
-    found = {name: _said(getattr(new, name)) for name in JOB_FIELDS if name != "catch_up"}
+    found = {name: said(getattr(new, name)) for name in JOB_FIELDS if name != "catch_up"}
     if new.anchor is None:
         del found["anchor"]
     found |= {name: _callback(found[name]) for name in _CALLBACKS}
@@ -36,9 +36,9 @@ def of_new_job(new: NewJob) -> JsonObject:
 
 def of_job(job: Job) -> JsonObject:
     """The same of a job that is there; of an expression there is no anchor."""
-    found = {name: _said(getattr(job, name)) for name in JOB_FIELDS}
+    found = {name: said(getattr(job, name)) for name in JOB_FIELDS}
     if job.anchor_local is not None:
-        found["anchor"] = _said(datetime.fromisoformat(job.anchor_local))
+        found["anchor"] = said(datetime.fromisoformat(job.anchor_local))
     if job.every is None:
         del found["anchor"]
     return found | {name: _callback(found[name]) for name in _CALLBACKS}
@@ -116,7 +116,7 @@ def _plain(value: Json) -> Json:
     return value
 
 
-def _said(value: Json) -> Json:
+def said(value: Json) -> Json:
     """A value as JSON has it: an instant in UTC, a local time without an offset."""
     if isinstance(value, datetime):
         if value.tzinfo is None:

@@ -1,8 +1,8 @@
 """What is a set's and not in its files any more, removed: never what people made by hand."""
 
-from kronos import apply_jobs, calendars, changes, documents, endpoints, errors, fire_diffs, managed
+from kronos import alerts, apply_jobs, beats, calendars, changes, documents, endpoints, errors, fire_diffs, managed
 from kronos.apply_terms import AppliedResource
-from kronos.applying import Applying
+from kronos.applying import OPERATORS_KINDS, Applying
 from kronos.documents import CONFIG, PAYLOAD_SPEC
 from kronos.fire_diffs import FireDiff
 from kronos.managed import Kind, Name
@@ -11,8 +11,8 @@ _MOST_USERS = 10
 
 
 async def remove(applying: Applying) -> list[AppliedResource]:
-    """Remove what is left over, where that is asked for: jobs first, then what they used. What is gone, or has become a
-    person's, is nobody's from now on."""
+    """Remove what is left over, where that is asked for: alert rules first, heartbeats, jobs, and then what they used.
+    What is gone, or has become a person's, is nobody's from now on."""
     wanted = {each.wanted.key for each in applying.outcomes}
     own = {key: note for key, note in applying.managed.items() if note.set_name == applying.asked.set_name}
     await managed.unmark(applying.view, [key for key, note in own.items() if not note.is_same and key not in wanted])
@@ -35,12 +35,16 @@ async def remove(applying: Applying) -> list[AppliedResource]:
 async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:
     """Why it could not be removed; None: it is."""
     kind, name = key
-    if kind != "job" and not applying.asked.may_configure:
+    if kind not in OPERATORS_KINDS and not applying.asked.may_configure:
         raise errors.Forbidden(f"the {_words(kind)} {name!r} would be removed: this needs the role admin")
     try:
         match kind:
             case "job":
                 await changes.cancel(applying.view, name)
+            case "heartbeat":
+                await beats.delete(applying.view, name)
+            case "alert_rule":
+                await alerts.delete(applying.view, name)
             case "endpoint":
                 await endpoints.delete(applying.view, name)
             case "config":

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kronos import (
+    apply_alerts,
     apply_diffs,
     calendars,
     configs,
@@ -14,7 +15,7 @@ from kronos import (
     payloads,
 )
 from kronos.apply_terms import ResourceOutcome, WantedResource
-from kronos.applying import Applying
+from kronos.applying import OPERATORS_KINDS, Applying, require_admin
 from kronos.calendars import NewCalendar
 from kronos.database import WorkspaceView
 from kronos.documents import PAYLOAD_SPEC
@@ -35,6 +36,12 @@ def fields_of(
         case "endpoint":
             endpoint = found.endpoints.get(wanted.name)
             return shown_endpoint(endpoint) if endpoint is not None else None
+        case "heartbeat":
+            heartbeat = found.heartbeats.get(wanted.name)
+            return apply_alerts.of_heartbeat(heartbeat) if heartbeat is not None else None
+        case "alert_rule":
+            rule = found.alert_rules.get(wanted.name)
+            return apply_alerts.of_rule(rule) if rule is not None else None
         case "calendar":
             calendar = found.documents.get(wanted.key)
             return dict(calendar.content) if calendar is not None else None
@@ -56,23 +63,14 @@ async def require_secrets(applying: Applying) -> None:
             applying.codes.add(errors.SecretNotFound.code)
 
 
-def _require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
-    """Raises Forbidden where the caller may not change what is no job."""
-    if not applying.asked.may_configure:
-        raise errors.Forbidden(
-            f"the {outcome.wanted.kind.replace('_', ' ')} {outcome.wanted.name!r} would be {outcome.change}: this "
-            "needs the role admin; an operator applies jobs"
-        )
-
-
 def require_admin_to_adopt(applying: Applying) -> None:
-    """Raises Forbidden where what is no job would become the set's, which may remove it later, and the caller may not
-    do that."""
+    """Raises Forbidden where what an operator may not make would become the set's, which may remove it later, and the
+    caller may not do that."""
     for each in applying.outcomes:
-        if each.is_adopted and each.wanted.kind != "job" and not applying.asked.may_configure:
+        if each.is_adopted and each.wanted.kind not in OPERATORS_KINDS and not applying.asked.may_configure:
             raise errors.Forbidden(
                 f"the {each.wanted.kind.replace('_', ' ')} {each.wanted.name!r} was there, and would be of the set "
-                f"{applying.asked.set_name!r}: this needs the role admin; an operator applies jobs"
+                f"{applying.asked.set_name!r}: this needs the role admin; an operator applies jobs and heartbeats"
             )
 
 
@@ -81,7 +79,7 @@ async def make_documents(applying: Applying) -> None:
     are judged when all jobs are (judge_inputs)."""
     view = applying.view
     for each in [*applying.to_make("config"), *applying.to_change("config")]:
-        _require_admin(applying, each)
+        require_admin(applying, each)
         wanted = each.wanted
         try:
             await _put_config(view, wanted.name, wanted.fields["values"])
@@ -91,7 +89,7 @@ async def make_documents(applying: Applying) -> None:
                 continue
             await _keep_values(applying, each)
     for each in [*applying.to_make("payload_spec"), *applying.to_change("payload_spec")]:
-        _require_admin(applying, each)
+        require_admin(applying, each)
         try:
             await payload_specs.replace(
                 view,
@@ -109,7 +107,7 @@ async def make_documents(applying: Applying) -> None:
 async def make_calendars(applying: Applying) -> None:
     """Calendars, and the next runs of the jobs that name them."""
     for each in [*applying.to_make("calendar"), *applying.to_change("calendar")]:
-        _require_admin(applying, each)
+        require_admin(applying, each)
         if not isinstance(each.wanted.made, NewCalendar):
             raise TypeError(f"{each.wanted.pointer} is no calendar")
         try:
@@ -148,7 +146,7 @@ async def finish_configs(applying: Applying) -> None:
 async def make_endpoints(applying: Applying) -> None:
     """Endpoints; the inputs of their jobs are judged later."""
     for each in [*applying.to_make("endpoint"), *applying.to_change("endpoint")]:
-        _require_admin(applying, each)
+        require_admin(applying, each)
         if not isinstance(each.wanted.made, NewEndpoint):
             raise TypeError(f"{each.wanted.pointer} is no endpoint")
         try:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from kronos.alerts import NewRule
+from kronos.beats import Expectation
 from kronos.calendars import NewCalendar
 from kronos.endpoints import NewEndpoint
 from kronos.fire_diffs import FireDiff
@@ -27,7 +29,7 @@ class WantedResource:
     name: str
     pointer: str
     fields: JsonObject
-    made: NewEndpoint | NewJob | NewCalendar | Json
+    made: NewEndpoint | NewJob | NewCalendar | Expectation | NewRule | Json
 
     @property
     def key(self) -> Name:
@@ -150,6 +152,8 @@ class ExportedFile:
     calendars: list[JsonObject]
     endpoints: list[JsonObject]
     jobs: list[JsonObject]
+    heartbeats: list[JsonObject]
+    alert_rules: list[JsonObject]
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from kronos import errors
 from kronos.apply_terms import ResourceOutcome, WantedWorkspace
@@ -11,6 +12,8 @@ from kronos.managed import KINDS, Kind, Managed, Name
 from kronos.model import JsonObject
 
 MOST_FAULTS = 50
+OPERATORS_KINDS: Final[frozenset[Kind]] = frozenset(("job", "heartbeat"))
+"""What an operator may make; all else is an admin's."""
 
 
 @dataclass(slots=True)
@@ -77,6 +80,15 @@ class Applying:
             code = self.codes.pop() if len(self.codes) == 1 else errors.Unprocessable.code
             summary = f"nothing was applied: {errors.summary('field', tuple(self.faults))}"
             raise errors.Unprocessable(summary, code=code, faults=tuple(self.faults[:MOST_FAULTS]))
+
+
+def require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
+    """Raises Forbidden where the caller may not change what is an admin's."""
+    if not applying.asked.may_configure:
+        raise errors.Forbidden(
+            f"the {outcome.wanted.kind.replace('_', ' ')} {outcome.wanted.name!r} would be {outcome.change}: this "
+            "needs the role admin; an operator applies jobs and heartbeats"
+        )
 
 
 def _detail(error: errors.KronosError, fault: Fault) -> str:

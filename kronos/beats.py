@@ -192,6 +192,7 @@ class DoorHeld:
 
 _SET = statement("heartbeats.set_heartbeat", BeatStored)
 _GET = statement("heartbeats.get_heartbeat", Heartbeat)
+_NAMED = statement("heartbeats.list_named_heartbeats", Heartbeat)
 _LIST = statement("heartbeats.list_heartbeats", Heartbeat)
 _TURN = statement("heartbeats.turn_heartbeat", BeatVersion)
 _ROTATE = statement("heartbeats.replace_token", BeatVersion)
@@ -276,6 +277,12 @@ async def get(view: WorkspaceView, name: str) -> Heartbeat:
     if (found := await view.one_or_none(_GET, {"name": name})) is None:
         raise _not_found(view, name)
     return found
+
+
+async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, Heartbeat]:
+    """Those of these heartbeats that there are, by name."""
+    found = await view.rows(_NAMED, {"names": list(names)}) if names else []
+    return {each.name: each for each in found}
 
 
 async def list_page(

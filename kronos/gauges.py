@@ -74,9 +74,19 @@ class InstanceCounts:
     revision: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatCounts:
+    """Heartbeats by state, how long the tick waits that nobody has accounted for, and open incidents by severity."""
+
+    states: JsonObject
+    unaccounted_seconds: float
+    incidents: JsonObject
+
+
 _ENDS = statement("metrics.get_ends", RecentEnds)
 _QUEUE = statement("metrics.list_queue", WaitingWork)
 _QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
+_BEATS = statement("metrics.get_beats", BeatCounts)
 _COUNTS = statement("metrics.get_counts", InstanceCounts)
 
 
@@ -137,12 +147,14 @@ async def _read(view: InstanceView) -> list[Measured]:
     (ends,) = await view.rows(_ENDS, {"window": _WINDOW, "most": _MOST})
     queue = await view.rows(_QUEUE, {"endpoints": _ENDPOINTS, "most": _MOST})
     history = await system.retention(view)
+    (beats,) = await view.rows(_BEATS, {"most": _MOST})
     return [
         *_of_status(status, counts),
         *_of_pg_cron(status, counts),
         *_of_ends(ends),
         *_of_queue(queue),
         *_of_history(history),
+        *_of_beats(beats),
     ]
 
 
@@ -219,6 +231,14 @@ def _grouped(
 def _of_history(history: KeptHistory) -> Iterator[Measured]:
     yield Measured(instance.RETENTION_AGE, max((CLOCK.now() - history.done_at).total_seconds(), 0))
     yield Measured(instance.UNSEALED, history.unsealed)
+
+
+def _of_beats(beats: BeatCounts) -> Iterator[Measured]:
+    for state in ("up", "down", "late", "running", "unknown", "new", "paused"):
+        yield Measured(instance.HEARTBEATS, _number(beats.states.get(state)), (state,))
+    yield Measured(instance.HEARTBEATS_UNACCOUNTED, beats.unaccounted_seconds)
+    for severity in ("info", "warning", "error", "critical"):
+        yield Measured(instance.INCIDENTS, _number(beats.incidents.get(severity)), (severity,))
 
 
 def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:

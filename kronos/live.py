@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from kronos.beats import BeatTickStatus, HeartbeatState
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
 from kronos.sql import statement
@@ -27,7 +28,7 @@ class News:
     is_there: bool
     is_begun: bool
     is_whole: bool
-    object: Literal["job", "execution"] | None
+    object: Literal["job", "execution", "heartbeat"] | None
     change: Change | None
     ids: list[UUID] | None
 
@@ -82,6 +83,24 @@ class JobNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatNow:
+    """A heartbeat as it is, without what it said."""
+
+    heartbeat_id: UUID
+    name: str
+    workspace: str
+    status: Literal["ACTIVE", "PAUSED"]
+    state: HeartbeatState
+    last_status: BeatTickStatus | None
+    version: int
+    next_tick_at: datetime | None
+    last_ping_at: datetime | None
+    last_success_at: datetime | None
+    running_since: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
     """That a function was called."""
 
@@ -93,6 +112,7 @@ _WATCH = statement("live.set_watched", _Done)
 _BEGIN = statement("live.begin_watches", _Done)
 _EXECUTIONS = statement("live.list_changed_executions", ExecutionRead)
 _JOBS = statement("live.list_changed_jobs", JobNow)
+_HEARTBEATS = statement("live.list_changed_heartbeats", HeartbeatNow)
 
 
 async def read(instance: InstanceView, workspace_ids: Iterable[UUID], after: str | None, *, limit: int) -> list[News]:
@@ -118,3 +138,8 @@ async def executions(view: WorkspaceView, ids: list[UUID]) -> list[ExecutionRead
 async def jobs(view: WorkspaceView, ids: list[UUID]) -> list[JobNow]:
     """Those of them that are versions of jobs."""
     return await view.rows(_JOBS, {"ids": ids}) if ids else []
+
+
+async def heartbeats(view: WorkspaceView, ids: list[UUID]) -> list[HeartbeatNow]:
+    """Those of them that are there."""
+    return await view.rows(_HEARTBEATS, {"ids": ids}) if ids else []

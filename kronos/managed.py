@@ -9,14 +9,24 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import batches
+from kronos import alerts, batches, beats
+from kronos.alert_rows import AlertRule
+from kronos.beats import Heartbeat
 from kronos.database import WorkspaceView
 from kronos.model import Document, DocumentKind, Endpoint, Job, JsonObject
 from kronos.sql import statement
 
-Kind = Literal["config", "payload_spec", "calendar", "endpoint", "job"]
+Kind = Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
 Name = tuple[Kind, str]
-KINDS: Final[tuple[Kind, ...]] = ("config", "payload_spec", "calendar", "endpoint", "job")
+KINDS: Final[tuple[Kind, ...]] = (
+    "config",
+    "payload_spec",
+    "calendar",
+    "endpoint",
+    "job",
+    "heartbeat",
+    "alert_rule",
+)
 """In the order in which they are made: each may name what stands before it."""
 _DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {
     "config": "CONFIG",
@@ -58,7 +68,7 @@ class LiveJob:
 class AnyName:
     """Something that could stand in files; a job without a name could not."""
 
-    kind: Literal["config", "payload_spec", "calendar", "secret", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "secret", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str | None
 
 
@@ -98,6 +108,8 @@ class Present:
     documents: Mapping[Name, Document]
     endpoints: Mapping[str, Endpoint]
     jobs: Mapping[str, Job]
+    heartbeats: Mapping[str, Heartbeat]
+    alert_rules: Mapping[str, AlertRule]
 
 
 _LOCK = statement("managed.lock_applies", LockedApplies)
@@ -140,6 +152,8 @@ async def present(view: WorkspaceView, names: Collection[Name]) -> Present:
         documents=documents,
         endpoints={each.name: each for each in endpoints},
         jobs={each.name: each for each in jobs if each.name is not None},
+        heartbeats=await beats.of_names(view, _of_kind("heartbeat", names)),
+        alert_rules=await alerts.of_names(view, _of_kind("alert_rule", names)),
     )
 
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kronos import load
+from kronos import alerts, load
+from kronos.alerts import IncidentCount
 from kronos.database import WorkspaceView
 from kronos.model import Json
 from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
@@ -158,7 +159,7 @@ class Firing:
 class Overview:
     """A workspace at a glance. `minutes`: the last 60 up to the present one, and 60 to come. `delivered`: of the last
     hour, `is_delivered_cut`: or more. `coming_jobs`: the live CRON jobs that `upcoming` is of, `jobs_left_out` those
-    that it is not of, as they have too many different schedules."""
+    that it is not of, as they have too many different schedules. `alerts`: incidents that are not over."""
 
     at: datetime
     minutes: list[Minute]
@@ -174,6 +175,7 @@ class Overview:
     workers: list[WorkspaceWorker]
     pg_cron: Firing
     drift: Reaping | None
+    alerts: IncidentCount
 
 
 _OUTCOMES = statement("overview.list_outcomes", Outcomes)
@@ -197,10 +199,11 @@ async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Ove
         (_FAILING, {"most": _MOST_FAILED, "limit": _LONGEST}),
         (_LETTERS, {"most": MOST_LETTERS}),
         (_REAPING, {}),
+        (alerts.COUNT, {}),
     ]
     if (next_hour := coming.of(view.workspace, MINUTES + 1)) is None:
         wanted.append((load.LIST, load.asked(MINUTES + 1)))
-    outcomes, (unfinished,), overdue, failing, (letters,), reaping, *loads = await view.write_all(wanted)
+    outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), *loads = await view.write_all(wanted)
     if next_hour is None:
         next_hour = load.of_rows(loads[0], MINUTES + 1)
         coming.keep(view.workspace, MINUTES + 1, next_hour)
@@ -225,6 +228,7 @@ async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Ove
         workers=[WorkspaceWorker(**each) for each in unfinished.workers],
         pg_cron=_pg_cron(ready),
         drift=reaping[0] if reaping else None,
+        alerts=counted,
     )
 
 

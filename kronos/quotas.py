@@ -17,13 +17,16 @@ from kronos.sql import statement
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLimits:
     """Of a workspace; None: no limit. Of jobs the ACTIVE and PAUSED CRON jobs; executions that are made on a day (UTC);
-    bytes of one input as JSON; deliveries under way at once; entries in pg_cron that may ring in one minute."""
+    bytes of one input as JSON; deliveries under way at once; entries in pg_cron that may ring in one minute;
+    heartbeats; alert rules."""
 
     max_cron_jobs: int | None
     max_executions_per_day: int | None
     max_input_bytes: int | None
     max_concurrency: int | None
     max_alarms_per_minute: int | None
+    max_heartbeats: int | None
+    max_alert_rules: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Usage:
     input_bytes: Used
     concurrency: Used
     alarms_per_minute: Used
+    heartbeats: Used
+    alert_rules: Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,10 @@ class UsageRow:
     max_concurrency: int | None
     alarms: int
     max_alarms_per_minute: int | None
+    heartbeats: int
+    max_heartbeats: int | None
+    alert_rules: int
+    max_alert_rules: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +118,8 @@ async def usage(view: WorkspaceView) -> Usage:
         input_bytes=Used(used=None, limit=row.max_input_bytes),
         concurrency=Used(used=row.in_flight, limit=row.max_concurrency),
         alarms_per_minute=Used(used=row.alarms, limit=row.max_alarms_per_minute),
+        heartbeats=Used(used=row.heartbeats, limit=row.max_heartbeats),
+        alert_rules=Used(used=row.alert_rules, limit=row.max_alert_rules),
     )
 
 
@@ -178,4 +189,6 @@ def _shown(row: UsageRow) -> Quotas:
         max_input_bytes=row.max_input_bytes,
         max_concurrency=row.max_concurrency,
         max_alarms_per_minute=row.max_alarms_per_minute,
+        max_heartbeats=row.max_heartbeats,
+        max_alert_rules=row.max_alert_rules,
     )

@@ -129,6 +129,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.signs_of_tasks(integer), kronos.signs_of_alerts(), kronos.signs_of_keys(),
                           kronos.system_counts(integer), kronos.system_ends(interval, integer),
                           kronos.system_queue(integer, integer), kronos.system_alarm_quotas(integer),
+                          kronos.system_beats(integer),
                           kronos.zones_read(), kronos.secret_keys(), kronos.is_group_served(text),
                           kronos.enable_endpoint(text), kronos.disable_endpoint(text, jsonb),
                           kronos.take_requests(uuid, boolean, integer), kronos.burn_api_key(text, bytea),

@@ -11,7 +11,7 @@ from sql_factory import value
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-FIELDS = {"job_id", "version_id", "at", "tick", "decision", "code", "because", "steps"}
+FIELDS = {"job_id", "version_id", "at", "tick", "decision", "code", "because", "steps", "alerts"}
 
 
 class Scene:

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0072"
-down_revision = "0066"
+down_revision = "0067"
 
 
 def upgrade() -> None:

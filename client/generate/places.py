@@ -285,7 +285,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 """Enumerations that have a name, and a schema's property that has them."""
 
-HOMES: Mapping[str, str] = {"Execution": "executions", "Problem": "problems", "ProblemFault": "problems"}
+HOMES: Mapping[str, str] = {
+    "Execution": "executions",
+    "OpenAlert": "alerts",
+    "Problem": "problems",
+    "ProblemFault": "problems",
+}
 """Schemas that several resources answer, and the module of their own."""
 
 HIDDEN = {("NewKey", "key"), ("NewHeartbeat", "ping_url")}

@@ -121,6 +121,9 @@ class IncidentQuery(PageQuery):
     job: str | None = Field(
         default=None, max_length=127, description="Of this job: a name or an id.", examples=["weekly-report"]
     )
+    heartbeat: str | None = Field(
+        default=None, max_length=63, description="Of this heartbeat.", examples=["nightly-backup"]
+    )
 
 
 def new_rule(name: str, body: AlertRulePut) -> NewRule:

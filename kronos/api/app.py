@@ -164,7 +164,9 @@ class Application(FastAPI):
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
             made["components"]["schemas"] |= definitions["$defs"] | problem.pop("$defs") | {"Problem": problem}
-            happened = TypeAdapter(live_events.JobEvent | live_events.ExecutionEvent | live_events.ResetEvent)
+            happened = TypeAdapter(
+                live_events.JobEvent | live_events.ExecutionEvent | live_events.HeartbeatEvent | live_events.ResetEvent
+            )
             made["components"]["schemas"] |= happened.json_schema(ref_template=_REF, mode="serialization")["$defs"]
             self.openapi_schema = document.finished(made)
         return self.openapi_schema

@@ -4,13 +4,13 @@ from pydantic import Field
 
 from kronos import errors, managed
 from kronos.api import apply_files
-from kronos.api.apply_files import FIELDS
+from kronos.api.apply_files import FIELDS, Writable
 from kronos.api.fields import Query, Slug
 from kronos.apply_terms import MOST_OF_A_KIND, ExportedFile
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, AnyName, Name
-from kronos.model import Document, Endpoint, Job
+from kronos.model import Endpoint
 
 
 class ExportQuery(Query):
@@ -41,8 +41,10 @@ async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
     else:
         names = [key for key, note in notes.items() if note.set_name == set_name and note.is_same]
     present = await managed.present(view, names)
-    rows: dict[Name, Document | Endpoint | Job] = dict(present.documents)
+    rows: dict[Name, Writable] = dict(present.documents)
     rows |= {("endpoint", name): row for name, row in present.endpoints.items()}
+    rows |= {("heartbeat", name): row for name, row in present.heartbeats.items()}
+    rows |= {("alert_rule", name): row for name, row in present.alert_rules.items()}
     rows |= {("job", name): row for name, row in present.jobs.items() if row.trigger == "CRON"}
     of_kind = {
         FIELDS[kind]: [apply_files.written(kind, rows[key]) for key in sorted(rows) if key[0] == kind] for kind in KINDS
@@ -51,7 +53,7 @@ async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
     return ExportedFile(set=set_name or (sets.pop() if len(sets) == 1 else "default"), secrets=secrets, **of_kind)
 
 
-def _secrets(found: list[AnyName], rows: dict[Name, Document | Endpoint | Job], *, is_of_all: bool) -> list[str]:
+def _secrets(found: list[AnyName], rows: dict[Name, Writable], *, is_of_all: bool) -> list[str]:
     """Those that there are; of a set those that its endpoints name."""
     there = [each.name for each in found if each.kind == "secret" and each.name]
     if is_of_all:

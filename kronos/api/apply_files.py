@@ -1,22 +1,27 @@
 """Resources as files hold them: read and judged one by one, compared by all their fields, with defaults, and written
 again without these."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
 
-from kronos import apply_diffs, calendars, errors
+from kronos import apply_alerts, apply_diffs, calendars, errors
+from kronos.alert_rows import AlertRule
+from kronos.api.alert_schemas import AlertRuleCreate, AlertRulePut, new_rule
 from kronos.api.apply_schemas import ApplyBody, SecretRef, SetName
 from kronos.api.calendar_schemas import CalendarCreate, new_calendar
 from kronos.api.copies import shown
 from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, HttpEndpointPut
 from kronos.api.fields import Body
+from kronos.api.heartbeat_schemas import HeartbeatCreate, HeartbeatPut, expectation
 from kronos.api.job_schemas import JobCreate, JobFile
 from kronos.api.requests import AnyEndpoint, burst_of, new_endpoint, new_job, secrets_named
 from kronos.api.schemas import ConfigCreate, PayloadSpecCreate
 from kronos.api.validation import MAX_FAULTS, faults_of, trimmed
 from kronos.apply_terms import MOST_OF_A_KIND, WantedResource, WantedWorkspace
+from kronos.beats import Heartbeat
 from kronos.delivery.egress import EgressPolicy
 from kronos.errors import Fault
 from kronos.managed import Kind
@@ -28,6 +33,8 @@ FIELDS: Final[dict[Kind, str]] = {
     "calendar": "calendars",
     "endpoint": "endpoints",
     "job": "jobs",
+    "heartbeat": "heartbeats",
+    "alert_rule": "alert_rules",
 }
 """Where resources of each kind stand in a file."""
 _MODELS: Final[dict[Kind, type[BaseModel]]] = {
@@ -36,7 +43,10 @@ _MODELS: Final[dict[Kind, type[BaseModel]]] = {
     "calendar": CalendarCreate,
     "endpoint": EndpointCreate,
     "job": JobFile,
+    "heartbeat": HeartbeatCreate,
+    "alert_rule": AlertRuleCreate,
 }
+Writable: TypeAlias = Document | Endpoint | Job | Heartbeat | AlertRule
 
 
 class _UnjudgedFiles(Body):
@@ -49,6 +59,8 @@ class _UnjudgedFiles(Body):
     calendars: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     endpoints: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     jobs: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    heartbeats: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    alert_rules: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     prune: bool = False
     take_over: bool = False
     validate_only: bool = False
@@ -78,13 +90,17 @@ def read(document: JsonObject, policy: EgressPolicy, *, may_configure: bool) -> 
     )
 
 
-def written(kind: Kind, row: Document | Endpoint | Job) -> JsonObject:
+def written(kind: Kind, row: Writable) -> JsonObject:
     """A resource as a file has it, without what is as by default."""
     match row:
         case Endpoint():
             return {"name": row.name, "type": row.type} | _spoken(_endpoint_of(row))
         case Job():
             return {"name": row.name} | _job_written(row)
+        case Heartbeat():
+            return {"name": row.name} | _unlike(apply_alerts.of_heartbeat(row), HeartbeatPut.model_fields)
+        case AlertRule():
+            return {"name": row.name} | _unlike(apply_alerts.of_rule(row), AlertRulePut.model_fields)
         case _ if kind == "calendar":
             return {"name": row.name} | calendars.written(row.content)
         case _:
@@ -109,6 +125,8 @@ def _resources(envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Faul
         "calendar": envelope.calendars,
         "endpoint": envelope.endpoints,
         "job": envelope.jobs,
+        "heartbeat": envelope.heartbeats,
+        "alert_rule": envelope.alert_rules,
     }
     for kind, items in given.items():
         for place, item in enumerate(items):
@@ -147,6 +165,14 @@ def _wanted(kind: Kind, pointer: str, item: Json, policy: EgressPolicy) -> Wante
             calendar = new_calendar(model)
             content = calendars.content(calendar)
             return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=calendar)
+        case HeartbeatCreate():
+            expected = expectation(model)
+            content = apply_alerts.of_expectation(expected)
+            return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=expected)
+        case AlertRuleCreate():
+            rule = new_rule(model.name, model)
+            content = apply_alerts.of_new_rule(rule)
+            return WantedResource(kind=kind, name=model.name, pointer=pointer, fields=content, made=rule)
         case _:
             raise TypeError(f"{kind} has no model")
 
@@ -206,6 +232,14 @@ def _spoken(body: AnyEndpoint) -> JsonObject:
     if limits:
         return found
     return {name: value for name, value in found.items() if name != "limits"}
+
+
+def _unlike(found: JsonObject, fields: Mapping[str, FieldInfo]) -> JsonObject:
+    """What is otherwise than these fields have it by default."""
+    plain: JsonObject = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+    return {
+        name: value for name, value in found.items() if not (value == {} or apply_diffs.is_same(value, plain.get(name)))
+    }
 
 
 def _job_written(job: Job) -> JsonObject:

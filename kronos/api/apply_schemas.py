@@ -5,9 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kronos.api.alert_schemas import AlertRuleCreate
 from kronos.api.calendar_schemas import CalendarCreate
 from kronos.api.endpoint_schemas import EndpointCreate
 from kronos.api.fields import Body, SecretName, Slug
+from kronos.api.heartbeat_schemas import HeartbeatCreate
 from kronos.api.job_schemas import JobFile
 from kronos.api.schemas import ConfigCreate, PayloadSpecCreate
 from kronos.apply_terms import MOST_OF_A_KIND
@@ -59,6 +61,16 @@ class WorkspaceFile(Body):
         default_factory=list,
         description="CRON jobs.",
         examples=[[{"name": "weekly-report", "endpoint": "report", "cron": "0 9 * * 1"}]],
+    )
+    heartbeats: Annotated[list[HeartbeatCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
+        default_factory=list,
+        description="Heartbeats. The ping URL of one that is made is shown to nobody: rotate gives it one.",
+        examples=[[{"name": "nightly-backup", "cron": "0 3 * * *", "grace_seconds": 900}]],
+    )
+    alert_rules: Annotated[list[AlertRuleCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
+        default_factory=list,
+        description="Alert rules.",
+        examples=[[{"name": "reports-fail", "condition": {"type": "FAILURES", "count": 3}, "tell": ["report"]}]],
     )
 
 

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kronos import errors, schedules
 from kronos.api.fields import Body, Cron, EndpointName, Note, Text, TimeOrLocal, Zone
 from kronos.api.query_schemas import PageQuery
-from kronos.beats import BeatTickStatus, HeartbeatState
+from kronos.beats import BeatTickStatus, Expectation, HeartbeatState
+from kronos.schedules import ScheduleText, instant, local_time
 
 
 class HeartbeatPut(Body):
@@ -87,3 +89,32 @@ class HeartbeatTickQuery(PageQuery):
     """Which ticks of a heartbeat."""
 
     status: BeatTickStatus | None = Field(default=None, description="Of which this has become.", examples=["MISSED"])
+
+
+def expectation(body: HeartbeatPut) -> Expectation:
+    """What a body asks for. Raises Unprocessable."""
+    schedule: ScheduleText | None = None
+    if body.period_seconds is None:
+        zone = body.timezone if "timezone" in body.model_fields_set else None
+        if faults := tuple(schedules.faults(body.cron, body.every, body.anchor, zone)):
+            raise errors.Unprocessable.of(*faults)
+        schedule = ScheduleText(
+            cron=body.cron,
+            every=body.every,
+            anchor=instant(body.anchor),
+            anchor_local=local_time(body.anchor),
+            timezone=body.timezone,
+            dst_gap=body.dst_gap,
+            dst_overlap=body.dst_overlap,
+        )
+    elif given := [name for name in ("cron", "every", "anchor") if getattr(body, name) is not None]:
+        hint = "Give a schedule or a period, one of them."
+        fault = errors.Fault(pointer=f"/{given[0]}", detail=f"{given[0]} and period_seconds are given", hint=hint)
+        raise errors.Unprocessable.of(fault)
+    return Expectation(
+        schedule=schedule,
+        period_seconds=body.period_seconds,
+        grace_seconds=body.grace_seconds,
+        max_run_seconds=body.max_run_seconds,
+        tags=list(dict.fromkeys(body.tags)),
+    )

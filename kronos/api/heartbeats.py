@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from kronos import beats, errors, schedules
+from kronos import beats, errors
 from kronos.api import named
 from kronos.api.call import Call, answer
 from kronos.api.conditions import etag
@@ -22,13 +22,13 @@ from kronos.api.heartbeat_schemas import (
     HeartbeatQuery,
     HeartbeatTickQuery,
     PingQuery,
+    expectation,
 )
 from kronos.api.named import PutConditions
 from kronos.api.operation import Router
 from kronos.api.schemas import Nothing
-from kronos.beats import Expectation, Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
+from kronos.beats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.model import Role
-from kronos.schedules import ScheduleText, instant, local_time
 
 router = Router("/v1/workspaces/{w}/heartbeats", tags=["heartbeats"])
 _GONE = (errors.WorkspaceNotFound, beats.HeartbeatNotFound)
@@ -145,35 +145,6 @@ async def list_heartbeat_ticks(
     before: datetime | None = None if place is None else place[0]
     rows = await beats.ticks(view, name, status=query.status, limit=query.limit, before=before)
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.tick_at, row._heartbeat_id)))  # as above
-
-
-def expectation(body: HeartbeatPut) -> Expectation:
-    """What a body asks for. Raises Unprocessable."""
-    schedule: ScheduleText | None = None
-    if body.period_seconds is None:
-        zone = body.timezone if "timezone" in body.model_fields_set else None
-        if faults := tuple(schedules.faults(body.cron, body.every, body.anchor, zone)):
-            raise errors.Unprocessable.of(*faults)
-        schedule = ScheduleText(
-            cron=body.cron,
-            every=body.every,
-            anchor=instant(body.anchor),
-            anchor_local=local_time(body.anchor),
-            timezone=body.timezone,
-            dst_gap=body.dst_gap,
-            dst_overlap=body.dst_overlap,
-        )
-    elif given := [name for name in ("cron", "every", "anchor") if getattr(body, name) is not None]:
-        hint = "Give a schedule or a period, one of them."
-        fault = errors.Fault(pointer=f"/{given[0]}", detail=f"{given[0]} and period_seconds are given", hint=hint)
-        raise errors.Unprocessable.of(fault)
-    return Expectation(
-        schedule=schedule,
-        period_seconds=body.period_seconds,
-        grace_seconds=body.grace_seconds,
-        max_run_seconds=body.max_run_seconds,
-        tags=list(dict.fromkeys(body.tags)),
-    )
 
 
 def with_url(call: Call, row: Heartbeat, token: str | None) -> NewHeartbeat:

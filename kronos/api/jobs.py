@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from kronos import changes, errors, executions, explain, fire_diffs, jobs, ledger, pauses
+from kronos import alerts, changes, errors, executions, explain, fire_diffs, jobs, ledger, pauses
+from kronos.alert_rows import OpenAlert
 from kronos.api import job_lists
 from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
@@ -73,7 +74,7 @@ class JobState:
     HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE:
     there was none; ERROR: `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest
     due tick waits to be; 0 where none does. `waiting_seconds`: how long its oldest due execution waits to be taken by a
-    worker. `warnings`: what keeps it waiting.
+    worker. `warnings`: what keeps it waiting. `alerts`: its incidents that are not over, the newest ten.
     """
 
     job_id: UUID
@@ -88,6 +89,7 @@ class JobState:
     pg_cron: JsonObject | None
     last_24h: dict[str, int]
     ledger: Ledger | None
+    alerts: list[OpenAlert]
 
 
 @router.post(
@@ -290,6 +292,7 @@ async def state_of(view: WorkspaceView, job: Job, ref: str) -> JobState:
         pg_cron=job.pg_cron,
         last_24h=counts,
         ledger=standing.ledger,
+        alerts=await alerts.open_of(view, job=str(job.job_id)),
     )
 
 

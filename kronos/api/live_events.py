@@ -8,10 +8,12 @@ from uuid import UUID
 import orjson
 
 from kronos import reading
-from kronos.live import Change, ExecutionNow, ExecutionRead, JobNow
+from kronos.live import Change, ExecutionNow, ExecutionRead, HeartbeatNow, JobNow
 from kronos.model import ExecutionStatus, JobStatus
 
-EventType = Literal["job", "execution", "reset"]
+EventType = Literal["job", "execution", "heartbeat", "reset"]
+_UNASKED: frozenset[EventType] = frozenset(("job", "execution"))
+"""What comes to who names no types."""
 ResetReason = Literal["missed", "too_many", "too_slow"]
 
 
@@ -32,6 +34,14 @@ class ExecutionEvent(ExecutionNow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatEvent(HeartbeatNow):
+    """A heartbeat as it is now. `changes`: what has happened to it since the last event of it: `created`, `changed` (it
+    pinged, a tick of it was accounted for, or its terms are others)."""
+
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetEvent:
     """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old, or
     PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by one; `too_slow`: events
@@ -46,7 +56,7 @@ class Event:
     one."""
 
     type: EventType
-    data: JobEvent | ExecutionEvent | ResetEvent
+    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResetEvent
     place: str | None = None
     _text: bytes | None = None
 
@@ -64,8 +74,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which events; None: all. `job`: a job's name, which means all its versions, or the id of one; `status`: of what
-    is in this status now. A reset is for everybody."""
+    """Which events; None: of jobs and executions. `job`: a job's name, which means all its versions, or the id of one;
+    `status`: of what is in this status now; neither is of a heartbeat. A reset is for everybody."""
 
     types: frozenset[EventType] | None = None
     job: str | None = None
@@ -76,9 +86,11 @@ class Filter:
         data = event.data
         if isinstance(data, ResetEvent):
             return True
+        if isinstance(data, HeartbeatEvent):
+            return event.type in (self.types or ()) and self.job is None and self.status is None
         name = data.name if isinstance(data, JobEvent) else data.job_name
         return (
-            (self.types is None or event.type in self.types)
+            event.type in (self.types or _UNASKED)
             and (self.job is None or self.job in (name, str(data.job_id)))
             and (self.status is None or data.status == self.status)
         )
@@ -106,6 +118,14 @@ def of_executions(rows: Iterable[ExecutionRead], changes: Mapping[UUID, set[Chan
 def of_jobs(rows: Iterable[JobNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
     """The events of jobs as they are now."""
     return [Event(type="job", data=JobEvent(**asdict(row), changes=_sorted(changes[row.job_id]))) for row in rows]
+
+
+def of_heartbeats(rows: Iterable[HeartbeatNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
+    """The events of heartbeats as they are now."""
+    return [
+        Event(type="heartbeat", data=HeartbeatEvent(**asdict(row), changes=_sorted(changes[row.heartbeat_id])))
+        for row in rows
+    ]
 
 
 def _one_shot(row: ExecutionNow, happened: set[Change], *, is_immediate: bool) -> Event:

@@ -11,7 +11,7 @@ from kronos.batches import MOST_JOBS
 from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, JobStatusAsked, Trigger
 
-EventTypes = Annotated[str, Field(pattern=r"^(job|execution|job,execution|execution,job)$")]
+EventTypes = Annotated[str, Field(pattern=r"^(job|execution|heartbeat)(,(job|execution|heartbeat)){0,2}$")]
 EventStatus = Literal[JobStatus, ExecutionStatus]
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -31,7 +31,9 @@ class EventQuery(Query):
     """Which events."""
 
     types: EventTypes | None = Field(
-        default=None, description="Of jobs, of executions, or of both, separated by a comma.", examples=["execution"]
+        default=None,
+        description="Of jobs, of executions, of heartbeats, separated by commas; without it of jobs and executions.",
+        examples=["execution"],
     )
     job: str | None = Field(
         default=None,

@@ -158,6 +158,12 @@ class QuotasPut(Body):
         description="Entries in pg_cron that may ring in one and the same minute.",
         examples=[100],
     )
+    max_heartbeats: int | None = Field(
+        default=None, ge=0, le=10_000, description="Heartbeats; of null 10,000.", examples=[100]
+    )
+    max_alert_rules: int | None = Field(
+        default=None, ge=0, le=100, description="Alert rules; of null 100.", examples=[20]
+    )
 
 
 class RetentionPut(Body):

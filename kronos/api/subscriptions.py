@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from kronos import live
-from kronos.api.live_events import Event, Filter, of_executions, of_jobs, reset
+from kronos.api.live_events import Event, Filter, of_executions, of_heartbeats, of_jobs, reset
 from kronos.api.places import EventPlace
 from kronos.database import WorkspaceView
 from kronos.live import Change, News
@@ -26,15 +26,18 @@ class PendingChanges:
 
     executions: dict[UUID, set[Change]] = field(default_factory=dict)
     jobs: dict[UUID, set[Change]] = field(default_factory=dict)
+    heartbeats: dict[UUID, set[Change]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.executions) + len(self.jobs)
+        return len(self.executions) + len(self.jobs) + len(self.heartbeats)
 
     def add(self, news: News) -> None:
         """What was noted."""
         if news.object is None or news.change is None or news.ids is None:
             return
-        of = self.executions if news.object == "execution" else self.jobs
+        of = {"execution": self.executions, "job": self.jobs, "heartbeat": self.heartbeats}.get(news.object)
+        if of is None:  # of a later release, while this one's processes are replaced
+            return
         for each in news.ids:
             of.setdefault(each, set()).add(news.change)
 
@@ -42,14 +45,19 @@ class PendingChanges:
         """It is not reported one by one."""
         self.executions.clear()
         self.jobs.clear()
+        self.heartbeats.clear()
 
     async def read(self, view: WorkspaceView) -> list[Event]:
-        """The events of the first of them, jobs before executions. What was read is pending no more. Raises
+        """The events of the first of them: jobs, executions, and heartbeats. What was read is pending no more. Raises
         KronosError, and then all of it is."""
         jobs = dict(islice(self.jobs.items(), _MOST_READ))
         executions = dict(islice(self.executions.items(), _MOST_READ - len(jobs)))
+        beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(jobs) - len(executions)))
         events = of_jobs(await live.jobs(view, list(jobs)), jobs)
         events += of_executions(await live.executions(view, list(executions)), executions)
+        events += of_heartbeats(await live.heartbeats(view, list(beats)), beats)
+        for each in beats:
+            del self.heartbeats[each]
         for each in jobs:
             del self.jobs[each]
         for each in executions:

@@ -174,8 +174,9 @@ def rm(api: Api, name: str, consent: Consent) -> None:
 )
 @click.option("--rule", help="Of this rule.")
 @click.option("--job", help="Of this job, an id or a name.")
+@click.option("--heartbeat", help="Of this heartbeat.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-def list_incidents(api: Api, is_all: bool, status: str | None, rule: str | None, job: str | None, limit: int) -> None:
+def list_incidents(api: Api, is_all: bool, status: str | None, limit: int, **of: str | None) -> None:
     """List incidents, newest first: those that are not over.
 
     kronos alert ls
@@ -183,7 +184,7 @@ def list_incidents(api: Api, is_all: bool, status: str | None, rule: str | None,
     """
     if is_all and status is not None:
         raise click.UsageError("--all goes without --status: leave one of them out")
-    found = api.rows("incidents", limit=limit, status=status or (None if is_all else "LIVE"), rule=rule, job=job)
+    found = api.rows("incidents", limit=limit, status=status or (None if is_all else "LIVE"), **of)
     rows = found if api.as_json else [{**row, "subject": _named(row)} for row in found]
     api.list(rows, _INCIDENTS, empty="no incident: nothing breaks an alert rule")
 

@@ -72,6 +72,8 @@ def _summary(applied: JsonObject) -> Iterator[str]:
 def _details(resource: JsonObject) -> Iterator[str]:
     if resource["is_adopted"]:
         yield "it was there, and is of this set from now on"
+    if resource["kind"] == "heartbeat" and resource["change"] == "created":
+        yield printable(f"its ping URL: kronos heartbeat rotate {resource['name']}")
     if (drift := resource["drift"]) is not None:
         who = f" by {drift['actor']} at {drift['at']} ({drift['action']})" if drift["actor"] else ""
         what = "removed" if resource["change"] == "created" else "changed"

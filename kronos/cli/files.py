@@ -11,7 +11,7 @@ from kronos.cli.output import printable
 from kronos.cli.yaml_files import MOST_BYTES, YamlDocument, YamlPlace, documents
 from kronos.model import Json, JsonObject
 
-LISTS: Final = ("secrets", "configs", "payload_specs", "calendars", "endpoints", "jobs")
+LISTS: Final = ("secrets", "configs", "payload_specs", "calendars", "endpoints", "jobs", "heartbeats", "alert_rules")
 _FLAGS: Final = {"prune": "--prune", "take_over": "--take-over", "validate_only": "--dry-run"}
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 

@@ -68,6 +68,11 @@ def get(api: Api, heartbeat: str) -> None:
     kronos heartbeat get nightly-backup
     """
     api.show(api.get("heartbeats", heartbeat), _FIELDS)
+    if not (api.as_json or api.as_plain):
+        alerts = api.rows("incidents", limit=10, status="LIVE", heartbeat=heartbeat)
+        if alerts:
+            click.echo()
+            api.list(alerts, {"rule": "ALERT", "detail": "WHAT", "opened_at": "SINCE"}, empty="")
 
 
 @command(heartbeat)

@@ -372,6 +372,7 @@ def status(api: Api, job: str) -> None:
         "pg_cron",
         "last_24h",
         "ledger",
+        "alerts",
     )
     api.show(api.get("jobs", job, "status"), fields)
 

@@ -18,7 +18,7 @@ _DECISIONS = {
     "WAITING": "yellow",
     "WILL_BE_SKIPPED": "yellow",
 }
-_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
+_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps", "alerts")
 
 
 @command(job)
@@ -57,5 +57,10 @@ def _lines(answer: Json, asked: Json) -> list[Text]:
         line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
         line.append(f"{step['step']!s:<14}", style="dim")
         line.append(printable(str(step["detail"])))
+        lines.append(line)
+    for alert in answer["alerts"]:
+        over = f", over since {alert['resolved_at']}" if alert["resolved_at"] else ""
+        line = Text("  ! alert         ", style="yellow")
+        line.append(printable(f"{alert['rule']}: {alert['detail']}, since {alert['opened_at']}{over}"))
         lines.append(line)
     return lines

@@ -10,7 +10,7 @@ from kronos.cli.command import Api, command
 from kronos.model import JsonObject
 
 _AGAIN_SECONDS = 2.0
-_TIMES = ("completed_at", "started_at", "retired_at", "created_at")
+_TIMES = ("completed_at", "started_at", "retired_at", "last_ping_at", "created_at")
 """Of which the first that there is stands in front."""
 _RESET = "changes may be missing: list jobs and executions (kronos job ls, kronos execution ls)"
 
@@ -18,7 +18,12 @@ _RESET = "changes may be missing: list jobs and executions (kronos job ls, krono
 @command(None)
 @click.option("-f", "--follow", is_flag=True, required=True, expose_value=False, help="Go on until Ctrl-C.")
 @click.option("--job", help="Of this job and its executions, an id or a name.")
-@click.option("--type", "kind", type=click.Choice(["job", "execution"]), help="Of these alone.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["job", "execution", "heartbeat"]),
+    help="Of these alone; heartbeats where they are named.",
+)
 @click.option("--status", help="Of what is in this status now, such as FAILED.")
 def logs(api: Api, kind: str | None, **filters: str | None) -> None:
     """Print what changes in a workspace, until Ctrl-C.
@@ -47,10 +52,9 @@ def _line(told: Told, data: JsonObject) -> str:
     """One event as people read it."""
     if told.type == "reset":
         return _RESET
-    at = next(
-        filter(None, (data.get(name) for name in ("completed_at", "started_at", "retired_at", "created_at"))), "-"
-    )
+    at = next(filter(None, (data.get(name) for name in _TIMES)), "-")
     name = data.get("name") or data.get("job_name") or data.get("job_id")
-    what = [str(at), told.type, str(data.get("execution_id") or data.get("job_id")), str(name), str(data.get("status"))]
+    own_id = data.get("execution_id") or data.get("job_id") or data.get("heartbeat_id")
+    what = [str(at), told.type, str(own_id), str(name), str(data.get("state") or data.get("status"))]
     what += [f"{field}={data[field]}" for field in ("reason", "attempt_count", "next_run_at") if data.get(field)]
     return printable("  ".join(what))

@@ -15,7 +15,7 @@ _FAILING = {
     "message": "IT SAID",
 }
 _LATE = {"job_name or job_id": "LATE", "number": "RUNS", "since": "SINCE", "why": "WHY"}
-_PLAIN = ("at", "delivered", "failed", "coming_jobs", "queue", "dead_letters", "pg_cron", "failing", "late")
+_PLAIN = ("at", "delivered", "failed", "coming_jobs", "queue", "dead_letters", "pg_cron", "failing", "late", "alerts")
 _ME = ("kind", "actor", "email", "grants")
 
 
@@ -36,7 +36,7 @@ def overview(api: Api) -> None:
     if api.as_plain:
         api.show(answer, _PLAIN)
         return
-    api.show(facts_of(api, answer), ("last_hour", "next_hour", "queue", "workers", "dead_letters", "pg_cron"))
+    api.show(facts_of(api, answer), ("last_hour", "next_hour", "queue", "workers", "dead_letters", "alerts", "pg_cron"))
     for field, columns in (("failing", _FAILING), ("late", _LATE)):
         if rows := api.rows_of(answer, field):
             click.echo()
@@ -46,6 +46,7 @@ def overview(api: Api) -> None:
 def facts_of(api: Api, answer: JsonObject) -> JsonObject:
     """What people ask first, a sentence each."""
     queue, letters, firing = (_object(answer.get(name)) for name in ("queue", "dead_letters", "pg_cron"))
+    told = _object(answer.get("alerts"))
     upcoming = sum(minute.get("upcoming") or 0 for minute in api.rows_of(answer, "minutes"))
     more = " and more" if answer.get("is_delivered_cut") else ""
     since = f" since {queue['waiting_since']}" if queue.get("waiting_since") else ""
@@ -57,6 +58,7 @@ def facts_of(api: Api, answer: JsonObject) -> JsonObject:
         "queue": f"{queue.get('running')} running, {queue.get('waiting')} waiting{since}",
         "workers": counted(whole(firing, "worker_sessions"), "session"),
         "dead_letters": f"{letters.get('number')}",
+        "alerts": f"{told.get('live')} not over, {told.get('open')} that nobody has",
         "pg_cron": "; ".join([well, *(map(str, warnings) if isinstance(warnings, list) else [])]),
     }
 

@@ -14,8 +14,25 @@ from kronos.cli.operation import begun
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
            "max_concurrency", "in_flight", "organization")  # fmt: skip
-_USED = ("workspace", "cron_jobs", "executions_per_day", "input_bytes", "concurrency", "alarms_per_minute")
-_QUOTAS = ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+_USED = (
+    "workspace",
+    "cron_jobs",
+    "executions_per_day",
+    "input_bytes",
+    "concurrency",
+    "alarms_per_minute",
+    "heartbeats",
+    "alert_rules",
+)
+_QUOTAS = (
+    "max_cron_jobs",
+    "max_executions_per_day",
+    "max_input_bytes",
+    "max_concurrency",
+    "max_alarms_per_minute",
+    "max_heartbeats",
+    "max_alert_rules",
+)
 _MINE = {"workspace": "SLUG", "name": "NAME", "status": "STATUS", "overdue_jobs": "OVERDUE JOBS",
          "failing_endpoints": "FAILING ENDPOINTS", "dead_letters": "DEAD LETTERS"}  # fmt: skip
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
@@ -131,6 +148,8 @@ def usage(api: Api, slug: str) -> None:
 @click.option("--max-input-bytes", type=int, help="Of one input, as JSON.")
 @click.option("--max-concurrency", type=int, help="Deliveries under way at once.")
 @click.option("--max-alarms-per-minute", type=int, help="Entries in pg_cron that may ring in one minute.")
+@click.option("--max-heartbeats", type=int, help="Heartbeats.")
+@click.option("--max-alert-rules", type=int, help="Alert rules.")
 @click.option("--none", "drops", multiple=True, metavar="NAME", help="This one has no limit, such as max_cron_jobs.")
 def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) -> None:
     """Show a workspace's quotas, or set some of them.

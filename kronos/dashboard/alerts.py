@@ -22,7 +22,7 @@ pages = Pages()
 @pages.get("/w/{w}/alerts", needs=Role.VIEWER)
 async def get_alerts(call: Call, view: View, query: Annotated[IncidentQuery, Query()]) -> Response:
     """Incidents, by default those that are not over, and the rules."""
-    which = IncidentFilter(status=query.status or "LIVE", rule=query.rule, job=query.job)
+    which = IncidentFilter(status=query.status or "LIVE", rule=query.rule, job=query.job, heartbeat=query.heartbeat)
     of = list_digest("incidents", view.workspace, asdict(which))
     rows = await alerts.list_incidents(view, which, limit=query.limit + 1, before=decoded(query.cursor, of))
     found = page(rows, limit=query.limit, of=of, place=lambda row: (row.opened_at, row.incident_id))

@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute
 
 from kronos.dashboard import (
+    alert_rules,
     alerts,
     audit,
     calendars,
@@ -40,6 +41,7 @@ _PARTS = (
     executions,
     dead_letters,
     alerts,
+    alert_rules,
     load,
     heartbeats,
     operations,

@@ -1,20 +1,30 @@
 """Heartbeats: how they are, what is expected of each, what it said, and how a job says it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import beats, errors
+from kronos import alerts, beats, errors
 from kronos.api.call import Call
 from kronos.api.cursors import decoded, list_digest, page
 from kronos.api.dependencies import HeartbeatName, View
-from kronos.api.heartbeat_schemas import HeartbeatCreate, HeartbeatPause, HeartbeatQuery
-from kronos.api.heartbeats import expectation, with_url
-from kronos.beats import NewHeartbeat
+from kronos.api.heartbeat_schemas import (
+    HeartbeatCreate,
+    HeartbeatPause,
+    HeartbeatPut,
+    HeartbeatQuery,
+    expectation,
+)
+from kronos.api.heartbeats import with_url
+from kronos.beats import Heartbeat, HeartbeatTick, NewHeartbeat
 from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm, sent
 from kronos.dashboard.page import Pages, done, shown
+from kronos.dashboard.rendering import zone_of
 from kronos.database import WorkspaceView
 from kronos.model import Role
 
@@ -22,6 +32,15 @@ pages = Pages("/w/{w}/heartbeats")
 _STRIP = 20
 """Ticks of one in the list."""
 _PINGS, _TICKS = 25, 50
+_IN_ONE_FIELD = ("tags", "anchor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickGroup:
+    """Ticks of a heartbeat of an hour, or of a day or a month where they are farther apart."""
+
+    label: str
+    ticks: list[HeartbeatTick]
 
 
 @pages.get("", needs=Role.VIEWER)
@@ -47,6 +66,21 @@ async def post_heartbeat(call: Call, view: View) -> Response:
 async def get_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
     """One heartbeat, with what it said and what became of its ticks."""
     return await _one(call, view, name)
+
+
+@pages.post("/{name}", needs=Role.OPERATOR)
+async def put_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
+    """Say what is expected of it from now on; its ping URL stays."""
+    given = await sent(call)
+    try:
+        body = await call.judged(HeartbeatPut, given.document())
+        wanted = expectation(body)
+        await beats.put(view, name, wanted, token=beats.new_token(), must_exist=True, if_match={version_of(given)})
+    except errors.NotFound:
+        raise
+    except errors.KronosError as error:
+        return await _one(call, view, name, given.form.refused(error), opened="edit")
+    return done(call, f"What is expected of {name} is changed.", "w", view.workspace, "heartbeats", name)
 
 
 @pages.post("/{name}/pause", needs=Role.OPERATOR)
@@ -131,24 +165,48 @@ async def _one(
     form: FilledForm | None = None,
     *,
     shown_once: NewHeartbeat | None = None,
+    opened: str | None = None,
 ) -> Response:
     form = form or FilledForm()
     row = await beats.get(view, name)
-    strips = await beats.strips(view, [row], count=_STRIP)
+    ticks = (await beats.ticks(view, name, status=None, limit=_TICKS, before=None))[:_TICKS]
     response = shown(
         call,
         "heartbeat.html",
         form.status if shown_once is None else 201,
         heartbeat=row,
-        strip_of=_newest_first(strips.get(row.heartbeat_id, [])),
+        groups=_groups(ticks, row.timezone),
+        statuses=list(dict.fromkeys(each.status for each in ticks)),
+        alerts=await alerts.open_of(view, heartbeat=name),
         pings=(await beats.pings(view, name, limit=_PINGS, before=None, with_log=True))[:_PINGS],
-        ticks=(await beats.ticks(view, name, status=None, limit=_TICKS, before=None))[:_TICKS],
+        ticks=ticks,
         ping_url=None if shown_once is None else shown_once.ping_url,
         form=form,
+        edited=form if opened == "edit" else _filled(row),
+        opened=opened,
     )
     if shown_once is not None:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _filled(row: Heartbeat) -> FilledForm:
+    """The form of what is expected of it from now on."""
+    form = FilledForm.of({name: getattr(row, name) for name in HeartbeatPut.model_fields if name not in _IN_ONE_FIELD})
+    anchor = row.anchor_local or (None if row.anchor is None else row.anchor.astimezone(UTC).isoformat())
+    own = {"/tags": [", ".join(row.tags)], "/anchor": [anchor or ""], "version": [str(row.version)]}
+    return FilledForm(values={**form.values, **own})
+
+
+def _groups(ticks: Sequence[HeartbeatTick], timezone: str) -> list[TickGroup]:
+    """The ticks, oldest first, by the day of the zone, or by the month where days have hardly any."""
+    zone, ordered = zone_of(timezone), list(reversed(ticks))
+    span = (ordered[-1].tick_at - ordered[0].tick_at) / len(ordered) if ordered else timedelta()
+    form = "%Y-%m-%d %H:00" if span < timedelta(minutes=30) else "%Y-%m-%d" if span < timedelta(days=1) else "%Y-%m"
+    found: dict[str, list[HeartbeatTick]] = {}
+    for each in ordered:
+        found.setdefault(each.tick_at.astimezone(zone).strftime(form), []).append(each)
+    return [TickGroup(label=label, ticks=of) for label, of in found.items()]
 
 
 def _newest_first(statuses: list[str]) -> list[dict[str, str]]:

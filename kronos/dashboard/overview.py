@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from kronos import alerts, overview, readiness
+from kronos import overview, readiness
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.overview import readiness_of
@@ -19,6 +19,4 @@ async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     ready = await readiness_of(call, instance)
     found = await overview.get(view, ready, call.context.coming)
     chart = hours.chart(found.minutes, found.at)
-    return shown(
-        call, "overview.html", found=found, chart=chart, rings=readiness.rings(ready), alerts=await alerts.count(view)
-    )
+    return shown(call, "overview.html", found=found, chart=chart, rings=readiness.rings(ready), alerts=found.alerts)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kronos import errors
+from kronos import alerts, errors
 from kronos.database import WorkspaceView
 from kronos.explain.explaining import FACTS, explained
 from kronos.explain.facts import Explanation
@@ -10,6 +10,9 @@ from kronos.explain.facts import Explanation
 
 async def explain(view: WorkspaceView, job: str, *, at: datetime | None) -> Explanation:
     """Why the job did or did not run at `at` (None: now). Raises JobNotFound."""
-    if (facts := await view.one_or_none(FACTS, {"job": job, "at": at})) is None:
+    found, open_alerts = await view.write_then_read(
+        FACTS, {"job": job, "at": at}, alerts.OPEN, alerts.asked_open(job=job, at=at)
+    )
+    if not found:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
-    return explained(facts)
+    return explained(found[0], open_alerts)

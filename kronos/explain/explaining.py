@@ -1,7 +1,8 @@
 """The judges of an instant in their order, and what they come to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from kronos.alert_rows import OpenAlert
 from kronos.explain import accounts, closures, delivery, schedule
 from kronos.explain.facts import Explanation, Facts, Judged, Verdict
 from kronos.sql import statement
@@ -33,8 +34,8 @@ def decided(facts: Facts) -> Verdict:
     return next((verdict for judge in _JUDGES if (verdict := judge(facts)[1]) is not None), _UNKNOWN)
 
 
-def explained(facts: Facts) -> Explanation:
-    """The answer that the facts give."""
+def explained(facts: Facts, alerts: Sequence[OpenAlert] = ()) -> Explanation:
+    """The answer that the facts give, beside the job's alerts."""
     judged = [judge(facts) for judge in _JUDGES]
     verdict = next((verdict for _, verdict in judged if verdict is not None), _UNKNOWN)
     return Explanation(
@@ -46,4 +47,5 @@ def explained(facts: Facts) -> Explanation:
         code=verdict.code,
         because=verdict.because,
         steps=[step for step, _ in judged if step is not None],
+        alerts=list(alerts),
     )

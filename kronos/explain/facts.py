@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
+from kronos.alert_rows import OpenAlert
 from kronos.model import JobStatus, Json, JsonObject, OnDisabled, Overlap, Trigger, WorkspaceStatus
 
 Decision = Literal[
@@ -195,7 +196,7 @@ Judged = tuple[Step | None, Verdict | None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the minute of `at`
-    has none."""
+    has none. `alerts`: the job's incidents that are not over, or were not at the instant."""
 
     job_id: UUID
     version_id: UUID
@@ -205,6 +206,7 @@ class Explanation:
     code: str
     because: str
     steps: list[Step]
+    alerts: list[OpenAlert]
 
 
 def document(value: Json) -> JsonObject:

@@ -164,6 +164,29 @@ ALARMS = Metric(
     help="The number of pg_cron's newest run of an alarm of ours: its rate is that of alarms, others' entries "
     "included. 0 where pg_cron keeps no log.",
 )
+HEARTBEATS = Metric(
+    name="kronos_heartbeats",
+    kind="gauge",
+    place="database",
+    labels=("state",),
+    most=7,
+    help="Heartbeats, of up to 10,000, by how they are: up, down, late, running, unknown, new, paused.",
+)
+HEARTBEATS_UNACCOUNTED = Metric(
+    name="kronos_heartbeats_unaccounted_seconds",
+    kind="gauge",
+    place="database",
+    help="How long ago the tick was to be missed that nobody has accounted for and that waits longest; each minute "
+    "all are. 0 where none waits.",
+)
+INCIDENTS = Metric(
+    name="kronos_incidents_open",
+    kind="gauge",
+    place="database",
+    labels=("severity",),
+    most=4,
+    help="Incidents of alert rules that are not over, of up to 10,000, by severity: info, warning, error, critical.",
+)
 ALARM_QUOTA = Metric(
     name="kronos_alarm_quota_used_ratio",
     kind="gauge",
@@ -303,6 +326,9 @@ DATABASE = (
     SILENT_SECONDS,
     LAUNCHER,
     ALARMS,
+    HEARTBEATS,
+    HEARTBEATS_UNACCOUNTED,
+    INCIDENTS,
     ALARM_QUOTA,
     WORKSPACE_ALARM_QUOTA,
     ALARMS_ENDED,

@@ -86,6 +86,19 @@ select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as 
   join kronos.workspaces as workspace using (workspace_id)
  where rule.workspace_id = kronos.current_workspace_id() and rule.name = %(name)s;
 
+-- name: list_named_alert_rules
+-- Those that have these names.
+select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as enabled, rule.severity,
+       case rule.selector when 'WORKSPACE' then '{}'::jsonb
+                          else jsonb_build_object(lower(rule.selector), rule.selected) end as selects,
+       rule.per, rule.condition,
+       array(select endpoint.name from kronos.endpoints as endpoint
+              where endpoint.endpoint_id = any (rule.tell) order by endpoint.name) as tell,
+       rule.says_recovered as recovered, rule.repeat_seconds, rule.created_at, rule.updated_at
+  from kronos.alert_rules as rule
+  join kronos.workspaces as workspace using (workspace_id)
+ where rule.workspace_id = kronos.current_workspace_id() and rule.name = any (%(names)s::text[]);
+
 -- name: list_alert_rules
 select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as enabled, rule.severity,
        case rule.selector when 'WORKSPACE' then '{}'::jsonb
@@ -142,6 +155,12 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
                    or incident.subject_id = (select job.first_version_id
                                                from kronos.jobs as job
                                               where job.job_id = kronos.find_job(%(job)s)))
+              and (%(heartbeat)s::text is null
+                   or incident.subject_id = (select beat.heartbeat_id
+                                               from kronos.beats as beat
+                                              where beat.workspace_id = kronos.current_workspace_id()
+                                                and beat.name = %(heartbeat)s
+                                                and beat.deleted_at is null))
               and (incident.opened_at, incident.incident_id)
                   < (case when %(before_opened_at)s::timestamptz is null then 'infinity'
                           else %(before_opened_at)s::timestamptz end,
@@ -168,6 +187,12 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
                    or incident.subject_id = (select job.first_version_id
                                                from kronos.jobs as job
                                               where job.job_id = kronos.find_job(%(job)s)))
+              and (%(heartbeat)s::text is null
+                   or incident.subject_id = (select beat.heartbeat_id
+                                               from kronos.beats as beat
+                                              where beat.workspace_id = kronos.current_workspace_id()
+                                                and beat.name = %(heartbeat)s
+                                                and beat.deleted_at is null))
               and (incident.opened_at, incident.incident_id)
                   < (case when %(before_opened_at)s::timestamptz is null then 'infinity'
                           else %(before_opened_at)s::timestamptz end,
@@ -177,6 +202,27 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
             limit %(limit)s))
  where workspace_id = kronos.current_workspace_id()
  order by opened_at desc, incident_id desc;
+
+-- name: list_open_alerts
+-- Incidents of a job, which %(job)s names, or of a heartbeat, which %(heartbeat)s does: those that are not
+-- over, and those that were not at an instant; null: now. The newest ten.
+select incident.incident_id, incident.rule, incident.severity, incident.status, incident.detail,
+       incident.opened_at, incident.resolved_at, incident.acknowledged_by
+  from kronos.incidents as incident
+ where incident.workspace_id = kronos.current_workspace_id()
+   and incident.subject_id = coalesce(
+           (select job.first_version_id
+              from kronos.jobs as job
+             where job.job_id = kronos.find_job(%(job)s)),
+           (select beat.heartbeat_id
+              from kronos.beats as beat
+             where beat.workspace_id = kronos.current_workspace_id()
+               and beat.name = %(heartbeat)s
+               and beat.deleted_at is null))
+   and (incident.status <> 'RESOLVED'
+        or (incident.opened_at <= %(at)s::timestamptz and incident.resolved_at > %(at)s::timestamptz))
+ order by incident.opened_at desc, incident.incident_id desc
+ limit 10;
 
 -- name: count_incidents
 -- Those of the workspace that are not over, up to a thousand, and how many of them nobody has acknowledged;

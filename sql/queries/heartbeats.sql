@@ -13,6 +13,15 @@ select heartbeat_id, workspace, name, status, state, note, tags, cron, every, an
   from kronos.heartbeat_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
+-- name: list_named_heartbeats
+-- Those that have these names.
+select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,
+       kronos.iso_local(anchor_local) as anchor_local, timezone, dst_gap, dst_overlap, period_seconds,
+       description, grace_seconds, max_run_seconds, version, token_version, next_tick_at, last_status,
+       last_ping_at, last_success_at, last_duration_ms, running_since, created_at, updated_at
+  from kronos.heartbeat_details
+ where workspace_id = kronos.current_workspace_id() and name = any (%(names)s::text[]);
+
 -- name: list_heartbeats
 -- One more than the page may have. Null: whichever.
 select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,

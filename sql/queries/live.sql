@@ -36,3 +36,10 @@ select job.job_id, job.name, job.title, workspace.slug as workspace, endpoint.na
   join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
   left join lateral kronos.pointer_of(case when job.trigger = 'CRON' then job.job_id end) as pointer on true
  where job.job_id = any (%(ids)s::uuid[]) and job.workspace_id = kronos.current_workspace_id();
+
+-- name: list_changed_heartbeats
+-- These heartbeats as they are now. None of one that was deleted.
+select heartbeat_id, name, workspace, status, state, last_status, version, next_tick_at, last_ping_at,
+       last_success_at, running_since, created_at
+  from kronos.heartbeat_details
+ where heartbeat_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id();

@@ -41,7 +41,19 @@ select managed.kind, managed.name, managed.set_name, managed.fields, managed.app
                        from kronos.jobs as job
                       where managed.kind = 'job'
                         and job.workspace_id = managed.workspace_id
-                        and job.name = managed.name and job.status in ('ACTIVE', 'PAUSED')) as present
+                        and job.name = managed.name and job.status in ('ACTIVE', 'PAUSED')
+                      union all
+                     select beat.heartbeat_id
+                       from kronos.beats as beat
+                      where managed.kind = 'heartbeat'
+                        and beat.workspace_id = managed.workspace_id
+                        and beat.name = managed.name and beat.deleted_at is null
+                      union all
+                     select rule.rule_id
+                       from kronos.alert_rules as rule
+                      where managed.kind = 'alert_rule'
+                        and rule.workspace_id = managed.workspace_id
+                        and rule.name = managed.name) as present
          on true
  where managed.workspace_id = kronos.current_workspace_id()
  order by managed.kind, managed.name;
@@ -120,7 +132,17 @@ select document.document_id, workspace.slug as workspace, document.name, documen
    from kronos.jobs as job
   where job.workspace_id = kronos.current_workspace_id() and job.trigger = 'CRON'
     and job.status in ('ACTIVE', 'PAUSED')
-  order by job.name limit %(limit)s::integer);
+  order by job.name limit %(limit)s::integer)
+ union all
+(select 'heartbeat', beat.name
+   from kronos.beats as beat
+  where beat.workspace_id = kronos.current_workspace_id() and beat.deleted_at is null
+  order by beat.name limit %(limit)s::integer)
+ union all
+(select 'alert_rule', rule.name
+   from kronos.alert_rules as rule
+  where rule.workspace_id = kronos.current_workspace_id()
+  order by rule.name limit %(limit)s::integer);
 
 -- name: list_last_changes
 -- Of each of %(objects)s the last row of the audit that no apply wrote. No row of one: none, or none is kept.
@@ -193,7 +215,19 @@ select kronos.current_workspace_id(), given.kind, given.name, %(set_name)s::text
                        from kronos.jobs as job
                       where given.kind = 'job'
                         and job.workspace_id = kronos.current_workspace_id()
-                        and job.name = given.name and job.status in ('ACTIVE', 'PAUSED')) as present
+                        and job.name = given.name and job.status in ('ACTIVE', 'PAUSED')
+                      union all
+                     select beat.heartbeat_id
+                       from kronos.beats as beat
+                      where given.kind = 'heartbeat'
+                        and beat.workspace_id = kronos.current_workspace_id()
+                        and beat.name = given.name and beat.deleted_at is null
+                      union all
+                     select rule.rule_id
+                       from kronos.alert_rules as rule
+                      where given.kind = 'alert_rule'
+                        and rule.workspace_id = kronos.current_workspace_id()
+                        and rule.name = given.name) as present
     on conflict (workspace_id, kind, name) do update
    set set_name = excluded.set_name, object_id = excluded.object_id, fields = excluded.fields,
        applied_at = excluded.applied_at

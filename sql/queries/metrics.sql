@@ -14,6 +14,11 @@ select workers, claimed, dead_letters, alarms, alarms_ended, alarms_failed, runn
        reaped_seconds, mended, left_over, revision
   from kronos.system_counts(%(most)s::integer);
 
+-- name: get_beats
+-- One row.
+select states, unaccounted_seconds, incidents
+  from kronos.system_beats(%(most)s::integer);
+
 -- name: list_alarm_quotas
 -- How full the quotas of alarms are, the fullest first. No row: no workspace has one.
 select workspace, used, most

@@ -158,8 +158,10 @@ select {BulkOperation}
 -- name: get_usage
 -- No row: no such workspace.
 select workspace, version, cron_jobs, max_cron_jobs, executions, max_executions_per_day, resets_at,
-       max_input_bytes, in_flight, max_concurrency, alarms, max_alarms_per_minute
-  from kronos.usage_of();
+       max_input_bytes, in_flight, max_concurrency, alarms, max_alarms_per_minute, heartbeats, max_heartbeats,
+       alert_rules, max_alert_rules
+  from kronos.usage_of()
+ cross join kronos.alert_usage_of();
 
 -- name: update_quotas
 -- All of them at once; null: no limit. No row: no such workspace, or another version than those in
@@ -170,12 +172,16 @@ update kronos.workspaces
        max_input_bytes = %(max_input_bytes)s::integer,
        max_concurrency = %(max_concurrency)s::integer,
        max_alarms_per_minute = %(max_alarms_per_minute)s::integer,
+       max_heartbeats = %(max_heartbeats)s::integer,
+       max_alert_rules = %(max_alert_rules)s::integer,
        version = version + ((max_cron_jobs, max_executions_per_day, max_input_bytes, max_concurrency,
-                             max_alarms_per_minute)
+                             max_alarms_per_minute, max_heartbeats, max_alert_rules)
                             is distinct from (%(max_cron_jobs)s::integer,
                                               %(max_executions_per_day)s::bigint,
                                               %(max_input_bytes)s::integer, %(max_concurrency)s::integer,
-                                              %(max_alarms_per_minute)s::integer))::integer
+                                              %(max_alarms_per_minute)s::integer,
+                                              %(max_heartbeats)s::integer,
+                                              %(max_alert_rules)s::integer))::integer
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))

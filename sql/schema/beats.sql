@@ -47,6 +47,8 @@ create unique index beats_name_taken on kronos.beats (workspace_id, name) where 
 -- Serves list_heartbeats, and how many there are.
 create index beats_newest on kronos.beats (workspace_id, created_at desc, heartbeat_id desc)
     where deleted_at is null;
+-- Serves enroll_jobs.
+create index beats_changed on kronos.beats (workspace_id, updated_at, heartbeat_id) where deleted_at is null;
 -- Serves delete_beats.
 create index beats_deleted on kronos.beats (deleted_at) where deleted_at is not null;
 

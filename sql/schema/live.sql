@@ -9,7 +9,7 @@ create unlogged table kronos.live_changes (
     object        text    not null,
     change        text    not null,
     ids           uuid[]  not null,
-    constraint live_changes_object_known check (object in ('job', 'execution')),
+    constraint live_changes_object_known check (object in ('job', 'execution', 'heartbeat')),
     constraint live_changes_change_known check (change in ('created', 'changed', 'next_run', 'finished'))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_threshold = -1);

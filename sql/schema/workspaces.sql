@@ -15,6 +15,8 @@ create table kronos.workspaces (
     max_executions_per_day bigint,                   -- made on a day (UTC): see kronos.quota_shards
     max_input_bytes integer,                         -- of one input, as JSON
     max_alarms_per_minute integer,                   -- entries in pg_cron that may ring in one minute
+    max_heartbeats  integer,
+    max_alert_rules integer,
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),
@@ -27,7 +29,9 @@ create table kronos.workspaces (
         check (max_cron_jobs between 0 and 10000000
                and max_executions_per_day between 0 and 1000000000000
                and max_input_bytes between 2 and 1048576
-               and max_alarms_per_minute between 1 and 1000000)
+               and max_alarms_per_minute between 1 and 1000000),
+    constraint workspaces_alert_quotas_bounded
+        check (max_heartbeats between 0 and 10000 and max_alert_rules between 0 and 100)
 );
 -- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';

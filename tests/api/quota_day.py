@@ -11,7 +11,15 @@ from sql_factory import Connection, value
 
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 NONE = dict.fromkeys(
-    ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+    (
+        "max_cron_jobs",
+        "max_executions_per_day",
+        "max_input_bytes",
+        "max_concurrency",
+        "max_alarms_per_minute",
+        "max_heartbeats",
+        "max_alert_rules",
+    )
 )
 
 

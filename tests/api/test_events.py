@@ -181,10 +181,43 @@ def test_a_listener_hears_what_it_asked_for(api: httpx.Client, workspace: str) -
         assert {each.data["status"] for each in paused.until(lambda each: each.data["name"] == "nightly")} == {"PAUSED"}
 
 
+def test_heartbeats_come_to_who_asks_for_them_as_they_are(api: httpx.Client, workspace: str) -> None:
+    """Made, pinged, failed and changed: the last state of each; and nothing of what the job said."""
+    path = f"/v1/workspaces/{workspace}/heartbeats/backup"
+    with (
+        listening(api, workspace, types="heartbeat") as heard,
+        listening(api, workspace, types="job,heartbeat") as both,
+        listening(api, workspace) as others,
+    ):
+        url = api.put(path, json={"period_seconds": 3600}).raise_for_status().json()["ping_url"]
+        made = heard.until(lambda each: each.data["state"] == "NEW")[-1]
+        assert (made.type, made.data["name"], made.data["workspace"]) == ("heartbeat", "backup", workspace)
+        assert "created" in made.data["changes"]
+        api.post(f"{httpx.URL(url).path}/start").raise_for_status()
+        assert heard.until(lambda each: each.data["state"] == "RUNNING")[-1].data["running_since"] is not None
+        api.post(f"{httpx.URL(url).path}/3", content=b"hunter2").raise_for_status()
+        failed = heard.until(lambda each: each.data["state"] == "DOWN")[-1]
+        assert (failed.data["last_status"], failed.data["changes"]) == ("FAILED", ["changed"])
+        assert "hunter2" not in json.dumps(failed.data)
+        assert failed.data["last_ping_at"] is not None
+        api.post(f"{path}/pause", json={}).raise_for_status()
+        paused = heard.until(lambda each: each.data["state"] == "PAUSED")[-1].data
+        shown = api.get(path).json()
+        assert paused["heartbeat_id"] == shown["heartbeat_id"]
+        assert {name: paused[name] for name in paused if name != "changes"} == {
+            name: shown[name] for name in paused if name != "changes"
+        }
+        api.delete(path).raise_for_status()
+        _job(api, workspace, name="nightly")
+        assert both.until(lambda each: each.type == "job")[0].type == "heartbeat"
+        assert {each.type for each in others.until(lambda each: each.data.get("name") == "nightly")} == {"job"}
+
+
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
         ({"types": "jobs"}, "/types"),
+        ({"types": "heartbeat,"}, "/types"),
         ({"status": "DONE"}, "/status"),
         ({"after": "no place"}, "/after"),
         ({"Last-Event-ID": "AQ9x"}, "/Last-Event-ID"),

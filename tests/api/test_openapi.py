@@ -337,7 +337,7 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     assert query("/v1/workspaces/{w}/dead-letters") == page | letters
     assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces/{w}/keys") == page
     assert query("/v1/workspaces") == page | {"organization"}
-    assert query("/v1/workspaces/{w}/incidents") == page | {"status", "rule", "job"}
+    assert query("/v1/workspaces/{w}/incidents") == page | {"status", "rule", "job", "heartbeat"}
 
 
 def test_the_documentation_page_needs_no_key(api: httpx.Client) -> None:

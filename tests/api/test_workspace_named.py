@@ -331,7 +331,10 @@ _NEEDS_NONE = {
     "signs.list_tasks": "the instance administrator's",
     "signs.get_keys": "the instance administrator's",
     "signs.list_alerting": "the instance administrator's",
-    **{f"metrics.{name}": "the instance's" for name in ("get_counts", "get_ends", "list_queue", "list_alarm_quotas")},
+    **{
+        f"metrics.{name}": "the instance's"
+        for name in ("get_beats", "get_counts", "get_ends", "list_queue", "list_alarm_quotas")
+    },
     "workspaces.enter_workspace": "finds the workspace",
     "workspaces.enter_workspace_to_write": "finds the workspace",
     "workspaces.enter_instance_to_write": "the instance administrator's",

@@ -42,7 +42,15 @@ ANYTHING: dict[str, Any] = {
     "version": 1,
     "override": {"success_days": None, "failure_days": None},
     **dict.fromkeys(
-        ("max_cron_jobs", "max_executions_per_day", "max_input_bytes", "max_concurrency", "max_alarms_per_minute")
+        (
+            "max_cron_jobs",
+            "max_executions_per_day",
+            "max_input_bytes",
+            "max_concurrency",
+            "max_alarms_per_minute",
+            "max_heartbeats",
+            "max_alert_rules",
+        )
     ),
     "execution": {"execution_id": _ID, "status": "SUCCESS"},
     "key": "kr_live_x",
@@ -67,6 +75,7 @@ ANYTHING: dict[str, Any] = {
     "minutes": [],
     "failing": [],
     "late": [],
+    "alerts": [],
     "queue": {},
     "workers": [],
     "dead_letters": {},

@@ -42,6 +42,7 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
         api.put(f"{base}/secrets/api-token", json={"value": "correct horse"}),
         api.post(f"{base}/jobs", json={"endpoint": "sink", **cron}),
         backup := api.post(f"{base}/heartbeats", json={"name": "backup", "cron": "0 3 * * *", "tags": ["nightly"]}),
+        api.put(f"{base}/alert-rules/fails", json={"condition": {"type": "FAILURES", "count": 3}, "tell": ["sink"]}),
         once := api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}),
     ]
     ping = backup.json()["ping_url"]
@@ -59,6 +60,7 @@ def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
             "payload_spec": "report-input",
             "secret": "api-token",
             "heartbeat": "backup",
+            "alert_rule": "fails",
             **furnish_runs(api, database_url, workspace, "nightly"),
         },
     )

@@ -17,6 +17,8 @@ PAGES: Final = (
     "/w/{workspace}/dead-letters/discard?q=500",
     "/w/{workspace}/alerts",
     "/w/{workspace}/alerts?status=RESOLVED&rule=nobody",
+    "/w/{workspace}/alert-rules/~new",
+    "/w/{workspace}/alert-rules/{alert_rule}",
     "/w/{workspace}/operations",
     "/w/{workspace}/operations/{operation}",
     "/w/{workspace}/operations/{bulk}",

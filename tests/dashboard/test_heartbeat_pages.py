@@ -45,7 +45,7 @@ def test_its_page_shows_what_it_said_and_does_what_can_be_done(
     api.post(f"{httpx.URL(url).path}/3?rid=one", content=b"disk <full>")
     page = reader(f"{there}/backup")
     assert [text_of(page).count(word) > 0 for word in ("down", "failed", "disk <full>", "run-and-ping")] == [True] * 4
-    assert len(page.xpath("//svg[contains(@class, 'strip')]")) == 1
+    assert len(page.xpath("//ol[@class='strip']//a[@class='tick bad']")) == 1
     assert api.post(f"{there}/backup/pause", data={"/note": "moving"}).headers["location"] == f"{there}/backup"
     assert "moving" in text_of(reader(there))
     assert api.post(f"{there}/backup/resume").status_code == 303

@@ -33,6 +33,7 @@ NAMES: Final = {
     "secrets": "api-token",
     "heartbeats": "backup",
     "calendars": "bank",
+    "alert-rules": "fails",
 }
 MARKUP: Final = "<script>alert(1)</script>'\"><b>{{ 7 * 7 }}"
 PAYLOADS: Final = ("payload-of-theirs", "out of paper", "hook?token=")

@@ -169,3 +169,33 @@ def test_one_that_a_rule_selects_no_more_breaks_it_no_more(
     assert shown(incidents(superuser, missed)) == [("HEARTBEAT", "RESOLVED", "backup")]
     at(NOON + 130 * MINUTE)
     assert incidents(superuser, silent) == []
+
+
+def test_one_that_gets_a_tag_later_is_waited_for_from_then(
+    superuser: Connection, endpoint: EndpointRow, at: Callable[[datetime], None]
+) -> None:
+    """Whether or not it ever pings; and so is one that loses the tag and gets it again."""
+    beat = make_beat(superuser, endpoint.workspace_id, name="late", cron="0 * * * *")
+    rule_id = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 7200}, selector="TAG", selected="db")
+    for minutes in (30, 60):  # all that were made before have been looked at
+        at(NOON + minutes * MINUTE)
+
+    def tag(*tags: str) -> None:
+        superuser.execute(
+            "update kronos.beats set tags = %s, updated_at = kronos.now() where heartbeat_id = %s",
+            [list(tags), beat.heartbeat_id],
+        )
+
+    tag("db")
+    at(NOON + 61 * MINUTE)
+    at(NOON + 180 * MINUTE)
+    assert incidents(superuser, rule_id) == []
+    at(NOON + 182 * MINUTE)
+    assert shown(incidents(superuser, rule_id)) == [("HEARTBEAT", "OPEN", "late")]
+    tag()
+    at(NOON + 190 * MINUTE)
+    assert shown(incidents(superuser, rule_id)) == [("HEARTBEAT", "RESOLVED", "late")]
+    tag("db")
+    at(NOON + 191 * MINUTE)
+    at(NOON + 312 * MINUTE)
+    assert [row["status"] for row in incidents(superuser, rule_id)] == ["RESOLVED", "OPEN"]

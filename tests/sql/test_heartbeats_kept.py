@@ -9,6 +9,7 @@ import pytest
 from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
 from clock import Clock
 from factory import add_endpoint
+from scale import buffers
 from sql_factory import Connection, value, values
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -40,6 +41,66 @@ def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(
     counted = superuser.execute("select pings, ticks, is_left from kronos.retain_beats(100)").fetchone()
     assert counted == (1, 1, False)
     assert statuses(superuser, hourly) == [(NOON - MINUTE, "ON_TIME")]
+
+
+def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(
+    superuser: Connection, database_url: str, hourly: BeatRow
+) -> None:
+    """Of a heartbeat with a thousand pings that all stay the first is read. Rows that another session has locked are
+    left to it, and those around them go."""
+    superuser.execute(
+        "insert into kronos.beat_pings (heartbeat_id, number, workspace_id, at, kind, method)"
+        " select heartbeat_id, number, workspace_id, kronos.now(), 'SUCCESS', 'GET'"
+        "   from kronos.beats, generate_series(1, 1000) as number"
+    )
+    superuser.execute("update kronos.beat_pointers set pings = 1000")
+    superuser.execute("analyze kronos.beat_pings, kronos.beat_pointers, kronos.beats")
+    for _ in range(2):  # the first loads what a session keeps
+        read = buffers(superuser, "select * from kronos.retain_beats(5000)")
+    assert read < 60, read
+    assert value(superuser, "select count(*) from kronos.beat_pings") == 1000
+    superuser.execute("update kronos.beat_pointers set pings = 1010")
+    with psycopg.connect(database_url) as other:
+        other.execute("select from kronos.beat_pings where number = 5 for update")
+        superuser.execute("set lock_timeout = '50ms'")
+        assert value(superuser, "select pings from kronos.retain_beats(5000)") == 9
+        superuser.execute("update kronos.beats set deleted_at = kronos.now()")
+        while value(superuser, "select count(*) from kronos.beat_pings") > 1:
+            assert value(superuser, "select is_left from kronos.retain_beats(5000)") is True
+        assert values(superuser, "select heartbeat_id from kronos.beats") == [hourly.heartbeat_id]  # a row names it
+    superuser.execute("select kronos.retain_beats(5000)")
+    assert value(superuser, "select count(*) from kronos.beats") == 0
+
+
+def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processes(superuser: Connection) -> None:
+    clock = Clock(superuser)
+    clock.stand(NOON)
+
+    def hold() -> tuple[bool, bool]:
+        """Whether there was a gap, and whether the row was written or locked."""
+        before = value(superuser, "select (xmin, xmax, ctid)::text from kronos.ping_door")
+        gap = value(superuser, "select kronos.hold_door_open()")
+        return gap, before != value(superuser, "select (xmin, xmax, ctid)::text from kronos.ping_door")
+
+    assert hold() == (False, False)  # nobody is expected to ping
+    beat = make_beat(superuser, add_endpoint(superuser).workspace_id, period_seconds=60)
+
+    def seconds(count: int) -> None:
+        clock.stand(NOON + timedelta(seconds=count))
+
+    assert value(superuser, "select open_until from kronos.ping_door") == NOON  # by who made it
+    for after, is_written in ((3, False), (4, False), (5, True), (8, False), (10, True), (24, True)):
+        seconds(after)
+        assert hold() == (False, is_written), after
+    seconds(40)
+    assert hold() == (True, True)
+    superuser.execute("update kronos.beats set deleted_at = kronos.now()")
+    seconds(4000)
+    assert hold() == (False, False)
+    make_beat(superuser, beat.workspace_id, period_seconds=60)  # what nobody was expected to say is no gap
+    seconds(4005)
+    assert hold() == (False, True)
+    assert values(superuser, "select until_at from kronos.ping_gaps") == [NOON + timedelta(seconds=40)]
 
 
 def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(superuser: Connection, hourly: BeatRow) -> None:

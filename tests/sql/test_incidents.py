@@ -42,6 +42,32 @@ def test_many_jobs_that_break_a_rule_together_are_told_together(
     assert len(incidents(shared, rule_id)) == 25
 
 
+def test_an_end_is_never_told_before_its_beginning_however_many_are_judged(
+    shared: Connection, endpoint: EndpointRow, hook: EndpointRow
+) -> None:
+    """One evaluation that judges in several steps, as of more than 2,000 subjects: what broke its rule and was over
+    again is not looked at twice."""
+    conditions = ({"type": "FAILURES", "count": 1}, {"type": "FAILURE_RATE", "percent": 50, "window_seconds": 600})
+    over, rate = [add_rule(shared, endpoint, condition | {"min_runs": 1}, tells=[hook]) for condition in conditions]
+    for letters in ("FS", "FS", "FF"):
+        end_runs(shared, make_cron_job(shared, endpoint), letters)
+    rules, steps = [[over, rate]], 0
+    with shared.transaction():
+        shared.execute("select kronos.take_ends(%s, 2000)", rules)
+        while value(shared, "select is_left from kronos.judge_states(%s, 1)", rules):
+            steps += 1
+            assert steps <= 6, "a subject is judged twice"
+        shared.execute("select kronos.say_incidents(%s)", rules)
+        shared.execute("select kronos.queue_notifications(1000)")
+    assert {(each["rule"], each["event"], each["count"]) for each in told(shared, hook)} == {
+        (each, "OPENED", 3)
+        for each in values(shared, "select name from kronos.alert_rules where rule_id = any (%s)", rules)
+    }
+    shared.execute("select kronos.evaluate_alerts()")
+    last = told(shared, hook)[-1]
+    assert (last["event"], last["count"], last["open"]) == ("RESOLVED", 2, 1)
+
+
 def test_an_alert_about_the_endpoint_that_is_told_does_not_feed_itself(
     shared: Connection, endpoint: EndpointRow
 ) -> None:

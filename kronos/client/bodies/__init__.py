@@ -1,14 +1,7 @@
 """Bodies that the API takes, as keywords and as dicts. Made by bin/client out of the API's document."""
 
-from kronos.client.bodies.alerts import (
-    AlertCondition,
-    AlertRuleCreate,
-    AlertRulePut,
-    AlertSelector,
-    IncidentAcknowledge,
-    IncidentSnooze,
-)
-from kronos.client.bodies.apply import ApplyBody, JobFile, SecretRef
+from kronos.client.bodies.alerts import AlertRulePut, IncidentAcknowledge, IncidentSnooze
+from kronos.client.bodies.apply import AlertCondition, AlertRuleCreate, AlertSelector, ApplyBody, JobFile, SecretRef
 from kronos.client.bodies.backfills import BackfillCreate
 from kronos.client.bodies.calendars import CalendarCreate, CalendarPut, Hours, NamedDay
 from kronos.client.bodies.configs import ConfigCreate, ConfigPut

@@ -17,6 +17,10 @@ class QuotasPut(TypedDict, total=False):
     """Deliveries under way at once, exactly."""
     max_alarms_per_minute: int | None
     """Entries in pg_cron that may ring in one and the same minute."""
+    max_heartbeats: int | None
+    """Heartbeats; of null 10,000."""
+    max_alert_rules: int | None
+    """Alert rules; of null 100."""
 
 
 class WorkspaceCreate(TypedDict, total=False):

@@ -20,7 +20,7 @@ from kronos.client.bodies.words import (
     WorkspaceRole,
     WorkspaceStatus,
 )
-from kronos.client.models.alerts import AlertRule, Incident
+from kronos.client.models.alerts import AlertRule, Incident, OpenAlert
 from kronos.client.models.apply import (
     Applied,
     AppliedResource,
@@ -49,7 +49,7 @@ from kronos.client.models.endpoints import (
     TriedDelivery,
     Violation,
 )
-from kronos.client.models.events import ExecutionEvent, JobEvent, ResetEvent
+from kronos.client.models.events import ExecutionEvent, HeartbeatEvent, JobEvent, ResetEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
 from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
@@ -84,6 +84,7 @@ from kronos.client.models.overview import (
     ComingJob,
     FailingJob,
     Firing,
+    IncidentCount,
     InstanceLoad,
     LateJob,
     Letters,
@@ -178,10 +179,12 @@ __all__ = [
     "Glances",
     "Grant",
     "Heartbeat",
+    "HeartbeatEvent",
     "HeartbeatTick",
     "History",
     "HistoryPartition",
     "Incident",
+    "IncidentCount",
     "IncidentStatus",
     "Index",
     "InstanceLoad",
@@ -212,6 +215,7 @@ __all__ = [
     "NewHeartbeat",
     "NewKey",
     "NextRun",
+    "OpenAlert",
     "OperationKind",
     "OperationStatus",
     "Organization",

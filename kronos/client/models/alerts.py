@@ -53,3 +53,18 @@ class Incident:
     said_at: datetime | None
     times_said: int
     notifications: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """An incident of a job or of a heartbeat, as it stands beside what else is said of it. `resolved_at`: it
+    is over by now, and was not at the instant that was asked about."""
+
+    incident_id: UUID
+    rule: str
+    severity: AlertSeverity
+    status: IncidentStatus
+    detail: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acknowledged_by: str | None

@@ -53,7 +53,7 @@ class AppliedResource:
     """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job
     whose runs of the coming 7 days become others."""
 
-    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str
     change: Literal["created", "changed", "unchanged", "removed"]
     is_adopted: bool
@@ -66,7 +66,7 @@ class AppliedResource:
 class LeftResource:
     """A resource of the set that the files do not have any more: prune would remove it."""
 
-    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job"]
+    kind: Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str
 
 
@@ -108,3 +108,5 @@ class ExportedFile:
     calendars: list[dict[str, Any]]
     endpoints: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
+    heartbeats: list[dict[str, Any]]
+    alert_rules: list[dict[str, Any]]

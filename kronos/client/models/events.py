@@ -31,6 +31,26 @@ class ExecutionEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatEvent:
+    """A heartbeat as it is now. `changes`: what has happened to it since the last event of it: `created`,
+    `changed` (it pinged, a tick of it was accounted for, or its terms are others)."""
+
+    heartbeat_id: UUID
+    name: str
+    workspace: str
+    status: Literal["ACTIVE", "PAUSED"]
+    state: Literal["NEW", "UP", "RUNNING", "LATE", "DOWN", "UNKNOWN", "PAUSED"]
+    last_status: Literal["ON_TIME", "LATE", "MISSED", "FAILED", "RUNNING", "UNKNOWN", "SKIPPED"] | None
+    version: int
+    next_tick_at: datetime | None
+    last_ping_at: datetime | None
+    last_success_at: datetime | None
+    running_since: datetime | None
+    created_at: datetime
+    changes: list[Literal["created", "changed", "next_run", "finished"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """A version of a job as it is now. `changes`: what has happened to it since the last event of it:
     `created`, `changed` (its status among others), `next_run` (a tick was accounted for)."""

@@ -20,6 +20,7 @@ from kronos.client.bodies.words import (
     TickDecision,
     TickDisposition,
 )
+from kronos.client.models.alerts import OpenAlert
 from kronos.client.models.problems import Problem
 
 
@@ -89,7 +90,8 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the
-    minute of `at` has none."""
+    minute of `at` has none. `alerts`: the job's incidents that are not over, or were not at the
+    instant."""
 
     job_id: UUID
     version_id: UUID
@@ -99,6 +101,7 @@ class Explanation:
     code: str
     because: str
     steps: list[Step]
+    alerts: list[OpenAlert]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +269,7 @@ class JobState:
     succeeded; IDLE: there was none; ERROR: `error` says why its ticks cannot be accounted for.
     `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does. `waiting_seconds`:
     how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it
-    waiting.
+    waiting. `alerts`: its incidents that are not over, the newest ten.
     """
 
     job_id: UUID
@@ -281,6 +284,7 @@ class JobState:
     pg_cron: dict[str, Any] | None
     last_24h: dict[str, int]
     ledger: Ledger | None
+    alerts: list[OpenAlert]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

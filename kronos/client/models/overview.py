@@ -56,6 +56,16 @@ class Firing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentCount:
+    """Incidents of a workspace that are not over, up to 1,000; `open`: nobody has acknowledged them.
+    `undelivered`: notifications that are dead letters, of the newest 1,000."""
+
+    live: int
+    open: int
+    undelivered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRates:
     """How fast the instance was seen to be within the last hour, each in its busiest time: pg_cron's rings,
     the rows that ticks became, deliveries that ended. None: nothing of the kind happened. What was
@@ -204,7 +214,8 @@ class Reaping:
 class Overview:
     """A workspace at a glance. `minutes`: the last 60 up to the present one, and 60 to come. `delivered`: of
     the last hour, `is_delivered_cut`: or more. `coming_jobs`: the live CRON jobs that `upcoming` is
-    of, `jobs_left_out` those that it is not of, as they have too many different schedules."""
+    of, `jobs_left_out` those that it is not of, as they have too many different schedules. `alerts`:
+    incidents that are not over."""
 
     at: datetime
     minutes: list[Minute]
@@ -220,6 +231,7 @@ class Overview:
     workers: list[WorkspaceWorker]
     pg_cron: Firing
     drift: Reaping | None
+    alerts: IncidentCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ class Quotas:
     max_input_bytes: int | None
     max_concurrency: int | None
     max_alarms_per_minute: int | None
+    max_heartbeats: int | None
+    max_alert_rules: int | None
     workspace: str
     version: int
 
@@ -51,6 +53,8 @@ class Usage:
     input_bytes: Used
     concurrency: Used
     alarms_per_minute: Used
+    heartbeats: Used
+    alert_rules: Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

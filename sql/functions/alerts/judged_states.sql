@@ -1,7 +1,8 @@
 -- judged_states: the subjects whose time has come, up to p_limit, as judge_states goes by: whether they have
 -- broken their rule since it looked last (was_broken), and do so now.
 -- Returns: a row each. new_id: of the incident that is to be opened. again_at: when one that stays is looked
--- at again. is_put_off: what it is waited for is counted from now. is_kept: there is something to remember.
+-- at again, by another evaluation. is_put_off: what it is waited for is counted from now. is_kept: there is
+-- something to remember.
 create or replace function kronos.judged_states(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, rule text,
                severity text, condition jsonb, says_recovered boolean, incident_id uuid, new_id uuid,
@@ -56,7 +57,8 @@ as $$
                 then kronos.incident_detail(condition, case when is_broken then streak else peak end,
                                             outcomes, runs, failures, seconds, base_at) end,
            wait, was_broken, coalesce(is_broken, false),
-           kronos.now() + case when window_length is null then interval '5 minutes' else interval '0' end,
+           kronos.now() + case when window_length is null then interval '5 minutes'
+                               else interval '1 microsecond' end,
            life = 'RESTING' and open_id is null and base_at is not null,
            life <> 'GONE'
            and (case when open_id is null then was_broken else is_broken end

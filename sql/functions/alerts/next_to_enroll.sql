@@ -1,5 +1,6 @@
 -- next_to_enroll: of the jobs and heartbeats that a rule may be about the next p_limit that enroll_jobs has
--- not looked at, in the order in which they were made. None where the rule is about all together.
+-- not looked at, in the order in which they were made: a job's next version is made anew, and a heartbeat
+-- counts from its last change, as that may have given it a tag. None where the rule is about all together.
 create or replace function kronos.next_to_enroll(p_rule kronos.alert_rules, p_limit integer)
 returns table (subject_id uuid, kind text, id uuid, shown text, name text, tags text[],
                created_at timestamptz, endpoint text)
@@ -22,12 +23,12 @@ as $$
               where p_rule.selector <> 'HEARTBEAT')
             union all
             (select each.heartbeat_id, 'HEARTBEAT', each.heartbeat_id, each.name, each.name, each.tags,
-                    each.created_at, null
+                    each.updated_at, null
                from kronos.beats as each
               where each.workspace_id = p_rule.workspace_id and each.deleted_at is null
-                and (each.created_at, each.heartbeat_id) > (p_rule.enrolled_at, p_rule.enrolled_id)
+                and (each.updated_at, each.heartbeat_id) > (p_rule.enrolled_at, p_rule.enrolled_id)
                 and p_rule.selector in ('HEARTBEAT', 'TAG', 'WORKSPACE')
-              order by each.created_at, each.heartbeat_id
+              order by each.updated_at, each.heartbeat_id
               limit p_limit)) as found (subject_id, kind, id, shown, name, tags, created_at, endpoint)
      where p_rule.per = 'JOB'
      order by found.created_at, found.id

@@ -1,5 +1,6 @@
 -- delete_beats: what is left of heartbeats, up to p_limit of their rows: their pings and ticks, then
--- themselves. Of those that were deleted; with a workspace, of all that it has.
+-- themselves. Of those that were deleted; with a workspace, of all that it has. What another session is at is
+-- left to it, and a heartbeat goes after the last row that names it.
 -- Returns: whether there may be more.
 create or replace function kronos.delete_beats(p_workspace_id uuid, p_limit integer) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -17,17 +18,32 @@ begin
                     limit least(p_limit, 50));
     delete from kronos.beat_pings as ping
      where ping.ctid = any (array(select doomed.ctid from kronos.beat_pings as doomed
-                                   where doomed.heartbeat_id = any (v_ids) limit v_left));
+                                   where doomed.heartbeat_id = any (v_ids)
+                                   limit v_left for update skip locked));
     get diagnostics v_rows = row_count;
     v_left := v_left - v_rows;
     delete from kronos.beat_ticks as tick
      where tick.ctid = any (array(select doomed.ctid from kronos.beat_ticks as doomed
-                                   where doomed.heartbeat_id = any (v_ids) limit v_left));
+                                   where doomed.heartbeat_id = any (v_ids)
+                                   limit v_left for update skip locked));
     get diagnostics v_rows = row_count;
     v_left := v_left - v_rows;
     if v_left > 0 then
-        delete from kronos.beat_pointers as pointer where pointer.heartbeat_id = any (v_ids);
-        delete from kronos.beats as beat where beat.heartbeat_id = any (v_ids);
+        with bare as materialized (
+            select pointer.heartbeat_id
+              from kronos.beat_pointers as pointer
+             where pointer.heartbeat_id = any (v_ids)
+               and not exists (select from kronos.beat_pings as ping
+                                where ping.heartbeat_id = pointer.heartbeat_id)
+               and not exists (select from kronos.beat_ticks as tick
+                                where tick.heartbeat_id = pointer.heartbeat_id)
+               for update skip locked
+        ), gone as (
+            delete from kronos.beat_pointers as pointer
+             using bare where pointer.heartbeat_id = bare.heartbeat_id
+            returning pointer.heartbeat_id
+        )
+        delete from kronos.beats as beat using gone where beat.heartbeat_id = gone.heartbeat_id;
     end if;
     return v_ids <> '{}';
 end

@@ -26,6 +26,7 @@ begin
     if not found then
         return 'TAKEN';
     end if;
+    perform kronos.open_door();
     v_pointer := kronos.awaiting_tick(v_beat, v_pointer, kronos.beat_tick_after(v_beat, kronos.clock()));
     insert into kronos.beat_pointers (heartbeat_id, workspace_id, next_tick_at, opens_at, due_at)
     values (v_beat.heartbeat_id, v_beat.workspace_id, v_pointer.next_tick_at, v_pointer.opens_at,

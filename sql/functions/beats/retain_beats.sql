@@ -1,7 +1,8 @@
 -- retain_beats: what heartbeats said and what became of their ticks goes: ticks and pings at the age of
 -- failures, and of each heartbeat's pings all but the newest thousand; up to p_limit of each. Gaps in which
 -- none could be received go at the same age, and what is left of deleted heartbeats (delete_beats). A
--- heartbeat's rows go from the oldest on, some at a time.
+-- heartbeat's rows go from the oldest on, some at a time: of one that has nothing to lose the oldest alone is
+-- read. Rows that somebody has locked are left for the next time: it waits for nobody.
 -- Returns: one row of counts.
 create or replace function kronos.retain_beats(p_limit integer, out pings bigint, out ticks bigint,
                                                out is_left boolean)
@@ -13,37 +14,43 @@ begin
      where ping.ctid = any (array(
            select old.ctid
              from kronos.beat_pointers as pointer
-            cross join kronos.retention as instance
-             left join kronos.workspace_retention as own on own.workspace_id = pointer.workspace_id
-            cross join lateral (select oldest.ctid, oldest.number, oldest.at
+            cross join lateral (select oldest.number, oldest.at
                                   from kronos.beat_pings as oldest
                                  where oldest.heartbeat_id = pointer.heartbeat_id
                                  order by oldest.number
-                                 limit 2000) as old
-            where old.number <= pointer.pings - 1000
-               or old.at < kronos.now() - make_interval(days => coalesce(own.failure_days,
-                                                                          instance.failure_days))
+                                 limit 1) as first
+            cross join lateral kronos.failures_until(pointer.workspace_id) as aged
+            cross join lateral (select oldest.ctid
+                                  from kronos.beat_pings as oldest
+                                 where oldest.heartbeat_id = pointer.heartbeat_id
+                                   and (oldest.number <= pointer.pings - 1000 or oldest.at < aged)
+                                 order by oldest.number
+                                 limit 2000
+                                   for update skip locked) as old
+            where first.number <= pointer.pings - 1000 or first.at < aged
             limit p_limit));
     get diagnostics pings = row_count;
     delete from kronos.beat_ticks as tick
      where tick.ctid = any (array(
            select old.ctid
              from kronos.beat_pointers as pointer
-            cross join kronos.retention as instance
-             left join kronos.workspace_retention as own on own.workspace_id = pointer.workspace_id
+            cross join lateral kronos.failures_until(pointer.workspace_id) as aged
             cross join lateral (select oldest.ctid
                                   from kronos.beat_ticks as oldest
                                  where oldest.heartbeat_id = pointer.heartbeat_id
-                                   and oldest.tick_at
-                                       < kronos.now() - make_interval(days => coalesce(own.failure_days,
-                                                                                       instance.failure_days))
+                                   and oldest.tick_at < aged
                                  order by oldest.tick_at
-                                 limit 2000) as old
+                                 limit 2000
+                                   for update skip locked) as old
             limit p_limit));
     get diagnostics ticks = row_count;
     delete from kronos.ping_gaps as gap
-     where gap.until_at < kronos.now() - (select make_interval(days => instance.failure_days)
-                                            from kronos.retention as instance);
+     where gap.from_at = any (array(
+           select old.from_at
+             from kronos.ping_gaps as old
+            where old.until_at < kronos.now() - (select make_interval(days => instance.failure_days)
+                                                   from kronos.retention as instance)
+              for update skip locked));
     is_left := kronos.delete_beats(null, p_limit) or greatest(pings, ticks) >= p_limit;
 end
 $$;

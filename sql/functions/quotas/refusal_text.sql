@@ -14,5 +14,11 @@ return case p_refusal ->> 'quota'
            when 'cron_jobs'
                then format('the workspace would have %s ACTIVE and PAUSED CRON jobs, and may have %s',
                            p_refusal ->> 'used', p_refusal ->> 'limit')
+           when 'heartbeats'
+               then format('the workspace would have %s heartbeats, and may have %s', p_refusal ->> 'used',
+                           p_refusal ->> 'limit')
+           when 'alert_rules'
+               then format('the workspace would have %s alert rules, and may have %s', p_refusal ->> 'used',
+                           p_refusal ->> 'limit')
            else format('%s entries in pg_cron would ring in one minute, and the workspace may have %s',
                        p_refusal ->> 'used', p_refusal ->> 'limit') end;

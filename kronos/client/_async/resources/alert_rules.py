@@ -6,7 +6,8 @@ from uuid import UUID
 from kronos.client._async.listing import AsyncListing
 from kronos.client._async.resource import AsyncResource
 from kronos.client._core.calls import path_of, read, write
-from kronos.client.bodies.alerts import AlertRuleCreate, AlertRulePut
+from kronos.client.bodies.alerts import AlertRulePut
+from kronos.client.bodies.apply import AlertRuleCreate
 from kronos.client.models.alerts import AlertRule
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 from kronos.client._core.calls import path_of, read, write
 from kronos.client._sync.listing import Listing
 from kronos.client._sync.resource import Resource
-from kronos.client.bodies.alerts import AlertRuleCreate, AlertRulePut
+from kronos.client.bodies.alerts import AlertRulePut
+from kronos.client.bodies.apply import AlertRuleCreate
 from kronos.client.models.alerts import AlertRule
 
 

@@ -21,6 +21,7 @@ class IncidentsResource(Resource):
         status: Literal["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"] | None = None,
         rule: str | None = None,
         job: str | None = None,
+        heartbeat: str | None = None,
     ) -> Listing[Incident]:
         """Incidents, newest first.
 
@@ -30,7 +31,14 @@ class IncidentsResource(Resource):
             self._transport,
             read(
                 path_of(*self._base, "incidents"),
-                {"limit": page_size, "cursor": cursor, "status": status, "rule": rule, "job": job},
+                {
+                    "limit": page_size,
+                    "cursor": cursor,
+                    "status": status,
+                    "rule": rule,
+                    "job": job,
+                    "heartbeat": heartbeat,
+                },
             ),
             Incident,
         )

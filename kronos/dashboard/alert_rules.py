@@ -1,0 +1,131 @@
+"""The pages of alert rules: one is made, changed and deleted, and which jobs it would be about is shown before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from kronos import alerts, beats, errors, jobs
+from kronos.alert_rows import AlertRule
+from kronos.alerts import NewRule
+from kronos.api.alert_schemas import AlertRuleCreate, AlertRulePut, new_rule
+from kronos.api.call import Call
+from kronos.api.dependencies import AlertRuleName, View
+from kronos.dashboard.documents import version_of
+from kronos.dashboard.forms import FilledForm, SentForm, sent
+from kronos.dashboard.page import Pages, done, shown
+from kronos.database import WorkspaceView
+from kronos.jobs import JobFilter
+from kronos.model import JsonObject, Role
+
+pages = Pages("/w/{w}/alert-rules")
+_MOST_SHOWN = 20
+_SHOW = "show"
+"""The button that shows what the rule would be about, and writes nothing."""
+_FIELDS = ("condition", "selects", "per", "severity", "recovered", "repeat_seconds", "enabled")
+_PRESET: Mapping[str, object] = {"condition": {"type": "FAILURES", "count": 3}, "recovered": True, "enabled": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePreview:
+    """What a rule would be about: the names, or ids, of the first jobs and heartbeats, and whether there are more."""
+
+    jobs: list[str]
+    heartbeats: list[str]
+    has_more: bool
+
+
+@pages.get("/~new", needs=Role.ADMIN)
+async def get_new_rule(call: Call, view: View) -> Response:
+    """The form of a new rule."""
+    await view.enter()
+    return _form(call, None, FilledForm.of(_PRESET))
+
+
+@pages.post("", needs=Role.ADMIN)
+async def post_rule(call: Call, view: View) -> Response:
+    """Make a rule, or show what it would be about."""
+    given = await sent(call)
+    try:
+        body = await call.judged(AlertRuleCreate, given.document())
+        new = new_rule(body.name, body)
+        if given.has(_SHOW):
+            return _form(call, None, given.form, await _preview(view, new))
+        await alerts.create(view, new)
+    except errors.KronosError as error:
+        return _form(call, None, given.form.refused(error))
+    return done(call, f"The alert rule {new.name} is made.", "w", view.workspace, "alerts")
+
+
+@pages.get("/{name}", needs=Role.ADMIN)
+async def get_rule(call: Call, view: View, name: AlertRuleName) -> Response:
+    """A rule, in the form of its next version."""
+    rule = await alerts.get(view, name)
+    return _form(call, rule, _filled(rule))
+
+
+@pages.post("/{name}", needs=Role.ADMIN)
+async def put_rule(call: Call, view: View, name: AlertRuleName) -> Response:
+    """Write a rule's next version, of that which the form was filled from; or show what it would be about."""
+    given = await sent(call)
+    rule = await alerts.get(view, name)
+    try:
+        new = new_rule(name, await call.judged(AlertRulePut, _put_document(given)))
+        if given.has(_SHOW):
+            return _form(call, rule, given.form, await _preview(view, new))
+        await alerts.replace(view, new, if_match={version_of(given)}, must_exist=True)
+    except errors.KronosError as error:
+        return _form(call, rule, given.form.refused(error))
+    return done(call, f"The alert rule {name} is changed.", "w", view.workspace, "alerts")
+
+
+@pages.post("/{name}/delete", needs=Role.ADMIN)
+async def delete_rule(call: Call, view: View, name: AlertRuleName) -> Response:
+    """Delete a rule; its incidents are over."""
+    given = await sent(call)
+    try:
+        await alerts.delete(view, name, if_match={version_of(given)})
+    except errors.NotFound:
+        raise
+    except errors.KronosError as error:
+        rule = await alerts.get(view, name)
+        return _form(call, rule, _filled(rule).refused(error))
+    return done(call, f"The alert rule {name} is deleted, and its incidents are over.", "w", view.workspace, "alerts")
+
+
+def _put_document(given: SentForm) -> JsonObject:
+    document = given.document()
+    document.pop("name", None)
+    return document
+
+
+def _filled(rule: AlertRule) -> FilledForm:
+    form = FilledForm.of({name: getattr(rule, name) for name in _FIELDS})
+    return FilledForm(values={**form.values, "/tell": [", ".join(rule.tell)], "version": [str(rule.version)]})
+
+
+async def _preview(view: WorkspaceView, rule: NewRule) -> RulePreview:
+    """Which live CRON jobs and heartbeats the rule selects now. Raises what stands against its selection."""
+    limit = _MOST_SHOWN
+    named, beating = [], []
+    match rule.selector:
+        case "JOB":
+            named = [await jobs.get(view, str(rule.selected))]
+        case "HEARTBEAT":
+            beating = [await beats.get(view, str(rule.selected))]
+        case _:
+            tag = rule.selected if rule.selector == "TAG" else None
+            endpoint = rule.selected if rule.selector == "ENDPOINT" else None
+            which = JobFilter(endpoint=endpoint, tag=tag, trigger="CRON", status="LIVE")
+            named = [*await jobs.list_page(view, which, limit=limit + 1, before=None)]
+            if endpoint is None:
+                beating = await beats.list_page(view, tag=tag, state=None, limit=limit, before=None)
+    return RulePreview(
+        jobs=[each.name or str(each.job_id) for each in named[:limit]],
+        heartbeats=[each.name for each in beating[:limit]],
+        has_more=len(named) > limit or len(beating) > limit,
+    )
+
+
+def _form(call: Call, rule: AlertRule | None, form: FilledForm, preview: RulePreview | None = None) -> Response:
+    return shown(call, "alert_rule.html", form.status, rule=rule, form=form, preview=preview)
