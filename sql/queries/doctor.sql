@@ -147,26 +147,16 @@ select 'kronos_cron', 'cannot read cron.job'
  order by 2;
 
 -- name: list_table_parts
--- The indexes and constraints of our tables that hold for every row; the primary key of a partitioned table
--- also where each partition here has its own (key_partition).
+-- The indexes and constraints of our tables that hold for every row.
 select class.relname::text as name
   from pg_index as index
   join pg_class as class on class.oid = index.indexrelid
  where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and index.indisvalid
  union all
-select made.conname::text
-  from pg_constraint as made
+select made.conname::text from pg_constraint as made
   join pg_class as class on class.oid = made.conrelid
  where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and made.convalidated
- union all
-select class.relname || '_pkey'
-  from pg_class as class
- where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and class.relkind = 'p'
-   and not exists (select
-                     from pg_partition_tree(class.oid) as leaf
-                     join pg_class as held on held.oid = leaf.relid and held.relkind = 'r'
-                    where not exists (select from pg_index
-                                       where indrelid = leaf.relid and indisprimary and indisvalid));
+ union all select kronos.keys_of_partitions();
 
 -- name: get_workers
 -- How many sessions workers have.

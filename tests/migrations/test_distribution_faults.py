@@ -5,17 +5,15 @@ import uuid
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from conftest import cloned
-from kronos import distribution, errors, session
+from kronos import distribution, errors, sql
+from kronos.__main__ import main
 from kronos.doctor import tables
-from kronos.doctor.facts import TablePart
-from kronos.sql import statement
 from migrations.moved_weeks import WEEK, MovedWeeks
 from servers import Server
 from sql_factory import acting_as, make_cron_job, value, values
-
-TABLE_PARTS = statement("doctor.list_table_parts", TablePart)
 
 
 def refused(url: str, history_url: str) -> str:
@@ -156,9 +154,36 @@ def test_a_copy_without_the_server_has_newer_weeks_and_moves_none(scene: MovedWe
 
 
 def test_doctor_finds_each_key(scene: MovedWeeks) -> None:
-    there = {each.name for each in session.rows(scene.near, TABLE_PARTS, {})}
+    there = set(values(scene.near, sql.texts()["doctor.list_table_parts"]))
     assert tables.tables(there).ok
     with scene.near.transaction(force_rollback=True):
         scene.near.execute("alter table kronos.attempt_default drop constraint attempt_default_pkey")
-        there = {each.name for each in session.rows(scene.near, TABLE_PARTS, {})}
+        there = set(values(scene.near, sql.texts()["doctor.list_table_parts"]))
         assert "attempt_pkey" in tables.tables(there).detail
+
+
+def test_the_list_of_jobs_goes_on_though_the_other_server_is_gone(scene: MovedWeeks, gone: None) -> None:
+    """A job of few ticks shows its last ones, however old (kronos.history_weeks): they are over there."""
+    with scene.near.transaction(force_rollback=True):
+        rare, often = (make_cron_job(scene.near, endpoint=scene.endpoint) for _ in range(2))
+        old = value(
+            scene.near, "select kronos.uuid7_floor(%s::timestamptz + interval '1 day')", [scene.monday - 7 * WEEK]
+        )
+        scene.near.execute(
+            "insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)"
+            " values (%s, %s, 'SUCCESS', %s, %s)",
+            [scene.endpoint.workspace_id, rare, (scene.monday - 7 * WEEK).date(), old],
+        )
+        scene.near.execute(
+            "insert into kronos.execution_done select (jsonb_populate_record(done, jsonb_build_object("
+            "'job_id', %s::uuid, 'status', 'SUCCESS', 'execution_id', kronos.uuid7_floor(now()), 'created_at', now(),"
+            " 'completed_at', now()))).* from kronos.execution_done as done where status = 'FAILED' limit 1",
+            [often],
+        )
+        assert values(scene.near, "select job_id from kronos.recent_runs(%s, 5)", [[rare, often]]) == [often]
+
+
+def test_fewer_weeks_than_a_tick_looks_back_over_are_refused() -> None:
+    ended = CliRunner().invoke(main, ["migrate", "--distributed", "--keep-weeks", "4"])
+    assert ended.exit_code == 2
+    assert "5<=x<=520" in ended.output

@@ -18,17 +18,21 @@ begin
           from kronos.moved_partitions() as each
          where each.parent = 'execution_done' and each.from_id < p_to and each.to_id > p_from
     ), begun as (
-        select moved.*, moved.from_id is distinct from lag(moved.to_id) over (order by moved.from_id) as begins
+        select moved.*,
+               moved.from_id is distinct from lag(moved.to_id) over (order by moved.from_id) as begins
           from moved
     ), numbered as (
         select begun.*, count(*) filter (where begun.begins) over (order by begun.from_id) as run from begun
     ), runs as (
-        select min(numbered.from_id) as from_id, max(numbered.to_id) as to_id from numbered group by numbered.run
+        select min(numbered.from_id) as from_id, max(numbered.to_id) as to_id
+          from numbered
+         group by numbered.run
     )
     select (select string_agg(format(' union all select late.* from kronos.%I as late',
                                      moved.partition || '_late'), '' order by moved.from_id) from moved),
-           (select string_agg(format(' and (beside.execution_id < %L::uuid or beside.execution_id >= %L::uuid)',
-                                     runs.from_id, runs.to_id), '' order by runs.from_id) from runs)
+           (select string_agg(format(' and (beside.execution_id < %L::uuid '
+                                     'or beside.execution_id >= %L::uuid)', runs.from_id, runs.to_id),
+                              '' order by runs.from_id) from runs)
       into v_late, v_beside;
     if v_late is null then
         return c_all;

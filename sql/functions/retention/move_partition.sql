@@ -31,7 +31,8 @@ begin
                    v_new, v_new, v_from_id, v_to_id);
     if v_is_done then
         execute format('create table kronos.%I partition of kronos.%I '
-                       'for values in (''FAILED'', ''CANCELLED'', ''EXPIRED'')', p_partition || '_failed', v_new);
+                       'for values in (''FAILED'', ''CANCELLED'', ''EXPIRED'')',
+                       p_partition || '_failed', v_new);
         execute format('create table kronos.%I partition of kronos.%I '
                        'for values in (''SUCCESS'', ''SKIPPED'', ''MISSED'') '
                        'partition by range (completed_at)', v_rest, v_new);
