@@ -21,7 +21,16 @@ _READERS = ("kronos_owner", "kronos_api", "kronos_worker")
 # Of the URL, what postgres_fdw takes as an option of a server; user and password are each reader's mapping.
 _OF_THE_SERVER = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "target_session_attrs")
 # A node that is gone is said to be so within seconds; rows come two thousand at a time.
-_ALSO = {"connect_timeout": "5", "tcp_user_timeout": "10000", "fetch_size": "2000", "updatable": "true"}
+_ALSO = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "10000",
+    # of a query that had been received when its machine went
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "fetch_size": "2000",
+    "updatable": "true",
+}
 _TRIES = 20
 
 

@@ -187,3 +187,9 @@ def test_fewer_weeks_than_a_tick_looks_back_over_are_refused() -> None:
     ended = CliRunner().invoke(main, ["migrate", "--distributed", "--keep-weeks", "4"])
     assert ended.exit_code == 2
     assert "5<=x<=520" in ended.output
+
+
+def test_a_machine_that_went_in_the_middle_of_a_look_is_missed(scene: MovedWeeks) -> None:
+    """Else the look waits for the two hours after which TCP asks."""
+    options = value(scene.near, "select srvoptions from pg_foreign_server where srvname = 'kronos_history'")
+    assert {"keepalives_idle=5", "keepalives_interval=5", "keepalives_count=2"} <= set(options)
