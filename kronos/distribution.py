@@ -21,7 +21,16 @@ _READERS = ("kronos_owner", "kronos_api", "kronos_worker")
 # Of the URL, what postgres_fdw takes as an option of a server; user and password are each reader's mapping.
 _OF_THE_SERVER = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "target_session_attrs")
 # A node that is gone is said to be so within seconds; rows come two thousand at a time.
-_ALSO = {"connect_timeout": "5", "tcp_user_timeout": "10000", "fetch_size": "2000", "updatable": "true"}
+_ALSO = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "10000",
+    # of a query that had been received when its machine went
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "fetch_size": "2000",
+    "updatable": "true",
+}
 _TRIES = 20
 
 
@@ -73,8 +82,11 @@ def distribute(
                     "this instance is held, as a copy is: its history over there is its original's. Nothing was changed"
                 )
             nodes = far_history.require_citus(far, str(target.get("dbname")))
+            instance = _instance(near)
+            far_history.require_own(far, instance)
             _name_server(near, {key: str(value) for key, value in target.items() if value is not None})
             owner.act_as_owner(near)
+            _require_reached(near, instance)
             for parent in KEYS:
                 _free_key(near, parent, progress)
             return _move_all(near, far, nodes, keep_weeks, progress)
@@ -85,6 +97,40 @@ def distribute(
         ) from error
     except psycopg.Error as error:
         raise database_errors.from_database(error) from error
+
+
+def _instance(near: session.Connection) -> str:
+    """This database, and no copy of it that was restored beside it from a dump."""
+    row = near.execute(
+        "select system_identifier || '/' || (select oid from pg_database where datname = current_database())"
+        " from pg_control_system()"
+    ).fetchone()
+    return str((row or ("",))[0])
+
+
+def _require_reached(near: session.Connection, instance: str) -> None:
+    """Raises MigrationFailed unless this database's own server reaches the one that the rows are copied to, which is
+    elsewhere than this process and may know its host by another name. Nothing moves before that is sure."""
+    try:
+        with near.transaction(force_rollback=True):
+            near.execute(
+                sql.SQL(
+                    "create foreign table kronos.history_reached (instance text) server {}"
+                    " options (schema_name {}, table_name 'instance')"
+                ).format(sql.Identifier(_SERVER), sql.Literal(SCHEMA))
+            )
+            found = near.execute("select instance from kronos.history_reached").fetchone()
+            said = f"it finds {found[0] if found else 'nothing'} there, where this command finds {instance}"
+    except psycopg.Error as error:
+        if not database_errors.is_undone(error):
+            raise
+        found, said = None, error.diag.message_detail or error.diag.message_primary or "it gives no reason"
+    if found != (instance,):
+        raise errors.MigrationFailed(
+            "PostgreSQL's own server does not reach the database of KRONOS_HISTORY_URL, though this command does: host "
+            f"and port must lead there from PostgreSQL's machine as well, with a password asked for ({said}). No row "
+            "was moved"
+        )
 
 
 def _name_server(near: session.Connection, target: dict[str, str]) -> None:
@@ -161,6 +207,12 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
         )
 
     def exchange() -> bool:
+        if near.execute("select kronos.lock_history()").fetchone() != (True,):
+            return False
+        for name in names:  # as the tables, only if free: whoever waits for one would keep all who read the tables
+            near.execute(
+                sql.SQL("lock table {} in access exclusive mode nowait").format(sql.Identifier("kronos", name))
+            )
         near.execute(
             sql.SQL("alter table {} drop constraint {}").format(
                 sql.Identifier("kronos", parent), sql.Identifier(f"{parent}_pkey")
@@ -186,13 +238,14 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
 
 
 def _patiently(near: session.Connection, change: Callable[[], bool]) -> bool:
-    """A transaction that gives way to others, and is tried again."""
+    """A transaction that gives way to others, and is undone and tried again where it says False."""
     for left in reversed(range(_TRIES)):
         try:
             with near.transaction():
                 near.execute("set local lock_timeout = '500ms'")
                 if change():
                     return True
+                raise psycopg.Rollback
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             pass
         if left:
@@ -230,7 +283,9 @@ def _weeks(near: session.Connection, keep_weeks: int) -> list[Week]:
         Week(parent=str(parent), partition=str(partition))
         for parent, partition in near.execute(
             "select each.parent, each.partition from kronos.partitions() as each"
+            " join pg_class as class on class.relnamespace = 'kronos'::regnamespace and class.relname = each.partition"
             " where kronos.uuid7_time(each.to_id) <= kronos.now() - make_interval(weeks => %s)"
+            " and class.relkind = 'r'"  # one that went is partitioned, also where the server was dropped since
             " and not exists (select from kronos.moved_partitions() as moved where moved.partition = each.partition)"
             " order by each.from_id, each.parent desc",
             [keep_weeks],
@@ -285,7 +340,9 @@ def _move(near: session.Connection, far: session.Connection, week: Week) -> int 
         if far_history.fingerprint(near, source) != there:
             raise _Changed
         row = near.execute(
-            "select kronos.move_partition(%s, %s, kronos.now() - interval '30 minutes')", [week.parent, week.partition]
+            "select kronos.move_partition(%s, %s, coalesce(%s::timestamptz + interval '1 microsecond',"
+            " (select kronos.uuid7_time(from_id) from kronos.partitions() where partition = %s)))",
+            [week.parent, week.partition, there[-1], week.partition],
         ).fetchone()
         return row == (True,)
 

@@ -30,10 +30,10 @@ _INDEXES: Mapping[str, Sequence[Sequence[str]]] = {
     ),
     "attempt": (("execution_id",),),
 }
-# The same on both sides, whatever a session's settings: how many rows, and which.
+# The same on both sides, whatever a session's settings: how many rows, which, and when the newest ended.
 FINGERPRINT = (
     "select count(*), coalesce(sum(('x' || left(md5(execution_id::text || extract(epoch from completed_at)::text),"
-    " 15))::bit(60)::bigint), 0) from {table}"
+    " 15))::bit(60)::bigint), 0), max(completed_at) from {table}"
 )
 
 
@@ -76,6 +76,25 @@ def require_citus(far: session.Connection, database: str) -> int:
     return max(1, int(nodes[0]) if nodes else 0)  # one that knows no node yet adds itself with its first table
 
 
+def require_own(far: session.Connection, instance: str) -> None:
+    """Writes down whose history lies here. Raises MigrationFailed where it is another instance's: weeks have the same
+    names in each, and one would drop the other's."""
+    name = sql.Identifier(SCHEMA, "instance")
+    far.execute(sql.SQL("create table if not exists {} (instance text primary key)").format(name))
+    whose = [str(each) for (each,) in far.execute(sql.SQL("select instance from {}").format(name))]
+    if whose == [instance]:
+        return
+    if whose:
+        takes_over = f"update {SCHEMA}.instance set instance = '{instance}'"  # noqa: S608 (of a sentence)
+        raise errors.MigrationFailed(
+            f"the database of KRONOS_HISTORY_URL holds the history of another Kronos ({', '.join(whose)}; this one is "
+            f"{instance}): give each a database of its own. Where this one was restored in the place of that one, "
+            f"which is gone for good, say so there: {takes_over}. "
+            "Nothing was changed"
+        )
+    far.execute(sql.SQL("insert into {} values (%s) on conflict do nothing").format(name), [instance])
+
+
 def make_table(far: session.Connection, parent: str, table: str, columns: Sequence[Column]) -> None:
     """The table of one week, distributed and empty; one that a run before has begun begins anew."""
     name = sql.Identifier(SCHEMA, table)
@@ -106,8 +125,8 @@ def drop_tables(far: session.Connection, kept: Sequence[str], before: str) -> No
     """Drops the weeks that retention has dropped here, which begin `before` the oldest that is left, as YYYYMMDD. Not
     newer ones: a copy that was restored from an old backup knows nothing of them."""
     gone = far.execute(
-        "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r' and relname <> all (%s)"
-        " and right(relname, 8) < %s",
+        "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r'"
+        " and relname ~ '^(execution_done|attempt)_[0-9]{8}$' and relname <> all (%s) and right(relname, 8) < %s",
         [SCHEMA, list(kept), before],
     ).fetchall()
     for (table,) in gone:

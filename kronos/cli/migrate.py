@@ -18,6 +18,8 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
     ("kronos_api", "KRONOS_API_PASSWORD"),
     ("kronos_worker", "KRONOS_WORKER_PASSWORD"),
 )
+# A job may catch up over 31 days, and lists of jobs look back over 35: neither is to ask another machine.
+_FEWEST_WEEKS = 5
 
 
 @click.command(cls=Command)
@@ -35,8 +37,8 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
 )
 @click.option(
     "--keep-weeks",
-    type=click.IntRange(1, 520),
-    default=5,
+    type=click.IntRange(_FEWEST_WEEKS, 520),
+    default=_FEWEST_WEEKS,
     show_default=True,
     help="With --distributed: the weeks that stay in this database.",
 )

@@ -153,10 +153,10 @@ select class.relname::text as name
   join pg_class as class on class.oid = index.indexrelid
  where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and index.indisvalid
  union all
-select made.conname::text
-  from pg_constraint as made
+select made.conname::text from pg_constraint as made
   join pg_class as class on class.oid = made.conrelid
- where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and made.convalidated;
+ where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and made.convalidated
+ union all select kronos.keys_of_partitions();
 
 -- name: get_workers
 -- How many sessions workers have.

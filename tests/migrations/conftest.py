@@ -5,14 +5,19 @@ import shutil
 import subprocess
 import tarfile
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from conftest import ROOT
-from sql_factory import Connection
+from conftest import ROOT, cloned, url_of
+from kronos import far_history, session
+from migrations.moved_weeks import ALL, MovedWeeks
+from servers import Server
+from sql_factory import Connection, value, values
 
 PREVIOUS = ROOT / "alembic" / "previous_release"
 
@@ -60,3 +65,55 @@ def receiver() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def without_citus() -> Iterator[None]:
+    def nodes(far: session.Connection, _: str) -> int:
+        far.execute("create schema if not exists kronos_history")
+        return 2
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(far_history, "require_citus", nodes)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unmoved(request: pytest.FixtureRequest, server: Server, template: str, without_citus: None) -> Iterator[MovedWeeks]:
+    if request.config.getoption("--containers"):
+        pytest.skip("the server of a container does not reach itself at the port that others see")
+    name = f"kronos_history_{uuid.uuid4().hex[:12]}"
+    with cloned(server, template) as url, psycopg.connect(url, autocommit=True) as near:
+        near.execute(f"create database {name}")
+        history_url = url_of(url, name)
+        with psycopg.connect(history_url, autocommit=True) as far:
+            far.execute("set allow_system_table_mods = on")
+            far.execute(
+                "create function pg_catalog.create_distributed_table(regclass, text, shard_count int) returns void"
+                " language sql as ''"
+            )
+        yield MovedWeeks(near, url, history_url)
+    server.databases.drop(name)
+
+
+@pytest.fixture(scope="module")
+def scene(unmoved: MovedWeeks) -> MovedWeeks:
+    """Moved."""
+    before = [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
+    report = unmoved.run()
+    assert (report.moved, report.partitions, report.changed, report.aged_out, report.nodes) == (4, 4, 0, 0, 2)
+    assert report.rows == 2 * 2 * (30 + 30)
+    assert before == [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
+    return unmoved
+
+
+@pytest.fixture
+def gone(scene: MovedWeeks) -> Iterator[None]:
+    """The other server cannot be reached: its port is nobody's."""
+    port = value(
+        scene.near, "select split_part(o, '=', 2) from pg_foreign_server, unnest(srvoptions) as o where o like 'port=%'"
+    )
+    scene.near.execute("alter server kronos_history options (set port '1')")
+    scene.near.execute("select postgres_fdw_disconnect_all()")
+    yield
+    scene.near.execute(f"alter server kronos_history options (set port '{port}')")

@@ -1,7 +1,8 @@
 -- delete_some: a deletion's next step, of about p_limit rows, in one transaction: a crash anywhere leaves
 -- nothing behind and nothing twice. It waits for a lock 50 ms at most, and so nobody waits longer for it.
 -- Where something of the workspace is there again, of a transaction that began before the deletion and lasted
--- until now, it goes back to the executions.
+-- until now, it goes back to the executions. A held copy waits with the history where weeks of it lie on
+-- other machines: over there they are its original's.
 -- Returns: whether the deletion can go on at once.
 create or replace function kronos.delete_some(p_operation_id uuid, p_limit integer default 200)
 returns boolean
@@ -15,7 +16,9 @@ begin
       from kronos.deletions
      where operation_id = p_operation_id and status = 'RUNNING' and next_at <= kronos.clock()
        for update skip locked;
-    if not found then
+    if not found
+    or v_deletion.phase = 'HISTORY' and kronos.is_held()
+       and exists (select from kronos.moved_partitions()) then
         return false;
     end if;
     v_deletion.next_at := '-infinity';

@@ -28,7 +28,15 @@ begin
       from kronos.execution_done as done
      cross join lateral kronos.job_rows(done.job_id) as job
      where done.execution_id = p_execution_id
-       and done.workspace_id = p_workspace_id;
+       and done.workspace_id = p_workspace_id
+       and done.status in ('FAILED', 'CANCELLED', 'EXPIRED');
+    if not found then      -- it may lie on other machines, which what failed never waits for
+        select job.first_version_id into v_done
+          from kronos.execution_done as done
+         cross join lateral kronos.job_rows(done.job_id) as job
+         where done.execution_id = p_execution_id
+           and done.workspace_id = p_workspace_id;
+    end if;
     if not found then
         return 'absent';
     end if;

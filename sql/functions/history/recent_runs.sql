@@ -1,6 +1,8 @@
 -- recent_runs: the last p_limit executions of each of some CRON jobs, 50 at most, for all of them at once: of
 -- the version given and the two before it, ticks, runs by hand and backfills alike. What has ended is
 -- recent_done's, so it costs as much as there are jobs, whatever the history.
+-- While other machines that hold old weeks are out of reach (kronos migrate --distributed), a job of few
+-- ticks shows those of its runs that lie here: the list of jobs does not fail for a few old ones.
 -- Returns: nth 1 is a job's newest; in no order.   As the caller: row level security holds.
 create or replace function kronos.recent_runs(p_job_ids uuid[], p_limit integer)
 returns table (job_id uuid, execution_id uuid, status text, cause text, scheduled_at timestamptz,
@@ -21,25 +23,41 @@ begin
                           order by each.version desc limit 3) as older
      where job.job_id = any (p_job_ids) and job.trigger = 'CRON';
     v_done := kronos.recent_done(v_jobs, v_versions, p_limit);
-    return query
-        select newest.*
-          from (select version.job_id, run.id, run.status, run.cause, run.scheduled_at, run.ticks, run.took,
-                       row_number() over (partition by version.job_id
-                                              order by run.created_at desc, run.id desc) as at
-                  from unnest(v_jobs, v_versions) as version (job_id, id)
-                  join (select done.job_id as version_id, done.execution_id as id, done.status, done.cause,
-                               done.scheduled_at, done.tick_count as ticks,
-                               kronos.duration_ms(done.started_at, done.completed_at) as took, done.created_at
-                          from kronos.done_among(v_done) as done
-                         union all
-                        select active.job_id, active.execution_id, active.status, active.cause,
-                               active.scheduled_at, 1, null, active.created_at
-                          from unnest(v_versions) as version (id)
-                         cross join lateral (select each.* from kronos.active_executions as each
-                                              where each.job_id = version.id
-                                              order by each.scheduled_at desc
-                                              limit p_limit) as active) as run
-                    on run.version_id = version.id) as newest
-         where newest.at <= p_limit;
+    for v_left in reverse 1 .. 0 loop
+        begin
+            return query
+                select newest.*
+                  from (select version.job_id, run.id, run.status, run.cause, run.scheduled_at, run.ticks,
+                               run.took,
+                               row_number() over (partition by version.job_id
+                                                      order by run.created_at desc, run.id desc) as at
+                          from unnest(v_jobs, v_versions) as version (job_id, id)
+                          join (select done.job_id as version_id, done.execution_id as id, done.status,
+                                       done.cause, done.scheduled_at, done.tick_count as ticks,
+                                       kronos.duration_ms(done.started_at, done.completed_at) as took,
+                                       done.created_at
+                                  from kronos.done_among(v_done) as done
+                                 union all
+                                select active.job_id, active.execution_id, active.status, active.cause,
+                                       active.scheduled_at, 1, null, active.created_at
+                                  from unnest(v_versions) as version (id)
+                                 cross join lateral (select each.* from kronos.active_executions as each
+                                                      where each.job_id = version.id
+                                                      order by each.scheduled_at desc
+                                                      limit p_limit) as active) as run
+                            on run.version_id = version.id) as newest
+                 where newest.at <= p_limit;
+            return;
+        exception when sqlclient_unable_to_establish_sqlconnection or connection_failure
+                       or connection_does_not_exist then
+            if v_left = 0 then
+                raise;
+            end if;
+            v_done := array(select known.id
+                              from unnest(v_done) as known (id)
+                             where not exists (select from kronos.moved_partitions() as moved
+                                                where known.id >= moved.from_id and known.id < moved.to_id));
+        end;
+    end loop;
 end
 $$;

@@ -1,6 +1,8 @@
 -- is_droppable: whether nothing in a partition of execution_done finished within p_drop_days, and none of its
 -- executions is unfinished. Asked by old_partitions, and once more by drop_partition under the lock. A
--- summary of each 64 pages (execution_done_ended) answers it, so it does not read what is in there.
+-- summary of each 64 pages (execution_done_ended) answers it, so it does not read what is in there. Nor does
+-- it ask other machines: of a week that lies there it is known when its newest ended (moved_partitions), and
+-- the tables' locks are held while this is asked.
 create or replace function kronos.is_droppable(p_partition text, p_from uuid, p_to uuid, p_drop_days integer)
 returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -10,6 +12,12 @@ declare
 begin
     if exists (select from kronos.execution_live as live
                 where live.execution_id >= p_from and live.execution_id < p_to) then
+        return false;
+    end if;
+    if exists (select from pg_foreign_table)
+       and exists (select from kronos.moved_partitions() as moved
+                    where moved.partition = p_partition
+                      and moved.until_at > kronos.now() - make_interval(days => p_drop_days)) then
         return false;
     end if;
     execute format('select exists (select from kronos.%I where completed_at >= $1)', p_partition)
