@@ -10,12 +10,13 @@ import pytest
 from calendar_rows import day, put_calendar
 from clock import Clock
 from factory import EndpointRow, add_endpoint
-from sql.test_calendar_jobs import due, job_at
+from sql.test_calendar_jobs import codes, due, job_at
 from sql_factory import Connection, account, live, records, value, values
 
 _FRIDAY = datetime(2027, 6, 11, tzinfo=UTC)
 _SATURDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=3)
 _NINE = timedelta(hours=9)
+_NOON = _SATURDAY + timedelta(hours=12)
 _COPIES = """
 with new as materialized (
     select gen_random_uuid() as id from generate_series(1, %(copies)s)
@@ -183,3 +184,75 @@ def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connecti
     close(superuser, endpoint, "2027-06-12")
     superuser.execute("delete from kronos.calendars where workspace_id = %s", [endpoint.workspace_id])
     assert left(superuser) == []
+
+
+@pytest.fixture
+def behind(superuser: Connection, database_url: str, endpoint: EndpointRow) -> uuid.UUID:
+    """A job that waits for Monday with the tick of a Saturday of which its calendar says, at noon, that it was open;
+    somebody held it when that was written."""
+    close(superuser, endpoint, "2027-06-12", "2027-06-13")
+    job_id = jobs(superuser, endpoint, 1)
+    superuser.execute("update kronos.jobs set catch_up_policy = 'ALL', catch_up_window_seconds = 86400")
+    Clock(superuser).set(_NOON)
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for key share", [job_id])
+        assert close(superuser, endpoint) == 1
+    assert due(superuser, job_id) == (_MONDAY + _NINE, _SATURDAY + _NINE)
+    return job_id
+
+
+def _settle(connection: Connection, job_id: uuid.UUID) -> None:
+    """What comes first in each change of a job."""
+    value(connection, "select kronos.settle_ticks(%s)", [job_id])
+
+
+def test_who_changes_a_job_that_has_not_followed_accounts_for_what_is_due_by_now(
+    superuser: Connection, behind: uuid.UUID
+) -> None:
+    """Else the tick is neither version's: the next one begins after it."""
+    _settle(superuser, behind)
+    assert [each["scheduled_at"] for each in live(superuser, behind)] == [_SATURDAY + _NINE]
+    assert due(superuser, behind) == (_SATURDAY + timedelta(days=7) + _NINE, None)
+
+
+def test_of_a_paused_job_that_has_not_followed_what_was_due_is_skipped(
+    superuser: Connection, behind: uuid.UUID
+) -> None:
+    superuser.execute(
+        "update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}' where job_id = %s", [behind]
+    )
+    _settle(superuser, behind)
+    assert codes(superuser, behind) == [(_SATURDAY + _NINE, "paused", 1)]
+
+
+def test_a_pause_that_runs_out_of_a_job_that_has_not_followed_skips_what_was_due(
+    superuser: Connection, behind: uuid.UUID
+) -> None:
+    superuser.execute(
+        "update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}', resume_at = %s "
+        "where job_id = %s",
+        [_NOON, behind],
+    )
+    assert value(superuser, "select (kronos.resume_jobs_in_time(kronos.clock())).resumed") == 1
+    assert codes(superuser, behind) == [(_SATURDAY + _NINE, "paused", 1)]
+
+
+def test_a_job_that_ends_before_it_has_followed_runs_what_was_due(superuser: Connection, behind: uuid.UUID) -> None:
+    superuser.execute("update kronos.jobs set ends_at = %s where job_id = %s", [_NOON, behind])
+    assert value(superuser, "select kronos.end_jobs(kronos.clock())") == 1
+    assert ([each["scheduled_at"] for each in live(superuser, behind)], codes(superuser, behind)) == (
+        [_SATURDAY + _NINE],
+        [],
+    )
+
+
+def test_a_suspension_finds_what_was_due_of_a_job_that_has_not_followed(
+    superuser: Connection, endpoint: EndpointRow, behind: uuid.UUID
+) -> None:
+    superuser.execute(
+        "insert into kronos.turns (workspace_id, turned_at, instants, steps_left) "
+        "values (%s, %s, array[%s::timestamptz], 2)",
+        [endpoint.workspace_id, _NOON, _NOON],
+    )
+    assert value(superuser, "select kronos.turn_each(array[%s::uuid], true, true, false)", [behind]) == []
+    assert [each["scheduled_at"] for each in live(superuser, behind)] == [_SATURDAY + _NINE]

@@ -46,11 +46,7 @@ begin
                                  where job.job_id = any (v_asked)
                                  order by job.job_id
                                    for update skip locked) as locked);
-        v_moved := kronos.place_again(array(select job.job_id
-                                              from kronos.jobs as job
-                                             where job.job_id = any (v_held)
-                                               and job.status in ('ACTIVE', 'PAUSED')
-                                               and kronos.schedule_fault(job.schedule) is null));
+        v_moved := kronos.place_again(v_held);
     exception when others then      -- told, and tried again: it stops no other calendar's
         perform kronos.put_off_move(p_document_id, sqlstate, sqlerrm);
         return 0;

@@ -1,5 +1,5 @@
--- place_again: the pointers of jobs of one workspace, whose rows the caller holds, are where the present
--- versions of their calendars have them.
+-- place_again: the pointers of jobs, whose rows the caller holds, are where the present versions of their
+-- calendars have them. A job that is over has none, and one that cannot be read keeps its own.
 -- Returns: how many were moved.   50,000 jobs: decision 0112.
 create or replace function kronos.place_again(p_job_ids uuid[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
@@ -16,6 +16,8 @@ begin
          cross join lateral kronos.pointer_of(job.job_id) as pointer
          cross join lateral (select coalesce(pointer.tick_at, pointer.next_tick_at) as tick) as at
          where at.tick < 'infinity'
+           and job.status in ('ACTIVE', 'PAUSED')
+           and kronos.schedule_fault(job.schedule) is null
          group by 1, 2, 3, 4, 5, 6, 7
     ), told as materialized (
         select alike.*, place.due_at, place.tick_at

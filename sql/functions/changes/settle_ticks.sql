@@ -40,6 +40,7 @@ begin
        for update;
     v_now := kronos.clock();      -- after the lock: its holder may have accounted for ticks since now()
     perform set_config('kronos.settled_at', kronos.iso(v_now), true);
+    perform kronos.follow_moves(array[v_job.job_id]);
     if v_job.status = 'PAUSED' and v_job.resume_at <= v_now then
         perform kronos.end_pause(p_job_id);
         if kronos.alarm_of(p_job_id) is not null then

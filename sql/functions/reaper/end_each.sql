@@ -24,6 +24,7 @@ begin
     loop
         v_retired := v_retired || v_job.job_id;
         begin
+            perform kronos.follow_moves(array[v_job.job_id]);
             if v_job.pause_is_over then
                 perform kronos.end_pause(v_job.job_id);
                 select kronos.why_halted(job) into v_job.why_halted

@@ -19,6 +19,7 @@ begin
           join kronos.jobs as job using (job_id)
          where job.status = 'PAUSED' and job.resume_at <= p_now;
         busy := cardinality(p_job_ids) - cardinality(v_held);
+        perform kronos.follow_moves(v_held);
         perform kronos.skip_each(v_held, p_now, null);
         update kronos.jobs
            set status = 'ACTIVE', status_reason = null, resume_at = null

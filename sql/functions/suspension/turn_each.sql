@@ -28,13 +28,13 @@ begin
                    and job.status in ('ACTIVE', 'PAUSED')
                  order by job.job_id
                    for update skip locked) as locked;
-        if p_ticks and v_paused <> '{}' then
-            perform kronos.skip_each(v_paused, v_now, null);
-            update kronos.jobs
-               set status = 'ACTIVE', status_reason = null, resume_at = null
-             where job_id = any (v_paused);
-        end if;
         if p_ticks then
+            perform kronos.follow_moves(v_held);
+            if v_paused <> '{}' then
+                perform kronos.skip_each(v_paused, v_now, null);
+                update kronos.jobs set status = 'ACTIVE', status_reason = null, resume_at = null
+                 where job_id = any (v_paused);
+            end if;
             v_late := kronos.follow_turns(v_held);
             v_held := array(select unnest(v_held) except select unnest(v_late));
         end if;
