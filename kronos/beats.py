@@ -240,11 +240,9 @@ async def put(
         "if_none_match": None if if_none_match is None else list(if_none_match),
     }
     (stored,), found = await view.write_then_read(_SET, params, _GET, {"name": name})
-    if stored.outcome == "TAKEN" and must_be_new:
+    if stored.outcome == "TAKEN":
         fault = Fault(pointer="/name", detail="a heartbeat has this name", hint="PUT changes an existing one.")
         raise errors.Conflict(f"the heartbeat {name!r} exists", faults=(fault,))
-    if stored.outcome == "TAKEN":
-        raise errors.Overtaken(f"the heartbeat {name!r} was made by another at the same time: call again")
     if stored.outcome == "ABSENT":
         raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist: If-Match finds nothing")
     if stored.outcome == "EXCLUDED":

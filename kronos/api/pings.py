@@ -15,6 +15,7 @@ from kronos.api.operation import Router
 from kronos.beats import Ping, PingKind
 from kronos.database import WorkspaceView
 from kronos.delivery.sanitise import storable_text
+from kronos.redaction import redacted
 
 router = Router("/ping", tags=["heartbeats"])
 MOST_LOG_BYTES = 10_000
@@ -88,6 +89,9 @@ def _ping(call: Call, signal: str, body: bytes) -> Ping:
         raise errors.InvalidRequest.of("rid is no id of a run", hint, "/rid")
     if duration is not None and not (_DURATION.fullmatch(duration) and int(duration) <= _MOST_DURATION_MS):
         raise errors.InvalidRequest.of("duration_ms is no duration", "Write whole milliseconds.", "/duration_ms")
+    is_log_cut = len(body) > MOST_LOG_BYTES
+    # its own URL among them, which is in its environment: who reads what it printed may not ping
+    body = redacted(body.decode("latin-1")).encode("latin-1")
     log = (
         body[-MOST_LOG_BYTES:].decode(errors="ignore") if len(body) > MOST_LOG_BYTES else body.decode(errors="replace")
     )
@@ -97,8 +101,8 @@ def _ping(call: Call, signal: str, body: bytes) -> Ping:
         run_id=run_id,
         duration_ms=None if duration is None else int(duration),
         log=storable_text(log, max_bytes=MOST_LOG_BYTES) or None,
-        is_log_cut=len(body) > MOST_LOG_BYTES,
+        is_log_cut=is_log_cut,
         method="HEAD" if call.scope.get("kronos.is_head") else call.method,
         address=call.host or None,
-        agent=storable_text(call.headers.get("user-agent", ""))[:_MOST_AGENT] or None,
+        agent=storable_text(redacted(call.headers.get("user-agent", "")))[:_MOST_AGENT] or None,
     )

@@ -235,7 +235,25 @@ def test_no_log_and_no_problem_has_a_token(api: httpx.Client, workspace: str, ca
     assert token[-11:] not in said
 
 
+def test_what_a_job_prints_of_its_own_url_is_not_kept(api: httpx.Client, workspace: str) -> None:
+    """It has the URL in its environment; who may read what it printed may not ping for it."""
+    url = made(api, workspace)["ping_url"]
+    token = url.rpartition("/")[2]
+    printed = f"+ curl {url}/0\n"
+    cut = f"{url}\n" + "x" * 9_980  # where the log begins inside of it
+    agent = {"Authorization": "", "User-Agent": f"cron {token}"}
+    api.post(f"/ping/{token}", content=printed, headers=agent).raise_for_status()
+    pinged(api, url, "/log", "POST", content=cut).raise_for_status()
+    late, first = listed(api, workspace, "pings", include="log")
+    assert first["log"] == printed.replace(token, "hb_***")
+    assert (first["agent"], first["is_log_cut"]) == ("cron hb_***", False)
+    assert token[-12:] not in late["log"]
+    assert late["is_log_cut"] is True
+
+
 def test_api_processes_say_that_pings_can_be_received(own_api: Api, superuser: Connection) -> None:
+    made(own_api.client, make_workspace(own_api.client))
+    superuser.execute("update kronos.ping_door set open_until = '-infinity'")  # who made it said so too
     await_condition(
         lambda: value(superuser, "select open_until > now() - interval '1 minute' from kronos.ping_door"),
         "the door is said to be open",

@@ -72,6 +72,27 @@ def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(
     assert value(superuser, "select count(*) from kronos.beats") == 0
 
 
+def test_what_is_over_right_after_the_doors_last_word_is_not_missed_before_it_is_known(superuser: Connection) -> None:
+    """Kronos went away ten seconds before the grace was over: the ping may have been lost, whoever looks when."""
+    clock = Clock(superuser)
+    clock.stand(NOON - MINUTE)
+    beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *", grace_seconds=20)
+
+    def seconds(count: int) -> list[str]:
+        clock.stand(NOON + timedelta(seconds=count))
+        account(superuser)
+        return [became for _, became in statuses(superuser, beat)]
+
+    superuser.execute("update kronos.ping_door set open_until = %s", [NOON + timedelta(seconds=10)])
+    assert (seconds(21), seconds(25)) == ([], [])
+    assert seconds(26) == ["UNKNOWN"]  # 15 s without a word
+    superuser.execute("delete from kronos.beat_ticks")
+    superuser.execute("update kronos.beat_pointers set next_tick_at = %s, due_at = %s", [NOON, NOON + MINUTE / 3])
+    assert seconds(20) == []
+    superuser.execute("update kronos.ping_door set open_until = %s", [NOON + timedelta(seconds=21)])
+    assert seconds(22) == ["MISSED"]  # it was there all the time
+
+
 def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processes(superuser: Connection) -> None:
     clock = Clock(superuser)
     clock.stand(NOON)

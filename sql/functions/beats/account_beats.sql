@@ -1,14 +1,16 @@
 -- account_beats: account_beat of the heartbeats that have something to account for, the most overdue first,
 -- p_limit of them. What another session holds is left to it: a ping accounts by itself. One whose schedule
--- cannot be read any more is left for an hour, with a warning. Part of the internal job catch-up: after a
--- long outage each may get a hundred rows, so it stops after five seconds, and the next run goes on.
+-- cannot be read any more is left for an hour, with a warning. What is over since the door's last word is the
+-- next run's (heard_until). Part of the internal job catch-up: after a long outage each may get a hundred
+-- rows, so it stops after five seconds, and the next run goes on.
 -- Returns: how many were accounted for.
 create or replace function kronos.account_beats(p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_now     constant timestamptz := kronos.clock();
+    v_began   constant timestamptz := kronos.clock();
+    v_now     constant timestamptz := kronos.heard_until();
     v_ids     uuid[];
     v_pointer kronos.beat_pointers;
     v_beat    kronos.beats;
@@ -36,7 +38,7 @@ begin
          order by pointer.heartbeat_id
            for update skip locked
     loop
-        exit when kronos.clock() > v_now + interval '5 seconds';
+        exit when kronos.clock() > v_began + interval '5 seconds';
         select * into v_beat from kronos.beats as beat where beat.heartbeat_id = v_pointer.heartbeat_id;
         begin
             perform kronos.store_beat_pointer(kronos.account_beat(v_beat, v_pointer, v_now));

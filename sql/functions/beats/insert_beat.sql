@@ -14,6 +14,7 @@ begin
                                limit 10000) as found) >= 10000 then
         return 'FULL';
     end if;
+    perform kronos.open_door();
     insert into kronos.beats (workspace_id, name, tags, cron, every, anchor, anchor_local, timezone, dst_gap,
                               dst_overlap, period_seconds, schedule, description, grace_seconds,
                               max_run_seconds, token_sha256, created_at, updated_at)
@@ -26,7 +27,6 @@ begin
     if not found then
         return 'TAKEN';
     end if;
-    perform kronos.open_door();
     v_pointer := kronos.awaiting_tick(v_beat, v_pointer, kronos.beat_tick_after(v_beat, kronos.clock()));
     insert into kronos.beat_pointers (heartbeat_id, workspace_id, next_tick_at, opens_at, due_at)
     values (v_beat.heartbeat_id, v_beat.workspace_id, v_pointer.next_tick_at, v_pointer.opens_at,

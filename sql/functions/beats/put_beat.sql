@@ -12,14 +12,18 @@ declare
     v_old kronos.beats;
     v_new kronos.beats;
 begin
-    v_old := kronos.lock_beat(p_terms ->> 'name');
-    version := v_old.version;
-    if v_old.heartbeat_id is null then
+    loop
+        v_old := kronos.lock_beat(p_terms ->> 'name');
+        version := v_old.version;
+        exit when v_old.heartbeat_id is not null;
         outcome := case when p_must_exist then 'ABSENT'
                         else kronos.insert_beat(p_terms, p_token_sha256) end;
         version := case when outcome = 'CREATED' then 1 end;
-        return;
-    end if;
+        -- one that another made meanwhile is there now, and is changed
+        if outcome <> 'TAKEN' or p_must_be_new then
+            return;
+        end if;
+    end loop;
     outcome := case when p_must_be_new then 'TAKEN'
                     when p_if_none_match is null or version = any (p_if_none_match)
                          or version <> all (p_if_match) then 'EXCLUDED' end;

@@ -1,6 +1,7 @@
 -- check_alert_quotas: that a workspace has no more heartbeats, or alert rules, than it may, after one was
--- made. One session at a time, and each sees what those before it have committed, so counting is exact.
--- Where the workspace has no such quota nothing is counted.
+-- made. One session at a time, and each sees what those before it have committed, so counting is exact. A
+-- session takes its turn before it has a row: who waits for it, as an apply that makes many, waits for no
+-- name of theirs meanwhile. Where the workspace has no such quota nothing is locked or counted.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_alert_quotas() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
@@ -15,10 +16,13 @@ begin
       from kronos.workspaces as workspace
      where workspace.workspace_id = new.workspace_id;
     if v_limit is null then
-        return null;
+        return new;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('kronos.' || tg_argv[0], 0)
                                   # hashtextextended(new.workspace_id::text, 0));
+    if tg_when = 'BEFORE' then
+        return new;
+    end if;
     v_used := case tg_argv[0]
                   when 'heartbeats' then (select count(*)
                                             from kronos.beats as beat
@@ -37,6 +41,12 @@ begin
     return null;
 end
 $$;
+create or replace trigger beats_take_turns
+    before insert on kronos.beats
+    for each row execute function kronos.check_alert_quotas('heartbeats');
+create or replace trigger alert_rules_take_turns
+    before insert on kronos.alert_rules
+    for each row execute function kronos.check_alert_quotas('alert_rules');
 create or replace trigger beats_keep_to_quotas
     after insert on kronos.beats
     for each row execute function kronos.check_alert_quotas('heartbeats');
