@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from kronos import database_errors, distribution, errors, far_history, migrations, session
 from kronos.__main__ import main
-from migrations.moved_weeks import ENDED, PLACES, WEEK, WEEKS, MovedWeeks, end, make_live
+from migrations.moved_weeks import ALL, ENDED, PLACES, WEEK, WEEKS, MovedWeeks, end, make_live
 from sql_factory import acting_as, records, value, values
 
 REQUIRE_CITUS = far_history.require_citus
