@@ -55,7 +55,18 @@ def test_lines_of_days_are_read_and_written_alike() -> None:
     assert calendar_form.lines_of(days) == _LINES.replace("\n\n", "\n").replace("  ", " ")
 
 
-@pytest.mark.parametrize("line", ["2026-12-24", "open", "..", "2026-12-24.. "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-12-24",
+        "open",
+        "..",
+        "2026-12-24.. ",
+        "2026-12-24 - 2026-12-26 Christmas",
+        "2026-12-24 .. 2026-12-26 Christmas",
+        "2026-12-24 to 2026-12-26 Christmas",
+    ],
+)
 def test_a_line_that_is_no_day_with_a_name_is_named(line: str) -> None:
     with pytest.raises(Unprocessable) as refused:
         calendar_form.days_of(f"2026-12-25 Christmas\n{line}")
