@@ -12,6 +12,8 @@ from kronos.model import JsonObject
 
 DAYS, FILE = "/days", "/icalendar"
 POINTERS = ("/name", "/timezone", "/business_days", "/business_hours", DAYS, FILE)
+_SECOND_DAY = re.compile(r"(?:[-\u2013\u2014]+|\.\.|to\b|until\b)\s*\d{4}-\d\d-\d\d")
+"""As `2026-12-24 - 2026-12-26 Christmas` has it: two days are meant, and one would be kept."""
 _LINE = re.compile(r"(?P<open>open\s+)?(?P<starts>\S+?)(?:\.\.(?P<ends>\S+))?(?:\s+(?P<name>\S.*))?", re.ASCII)
 
 
@@ -35,6 +37,10 @@ def days_of(text: str) -> list[JsonObject]:
         if read is None or not read["name"]:
             detail = f"line {number}, {line[:40]!r}, is no day with a name"
             faults.append(Fault(pointer=DAYS, detail=detail, hint="Write 2026-12-25 Christmas, a line for each."))
+            continue
+        if _SECOND_DAY.match(read["name"]):
+            detail = f"line {number}, {line[:40]!r}, has a second day where its name begins"
+            faults.append(Fault(pointer=DAYS, detail=detail, hint="Write 2026-12-24..2026-12-26 Christmas."))
             continue
         day = {"starts": read["starts"], "name": read["name"], "open": bool(read["open"])}
         found.append(day | ({"ends": read["ends"]} if read["ends"] else {}))

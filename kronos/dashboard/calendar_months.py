@@ -18,18 +18,15 @@ _Times = list[tuple[datetime, datetime]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarDate:
-    """A day: `is_open` all day, as a business day is; closed all day; or (`hours`) open at some times of it."""
+    """A day: `is_open` all day, as a business day is; `is_closed` at all times; or (`hours`) open at some times of it.
+    Fields all: where a key sees no payloads, fields are what a page is given (kronos/api/withheld.py)."""
 
     day: date
     is_open: bool
+    is_closed: bool
     hours: list[str]
     names: list[str]
     is_today: bool
-
-    @property
-    def is_closed(self) -> bool:
-        """No time of it is open."""
-        return not self.is_open and not self.hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +95,7 @@ def _date(calendar: Calendar, spans: Sequence[Span], day: date) -> CalendarDate:
     return CalendarDate(
         day=day,
         is_open=is_open,
+        is_closed=not times,
         hours=[] if is_open else [f"{_clock(since, ends)}-{_clock(until, ends)}" for since, until in times],
         names=names,
         is_today=day == _today(calendar),

@@ -55,7 +55,18 @@ def test_lines_of_days_are_read_and_written_alike() -> None:
     assert calendar_form.lines_of(days) == _LINES.replace("\n\n", "\n").replace("  ", " ")
 
 
-@pytest.mark.parametrize("line", ["2026-12-24", "open", "..", "2026-12-24.. "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-12-24",
+        "open",
+        "..",
+        "2026-12-24.. ",
+        "2026-12-24 - 2026-12-26 Christmas",
+        "2026-12-24 .. 2026-12-26 Christmas",
+        "2026-12-24 to 2026-12-26 Christmas",
+    ],
+)
 def test_a_line_that_is_no_day_with_a_name_is_named(line: str) -> None:
     with pytest.raises(Unprocessable) as refused:
         calendar_form.days_of(f"2026-12-25 Christmas\n{line}")
@@ -190,8 +201,9 @@ def test_who_may_not_change_calendars_sees_them(
 ) -> None:
     there = f"/w/{workspace}/calendars"
     api.put(f"/v1/workspaces/{workspace}/calendars/bank", json={"business_days": _WEEK}).raise_for_status()
-    with holding(api, add_key(shared_superuser, workspace, "viewer")) as viewer:
+    with holding(api, add_key(shared_superuser, workspace, "viewer", sees_payloads=False)) as viewer:
         for path in (there, f"{there}/bank"):
+            assert viewer.get(path).status_code == 200
             assert html.document_fromstring(viewer.get(path).text).xpath("//main//form") == []
         assert viewer.post(there, data=form(**{"/name": "mine"})).status_code == 403
         assert viewer.post(f"{there}/bank/delete", data={"version": "1"}).status_code == 403

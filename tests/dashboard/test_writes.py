@@ -99,6 +99,8 @@ def test_what_a_role_may_not_do_or_see_is_on_no_page_and_text_is_text(
     key = add_key(shared_superuser, own.workspace, role, sees_payloads=role != "viewer")
     headers = {"Authorization": f"Bearer {key}"}
     pages = {path: api.get(own.path(path), headers=headers) for path in PAGES}
+    # What is withheld from a viewer is not missed by a page.
+    assert {path: each.text for path, each in pages.items() if each.status_code >= 500} == {}
     shown = {path: html.document_fromstring(each.text) for path, each in pages.items() if each.status_code == 200}
     assert len(shown) > 20
     wrong = [
