@@ -11,7 +11,6 @@ With --containers the server is PostgreSQL 17 with pg_cron 1.6 in the project's 
 """
 
 import os
-import sys
 import threading
 import time
 import uuid
@@ -30,11 +29,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import durations
 import forked
+import surroundings
 import taken
 from depth import DEEP, depth
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kept import Kept, kept
-from kronos import config, encryption, keys, libpq, migrations, pool, session
+from kronos import config, encryption, keys, migrations, pool, session
 from kronos.loading import loading
 from looking import looks
 from servers import ContainerServer, EmbeddedServer, Server, remove_used_home, used_home
@@ -390,9 +390,4 @@ for name, examples in (("kronos", 30), ("kronos-deep", 100)):
     hypothesis.settings.register_profile(
         name, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
-# Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to start).
-sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test
-os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
-libpq.forget_environment()
+surroundings.forget()

@@ -1,8 +1,11 @@
 """The `kronos up` that is soaked, in a home of its own, and its processes."""
 
+import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +22,10 @@ _READY_SECONDS = 180.0
 class Soaked:
     """A running `kronos up`. Its workers have numbers from 1."""
 
-    def __init__(self, home: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, home: Path, process: subprocess.Popen[bytes], port: int) -> None:
         self.home = home
         self.process = process
+        self._port = port
         told = running.find(Home(home))
         if told is None:
             raise RuntimeError("kronos up is not ready")
@@ -38,7 +42,7 @@ class Soaked:
         found = {"up": self.process.pid}
         for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
             for pid in path.read_text().split():
-                if name := _name(int(pid)):
+                if name := _name(int(pid), self._port):
                     found[name] = int(pid)
         return found
 
@@ -58,8 +62,9 @@ class Soaked:
         return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
 
-def _name(pid: int) -> str | None:
-    """What a child of `kronos up` is; None for one that has just ended, or that is none of them."""
+def _name(pid: int, first_port: int) -> str | None:
+    """What a child of `kronos up` is, by the port of its metrics: the API has the first, the workers those that follow.
+    None for one that has just ended, or that is none of them."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
         environment = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
@@ -69,21 +74,28 @@ def _name(pid: int) -> str | None:
         return "api"
     if "worker" in words:
         port = next((int(each.partition("=")[2]) for each in environment if each.startswith("KRONOS_METRICS_PORT=")), 0)
-        return f"worker-{port - METRICS_PORT}"
+        return f"worker-{port - first_port}"
     return "postgres" if "-D" in words else None
 
 
-METRICS_PORT = 19_464
-"""The API's; the workers have those that follow, by which they are told apart."""
+def _free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    for first in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise RuntimeError("no ports are free")
 
 
 @contextmanager
 def soaked(home: Path, workers: int) -> Iterator[Soaked]:
     """A `kronos up` with that many workers; ended in the end, and everything of it."""
+    port = _free_ports(1 + workers)
     settings = {
         "KRONOS_LOG_FORMAT": "json",
         "KRONOS_EGRESS_ALLOW": "127.0.0.0/8",
-        "KRONOS_METRICS_PORT": str(METRICS_PORT),
+        "KRONOS_METRICS_PORT": str(port),
         "KRONOS_RATE_LIMIT": "off",
         "KRONOS_RETENTION_SUCCESS_DAYS": "1",
     }
@@ -104,7 +116,7 @@ def soaked(home: Path, workers: int) -> Iterator[Soaked]:
                 seconds=_READY_SECONDS,
                 every=0.2,
             )
-            yield Soaked(home, process)
+            yield Soaked(home, process, port)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(120)

@@ -219,7 +219,7 @@ def test_a_triggered_job_runs_once_beside_its_schedule(api: httpx.Client, worksp
     state = api.get(f"{base}/{job['job_id']}/status").json()
     assert set(state) == {
         "job_id", "status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h",
-        "ledger",
+        "ledger", "alerts",
         "waiting_seconds", "warnings",
     }  # fmt: skip
     assert (state["status"], state["health"], state["last_24h"]) == ("ACTIVE", "HEALTHY", {"QUEUED": 2})

@@ -167,4 +167,8 @@ def test_a_restored_dump_has_each_shared_entry_once_and_accounts_for_what_was_du
     connection.execute("call kronos.ring('x')")
     assert {*first} <= {*values(connection, "select execution_id from kronos.execution_live")}
     assert faulty_ledgers(connection) == []
-    assert values(connection, "select job_id from kronos.pointers where next_tick_at < now() - interval '2 min'") == []
+    left = (
+        "select job_id from kronos.pointers as pointer join kronos.workspaces as workspace using (workspace_id) "
+        "where slug <> 'kronos-system' and next_tick_at < now() - interval '2 min'"  # of our own no entry is active
+    )
+    assert values(connection, left) == []

@@ -59,7 +59,8 @@ def shared(superuser: psycopg.Connection) -> list[str]:
 
 def alarms(superuser: psycopg.Connection) -> list[str]:
     rows = superuser.execute(
-        "select distinct alarm from kronos.jobs where trigger = 'CRON' and status = 'ACTIVE' "
+        "select distinct alarm from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id) "
+        "where trigger = 'CRON' and job.status = 'ACTIVE' and workspace.status = 'ACTIVE' "
         "and job_id not in (select job_id from kronos.heartbeats) order by 1"
     ).fetchall()
     return [alarm for (alarm,) in rows]

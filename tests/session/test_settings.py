@@ -4,7 +4,7 @@ used."""
 import re
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import forked
+from clock import Clock
 from conftest import cloned, make_workspace, running_api, url_of
 from factory import add_endpoint, add_executions
 from kronos import database, errors, migrations, session
@@ -204,7 +205,8 @@ def fired(server: Server, url: str) -> list[object]:
     """What firing makes of a job that was away for a while, rung as pg_cron's own role after a login of its own."""
     with patient(url) as superuser:
         endpoint = add_endpoint(superuser)
-        since = value(superuser, "select date_trunc('minute', now()) - interval '10 minutes'")
+        since = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        Clock(superuser).stand(since + timedelta(minutes=10, seconds=20))  # what is late depends on the second
         job_id = make_cron_job(
             superuser,
             endpoint,
@@ -236,7 +238,7 @@ def fired(server: Server, url: str) -> list[object]:
             " where job_id = any (%s) order by scheduled_at, status, cause",
             [since, [job_id, ended]],
         )
-        superuser.execute("select kronos.end_jobs(now())")
+        superuser.execute("select kronos.end_jobs(kronos.clock())")
         rows += records(
             superuser,
             "select status, status_reason ->> 'code' as code from kronos.jobs where job_id = any (%s) order by 1",

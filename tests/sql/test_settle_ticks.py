@@ -2,18 +2,19 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from clock import Clock
 from factory import EndpointRow, add_endpoint
 from kronos import changes, pauses, workspaces
 from kronos.database import WorkspaceView
 from kronos.pool import Pool
 from sql_factory import Connection, done, job, live, make_cron_job, once, value, values
 
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 
@@ -227,3 +228,36 @@ async def test_resuming_a_workspace_that_was_not_suspended_skips_nothing(
 ) -> None:
     await workspaces.update(view, name="renamed", status="ACTIVE")
     assert (done(superuser, due[0]), job(superuser, due[0])["next_tick_at"]) == ([], due[1])
+
+
+@pytest.mark.parametrize("change", ["replace", "cancel"])
+async def test_a_tick_that_was_accounted_for_before_the_clock_was_set_back_is_no_other_versions(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, change: str
+) -> None:
+    """Found by the soak: a change after such a step had the tick a second time, by the new version."""
+    clock, noon = Clock(superuser), datetime(2026, 1, 1, 12, tzinfo=UTC)
+    clock.stand(noon - timedelta(seconds=30))
+    job_id = make_cron_job(
+        superuser, endpoint, cron="* * * * *", next_tick_at=noon, ticks_from=noon - MINUTE, is_registered=True
+    )
+    clock.stand(noon + timedelta(seconds=70))
+    superuser.execute("select kronos.account_all(kronos.clock())")
+    clock.stand(noon + timedelta(seconds=10))
+    heir = None
+    if change == "replace":
+        heir = await changes.replace(view, str(job_id), {"input": {"a": 1}}, if_match=[1])
+    else:
+        await changes.cancel(view, str(job_id))
+    clock.stand(noon + timedelta(seconds=130))
+    superuser.execute("select kronos.account_all(kronos.clock())")
+    versions = [job_id, heir.job_id] if heir else [job_id]
+    ticks = values(
+        superuser,
+        "select scheduled_at from kronos.executions where job_id = any (%s) order by 1",
+        [versions],
+    )
+    assert ticks == [noon + n * MINUTE for n in range(3 if heir else 2)]
+    for version in versions:
+        ledger = "select unaccounted, surplus from kronos.check_ledger(%s, %s, %s)"
+        window = [version, noon - HOUR, noon + timedelta(seconds=129)]
+        assert superuser.execute(ledger, window).fetchall() == [(0, 0)]

@@ -39,7 +39,8 @@ begin
        and status in ('ACTIVE', 'PAUSED')
        for update;
     v_now := kronos.clock();      -- after the lock: its holder may have accounted for ticks since now()
-    perform set_config('kronos.settled_at', kronos.iso(v_now), true);
+    perform set_config('kronos.settled_at',
+                       kronos.iso(greatest(v_now, kronos.settled_beyond(v_job, v_now))), true);
     perform kronos.follow_moves(array[v_job.job_id]);
     if v_job.status = 'PAUSED' and v_job.resume_at <= v_now then
         perform kronos.end_pause(p_job_id);

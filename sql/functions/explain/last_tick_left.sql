@@ -8,7 +8,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_most  constant integer := 10000;
-    v_left  constant bigint  := case when p_job.max_runs > p_pointer.runs then p_job.max_runs - p_pointer.runs
+    v_left  constant bigint  := case when p_job.max_runs > p_pointer.runs
+                                     then p_job.max_runs::bigint - p_pointer.runs
                                      when p_job.max_runs is not null then 0 end;
     v_count constant bigint  := v_left + p_job.skip_next;
 begin
