@@ -33,6 +33,9 @@ _AGAIN_SECONDS = 0.15
 # For so long a full disk is reported after the last write that met it, unless one is done: where nobody is let write
 # because of it, nobody would find out that there is room again.
 _FULL_SECONDS = 30.0
+# A statement that waits for a lock, or is too much, is answered within 5 s (api_session): where none of all
+# connections was for longer, it is PostgreSQL that does not answer.
+_SILENT_SECONDS = 7.0
 _log = Log("kronos.database")
 
 
@@ -58,6 +61,7 @@ class Pool(AsyncConnectionPool[Connection]):
         name = "kronos-api-reads" if is_replica else "kronos-api"
         self._dsn = session.conninfo(url, application_name=name, is_replica=is_replica)
         self._full_at: float | None = None
+        self._answered_at = time.monotonic()
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None
         super().__init__(
@@ -116,7 +120,10 @@ class Pool(AsyncConnectionPool[Connection]):
             async with self.connection() as connection:
                 try:
                     made = await run_told(work, connection, writes)
+                    self._answered_at = time.monotonic()
                 except psycopg.Error as error:
+                    if error.sqlstate is not None:
+                        self._answered_at = time.monotonic()
                     if isinstance(error, psycopg.errors.DiskFull):
                         self._full_at = time.monotonic()
                     if database_errors.is_over(error):
@@ -148,7 +155,8 @@ class Pool(AsyncConnectionPool[Connection]):
         if self.trouble is not None:
             return self._none()
         found = self.get_stats()
-        if found.get("pool_size", 0) >= self.max_size and not found.get("pool_available", 0):
+        is_silent = time.monotonic() - self._answered_at > _SILENT_SECONDS
+        if found.get("pool_size", 0) >= self.max_size and not found.get("pool_available", 0) and not is_silent:
             return errors.DatabaseUnavailable(
                 f"no connection to PostgreSQL became free within {seconds:g} s: all {self.max_size} "
                 "(KRONOS_DATABASE_POOL_SIZE) are in use, by more requests than they serve, or by statements that wait"
