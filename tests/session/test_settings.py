@@ -235,7 +235,7 @@ def fired(server: Server, url: str) -> list[object]:
             superuser,
             "select status, cause, tick_count, status_reason::text as reason, scheduled_at - %s as after from "
             "kronos.executions"
-            " where job_id = any (%s) order by scheduled_at, status, cause",
+            " where job_id = any (%s) order by scheduled_at, status, cause, tick_count",
             [since, [job_id, ended]],
         )
         superuser.execute("select kronos.end_jobs(kronos.clock())")

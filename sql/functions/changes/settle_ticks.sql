@@ -23,10 +23,8 @@ begin
                        coalesce((select job_id::text from kronos.jobs
                                   where job_id = p_job_id
                                     and workspace_id = kronos.current_workspace_id()),
-                                -- a one-shot without a row
-                                (select execution_id::text from kronos.execution_live
-                                  where execution_id = p_job_id
-                                    and job_id = p_job_id
+                                (select execution_id::text from kronos.execution_live      -- without a row
+                                  where execution_id = p_job_id and job_id = p_job_id
                                     and workspace_id = kronos.current_workspace_id()),
                                 ''),
                        true);
@@ -39,8 +37,8 @@ begin
        and status in ('ACTIVE', 'PAUSED')
        for update;
     v_now := kronos.clock();      -- after the lock: its holder may have accounted for ticks since now()
-    perform set_config('kronos.settled_at',
-                       kronos.iso(greatest(v_now, kronos.settled_beyond(v_job, v_now))), true);
+    perform set_config('kronos.settled_at', kronos.iso(greatest(v_now, kronos.settled_beyond(v_job, v_now))),
+                       true);
     perform kronos.follow_moves(array[v_job.job_id]);
     if v_job.status = 'PAUSED' and v_job.resume_at <= v_now then
         perform kronos.end_pause(p_job_id);
