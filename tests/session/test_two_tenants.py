@@ -178,7 +178,8 @@ async def fuzz(application: ASGIApp, tenants: tuple[Tenant, Tenant], count: int)
                     await asyncio.sleep(chance.random() * 0.004)
                 asked.cancel()
             try:
-                status, told = await asked
+                async with asyncio.timeout(120):  # each is answered within a minute, or was cut off
+                    status, told = await asked
             except asyncio.CancelledError:
                 outcomes["cut off"] += 1
                 continue
