@@ -25,7 +25,7 @@ begin
            and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
            and pointer.next_tick_at < p_now - kronos.grace()
            and (not exists (select from kronos.job_faults as fault      -- as due_jobs
-                             where fault.failed_at > p_now - interval '50 seconds')
+                             where fault.failed_at > p_now - kronos.fault_rest())
                 or not kronos.has_just_failed(pointer, p_now))
            and job.status = 'ACTIVE'
            and workspace.status = 'ACTIVE'

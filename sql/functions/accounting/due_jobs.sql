@@ -22,7 +22,7 @@ begin
                        and pointer.next_tick_at <= p_now
                        and pointer.next_tick_at >= p_now - kronos.grace()
                        and (not exists (select from kronos.job_faults as fault
-                                         where fault.failed_at > p_now - interval '50 seconds')
+                                         where fault.failed_at > p_now - kronos.fault_rest())
                             or not kronos.has_just_failed(pointer, p_now))
                        and job.status = 'ACTIVE'
                        and workspace.status = 'ACTIVE'

@@ -1,6 +1,6 @@
--- has_just_failed: whether the due ticks of a pointer's job could not be accounted for within the last 50 s:
--- other jobs' rings leave it alone for this long, else each of them would try it again. Its own alarm does
--- try. plpgsql, so that a ring does not plan it as long as no due job is found.
+-- has_just_failed: whether the due ticks of a pointer's job could not be accounted for within the last
+-- fault_rest: other jobs' rings leave it alone for this long, else each of them would try it again. Its own
+-- alarm does try. plpgsql, so that a ring does not plan it as long as no due job is found.
 create or replace function kronos.has_just_failed(p_pointer kronos.pointers, p_now timestamptz)
 returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -10,6 +10,6 @@ begin
                      from kronos.job_faults as fault
                     where fault.job_id = p_pointer.job_id
                       and fault.next_tick_at is not distinct from p_pointer.next_tick_at
-                      and fault.failed_at > p_now - interval '50 seconds');
+                      and fault.failed_at > p_now - kronos.fault_rest());
 end
 $$;
