@@ -16,6 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool.pool_async import ReturnConnection
 
 from kronos import database_errors, errors, reading, revisions, session, unreachable
 from kronos.gathering import Gatherer
@@ -169,13 +170,33 @@ class Pool(AsyncConnectionPool[Connection]):
         self._asking += 1
         try:
             while True:
-                connection = await super().getconn(deadline - time.monotonic())
+                connection = await self._not_cut_off(super().getconn(deadline - time.monotonic()))
                 if session.is_quiet(connection):
                     return connection
                 await connection.close()
                 await self.putconn(connection)  # which has another made in its stead
         finally:
             self._asking -= 1
+
+    async def _not_cut_off(self, wait: Awaitable[Connection]) -> Connection:
+        """The connection, or what ended the caller meanwhile. The pool waits by asyncio.wait_for, which before Python
+        3.12 forgets that it was cancelled where it was given a connection in the same turn (gh-86296): a task that was
+        ended would go on for ever, and the process that waits for its end would too."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        connection = await wait
+        if task is not None and task.cancelling() > before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+    async def putconn(self, connection: Connection) -> None:
+        """Give it back, also where the caller is cut off meanwhile."""
+        try:
+            await super().putconn(connection)
+        except asyncio.CancelledError:  # it waited for the pool's lock, and the connection would be nobody's
+            self.run_task(ReturnConnection(self, connection, from_getconn=False))
+            raise
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the pool's own signature
         """Close the pool and its connections."""

@@ -58,6 +58,11 @@ def add_key(connection: psycopg.Connection, workspace: str | None, role: str, *,
     return f"kr_live_{public_id}_{secret}"
 
 
+def secret_of(key: str) -> str:
+    """The part of a key that nobody may be shown: all behind its public id, with every _ that it has itself."""
+    return key.split("_", 3)[3]
+
+
 def add_endpoint(
     connection: psycopg.Connection,
     workspace_id: UUID | None = None,

@@ -7,6 +7,7 @@ import pytest
 
 from client.both import Both
 from client.stub import Stub, answer
+from factory import secret_of
 from kronos.client import KronosError
 
 KEY = "kr_live_0123456789ab_abcdefghijklmnopqrstuvwxyz012345"
@@ -23,7 +24,7 @@ Meet = Callable[..., tuple[Stub, Both]]
 def failing(client: Both, name: str, *arguments: object, **keywords: object) -> KronosError:
     with pytest.raises(KronosError) as caught:
         client.ask(name, *arguments, **keywords)
-    assert KEY.rpartition("_")[2] not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert secret_of(KEY) not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
     return caught.value
 
 

@@ -18,6 +18,7 @@ from client.both import client_of
 from client.conftest import Instance
 from client.stub import Asked, answer, problem, stub
 from conftest import Api, await_condition, make_workspace
+from factory import secret_of
 from kronos.client import (
     AsyncKronos,
     ConfigurationError,
@@ -223,7 +224,7 @@ def test_no_key_and_no_secret_is_shown(
         repr(each) for each in (kronos, acme, acme.jobs, acme.jobs.list(), key, kronos._transport, viewer, viewers)
     ]
     shown += [repr(caught.value), str(caught.value), repr(caught.value.problem), caplog.text]
-    secrets = [shared_api.key.rpartition("_")[2], key.key.rpartition("_")[2], "correct horse", "battery staple"]
+    secrets = [secret_of(shared_api.key), secret_of(key.key), "correct horse", "battery staple"]
     assert [secret for secret in secrets if any(secret in text for text in shown)] == []
 
 
