@@ -10,6 +10,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
+from alert_rows import add_rule
 from beat_rows import BeatRow, Reference, make_beat, ping, pointer_of, statuses, ticks_of, turn
 from clock import Clock
 from conftest import await_condition
@@ -108,6 +109,34 @@ def test_a_run_that_never_ends_has_failed_and_ticks_while_it_ran_are_skipped(
     account(superuser)
     assert [status for _, status in statuses(superuser, hourly)] == ["FAILED", "SKIPPED", "MISSED"]
     assert [row["reason"] for row in ticks_of(superuser, hourly)] == ["no_end", "running", None]
+
+
+def test_a_run_whose_end_could_have_been_lost_is_unknown_until_it_is_heard(
+    superuser: Connection, at: Callable[[datetime], None]
+) -> None:
+    """Kronos was away while it ran: it may have ended well, and said so to nobody."""
+    endpoint = add_endpoint(superuser)
+    hourly = make_beat(superuser, endpoint.workspace_id, cron="0 * * * *")
+    add_rule(superuser, endpoint)
+    superuser.execute("update kronos.beats set max_run_seconds = 1800")
+    at(NOON)
+    ping(superuser, hourly, "START", run_id="a")
+    superuser.execute(
+        "insert into kronos.ping_gaps (from_at, until_at) values (%s, %s)", [NOON + 5 * MINUTE, NOON + 6 * MINUTE]
+    )
+    at(NOON + 31 * MINUTE)
+    account(superuser)
+    assert [(row["status"], row["reason"]) for row in ticks_of(superuser, hourly)] == [("UNKNOWN", "not_receiving")]
+    assert pointer_of(superuser, hourly)["last_status"] == "UNKNOWN"
+    ping(superuser, hourly, run_id="a", exit_code=0)
+    assert statuses(superuser, hourly) == [(NOON, "ON_TIME")]
+    at(NOON + 60 * MINUTE)
+    ping(superuser, hourly, "START", run_id="b")
+    at(NOON + 91 * MINUTE)
+    account(superuser)
+    assert [row["reason"] for row in ticks_of(superuser, hourly)] == [None, "no_end"]
+    ends = "select statuses[1] from kronos.alert_ends where workspace_id = %s order by ended_at"
+    assert values(superuser, ends, [endpoint.workspace_id]) == ["SUCCESS", "FAILED"]
 
 
 def test_a_ping_stands_for_all_ticks_that_are_open(superuser: Connection, at: Callable[[datetime], None]) -> None:

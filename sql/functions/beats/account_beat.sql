@@ -1,6 +1,7 @@
 -- account_beat: accounts for the ticks of a heartbeat whose time is over at p_now: those that nobody pinged
--- for, and runs that began and did not end. A ping does this first, so it makes no difference whether
--- account_beats came before it. Up to a hundred ticks have a row each; of more, those in between share one.
+-- for, and runs that began and did not end, which is UNKNOWN where the end could have been lost (was_deaf). A
+-- ping does this first, so it makes no difference whether account_beats came before it. Up to a hundred ticks
+-- have a row each; of more, those in between share one.
 -- The caller has the pointer's row locked, and stores what is returned.
 -- Returns: the pointer.
 create or replace function kronos.account_beat(p_beat kronos.beats, p_pointer kronos.beat_pointers,
@@ -41,11 +42,19 @@ begin
                                           else v_status end;
         end if;
     end if;
-    update kronos.beat_ticks as run
-       set status = 'FAILED', reason = 'no_end', run_due_at = null, changed_at = kronos.clock()
-     where run.heartbeat_id = p_beat.heartbeat_id and run.status = 'RUNNING' and run.run_due_at <= p_now;
-    if found then
-        p_pointer.last_status := 'FAILED';
+    with over as (
+        update kronos.beat_ticks as run
+           set (status, reason) = (select case when deaf.it_was then 'UNKNOWN' else 'FAILED' end,
+                                          case when deaf.it_was then 'not_receiving' else 'no_end' end
+                                     from (values (kronos.was_deaf(run.started_at, run.run_due_at)))
+                                          as deaf (it_was)),
+               run_due_at = null, changed_at = kronos.clock()
+         where run.heartbeat_id = p_beat.heartbeat_id and run.status = 'RUNNING' and run.run_due_at <= p_now
+        returning run.status
+    )
+    select min(over.status) into v_status from over;    -- of several, FAILED
+    p_pointer.last_status := coalesce(v_status, p_pointer.last_status);
+    if v_status = 'FAILED' then
         perform kronos.tell_beat(p_beat, 'FAILED', null, null, p_beat.max_run_seconds * 1000::bigint);
     end if;
     if p_pointer.run_started_at + make_interval(secs => p_beat.max_run_seconds) <= p_now then
