@@ -141,6 +141,19 @@ def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(superuser: Connect
     assert value(superuser, "select count(*) from kronos.beat_pings") == 0
 
 
+def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Connection, hourly: BeatRow) -> None:
+    """Else each minute found it due again, and a run that was under way ended as FAILED, of what is no more."""
+    ping(superuser, hourly, "START")
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is True
+    Clock(superuser).stand(NOON + timedelta(days=1))
+    superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
+    assert account(superuser) == 0
+    assert ticks_of(superuser, hourly) == []
+    assert value(superuser, "select count(*) from kronos.beat_pointers where due_at < 'infinity'") == 0
+
+
 def test_after_a_long_outage_the_task_stops_by_the_clock_and_goes_on(superuser: Connection) -> None:
     """Of two that are due one is accounted for before five seconds have passed, the other by the next run."""
     workspace = add_endpoint(superuser).workspace_id
