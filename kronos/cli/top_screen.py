@@ -22,6 +22,17 @@ _CURVES = ("delivered", "failed", "to come")
 _COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
 _WIDTHS = (24, 5, 6, 200)
 """Of the columns: a name as most are, and a sentence, which the keys left and right lead along."""
+_ENDING = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
+"""What ends a process that says nothing of it. Keys send none of them: the terminal is raw. Textual sees to Ctrl-Z."""
 _NONE = {"failing": "nothing fails", "late": "nothing is late"}
 
 
@@ -71,7 +82,7 @@ class TopScreen(App[None]):
     def on_mount(self) -> None:
         """Reads at once, and then again and again, until it is told to end."""
         if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in _ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
                     asyncio.get_running_loop().add_signal_handler(number, self._end, number)
         for name, columns in _COLUMNS.items():

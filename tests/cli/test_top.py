@@ -170,7 +170,7 @@ _NORMAL = b"\x1b[?1049l"
 """The screen that was there before."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1])
 def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: str, number: signal.Signals) -> None:
     known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "TERM": "xterm-256color"}
     ours, theirs = pty.openpty()
