@@ -255,7 +255,7 @@ def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stoppe
     superuser: Connection, worker: psycopg.Connection, is_again: bool
 ) -> None:
     """Cancelled, it was neither delivered nor found among what had failed."""
-    endpoint, job_id = endpoint_and_job(superuser)
+    _, job_id = endpoint_and_job(superuser)
     for tick in minutes(2):
         make_run(superuser, job_id, tick, status="FAILED")
     superuser.execute("update kronos.execution_done set error = %s", [Jsonb({"type": "x", "message": "no"})])

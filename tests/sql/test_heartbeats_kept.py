@@ -1,5 +1,6 @@
 """What is kept of heartbeats and for how long, what goes with them, and what no row of theirs can be."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
 from clock import Clock
+from conftest import await_condition
 from factory import add_endpoint
 from scale import buffers
 from sql_factory import Connection, value, values
@@ -189,3 +191,32 @@ def test_the_table_takes_no_heartbeat_that_cannot_be(
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         make_beat(superuser, add_endpoint(superuser).workspace_id, **terms)
     assert refused.value.diag.constraint_name == constraint
+
+
+def test_who_waits_for_one_that_is_deleted_meanwhile_locks_the_one_in_its_place(
+    superuser: Connection, hourly: BeatRow
+) -> None:
+    """Else pings and changes of the new one would overwrite each other, and no ping be taken any more."""
+
+    def changed() -> tuple[object, list[object]]:
+        with psycopg.connect(superuser.info.dsn, password=superuser.info.password) as changing:
+            changing.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+            found = value(changing, "select (kronos.lock_beat(%s)).heartbeat_id", [hourly.name])
+            free = "select heartbeat_id from kronos.beat_pointers for update skip locked"
+            return found, values(superuser, free)
+
+    with (
+        psycopg.connect(superuser.info.dsn, password=superuser.info.password) as deleting,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        deleting.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+        deleting.execute("select kronos.delete_beat(%s, null)", [hourly.name])
+        waiting = threads.submit(changed)
+        await_condition(
+            lambda: value(superuser, "select exists (select from pg_locks where not granted)") is True, "it waits"
+        )
+        place = make_beat(deleting, hourly.workspace_id, name=hourly.name, token="new", cron="0 * * * *")
+        deleting.commit()
+        found, free = waiting.result()
+    assert found == place.heartbeat_id
+    assert place.heartbeat_id not in free

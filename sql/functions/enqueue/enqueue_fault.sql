@@ -31,7 +31,7 @@ begin
              'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
             (4, 'title', 'a title is one line of 1 to 200 characters',
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
-             'leave out what is not seen (control characters, U+200B, U+202E), and write one that is visible'),
+             'leave out what is not seen (control characters, U+200B), and write one that is visible'),
             (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters that can be seen, none of them blank',
              not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write like ["reports"]'),
             (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',

@@ -1,9 +1,9 @@
 -- check_cron_quotas: that a workspace has no more live CRON jobs than it may, and no more entries in one
--- minute, after a job was made or resumed in the transaction of a request. Once a statement of the request: its
--- first row looks for all. An apply makes and changes jobs by many, each under a savepoint of its own, whose
--- number its rows have in place of the transaction's. One session at a time, and each sees what
--- those before it have committed, so counting is exact; what is counted is the jobs themselves, so nothing
--- has to be kept, and who ends a job makes room.
+-- minute, after a job was made or resumed in the transaction of a request. Once a statement of the request:
+-- its first row looks for all. An apply makes and changes jobs by many, each under a savepoint of its own,
+-- whose number its rows have in place of the transaction's. One session at a time, and each sees what those
+-- before it have committed, so counting is exact; what is counted is the jobs themselves, so nothing has to
+-- be kept, and who ends a job makes room.
 -- Only what makes it more is refused: a change of a job is none, but its minutes are looked at.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_cron_quotas() returns trigger
