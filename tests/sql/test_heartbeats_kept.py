@@ -156,6 +156,21 @@ def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Con
     assert value(superuser, "select count(*) from kronos.beat_pointers where due_at < 'infinity'") == 0
 
 
+def test_workers_account_for_those_that_fell_silent_together(superuser: Connection) -> None:
+    """A thousand a minute is what the internal job does: of a hundred thousand the last was told of after hours."""
+    Clock(superuser).stand(NOON)
+    workspace = add_endpoint(superuser).workspace_id
+    for _ in range(3):
+        make_beat(superuser, workspace, period_seconds=60, grace_seconds=60)
+    Clock(superuser).stand(NOON + timedelta(minutes=3))
+    superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
+    missed = "select count(*) from kronos.beat_ticks where status = 'MISSED'"
+    superuser.execute("select kronos.upkeep(100, false)")  # a few times a second: not then
+    assert value(superuser, missed) == 0
+    superuser.execute("select kronos.upkeep(100, true)")
+    assert value(superuser, missed) == 3
+
+
 def test_after_a_long_outage_the_task_stops_by_the_clock_and_goes_on(superuser: Connection) -> None:
     """Of two that are due one is accounted for before five seconds have passed, the other by the next run."""
     workspace = add_endpoint(superuser).workspace_id
