@@ -28,7 +28,7 @@ _WRITTEN = """
            + pg_stat_get_tuples_deleted(class.oid)
       from pg_class as class
       join pg_namespace as namespace on namespace.oid = class.relnamespace
-     where class.relkind = 'r' and not class.relisshared
+     where class.relkind = 'r' and not class.relisshared and (class.relname = any (%s)) is not false
 """
 # Of the catalogs that all databases share: what was set for this one, or said of it, or taken from it.
 _OF_THE_DATABASE = """
@@ -46,10 +46,10 @@ Table = tuple[str, str]
 
 @dataclass(frozen=True)
 class _Seeds:
-    """What the template holds: tables' rows as COPY writes them, and where the sequences are."""
+    """What the template holds: tables' rows as COPY writes them, and what sets the sequences to where they are."""
 
     rows: dict[Table, bytes]
-    sequences: list[tuple[str, int, bool]]
+    sequences: sql.Composed
 
 
 class Lent:
@@ -131,26 +131,27 @@ class Lent:
             return False
         assert self._seeds is not None
         _restore(connection, changes.keys(), self._seeds)
-        self._written = _written(connection) if changes else written
+        self._written = written | _written(connection, changes.keys())
         return True
 
 
 def _restore(connection: psycopg.Connection, tables: Collection[Table], seeds: _Seeds) -> None:
+    empty = [sql.SQL("delete from only {}").format(sql.Identifier(*table)) for table in tables]
+    # No trigger sees it, and no key holds it back.
+    begin = sql.SQL("; ").join([sql.SQL("set local session_replication_role = replica"), *empty, seeds.sequences])
     with connection.transaction():
-        connection.execute("set local session_replication_role = replica")  # no trigger sees it, no key holds it back
-        for table in tables:
-            connection.execute(sql.SQL("delete from only {}").format(sql.Identifier(*table)))
+        connection.execute(begin)
         for table in tables:
             if rows := seeds.rows.get(table):
                 with connection.cursor().copy(sql.SQL("copy {} from stdin").format(sql.Identifier(*table))) as copy:
                     copy.write(rows)
-        for name, last, is_called in seeds.sequences:
-            connection.execute("select setval(%s, %s, %s)", [name, last, is_called])
 
 
-def _written(connection: psycopg.Connection) -> dict[Table, int]:
+def _written(connection: psycopg.Connection, only: Collection[Table] | None = None) -> dict[Table, int]:
+    """By table, of all of them or of these."""
     connection.execute(_FLUSH)
-    return {(schema, name): number for schema, name, number in connection.execute(_WRITTEN).fetchall()}
+    names = None if only is None else [name for _, name in only]
+    return {(schema, name): number for schema, name, number in connection.execute(_WRITTEN, [names]).fetchall()}
 
 
 def _said(connection: psycopg.Connection) -> str:
@@ -172,8 +173,10 @@ def _seeds(connection: psycopg.Connection) -> _Seeds:
         with connection.cursor().copy(sql.SQL("copy {} to stdout").format(sql.Identifier(schema, name))) as copy:
             if text := b"".join(bytes(part) for part in copy):
                 rows[schema, name] = text
-    sequences = []
-    for (name,) in connection.execute("select oid::regclass::text from pg_class where relkind = 'S'").fetchall():
-        ((last, is_called),) = connection.execute(f"select last_value, is_called from {name}".encode()).fetchall()
-        sequences.append((name, last, is_called))
-    return _Seeds(rows, sequences)
+    sequences = [
+        sql.SQL("setval({}, {}, {})").format(
+            name, *connection.execute(f"select last_value, is_called from {name}".encode()).fetchall()[0]
+        )
+        for (name,) in connection.execute("select oid::regclass::text from pg_class where relkind = 'S'").fetchall()
+    ]
+    return _Seeds(rows, sql.SQL("select {}").format(sql.SQL(", ").join(sequences)))
