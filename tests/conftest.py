@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -159,10 +159,8 @@ def url_of(url: str, database: str) -> str:
 
 @pytest.fixture(scope="session")
 def lent(server: Server, template: str) -> Iterator[Lent]:
-    """What `database_url` and `superuser` are taken from."""
-    made = Lent(server.databases, server.superuser_url, template)
-    yield made
-    made.close()
+    with closing(Lent(server.databases, server.superuser_url, template)) as made:
+        yield made
 
 
 @pytest.fixture
