@@ -14,10 +14,12 @@ from contextlib import ExitStack, contextmanager
 from statistics import median
 
 import click
+from pydantic import SecretStr
 
 from bench import common, deliver, history, machine, monitored
 from bench.common import Instance
 from kronos import gauges
+from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.embedded import ports
 from kronos.metrics.exposition import Exposition
@@ -67,7 +69,7 @@ async def _whole(one: Instance, runs: int, found: dict[str, list[float]]) -> Non
         for run in range(runs + 2):
             shown = Exposition(list)
             used, began = time.process_time(), time.perf_counter()
-            read = await gauges.Gauges().read(InstanceView(pool), names=True)
+            read = await gauges.Gauges(Settings(database_url=SecretStr(one.url))).read(InstanceView(pool), names=True)
             amid = time.perf_counter()
             shown.text("text/plain", read)
             if run >= 2:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kronos import errors, system, tzdata
+from kronos.config import Settings
 from kronos.database import InstanceView
+from kronos.doctor import asked
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
@@ -94,7 +96,8 @@ class Gauges:
     """What was read last. However many ask at once, the database is asked once, and not more often than every ten
     seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._kept: list[Measured] = []
         self._kept_at = 0.0
         self._seldom: list[Measured] = []
@@ -129,11 +132,15 @@ class Gauges:
 
     async def _seldom_read(self, view: InstanceView) -> list[Measured]:
         if not self._seldom or time.monotonic() - self._seldom_at >= _SELDOM_SECONDS:
-            differing = tzdata.differing(await system.zone_readings(view))
+            url = self._settings.database_url.get_secret_value()
+            zones = await system.zone_data(view, database_url=url)
+            history, kept = await system.partitions(view), await system.retention(view)
+            findings = await asked.count(view, self._settings, zones=zones, kept=kept, history=history)
             self._seldom = [
-                Measured(instance.TZDATA_DIFFERS, len(differing)),
+                Measured(instance.TZDATA_DIFFERS, len(zones.differs_in)),
                 *_tzdata_age(),
-                *_of_partitions(await system.partitions(view)),
+                *_of_partitions(history),
+                *(Measured(instance.FINDINGS, number, (severity,)) for severity, number in findings.items()),
                 *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
             ]
             self._seldom_at = time.monotonic()

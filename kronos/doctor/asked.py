@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from kronos import system
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.doctor import findings, instance, process, ringer, server, signs, work
@@ -77,6 +78,23 @@ async def ask(
     ]
     worst = ("critical", "warning", "notice")
     return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
+
+
+async def count(
+    view: InstanceView, settings: Settings, *, zones: ZoneData, kept: KeptHistory, history: list[HistoryPartition]
+) -> dict[Severity, int]:
+    """How many of these checks do not hold, by how bad that is. Raises DatabaseUnavailable."""
+    found = await ask(
+        view,
+        settings,
+        status=await system.status(view),
+        zones=zones,
+        steps=await system.steps(view),
+        kept=kept,
+        history=history,
+    )
+    worst: tuple[Severity, ...] = ("critical", "warning", "notice")
+    return {severity: sum(not each.ok and each.severity == severity for each in found) for severity in worst}
 
 
 def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
