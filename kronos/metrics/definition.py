@@ -12,8 +12,8 @@ OTHER = "other"
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # one of a name: compared by identity
 class Metric:
     """One metric. `place`: which processes have it, or that an API process reads it from the database. `most`: series
-    that it has at most, besides the one of OTHER. `names_tenants`: a label is a name that a tenant gave. `known`: what is
-    shown before anything was counted under it: Prometheus sees no growth in a number that appears at 1."""
+    that it has at most, besides the one of OTHER. `names_tenants`: a label is a name that a tenant gave. `known`: the
+    labels that are shown before anything is counted: Prometheus sees no growth in a number that appears at 1."""
 
     name: str
     kind: Kind
