@@ -192,7 +192,7 @@ ALARM_QUOTA = Metric(
     kind="gauge",
     place="database",
     help="How full the fullest workspace's max_alarms_per_minute is: at 1 no job is added to its most crowded minute. "
-    "Of the first 50 workspaces that have this quota, every ten minutes; 0 where none has.",
+    "Of the 50 workspaces whose jobs are most beside this quota, every ten minutes; 0 where none has it.",
 )
 WORKSPACE_ALARM_QUOTA = Metric(
     name="kronos_workspace_alarm_quota_used_ratio",
