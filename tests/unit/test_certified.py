@@ -59,9 +59,12 @@ def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
                         tls.recv(1)
 
         thread = threading.Thread(target=serve)
+        listener.settimeout(60)  # where nobody comes
         thread.start()
-        yield listener.getsockname()[1]
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join()
 
 
 @pytest.mark.parametrize(("days", "is_well"), [(13, False), (-3, False), (15, True)])
