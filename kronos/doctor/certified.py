@@ -17,7 +17,7 @@ from kronos.doctor.finding import Finding, some
 from kronos.server_time import CLOCK
 
 _ENDS_WITHIN = timedelta(days=14)
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 1.0
 _SSL_REQUEST = struct.pack(">ii", 8, 80877103)  # https://www.postgresql.org/docs/current/protocol-message-formats.html
 _VERIFYING = ("verify-ca", "verify-full")
 

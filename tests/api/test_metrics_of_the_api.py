@@ -163,6 +163,27 @@ async def test_however_many_ask_the_database_is_asked_once_and_its_absence_is_sa
     assert [(each.metric.name, each.value) for each in away] == [("kronos_database_up", 0)]
 
 
+async def test_what_is_read_seldom_and_does_not_come_says_nothing_of_the_database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby that is named and away made each reading late, and PostgreSQL seem to be so."""
+    import asyncio
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    shown = gauges.Gauges(Settings(database_url=SecretStr(database_url)))
+    async with Pool(database_url, size=2, wait_seconds=60) as pool:
+        with monkeypatch.context() as hung:
+            hung.setattr("kronos.doctor.asked.count", never)
+            hung.setattr(gauges, "_WITHIN_SECONDS", 3.0)
+            first = {each.metric: each.value for each in await shown.read(InstanceView(pool), names=False)}
+        assert (first[instance.DATABASE_UP], instance.FINDINGS in first) == (1, False)
+        await asyncio.wait({shown._asking} if shown._asking else set())
+        monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
+        assert instance.FINDINGS in {each.metric for each in await shown.read(InstanceView(pool), names=False)}
+
+
 def test_labels_are_bounded_by_construction() -> None:
     """Each metric with labels says how many series it has at most, and only those for the instance's key name
     tenants."""
