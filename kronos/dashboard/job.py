@@ -31,7 +31,7 @@ from kronos.schedules import Preview
 from kronos.versions import ChangedTerm
 
 pages = Pages()
-_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
+_SHOWN_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
 
 
@@ -100,7 +100,7 @@ async def job_page(
     line: Ticks | None = None
     days: TickDays | None = None
     if job.trigger == "CRON":
-        preview = await jobs.next_runs(view, ref, count=_RUNS)
+        preview = await jobs.next_runs(view, ref, count=tick_windows.COMING_RUNS)
         frame = await ticks.frame_of(view, str(job.job_id))
         line = await tick_windows.time_line(
             view, job, preview, frame, since=query.since, until=query.until, day=query.day
@@ -115,14 +115,14 @@ async def job_page(
         ref=ref,
         job=job,
         state=await state_of(view, job, ref),
-        preview=preview,
+        preview=tick_windows.nearest(preview, _SHOWN_RUNS) if preview is not None else None,
         line=line,
         groups=tick_windows.groups(line, job.timezone) if line is not None else [],
         dispositions=tick_windows.dispositions(line) if line is not None else [],
         is_dense=preview is not None and tick_windows.is_dense(preview),
         this_month=tick_windows.month_name(job),
         shown_month=query.month,
-        calendar=tick_windows.calendar(job, days, query.month) if days is not None else None,
+        calendar=tick_windows.calendar(job, days, query.month, preview) if days and preview else None,
         asked=await _asked(view, ref, query.at),
         executions=await executions.list_page(view, ExecutionFilter(job=ref), limit=_EXECUTIONS, before=None),
         versions=await jobs.versions(view, ref, limit=_VERSIONS, before=None),

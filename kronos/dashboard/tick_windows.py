@@ -1,7 +1,8 @@
 """Which ticks a job's page shows: a time line of a hundred, and a month by its days."""
 
 import calendar as calendars
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,8 @@ _MOST = 60
 _WORST: tuple[Disposition, ...] = ("UNACCOUNTED", "ERROR", "FAILED", "MISSED", "EXPIRED", "OVERDUE", "LATE")
 """What is worth a look, the worst first."""
 _PAST, _TO_COME = 44, 6
+COMING_RUNS = 32
+"""So many runs to come are asked for: of a daily job they tell of a month."""
 _MANY = 3000
 """Ticks of a month from which on they are counted for who asks: 43,000 take a tenth of a second."""
 _SHORTEST, _LONGEST, _FARTHEST = timedelta(minutes=10), timedelta(days=366), timedelta(days=183)
@@ -106,20 +109,23 @@ def month_name(job: Job) -> tuple[str, str]:
     return f"{first:%Y-%m}", f"{first:%B %Y}"
 
 
-def calendar(job: Job, counted: TickDays, named: str | None) -> Month:
-    """A month as it is shown."""
+def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -> Month:
+    """A month as it is shown: what became of its ticks, and what is to come as far as `preview` tells."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     today = CLOCK.now().astimezone(zone).date()
+    coming = _coming(job, preview, zone)
     of_days = {each.day: each.ticks for each in counted.data}
+    for day in coming.keys() & {first + timedelta(days=each) for each in range(31)}:
+        of_days[day] = {**of_days.get(day, {}), "UPCOMING": coming[day]}
     after = _next_month(first)
     return Month(
         name=f"{first:%B %Y}",
         this=f"{first:%Y-%m}",
         before=f"{first - timedelta(days=1):%Y-%m}",
-        after=f"{after:%Y-%m}" if after <= today else None,
+        after=f"{after:%Y-%m}" if after <= max([today, *coming]) else None,
         timezone=counted.timezone,
         retained_from=counted.retained_from,
-        dispositions=[each for each in DISPOSITIONS if any(each in day.ticks for day in counted.data)],
+        dispositions=[each for each in DISPOSITIONS if any(each in ticks for ticks in of_days.values())],
         weeks=[
             [
                 Day(
@@ -136,6 +142,24 @@ def calendar(job: Job, counted: TickDays, named: str | None) -> Month:
             for week in calendars.Calendar().monthdatescalendar(first.year, first.month)
         ],
     )
+
+
+def nearest(preview: Preview, count: int) -> Preview:
+    """The first runs of a preview, and what is left out up to the last of them."""
+    if len(preview.next_runs) <= count:
+        return preview
+    runs = preview.next_runs[:count]
+    return replace(preview, next_runs=runs, skipped=[each for each in preview.skipped if each.at <= runs[-1].at])
+
+
+def _coming(job: Job, preview: Preview, zone: ZoneInfo) -> dict[date, int]:
+    """The runs to come by the days of the zone. The last day of a preview that may go on is not told: it may have
+    more."""
+    if job.status != "ACTIVE" and job.resume_at is None:
+        return {}
+    days = [each.at.astimezone(zone).date() for each in preview.next_runs]
+    is_whole = len(days) < COMING_RUNS
+    return {day: number for day, number in Counter(days).items() if is_whole or day < days[-1]}
 
 
 def groups(line: Ticks, timezone: str | None) -> list[Group]:
