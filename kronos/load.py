@@ -22,6 +22,7 @@ DELIVERIES_PER_MINUTE = 261_000
 sink")."""
 MOST_SCHEDULES = 5_000
 Found = TypeVar("Found")
+_INSTANCE = ""  # no workspace is called so
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
 # Counts of an hour's minutes are packed into one number, 40 bits each: so an hour of alike minutes is one addition.
@@ -190,14 +191,20 @@ async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | Non
     return found
 
 
-async def of_instance(view: InstanceView, window: Window) -> InstanceLoad:
-    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do."""
+async def of_instance(view: InstanceView, window: Window, coming: Coming | None = None) -> InstanceLoad:
+    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do; or as it was
+    half a minute ago (`coming`)."""
     minutes = MINUTES[window]
+    if coming is not None and (kept := coming.of(_INSTANCE, InstanceLoad, minutes)) is not None:
+        return kept
     found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
     measured = await view.one_or_none(_GET_RATES, {})
     if measured is None:
         raise RuntimeError("a call of a function has one row")
-    return InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
+    made = InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
+    if coming is not None:
+        coming.keep(_INSTANCE, found.jobs + found.left_out, made, minutes, minutes=minutes)
+    return made
 
 
 async def minute(

@@ -109,7 +109,7 @@ async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, i
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)
 async def get_instance_load(call: Call, instance: Instance, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of all jobs."""
-    return _shown(call, query, await load.of_instance(instance, query.window))
+    return _shown(call, query, await load.of_instance(instance, query.window, call.context.coming))
 
 
 def _shown(call: Call, query: TypedLoadQuery, found: load.Load, minute: load.LoadMinute | None = None) -> Response:

@@ -10,7 +10,7 @@ from kronos.dashboard.rendering import zone_of
 from kronos.database import WorkspaceView
 from kronos.explain import ticks
 from kronos.explain.facts import Facts
-from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDays, Ticks
+from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDay, TickDays, Ticks
 from kronos.model import Job
 from kronos.schedules import Preview
 from kronos.server_time import CLOCK
@@ -90,11 +90,31 @@ async def time_line(
     return found
 
 
-async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts) -> TickDays:
-    """The days of a month, of the present one by default."""
+async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts, line: Ticks) -> TickDays:
+    """The days of a month, of the present one by default. What the time line has of it is not asked for again: of a
+    daily job that is all."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     begins, ends = _at(first, zone), _at(_next_month(first), zone)
+    if line.next_from is None and line.since <= begins and min(ends, line.at) <= line.until:
+        return _days_of(line, begins, ends, job.timezone)
     return await ticks.count_days(view, str(job.job_id), since=begins, until=ends, timezone=job.timezone, frame=frame)
+
+
+def _days_of(line: Ticks, begins: datetime, ends: datetime, timezone: str | None) -> TickDays:
+    """The ticks of a time line counted as count_days does it: up to now."""
+    zone = zone_of(timezone)
+    found: dict[date, Counter[Disposition]] = {}
+    for each in line.data:
+        if begins <= each.tick < ends and each.tick <= line.at:
+            found.setdefault(each.tick.astimezone(zone).date(), Counter())[each.disposition] += 1
+    return TickDays(
+        since=begins,
+        until=ends,
+        at=line.at,
+        timezone=timezone or "UTC",
+        retained_from=line.retained_from,
+        data=[TickDay(day=day, ticks=dict(ticks)) for day, ticks in found.items()],
+    )
 
 
 def is_dense(preview: Preview) -> bool:
@@ -179,9 +199,11 @@ def dispositions(line: Ticks) -> list[Disposition]:
 
 
 def _step(preview: Preview) -> timedelta | None:
-    """How far apart the coming runs are, about; None where fewer than two are known."""
+    """How far apart the coming ticks are, about, those that a calendar closes too; None where fewer than two are
+    known."""
     runs = preview.next_runs
-    return (runs[-1].at - runs[0].at) / (len(runs) - 1) if len(runs) > 1 else None
+    closed = sum(1 for each in preview.skipped if runs and each.at > runs[0].at)
+    return (runs[-1].at - runs[0].at) / (len(runs) + closed - 1) if len(runs) > 1 else None
 
 
 def _first_day(job: Job, named: str | None) -> date:
