@@ -74,11 +74,11 @@ async def time_line(
     if day is not None and since is None and until is None:
         first, zone = _day(day), zone_of(job.timezone)
         since, until = _at(first, zone), _at(first + timedelta(days=1), zone)
-    step = _step(preview)
+    apart = step(preview)
     is_open = since is None
-    ahead = min(step * _TO_COME, _FARTHEST) if step else timedelta()  # of a yearly job the present is shown too
+    ahead = min(apart * _TO_COME, _FARTHEST) if apart else timedelta()  # of a yearly job the present is shown too
     until = until or (min(now, job.retired_at) if job.retired_at else now) + ahead
-    since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
+    since = since or until - min(max((apart or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST
     found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST, frame=frame)
@@ -119,8 +119,8 @@ def _days_of(line: Ticks, begins: datetime, ends: datetime, timezone: str | None
 
 def is_dense(preview: Preview) -> bool:
     """Whether a month has so many ticks that they are counted only for who asks."""
-    step = _step(preview)
-    return step is not None and step * _MANY < timedelta(days=31)
+    apart = step(preview)
+    return apart is not None and apart * _MANY < timedelta(days=31)
 
 
 def month_name(job: Job) -> tuple[str, str]:
@@ -133,7 +133,7 @@ def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -
     """A month as it is shown: what became of its ticks, and what is to come as far as `preview` tells."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     today = CLOCK.now().astimezone(zone).date()
-    coming = _coming(job, preview, zone)
+    coming = coming_days(preview, zone) if job.status == "ACTIVE" or job.resume_at else {}
     of_days = {each.day: each.ticks for each in counted.data}
     for day in coming.keys() & {first + timedelta(days=each) for each in range(31)}:
         of_days[day] = {**of_days.get(day, {}), "UPCOMING": coming[day]}
@@ -172,14 +172,12 @@ def nearest(preview: Preview, count: int) -> Preview:
     return replace(preview, next_runs=runs, skipped=[each for each in preview.skipped if each.at <= runs[-1].at])
 
 
-def _coming(job: Job, preview: Preview, zone: ZoneInfo) -> dict[date, int]:
-    """The runs to come by the days of the zone. The last day of a preview that may go on is not told: it may have
-    more."""
-    if job.status != "ACTIVE" and job.resume_at is None:
-        return {}
-    days = [each.at.astimezone(zone).date() for each in preview.next_runs]
+def coming_days(preview: Preview, zone: ZoneInfo) -> dict[date, int]:
+    """The runs to come by the nominal days of the zone, as the time line has them. The last day of a preview that may
+    go on is not told: it may have more."""
+    days = [(each.rolled_from or each.at).astimezone(zone).date() for each in preview.next_runs]
     is_whole = len(days) < COMING_RUNS
-    return {day: number for day, number in Counter(days).items() if is_whole or day < days[-1]}
+    return {day: number for day, number in Counter(days).items() if is_whole or day < max(days)}
 
 
 def groups(line: Ticks, timezone: str | None) -> list[Group]:
@@ -198,7 +196,7 @@ def dispositions(line: Ticks) -> list[Disposition]:
     return [each for each in DISPOSITIONS if any(tick.disposition == each for tick in line.data)]
 
 
-def _step(preview: Preview) -> timedelta | None:
+def step(preview: Preview) -> timedelta | None:
     """How far apart the coming ticks are, about, those that a calendar closes too; None where fewer than two are
     known."""
     runs = preview.next_runs
