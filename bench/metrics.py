@@ -1,18 +1,25 @@
-"""What /metrics costs: a scrape beside many jobs and executions, and a delivery with and without it, in turns.
-`python -m bench.metrics`"""
+"""What /metrics costs: a scrape beside many jobs, executions, heartbeats, alert rules and workspaces, and a delivery
+with and without it, in turns. `python -m bench.metrics`
+
+Of each part that an API process reads: the time that EXPLAIN ANALYZE tells, and the session's CPU time. Of a process:
+its CPU time a request of its port, and how long the answer took.
+"""
 
 import asyncio
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from statistics import median
 
 import click
+from pydantic import SecretStr
 
-from bench import common, deliver, history, machine
-from bench.common import WORKSPACE, Instance
+from bench import common, deliver, history, machine, monitored
+from bench.common import Instance
 from kronos import gauges
+from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.embedded import ports
 from kronos.metrics.exposition import Exposition
@@ -24,34 +31,75 @@ _LATELY = """
 update kronos.execution_done set completed_at = now() - random() * interval '50 s'
  where execution_id in (select execution_id from kronos.execution_done order by execution_id desc limit %(ended)s)
 """
-_PARTS = ("kronos.system_status()", "kronos.system_counts(10000)", "kronos.system_ends('60 s', 10000)")
+_EACH = (
+    "system_status()", "system_counts(10000)", "system_ends('60 s', 10000)", "system_queue(1000, 10000)",
+    "system_retention()", "system_beats(10000)",
+)  # fmt: skip
+_SELDOM = ("system_alarm_quotas(50)", "system_partitions()")
 
 
-def _scrape(one: Instance, runs: int) -> dict[str, list[float]]:
-    """Milliseconds of what a scrape reads and of what it writes, and of each part in PostgreSQL."""
-    found: dict[str, list[float]] = {}
+def _parts(one: Instance, runs: int, found: dict[str, list[float]]) -> None:
+    """Milliseconds of each part in PostgreSQL, and of the six of a scrape together."""
     with one.connect() as connection:
-        for part in (*_PARTS, "kronos.system_queue(1000, 10000)", "kronos.system_retention()"):
-            for run in range(runs):
-                began = time.perf_counter()
-                connection.execute(f"select * from {part}".encode())
-                if run:
-                    found.setdefault(part, []).append((time.perf_counter() - began) * 1000)
-    asyncio.run(_whole(one, runs, found))
-    return found
+        pid = connection.info.backend_pid
+        for run in range(runs + 1):
+            together = [0.0, 0.0]
+            for part in (*_EACH, *_SELDOM):
+                cpu = machine.session_seconds(pid)
+                row = connection.execute(
+                    f"explain (analyze, format json) select * from kronos.{part}".encode()
+                ).fetchone()
+                cpu = (machine.session_seconds(pid) - cpu) * 1000
+                plan = row[0][0] if row else {}
+                took = plan["Planning Time"] + plan["Execution Time"]
+                if run:  # the first one compiles its functions
+                    name = part.partition("(")[0]
+                    found.setdefault(f"`{name}`, by EXPLAIN ANALYZE", []).append(took)
+                    found.setdefault(f"`{name}`, CPU", []).append(cpu)
+                if part in _EACH:
+                    together = [together[0] + took, together[1] + cpu]
+            if run:
+                found.setdefault("a scrape's six, by EXPLAIN ANALYZE", []).append(together[0])
+                found.setdefault("a scrape's six, CPU", []).append(together[1])
 
 
 async def _whole(one: Instance, runs: int, found: dict[str, list[float]]) -> None:
+    """What an API process does with them: time of what it reads, and CPU time of what it writes."""
     async with Pool(one.url, size=2) as pool:
         for run in range(runs + 2):
             shown = Exposition(list)
-            began = time.perf_counter()
-            read = await gauges.Gauges().read(InstanceView(pool), names=True)
+            used, began = time.process_time(), time.perf_counter()
+            read = await gauges.Gauges(Settings(database_url=SecretStr(one.url))).read(InstanceView(pool), names=True)
             amid = time.perf_counter()
             shown.text("text/plain", read)
             if run >= 2:
-                found.setdefault("all of it read", []).append((amid - began) * 1000)
-                found.setdefault("written", []).append((time.perf_counter() - amid) * 1000)
+                found.setdefault("all of it read, the seldom parts too: time", []).append((amid - began) * 1000)
+                found.setdefault("CPU of Python, read and written", []).append((time.process_time() - used) * 1000)
+
+
+def _asked(one: Instance, role: str, runs: int, found: dict[str, list[float]]) -> None:
+    """A process of this role, asked at its own port: CPU time of a scrape, and the time of its answer. An API process
+    keeps what it has read for ten seconds: it is the first answers' alone."""
+    port, log = ports.free_port(), one.home / "log" / f"{role}.log"
+    settings = {"metrics_port": str(port), "port": str(ports.free_port())}
+    with common.child(["-m", "kronos", role], log=log, environment=one.environment(**settings)) as child:
+        url = f"http://127.0.0.1:{port}/metrics"
+        common.wait_until(lambda: _answer(url) is not None, f"the {role} does not answer; see its log")
+        used = machine.cpu_seconds(child.pid)
+        took = [took for _ in range(runs) if (took := _answer(url)) is not None]
+        found[f"{role}: CPU of a scrape"] = [(machine.cpu_seconds(child.pid) - used) / runs * 1000]
+        found[f"{role}: time of a scrape"] = [each * 1000 for each in took]
+
+
+def _answer(url: str) -> float | None:
+    """How long it took; None: nothing listens yet."""
+    began = time.perf_counter()
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            answer.read()
+    except OSError:
+        return None
+    return time.perf_counter() - began
 
 
 @contextmanager
@@ -82,9 +130,14 @@ def _delivery(one: Instance, count: int, port: int | None) -> float:
 @click.option("--runs", default=30, show_default=True)
 @click.option("--jobs", default=50_000, show_default=True)
 @click.option("--ticks", default=1_000_000, show_default=True)
+@click.option("--heartbeats", default=10_000, show_default=True)
+@click.option("--rules", default=1_000, show_default=True, help="Of alerts, with ten incidents each.")
+@click.option("--workspaces", default=200, show_default=True, help="Among which all of it is dealt out.")
 @click.option("--turns", default=6, show_default=True, help="Samples of deliveries, with metrics and without.")
 @click.option("--count", default=10_000, show_default=True, help="Deliveries in a sample.")
-def main(runs: int, jobs: int, ticks: int, turns: int, count: int) -> None:
+def main(
+    runs: int, jobs: int, ticks: int, heartbeats: int, rules: int, workspaces: int, turns: int, count: int
+) -> None:
     """Measure and print."""
     found: dict[str, list[float]] = {}
     with common.instance() as one:
@@ -93,7 +146,24 @@ def main(runs: int, jobs: int, ticks: int, turns: int, count: int) -> None:
             connection.execute("set session_replication_role = replica")
             connection.execute(_LATELY, {"ended": 9000})
             deliver.add(connection, 9000, dict(_INPUT))
-        found |= _scrape(one, runs)
+        monitored.fill(one, monitored.Watched(workspaces=workspaces, beats=heartbeats, beat_ticks=20, rules=rules))
+        _parts(one, runs, found)
+        asyncio.run(_whole(one, runs, found))
+        _asked(one, "serve", runs, found)
+        _asked(one, "worker", runs, found)
+    if turns:
+        _deliveries(found, turns=turns, count=count)
+    print(f"\n{machine.description()}")
+    print(
+        f"{jobs:,} jobs, {ticks:,} executions, {heartbeats:,} heartbeats, {rules:,} rules, {workspaces:,} workspaces\n"
+    )
+    print("| | least | median | worst |\n| --- | --- | --- | --- |")
+    for name, values in found.items():
+        print(f"| {name} | {min(values):.2f} | {median(values):.2f} | {max(values):.2f} |")
+
+
+def _deliveries(found: dict[str, list[float]], *, turns: int, count: int) -> None:
+    """With metrics and without, in turns."""
     with ExitStack() as stack:
         sink = stack.enter_context(common.child(["-m", "bench.sink"]))
         url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"
@@ -102,10 +172,6 @@ def main(runs: int, jobs: int, ticks: int, turns: int, count: int) -> None:
             is_on = turn % 2 == 1
             name = "µs a delivery, with metrics" if is_on else "µs a delivery, without"
             found.setdefault(name, []).append(_delivery(one, count, ports.free_port() if is_on else None))
-    print(f"\n{machine.description()}; {WORKSPACE}: {jobs:,} jobs, {ticks:,} executions\n")
-    print("| | median | worst |\n| --- | --- | --- |")
-    for name, values in found.items():
-        print(f"| {name} | {median(values):.2f} | {max(values):.2f} |")
 
 
 if __name__ == "__main__":

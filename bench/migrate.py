@@ -8,6 +8,7 @@ upgrade of each is done once more, over what is at this release already: a relea
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -152,6 +153,7 @@ def _told(seconds: float, canaries: Sequence[Canary]) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "longest": {each.table: {name: round(wait * 1000) for name, wait in each.longest.items()} for each in canaries},
         "looks": min(each.looks for each in canaries),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

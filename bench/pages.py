@@ -2,7 +2,8 @@
 of PostgreSQL, statements, buffers, bytes. `python -m bench.pages`
 
 Tables are filled by SQL, as bench.history does it; jobs have 20 endpoints, 2,880 cron texts in five zones, tags. Beside
-them are 200 heartbeats, 50 alert rules and 4,000 incidents (bench.lookouts).
+them are 200 heartbeats, 50 alert rules and 4,000 incidents (bench.lookouts), 30 calendars that 2,500 jobs name, and 833
+jobs that may be moved (bench.closures).
 """
 
 import os
@@ -18,11 +19,11 @@ import click
 import httpx
 import psycopg
 
-from bench import common, history, lookouts, machine
+from bench import closures, common, history, lookouts, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 from bench.history import Size
 
-_RULES = 50
+_RULES, _CALENDARS = 50, 30
 _ENDPOINTS, _ZONES = 20, ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
 # One of ten jobs every 5 to 59 minutes, the others once a day; every job has a tag of 40, and one of 50 is paused. What
 # pg_cron has of each rings on New Year's Day alone, so that pages are measured and not firings.
@@ -99,8 +100,14 @@ PAGES = {
     "load of a day": "/load?window=24h",
     "load of a week": "/load?window=7d",
     "load, one minute of it": "/load?window=7d&at={minute}",
+    "load, the plan of a day": "/load/plan?window=24h",
+    "load, the plan of a week": "/load/plan?window=7d",
+    "calendars": "/calendars",
+    "a calendar": "/calendars/closed-7?month=2027-01",
+    "a job with a calendar": "/jobs/{closed}",
     "alerts": "/alerts",
     "alerts that are over": "/alerts?status=RESOLVED",
+    "an alert rule": "/alert-rules/rule-7",
     "heartbeats": "/heartbeats",
     "a heartbeat": "/heartbeats/beat-7",
     "operations": "/operations",
@@ -252,7 +259,8 @@ def names(connection: psycopg.Connection) -> dict[str, str]:
         "select to_char(date_trunc('minute', now() + interval '1 hour') at time zone 'UTC',"
         ' \'YYYY-MM-DD"T"HH24:MI:00"Z"\')'
     ).fetchone() or (None,)
-    return {"job": "job-17", "busy": "job-110", "execution": str(execution), "minute": urllib.parse.quote(str(minute))}
+    at = urllib.parse.quote(str(minute))
+    return {"job": "job-17", "busy": "job-110", "closed": "job-23", "execution": str(execution), "minute": at}
 
 
 def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
@@ -265,6 +273,7 @@ def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=120
         ) as client:
+            closures.fill(client, connection, workspace=WORKSPACE, calendars=_CALENDARS)
             for name, path in ({each: f"/w/{WORKSPACE}{path}" for each, path in PAGES.items()} | SYSTEM).items():
                 url = path.format_map(filled)
 

@@ -90,8 +90,7 @@ class IncidentCount:
 _CHECK = statement("alerts.find_named", NamedByRule)
 _INSERT = statement("alerts.insert_alert_rule", WrittenRule)
 _REPLACE = statement("alerts.replace_alert_rule", WrittenRule)
-_GET = statement("alerts.get_alert_rule", AlertRule)
-_NAMED = statement("alerts.list_named_alert_rules", AlertRule)
+_GET = statement("alerts.get_alert_rules", AlertRule)
 _LIST = statement("alerts.list_alert_rules", ListedAlertRule)
 _MATCH = statement("alerts.match_alert_rule", RuleVersion)
 _DELETE = statement("alerts.delete_alert_rule", RuleVersion)
@@ -109,7 +108,7 @@ async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
     names that is not there, OutcomeUnknown."""
     for _ in range(_TRIES):
         await _check(view, new)
-        written, rules = await view.write_then_read(_INSERT, _params(new), _GET, {"name": new.name})
+        written, rules = await view.write_then_read(_INSERT, _params(new), _GET, {"names": [new.name]})
         if written:
             return rules[0]
         if rules:
@@ -137,7 +136,7 @@ async def replace(
     }
     for _ in range(_TRIES):
         await _check(view, new)
-        written, rules = await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
+        written, rules = await view.write_then_read(_REPLACE, params, _GET, {"names": [new.name]})
         if written:
             return rules[0], False
         if not rules:
@@ -152,14 +151,14 @@ async def replace(
 
 async def get(view: WorkspaceView, name: str) -> AlertRule:
     """The rule. Raises AlertRuleNotFound."""
-    if (rule := await view.one_or_none(_GET, {"name": name})) is None:
+    if (rule := await view.one_or_none(_GET, {"names": [name]})) is None:
         raise _not_found(view, name)
     return rule
 
 
 async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, AlertRule]:
     """Those of these rules that there are, by name."""
-    found = await view.rows(_NAMED, {"names": list(names)}) if names else []
+    found = await view.rows(_GET, {"names": list(names)}) if names else []
     return {each.name: each for each in found}
 
 

@@ -2,9 +2,11 @@
 heartbeats and alert rules made, changed and removed by the operations that do it one by one.
 
 In the order in which each may name what stands before it: configs, payload specs, calendars, endpoints, jobs,
-heartbeats, alert rules; what is removed goes
-in the other direction, afterwards. Where anything is refused nothing is done. A trial does all of it, pg_cron's entries
-included, and is rolled back.
+heartbeats, alert rules. What is removed goes in the other direction: what quotas count first, so that it makes room,
+and what others may name yet afterwards. Where anything is refused nothing is done. A trial does all of it, pg_cron's
+entries included, and is rolled back.
+
+Heartbeats that are there are changed at the very end: their pings wait for it (test_apply_pings).
 """
 
 from collections.abc import Iterable
@@ -47,18 +49,22 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
     applying = await _compared(view, asked)
     await apply_resources.require_secrets(applying)
     apply_resources.require_admin_to_adopt(applying)
+    removal = await apply_removals.begin(applying)
     await apply_resources.make_documents(applying)
     await apply_resources.make_calendars(applying)
     await apply_resources.make_endpoints(applying)
-    await apply_jobs.make(applying)
-    await apply_jobs.change(applying)
-    await apply_alerts.make_heartbeats(applying)
+    await apply_jobs.make_and_change(applying)
+    expected = await apply_alerts.read_heartbeats(applying)
+    await apply_alerts.make_heartbeats(applying, expected)
     await apply_alerts.make_alert_rules(applying)
     await apply_resources.finish_configs(applying)
-    removed = await apply_removals.remove(applying)
+    removed = await apply_removals.finish(applying, removal)
     await apply_resources.judge_inputs(applying)
     applying.refuse_together()
     await _mark(applying)
+    after = await _load(view)
+    await apply_alerts.change_heartbeats(applying, expected)
+    applying.refuse_together()
     resources = [*map(_shown, applying.outcomes), *removed]
     return Applied(
         workspace=workspace,
@@ -68,7 +74,7 @@ async def _apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
         runs=_run_counts(each.runs for each in resources),
         resources=resources,
         left=[] if asked.prune else [LeftResource(kind=kind, name=name) for kind, name in applying.left_over()],
-        load=_load_after(before, await _load(view)),
+        load=_load_after(before, after),
     )
 
 

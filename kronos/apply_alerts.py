@@ -1,9 +1,10 @@
 """Heartbeats and alert rules, as files have them: compared, made and changed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kronos import alerts, apply_diffs, beats, errors
+from kronos import alerts, apply_diffs, errors, many_beats
 from kronos.alert_rows import AlertRule
 from kronos.alerts import NewRule
 from kronos.apply_terms import ResourceOutcome
@@ -47,15 +48,41 @@ def of_rule(row: AlertRule) -> JsonObject:
     return found | {"selects": row.selects, "tell": sorted(row.tell)}
 
 
-async def make_heartbeats(applying: Applying) -> None:
-    """Heartbeats. Nobody is told the ping URL of a new one, which would stand in the output of every pipeline: who
-    needs it has another one made (rotate)."""
-    for each in [*applying.to_make("heartbeat"), *applying.to_change("heartbeat")]:
-        if not isinstance(each.wanted.made, Expectation):
-            raise TypeError(f"{each.wanted.pointer} is no heartbeat")
-        wanted = _with_anchor(each.wanted.made, each)
+async def read_heartbeats(applying: Applying) -> dict[str, JsonObject]:
+    """What the heartbeats are to be stored as that are new or changed, by name; those are refused whose schedules
+    are no schedules."""
+    asked = {each.wanted.name: each for each in [*applying.to_make("heartbeat"), *applying.to_change("heartbeat")]}
+    found = await many_beats.terms(applying.view, {name: _with_anchor(each) for name, each in asked.items()})
+    for name, terms in found.items():
+        if isinstance(terms, errors.Unprocessable):
+            applying.refuse_for(asked[name], terms)
+    return {name: terms for name, terms in found.items() if not isinstance(terms, errors.Unprocessable)}
+
+
+async def make_heartbeats(applying: Applying, terms: Mapping[str, JsonObject]) -> None:
+    """Heartbeats that are not there yet. Nobody is told their ping URLs, which would stand in the output of every
+    pipeline: who needs one has another one made (rotate)."""
+    new = applying.to_make("heartbeat")
+    try:
+        await many_beats.put(applying.view, [terms[each.wanted.name] for each in new])
+    except errors.KronosError:  # one by one it is said of each that is too many
+        await _put_each(applying, new, terms)
+
+
+async def change_heartbeats(applying: Applying, terms: Mapping[str, JsonObject]) -> None:
+    """Those that are there, the last of all that an apply does: from here on their pings wait for its end."""
+    changed = applying.to_change("heartbeat")
+    try:
+        await many_beats.put(applying.view, [terms[each.wanted.name] for each in changed])
+    except errors.KronosError as error:
+        for each in changed:
+            applying.refuse_for(each, error)
+
+
+async def _put_each(applying: Applying, outcomes: Sequence[ResourceOutcome], terms: Mapping[str, JsonObject]) -> None:
+    for each in outcomes:
         try:
-            await beats.put(applying.view, each.wanted.name, wanted, token=beats.new_token())
+            await many_beats.put(applying.view, [terms[each.wanted.name]])
         except errors.KronosError as error:
             applying.refuse_for(each, error)
 
@@ -72,8 +99,11 @@ async def make_alert_rules(applying: Applying) -> None:
             applying.refuse_for(each, error)
 
 
-def _with_anchor(wanted: Expectation, outcome: ResourceOutcome) -> Expectation:
-    """With the anchor that it has, where the files say none of the same interval."""
+def _with_anchor(outcome: ResourceOutcome) -> Expectation:
+    """What is expected, with the anchor that it has where the files say none of the same interval."""
+    wanted = outcome.wanted.made
+    if not isinstance(wanted, Expectation):
+        raise TypeError(f"{outcome.wanted.pointer} is no heartbeat")
     text, present = wanted.schedule, outcome.present or {}
     if text is None or text.every is None or text.anchor is not None or text.anchor_local is not None:
         return wanted

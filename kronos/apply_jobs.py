@@ -16,7 +16,16 @@ _CALLBACKS = ("on_success", "on_failure")
 _ALTERS_RUNS = {"cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap", "starts_at", "ends_at", "max_runs"}
 
 
-async def make(applying: Applying) -> None:
+async def make_and_change(applying: Applying) -> None:
+    """What can be changed first, which may leave a minute that a new job rings in; then those that are not there yet;
+    then what named one of these."""
+    left = await _change(applying, [each for each in applying.to_change("job") if _has_its_endpoint(applying, each)])
+    await _make(applying)
+    for each, why in await _change(applying, [each for each, _ in left]):
+        applying.refuse_for(each, why)
+
+
+async def _make(applying: Applying) -> None:
     """Jobs that are not there yet: those whose callbacks name others of them after these."""
     left = {each.wanted.name: each for each in applying.to_make("job") if _has_its_endpoint(applying, each)}
     made: dict[UUID, tuple[ResourceOutcome, str]] = {}
@@ -52,22 +61,21 @@ async def _made(applying: Applying, outcomes: Sequence[ResourceOutcome]) -> dict
     return made
 
 
-async def change(applying: Applying) -> None:
-    """Jobs that the files have otherwise, each in its next version. One that is refused is tried again after the
-    others, as long as there are fewer each time: its callbacks may be in their way."""
-    left = [each for each in applying.to_change("job") if _has_its_endpoint(applying, each)]
+async def _change(applying: Applying, left: list[ResourceOutcome]) -> list[tuple[ResourceOutcome, errors.KronosError]]:
+    """Jobs that the files have otherwise, each in its next version; what is refused is answered. It is tried again
+    after the others, as long as there are fewer each time: their callbacks or minutes may be in its way."""
+    refused: list[tuple[ResourceOutcome, errors.KronosError]] = []
     while left:
-        refused: list[tuple[ResourceOutcome, errors.KronosError]] = []
+        refused = []
         for each in left:
             try:
                 await _changed(applying, each)
             except errors.KronosError as error:
                 refused.append((each, error))
         if len(refused) == len(left):
-            for each, why in refused:
-                applying.refuse_for(each, why)
-            return
+            break
         left = [each for each, _ in refused]
+    return refused
 
 
 async def _changed(applying: Applying, outcome: ResourceOutcome) -> None:

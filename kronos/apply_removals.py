@@ -1,5 +1,8 @@
 """What is a set's and not in its files any more, removed: never what people made by hand."""
 
+from dataclasses import dataclass
+from typing import Final
+
 from kronos import alerts, apply_jobs, beats, calendars, changes, documents, endpoints, errors, fire_diffs, managed
 from kronos.apply_terms import AppliedResource
 from kronos.applying import OPERATORS_KINDS, Applying
@@ -7,19 +10,37 @@ from kronos.documents import CONFIG, PAYLOAD_SPEC
 from kronos.fire_diffs import FireDiff
 from kronos.managed import Kind, Name
 
+_FIRST: Final[frozenset[Kind]] = frozenset(("alert_rule", "heartbeat", "job"))
+"""Kinds that quotas count, and that need nothing of what the files make."""
 _MOST_USERS = 10
 
 
-async def remove(applying: Applying) -> list[AppliedResource]:
-    """Remove what is left over, where that is asked for: alert rules first, heartbeats, jobs, and then what they used.
+@dataclass(slots=True)
+class Removal:
+    """What is to go, and what of it is still there."""
+
+    gone: list[Name]
+    left: list[Name]
+    runs: dict[str, FireDiff]
+
+
+async def begin(applying: Applying) -> Removal:
+    """Remove what can go before anything is made, where that is asked for: alert rules, heartbeats and jobs, so that
+    what takes their place finds room in the quotas. What is in use yet is left to `finish`.
+
     What is gone, or has become a person's, is nobody's from now on."""
     wanted = {each.wanted.key for each in applying.outcomes}
     own = {key: note for key, note in applying.managed.items() if note.set_name == applying.asked.set_name}
     await managed.unmark(applying.view, [key for key, note in own.items() if not note.is_same and key not in wanted])
-    if not applying.asked.prune:
-        return []
-    left = applying.left_over()
-    runs = await _runs_of(applying, [name for kind, name in left if kind == "job"])
+    gone = applying.left_over() if applying.asked.prune else []
+    runs = await _runs_of(applying, [name for kind, name in gone if kind == "job"])
+    early = [key for key in gone if key[0] in _FIRST and await _removed(applying, key) is None]
+    return Removal(gone=gone, left=[key for key in gone if key not in early], runs=runs)
+
+
+async def finish(applying: Applying, removal: Removal) -> list[AppliedResource]:
+    """Remove the rest: what nothing names any more now."""
+    left = removal.left
     while left:
         refused = [(key, error) for key in left if (error := await _removed(applying, key)) is not None]
         if len(refused) == len(left):
@@ -27,9 +48,8 @@ async def remove(applying: Applying) -> list[AppliedResource]:
                 await _refuse(applying, key, error)
             break
         left = [key for key, _ in refused]
-    gone = applying.left_over()
-    await managed.unmark(applying.view, gone)
-    return [_shown(key, runs.get(key[1]) if key[0] == "job" else None) for key in gone]
+    await managed.unmark(applying.view, removal.gone)
+    return [_shown(key, removal.runs.get(key[1]) if key[0] == "job" else None) for key in removal.gone]
 
 
 async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 from kronos import errors, schedules
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
-from kronos.schedules import ScheduleText
+from kronos.model import JsonObject
+from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import statement
 
 TOKEN_FORM = r"hb_[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
@@ -191,8 +192,7 @@ class DoorHeld:
 
 
 _SET = statement("heartbeats.set_heartbeat", BeatStored)
-_GET = statement("heartbeats.get_heartbeat", Heartbeat)
-_NAMED = statement("heartbeats.list_named_heartbeats", Heartbeat)
+_GET = statement("heartbeats.get_heartbeats", Heartbeat)
 _LIST = statement("heartbeats.list_heartbeats", Heartbeat)
 _TURN = statement("heartbeats.turn_heartbeat", BeatVersion)
 _ROTATE = statement("heartbeats.replace_token", BeatVersion)
@@ -230,16 +230,16 @@ async def put(
     Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval; quota_exceeded), Conflict,
     PreconditionFailed.
     """
-    terms = await _terms(view, name, wanted)
+    read = None if wanted.schedule is None else await schedules.read(view, wanted.schedule)
     params = {
-        "terms": Jsonb(terms, dumps=orjson.dumps),
+        "terms": Jsonb(terms_of(name, wanted, read), dumps=orjson.dumps),
         "digest": digest_of(token),
         "must_be_new": must_be_new,
         "must_exist": must_exist,
         "if_match": None if if_match is None else list(if_match),
         "if_none_match": None if if_none_match is None else list(if_none_match),
     }
-    (stored,), found = await view.write_then_read(_SET, params, _GET, {"name": name})
+    (stored,), found = await view.write_then_read(_SET, params, _GET, {"names": [name]})
     if stored.outcome == "TAKEN":
         fault = Fault(pointer="/name", detail="a heartbeat has this name", hint="PUT changes an existing one.")
         raise errors.Conflict(f"the heartbeat {name!r} exists", faults=(fault,))
@@ -253,33 +253,32 @@ async def put(
     return found[0], stored.outcome == "CREATED"
 
 
-async def _terms(view: WorkspaceView, name: str, wanted: Expectation) -> dict[str, object]:
-    """The columns of kronos.beats that say what is expected. Raises Unprocessable."""
-    terms: dict[str, object] = {
+def terms_of(name: str, wanted: Expectation, read: ScheduleRead | None) -> JsonObject:
+    """The columns of kronos.beats that say what is expected. `read`: its schedule; None: it has a period."""
+    terms: JsonObject = {
         "name": name,
         "tags": wanted.tags,
         "grace_seconds": wanted.grace_seconds,
         "max_run_seconds": wanted.max_run_seconds,
         "period_seconds": wanted.period_seconds,
     }
-    if wanted.schedule is None:
+    if wanted.schedule is None or read is None:
         nothing = ScheduleText(cron=None)
         description = f"Within {wanted.period_seconds} s of the ping before"
         return terms | asdict(nothing) | {"schedule": None, "description": description}
-    read = await schedules.read(view, wanted.schedule)
     return terms | asdict(wanted.schedule) | {"schedule": read.schedule, "description": read.description}
 
 
 async def get(view: WorkspaceView, name: str) -> Heartbeat:
     """The heartbeat, as it is now. Raises HeartbeatNotFound."""
-    if (found := await view.one_or_none(_GET, {"name": name})) is None:
+    if (found := await view.one_or_none(_GET, {"names": [name]})) is None:
         raise _not_found(view, name)
     return found
 
 
 async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, Heartbeat]:
     """Those of these heartbeats that there are, by name."""
-    found = await view.rows(_NAMED, {"names": list(names)}) if names else []
+    found = await view.rows(_GET, {"names": list(names)}) if names else []
     return {each.name: each for each in found}
 
 
@@ -295,7 +294,7 @@ async def list_page(
 async def turn(view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED"], note: str | None) -> Heartbeat:
     """The heartbeat, PAUSED with a note, or ACTIVE again. Raises HeartbeatNotFound."""
     params = {"name": name, "status": status, "note": note}
-    _, found = await view.write_then_read(_TURN, params, _GET, params)
+    _, found = await view.write_then_read(_TURN, params, _GET, {"names": [name]})
     if not found:
         raise _not_found(view, name)
     return found[0]
@@ -304,7 +303,7 @@ async def turn(view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED
 async def rotate(view: WorkspaceView, name: str, token: str) -> Heartbeat:
     """The heartbeat, whose token is this one from now on. Raises HeartbeatNotFound."""
     params = {"name": name, "digest": digest_of(token)}
-    _, found = await view.write_then_read(_ROTATE, params, _GET, params)
+    _, found = await view.write_then_read(_ROTATE, params, _GET, {"names": [name]})
     if not found:
         raise _not_found(view, name)
     return found[0]
@@ -321,7 +320,7 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
 async def pings(view: WorkspaceView, name: str, *, limit: int, before: int | None, with_log: bool) -> list[KeptPing]:
     """Up to `limit` pings and one more, newest first, before a number. Raises HeartbeatNotFound."""
     params = {"name": name, "limit": limit, "before": before, "with_log": with_log}
-    found, beat = await view.write_then_read(_PINGS, params, _GET, params)
+    found, beat = await view.write_then_read(_PINGS, params, _GET, {"names": [name]})
     if not beat:
         raise _not_found(view, name)
     return found
@@ -332,7 +331,7 @@ async def ticks(
 ) -> list[ListedTick]:
     """Up to `limit` ticks and one more, newest first, before an instant. Raises HeartbeatNotFound."""
     params = {"name": name, "limit": limit, "before": before, "status": status}
-    found, beat = await view.write_then_read(_TICKS, params, _GET, params)
+    found, beat = await view.write_then_read(_TICKS, params, _GET, {"names": [name]})
     if not beat:
         raise _not_found(view, name)
     return found

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kronos import errors, system, tzdata
+from kronos.config import Settings
 from kronos.database import InstanceView
+from kronos.doctor import asked
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
@@ -94,7 +96,8 @@ class Gauges:
     """What was read last. However many ask at once, the database is asked once, and not more often than every ten
     seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._kept: list[Measured] = []
         self._kept_at = 0.0
         self._seldom: list[Measured] = []
@@ -108,36 +111,52 @@ class Gauges:
             if self._asking is None or self._asking.done():
                 self._asking = asyncio.create_task(self._ask(view))
             done, _ = await asyncio.wait({self._asking}, timeout=_WITHIN_SECONDS)
-            for asked in done:
-                asked.result()  # what nobody foresaw is an error of the request
+            for task in done:
+                task.result()  # what nobody foresaw is an error of the request
             if not self._kept:
                 return [Measured(instance.DATABASE_UP, 0)]
         found = [each for each in self._kept if names or not each.metric.names_tenants]
         return [*found, Measured(instance.READ_AGE, time.monotonic() - self._kept_at)]
 
     async def _ask(self, view: InstanceView) -> None:
+        """What is read seldom is kept as it was where it does not come in time: that says nothing of the rest."""
         began = time.monotonic()
         self._kept = []
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
-                found = [*await _read(view), *await self._seldom_read(view)]
+                found = await _read(view)
         except (errors.KronosError, TimeoutError):  # the pool's log says why
             return
         took = time.monotonic() - began
-        self._kept = [Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, took), *found]
+        self._keep(took, found)
+        if self._seldom and time.monotonic() - self._seldom_at < _SELDOM_SECONDS:
+            return
+        try:
+            async with asyncio.timeout(_WITHIN_SECONDS):
+                self._seldom = await self._seldom_read(view)
+        except (errors.KronosError, TimeoutError):
+            return
+        self._seldom_at = time.monotonic()
+        self._keep(took, found)
+
+    def _keep(self, took: float, found: list[Measured]) -> None:
+        self._kept = [
+            Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, took), *found, *self._seldom,
+        ]  # fmt: skip
         self._kept_at = time.monotonic()
 
     async def _seldom_read(self, view: InstanceView) -> list[Measured]:
-        if not self._seldom or time.monotonic() - self._seldom_at >= _SELDOM_SECONDS:
-            differing = tzdata.differing(await system.zone_readings(view))
-            self._seldom = [
-                Measured(instance.TZDATA_DIFFERS, len(differing)),
-                *_tzdata_age(),
-                *_of_partitions(await system.partitions(view)),
-                *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
-            ]
-            self._seldom_at = time.monotonic()
-        return self._seldom
+        url = self._settings.database_url.get_secret_value()
+        zones = await system.zone_data(view, database_url=url)
+        history, kept = await system.partitions(view), await system.retention(view)
+        findings = await asked.count(view, self._settings, zones=zones, kept=kept, history=history)
+        return [
+            Measured(instance.TZDATA_DIFFERS, len(zones.differs_in)),
+            *_tzdata_age(),
+            *_of_partitions(history),
+            *(Measured(instance.FINDINGS, number, (severity,)) for severity, number in findings.items()),
+            *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
+        ]
 
 
 async def _read(view: InstanceView) -> list[Measured]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from kronos.database import InstanceView, WorkspaceView
@@ -21,6 +21,8 @@ DELIVERIES_PER_MINUTE = 261_000
 """Of one worker, to endpoints that answer at once: 4,351 a second (docs/benchmarks.md, "Deliveries to a local
 sink")."""
 MOST_SCHEDULES = 5_000
+Found = TypeVar("Found")
+_INSTANCE = ""  # no workspace is called so
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
 # Counts of an hour's minutes are packed into one number, 40 bits each: so an hour of alike minutes is one addition.
@@ -140,66 +142,87 @@ _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
 
 
 class Coming:
-    """What workspaces of very many jobs are going to do, looked at again after half a minute: 50,000 jobs cost
-    PostgreSQL 0.1 to 0.2 s. Of fewer jobs nothing is kept: a new one shows at once. By workspace and minutes."""
+    """What was found of what workspaces of very many jobs are going to do, looked at again after half a minute: 50,000
+    jobs cost PostgreSQL 0.1 to 0.2 s. Of fewer jobs nothing is kept: a new one shows at once. By workspace, kind, and
+    what was asked."""
 
     _MANY = 2_000
     _SECONDS = 30.0
+    _MOST_BYTES = 4 * 1024 * 1024
     _BYTES_OF_MINUTE, _BYTES_OF_EACH = 40, 1024
 
     def __init__(self) -> None:
-        each = self._size(max(MINUTES.values()))
-        self._kept: Cache[tuple[str, int], tuple[float, Load]] = Cache(budget=4 * 1024 * 1024, each=each)
+        self._kept: Cache[str, dict[tuple[object, ...], tuple[float, object, int]]] = Cache(
+            budget=2 * self._MOST_BYTES, each=self._MOST_BYTES
+        )
 
-    def of(self, workspace: str, minutes: int) -> Load | None:
+    def of(self, workspace: str, kind: type[Found], *asked: object) -> Found | None:
         """What was found within the last half minute."""
-        if (kept := self._kept.get((workspace, minutes))) is None or time.monotonic() - kept[0] > self._SECONDS:
+        kept = (self._kept.get(workspace) or {}).get((kind, *asked))
+        if kept is None or time.monotonic() - kept[0] > self._SECONDS:
             return None
-        return kept[1]
+        return kept[1] if isinstance(kept[1], kind) else None
 
-    def keep(self, workspace: str, minutes: int, found: Load) -> None:
-        """Keep it where it is dear."""
-        if found.jobs + found.left_out >= self._MANY:
-            self._kept.put((workspace, minutes), (time.monotonic(), found), self._size(minutes))
+    def keep(self, workspace: str, jobs: int, found: object, *asked: object, rows: int = 0, minutes: int = 0) -> None:
+        """Keep it where it is dear, as so many rows and minutes are kept."""
+        if jobs < self._MANY:
+            return
+        now, size = time.monotonic(), self._BYTES_OF_EACH * (1 + rows) + self._BYTES_OF_MINUTE * minutes
+        fresh = {key: each for key, each in (self._kept.get(workspace) or {}).items() if now - each[0] <= self._SECONDS}
+        fresh |= {(type(found), *asked): (now, found, size)}
+        while (whole := sum(each[2] for each in fresh.values())) > self._MOST_BYTES:
+            del fresh[min(fresh, key=lambda key: fresh[key][0])]
+        self._kept.put(workspace, fresh, whole)
 
     def forget(self, workspace: str) -> None:
         """Its jobs were changed here: whoever did it sees what it came to."""
-        for minutes in MINUTES.values():
-            self._kept.drop((workspace, minutes))
-
-    def _size(self, minutes: int) -> int:
-        return self._BYTES_OF_EACH + minutes * self._BYTES_OF_MINUTE
+        self._kept.drop(workspace)
 
 
 async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | None = None) -> Load:
     """What the workspace's jobs are going to do, or were half a minute ago (`coming`). Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
-    if coming is not None and (kept := coming.of(view.workspace, minutes)) is not None:
+    if coming is not None and (kept := coming.of(view.workspace, Load, minutes)) is not None:
         await view.enter()  # it is still there
         return kept
     found = of_rows(await view.rows(LIST, asked(minutes)), minutes)
     if coming is not None:
-        coming.keep(view.workspace, minutes, found)
+        coming.keep(view.workspace, found.jobs + found.left_out, found, minutes, minutes=minutes)
     return found
 
 
-async def of_instance(view: InstanceView, window: Window) -> InstanceLoad:
-    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do."""
+async def of_instance(view: InstanceView, window: Window, coming: Coming | None = None) -> InstanceLoad:
+    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do; or as it was
+    half a minute ago (`coming`)."""
     minutes = MINUTES[window]
+    if coming is not None and (kept := coming.of(_INSTANCE, InstanceLoad, minutes)) is not None:
+        return kept
     found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
     measured = await view.one_or_none(_GET_RATES, {})
     if measured is None:
         raise RuntimeError("a call of a function has one row")
-    return InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
+    made = InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
+    if coming is not None:
+        coming.keep(_INSTANCE, found.jobs + found.left_out, made, minutes, minutes=minutes)
+    return made
 
 
-async def minute(view: WorkspaceView, load: Load, at: datetime, minutes: int) -> LoadMinute:
+async def minute(
+    view: WorkspaceView, load: Load, at: datetime, minutes: int, coming: Coming | None = None
+) -> LoadMinute:
     """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
-    is of that time. Raises WorkspaceNotFound."""
+    is of that time; or did half a minute ago (`coming`). Raises WorkspaceNotFound."""
+    asked_for = at, minutes, load.from_at, load.until
+    if coming is not None and (kept := coming.of(view.workspace, LoadMinute, *asked_for)) is not None:
+        await view.enter()  # it is still there
+        return kept
     jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
     at = at.replace(second=0, microsecond=0)
     number = jobs[0]._number if jobs else 0
-    return LoadMinute(at=at, number=number, jobs=jobs, spread=spread(load, at, jobs, minutes))
+    found = LoadMinute(at=at, number=number, jobs=jobs, spread=spread(load, at, jobs, minutes))
+    if coming is not None:
+        coming.keep(view.workspace, load.jobs + load.left_out, found, *asked_for, rows=len(jobs))
+    return found
 
 
 def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:

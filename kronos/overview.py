@@ -201,12 +201,12 @@ async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Ove
         (_REAPING, {}),
         (alerts.COUNT, {}),
     ]
-    if (next_hour := coming.of(view.workspace, MINUTES + 1)) is None:
+    if (next_hour := coming.of(view.workspace, load.Load, MINUTES + 1)) is None:
         wanted.append((load.LIST, load.asked(MINUTES + 1)))
     outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), *loads = await view.write_all(wanted)
     if next_hour is None:
         next_hour = load.of_rows(loads[0], MINUTES + 1)
-        coming.keep(view.workspace, MINUTES + 1, next_hour)
+        coming.keep(view.workspace, next_hour.jobs + next_hour.left_out, next_hour, MINUTES + 1, minutes=MINUTES + 1)
     minutes = _minutes(unfinished, outcomes, next_hour)
     return Overview(
         at=unfinished.at,

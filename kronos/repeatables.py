@@ -4,17 +4,20 @@ A function or view is replaced in place, so what depends on it stays. Where Post
 a removed column), and where the release has it no more, the old one is set aside under another name: the new ones find
 nothing in their way, and what was made before goes on meaning the old one. In the end each of those is dropped, never
 with cascade. Whatever still depends on one then is not ours: the migration stops, names it, and nothing was changed.
+
+Everybody waits for what is done here under locks, and each message to PostgreSQL and back is two turns of a processor
+that others want as well: what can go together goes together, and apart only where that is refused.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import groupby
 
 import psycopg
 from psycopg import sql as composed
 
-from kronos import catalog, errors, floors, sql
+from kronos import catalog, errors, repeatable_files
+from kronos.repeatable_files import File, Files
 
 Driver = psycopg.Connection[tuple[object, ...]]
 
@@ -37,27 +40,14 @@ def in_use(users: Sequence[str]) -> errors.MigrationFailed:
     )
 
 
-def files() -> Iterator[tuple[str, Path]]:
-    """(role that owns it, file) of everything that is applied again when it changed, in order."""
-    root = sql.root()
-    for floor, path in floors.functions():
-        yield floor.owner, path
-    for path in sorted((root / "views").glob("*.sql")):
-        yield "kronos_owner", path
-    yield "kronos_owner", root / "policies.sql"
-    yield "", root / "grants.sql"  # as the migrator, who is a member of both owners
-
-
 def digest() -> str:
     """What the files say now; the comment on schema kronos says what was applied last."""
-    return hashlib.sha256(
-        b"\0".join(owner.encode() + b"\0" + path.read_bytes() for owner, path in files())
-    ).hexdigest()[:16]
+    return repeatable_files.read().digest
 
 
 def mark() -> str:
     """What the comment on schema kronos says once they were applied."""
-    return f"sql/ {digest()}"
+    return repeatable_files.read().mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +74,7 @@ class Upgrade:
     """One application of the files, inside the migration's transaction."""
 
     driver: Driver
+    _files: Files = field(default_factory=repeatable_files.read)
     _grants: list[tuple[object, ...]] = field(default_factory=list)
     _aside: dict[int, _Found] = field(default_factory=dict)
     _is_schema_changed: bool = False
@@ -102,28 +93,26 @@ class Upgrade:
         self._grants = self.driver.execute(catalog.FOREIGN_GRANTS).fetchall()
         self._is_schema_changed = is_schema_changed
         if is_schema_changed:
-            for relation, is_partitioned in self.driver.execute(catalog.LOCKABLE).fetchall():
-                self.driver.execute(
-                    f"lock table {'only ' if is_partitioned else ''}{relation} in access exclusive mode".encode()
-                )
-            kept = self._drop(
-                [(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours]
-            )
+            locks = [
+                f"lock table {'only ' if is_partitioned else ''}{relation} in access exclusive mode;"
+                for relation, is_partitioned in self.driver.execute(catalog.LOCKABLE).fetchall()
+            ]
+            self.driver.execute("\n".join(locks).encode())
+            kept = self._drop_views([each for each in _found(self.driver, catalog.VIEWS) if each.is_ours])
             found = self.driver.execute(catalog.DEPENDANTS, {"oids": [each.oid for each in kept]})
             described = {each.oid: each.described for each in kept}
             self.users = [f"{user} uses {described[int(str(oid))]}" for oid, user in found]
 
     def pending(self, *, is_schema_changed: bool) -> tuple[list[str], list[str], bool]:
         """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
-        paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
-        as_before = set(self._unchanged_functions(paths).values())
-        is_applied = not is_schema_changed and self._is_applied(mark())
-        functions = [] if is_applied else sorted(paths.keys() - as_before)
+        as_before = set(self._unchanged_functions().values())
+        is_applied = not is_schema_changed and self._is_applied(self._files.mark)
+        functions = [] if is_applied else sorted(self._files.functions.keys() - as_before)
         return functions, [] if is_applied else sorted(self._changed_views()), is_applied
 
     def finish(self) -> None:
         """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
-        now = mark()
+        now = self._files.mark
         if not self._is_schema_changed and self._is_applied(now):
             return
         # A function may read a view, and views come later; functions of one floor may call each other in a circle.
@@ -133,9 +122,9 @@ class Upgrade:
         self._replace_functions()
         self._as("kronos_owner")
         self._replace_views()
-        self._apply("kronos_owner", sql.root() / "policies.sql")
+        self.driver.execute(self._files.policies.as_owner)
         self._drop_what_is_aside()
-        self._apply("", sql.root() / "grants.sql")
+        self.driver.execute(self._files.grants.as_owner)
         self._as("kronos_owner")
         self._grant_again()
         self.driver.execute("revoke create on schema kronos from kronos_cron")
@@ -153,35 +142,35 @@ class Upgrade:
         ).fetchone()
         return found == (now, True) and not self.driver.execute(catalog.CHANGES).fetchall()
 
-    def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
+    def _lock(self, changed: Sequence[File], views: Set[str]) -> None:
         """All that the files lock against others, at once and before anything else, so that an upgrade waits while it
         is in nobody's way.
 
         Tables whose triggers may be created again; then views, each before those that it reads, as its readers lock
         them.
         """
-        if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
+        if any(file.makes_triggers for file in changed):
             tables = sorted({each.described for each in _found(self.driver, catalog.TRIGGERS)})
             if tables:
                 self.driver.execute(f"lock table {', '.join(tables)} in share row exclusive mode".encode())
         reads = [(str(reader), str(read)) for reader, read in self.driver.execute(catalog.VIEWS_OF_VIEWS)]
         left = {each.name for each in _found(self.driver, catalog.VIEWS) if each.is_ours and each.name in views}
+        locks = list[str]()
         while left:
             outermost = sorted(left - {read for reader, read in reads if reader in left}) or sorted(left)
-            for name in outermost:
-                self.driver.execute(
-                    f'alter view kronos."{name}" owner to kronos_owner'.encode()
-                )  # as it is: for its lock
+            locks += [f'alter view kronos."{name}" owner to kronos_owner;' for name in outermost]  # as it is
             left -= set(outermost)
+        if locks:
+            self.driver.execute("\n".join(locks).encode())
 
     def _replace_functions(self) -> None:
         before, triggers = _found(self.driver, catalog.FUNCTIONS), _found(self.driver, catalog.TRIGGERS)
-        paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
-        as_before = self._unchanged_functions(paths)
-        changed = {name: each for name, each in paths.items() if name not in as_before.values()}
-        self._lock([path for _, path in changed.values()], self._changed_views())
-        for name, (owner, path) in changed.items():
-            self._replace(owner, path, [each for each in before if each.name == name])
+        as_before = self._unchanged_functions()
+        unchanged = set(as_before.values())
+        changed = [file for name, file in self._files.functions.items() if name not in unchanged]
+        self._lock(changed, self._changed_views())
+        for _, files in groupby(changed, key=lambda file: file.owner):
+            self._replace(list(files), before)
         self._as("")
         now = {each.oid: each.row for each in _found(self.driver, catalog.FUNCTIONS)}
         kept = {*as_before, *self._aside}
@@ -197,27 +186,29 @@ class Upgrade:
                     f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on "
                     f"{trigger.described}".encode()
                 )
-        self._comment([(each.described, described) for each, described in self._described_functions(paths)])
+        self._comment([(each.described, described) for each, described in self._described_functions()])
 
-    def _described_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
+    def _described_functions(self) -> list[tuple[_Found, str]]:
         """(function, digest of its file, its owner, and what PostgreSQL made of it) of those that have a file."""
+        files = self._files.functions
         made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(catalog.MADE_FUNCTIONS)}
         return [
-            (each, f"{_digest(paths[each.name][1])} {paths[each.name][0]} {made[each.oid]}")
+            (each, f"{files[each.name].digest} {files[each.name].owner} {made[each.oid]}")
             for each in _found(self.driver, catalog.FUNCTIONS)
-            if each.name in paths and each.oid in made
+            if each.name in files and each.oid in made
         ]
 
-    def _unchanged_functions(self, paths: Mapping[str, tuple[str, Path]]) -> dict[int, str]:
+    def _unchanged_functions(self) -> dict[int, str]:
         """Those that are as their files say, by oid; they are left alone."""
-        comments = self.driver.execute(
+        found = self.driver.execute(
             "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = "
             "'kronos'::regnamespace"
-        ).fetchall()
+        )
+        comments = {oid: comment for oid, comment in found}
         return {
             each.oid: each.name
-            for each, described in self._described_functions(paths)
-            if (each.oid, described) in comments
+            for each, described in self._described_functions()
+            if comments.get(each.oid) == described
         }
 
     def _comment(self, comments: Sequence[tuple[str, str]]) -> None:
@@ -229,7 +220,7 @@ class Upgrade:
 
     def _replace_views(self) -> None:
         """The views as their files say; those that stood on one which had to be set aside once more."""
-        before, paths = _found(self.driver, catalog.VIEWS), _view_files()
+        before, paths = _found(self.driver, catalog.VIEWS), self._files.views
         self._set_aside([each for each in before if each.is_ours and each.name not in paths])
         changed = self._changed_views()
         waiting = [name for name in paths if name in changed]
@@ -237,8 +228,7 @@ class Upgrade:
             late = list[str]()
             for name in waiting:
                 try:
-                    old = [each for each in before if each.name == name and each.oid not in self._aside]
-                    self._replace("kronos_owner", paths[name], old)
+                    self._replace([paths[name]], [each for each in before if each.oid not in self._aside])
                 except _TOO_EARLY:
                     if len(late) == len(waiting) - 1:
                         raise
@@ -251,8 +241,8 @@ class Upgrade:
     def _described_views(self) -> list[tuple[str, str]]:
         """(view, digest of its file and of what PostgreSQL made of it) of those that have a file."""
         made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(catalog.MADE_VIEWS)]
-        paths = _view_files()
-        return [(name, f"{_digest(paths[name])} {is_made}") for name, is_made in made if name in paths]
+        files = self._files.views
+        return [(name, f"{files[name].digest} {is_made}") for name, is_made in made if name in files]
 
     def _changed_views(self) -> set[str]:
         """Those that are not as their files say, or stand on what was set aside. The rest is left alone: to replace one
@@ -262,26 +252,29 @@ class Upgrade:
             " where relnamespace = 'kronos'::regnamespace and relkind = 'v'"
         ).fetchall()
         as_before = {name for name, described in self._described_views() if (name, described) in comments}
-        return (set(_view_files()) - as_before) | self._stale()
+        return (self._files.views.keys() - as_before) | self._stale()
 
     def _stale(self) -> set[str]:
         """Views of ours, among others, that stand on what was set aside."""
         return {described.removeprefix("view kronos.") for _, described in self._dependants()}
 
-    def _replace(self, owner: str, path: Path, old: Sequence[_Found]) -> None:
+    def _replace(self, files: Sequence[File], before: Sequence[_Found]) -> None:
+        """Apply them, of one owner, in order: all of them in one message; where PostgreSQL cannot replace one of them,
+        each half by itself, and that one once the old one is set aside."""
         try:
             with self.driver.transaction():
-                self._apply(owner, path)
+                self.driver.execute(b"\n;\n".join([files[0].as_owner, *(file.text for file in files[1:])]))
         except _CANNOT_REPLACE:
+            if len(files) > 1:
+                self._replace(files[: len(files) // 2], before)
+                self._replace(files[len(files) // 2 :], before)
+                return
+            old = [each for each in before if each.name == files[0].path.stem]
             if not old:
                 raise
             self._as("")
             self._set_aside(old)
-            self._apply(owner, path)
-
-    def _apply(self, owner: str, path: Path) -> None:
-        self._as(owner)
-        self.driver.execute(path.read_bytes())
+            self.driver.execute(files[0].as_owner)
 
     def _as(self, role: str) -> None:
         self.driver.execute("reset role")
@@ -311,6 +304,16 @@ class Upgrade:
                 if oid in {each.oid for each in kept}
             ]
             raise in_use(users)
+
+    def _drop_views(self, views: Sequence[_Found]) -> list[_Found]:
+        """As _drop; all at once, where nobody uses any of them."""
+        try:
+            with self.driver.transaction():
+                if views:
+                    self.driver.execute(f"drop view {', '.join(_quoted(each.name) for each in views)}".encode())
+        except psycopg.errors.DependentObjectsStillExist:
+            return self._drop([(each, _drop_view(each.name)) for each in views])
+        return []
 
     def _drop(self, drops: Sequence[tuple[_Found, str]]) -> list[_Found]:
         """Drops what nothing else depends on, one after the other as they become free. Returns what is left."""
@@ -352,12 +355,8 @@ class Upgrade:
 
 
 def _drop_view(name: str) -> str:
-    return f'drop view kronos."{name}"'
+    return f"drop view {_quoted(name)}"
 
 
-def _view_files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted((sql.root() / "views").glob("*.sql"))}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def _quoted(name: str) -> str:
+    return f'kronos."{name}"'

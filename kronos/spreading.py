@@ -103,12 +103,20 @@ async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
     return (await compared(view, window)).plan
 
 
-async def compared(view: WorkspaceView, window: Window) -> SpreadComparison:
-    """The plan, with each minute before and after. Raises WorkspaceNotFound."""
+async def compared(view: WorkspaceView, window: Window, coming: load.Coming | None = None) -> SpreadComparison:
+    """The plan, with each minute before and after; or as it was half a minute ago (`coming`). Raises
+    WorkspaceNotFound."""
     minutes = MINUTES[window]
+    if coming is not None and (kept := coming.of(view.workspace, SpreadComparison, minutes)) is not None:
+        await view.enter()  # it is still there
+        return kept
     found = await load.of_workspace(view, window)
     jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
-    return await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
+    made = await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
+    if coming is not None:
+        whole = found.jobs + found.left_out
+        coming.keep(view.workspace, whole, made, minutes, rows=len(made.plan.moves), minutes=2 * minutes)
+    return made
 
 
 def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadPlan:

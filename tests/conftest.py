@@ -1,7 +1,7 @@
 """One PostgreSQL with pg_cron for the session, and the databases a test can have.
 
-    database_url, superuser        a database of the test's own, cloned from a migrated template (30-60 ms); nothing
-    fires there
+    database_url, superuser        a database of the test's own, as new: a copy of a migrated template, or one that the
+    test before had and from which what it wrote was taken back (tests/lent.py); nothing fires there
     cron_database_url, cron_superuser   the one that pg_cron's launcher serves: what is scheduled there fires; one for
     the session
     api, workspace                 a real API server on a session-wide clone, with a workspace of the test's own
@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kept import Kept, kept
 from kronos import config, encryption, keys, migrations, pool, session
 from kronos.loading import loading
+from lent import Lent
 from looking import looks
 from servers import ContainerServer, EmbeddedServer, Server, remove_used_home, used_home
 
@@ -156,16 +157,22 @@ def url_of(url: str, database: str) -> str:
     return url.rsplit("/", 1)[0] + "/" + database
 
 
-@pytest.fixture
-def database_url(server: Server, template: str) -> Iterator[str]:
-    with cloned(server, template) as url:
-        yield url
+@pytest.fixture(scope="session")
+def lent(server: Server, template: str) -> Iterator[Lent]:
+    with closing(Lent(server.databases, server.superuser_url, template)) as made:
+        yield made
 
 
 @pytest.fixture
-def superuser(database_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
+def database_url(lent: Lent, request: pytest.FixtureRequest) -> str:
+    lent.lend(request.path)
+    return lent.url
+
+
+@pytest.fixture
+def superuser(lent: Lent, database_url: str) -> psycopg.Connection:
+    """One session for the tests of a file, as new for each."""
+    return lent.connection
 
 
 @pytest.fixture(scope="session")

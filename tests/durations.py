@@ -29,7 +29,7 @@ def _with_ends(files: list[str]) -> list[tuple[float, str]]:
     whole, before = sum(sum(_of(file)) for file in files), 0.0
     placed = []
     for file in files:
-        placed.append((before / whole, file))
+        placed.append((before / whole if whole else 0.0, file))
         before += sum(_of(file))
     return placed
 

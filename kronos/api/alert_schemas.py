@@ -14,7 +14,7 @@ from kronos.model import JsonObject
 
 ConditionType = Literal["FAILURES", "FAILURE_RATE", "MISSED", "LATE", "RUNNING", "NO_SUCCESS"]
 _WEEK = 7 * 24 * 3600
-_NEEDS = {
+NUMBERS = {
     "FAILURES": (("count",), ()),
     "MISSED": ((), ("count",)),
     "LATE": (("seconds",), ()),
@@ -22,7 +22,7 @@ _NEEDS = {
     "RUNNING": ((), ("seconds", "factor")),
     "FAILURE_RATE": (("percent",), ("runs", "window_seconds", "min_runs")),
 }
-"""Of each type the numbers that it must have, and those that it may."""
+"""Of each type of condition the numbers that it must have, and those that it may."""
 
 
 class AlertCondition(Body):
@@ -158,7 +158,7 @@ def new_rule(name: str, body: AlertRulePut) -> NewRule:
 
 
 def _condition(asked: AlertCondition, faults: list[Fault]) -> JsonObject:
-    needed, optional = _NEEDS[asked.type]
+    needed, optional = NUMBERS[asked.type]
     given = asked.model_dump(exclude_none=True)
     for name in given.keys() - {"type", *needed, *optional}:
         detail = f"a condition of type {asked.type} has no {name}"

@@ -219,7 +219,7 @@ def create(
             replica=replica,
             live=hub,
         )
-        app.state.metering = metering.Metering(pool, meter)
+        app.state.metering = metering.Metering(pool, meter, settings)
         beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
         beside.append(asyncio.create_task(PingDoor(pool).run()))
         if replica is not None:

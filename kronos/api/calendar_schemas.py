@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kronos import errors, icalendars
-from kronos.api.fields import Body, CalendarName, Text, Zone
+from kronos.api.fields import Body, CalendarName, DayName, Zone
 from kronos.calendar_days import MOST_DAYS
 from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
 from kronos.calendars import NewCalendar
@@ -39,9 +39,7 @@ class NamedDay(Body):
         description="The last day, which is closed too, or the time from which on it is open; the day itself.",
         examples=["2026-12-26"],
     )
-    name: Annotated[Text, Field(max_length=100)] = Field(
-        description="What it is called in the ledger.", examples=["Christmas"]
-    )
+    name: DayName = Field(description="What it is called in the ledger.", examples=["Christmas"])
     open: bool = Field(default=False, description="Business is done then after all.", examples=[False])
 
 

@@ -9,6 +9,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from kronos import unseen
 from kronos.delivery.headers import MAX_HEADERS
 from kronos.model import Json
 from kronos.secrets import MAX_VALUE_BYTES, MIN_VALUE_CHARACTERS
@@ -37,7 +38,6 @@ ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 SECRET_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # noqa: S105  # a pattern
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
@@ -268,8 +268,11 @@ def _cron(text: str) -> str:
 
 
 def _titled(text: str) -> str:
-    if found := _CONTROL.search(text):
-        _refuse(f"the text holds the control character U+{ord(found[0]):04X}", "Remove it: a title is one line.")
+    if found := unseen.found(text):
+        _refuse(
+            f"the text holds the character {found}, which is not seen",
+            "Remove it: a title or tag is one line of characters that can be seen.",
+        )
     return _shown(text)
 
 
@@ -286,6 +289,10 @@ def _refuse(message: str, hint: str) -> NoReturn:
 
 def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+def _line(most: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": most, "pattern": unseen.PATTERN})
 
 
 _TIME = {"type": "string", "format": "date-time"}
@@ -332,13 +339,8 @@ Cron = Annotated[
 Text = Annotated[str, AfterValidator(_shown), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
 Note = Annotated[Text, Field(max_length=500)]
 Zone = Annotated[str, Field(min_length=1, max_length=64)]
-Title = Annotated[
-    str,
-    Field(min_length=1, max_length=200),
-    AfterValidator(_titled),
-    WithJsonSchema(
-        {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
-    ),
-]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_titled), _line(200)]
+Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_titled), _line(64)]
+DayName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_titled), _line(100)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]

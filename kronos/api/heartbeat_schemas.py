@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kronos import errors, schedules
-from kronos.api.fields import Body, Cron, EndpointName, Note, Text, TimeOrLocal, Zone
+from kronos.api.fields import Body, Cron, EndpointName, Note, Tag, TimeOrLocal, Zone
 from kronos.api.query_schemas import PageQuery
 from kronos.beats import BeatTickStatus, Expectation, HeartbeatState
 from kronos.schedules import ScheduleText, instant, local_time
@@ -53,7 +53,7 @@ class HeartbeatPut(Body):
         description="A run that said that it began and has not ended after so long has FAILED.",
         examples=[7200],
     )
-    tags: Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)] = Field(
+    tags: Annotated[list[Tag], Field(max_length=20)] = Field(
         default_factory=list, description="Words to find it by.", examples=[["backups"]]
     )
 

@@ -15,6 +15,7 @@ from kronos.api.fields import (
     Int32,
     JobName,
     Note,
+    Tag,
     Text,
     Time,
     TimeOrLocal,
@@ -42,7 +43,7 @@ class CatchUp(Body):
 
 
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
-_Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
+_Tags = Annotated[list[Tag], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
 _Spread = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}s|([1-9]|[1-5][0-9]|60)m|1h)$")]
 _Offset = Annotated[int, Field(ge=0, le=3600)]

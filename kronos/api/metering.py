@@ -17,6 +17,7 @@ from kronos.api.call import Call
 from kronos.api.dependencies import Instance
 from kronos.api.meter import ApiMeter
 from kronos.api.operation import Router
+from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.gauges import Gauges
 from kronos.metrics import catalog
@@ -44,10 +45,10 @@ async def get_metrics(call: Call, instance: Instance) -> Response:
 class Metering:
     """The metrics of one API process."""
 
-    def __init__(self, pool: Pool, meter: ApiMeter) -> None:
+    def __init__(self, pool: Pool, meter: ApiMeter, settings: Settings) -> None:
         self._pool = pool
         self._meter = meter
-        self._gauges = Gauges()
+        self._gauges = Gauges(settings)
         self._lag = LoopLag()
         self._exposition: Exposition | None = None
 

@@ -18,21 +18,18 @@ from kronos.api.fields import (
     Slug,
     Text,
     Time,
+    Title,
     schema,
     shallow,
 )
 from kronos.model import EndpointChoice, Json, JsonObject, WorkspaceRole
-
-_Title = Annotated[Text, Field(max_length=200)]
 
 
 class WorkspaceCreate(Body):
     """A workspace to be made."""
 
     slug: Slug = Field(description="Its name in URLs; never changes.", examples=["acme"])
-    name: Annotated[Text, Field(max_length=200)] | None = Field(
-        default=None, description="Its name for people; the slug by default.", examples=["Acme"]
-    )
+    name: Title | None = Field(default=None, description="Its name for people; the slug by default.", examples=["Acme"])
     max_concurrency: int | None = Field(
         default=None,
         ge=1,
@@ -49,7 +46,7 @@ class OrganizationCreate(Body):
     """An organization to be made."""
 
     slug: Slug = Field(description="Its name in URLs; never changes.", examples=["umbrella"])
-    name: _Title | None = Field(
+    name: Title | None = Field(
         default=None, description="Its name for people; the slug by default.", examples=["Umbrella"]
     )
 
@@ -57,7 +54,7 @@ class OrganizationCreate(Body):
 class OrganizationPatch(Body):
     """The changes to an organization."""
 
-    name: _Title = Field(description="Its name for people.", examples=["Umbrella Ltd"])
+    name: Title = Field(description="Its name for people.", examples=["Umbrella Ltd"])
 
 
 class KeyCreate(Body):
@@ -67,7 +64,7 @@ class KeyCreate(Body):
         description="viewer: reads; operator: jobs, executions, dead letters too; admin: everything in the workspace.",
         examples=["operator"],
     )
-    name: _Title | None = Field(default=None, description="What it is for.", examples=["ci"])
+    name: Title | None = Field(default=None, description="What it is for.", examples=["ci"])
     sees_payloads: bool | None = Field(
         default=None,
         description="Whether a viewer sees inputs, outputs, requests and responses; by default it does not. Others do.",
@@ -119,7 +116,7 @@ class KeyRotate(Body):
 class WorkspacePatch(Body):
     """The changes to a workspace: one field at least. What GET gives may be sent back whole, edited."""
 
-    name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
+    name: Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(
         default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"]
     )

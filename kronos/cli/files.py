@@ -103,9 +103,9 @@ def _texts(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 def _files(path: Path) -> Sequence[Path]:
     """A file, or those of a folder and the folders in it, in the order of their names; hidden ones are left out."""
-    if not path.is_dir():
-        return [path]
     try:
+        if not path.is_dir():
+            return [path]
         found = sorted(
             each
             for each in path.rglob("*")
@@ -113,7 +113,7 @@ def _files(path: Path) -> Sequence[Path]:
             and each.is_file()
             and not any(part.startswith(".") for part in each.relative_to(path).parts)
         )
-    except OSError as error:  # a folder that went away meanwhile
+    except OSError as error:  # a folder that went away meanwhile, or that may not be looked into
         raise Ended(f"{error.filename or path} cannot be read: {error.strerror}", Exit.USAGE) from None
     if not found:
         raise Ended(f"{path} has no file that ends in {', '.join(_SUFFIXES)}", Exit.USAGE)

@@ -203,13 +203,27 @@ def _public_id(which: str) -> str:
 
 def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
     """The new key, on standard output or in a file that must not exist; there it is not shown."""
-    if out is not None and out.exists():
-        raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
+    if out is not None:
+        _require_room(out)
     made: JsonObject = make()
     if out is not None:
         done(lambda: keys.write_new(out, str(made["key"])))
         made = {**made, "key": f"in {out}"}
     api.show(made, _FIELDS)
+
+
+def _require_room(out: Path) -> None:
+    """That a key can be written there, before it is made: one that nobody has would still open the workspace."""
+    try:
+        is_there = out.exists()
+    except OSError as error:
+        raise Ended(f"{out} cannot be written: {error.strerror}; no key was made", Exit.USAGE) from None
+    if is_there:
+        raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise Ended(
+            f"{out} cannot be written: {out.parent} is no folder that you may write to; no key was made", Exit.USAGE
+        )
 
 
 def _list_instance(home: Path | None, output: Output) -> None:

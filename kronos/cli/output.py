@@ -2,7 +2,6 @@
 terminals and colours."""
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
+from kronos import unseen
 from kronos.model import Json, JsonObject
 
 if TYPE_CHECKING:  # rich takes longer to load than most commands run
@@ -28,14 +28,12 @@ _STYLES = {
     "MISSED": "red",
     "EXPIRED": "red",
 }
-# What a terminal takes for a command, and what turns the order of the text after it.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
     """One line, in which what is not for terminals stands as Python writes it: the one who made it is not the one who
     reads it."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return unseen.EACH.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def console(*, err: bool = False) -> "Console":

@@ -24,7 +24,7 @@ _START_WAITS: Final = (1.0,)
 _END_WAITS: Final = (1.0, 2.0, 4.0)
 _MOST_WAIT: Final = 15.0
 """What a Retry-After is followed for."""
-_PASSED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_PASSED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGCONT")
 _OF_THE_TERMINAL = ("SIGINT", "SIGQUIT")
 """Which a terminal gives to all that it runs: nobody has to pass them on."""
 
@@ -127,13 +127,15 @@ class WatchedRun:
             for each in held:
                 if held[each] is not signal.SIG_IGN:
                     signal.signal(each, self._pass)
+            # Where who started us ignores it, the kernel keeps no exit codes, and each run would seem to end with 0.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._process = subprocess.Popen(command, stdout=piped, stderr=piped, env=environment)  # noqa: S603
         except OSError as error:
             self._code = 127 if isinstance(error, FileNotFoundError) else 126
             _say(f"{command[0]} cannot be run: {error.strerror}")
             return
         for number in self._waiting:
-            self._process.send_signal(number)
+            self._pass(number, None)
         lock = threading.Lock()
         for source, to in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
             if source is not None:
@@ -157,14 +159,19 @@ class WatchedRun:
         return self._code
 
     def _pass(self, number: int, _: FrameType | None) -> None:
-        """Pass a signal on."""
+        """Pass a signal on. One that stops the command stops us with it, as a shell sees us and not the command."""
         if signal.Signals(number).name in _OF_THE_TERMINAL and sys.stdin is not None and sys.stdin.isatty():
             return
         if self._process is None:
             self._waiting.append(number)
-        else:
-            with suppress(ProcessLookupError):  # it has ended meanwhile
-                self._process.send_signal(number)
+            return
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            self._process.send_signal(number)
+        if number == signal.SIGTSTP:
+            # As if we had no handler: the kernel leaves alone who has no shell above it that would go on with it.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+            signal.signal(number, self._pass)
 
 
 class _Tail(threading.Thread):

@@ -3,12 +3,12 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 import click
 from rich.text import Text
-from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -22,6 +22,17 @@ _CURVES = ("delivered", "failed", "to come")
 _COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
 _WIDTHS = (24, 5, 6, 200)
 """Of the columns: a name as most are, and a sentence, which the keys left and right lead along."""
+_ENDING = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
+"""What ends a process that says nothing of it. Keys send none of them: the terminal is raw. Textual sees to Ctrl-Z."""
 _NONE = {"failing": "nothing fails", "late": "nothing is late"}
 
 
@@ -51,6 +62,7 @@ class TopScreen(App[None]):
         super().__init__()
         self._look, self._workspace, self._every = look, workspace, every
         self.is_paused = False
+        self.is_reading = False
         self.looks = 0
         """How often the overview was read, or could not be."""
 
@@ -71,7 +83,7 @@ class TopScreen(App[None]):
     def on_mount(self) -> None:
         """Reads at once, and then again and again, until it is told to end."""
         if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in _ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
                     asyncio.get_running_loop().add_signal_handler(number, self._end, number)
         for name, columns in _COLUMNS.items():
@@ -99,20 +111,32 @@ class TopScreen(App[None]):
         if not self.is_paused:
             self.read()
 
-    @work(thread=True, exclusive=True, exit_on_error=True)
     def read(self) -> None:
-        """Asks for the overview; what cannot be had is said, and what was there stays."""
+        """Asks for the overview, unless an answer is waited for. The thread is nobody's to wait for: who quits is not
+        held up by a server that does not answer."""
+        if not self.is_reading:
+            self.is_reading = True
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
         try:
             found = self._look()
-        except click.ClickException as error:
-            self.call_from_thread(self._say, f"{printable(error.message)}: trying again")
-            return
-        self.call_from_thread(self._show, found)
+        except Exception as error:  # raised where the screen sees it: what a thread raises is lost
+            self.call_later(self._failed, error)
+        else:
+            self.call_later(self._show, found)
+
+    def _failed(self, error: Exception) -> None:
+        """What cannot be had is said, and what was there stays."""
+        if not isinstance(error, click.ClickException):
+            raise error
+        self._say(f"{printable(error.message)}: trying again")
 
     _at: str = ""
 
     def _say(self, sentence: str) -> None:
         self.looks += 1
+        self.is_reading = False
         self.query_one("#said", Static).update(sentence)
 
     def _show(self, overview: JsonObject) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from kronos import alerts, beats, errors, jobs
 from kronos.alert_rows import AlertRule
 from kronos.alerts import NewRule
-from kronos.api.alert_schemas import AlertRuleCreate, AlertRulePut, new_rule
+from kronos.api.alert_schemas import NUMBERS, AlertRuleCreate, AlertRulePut, new_rule
 from kronos.api.call import Call
 from kronos.api.dependencies import AlertRuleName, View
 from kronos.dashboard.documents import version_of
@@ -23,6 +23,12 @@ _MOST_SHOWN = 20
 _SHOW = "show"
 """The button that shows what the rule would be about, and writes nothing."""
 _FIELDS = ("condition", "selects", "per", "severity", "recovered", "repeat_seconds", "enabled")
+_TYPES_OF: Mapping[str, list[str]] = {
+    name: [kind for kind, each in NUMBERS.items() if name in (*each[0], *each[1])]
+    for needed, optional in NUMBERS.values()
+    for name in (*needed, *optional)
+}
+"""Of each number the types of conditions that have it."""
 _PRESET: Mapping[str, object] = {"condition": {"type": "FAILURES", "count": 3}, "recovered": True, "enabled": True}
 
 
@@ -47,7 +53,7 @@ async def post_rule(call: Call, view: View) -> Response:
     """Make a rule, or show what it would be about."""
     given = await sent(call)
     try:
-        body = await call.judged(AlertRuleCreate, given.document())
+        body = await call.judged(AlertRuleCreate, _of_its_kind(given).document())
         new = new_rule(body.name, body)
         if given.has(_SHOW):
             return _form(call, None, given.form, await _preview(view, new))
@@ -94,9 +100,16 @@ async def delete_rule(call: Call, view: View, name: AlertRuleName) -> Response:
 
 
 def _put_document(given: SentForm) -> JsonObject:
-    document = given.document()
+    document = _of_its_kind(given).document()
     document.pop("name", None)
     return document
+
+
+def _of_its_kind(given: SentForm) -> SentForm:
+    """The form without the numbers of other kinds of conditions, which its page does not show."""
+    others = _TYPES_OF.keys() - {name for name, types in _TYPES_OF.items() if given.text("/condition/type") in types}
+    hidden = {f"/condition/{name}" for name in others}
+    return SentForm(fields=[(name, text) for name, text in given.fields if name.partition(":")[0] not in hidden])
 
 
 def _filled(rule: AlertRule) -> FilledForm:
@@ -128,4 +141,4 @@ async def _preview(view: WorkspaceView, rule: NewRule) -> RulePreview:
 
 
 def _form(call: Call, rule: AlertRule | None, form: FilledForm, preview: RulePreview | None = None) -> Response:
-    return shown(call, "alert_rule.html", form.status, rule=rule, form=form, preview=preview)
+    return shown(call, "alert_rule.html", form.status, rule=rule, form=form, preview=preview, types_of=_TYPES_OF)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kronos import errors
 from kronos.calendar_days import MOST_DAYS
@@ -14,6 +15,7 @@ DAYS, FILE = "/days", "/icalendar"
 POINTERS = ("/name", "/timezone", "/business_days", "/business_hours", DAYS, FILE)
 _SECOND_DAY = re.compile(r"(?:[-\u2013\u2014]+|\.\.|to\b|until\b)\s*\d{4}-\d\d-\d\d")
 """As `2026-12-24 - 2026-12-26 Christmas` has it: two days are meant, and one would be kept."""
+_POINTER = re.compile(rf"{DAYS}/(?P<number>[0-9]+)(?:/.*)?", re.ASCII)
 _LINE = re.compile(r"(?P<open>open\s+)?(?P<starts>\S+?)(?:\.\.(?P<ends>\S+))?(?:\s+(?P<name>\S.*))?", re.ASCII)
 
 
@@ -50,6 +52,21 @@ def days_of(text: str) -> list[JsonObject]:
         detail = f"there are {len(found)} lines, at most {MOST_DAYS} are kept"
         raise errors.Unprocessable.of(Fault(pointer=DAYS, detail=detail, hint="Name two calendars in the job."))
     return found
+
+
+def refused(form: FilledForm, error: errors.KronosError) -> FilledForm:
+    """The form with why it was refused. A fault of a day names the line that it was written in."""
+    refused = form.refused(error)
+    lines = [(number, line.strip()) for number, line in enumerate(form.text(DAYS).splitlines(), 1) if line.strip()]
+    return replace(refused, faults=tuple(_at_line(each, lines) for each in refused.faults))
+
+
+def _at_line(fault: Fault, lines: Sequence[tuple[int, str]]) -> Fault:
+    named = _POINTER.fullmatch(fault.pointer)
+    if named is None or int(named["number"]) >= len(lines):
+        return fault
+    number, line = lines[int(named["number"])]
+    return replace(fault, pointer=DAYS, detail=f"line {number}, {line[:40]!r}: {fault.detail}")
 
 
 def lines_of(days: Iterable[CalendarDay]) -> str:

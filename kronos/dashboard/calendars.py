@@ -52,7 +52,7 @@ async def post_calendar(call: Call, view: View) -> Response:
             return await _listed(call, view, PageQuery(), calendar_form.with_days(given.form, new.days), is_read=True)
         document, _ = await calendars.create(view, body.name, new, idempotency_key=given.once)
     except errors.KronosError as error:
-        return await _listed(call, view, PageQuery(), given.form.refused(error))
+        return await _listed(call, view, PageQuery(), calendar_form.refused(given.form, error))
     return done(call, f"The calendar {document.name} is made.", "w", view.workspace, "calendars", document.name)
 
 
@@ -80,7 +80,7 @@ async def change_calendar(call: Call, view: View, name: CalendarName) -> Respons
     except errors.NotFound:
         raise
     except errors.KronosError as error:
-        return await _one(call, view, name, CalendarPageQuery(), given.form.refused(error))
+        return await _one(call, view, name, CalendarPageQuery(), calendar_form.refused(given.form, error))
     left = f" {document.jobs_left} jobs have still to follow it." if document.jobs_left else ""
     notice = f"{name} is at version {document.version} now.{left}"
     return done(call, notice, "w", view.workspace, "calendars", name)

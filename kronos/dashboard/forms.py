@@ -22,6 +22,7 @@ from kronos.model import Json, JsonObject
 
 ONCE = "once"
 """A field without a pointer: it makes a form that was sent twice do its work once (an idempotency key)."""
+_FAULTY = "Nothing was changed: what is not right is marked below."
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -66,8 +67,10 @@ class FilledForm:
         return [each for each in self.faults if id(each) not in shown]
 
     def refused(self, error: errors.KronosError) -> "FilledForm":
-        """The same form, with why it was refused: all that was typed stays."""
-        return replace(self, faults=error.faults, problem=error.detail, status=error.status)
+        """The same form, with why it was refused: all that was typed stays. A summary of its faults names pointers,
+        which are a script's; people find each fault at its field."""
+        is_summary = bool(error.faults) and error.detail == errors.summary("field", error.faults)
+        return replace(self, faults=error.faults, problem=_FAULTY if is_summary else error.detail, status=error.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ _ZONES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatLevel:
-    """All cells of one strength as one path. `least`: runs a minute from which on a cell has it."""
+    """All cells of one strength as one path, which is stroked. `least`: runs a minute from which on a cell has it."""
 
     level: int
     least: int
@@ -40,6 +40,7 @@ class HeatMap:
     levels: list[HeatLevel]
     zones: list[HeatZone]
     minutes_of_cell: int
+    stroke: float
 
 
 def map_of(from_at: datetime, runs: Sequence[int], most: int | None = None) -> HeatMap:
@@ -63,6 +64,7 @@ def map_of(from_at: datetime, runs: Sequence[int], most: int | None = None) -> H
         ],
         zones=_zones(from_at, runs, hours, of_zone),
         minutes_of_cell=of_cell,
+        stroke=round(WIDTH / hours - 0.6, 1),
     )
 
 
@@ -76,18 +78,21 @@ def _cells(runs: Sequence[int], hours: int, of_cell: int) -> list[list[int]]:
 
 
 def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_cell: int) -> str:
-    """The cells of start to end runs; those that are below each other are one."""
+    """The cells of start to end runs, a line down the middle of each hour; those that are below each other are one."""
     width, height = WIDTH / hours, HEIGHT / (60 / of_cell)
     parts = []
     for hour, column in enumerate(cells):
         at = 0
+        below: int | None = None  # where the pen is in this column
         while at < len(column):
             length = 0
             while at + length < len(column) and start <= column[at + length] <= end:
                 length += 1
             if length:
-                x, y = round(hour * width, 1), round(at * height, 1)
-                parts.append(f"M{x:g} {y:g}h{width - 0.6:.1f}v{length * height:g}h-{width - 0.6:.1f}z")
+                x = round((hour + 0.5) * width, 1)
+                parts.append(f"M{x:g} {at * height:g}" if below is None else f"m0 {(at - below) * height:g}")
+                parts.append(f"v{length * height:g}")
+                below = at + length
             at += length or 1
     return "".join(parts)
 

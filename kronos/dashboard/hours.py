@@ -18,14 +18,27 @@ _STACK = (
     ("running", "busy"),
     ("waiting", "wait"),
     ("retrying", "wait"),
-    ("skipped", "calm"),
-    ("cancelled", "calm"),
+    ("skipped", "wait"),
+    ("cancelled", "wait"),
     ("late", "warn"),
     ("missed", "bad"),
     ("expired", "bad"),
     ("failed", "bad"),
 )
-_GLYPHS = {"good": "✓", "calm": "○", "busy": "▶", "wait": "…", "warn": "!", "bad": "✕"}
+_GLYPHS = {
+    "delivered": "✓",
+    "upcoming": "○",
+    "running": "▶",
+    "waiting": "…",
+    "retrying": "↻",
+    "skipped": "⤼",
+    "cancelled": "⊘",
+    "late": "!",
+    "missed": "∅",
+    "expired": "◷",
+    "failed": "✕",
+}
+"""As a job's ticks have them (charts/ticks.html)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +102,7 @@ def chart(minutes: Sequence[Minute], now: datetime) -> HoursChart:
             )
         )
     totals = [
-        HourTotal(name=name, kind=kind, glyph=_GLYPHS[kind], number=sum(getattr(each, name) for each in minutes))
+        HourTotal(name=name, kind=kind, glyph=_GLYPHS[name], number=sum(getattr(each, name) for each in minutes))
         for name, kind in _STACK
     ]
     past = sum(1 for each in minutes if each.at <= now)

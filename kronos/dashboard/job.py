@@ -1,7 +1,7 @@
 """The page of one job: what it is, what became of its ticks and why, what comes, and how it was before."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -31,7 +31,7 @@ from kronos.schedules import Preview
 from kronos.versions import ChangedTerm
 
 pages = Pages()
-_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
+_SHOWN_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
 
 
@@ -100,13 +100,13 @@ async def job_page(
     line: Ticks | None = None
     days: TickDays | None = None
     if job.trigger == "CRON":
-        preview = await jobs.next_runs(view, ref, count=_RUNS)
+        preview = await jobs.next_runs(view, ref, count=tick_windows.COMING_RUNS)
         frame = await ticks.frame_of(view, str(job.job_id))
         line = await tick_windows.time_line(
             view, job, preview, frame, since=query.since, until=query.until, day=query.day
         )
         if query.month is not None or not tick_windows.is_dense(preview):
-            days = await tick_windows.month(view, job, query.month, frame)
+            days = await tick_windows.month(view, job, query.month, frame, line)
     refused = forms or {}
     return shown(
         call,
@@ -115,17 +115,17 @@ async def job_page(
         ref=ref,
         job=job,
         state=await state_of(view, job, ref),
-        preview=preview,
+        preview=tick_windows.nearest(preview, _SHOWN_RUNS) if preview is not None else None,
         line=line,
         groups=tick_windows.groups(line, job.timezone) if line is not None else [],
         dispositions=tick_windows.dispositions(line) if line is not None else [],
         is_dense=preview is not None and tick_windows.is_dense(preview),
         this_month=tick_windows.month_name(job),
         shown_month=query.month,
-        calendar=tick_windows.calendar(job, days, query.month) if days is not None else None,
+        calendar=tick_windows.calendar(job, days, query.month, preview) if days and preview else None,
         asked=await _asked(view, ref, query.at),
         executions=await executions.list_page(view, ExecutionFilter(job=ref), limit=_EXECUTIONS, before=None),
-        versions=await jobs.versions(view, ref, limit=_VERSIONS, before=None),
+        versions=await _versions(view, ref, job),
         compared=await _compared(view, ref, query),
         backfills=await backfills.list_page(view, ref, limit=_BACKFILLS, before=None),
         change=await _last_change(call, view, job),
@@ -159,6 +159,13 @@ async def _compared(view: WorkspaceView, ref: str, query: JobPageQuery) -> Compa
     else:
         newest = await versions.get(view, ref, query.with_)  # type: ignore[assignment]  # either is a Job
     return Compared(before=before, after=newest, differences=versions.differences(before, newest))
+
+
+async def _versions(view: WorkspaceView, ref: str, job: Job) -> Sequence[Job]:
+    """The job's versions, newest first; what was never changed is asked for once."""
+    if job.version == 1 and job.replaced_by_id is None:
+        return [job]
+    return await jobs.versions(view, ref, limit=_VERSIONS, before=None)
 
 
 async def _last_change(call: Call, view: WorkspaceView, job: Job) -> AuditRow | None:

@@ -25,14 +25,16 @@ _VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
 _OTHER_FORM = ("the form is not as it was shown", "Load the page again.")
 _MOST_MOVED = 50
-_MOST_PLANNED = 100
+_MOST_PLANNED = 50
 
 
 @pages.get("/w/{w}/load", needs=Role.VIEWER)
 async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of the coming day or week, the busiest minutes with their jobs, and what spreading would give."""
     found = await load.of_workspace(view, query.window, call.context.coming)
-    minute = await load.minute(view, found, query.at, query.spread) if query.at is not None else None
+    minute = (
+        await load.minute(view, found, query.at, query.spread, call.context.coming) if query.at is not None else None
+    )
     return _shown(call, query, found, minute)
 
 
@@ -50,7 +52,7 @@ async def spread_jobs(call: Call, view: View) -> Response:
 @pages.get("/w/{w}/load/plan", needs=Role.VIEWER)
 async def get_load_plan(call: Call, view: View, query: Annotated[TypedWindowQuery, Query()]) -> Response:
     """How the jobs whose owners allow it would be moved, and each minute before and after."""
-    found = await spreading.compared(view, query.window)
+    found = await spreading.compared(view, query.window, call.context.coming)
     plan = found.plan
     most = max(plan.before, plan.after)
     return shown(
@@ -107,7 +109,7 @@ async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, i
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)
 async def get_instance_load(call: Call, instance: Instance, query: Annotated[TypedLoadQuery, Query()]) -> Response:
     """Runs a minute of all jobs."""
-    return _shown(call, query, await load.of_instance(instance, query.window))
+    return _shown(call, query, await load.of_instance(instance, query.window, call.context.coming))
 
 
 def _shown(call: Call, query: TypedLoadQuery, found: load.Load, minute: load.LoadMinute | None = None) -> Response:

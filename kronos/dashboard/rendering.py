@@ -20,7 +20,7 @@ from kronos import reading
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
-from kronos.dashboard import static
+from kronos.dashboard import hidden, static
 from kronos.model import Role
 from kronos.server_time import CLOCK
 
@@ -97,7 +97,8 @@ class PageContext:
 def rendered(call: Call, template: str, **values: object) -> str:
     """A template's HTML, with values as this caller may see them."""
     shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
-    return _environment().get_template(template).render(page=PageContext(call), now=CLOCK.now(), **shown)
+    html = _environment().get_template(template).render(page=PageContext(call), now=CLOCK.now(), **shown)
+    return hidden.shown(html)
 
 
 def when(instant: datetime | None, zone: str | None = None) -> Markup:
@@ -201,7 +202,8 @@ def size(byte_count: int | None) -> str:
 
 def json_text(value: object) -> str:
     """A document, indented."""
-    return orjson.dumps(value, reading.plain, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+    written = orjson.dumps(value, reading.plain, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    return hidden.escaped(written.decode())
 
 
 def second_before(instant: datetime) -> datetime:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import orjson
 
+from kronos.dashboard import hidden
 from kronos.model import Attempt, Execution, JsonObject
 
 _ENDED_AS = {
@@ -117,5 +118,5 @@ def curl(execution: Execution, attempt: Attempt) -> str | None:
             value = known.get(name.lower(), f"<{name}>")
             lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
     if request.get("body_bytes"):
-        lines.append(f"--data {shlex.quote(orjson.dumps(execution.input).decode())}")
+        lines.append(f"--data {shlex.quote(hidden.escaped(orjson.dumps(execution.input).decode()))}")
     return " \\\n  ".join(lines)

@@ -1,7 +1,8 @@
 """Which ticks a job's page shows: a time line of a hundred, and a month by its days."""
 
 import calendar as calendars
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from kronos.dashboard.rendering import zone_of
 from kronos.database import WorkspaceView
 from kronos.explain import ticks
 from kronos.explain.facts import Facts
-from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDays, Ticks
+from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDay, TickDays, Ticks
 from kronos.model import Job
 from kronos.schedules import Preview
 from kronos.server_time import CLOCK
@@ -18,6 +19,8 @@ _MOST = 60
 _WORST: tuple[Disposition, ...] = ("UNACCOUNTED", "ERROR", "FAILED", "MISSED", "EXPIRED", "OVERDUE", "LATE")
 """What is worth a look, the worst first."""
 _PAST, _TO_COME = 44, 6
+COMING_RUNS = 32
+"""So many runs to come are asked for: of a daily job they tell of a month."""
 _MANY = 3000
 """Ticks of a month from which on they are counted for who asks: 43,000 take a tenth of a second."""
 _SHORTEST, _LONGEST, _FARTHEST = timedelta(minutes=10), timedelta(days=366), timedelta(days=183)
@@ -71,11 +74,11 @@ async def time_line(
     if day is not None and since is None and until is None:
         first, zone = _day(day), zone_of(job.timezone)
         since, until = _at(first, zone), _at(first + timedelta(days=1), zone)
-    step = _step(preview)
+    apart = step(preview)
     is_open = since is None
-    ahead = min(step * _TO_COME, _FARTHEST) if step else timedelta()  # of a yearly job the present is shown too
+    ahead = min(apart * _TO_COME, _FARTHEST) if apart else timedelta()  # of a yearly job the present is shown too
     until = until or (min(now, job.retired_at) if job.retired_at else now) + ahead
-    since = since or until - min(max((step or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
+    since = since or until - min(max((apart or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST
     found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST, frame=frame)
@@ -87,17 +90,37 @@ async def time_line(
     return found
 
 
-async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts) -> TickDays:
-    """The days of a month, of the present one by default."""
+async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts, line: Ticks) -> TickDays:
+    """The days of a month, of the present one by default. What the time line has of it is not asked for again: of a
+    daily job that is all."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     begins, ends = _at(first, zone), _at(_next_month(first), zone)
+    if line.next_from is None and line.since <= begins and min(ends, line.at) <= line.until:
+        return _days_of(line, begins, ends, job.timezone)
     return await ticks.count_days(view, str(job.job_id), since=begins, until=ends, timezone=job.timezone, frame=frame)
+
+
+def _days_of(line: Ticks, begins: datetime, ends: datetime, timezone: str | None) -> TickDays:
+    """The ticks of a time line counted as count_days does it: up to now."""
+    zone = zone_of(timezone)
+    found: dict[date, Counter[Disposition]] = {}
+    for each in line.data:
+        if begins <= each.tick < ends and each.tick <= line.at:
+            found.setdefault(each.tick.astimezone(zone).date(), Counter())[each.disposition] += 1
+    return TickDays(
+        since=begins,
+        until=ends,
+        at=line.at,
+        timezone=timezone or "UTC",
+        retained_from=line.retained_from,
+        data=[TickDay(day=day, ticks=dict(ticks)) for day, ticks in found.items()],
+    )
 
 
 def is_dense(preview: Preview) -> bool:
     """Whether a month has so many ticks that they are counted only for who asks."""
-    step = _step(preview)
-    return step is not None and step * _MANY < timedelta(days=31)
+    apart = step(preview)
+    return apart is not None and apart * _MANY < timedelta(days=31)
 
 
 def month_name(job: Job) -> tuple[str, str]:
@@ -106,20 +129,23 @@ def month_name(job: Job) -> tuple[str, str]:
     return f"{first:%Y-%m}", f"{first:%B %Y}"
 
 
-def calendar(job: Job, counted: TickDays, named: str | None) -> Month:
-    """A month as it is shown."""
+def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -> Month:
+    """A month as it is shown: what became of its ticks, and what is to come as far as `preview` tells."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     today = CLOCK.now().astimezone(zone).date()
+    coming = coming_days(preview, zone) if job.status == "ACTIVE" or job.resume_at else {}
     of_days = {each.day: each.ticks for each in counted.data}
+    for day in coming.keys() & {first + timedelta(days=each) for each in range(31)}:
+        of_days[day] = {**of_days.get(day, {}), "UPCOMING": coming[day]}
     after = _next_month(first)
     return Month(
         name=f"{first:%B %Y}",
         this=f"{first:%Y-%m}",
         before=f"{first - timedelta(days=1):%Y-%m}",
-        after=f"{after:%Y-%m}" if after <= today else None,
+        after=f"{after:%Y-%m}" if after <= max([today, *coming]) else None,
         timezone=counted.timezone,
         retained_from=counted.retained_from,
-        dispositions=[each for each in DISPOSITIONS if any(each in day.ticks for day in counted.data)],
+        dispositions=[each for each in DISPOSITIONS if any(each in ticks for ticks in of_days.values())],
         weeks=[
             [
                 Day(
@@ -138,6 +164,22 @@ def calendar(job: Job, counted: TickDays, named: str | None) -> Month:
     )
 
 
+def nearest(preview: Preview, count: int) -> Preview:
+    """The first runs of a preview, and what is left out up to the last of them."""
+    if len(preview.next_runs) <= count:
+        return preview
+    runs = preview.next_runs[:count]
+    return replace(preview, next_runs=runs, skipped=[each for each in preview.skipped if each.at <= runs[-1].at])
+
+
+def coming_days(preview: Preview, zone: ZoneInfo) -> dict[date, int]:
+    """The runs to come by the nominal days of the zone, as the time line has them. The last day of a preview that may
+    go on is not told: it may have more."""
+    days = [(each.rolled_from or each.at).astimezone(zone).date() for each in preview.next_runs]
+    is_whole = len(days) < COMING_RUNS
+    return {day: number for day, number in Counter(days).items() if is_whole or day < max(days)}
+
+
 def groups(line: Ticks, timezone: str | None) -> list[Group]:
     """The ticks of a time line by the hour, or by the day or the month where an hour has hardly any."""
     zone = zone_of(timezone)
@@ -154,10 +196,12 @@ def dispositions(line: Ticks) -> list[Disposition]:
     return [each for each in DISPOSITIONS if any(tick.disposition == each for tick in line.data)]
 
 
-def _step(preview: Preview) -> timedelta | None:
-    """How far apart the coming runs are, about; None where fewer than two are known."""
+def step(preview: Preview) -> timedelta | None:
+    """How far apart the coming ticks are, about, those that a calendar closes too; None where fewer than two are
+    known."""
     runs = preview.next_runs
-    return (runs[-1].at - runs[0].at) / (len(runs) - 1) if len(runs) > 1 else None
+    closed = sum(1 for each in preview.skipped if runs and each.at > runs[0].at)
+    return (runs[-1].at - runs[0].at) / (len(runs) + closed - 1) if len(runs) > 1 else None
 
 
 def _first_day(job: Job, named: str | None) -> date:

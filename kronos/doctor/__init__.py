@@ -23,7 +23,7 @@ from kronos import (
 )
 from kronos.config import Settings
 from kronos.database import Params
-from kronos.doctor import findings, fixes, instance, process, ringer, sealed, server, signs, tables, work
+from kronos.doctor import certified, findings, fixes, instance, process, ringer, sealed, server, signs, tables, work
 from kronos.doctor.facts import (
     AuditState,
     BrokenChain,
@@ -243,6 +243,7 @@ def examine(
             doctor = Doctor(connection, keys=keys, progress=progress)
             if settings is not None:
                 yield from process.process(settings, is_server=False)
+                yield certified.database(url)
             if fix or dry_run:
                 yield from doctor.fixed(dry_run=dry_run)
             yield from doctor.examine()

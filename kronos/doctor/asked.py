@@ -1,13 +1,15 @@
 """The findings that the API makes each time that the instance's status is read: those of the checks that cost little
 (docs/doctor.md), from what `kronos doctor` goes by. They are for the instance's administrator."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from kronos import system
 from kronos.config import Settings
 from kronos.database import InstanceView
-from kronos.doctor import findings, instance, process, ringer, server, signs, work
+from kronos.doctor import certified, findings, instance, process, ringer, server, signs, work
 from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
@@ -74,9 +76,27 @@ async def ask(
         findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
         partitions(history, now),
         *process.process(settings),
+        await asyncio.to_thread(certified.database, settings.database_url.get_secret_value(), now),
     ]
     worst = ("critical", "warning", "notice")
     return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
+
+
+async def count(
+    view: InstanceView, settings: Settings, *, zones: ZoneData, kept: KeptHistory, history: list[HistoryPartition]
+) -> dict[Severity, int]:
+    """How many of these checks do not hold, by how bad that is. Raises DatabaseUnavailable."""
+    found = await ask(
+        view,
+        settings,
+        status=await system.status(view),
+        zones=zones,
+        steps=await system.steps(view),
+        kept=kept,
+        history=history,
+    )
+    worst: tuple[Severity, ...] = ("critical", "warning", "notice")
+    return {severity: sum(not each.ok and each.severity == severity for each in found) for severity in worst}
 
 
 def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:

@@ -80,6 +80,8 @@ CHECKS: Final[dict[str, Check]] = {
         ("pending restart", "notice", "A", "no changed setting waits for a restart", "restart PostgreSQL"),
         ("encryption", "warning", "A", "the connection to another machine is encrypted",
          "sslmode=verify-full in KRONOS_DATABASE_URL"),
+        ("database certificates", "critical", "A",
+         "no certificate by which PostgreSQL is trusted, or trusts this process, ends within 14 days", "renew it"),
         ("disk", "critical", "", "the disk of the data directory has a tenth, or 10 GB, free (on its machine)",
          "make room there"),
     ))),

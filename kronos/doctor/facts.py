@@ -1,4 +1,4 @@
-"""What the doctor looks at: the rows of queries/doctor.sql."""
+"""What the doctor looks at: the rows of queries/doctor.sql and doctor_fixes.sql."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -13,16 +13,16 @@ from kronos.doctor.findings import AHEAD, BLOATED_ROWS
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
-DRIFT = statement("doctor.list_drift", EntryDifference)
-PARTITIONS = statement("doctor.list_missing_partitions", Partition)
-UNNOTED = statement("doctor.list_unnoted_partitions", Partition)
-_NOTE_PARTITION = statement("doctor.note_partition", Made)
-BLOATED = statement("doctor.list_bloated", BloatedTable)
-_REAP = statement("doctor.reap", Reaped)
-_CATCH_UP = statement("doctor.catch_up", Made)
-_KEEP_LEASES = statement("doctor.keep_leases", Reaped)
-_SEAL = statement("doctor.seal_audit", Made)
-_ADD_PARTITIONS = statement("doctor.add_partitions", Made)
+DRIFT = statement("doctor_fixes.list_drift", EntryDifference)
+PARTITIONS = statement("doctor_fixes.list_missing_partitions", Partition)
+UNNOTED = statement("doctor_fixes.list_unnoted_partitions", Partition)
+_NOTE_PARTITION = statement("doctor_fixes.note_partition", Made)
+BLOATED = statement("doctor_fixes.list_bloated", BloatedTable)
+_REAP = statement("doctor_fixes.reap", Reaped)
+_CATCH_UP = statement("doctor_fixes.catch_up", Made)
+_KEEP_LEASES = statement("doctor_fixes.keep_leases", Reaped)
+_SEAL = statement("doctor_fixes.seal_audit", Made)
+_ADD_PARTITIONS = statement("doctor_fixes.add_partitions", Made)
 
 
 class Fixes:

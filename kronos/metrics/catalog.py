@@ -157,6 +157,7 @@ RESULTS = Metric(
     place="worker",
     labels=("verdict",),
     most=8,
+    known=(("success",), ("failed",), ("retry",), ("cancelled",), ("already",), ("fenced",), ("dropped",)),
     help="What storing an attempt's end did: success, failed, retry, cancelled; fenced: its lease was lost and "
     "another's result counts; already: it was stored before; dropped: it was not stored.",
 )
@@ -192,6 +193,7 @@ LEASES_ENDED = Metric(
     place="worker",
     labels=("outcome",),
     most=2,
+    known=(("requeued",), ("failed",)),
     help="Leases of workers that are gone, which this worker ended: the execution is due again (requeued), or failed.",
 )
 ABORTED = Metric(

@@ -12,7 +12,8 @@ OTHER = "other"
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # one of a name: compared by identity
 class Metric:
     """One metric. `place`: which processes have it, or that an API process reads it from the database. `most`: series
-    that it has at most, besides the one of OTHER. `names_tenants`: a label is a name that a tenant gave."""
+    that it has at most, besides the one of OTHER. `names_tenants`: a label is a name that a tenant gave. `known`: the
+    labels that are shown before anything is counted: Prometheus sees no growth in a number that appears at 1."""
 
     name: str
     kind: Kind
@@ -22,6 +23,7 @@ class Metric:
     bounds: tuple[float, ...] = ()
     most: int = 1
     names_tenants: bool = False
+    known: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ ALARM_QUOTA = Metric(
     kind="gauge",
     place="database",
     help="How full the fullest workspace's max_alarms_per_minute is: at 1 no job is added to its most crowded minute. "
-    "Of the first 50 workspaces that have this quota, every ten minutes; 0 where none has.",
+    "Of the 50 workspaces whose jobs are most beside this quota, every ten minutes; 0 where none has it.",
 )
 WORKSPACE_ALARM_QUOTA = Metric(
     name="kronos_workspace_alarm_quota_used_ratio",
@@ -287,6 +287,15 @@ UNSEALED = Metric(
     place="database",
     help="Rows of the audit that are in no chain yet; counted up to 10,000.",
 )
+FINDINGS = Metric(
+    name="kronos_findings",
+    kind="gauge",
+    place="database",
+    labels=("severity",),
+    most=3,
+    help="Checks of the doctor's, of those that the API makes, that do not hold: critical, warning, notice. Looked at "
+    "each 10 minutes.",
+)
 TZDATA_AGE = Metric(
     name="kronos_timezone_data_age_seconds",
     kind="gauge",
@@ -347,4 +356,5 @@ DATABASE = (
     UNSEALED,
     TZDATA_AGE,
     TZDATA_DIFFERS,
+    FINDINGS,
 )

@@ -19,7 +19,7 @@ class Tally:
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self._counts: dict[Labels, float] = {} if metric.labels else {(): 0}
+        self._counts: dict[Labels, float] = dict.fromkeys(metric.known if metric.labels else ((),), 0)
 
     def add(self, labels: Labels = (), number: float = 1) -> None:
         """Count."""

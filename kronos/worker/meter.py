@@ -81,7 +81,8 @@ class WorkerMeter:
             yield from tally.read()
 
     def _deliveries(self) -> Iterator[Measured | Distribution]:
-        deliveries, results = defaultdict[tuple[str, str], int](int), defaultdict[str, int](int)
+        deliveries = defaultdict[tuple[str, str], int](int)
+        results = dict.fromkeys((verdict for (verdict,) in catalog.RESULTS.known), 0)
         spread = defaultdict[str, list[int]](lambda: [0] * (len(_BOUNDS_MS) + 2))
         for (transport, status, verdict), series in list(self._ended.items()):
             number, by = sum(series[:-1]), transport.lower() or _NONE

@@ -74,20 +74,8 @@ update kronos.alert_rules as rule
    and cardinality(coalesce(told.ids, '{}')) = cardinality(%(tell)s::text[])
 returning rule.rule_id;
 
--- name: get_alert_rule
-select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as enabled, rule.severity,
-       case rule.selector when 'WORKSPACE' then '{}'::jsonb
-                          else jsonb_build_object(lower(rule.selector), rule.selected) end as selects,
-       rule.per, rule.condition,
-       array(select endpoint.name from kronos.endpoints as endpoint
-              where endpoint.endpoint_id = any (rule.tell) order by endpoint.name) as tell,
-       rule.says_recovered as recovered, rule.repeat_seconds, rule.created_at, rule.updated_at
-  from kronos.alert_rules as rule
-  join kronos.workspaces as workspace using (workspace_id)
- where rule.workspace_id = kronos.current_workspace_id() and rule.name = %(name)s;
-
--- name: list_named_alert_rules
--- Those that have these names.
+-- name: get_alert_rules
+-- Those that have these names; no row of one: there is none.
 select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as enabled, rule.severity,
        case rule.selector when 'WORKSPACE' then '{}'::jsonb
                           else jsonb_build_object(lower(rule.selector), rule.selected) end as selects,

@@ -4,17 +4,22 @@ select outcome, version
   from kronos.put_beat(%(terms)s::jsonb, %(digest)s::bytea, %(must_be_new)s, %(must_exist)s,
                        %(if_match)s::integer[], %(if_none_match)s::integer[]);
 
--- name: get_heartbeat
--- No row: there is none of this name.
-select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,
-       kronos.iso_local(anchor_local) as anchor_local, timezone, dst_gap, dst_overlap, period_seconds,
-       description, grace_seconds, max_run_seconds, version, token_version, next_tick_at, last_status,
-       last_ping_at, last_success_at, last_duration_ms, running_since, created_at, updated_at
-  from kronos.heartbeat_details
- where workspace_id = kronos.current_workspace_id() and name = %(name)s;
+-- name: set_heartbeats
+-- Many at once, each of %(given)s as set_heartbeat: one row for each. Each pointer is held until the
+-- transaction ends, so this comes last in it: pings wait.
+select asked.name, stored.outcome, stored.version
+  from (select given.terms ->> 'name' as name, given.terms, given.digest
+          from jsonb_to_recordset(%(given)s::jsonb) as given (terms jsonb, digest text)
+          left join kronos.beats as beat
+            on beat.workspace_id = kronos.current_workspace_id() and beat.name = given.terms ->> 'name'
+           and beat.deleted_at is null
+         order by beat.heartbeat_id, name
+        offset 0) as asked
+ cross join lateral kronos.put_beat(asked.terms, decode(asked.digest, 'hex'), false, false, null, '{}')
+                as stored;
 
--- name: list_named_heartbeats
--- Those that have these names.
+-- name: get_heartbeats
+-- Those that have these names; no row of one: there is none.
 select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,
        kronos.iso_local(anchor_local) as anchor_local, timezone, dst_gap, dst_overlap, period_seconds,
        description, grace_seconds, max_run_seconds, version, token_version, next_tick_at, last_status,

@@ -42,7 +42,7 @@ create table kronos.beats (
     constraint beats_note_bounded      check (char_length(note) <= 500),
     constraint beats_digest_is_full    check (octet_length(token_sha256) = 32)
 );
--- One heartbeat per name; a deleted one frees its own. Serves get_heartbeat.
+-- One heartbeat per name; a deleted one frees its own. Serves get_heartbeats.
 create unique index beats_name_taken on kronos.beats (workspace_id, name) where deleted_at is null;
 -- Serves list_heartbeats, and how many there are.
 create index beats_newest on kronos.beats (workspace_id, created_at desc, heartbeat_id desc)

@@ -106,7 +106,9 @@ def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(
     later = shared_api.client.post(
         jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}
     ).json()
-    served = app.create(config.load(database_url=shared_api.database_url, database_pool_size=2, log_level="WARNING"))
+    served = app.create(
+        config.load(database_url=shared_api.database_url, database_pool_size=2, request_seconds=60, log_level="WARNING")
+    )
     ways: list[str] = []
 
     async def either(*given: Any) -> Any:  # as response_of
@@ -152,7 +154,9 @@ def _calls_left() -> int:
 def test_no_request_is_left_for_the_collector(shared_api: Api, workspace: str) -> None:
     """An error that its own frames keep holds its request, and a body of a mebibyte with it, until somebody looks for
     garbage: each refused body was left so."""
-    served = app.create(config.load(database_url=shared_api.database_url, database_pool_size=2, log_level="WARNING"))
+    served = app.create(
+        config.load(database_url=shared_api.database_url, database_pool_size=2, request_seconds=60, log_level="WARNING")
+    )
     given = {"workspace": workspace, "job": "nobody", "execution": _EXECUTIONS[2], "key": shared_api.key}
     left: list[str] = []
 

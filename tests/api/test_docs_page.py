@@ -77,7 +77,7 @@ async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: 
         return finished(made)
 
     monkeypatch.setattr(document, "finished", noted)
-    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://")))
+    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=60)))
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         answers = await asyncio.gather(*(client.get("/openapi.json") for _ in range(3)))
     assert [answer.status_code for answer in answers] == [200, 200, 200]

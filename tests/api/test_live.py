@@ -138,6 +138,7 @@ async def test_who_begins_while_something_older_is_under_way_is_asked_to_read_ag
         add_executions(older, endpoint, 1)  # before anybody listened: noted nowhere
         async with subscribe(hub, endpoint.workspace_id) as events:
             assert events.place is None
+            await hub.look()  # it is watched from now on, however slowly the first look went
             await _of(events, add_executions(superuser, endpoint, 1))  # others are heard meanwhile
             older.commit()
             assert ResetEvent(reason="missed") in [each.data for each in await _until_reset(events)]

@@ -53,6 +53,18 @@ def test_a_plan_is_shown_applied_by_patches_and_then_done(scene: Scene, window: 
     assert (again["moves"], again["before"], again["after"]) == ([], 1, 1)
 
 
+def test_what_may_be_moved_by_seconds_only_is_not_counted(scene: Scene) -> None:
+    """A plan moves by whole minutes: it said that such a job may be moved, and moved it nowhere."""
+    scene.make("seconds", spread="59s")
+    scene.make("hurried", spread="5m", deadline_seconds=60)
+    scene.make("still")
+    plan = scene.plan()
+    assert (plan["jobs"], plan["left_out"], plan["before"], plan["moves"]) == (0, 0, 3, [])
+    assert scene.patch("seconds", offset_seconds=59).status_code == 200
+    scene.make("minute", spread="60s")
+    assert (scene.plan()["jobs"], scene.plan()["after"]) == (1, 3)
+
+
 def test_new_times_stand_in_the_preview_of_the_job(scene: Scene) -> None:
     scene.make("nine", spread="5m")
     before = scene.api.get(f"{scene.base}/jobs/nine/next-runs", params={"count": 2}).json()["next_runs"]

@@ -1,6 +1,7 @@
 """A title is a name for people: any text of one line, kept over versions, found by q."""
 
 import httpx
+import psycopg
 import pytest
 
 from api_answers import problem_of
@@ -39,7 +40,8 @@ def test_any_text_of_one_line_is_a_title(api: httpx.Client, workspace: str, titl
 
 
 @pytest.mark.parametrize(
-    "title", ["", " ", "\t", "two\nlines", "bell\u0007", "\u0085", "a" * 201, "🙂" * 201, 7, ["a"]]
+    "title",
+    ["", " ", "\t", "two\nlines", "bell\u0007", "\u0085", "\u200b", "a\u202eb", "a" * 201, "🙂" * 201, 7, ["a"]],
 )
 def test_what_is_no_title_is_refused(api: httpx.Client, workspace: str, title: object) -> None:
     base = f"/v1/workspaces/{workspace}"
@@ -52,6 +54,47 @@ def test_what_is_no_title_is_refused(api: httpx.Client, workspace: str, title: o
     ):
         problem = problem_of(answer)
         assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/title")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("POST", "/jobs", CRON | {"tags": ["ok", "re\u200bports"]}, "/tags/1"),
+        ("POST", "/heartbeats", {"name": "beat", "period_seconds": 60, "tags": ["\ufeffnightly"]}, "/tags/0"),
+        ("POST", "/calendars", {"name": "c", "days": [{"starts": "2026-12-25", "name": "X\u202emas"}]}, "/days/0/name"),
+        ("POST", "/apply", {"jobs": [{"name": "j", "endpoint": "sink", "cron": "0 3 * * *", "tags": ["a\u2060"]}]},
+         "/jobs/0/tags/0"),
+        ("PATCH", "", {"name": "Acme\u200b"}, "/name"),
+        ("POST", "/jobs", CRON | {"name": "re\u200bport"}, "/name"),
+        ("POST", "/endpoints", HTTP | {"name": "e\u202e"}, "/name"),
+        ("POST", "/configs", {"name": "\u200b", "values": {}}, "/name"),
+        ("POST", "/secrets", {"name": "a\u200bb", "value": "a-long-enough-value"}, "/name"),
+    ],
+)  # fmt: skip
+def test_no_name_has_what_is_not_seen(
+    api: httpx.Client, workspace: str, method: str, path: str, body: dict[str, object], pointer: str
+) -> None:
+    problem = problem_of(api.request(method, f"/v1/workspaces/{workspace}{path}", json=body))
+    (fault,) = problem["errors"]
+    assert (problem["status"], fault["pointer"]) == (422, pointer)
+    assert fault["hint"]
+
+
+def test_a_name_that_was_stored_before_is_found_changed_and_mended(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    job = api.post(f"{base}/jobs", json=CRON | {"title": "old", "tags": ["old"]}).raise_for_status().json()["job_id"]
+    hidden = "ol\u200bd"
+    shared_superuser.execute(
+        "update kronos.jobs set title = %s, tags = array[%s] where job_id = %s", [hidden, hidden, job]
+    )
+    (found,) = api.get(f"{base}/jobs", params={"tag": hidden}).raise_for_status().json()["data"]
+    assert (found["job_id"], found["tags"], found["title"]) == (job, [hidden], hidden)
+    changed = api.patch(f"{base}/jobs/{job}", json={"cron": "8 8 * * *"}).raise_for_status().json()
+    assert changed["tags"] == [hidden]
+    mended = api.patch(f"{base}/jobs/{changed['job_id']}", json={"tags": ["new"], "title": "new"}).raise_for_status()
+    assert (mended.json()["tags"], mended.json()["title"]) == (["new"], "new")
 
 
 def test_a_title_is_carried_on_changed_and_taken_away(api: httpx.Client, workspace: str) -> None:

@@ -264,7 +264,7 @@ _NEEDS_NONE = {
     "load.list_load_of_all": "the instance's",
     **{
         f"heartbeats.{name}": "kronos.lock_beat, by which it finds the heartbeat, names it"
-        for name in ("set_heartbeat", "turn_heartbeat", "replace_token", "delete_heartbeat")
+        for name in ("set_heartbeat", "turn_heartbeat", "replace_token")
     },
     "heartbeats.insert_ping": "a token says which workspace, not the other way round",
     "heartbeats.update_door": "the instance's",
@@ -355,7 +355,16 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
         name: text
         for name, text in sql.texts().items()
         if not name.startswith(
-            ("claims.", "results.", "doctor.", "support.", "encryption.", "watchdog.", "instance_settings.")
+            (
+                "claims.",
+                "results.",
+                "doctor.",
+                "doctor_fixes.",
+                "support.",
+                "encryption.",
+                "watchdog.",
+                "instance_settings.",
+            )
         )
     }
     functions = {path.stem: path.read_text() for path in (sql.root() / "functions").glob("*/*.sql")}

@@ -20,7 +20,7 @@ NOT_HERE = {"cron.database_name", "heartbeat", "workers", "queue", "durability",
 Examine = Callable[..., dict[str, Finding]]
 
 # Those of the process are made where it has settings; these two where something is in the way.
-OF_THE_PROCESS = {"settings", "egress", "certificates", "metrics", "key file"}
+OF_THE_PROCESS = {"settings", "egress", "certificates", "database certificates", "metrics", "key file"}
 CHECKS = set(checks.CHECKS) - OF_THE_PROCESS - {"database", "fix"}
 
 

@@ -205,3 +205,9 @@ def test_a_folder_that_goes_away_while_it_is_read_is_said(
     monkeypatch.setattr(Path, "rglob", gone)
     refused = kronos("plan", "-f", str(tmp_path))
     assert (refused.exit_code, "inner cannot be read: No such file" in refused.stderr) == (2, True), refused.output
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000])
+def test_a_path_that_no_system_has_is_a_sentence(kronos: Kronos, name: str) -> None:
+    refused = kronos("plan", "-f", name)
+    assert (refused.exit_code, "cannot be read: File name too long" in refused.stderr) == (2, True), refused.output

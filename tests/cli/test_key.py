@@ -307,3 +307,15 @@ def test_a_workspaces_key_is_told_where_its_workspaces_are(kronos: Kronos, tmp_p
         file.write_text(key)
         refused = kronos("workspace", "ls", "--key-file", str(file))
         assert (refused.exit_code, "kronos workspace mine" in refused.stderr) == (4, told)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("none/new.key", "is no folder that you may write to"), ("x" * 300, "File name too long")]
+)
+def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path, place: str, said: str) -> None:
+    """It was made, and then lost: nobody had it, and it opened the workspace."""
+    before = kronos("key", "ls", "--json")
+    assert before.exit_code == 0
+    refused = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / place))
+    assert (refused.exit_code, said in refused.stderr, "no key was made" in refused.stderr) == (2, True, True)
+    assert kronos("key", "ls", "--json").stdout == before.stdout

@@ -91,16 +91,68 @@ def test_with_log_the_end_of_what_it_prints_is_sent_and_all_of_it_shown(heard: H
     assert b"the end" in log
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 7), (signal.SIGINT, 7), (signal.SIGHUP, 7)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 7), (signal.SIGINT, 7), (signal.SIGHUP, 7), (signal.SIGQUIT, 7), (signal.SIGALRM, 7)],
+)
 def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code: int, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    script = f"trap 'exit {code}' TERM INT HUP; touch {ready}; while :; do read line; done"
+    script = f"trap 'exit {code}' TERM INT HUP QUIT ALRM; touch {ready}; while :; do read line; done"
     made = run("sh", "-c", script, url=heard.url)
     await_condition(ready.exists, "the command runs")
     made.send_signal(number)
     made.communicate(timeout=30)
     assert made.returncode == code
     assert heard.said == ["start", f"{code}"]
+
+
+def test_what_stops_it_stops_the_command_and_both_go_on_together(heard: Heard) -> None:
+    made = run("sh", "-c", "echo $$; read line; exit 5", url=heard.url, process_group=0)
+    assert made.stdout is not None
+    command = int(made.stdout.readline())
+    made.send_signal(signal.SIGTSTP)
+    await_condition(lambda: state(command) == state(made.pid) == "T", "both are stopped")
+    made.send_signal(signal.SIGCONT)
+    await_condition(lambda: state(command) != "T", "the command goes on")
+    made.communicate(b"\n")
+    assert (made.returncode, heard.said) == (5, ["start", "5"])
+
+
+def test_without_a_shell_nothing_stops_it(heard: Heard) -> None:
+    """Nobody could go on with it: Ctrl-Z in `ssh -t host kronos run-and-ping -- …`."""
+    made = run("sh", "-c", "echo; read line; exit 5", url=heard.url, start_new_session=True)
+    assert made.stdout is not None
+    made.stdout.readline()
+    made.send_signal(signal.SIGTSTP)
+    made.communicate(b"\n", timeout=60)
+    assert (made.returncode, heard.said) == (5, ["start", "5"])
+
+
+def state(process: int) -> str:
+    """As ps shows it: T is stopped."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
+
+
+def test_an_exit_code_is_known_whoever_ignores_the_end_of_children(heard: Heard) -> None:
+    """Who started us may ignore SIGCHLD, which we inherit: the kernel then keeps no exit codes, and each run was 0."""
+    made = run("sh", "-c", "exit 9", url=heard.url, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    made.communicate()
+    assert (made.returncode, heard.said) == (9, ["start", "9"])
+
+
+def test_a_command_whose_reader_goes_away_ends_as_it_would(heard: Heard) -> None:
+    """SIGPIPE is the command's, as a shell gives it: Python ignores its own."""
+    made = run("sh", "-c", "echo first; read line; while :; do echo more; done", url=heard.url)
+    assert made.stdout is not None
+    assert made.stdin is not None
+    assert made.stderr is not None
+    assert made.stdout.readline() == b"first\n"
+    made.stdout.close()
+    made.stdin.write(b"\n")
+    made.stdin.close()
+    assert made.wait(60) == 128 + signal.SIGPIPE
+    made.stderr.close()
+    assert heard.said == ["start", "141"]
 
 
 def test_one_that_a_signal_ends_is_told_as_a_shell_tells_it(heard: Heard) -> None:

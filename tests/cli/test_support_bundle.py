@@ -11,12 +11,16 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from psycopg.types.json import Jsonb
+from pydantic import SecretStr
 
+from alert_rows import add_incident
+from beat_rows import make_beat, ping
+from calendar_rows import day, put_calendar
 from factory import add_endpoint, add_executions, add_key
 from kronos.__main__ import main
 from kronos.config import Settings
 from kronos.doctor.checks import CHECKS
-from kronos.encryption import make_key_file
+from kronos.encryption import KeySource, make_key_file
 from kronos.support import allowed, bundle
 from sql_factory import make_cron_job, value
 
@@ -106,6 +110,50 @@ def test_nothing_that_was_entrusted_to_kronos_is_in_it(
     assert {"fsync", "max_connections"} <= {each["name"] for each in json.loads(found["postgresql-settings.json"])}
     assert "kronos.execution_live" in {each["name"] for each in json.loads(found["tables.json"])}
     assert json.loads(found["postgresql.json"])[0]["revision"]
+
+
+def test_no_secret_of_heartbeats_calendars_sign_in_or_other_servers_is_in_it(
+    database_url: str, superuser: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Each kind that there is, in each place where Kronos keeps or is told it; names asked for, all the same."""
+    places = ("token", "ping", "beat", "holiday", "incident", "client", "group", "server", "mapping", "sealed")
+    secret = {place: f"{place}-{uuid4().hex}" for place in places}
+    endpoint = add_endpoint(superuser)
+    slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
+    beat = make_beat(superuser, endpoint.workspace_id, name=secret["beat"], token=secret["token"], cron="* * * * *")
+    ping(superuser, beat, "FAIL", log=secret["ping"])
+    put_calendar(superuser, endpoint.workspace_id, days=[day("2026-12-24", name=secret["holiday"])])
+    superuser.execute(
+        "update kronos.incidents set detail = %s where incident_id = %s",
+        [secret["incident"], add_incident(superuser, slug)],
+    )
+    superuser.execute("create foreign data wrapper planted")
+    superuser.execute(
+        f"create server planted foreign data wrapper planted options (host '{secret['server']}')".encode()
+    )
+    superuser.execute(
+        f"create user mapping for current_user server planted options (password '{secret['mapping']}')".encode()
+    )
+    (tmp_path / "client").write_text(secret["client"])
+    (tmp_path / "keys").write_text(secret["sealed"])
+    head = "2026-11-29 10:00:00.123 INFO    kronos.api: "
+    lines = [f"{head}GET /ping/{each} 200\n{head}it failed: {each}\n{each}\n" for each in secret.values()]
+    (tmp_path / "api.log").write_text("".join(lines))
+    settings = Settings(
+        database_url=SecretStr(database_url),
+        oidc_issuer="https://id.example.com",
+        oidc_client_id=secret["group"],
+        oidc_client_secret_file=tmp_path / "client",
+        oidc_redirect_url="https://kronos.example.com/auth/callback",
+        encryption_key_file=tmp_path / "keys",
+    )
+    made = bundle.parts(database_url, settings=settings, keys=KeySource.of(settings), logs=tmp_path, with_names=True)
+    try:
+        found = {name: content.decode() for name, content in made}
+    finally:
+        superuser.execute("drop foreign data wrapper planted cascade")
+    assert "GET" in found["logs.txt"]
+    assert [(place, name) for place, text in secret.items() for name in found if text in found[name]] == []
 
 
 def test_names_are_in_it_where_that_is_asked_for_and_nothing_else(

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -64,7 +65,7 @@ async def test_it_shows_the_overview_and_obeys_its_keys(shared_api: Api, workspa
         assert "no worker" in text(screen, "said")
         await pilot.press("p")
         assert "PAUSED" in text(screen, "head")
-        await screen.workers.wait_for_complete()
+        await awaited(pilot, lambda: not screen.is_reading)
         before = screen.looks
         await pilot.press("r")
         await awaited(pilot, lambda: screen.looks == before + 1)
@@ -119,6 +120,33 @@ async def test_what_cannot_be_read_is_said_and_what_was_there_stays(shared_api: 
         assert len(screen.query_one("#delivered", Sparkline).data or []) == 60
 
 
+async def test_a_server_that_does_not_answer_holds_up_nobody(shared_api: Api, workspace: str) -> None:
+    """It is asked once, however often it is to be read, and who quits does not wait for it."""
+    asked, ends = [], threading.Event()
+
+    def look() -> JsonObject:
+        asked.append(True)
+        ends.wait(60)
+        return {}
+
+    screen = TopScreen(look, workspace=workspace, every=60)
+    async with screen.run_test(size=TERMINAL) as pilot:
+        await awaited(pilot, lambda: asked)
+        await pilot.press("r", "r", "q")
+    assert (screen.return_code, len(asked), screen.looks, ends.is_set()) == (0, 1, 0, False)
+    ends.set()
+
+
+async def test_a_fault_of_its_own_is_no_silence(workspace: str) -> None:
+    def look() -> JsonObject:
+        raise ZeroDivisionError("its own")
+
+    screen = TopScreen(look, workspace=workspace, every=60)
+    with pytest.raises(ZeroDivisionError, match="its own"):
+        async with screen.run_test(size=TERMINAL) as pilot:
+            await awaited(pilot, lambda: screen.return_code is not None)
+
+
 def test_without_a_terminal_it_names_what_needs_none(kronos: Kronos) -> None:
     ended = kronos("top")
     assert (ended.exit_code, "kronos overview" in ended.stderr) == (2, True)
@@ -170,7 +198,7 @@ _NORMAL = b"\x1b[?1049l"
 """The screen that was there before."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1])
 def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: str, number: signal.Signals) -> None:
     known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "TERM": "xterm-256color"}
     ours, theirs = pty.openpty()

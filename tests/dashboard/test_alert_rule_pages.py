@@ -68,7 +68,7 @@ def test_one_is_made_changed_and_deleted(api: httpx.Client, workspace: str, read
     [
         ({"/condition/count:integer": ""}, "f-condition-count"),
         ({"/condition/count:integer": "many"}, "f-condition-count"),
-        ({"/condition/type": "LATE"}, "f-condition-count"),
+        ({"/condition/type": "LATE"}, "f-condition-seconds"),
         ({"/condition/type": "NO_SUCCESS", "/condition/count:integer": ""}, "f-condition-seconds"),
         ({"/selects/tag": "", "/selects/job": "nobody"}, "f-selects-job"),
         ({"/selects/tag": "", "/selects/heartbeat": "nobody"}, "f-selects-heartbeat"),

@@ -1,6 +1,8 @@
 """What is true of every page, whichever: by its HTML, and in a browser at two widths, light and dark."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -10,9 +12,10 @@ from lxml import html
 from playwright.sync_api import Browser, Page
 
 from conftest import Api
-from dashboard.browser import AXE, watched
+from dashboard.browser import AXE, Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.pages import NOT_WALKED, PAGES
+from depth import depth
 from kronos.dashboard import app
 
 _MOST_BYTES = 100_000
@@ -21,6 +24,7 @@ _INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|<style", re.I
 _CUT_OFF = """[...document.querySelectorAll("svg:not([viewBox])")]
     .filter((each) => each.clientWidth && each.clientWidth < each.width.baseVal.value).length"""
 _HIGHEST_FRAME = 140
+_LOOKS = tuple(product((360, 1440), ("light", "dark")))
 _RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],  # what holds is not described, element by element
@@ -57,23 +61,51 @@ def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture
     assert [each for each in links if not each.startswith(("/", "#"))] == []
 
 
+@pytest.fixture(scope="module")
+def walker(browser: Browser, shared_api: Api) -> Iterator[Watched]:
+    """One page of the browser for all of them."""
+    with watched(browser, str(shared_api.client.base_url).rstrip("/"), key=shared_api.key) as walker:
+        yield walker
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
-    browser: Browser, shared_api: Api, origin: str, furnished: Furniture
+    walker: Watched, furnished: Furniture, path: str
 ) -> None:
-    """A page is loaded once: how it looks at a width, light or dark, its styles say, and no script of ours asks."""
+    """A page is loaded once: how it looks at a width, light or dark, its styles say, and no script of ours asks.
+
+    Each page is looked at in both widths and in both themes, and what all have in common in all four ways; with --deep
+    each in all four.
+    """
     found = {}
-    axe = AXE.read_text()
-    with watched(browser, origin, key=shared_api.key) as reader:
-        for path in PAGES:
-            reader.go(furnished.path(path))
-            reader.page.evaluate(axe)  # as an extension's script, which the page's policy does not hold back
-            for width, theme in product((360, 1440), ("light", "dark")):
-                reader.show(width, theme)
-                reader.keep(path, width, theme)
-                if told := _told_of(reader.page):
-                    found[path, width, theme] = told
-        assert reader.wrong == []
+    walker.wrong.clear()
+    walker.go(furnished.path(path))
+    walker.page.evaluate(_axe())  # as an extension's script, which the page's policy does not hold back
+    for width, theme in _looks(PAGES.index(path)):
+        walker.show(width, theme)
+        walker.keep(path, width, theme)
+        if told := _told_of(walker.page):
+            found[width, theme] = told
+    assert walker.wrong == []
     assert found == {}
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text()
+
+
+def _looks(number: int) -> list[tuple[int, str]]:
+    """Of the page with this number: of two that follow each other, each the other's other half."""
+    apart = depth(2, deep=1)
+    return [look for place, look in enumerate(_LOOKS) if (place + place // 2 + number) % apart == 0]
+
+
+def test_both_widths_and_both_themes_are_looked_at_on_each_page_and_all_ways_on_two() -> None:
+    for number in range(2):
+        assert {width for width, _ in _looks(number)} == {360, 1440}
+        assert {theme for _, theme in _looks(number)} == {"light", "dark"}
+    assert {*_looks(0), *_looks(1)} == set(_LOOKS)
 
 
 def _told_of(page: Page) -> list[str]:

@@ -4,7 +4,7 @@ go on, and each tick is told once."""
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,7 +42,8 @@ def cluster() -> Iterator[Cluster]:
 
 def crash(cluster: Cluster, victim: Connection) -> None:
     """kill -9 of a backend: PostgreSQL ends all of them, recovers and goes on."""
-    with psycopg.connect(cluster.superuser_url, autocommit=True) as bystander:
+    # closed, not committed: nobody knows in which state it was ended
+    with closing(psycopg.connect(cluster.superuser_url, autocommit=True)) as bystander:
         assert signalled(victim.info.backend_pid, signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
             victim.execute("commit")

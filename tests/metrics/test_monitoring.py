@@ -3,10 +3,8 @@ fires each of them, and reads a real instance."""
 
 import json
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,6 +18,7 @@ from kronos.metrics import catalog, instance
 from kronos.metrics.definition import Metric
 from kronos.metrics.exposition import Exposition
 from looking import looks
+from metrics.scraper import needs_prometheus, prometheus
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"
@@ -69,12 +68,23 @@ def test_each_alert_is_tested_and_documented() -> None:
     rules = [rule for group in yaml.safe_load(_TEXTS["rules.yml"])["groups"] for rule in group["rules"]]
     names = {rule["alert"] for rule in rules}
     assert len(names) == len(rules) > 20
-    assert {each["name"] for each in yaml.safe_load(_TEXTS["rules_test.yml"])["tests"]} == names | {"healthy"}
+    assert {each["name"] for each in yaml.safe_load(_TEXTS["rules_test.yml"])["tests"]} == names | {
+        "healthy",
+        "a quiet instance",
+    }
     documented = (ROOT / "docs" / "metrics.md").read_text()
     for rule in rules:
         assert f"`{rule['alert']}`" in documented
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert set(rule["annotations"]) == {"summary", "description"}
+
+
+def test_what_an_alert_takes_the_growth_of_is_there_before_it_grows() -> None:
+    """Prometheus sees none where a number appears at 1."""
+    grown = set(re.findall(r"increase\((kronos_\w+)", _TEXTS["rules.yml"]))
+    assert len(grown) > 3
+    shown = {each.name for each in ALL if not each.labels or each.known} | {catalog.REQUESTS.name}  # by its meter
+    assert grown - shown == set()
 
 
 def test_the_dashboard_is_one() -> None:
@@ -85,12 +95,6 @@ def test_the_dashboard_is_one() -> None:
     for panel in panels:
         assert all(target["expr"] for target in panel["targets"])
         assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
-
-
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("promtool") is None or shutil.which("prometheus") is None,
-    reason="Prometheus is not installed: apt-get install prometheus",
-)
 
 
 def promtool(*arguments: str) -> str:
@@ -119,60 +123,17 @@ def test_promtool_finds_nothing_to_say_of_the_names(database_url: str) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.fixture
-def prometheus(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A running Prometheus, and the file that names what it scrapes."""
-    port, targets = held_port(), tmp_path / "targets.json"
-    targets.write_text("[]")
-    (tmp_path / "prometheus.yml").write_text(
-        json.dumps(
-            {
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-                "rule_files": [str(MONITORING / "rules.yml")],
-                "scrape_configs": [
-                    {
-                        "job_name": "kronos-api",
-                        "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
-                    }
-                ],
-            }
-        )
-    )
-    command = [
-        "prometheus",
-        f"--config.file={tmp_path}/prometheus.yml",
-        f"--storage.tsdb.path={tmp_path}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield f"http://127.0.0.1:{port}", targets
-        finally:
-            process.terminate()
-
-
-def asked(url: str, query: str) -> list[dict[str, object]]:
-    """What Prometheus answers; nothing, while it starts."""
-    try:
-        answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60)
-    except httpx.TransportError:
-        return []
-    found: list[dict[str, object]] = answer.json()["data"]["result"] if answer.status_code == 200 else []
-    return found
-
-
 @needs_prometheus
-def test_prometheus_reads_an_instance_and_knows_its_rules(database_url: str, prometheus: tuple[str, Path]) -> None:
-    url, targets = prometheus
+def test_prometheus_reads_an_instance_and_knows_its_rules(database_url: str, tmp_path: Path) -> None:
     port = held_port()
-    with serving(database_url, KRONOS_METRICS_PORT=str(port)):
-        targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
+    with serving(database_url, KRONOS_METRICS_PORT=str(port)), prometheus(tmp_path, MONITORING / "rules.yml") as one:
+        one.scrape(kronos_api=f"127.0.0.1:{port}")
         for pause in looks(60):
-            if asked(url, "kronos_database_up == 1"):
+            if one.asked("kronos_database_up == 1"):
                 break
             time.sleep(pause)
-        assert asked(url, "kronos_database_up == 1")
-        assert asked(url, "up == 1")
-        assert asked(url, "kronos_recent_ticks")
-        rules = httpx.get(f"{url}/api/v1/rules", timeout=60).json()["data"]["groups"]
+        assert one.asked("kronos_database_up == 1")
+        assert one.asked("up == 1")
+        assert one.asked("kronos_recent_ticks")
+        rules = httpx.get(f"{one.url}/api/v1/rules", timeout=60).json()["data"]["groups"]
         assert [each["health"] for group in rules for each in group["rules"] if each["health"] == "err"] == []

@@ -1,13 +1,21 @@
 """What is counted, and how it is written out: series are bounded, buckets add up, both text forms can be read."""
 
+from dataclasses import replace
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from kronos.api.meter import ApiMeter
+from kronos.metrics import catalog
 from kronos.metrics.definition import OTHER, Distribution, Measured, Metric
 from kronos.metrics.exposition import Exposition
 from kronos.metrics.tallies import Histogram, Tally
+from kronos.pool import Pool
+from kronos.worker.meter import WorkerMeter
+from kronos.worker.results import Verdict
 
 _COUNTED = Metric(name="kronos_t_total", kind="counter", place="api", help="t", labels=("a", "b"), most=3)
 _SPREAD = Metric(name="kronos_h", kind="histogram", place="api", help="h", labels=("a",), bounds=(1.0, 5.0), most=2)
@@ -44,6 +52,31 @@ def test_what_is_beyond_the_bound_is_other() -> None:
         ("2", "x"): 2,
         (OTHER, OTHER): 14,
     }
+
+
+def test_what_is_known_is_shown_before_it_is_counted() -> None:
+    """Prometheus sees no growth where a number appears at 1: the first result that was dropped told nobody."""
+    read = [each for each in WorkerMeter().read() if isinstance(each, Measured)]
+    known = {each.labels[0]: each.value for each in read if each.metric is catalog.RESULTS}
+    assert known == dict.fromkeys((each.lower() for each in get_args(Verdict)), 0)
+    tally = Tally(replace(_COUNTED, known=(("x", "y"),)))
+    tally.add(("x", "z"))
+    assert {each.labels: each.value for each in tally.read()} == {("x", "y"): 0, ("x", "z"): 1}
+
+
+def test_each_route_shows_that_it_had_no_error() -> None:
+    meter = ApiMeter()
+    for status in (200, 404):
+        meter.answered({"method": "GET"}, status, 0.1)
+    pool = Pool("postgresql://127.0.0.1:1/nothing", size=1, wait_seconds=1)
+
+    def requests() -> dict[str, float]:
+        found = [each for each in meter.read(pool) if isinstance(each, Measured)]
+        return {each.labels[2]: each.value for each in found if each.metric is catalog.REQUESTS}
+
+    assert requests() == {"2xx": 1, "4xx": 1, "5xx": 0}
+    meter.answered({"method": "GET"}, 503, 0.1)
+    assert requests()["5xx"] == 1
 
 
 def _source() -> list[Measured | Distribution]:

@@ -22,6 +22,7 @@ from held_ports import held_port
 from kronos import database, errors, readiness, reading, session
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
+from kronos.doctor import certified
 from kronos.embedded.cluster import Cluster
 from kronos.pool import Pool
 from kronos.unreachable import Unreachable
@@ -195,6 +196,8 @@ def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:
         wrong_name = cause(of(cluster, sslmode="verify-full", sslrootcert=str(root)))
         assert (wrong_name.kind, "elsewhere" in wrong_name.inside) == ("certificate", True), wrong_name
         assert cause(of(cluster, sslmode="verify-full", sslrootcert="system")).kind == "certificate"
+        shown = certified.database(of(cluster, sslmode="verify-ca", sslrootcert=str(root)))
+        assert (shown.ok, shown.detail.count("CN=elsewhere")) == (False, 2), shown  # of the file and of the server
         absent = cause(of(cluster, sslmode="verify-full", sslrootcert="/nowhere/root.crt"))
         assert (absent.kind, "/nowhere/root.crt" in absent.inside) == ("certificate", True), absent
         assert cause(of(cluster, user="certified", sslmode="require")).kind == "client_certificate"

@@ -248,3 +248,29 @@ def test_nothing_or_anything_else_cannot_be_asked_for(superuser: Connection, inc
     _, job_id = endpoint_and_job(superuser)
     with pytest.raises(psycopg.errors.CheckViolation):
         including(superuser, job_id, *include)
+
+
+@pytest.mark.parametrize("is_again", [False, True])
+def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stopped(
+    superuser: Connection, worker: psycopg.Connection, is_again: bool
+) -> None:
+    """Cancelled, it was neither delivered nor found among what had failed."""
+    _, job_id = endpoint_and_job(superuser)
+    for tick in minutes(2):
+        make_run(superuser, job_id, tick, status="FAILED")
+    superuser.execute("update kronos.execution_done set error = %s", [Jsonb({"type": "x", "message": "no"})])
+    before = records(superuser, "select * from kronos.dead_letters order by execution_id")
+    backfill_id = including(superuser, job_id, "FAILED", "MISSED", ticks=3)
+    assert advance(superuser, backfill_id) == 3
+    assert values(superuser, "select count(*) from kronos.dead_letters") == [0]
+    stop = "select kronos.stop_backfill(%s, '{}')"
+    assert value(superuser, stop, [backfill_id]) is True
+    assert [status_of(superuser, tick_id(superuser, job_id, tick)) for tick in minutes(2)] == ["FAILED", "FAILED"]
+    assert live(superuser, job_id) == []
+    cancelled = "select count(*) from kronos.execution_done where backfill_id = %s and status = 'CANCELLED'"
+    assert value(superuser, cancelled, [backfill_id]) == 1  # what it had made itself
+    again = records(superuser, "select * from kronos.dead_letters order by execution_id")
+    assert [each["execution_id"] for each in again] == [each["execution_id"] for each in before]
+    assert {(each["error_type"], each["message"]) for each in again} == {("x", "no")}
+    if is_again:  # and the next one takes them
+        assert advance(superuser, including(superuser, job_id, "FAILED", ticks=3)) == 2

@@ -11,7 +11,7 @@ from calendar_rows import day, put_calendar
 from clock import Clock
 from factory import EndpointRow, add_endpoint
 from sql.test_calendar_jobs import codes, due, job_at
-from sql_factory import Connection, account, live, records, value, values
+from sql_factory import Connection, account, buffers, live, records, value, values
 
 _FRIDAY = datetime(2027, 6, 11, tzinfo=UTC)
 _SATURDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=3)
@@ -134,6 +134,37 @@ def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
     Clock(superuser).step(timedelta(seconds=1))
     assert (move(superuser, endpoint, 10), left(superuser)) == (1, [])
     assert due(superuser, job_id) == (_SATURDAY + timedelta(days=1) + _NINE, _SATURDAY + _NINE)
+
+
+def test_a_job_that_is_held_for_long_brings_no_other_job_to_be_read_again(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Each step looked through all jobs that roll behind the last one that was asked, those of other calendars."""
+    put_calendar(superuser, endpoint.workspace_id, "other")
+    other = job_at(superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY, calendars=["other"])
+    superuser.execute(_COPIES, {"job_id": other, "copies": 3_000})
+    job_id = jobs(superuser, endpoint, 1)
+    superuser.execute("set session_replication_role = replica")  # its id is the first: all others stand behind it
+    first = {"first": uuid.UUID(int=1), "job_id": job_id}
+    superuser.execute(
+        "update kronos.jobs set job_id = %(first)s, first_version_id = %(first)s where job_id = %(job_id)s", first
+    )
+    superuser.execute("update kronos.pointers set job_id = %(first)s where job_id = %(job_id)s", first)
+    superuser.execute("reset session_replication_role")
+    superuser.execute("analyze kronos.jobs, kronos.pointers")
+    clock = Clock(superuser)
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [uuid.UUID(int=1)])
+        assert close(superuser, endpoint, "2027-06-12") == 1
+        step = "select kronos.move_some((select document_id from kronos.calendar_moves), 500)"
+        read = []
+        for _ in range(3):  # the first loads what a session keeps
+            clock.step(timedelta(seconds=1))
+            superuser.execute("update kronos.calendar_moves set next_at = '-infinity'")
+            read.append(buffers(superuser, step))
+        assert read[-1] < 200, read
+    clock.step(timedelta(seconds=1))
+    assert (move(superuser, endpoint, 10), left(superuser)) == (1, [])
 
 
 def test_a_tick_meanwhile_is_judged_by_the_present_version(superuser: Connection, endpoint: EndpointRow) -> None:

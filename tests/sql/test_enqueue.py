@@ -211,6 +211,8 @@ _WRONG: list[tuple[Any, str, str]] = [
     ({"name": str(uuid.UUID(int=7))}, "name", "name: the name is out of its pattern"),
     ({"title": "a\nb"}, "title", "title: a title is one line"),
     ({"title": " "}, "title", "title: a title is one line"),
+    ({"title": "re\u200bport"}, "title", "title: a title is one line"),
+    ({"tags": ["\u202egat"]}, "tags", "tags: tags are up to 20 texts"),
     ({"tags": "x"}, "tags", "tags: tags are up to 20 texts"),
     ({"tags": ["x"] * 21}, "tags", "tags: tags are up to 20 texts"),
     ({"tags": [" "]}, "tags", "tags: tags are up to 20 texts"),

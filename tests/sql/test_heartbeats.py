@@ -377,32 +377,3 @@ def test_a_run_s_id_that_is_used_again_is_another_run(
     at(NOON + 60 * MINUTE)
     ping(superuser, hourly, run_id="backup")
     assert statuses(superuser, hourly) == [(NOON, "ON_TIME"), (NOON + 60 * MINUTE, "ON_TIME")]
-
-
-def test_who_waits_for_one_that_is_deleted_meanwhile_locks_the_one_in_its_place(
-    superuser: Connection, hourly: BeatRow
-) -> None:
-    """Else pings and changes of the new one would overwrite each other, and no ping be taken any more."""
-
-    def changed() -> tuple[object, list[object]]:
-        with psycopg.connect(superuser.info.dsn, password=superuser.info.password) as changing:
-            changing.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
-            found = value(changing, "select (kronos.lock_beat(%s)).heartbeat_id", [hourly.name])
-            free = "select heartbeat_id from kronos.beat_pointers for update skip locked"
-            return found, values(superuser, free)
-
-    with (
-        psycopg.connect(superuser.info.dsn, password=superuser.info.password) as deleting,
-        ThreadPoolExecutor(1) as threads,
-    ):
-        deleting.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
-        deleting.execute("select kronos.delete_beat(%s, null)", [hourly.name])
-        waiting = threads.submit(changed)
-        await_condition(
-            lambda: value(superuser, "select exists (select from pg_locks where not granted)") is True, "it waits"
-        )
-        place = make_beat(deleting, hourly.workspace_id, name=hourly.name, token="new", cron="0 * * * *")
-        deleting.commit()
-        found, free = waiting.result()
-    assert found == place.heartbeat_id
-    assert place.heartbeat_id not in free

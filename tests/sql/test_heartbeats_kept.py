@@ -1,5 +1,6 @@
 """What is kept of heartbeats and for how long, what goes with them, and what no row of theirs can be."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
 from clock import Clock
+from conftest import await_condition
 from factory import add_endpoint
 from scale import buffers
 from sql_factory import Connection, value, values
@@ -141,6 +143,34 @@ def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(superuser: Connect
     assert value(superuser, "select count(*) from kronos.beat_pings") == 0
 
 
+def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Connection, hourly: BeatRow) -> None:
+    """Else each minute found it due again, and a run that was under way ended as FAILED, of what is no more."""
+    ping(superuser, hourly, "START")
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+        assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is True
+    Clock(superuser).stand(NOON + timedelta(days=1))
+    superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
+    assert account(superuser) == 0
+    assert ticks_of(superuser, hourly) == []
+    assert value(superuser, "select count(*) from kronos.beat_pointers where due_at < 'infinity'") == 0
+
+
+def test_workers_account_for_those_that_fell_silent_together(superuser: Connection) -> None:
+    """A thousand a minute is what the internal job does: of a hundred thousand the last was told of after hours."""
+    Clock(superuser).stand(NOON)
+    workspace = add_endpoint(superuser).workspace_id
+    for _ in range(3):
+        make_beat(superuser, workspace, period_seconds=60, grace_seconds=60)
+    Clock(superuser).stand(NOON + timedelta(minutes=3))
+    superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
+    missed = "select count(*) from kronos.beat_ticks where status = 'MISSED'"
+    superuser.execute("select kronos.upkeep(100, false)")  # a few times a second: not then
+    assert value(superuser, missed) == 0
+    superuser.execute("select kronos.upkeep(100, true)")
+    assert value(superuser, missed) == 3
+
+
 def test_after_a_long_outage_the_task_stops_by_the_clock_and_goes_on(superuser: Connection) -> None:
     """Of two that are due one is accounted for before five seconds have passed, the other by the next run."""
     workspace = add_endpoint(superuser).workspace_id
@@ -176,3 +206,32 @@ def test_the_table_takes_no_heartbeat_that_cannot_be(
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         make_beat(superuser, add_endpoint(superuser).workspace_id, **terms)
     assert refused.value.diag.constraint_name == constraint
+
+
+def test_who_waits_for_one_that_is_deleted_meanwhile_locks_the_one_in_its_place(
+    superuser: Connection, hourly: BeatRow
+) -> None:
+    """Else pings and changes of the new one would overwrite each other, and no ping be taken any more."""
+
+    def changed() -> tuple[object, list[object]]:
+        with psycopg.connect(superuser.info.dsn, password=superuser.info.password) as changing:
+            changing.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+            found = value(changing, "select (kronos.lock_beat(%s)).heartbeat_id", [hourly.name])
+            free = "select heartbeat_id from kronos.beat_pointers for update skip locked"
+            return found, values(superuser, free)
+
+    with (
+        psycopg.connect(superuser.info.dsn, password=superuser.info.password) as deleting,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        deleting.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
+        deleting.execute("select kronos.delete_beat(%s, null)", [hourly.name])
+        waiting = threads.submit(changed)
+        await_condition(
+            lambda: value(superuser, "select exists (select from pg_locks where not granted)") is True, "it waits"
+        )
+        place = make_beat(deleting, hourly.workspace_id, name=hourly.name, token="new", cron="0 * * * *")
+        deleting.commit()
+        found, free = waiting.result()
+    assert found == place.heartbeat_id
+    assert place.heartbeat_id not in free

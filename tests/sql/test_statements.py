@@ -61,7 +61,9 @@ def role_of(name: str) -> str:
     ):
         return "postgres"
     if (
-        name.startswith(("doctor.", "support.", "ringing.", "instance_settings.", "sql_grants.", "encryption."))
+        name.startswith(
+            ("doctor.", "doctor_fixes.", "support.", "ringing.", "instance_settings.", "sql_grants.", "encryption.")
+        )
         or name in _ADMINISTRATORS
         or (
             name.startswith("retention.")
@@ -176,7 +178,11 @@ def test_each_block_tells_nothing_by_star_and_no_block_is_defined_twice() -> Non
 def test_what_is_asked_often_is_short_enough_for_the_driver_to_remember_how_it_read_it() -> None:
     """Beyond 4,096 bytes or 50 parameters psycopg takes a statement apart each time that it is sent."""
     rare = {"job_changes.replace_cron_job", "explain.get_facts"}
-    often = [each for each in sql.statements if each.name not in rare and not each.name.startswith("doctor.")]
+    often = [
+        each
+        for each in sql.statements
+        if each.name not in rare and not each.name.startswith(("doctor.", "doctor_fixes."))
+    ]
     assert [(each.name, len(each.text)) for each in often if len(each.text.encode()) > 4096] == []
 
 

@@ -28,3 +28,8 @@ def test_each_line_of_the_table_is_a_file_and_two_numbers() -> None:
     order = durations.order(durations._taken())
     assert order
     assert all(file.startswith("tests/") and file.endswith(".py") for file in order)
+
+
+def test_files_that_take_no_time_are_run_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durations, "_taken", lambda: {"skipped": (0.0, 0.0), "skipped too": (0.0, 0.0)})
+    assert durations.order(["skipped too", "skipped"]) == ["skipped", "skipped too"]

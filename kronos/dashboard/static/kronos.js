@@ -371,4 +371,7 @@ setInterval(() => document.hidden || showTimes(), 1000);
 showTimes();
 showLive();
 enhance();
-document.getElementById("refusal")?.focus();
+// To the first field that is not right, and where it is folded to it unfolded; else to what is wrong with the whole.
+const faulty = document.querySelector("main [aria-invalid=true]") ?? byId("refusal");
+if (faulty?.closest("details")) faulty.closest("details").open = true;
+faulty?.focus();

@@ -1,6 +1,7 @@
--- stop_backfill: ends a RUNNING backfill as CANCELLED: what waits of it is cancelled, what runs gets no other
--- attempt. As the caller, so row level security holds. Lock order: jobs (the live version's, which who
--- cancels the job holds too), backfills, executions.
+-- stop_backfill: ends a RUNNING backfill as CANCELLED: what waits of it is cancelled, or FAILED again where
+-- it was that before (give_back_failed); what runs gets no other attempt. As the caller, so row level
+-- security holds. Lock order: jobs (the live version's, which who cancels the job holds too), backfills,
+-- executions.
 -- Returns: whether it was RUNNING.
 create or replace function kronos.stop_backfill(p_backfill_id uuid, p_reason jsonb) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
@@ -19,6 +20,7 @@ begin
     if not found then
         return false;
     end if;
+    perform kronos.give_back_failed(p_backfill_id);
     perform kronos.cancel_executions(array(select execution_id
                                              from kronos.execution_live
                                             where backfill_id = p_backfill_id),

@@ -2,7 +2,7 @@
 -- p_limit of them. What another session holds is left to it: a ping accounts by itself. One whose schedule
 -- cannot be read any more is left for an hour, with a warning. What is over since the door's last word is the
 -- next run's (heard_until). Part of the internal job catch-up: after a long outage each may get a hundred
--- rows, so it stops after five seconds, and the next run goes on.
+-- rows, so it stops after five seconds, and the next run goes on. One that was deleted is forgotten.
 -- Returns: how many were accounted for.
 create or replace function kronos.account_beats(p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -40,6 +40,10 @@ begin
     loop
         exit when kronos.clock() > v_began + interval '5 seconds';
         select * into v_beat from kronos.beats as beat where beat.heartbeat_id = v_pointer.heartbeat_id;
+        if v_beat.deleted_at is not null then
+            perform kronos.forget_beat(v_beat.heartbeat_id);
+            continue;
+        end if;
         begin
             perform kronos.store_beat_pointer(kronos.account_beat(v_beat, v_pointer, v_now));
             v_done := v_done + 1;

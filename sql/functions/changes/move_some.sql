@@ -37,7 +37,10 @@ begin
         v_asked := v_move.behind[:p_limit];
         v_move.behind := v_move.behind[p_limit + 1:];
     else
-        v_move.after_job_id := v_asked[cardinality(v_asked)];
+        -- behind the last one nothing is read again: jobs of other calendars may stand there, and one that is
+        -- held for long brings us back each half second
+        v_move.after_job_id := case when v_is_last then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+                                    else v_asked[cardinality(v_asked)] end;
     end if;
     begin
         v_held := array(select locked.job_id

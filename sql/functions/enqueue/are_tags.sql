@@ -6,6 +6,6 @@ as $$
                 then not exists (select from jsonb_array_elements(p_tags) as tag (value)
                                   where jsonb_typeof(tag.value) <> 'string'
                                      or char_length(tag.value #>> '{}') not between 1 and 64
-                                     or tag.value #>> '{}' !~ '\S')
+                                     or not kronos.is_seen(tag.value #>> '{}'))
                 else false end
 $$;

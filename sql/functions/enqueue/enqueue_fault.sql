@@ -30,9 +30,9 @@ begin
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
              'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
             (4, 'title', 'a title is one line of 1 to 200 characters',
-             not kronos.is_text(p_job -> 'title', '^[^\u0001-\u001f\u007f-\u009f]{1,200}$')
-             or p_job ->> 'title' !~ '\S', 'leave out control characters, and write one that is visible'),
-            (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters, none of them blank',
+             not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
+             'leave out what is not seen (control characters, U+200B), and write one that is visible'),
+            (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters that can be seen, none of them blank',
              not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write like ["reports"]'),
             (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),

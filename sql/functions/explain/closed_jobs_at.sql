@@ -10,6 +10,14 @@ declare
     c_moment constant interval    := interval '1 microsecond';
     v_until  constant timestamptz := p_at + interval '1 minute';
 begin
+    if not exists (select
+                     from kronos.jobs as job
+                    where (p_workspace_id is null or job.workspace_id = p_workspace_id)
+                      and job.calendars <> '{}' and job.trigger = 'CRON'
+                      and job.status in ('ACTIVE', 'PAUSED'))
+    then
+        return;      -- what has no calendar is not counted again
+    end if;
     return query
     with term as materialized (
         select each.*,

@@ -1,6 +1,7 @@
 -- spread_jobs: the live CRON jobs of a workspace whose owners let their runs be moved, and when they run in
 -- [p_from, p_to), as their calendars have it, an hour in one number (run_hours). What runs alike is asked
--- once. A job of each minute is not among them: it has no minute to go to. Row level security confines it.
+-- once. A job of each minute is not among them, nor one that may be moved by less than a minute: it has no
+-- minute to go to. Row level security confines it.
 -- Returns: at most p_limit, by id; number: how many there are in all.
 create or replace function kronos.spread_jobs(p_from timestamptz, p_to timestamptz, p_limit integer)
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
@@ -25,6 +26,7 @@ begin
          where job.workspace_id = kronos.current_workspace_id()
            and workspace.status = 'ACTIVE'
            and job.spread is not null
+           and least(kronos.spread_seconds(job.spread), job.deadline_seconds - 1) >= 60
            and (job.status = 'ACTIVE' or job.status = 'PAUSED' and job.resume_at < p_to)
            and kronos.schedule_fault(job.schedule) is null
            and ((job.schedule).every_seconds is null or (job.schedule).every_seconds > 60)

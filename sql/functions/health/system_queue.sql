@@ -21,20 +21,34 @@ begin
         ), counted as (
             select waiting.workspace_id, waiting.kind, waiting.due_at
               from waiting
-             cross join unnest(kronos.queues()) as known (queue)
-              join kronos.execution_live as live
-                on live.endpoint_id = waiting.endpoint_id
-               and live.claim_token is null
-               and kronos.queue_of(live.priority) = known.queue
-               and live.visible_at <= v_now
+             -- the least of its queues is the only one for all but those with priorities
+             cross join lateral (select kronos.queue_of(live.priority) as least
+                                   from kronos.execution_live as live
+                                  where live.claim_token is null and live.endpoint_id = waiting.endpoint_id
+                                  order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
+                                  limit 1) as first
+             -- an endpoint's by the index, one endpoint after the other: the planner would read those of all
+             -- once for each
+             cross join lateral (select
+                                   from unnest(kronos.queues()) as known (queue)
+                                   join kronos.execution_live as live
+                                     on live.endpoint_id = waiting.endpoint_id
+                                    and live.claim_token is null
+                                    and kronos.queue_of(live.priority) = known.queue
+                                    and live.visible_at <= v_now
+                                  where known.queue >= first.least
+                                 offset 0) as live
              limit p_most
+        ), summed as (
+            select counted.workspace_id, counted.kind, count(*) as number,
+                   min(greatest(counted.due_at, '1970-01-01 00:00:00+00')) as oldest_at
+              from counted
+             group by counted.workspace_id, counted.kind
         )
-        select found.slug, counted.kind, count(*),
-               extract(epoch from v_now - min(greatest(counted.due_at, '1970-01-01 00:00:00+00')))
-                   ::double precision
-          from counted
-          join kronos.workspaces as found on found.workspace_id = counted.workspace_id
-         group by found.slug, counted.kind
+        select found.slug, summed.kind, summed.number,
+               extract(epoch from v_now - summed.oldest_at)::double precision
+          from summed
+          join kronos.workspaces as found on found.workspace_id = summed.workspace_id
          order by 4 desc, 1, 2;
 end
 $$;

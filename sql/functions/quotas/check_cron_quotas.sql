@@ -1,16 +1,17 @@
 -- check_cron_quotas: that a workspace has no more live CRON jobs than it may, and no more entries in one
--- minute, after a job was made or resumed in the transaction of a request. Once a transaction: its first row
--- looks for all, as they are made, or resumed, by one statement. One session at a time, and each sees what
--- those before it have committed, so counting is exact; what is counted is the jobs themselves, so nothing
--- has to be kept, and who ends a job makes room.
+-- minute, after a job was made or resumed in the transaction of a request. Once a statement of the request:
+-- its first row looks for all. An apply makes and changes jobs by many, each under a savepoint of its own,
+-- whose number its rows have in place of the transaction's. One session at a time, and each sees what those
+-- before it have committed, so counting is exact; what is counted is the jobs themselves, so nothing has to
+-- be kept, and who ends a job makes room.
 -- Only what makes it more is refused: a change of a job is none, but its minutes are looked at.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_cron_quotas() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
-    v_mine      constant xid := pg_current_xact_id()::xid;
-    v_turn constant text := v_mine::text || ' ' || tg_op;
+    v_turn      constant text := concat_ws(' ', pg_current_xact_id(), statement_timestamp(), tg_op);
+    v_mine      xid;
     v_workspace kronos.workspaces;
     v_job_ids   uuid[];
     v_jobs      integer;
@@ -28,6 +29,7 @@ begin
     end if;
     perform pg_advisory_xact_lock(hashtextextended('kronos.cron_quotas', 0)
                                   # hashtextextended(new.workspace_id::text, 0));
+    v_mine := (select job.xmin from kronos.jobs as job where job.job_id = new.job_id);
     select array_agg(job.job_id), bool_or(job.version = 1 and tg_op = 'INSERT') into v_job_ids, v_is_more
       from kronos.jobs as job
      where job.workspace_id = new.workspace_id and job.trigger = 'CRON' and job.status = 'ACTIVE'

@@ -1,0 +1,51 @@
+"""Heartbeats made and changed by hundreds, as an apply does: read first, and stored in one statement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import beats, errors, schedules
+from kronos.beats import Expectation
+from kronos.database import WorkspaceView
+from kronos.model import JsonObject
+from kronos.schedules import AskedSchedule
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedStored:
+    """What became of one of several heartbeats (put_beat)."""
+
+    name: str
+    outcome: str
+    version: int | None
+
+
+_SET = statement("heartbeats.set_heartbeats", NamedStored)
+
+
+async def terms(view: WorkspaceView, wanted: Mapping[str, Expectation]) -> dict[str, JsonObject | errors.Unprocessable]:
+    """Of each what it is stored as, or why its schedule is refused. Nothing is locked. Raises DatabaseUnavailable."""
+    asked = {name: AskedSchedule(text=each.schedule) for name, each in wanted.items() if each.schedule is not None}
+    read = await schedules.read_all(view, list(asked.values()))
+    found: dict[str, JsonObject | errors.Unprocessable] = {}
+    for name, each in wanted.items():
+        schedule = read[asked[name]] if name in asked else None
+        if isinstance(schedule, errors.Unprocessable):
+            found[name] = schedule
+        else:
+            found[name] = beats.terms_of(name, each, schedule)
+    return found
+
+
+async def put(view: WorkspaceView, stored_as: list[JsonObject]) -> None:
+    """Store all of these, made by `terms`: where one is refused, none is. Pings of those that are there wait until the
+    transaction ends. Raises Unprocessable (quota_exceeded), Conflict, DatabaseUnavailable."""
+    if not stored_as:
+        return
+    given = [{"terms": each, "digest": beats.digest_of(beats.new_token()).hex()} for each in stored_as]
+    for stored in await view.rows(_SET, {"given": Jsonb(given, dumps=orjson.dumps)}):
+        if stored.outcome == "FULL":
+            raise errors.Conflict("the workspace would have more than 10000 heartbeats: delete some first")

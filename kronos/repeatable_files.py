@@ -1,0 +1,66 @@
+"""The files that an upgrade applies again where they changed, read once: before it locks anything, for while it holds
+its locks everybody waits."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kronos import floors, sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One of them: whose it is ('': the migrator's), what it is called, and what it says."""
+
+    owner: str
+    path: Path
+    text: bytes
+    digest: str
+
+    @property
+    def makes_triggers(self) -> bool:
+        """Whether it locks the tables of its triggers."""
+        return b"create or replace trigger" in self.text
+
+    @property
+    def as_owner(self) -> bytes:
+        """What it says, as the role that it is made by."""
+        return b"reset role;" + (f"set local role {self.owner};".encode() if self.owner else b"") + self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """All of them, in the order in which they are applied."""
+
+    functions: Mapping[str, File]
+    views: Mapping[str, File]
+    policies: File
+    grants: File
+
+    @property
+    def digest(self) -> str:
+        """What they say."""
+        each = [*self.functions.values(), *self.views.values(), self.policies, self.grants]
+        return hashlib.sha256(b"\0".join(file.owner.encode() + b"\0" + file.text for file in each)).hexdigest()[:16]
+
+    @property
+    def mark(self) -> str:
+        """What the comment on schema kronos says once they were applied."""
+        return f"sql/ {self.digest}"
+
+
+def read() -> Files:
+    """As they are now."""
+    root = sql.root()
+    return Files(
+        functions={path.stem: _file(floor.owner, path) for floor, path in floors.functions()},
+        views={path.stem: _file("kronos_owner", path) for path in sorted((root / "views").glob("*.sql"))},
+        policies=_file("kronos_owner", root / "policies.sql"),
+        grants=_file("", root / "grants.sql"),  # as the migrator, who is a member of both owners
+    )
+
+
+def _file(owner: str, path: Path) -> File:
+    text = path.read_bytes()
+    return File(owner=owner, path=path, text=text, digest=hashlib.sha256(text).hexdigest()[:16])

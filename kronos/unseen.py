@@ -1,0 +1,28 @@
+"""Characters that a reader cannot see, or that turn the order of the text around them.
+
+With one of these two names look alike, or a name looks like another text. Letters that resemble each other are not
+judged: a Cyrillic a is another letter than a Latin one, and both are seen. Why these: docs/decisions/0130.
+"""
+
+import re
+from typing import Final
+
+UNSEEN: Final = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufeff\uffa0\ufff9-\ufffb"
+)
+"""For a class of a regular expression. sql/functions/ground/is_seen.sql has the same; a test holds them equal."""
+_FAR: Final = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
+PATTERN: Final = f"^[^{CONTROL}{UNSEEN}]*$"
+"""Of a JSON Schema, whose expressions do not write what is beyond U+FFFF."""
+EACH: Final = re.compile(
+    # The joiners are letters' affair in Persian, Hindi and emoji: seen between these, unseen beside a Latin letter.
+    f"[{CONTROL}{UNSEEN}{_FAR}]|(?<![^\\x00-\\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\x7f])"
+)
+
+
+def found(text: str) -> str | None:
+    """The first character in a text that is not seen, as people write it: U+200B. None: there is none."""
+    first = EACH.search(text)
+    return f"U+{ord(first[0]):04X}" if first else None

@@ -1,0 +1,29 @@
+-- give_back_failed: runs that a backfill made due again and that wait are FAILED as before, with the error of
+-- their last attempt: dead letters again. Cancelled they would be neither delivered nor found among what
+-- failed. As the caller, so row level security holds. Locks them, ids ascending.
+create or replace function kronos.give_back_failed(p_backfill_id uuid) returns void
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids constant uuid[] := array(select live.execution_id
+                                     from kronos.execution_live as live
+                                     join kronos.backfill_redriven as again using (backfill_id, execution_id)
+                                    where live.backfill_id = p_backfill_id
+                                    order by live.execution_id
+                                      for update of live);
+begin
+    with waiting as (
+        delete from kronos.execution_live as live
+         where live.execution_id = any (v_ids) and live.claim_token is null
+        returning live as whole, live.error
+    )
+    insert into kronos.execution_done
+    select done.*
+      from waiting
+     cross join lateral kronos.archived(waiting.whole, 'FAILED',
+                                        jsonb_build_object('code', 'backfill_cancelled',
+                                                           'detail', 'its backfill was cancelled'),
+                                        null, waiting.error) as done
+        on conflict do nothing;      -- as finalize_executions
+end
+$$;

@@ -1,0 +1,152 @@
+"""Pages that follow what happens: an endpoint's, a heartbeat's; and forms that show what belongs together."""
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.browser import Watched
+from dashboard.conftest import Reader
+from dashboard.runs import ended
+from kronos.load import Coming
+
+
+def opened(page: Watched, path: str) -> Page:
+    page.go(path)
+    expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
+    page.page.wait_for_function("live.source?.readyState === EventSource.OPEN")
+    return page.page
+
+
+def test_an_endpoints_page_follows_its_deliveries_and_what_others_do(
+    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str
+) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "books"}
+    api.post(f"{base}/jobs", json=body).raise_for_status()
+    browser = opened(page, f"/w/{workspace}/endpoints/sink")
+    browser.evaluate("window.isHere = true")
+    with browser.expect_response(lambda answer: "hx-request" in answer.request.headers) as asked:
+        ended(shared_superuser, workspace, "books")
+    assert asked.value.status == 200
+    api.post(f"{base}/endpoints/sink/disable", json={"note": "the till burns"}).raise_for_status()
+    expect(browser.get_by_text("the till burns")).to_be_visible()
+    assert browser.evaluate("window.isHere"), "it was not loaded again"
+
+
+def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:
+    there = f"/w/{workspace}/endpoints/sink"
+    assert "data-live" in api.get(there).text
+    for answer in (
+        api.post(f"{there}/render", data={"/input:json": '{"a": 1}'}),
+        api.post(f"{there}/render", data={"/input:json": "{"}),
+    ):
+        assert answer.status_code in (200, 422), answer.text
+        assert 'id="main"' in answer.text
+        assert "data-live" not in answer.text
+        assert "data-again" not in answer.text
+
+
+def test_a_heartbeats_pages_follow_its_pings_and_do_not_ask_by_the_clock(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    made = api.put(f"/v1/workspaces/{workspace}/heartbeats/backup", json={"period_seconds": 3600})
+    ping = httpx.URL(made.json()["ping_url"]).path
+    for path, shown in (("/heartbeats", "1 on time"), ("/heartbeats/backup", "disk 1 is full")):
+        browser = opened(page, f"/w/{workspace}{path}")
+        assert browser.locator("[data-again]").count() == 0
+        api.post(f"{ping}/log" if "disk" in shown else ping, content=b"disk 1 is full").raise_for_status()
+        expect(browser.locator("main")).to_contain_text(shown)
+
+
+def test_the_form_of_an_alert_rule_shows_the_numbers_of_its_kind(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    page.go(f"/w/{workspace}/alert-rules/~new")
+    browser = page.page
+    numbers = browser.locator("form.rule .of")
+
+    def shown() -> set[str]:
+        visible = [each for each in numbers.all() if each.is_visible()]
+        return {each.locator("input").get_attribute("name") or "" for each in visible}
+
+    assert shown() == {"/condition/count:integer"}
+    browser.get_by_label("What", exact=True).select_option("FAILURE_RATE")
+    names = ("percent", "runs", "window_seconds", "min_runs")
+    assert shown() == {f"/condition/{each}:integer" for each in names}
+    browser.get_by_label("So many of 100").fill("10")
+    browser.get_by_label("What", exact=True).select_option("RUNNING")
+    assert shown() == {"/condition/seconds:integer", "/condition/factor:number"}
+    browser.get_by_label("Name", exact=True).fill("slow")
+    browser.get_by_label("Longer than so many seconds").fill("300")
+    browser.get_by_role("button", name="Make the rule").click()
+    expect(browser.get_by_text("The alert rule slow is made.")).to_be_visible()
+    made = api.get(f"/v1/workspaces/{workspace}/alert-rules/slow").json()["condition"]
+    assert made == {"type": "RUNNING", "seconds": 300}, "what is not shown is not sent"
+
+
+def test_a_rule_says_in_words_what_breaks_it(api: httpx.Client, workspace: str, reader: Reader) -> None:
+    wanted = {
+        "3 runs that fail in a row": {"type": "FAILURES", "count": 3},
+        "1 run that fails": {"type": "FAILURES", "count": 1},
+        "2 ticks that are missed in a row": {"type": "MISSED", "count": 2},
+        "10 of 100 runs that fail, of the last 50, of 20 or more": {
+            "type": "FAILURE_RATE", "percent": 10, "runs": 50, "min_runs": 20,
+        },
+        "a run that begins more than 1 min 30 s late": {"type": "LATE", "seconds": 90},
+        "a run that takes more than 5 min, and 3 times what is usual": {"type": "RUNNING", "seconds": 300, "factor": 3},
+        "a run that takes more than 1.5 times what is usual": {"type": "RUNNING", "factor": 1.5},
+        "a run that takes more than 1 h": {"type": "RUNNING", "seconds": 3600},
+        "5 of 100 runs that fail, of those of the last 10 min, of 1 or more": {
+            "type": "FAILURE_RATE", "percent": 5, "window_seconds": 600,
+        },
+        "no success for 1 d": {"type": "NO_SUCCESS", "seconds": 86400},
+    }  # fmt: skip
+    for nth, condition in enumerate(wanted.values()):
+        made = api.put(f"/v1/workspaces/{workspace}/alert-rules/rule-{nth}", json={"condition": condition})
+        assert made.status_code == 201, made.text
+    rows = reader(f"/w/{workspace}/alerts").xpath("//td[@data-label='Is broken by']")
+    assert {" ".join(each.text_content().split()) for each in rows} == set(wanted)
+
+
+def test_a_plan_of_very_many_jobs_is_kept_until_one_is_moved(
+    api: httpx.Client, workspace: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, there = f"/v1/workspaces/{workspace}", f"/w/{workspace}/load/plan"
+
+    def make(name: str) -> None:
+        body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "spread": "3m", "name": name}
+        api.post(f"{base}/jobs", json=body).raise_for_status()
+
+    def told() -> str:
+        return str(reader(there).xpath("string(//main/p)")).split()[0]
+
+    def at_nine() -> str:
+        minute = reader(f"/w/{workspace}/load?window=7d").xpath("//table//a/@href")[0].partition("#")[0]
+        return str(reader(minute).xpath("string(//h2[@id='minute']/following-sibling::p)")).split()[0]
+
+    for name in ("one", "two"):
+        make(name)
+    assert (told(), at_nine()) == ("2", "2")
+    monkeypatch.setattr(Coming, "_MANY", 2)
+    monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
+    assert (told(), at_nine()) == ("2", "2")
+    make("three")
+    assert (told(), at_nine()) == ("2", "2")
+    moves = reader(there).xpath("//input[@name='move']/@value")
+    assert api.post(there, data={"move": moves, "confirmed": "yes"}).status_code == 303
+    assert (told(), at_nine()) == ("3", "3"), "who moved them sees what it came to"
+
+
+def test_what_is_kept_of_a_workspace_has_a_bound_and_goes_together() -> None:
+    coming = Coming()
+    coming.keep("acme", 1, "of few jobs", "a")
+    assert coming.of("acme", str, "a") is None
+    for nth in range(20):
+        coming.keep("acme", 5000, f"found {nth}", nth, rows=1000)
+    kept = [nth for nth in range(20) if coming.of("acme", str, nth)]
+    assert kept == [16, 17, 18, 19], "four megabytes, the newest"
+    assert coming.of("acme", int, 19) is None
+    assert coming.of("other", str, 19) is None
+    coming.forget("acme")
+    assert coming.of("acme", str, 19) is None

@@ -1,0 +1,29 @@
+"""kronos.is_seen judges as the API does: each character alone, and beside letters of both kinds."""
+
+from typing import LiteralString
+
+import psycopg
+
+from kronos import unseen
+from sql_factory import value, values
+
+_JUDGED: LiteralString = """
+    select coalesce(array_agg(code order by code), '{}')
+      from unnest(%s::int[]) as code
+     where not kronos.is_seen(concat(%s::text, chr(code), %s::text))
+"""
+# All that people write, and all planes that have characters without a look; no surrogates, no NUL.
+_CODES = [*range(1, 0x3400), *range(0xF900, 0x10000), *range(0x1BC00, 0x1BD00), *range(0x1D100, 0x1D200)]
+_CODES += range(0xE0000, 0xE0200)
+
+
+def test_it_judges_each_character_as_the_api_does(shared_superuser: psycopg.Connection) -> None:
+    for before, after in (("a", "b"), ("é", "é"), ("a", "é"), ("é", "")):
+        refused = value(shared_superuser, _JUDGED, [_CODES, before, after])
+        assert refused == [code for code in _CODES if unseen.found(f"{before}{chr(code)}{after}")], (before, after)
+        assert len(refused) > 500
+
+
+def test_what_is_blank_is_not_seen(shared_superuser: psycopg.Connection) -> None:
+    judged = "select kronos.is_seen(text) from unnest(%s::text[]) as text"
+    assert values(shared_superuser, judged, [["", " ", "a", " é "]]) == [False, False, True, True]

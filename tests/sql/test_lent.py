@@ -1,0 +1,141 @@
+"""A database that is lent again is as new: whatever a test did to it, the next one finds what the template holds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from conftest import url_of
+from lent import Lent
+from servers import Server
+from sql_factory import make_cron_job, value
+
+_A_FILE, _ANOTHER = Path("test_a.py"), Path("test_b.py")
+_TABLES = """
+    select format('%I.%I', namespace.nspname, class.relname)
+      from pg_class as class
+      join pg_namespace as namespace on namespace.oid = class.relnamespace
+     where class.relkind = 'r' and namespace.nspname in ('kronos', 'cron')
+"""
+_SEQUENCES = "select schemaname, sequencename, last_value from pg_sequences order by 1, 2"
+
+
+@pytest.fixture(scope="module")
+def kept_lent(server: Server, template: str) -> Iterator[Lent]:
+    made = Lent(server.databases, server.superuser_url, template)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lent(kept_lent: Lent) -> Lent:  # instead of the session's
+    kept_lent.lend(_A_FILE)
+    return kept_lent
+
+
+def held(connection: psycopg.Connection) -> dict[str, object]:
+    """All rows of Kronos and of pg_cron, and where the sequences are."""
+    rows: dict[str, object] = {
+        table: sorted(connection.execute(f"select whole::text from {table} as whole".encode()).fetchall())
+        for (table,) in connection.execute(_TABLES).fetchall()
+    }
+    return rows | {"sequences": connection.execute(_SEQUENCES).fetchall()}
+
+
+def test_rows_that_were_made_changed_and_deleted_are_taken_back(lent: Lent, server: Server, template: str) -> None:
+    with psycopg.connect(url_of(server.superuser_url, template)) as original:
+        expected = held(original)
+    url, superuser = lent.url, lent.connection
+    assert held(superuser) == expected
+    for _ in range(2):  # what is taken back once is not taken for a change the next time
+        make_cron_job(superuser)
+        superuser.execute("update kronos.heartbeats set rang_at = now()")
+        superuser.execute("delete from kronos.pointers")
+        superuser.execute("insert into cron.job (schedule, command) values ('* * * * *', 'select 1')")
+        assert held(superuser) != expected
+        lent.lend(_A_FILE)
+        assert (lent.url, lent.connection) == (url, superuser)
+        assert held(superuser) == expected
+
+
+def test_what_another_session_wrote_last_is_taken_back_and_it_is_ended(lent: Lent) -> None:
+    url = lent.url
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("update kronos.heartbeats set rang_at = '2020-01-01'")
+        other.execute("begin")
+        other.execute("delete from kronos.pointers")
+        lent.lend(_A_FILE)
+        assert lent.url == url
+        assert value(lent.connection, "select count(*) from kronos.heartbeats where rang_at = '2020-01-01'") == 0
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            other.execute("select")
+
+
+def test_the_session_is_as_new(lent: Lent) -> None:
+    url, superuser = lent.url, lent.connection
+    superuser.execute("set role kronos_api")
+    superuser.execute("set timezone = 'Asia/Tokyo'")
+    superuser.execute("listen something")
+    superuser.execute("prepare looks as select 1")
+    superuser.execute("declare held cursor with hold for select 1")
+    superuser.execute("select pg_advisory_lock(17)")
+    lent.lend(_A_FILE)
+    assert (lent.url, lent.connection) == (url, superuser)
+    ((user, zone, listens, prepared, cursors, locks),) = superuser.execute(
+        """
+        select current_user, current_setting('timezone'), (select count(*) from pg_listening_channels()),
+               (select count(*) from pg_prepared_statements), (select count(*) from pg_cursors where name <> ''),
+               (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid())
+        """
+    ).fetchall()
+    assert user != "kronos_api"
+    assert zone != "Asia/Tokyo"
+    assert (listens, prepared, cursors, locks) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "create table kronos.more (number int)",
+        "create temp table more (number int)",
+        "alter table kronos.jobs add column more int",
+        "drop view tests.jobs",
+        "alter function kronos.now() cost 17",
+        "create function kronos.more() returns int language sql return 1",
+        "grant select on kronos.jobs to public",
+        "comment on schema kronos is 'of another release'",
+        "truncate kronos.pointers",
+        "analyze kronos.jobs",
+        "alter table kronos.pointers disable trigger all",
+        "create role kronos_more; grant select on kronos.jobs to kronos_more; drop owned by kronos_more; "
+        "drop role kronos_more",
+        "do $$ begin execute format('alter database %I set kronos.hold = on', current_database()); end $$",
+        "do $$ begin execute format('alter database %I connection limit 7', current_database()); end $$",
+        "do $$ begin execute format('revoke connect on database %I from public', current_database()); end $$",
+        "insert into cron.job (schedule, command) select '* * * * *', 'select 1' from generate_series(1, 2001)",
+        "begin",
+        "select pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+def test_what_cannot_be_taken_back_is_thrown_away(lent: Lent, harm: str) -> None:
+    url = lent.url
+    try:
+        lent.connection.execute(harm.encode())
+    except psycopg.errors.AdminShutdown:
+        assert "terminate" in harm
+    lent.lend(_A_FILE)
+    assert lent.url != url
+    assert value(lent.connection, "select count(*) from pg_prepared_statements") == 0
+
+
+def test_a_session_that_the_test_closed_is_made_anew(lent: Lent) -> None:
+    lent.connection.close()
+    lent.lend(_A_FILE)
+    assert value(lent.connection, "select 1") == 1
+
+
+def test_a_file_begins_with_a_copy_of_its_own(lent: Lent) -> None:
+    url = lent.url
+    lent.lend(_ANOTHER)
+    assert lent.url != url
