@@ -71,13 +71,19 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         """All of it."""
+        try:
+            self._read_on()
+        except Exception as error:  # of a thread: whoever asks what it took is told
+            self.failed.append(repr(error))
+
+    def _read_on(self) -> None:
         dice = Random(1)
         while not self._over.wait(1 / 15):
             workspace, job, tick = dice.choice(self._asked)
             begin = f"/v1/workspaces/{workspace}"
             page = self._get("list", f"{begin}/executions?limit=50&scheduled_before={_iso(self._ends)}")
             if page and page["data"]:
-                self._get("execution", f"{begin}/executions/{dice.choice(page['items'])['execution_id']}")
+                self._get("execution", f"{begin}/executions/{dice.choice(page['data'])['execution_id']}")
             self._get("explain", f"{begin}/jobs/{job}/explain?at={_iso(tick)}")
 
     def _get(self, what: str, path: str) -> Json:
