@@ -22,7 +22,8 @@ from kronos.model import JsonObject
 
 _KIB = 1024
 _SMALL, _LARGE = 200, 8 * _KIB
-_SECONDS, _RATE = 12, 80  # of one-shots over HTTP
+_RATE = 16  # of one-shots over HTTP that come alone
+_SECONDS = 20
 _JOBS = """
 with read as materialized (
     select schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
@@ -91,12 +92,12 @@ class Works:
                 self._until(count)
         return found[0]
 
-    def created(self, seconds: float, size: int, *, is_delivered: bool, rate: int) -> tuple[Spent, int, float]:
-        """One-shots made over HTTP, so many a second, and delivered as they come, or never due. What they took, their
-        number, and the seconds.
+    def created(self, seconds: float, size: int, *, is_delivered: bool, rate: int | None) -> tuple[Spent, int, float]:
+        """One-shots made over HTTP by eight callers, so many a second, or each when it has its answer; and delivered as
+        they come, or never due. What they took, their number, and the seconds.
 
-        They come at a rate, as events do. Callers that send as soon as they are answered send fewer while the machine
-        is busy, and what waits together is one statement: a one-shot of theirs costs what the machine's load is.
+        What waits together is one statement, and on a busy machine more waits. So a rate is far below what that
+        machine can do, where each comes alone, or there is none, and they come together.
         """
         body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
         if not is_delivered:
@@ -204,9 +205,9 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     """Each cost alone."""
     idle = works.idle(30)
     small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
-    made, made_large, at_once = (
-        _beyond_idle(idle, *works.created(_SECONDS, size, is_delivered=is_delivered, rate=_RATE))
-        for size, is_delivered in ((_SMALL, False), (_LARGE, False), (_SMALL, True))
+    made, made_large, alone = (
+        _beyond_idle(idle, *works.created(seconds, size, is_delivered=rate is not None, rate=rate))
+        for seconds, size, rate in ((count / 500, _SMALL, None), (count / 500, _LARGE, None), (_SECONDS, _SMALL, _RATE))
     )
     rows = works.rows(2000)
     jobs = 250
@@ -214,7 +215,7 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     kib = (_LARGE - _SMALL) / _KIB
     us = capacity.LOOP_US
     per, more = small.each(1), large.beyond(small)
-    more_made, claimed = made_large.beyond(made), at_once.beyond(made).beyond(per)
+    more_made, more_alone = made_large.beyond(made), alone.beyond(made).beyond(per)
     ring = (rung.postgres - 60 * idle.postgres) / jobs - rows.postgres - per.postgres
     return capacity.Costs(
         idle_us=idle.postgres * us,
@@ -224,8 +225,9 @@ def _costs(works: Works, count: int) -> capacity.Costs:
         row_us=rows.postgres * us,
         delivery_us=per.postgres * us,
         delivery_worker_us=per.worker * us,
-        claim_us=claimed.postgres * us,
-        claim_worker_us=claimed.worker * us,
+        alone_us=more_alone.postgres * us,
+        alone_worker_us=more_alone.worker * us,
+        alone_api_us=more_alone.api * us,
         creation_us=made.postgres * us,
         creation_api_us=made.api * us,
         delivery_kib_us=more.postgres / kib * us,
@@ -259,12 +261,12 @@ def _points(works: Works, count: int) -> Iterator[Work]:
         works.rung(jobs, _KIB),
         capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
-    rate = _RATE // 2
+    rate = _RATE * 2 // 3
     mixed, made, seconds = works.created(_SECONDS, 2 * _KIB, is_delivered=True, rate=rate)
     yield (
         f"one-shots of 2 KiB over HTTP, {rate} a second, and delivered",
         mixed,
-        capacity.Workload(seconds=seconds, creations=made, claims=made, deliveries=made, payload_bytes=2 * _KIB),
+        capacity.Workload(seconds=seconds, creations=made, alone=made, deliveries=made, payload_bytes=2 * _KIB),
     )
 
 
