@@ -22,7 +22,7 @@ from kronos.model import JsonObject
 
 _KIB = 1024
 _SMALL, _LARGE = 200, 8 * _KIB
-_RATE = 16  # of one-shots over HTTP that come alone
+_RATE = 10  # of one-shots over HTTP that come alone
 _SECONDS = 20
 _JOBS = """
 with read as materialized (

@@ -1,7 +1,7 @@
 -- write_alarms: writes and removes shared entries. p_texts: their schedules; p_joins: a job counts on it
 -- from now on, so that it is written where it is not there, or not right; p_needed: false removes it.
 -- p_is_lenient: one that pg_cron cannot read is warned of, and stops no other. The caller holds their locks
--- (alarm_lock). force_generic_plan: PostgreSQL would plan for the length of each array, a third of a creation.
+-- (alarm_lock). force_generic_plan: for the length of each array it would be planned anew (decision 0127).
 -- Returns: how many were written, and removed.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.write_alarms(p_texts text[], p_joins boolean[], p_needed boolean[],
                                                p_is_lenient boolean, out written integer, out removed integer)
