@@ -5,7 +5,7 @@
 -- rows, so it stops after p_for, and the next run goes on; one is accounted for in any case. One that was
 -- deleted is forgotten.
 -- Returns: how many were accounted for.
-create or replace function kronos.account_beats(p_limit integer, p_for interval default '5 seconds')
+create or replace function kronos.account_beats(p_limit integer, p_for interval default '1 second')
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

@@ -43,8 +43,8 @@ begin
         backfilled := coalesce(backfilled, 0);
     end if;
     if p_all_leases then
-        perform kronos.account_beats(200, interval '150 milliseconds');
         perform kronos.seal_audit(1000);
+        perform kronos.account_beats(200, interval '150 milliseconds');      -- last: pings wait for it
     end if;
 end
 $$;
