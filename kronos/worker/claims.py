@@ -11,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import psycopg
+
+from kronos.lines import Log
 from kronos.sql import statement
 from kronos.worker.link import Link
 
@@ -18,6 +21,7 @@ EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning 
 # What a lease has beyond the endpoint's timeout: waiting for the claim's answer before, and for the finalize after.
 MARGIN = timedelta(seconds=5)
 _UPKEEP_AT_ONCE = 1000
+_log = Log("kronos.worker")
 
 
 class DueEndpoint(NamedTuple):
@@ -155,13 +159,24 @@ async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: ti
     )
 
 
-async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
+async def upkeep(link: Link, *, all_leases: bool) -> Upkeep | None:
     """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises
-    psycopg.Error.
+    psycopg.Error where the connection is lost. None where something in it failed: what is due is delivered all the
+    same.
 
     Without `all_leases` of those that ended within the last three seconds.
     """
-    (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE, "all_leases": all_leases})
+    try:
+        (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE, "all_leases": all_leases}, may_fail=True)
+    except psycopg.Error as error:
+        if not link.is_connected:
+            raise
+        _log.warning(
+            "upkeep.failed",
+            "leases, deadlines and backfills are not seen to by this worker: %s",
+            error.diag.message_primary or error,
+        )
+        return None
     return kept
 
 

@@ -122,16 +122,27 @@ class Link:
         self._connection: AsyncConnection[TupleRow] | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, as after an error that was the statement's alone."""
+        return self._connection is not None and not self._connection.closed
+
     async def rows(
-        self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False
+        self,
+        statement: Statement[Row],
+        params: Mapping[str, object],
+        *,
+        may_be_locked: bool = False,
+        may_fail: bool = False,
     ) -> list[Row]:
         """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then
         unknown.
 
         With `may_be_locked`, that another session has locked what it writes says nothing of the connection:
-        LockNotAvailable.
+        LockNotAvailable. With `may_fail`, no error says so that leaves the connection as it was (is_connected).
         """
-        return await self._run(statement, params, class_row(statement.row), as_text=False, may_be_locked=may_be_locked)
+        made = class_row(statement.row)
+        return await self._run(statement, params, made, as_text=False, may_be_locked=may_be_locked, may_fail=may_fail)
 
     async def texts(
         self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False
@@ -152,6 +163,7 @@ class Link:
         *,
         as_text: bool,
         may_be_locked: bool,
+        may_fail: bool = False,
     ) -> list[Made]:
         connection = await self.connected()
         began, failed = time.perf_counter(), True
@@ -169,7 +181,8 @@ class Link:
                 raise
             if is_over(error) or isinstance(error, _OF_ANOTHER_RELEASE):
                 raise await self._lost(error, error) from error
-            self._outage.begins(self._name, _said(error))
+            if not may_fail:
+                self._outage.begins(self._name, _said(error))
             raise
         finally:
             RAN.note(statement.name, time.perf_counter() - began, failed=failed)

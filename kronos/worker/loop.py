@@ -39,6 +39,7 @@ _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
 # Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
+_FAILED_UPKEEP_SECONDS = 8.0  # five of which it may have taken
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
 _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
@@ -215,17 +216,17 @@ class Loop:
         try:
             if started >= self._upkeep_at:
                 kept = await claims.upkeep(self._link, all_leases=is_full)
-                self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
+                self._upkeep_at = started + (_FAILED_UPKEEP_SECONDS if kept is None else _UPKEEP_EVERY_SECONDS)
                 if self._meter is not None:
                     self._meter.kept(kept)
-                if kept.requeued or kept.failed:
+                if kept is not None and (kept.requeued or kept.failed):
                     _log.warning(
                         "leases.ended",
                         "leases of lost attempts ended: %d executions are due again, %d failed",
                         kept.requeued,
                         kept.failed,
                     )
-                self._is_backfilling = kept.backfilled is not None
+                self._is_backfilling = kept is not None and kept.backfilled is not None
                 if self._is_backfilling:
                     self._wake.within(_UPKEEP_EVERY_SECONDS)
             since = None if is_full else timedelta(seconds=started - self._looked_fully_at) + SETTLED

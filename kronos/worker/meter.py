@@ -47,8 +47,11 @@ class WorkerMeter:
         """A claim or a look was not answered."""
         self._claim_errors.add()
 
-    def kept(self, upkeep: Upkeep) -> None:
-        """What was done about leases of workers that are gone."""
+    def kept(self, upkeep: Upkeep | None) -> None:
+        """What was done about leases of workers that are gone. None: it failed."""
+        if upkeep is None:
+            self.fails()
+            return
         if upkeep.requeued:
             self._leases.add(("requeued",), upkeep.requeued)
         if upkeep.failed:

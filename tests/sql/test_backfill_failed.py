@@ -250,9 +250,21 @@ def test_nothing_or_anything_else_cannot_be_asked_for(superuser: Connection, inc
         including(superuser, job_id, *include)
 
 
-@pytest.mark.parametrize("is_again", [False, True])
+@pytest.mark.parametrize(
+    ("stop", "is_again"),
+    [
+        ("select kronos.stop_backfill(%(backfill_id)s, '{}')", False),
+        ("select kronos.stop_backfill(%(backfill_id)s, '{}')", True),
+        (
+            "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"cancelled\"}'"
+            " where job_id = %(job_id)s",
+            False,
+        ),
+    ],
+    ids=["by itself", "by itself, and again", "with its job"],
+)
 def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stopped(
-    superuser: Connection, worker: psycopg.Connection, is_again: bool
+    superuser: Connection, worker: psycopg.Connection, stop: str, is_again: bool
 ) -> None:
     """Cancelled, it was neither delivered nor found among what had failed."""
     _, job_id = endpoint_and_job(superuser)
@@ -263,8 +275,8 @@ def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stoppe
     backfill_id = including(superuser, job_id, "FAILED", "MISSED", ticks=3)
     assert advance(superuser, backfill_id) == 3
     assert values(superuser, "select count(*) from kronos.dead_letters") == [0]
-    stop = "select kronos.stop_backfill(%s, '{}')"
-    assert value(superuser, stop, [backfill_id]) is True
+    superuser.execute(stop.encode(), {"backfill_id": backfill_id, "job_id": job_id})
+    assert backfill(superuser, backfill_id)["status"] == "CANCELLED"
     assert [status_of(superuser, tick_id(superuser, job_id, tick)) for tick in minutes(2)] == ["FAILED", "FAILED"]
     assert live(superuser, job_id) == []
     cancelled = "select count(*) from kronos.execution_done where backfill_id = %s and status = 'CANCELLED'"

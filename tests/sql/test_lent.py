@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from conftest import url_of
 from lent import Lent
@@ -59,21 +60,39 @@ def test_rows_that_were_made_changed_and_deleted_are_taken_back(lent: Lent, serv
         assert held(superuser) == expected
 
 
-def test_what_another_session_wrote_last_is_taken_back_and_it_is_ended(lent: Lent) -> None:
+def test_what_another_session_wrote_last_is_taken_back(lent: Lent) -> None:
     url = lent.url
-    with psycopg.connect(url, autocommit=True) as other:
-        other.execute("update kronos.heartbeats set rang_at = '2020-01-01'")
-        other.execute("begin")
-        other.execute("delete from kronos.pointers")
+    other = psycopg.connect(url, autocommit=True)
+    other.execute("update kronos.heartbeats set rang_at = '2020-01-01'")
+    other.execute("begin")
+    other.execute("delete from kronos.pointers")
+    other.close()
+    lent.lend(_A_FILE)
+    assert lent.url == url
+    assert value(lent.connection, "select count(*) from kronos.heartbeats where rang_at = '2020-01-01'") == 0
+
+
+def test_who_stays_writes_into_no_other_test(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that a test left behind, and that connects again whenever its session is ended."""
+    monkeypatch.setattr("lent._LEAVES_WITHIN", 0.05, raising=False)
+    url = lent.url
+    with psycopg.connect(url, autocommit=True):
         lent.lend(_A_FILE)
-        assert lent.url == url
-        assert value(lent.connection, "select count(*) from kronos.heartbeats where rang_at = '2020-01-01'") == 0
-        with pytest.raises(psycopg.errors.AdminShutdown):
-            other.execute("select")
+        assert lent.url != url
+        lent.lend(_ANOTHER)  # by which what is done with is dropped
+        with pytest.raises(psycopg.OperationalError, match="does not exist"):
+            psycopg.connect(url)
 
 
 def test_the_session_is_as_new(lent: Lent) -> None:
     url, superuser = lent.url, lent.connection
+    said: list[str | None] = []
+    superuser.row_factory = dict_row  # type: ignore[assignment]
+    superuser.prepare_threshold = 0
+    superuser.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    superuser.execute("listen something")
+    superuser.execute("notify something, 'of the test before'")
+    superuser.execute("select nextval('cron.jobid_seq')")
     superuser.execute("set role kronos_api")
     superuser.execute("set timezone = 'Asia/Tokyo'")
     superuser.execute("listen something")
@@ -92,6 +111,13 @@ def test_the_session_is_as_new(lent: Lent) -> None:
     assert user != "kronos_api"
     assert zone != "Asia/Tokyo"
     assert (listens, prepared, cursors, locks) == (0, 0, 0, 0)
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="lastval is not yet defined"):
+        superuser.execute("select lastval()")
+    superuser.execute("listen something")
+    superuser.execute("notify something, 'of this one'")
+    superuser.execute("do $$ begin raise notice 'said'; end $$")
+    assert [told.payload for told in superuser.notifies(timeout=0)] == ["of this one"]
+    assert said == []
 
 
 @pytest.mark.parametrize(
@@ -107,11 +133,15 @@ def test_the_session_is_as_new(lent: Lent) -> None:
         "comment on schema kronos is 'of another release'",
         "truncate kronos.pointers",
         "analyze kronos.jobs",
+        "vacuum kronos.dead_letters",
+        "analyze kronos.dead_letters",
+        "insert into cron.job (schedule, command) values ('* * * * *', 'select 1'); select pg_stat_reset()",
         "alter table kronos.pointers disable trigger all",
         "create role kronos_more; grant select on kronos.jobs to kronos_more; drop owned by kronos_more; "
         "drop role kronos_more",
         "do $$ begin execute format('alter database %I set kronos.hold = on', current_database()); end $$",
         "do $$ begin execute format('alter database %I connection limit 7', current_database()); end $$",
+        "do $$ begin execute format('comment on database %I is %L', current_database(), 'more'); end $$",
         "do $$ begin execute format('revoke connect on database %I from public', current_database()); end $$",
         "insert into cron.job (schedule, command) select '* * * * *', 'select 1' from generate_series(1, 2001)",
         "begin",
@@ -127,6 +157,16 @@ def test_what_cannot_be_taken_back_is_thrown_away(lent: Lent, harm: str) -> None
     lent.lend(_A_FILE)
     assert lent.url != url
     assert value(lent.connection, "select count(*) from pg_prepared_statements") == 0
+
+
+def test_many_tests_leave_no_more_dead_rows_than_one_may_meet(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:
+    lent.lend(_ANOTHER)
+    monkeypatch.setattr("lent._MOST_IN_ALL", 300, raising=False)
+    url = lent.url
+    for is_as_before in (True, False):  # each leaves 100 that it wrote, and as many that were taken back
+        lent.connection.execute("insert into cron.job (schedule, command) select '', '' from generate_series(1, 100)")
+        lent.lend(_ANOTHER)
+        assert (lent.url == url) is is_as_before
 
 
 def test_a_session_that_the_test_closed_is_made_anew(lent: Lent) -> None:

@@ -47,9 +47,9 @@ class _Recording(Link):
         self.names.append(statement.name)
         return await super().texts(statement, params, may_be_locked=may_be_locked)
 
-    async def rows(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
+    async def rows(self, statement: Any, params: Any, **allowed: bool) -> Any:
         self.names.append(statement.name)
-        return await super().rows(statement, params, may_be_locked=may_be_locked)
+        return await super().rows(statement, params, **allowed)
 
 
 async def test_an_idle_workers_look_is_two_statements_with_a_thousand_workspaces(

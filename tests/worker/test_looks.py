@@ -202,6 +202,26 @@ async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_foll
     await link.close()
 
 
+async def test_what_is_due_is_looked_for_though_upkeep_fails(
+    superuser: psycopg.Connection, link: Link, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever one part of it meets, as a row that is broken: no worker would deliver anything."""
+    superuser.execute(
+        "create or replace function kronos.seal_audit(p_limit integer) returns integer language plpgsql as"
+        " $$ begin raise 'it is broken'; end $$"
+    )
+    _add_old_work(superuser, add_endpoint(superuser))
+    loop = _loop(link, Wake(poll_seconds=1))
+    for _ in range(2):
+        await loop._look()
+    assert loop._rotation
+    assert [each.message for each in caplog.records if "it is broken" in each.message] != []
+    superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%worker%'")
+    clock.now += 10
+    await loop._look()
+    assert link.is_connected
+
+
 async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed(
     superuser: psycopg.Connection, database_url: str, link: Link, clock: Clock
 ) -> None:

@@ -1,8 +1,8 @@
 -- stop_backfills: a job that is cancelled cancels its backfills, in the same transaction, no matter who
--- cancels it: what waits of them is cancelled, what runs gets no other attempt. Where that is very much, with
--- all that is unfinished of their versions of the job, in steps (cancel_runs). One that was replaced does
--- not, nor one that has come to its end (ends_at, max_runs): a backfill goes on with the version that it was
--- made of.
+-- cancels it: what waits of them is cancelled, or FAILED again where it was that before (give_back_failed);
+-- what runs gets no other attempt. Where that is very much, with all that is unfinished of their versions of
+-- the job, in steps (cancel_runs). One that was replaced does not, nor one that has come to its end (ends_at,
+-- max_runs): a backfill goes on with the version that it was made of.
 create or replace function kronos.stop_backfills() returns trigger
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -23,6 +23,8 @@ begin
     if v_backfill_ids is null then
         return null;
     end if;
+    perform kronos.give_back_failed(stopped.backfill_id)
+       from unnest(v_backfill_ids) as stopped (backfill_id);
     v_execution_ids := array(select execution_id
                                from kronos.execution_live
                               where backfill_id = any (v_backfill_ids)

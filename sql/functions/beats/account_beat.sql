@@ -18,6 +18,7 @@ declare
     v_between    record;
     v_tick       timestamptz := p_pointer.next_tick_at;
     v_status     text;
+    v_became     text;      -- of the last tick
 begin
     if p_pointer.due_at < p_now then
         v_suspended := (select workspace.status <> 'ACTIVE'
@@ -32,14 +33,14 @@ begin
                                             v_suspended);
                 v_tick := v_over.last_tick;
             end if;
-            v_status := kronos.note_unheard(p_beat, v_tick, 1, v_tick, v_suspended);
+            v_became := kronos.note_unheard(p_beat, v_tick, 1, v_tick, v_suspended);
             v_tick := kronos.beat_tick_after(p_beat, v_tick);
         end loop;
         if v_over.ticks > 0 then
             p_pointer := kronos.awaiting_tick(p_beat, p_pointer, v_over.following_tick);
             p_pointer.last_tick_at := v_over.last_tick;
-            p_pointer.last_status := case when v_status = 'SKIPPED' then p_pointer.last_status
-                                          else v_status end;
+            p_pointer.last_status := case when v_became = 'SKIPPED' then p_pointer.last_status
+                                          else v_became end;
         end if;
     end if;
     with over as (
@@ -53,7 +54,9 @@ begin
         returning run.status
     )
     select min(over.status) into v_status from over;    -- of several, FAILED
-    p_pointer.last_status := coalesce(v_status, p_pointer.last_status);
+    if v_status = 'FAILED' or v_became is distinct from 'MISSED' then    -- which was after the run
+        p_pointer.last_status := coalesce(v_status, p_pointer.last_status);
+    end if;
     if v_status = 'FAILED' then
         perform kronos.tell_beat(p_beat, 'FAILED', null, null, p_beat.max_run_seconds * 1000::bigint);
     end if;

@@ -2,9 +2,11 @@
 -- p_limit of them. What another session holds is left to it: a ping accounts by itself. One whose schedule
 -- cannot be read any more is left for an hour, with a warning. What is over since the door's last word is the
 -- next run's (heard_until). Part of the internal job catch-up: after a long outage each may get a hundred
--- rows, so it stops after five seconds, and the next run goes on. One that was deleted is forgotten.
+-- rows, so it stops after p_for, and the next run goes on; one is accounted for in any case. One that was
+-- deleted is forgotten.
 -- Returns: how many were accounted for.
-create or replace function kronos.account_beats(p_limit integer) returns integer
+create or replace function kronos.account_beats(p_limit integer, p_for interval default '1 second')
+returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -14,6 +16,7 @@ declare
     v_ids     uuid[];
     v_pointer kronos.beat_pointers;
     v_beat    kronos.beats;
+    v_tried   integer := 0;
     v_done    integer := 0;
 begin
     v_ids := array(select due.heartbeat_id
@@ -38,7 +41,8 @@ begin
          order by pointer.heartbeat_id
            for update skip locked
     loop
-        exit when kronos.clock() > v_began + interval '5 seconds';
+        exit when v_tried > 0 and kronos.clock() > v_began + p_for;
+        v_tried := v_tried + 1;
         select * into v_beat from kronos.beats as beat where beat.heartbeat_id = v_pointer.heartbeat_id;
         if v_beat.deleted_at is not null then
             perform kronos.forget_beat(v_beat.heartbeat_id);

@@ -10,7 +10,6 @@ declare
     v_backfilled integer     := kronos.advance_backfills(1000);
     v_overdue    bigint;
 begin
-    perform kronos.account_beats(1000);
     perform kronos.advance_operations(1000);
     perform kronos.change_jobs();
     select count(*) into v_overdue
@@ -19,6 +18,8 @@ begin
        and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
        and pointer.next_tick_at < v_now - kronos.grace();
     perform kronos.raise_floor(kronos.clock(), true) where kronos.is_alone();
+    -- last, and for a second: pings wait for what it holds, for two at most
+    perform kronos.account_beats(1000);
     return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled, 'overdue', v_overdue);
 end
 $$;

@@ -7,8 +7,9 @@
 -- look at the leases, deadlines and chained runs whose time came within the last three seconds, and every few
 -- seconds at all of them; of the runs that wait they look at a part each time (release_held). Every few
 -- seconds the audit is sealed, too (seal_audit), and heartbeats are accounted for that were silent: where all
--- of very many fall silent together, a step a minute (keep_up) told of the last after an hour. So it
--- costs the same whatever was delivered and however many wait. keep_leases looks at all of both, each minute.
+-- of very many fall silent together, a step a minute (keep_up) told of the last after an hour; for 150 ms:
+-- after an outage of hours each has a hundred ticks. So it costs the same whatever was delivered and however
+-- many wait. keep_leases looks at all of both, each minute.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
 -- chain is due, no cancelled job has executions left, no job has a workspace or a calendar to follow and
 -- no deleted workspace holds anything; else the next call is worth making soon.
@@ -42,8 +43,8 @@ begin
         backfilled := coalesce(backfilled, 0);
     end if;
     if p_all_leases then
-        perform kronos.account_beats(200);      -- 0.13 s of CPU
         perform kronos.seal_audit(1000);
+        perform kronos.account_beats(200, interval '150 milliseconds');      -- last: pings wait for it
     end if;
 end
 $$;
