@@ -10,6 +10,7 @@ from lxml import html
 
 from dashboard.browser import PHONE, Watched
 from dashboard.conftest import Reader
+from kronos import unseen
 from kronos.dashboard import hidden
 
 _TITLES = {
@@ -18,6 +19,7 @@ _TITLES = {
     "a\u200d\u200cdmin": "a[U+200D][U+200C]dmin",
     "\u2066x\u2069": "[U+2066]x[U+2069]",
     "so\u00adft": "so[U+00AD]ft",
+    "s\U000e0061y": "s[U+E0061]y",
 }
 _LEFT = (
     "plain <b>text</b>",
@@ -25,7 +27,18 @@ _LEFT = (
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     "\U0001f469\u200d\U0001f52c",
     "a\u200e b",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
 )
+_MARKS = {*"\u061c\u200c\u200d\u200e\u200f", *"\u115f\u1160\u17b4\u17b5", *"\u180b\u180c\u180d\u180f"}
+"""What texts may have and names may not."""
+
+
+def test_what_no_name_may_hold_is_told_in_any_text_but_for_what_scripts_need() -> None:
+    """Two lists that differ: on a terminal a text had been told of, and on a page it was not."""
+    far = [*range(0xE0000, 0xE0100), 0xE01F0, 0x1BCA0, 0x1BCA3, 0x1D173, 0x1D17A]
+    for each in map(chr, [*range(0xA0, 0xD800), *range(0xE000, 0x10000), *far]):
+        told = f"[U+{ord(each):04X}]" if unseen.found(f"\u06cc{each}\u06cc") and each not in _MARKS else each
+        assert hidden.shown(f"<p>\u06cc{each}\u06cc</p>") == f"<p>\u06cc{told}\u06cc</p>"
 
 
 @pytest.mark.parametrize(("title", "shown"), _TITLES.items())
