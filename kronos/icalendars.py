@@ -17,7 +17,7 @@ from icalendar import Component, Event, vRecur
 from icalendar.error import BrokenCalendarProperty
 from icalendar.timezone import tzp
 
-from kronos import errors
+from kronos import errors, unseen
 from kronos.calendar_days import MOST_DAYS
 from kronos.calendar_terms import CalendarDay
 from kronos.errors import Fault
@@ -31,6 +31,7 @@ _FIRST_YEAR = 1900
 _MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
 _MOST_OF_A_NAME = 100
+_MOST_READ = 10 * _MOST_OF_A_NAME
 _MOST_OCCURRENCES = 20_000
 # icalendar keeps the zones that files describe (VTIMEZONE) by their names, for the whole process: the next file, of
 # another workspace perhaps, would be read by them. They are forgotten before each.
@@ -213,10 +214,14 @@ def _day(event: Event, timezone: str, first: date, last: date) -> CalendarDay:
 
 
 def _name(event: Component) -> str:
-    """Its summary, or the first of several, without what cannot be printed or stored."""
+    """Its summary, or the first of several, without what cannot be printed, stored or seen: whoever sends the day back
+    is not refused."""
     said = event.get("SUMMARY", "")
-    text = "".join(each if each.isprintable() else " " for each in str(said[0] if isinstance(said, list) else said))
-    return " ".join(text.split())[:_MOST_OF_A_NAME].strip() or "closed"
+    text = str(said[0] if isinstance(said, list) else said)
+    text = "".join(each if each.isprintable() or each in unseen.JOINERS else " " for each in text)[:_MOST_READ]
+    while unseen.found(text):  # what stands beside one that goes may be seen no more
+        text = unseen.EACH.sub(" ", text)
+    return " ".join(text.split())[:_MOST_OF_A_NAME].rstrip(unseen.JOINERS + " ") or "closed"
 
 
 def _local(at: date, timezone: str) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -189,6 +189,13 @@ def write_new(key_file: Path, text: str) -> None:
         )
 
 
+def require_room(key_file: Path) -> None:
+    """That a key has room beside `key_file`, by writing as many letters there: a disk may be full, or take no names.
+    Raises KeyRefused."""
+    with _partial(key_file, "-" * len(_new())):
+        pass
+
+
 def require_form(key_file: Path) -> None:
     """That `key_file`, where it is there, holds a key, whether or not anyone knows it. Raises KeyRefused."""
     if key_file.exists():
@@ -318,6 +325,17 @@ def _read(key_file: Path) -> GivenKey:
 def _write(key_file: Path, text: str, *, replace: bool) -> None:
     """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises
     KeyRefused."""
+    with _partial(key_file, text) as partial:
+        if replace:
+            partial.replace(key_file)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(partial, key_file)
+
+
+@contextlib.contextmanager
+def _partial(key_file: Path, text: str) -> Iterator[Path]:
+    """A text on disk beside `key_file`, which is removed again. Raises KeyRefused."""
     partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
     try:
         key_file.parent.mkdir(parents=True, exist_ok=True)
@@ -327,11 +345,7 @@ def _write(key_file: Path, text: str, *, replace: bool) -> None:
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            if replace:
-                partial.replace(key_file)
-            else:
-                with contextlib.suppress(FileExistsError):
-                    os.link(partial, key_file)
+            yield partial
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
