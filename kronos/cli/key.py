@@ -229,7 +229,7 @@ def _require_room(out: Path) -> None:
         raise Ended(f"{out} cannot be written: {error.strerror}; no key was made", Exit.USAGE) from None
     if is_there:
         raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
-    if not os.access(out.parent, os.W_OK | os.X_OK):
+    if out.parent.exists() and not os.access(out.parent, os.W_OK | os.X_OK):
         raise Ended(
             f"{out} cannot be written: {out.parent} is no folder that you may write to; no key was made", Exit.USAGE
         )
