@@ -189,6 +189,11 @@ def write_new(key_file: Path, text: str) -> None:
         )
 
 
+def partial_of(key_file: Path) -> Path:
+    """Where a key is written first: a longer name."""
+    return key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
+
+
 def require_form(key_file: Path) -> None:
     """That `key_file`, where it is there, holds a key, whether or not anyone knows it. Raises KeyRefused."""
     if key_file.exists():
@@ -318,7 +323,7 @@ def _read(key_file: Path) -> GivenKey:
 def _write(key_file: Path, text: str, *, replace: bool) -> None:
     """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises
     KeyRefused."""
-    partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
+    partial = partial_of(key_file)
     try:
         key_file.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
