@@ -225,13 +225,15 @@ def _require_room(out: Path) -> None:
     """That a key can be written there, before it is made: one that nobody has would still open the workspace."""
     try:
         is_there = out.exists() or out.is_symlink()
+        folder = next(each for each in out.absolute().parents if each.exists())  # from there on they are made
+        is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
         raise Ended(f"{out} cannot be written: {error.strerror}; no key was made", Exit.USAGE) from None
     if is_there:
         raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
-    if out.parent.exists() and not os.access(out.parent, os.W_OK | os.X_OK):
+    if not is_writable:
         raise Ended(
-            f"{out} cannot be written: {out.parent} is no folder that you may write to; no key was made", Exit.USAGE
+            f"{out} cannot be written: {folder} is no folder that you may write to; no key was made", Exit.USAGE
         )
     try:
         keys.require_room(out)

@@ -312,22 +312,22 @@ def test_a_workspaces_key_is_told_where_its_workspaces_are(kronos: Kronos, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("taken/new.key", "is no folder that you may write to"), ("x" * 300, "File name too long")]
+    ("place", "said"),
+    [
+        ("a-file/new.key", "a-file is no folder that you may write to"),
+        ("a-file/more/new.key", "a-file is no folder that you may write to"),
+        ("x" * 300, "File name too long"),
+        ("x" * 250, "File name too long"),  # as it is called while it is written
+    ],
 )
 def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path, place: str, said: str) -> None:
     """It was made, and then lost: nobody had it, and it opened the workspace."""
-    (tmp_path / "taken").touch()
     before = kronos("key", "ls", "--json")
     assert before.exit_code == 0
+    (tmp_path / "a-file").touch()
     refused = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / place))
     assert (refused.exit_code, said in refused.stderr, "no key was made" in refused.stderr) == (2, True, True)
     assert kronos("key", "ls", "--json").stdout == before.stdout
-
-
-def test_the_folder_of_a_key_is_made(kronos: Kronos, tmp_path: Path) -> None:
-    file = tmp_path / ".config" / "kronos" / "viewer.key"
-    made = kronos("key", "create", "--role", "viewer", "--out", str(file))
-    assert (made.exit_code, file.stat().st_mode & 0o777) == (0, 0o600), made.stderr
 
 
 def test_a_disk_that_is_full_takes_no_key_and_ends_none(
@@ -356,3 +356,10 @@ def test_a_disk_that_is_full_takes_no_key_and_ends_none(
     (made_key,) = [each for each in json.loads(kronos("key", "ls", "--json").stdout) if each not in json.loads(before)]
     assert (lost.exit_code, f"`kronos key rotate {made_key['public_id']}`" in lost.stderr) == (1, True)
     assert [each.name for each in tmp_path.iterdir()] == ["link.key"]
+
+
+def test_folders_of_a_keys_file_that_are_not_there_are_made(kronos: Kronos, tmp_path: Path) -> None:
+    """As under ~/.config, of a user who has none yet (docs/mcp.md)."""
+    out = tmp_path / "none" / "yet" / "new.key"
+    made = kronos("key", "create", "--role", "viewer", "--out", str(out))
+    assert (made.exit_code, out.stat().st_mode & 0o777) == (0, 0o600), made.stderr
