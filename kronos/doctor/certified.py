@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from kronos.server_time import CLOCK
 
 _ENDS_WITHIN = timedelta(days=14)
 _ANSWER_SECONDS = 1.0
+_ALL_ANSWER_SECONDS = 2.0
+"""After that no other server is asked: who reads the status, or scrapes, waits for all of them."""
 _SSL_REQUEST = struct.pack(">ii", 8, 80877103)  # https://www.postgresql.org/docs/current/protocol-message-formats.html
 _VERIFYING = ("verify-ca", "verify-full")
 _UNREADABLE = (ValueError, x509.InvalidVersion)
@@ -42,8 +45,9 @@ def database(url: str, now: datetime | None = None) -> Finding:
     is_verified = mode in _VERIFYING or (mode == "require" and bool(root))
     found: list[_Held] = []
     faults: list[str] = []
+    until_asked = time.monotonic() + _ALL_ANSWER_SECONDS
     for host, port in _servers(options) if is_verified else ():
-        if (shown := _shown_by(host, port)) is not None:
+        if time.monotonic() < until_asked and (shown := _shown_by(host, port)) is not None:
             try:
                 found.append(_named(f"of {host}:{port}", x509.load_der_x509_certificate(shown)))
             except _UNREADABLE as error:

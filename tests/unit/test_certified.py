@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -112,6 +113,20 @@ def test_what_the_environment_says_counts_as_it_does_for_libpq(tmp_path: Path, m
     monkeypatch.setenv("PGSSLROOTCERT", str(certificate(tmp_path, "root", timedelta(days=1))))
     found = certified.database("host=/run/postgresql", NOW)
     assert (found.ok, found.detail.startswith("CN=root of ")) == (False, True)
+
+
+def test_servers_that_do_not_answer_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six of them took longer than a scrape waits, and what the doctor finds was never a metric."""
+    asked: list[str] = []
+
+    def silent(address: tuple[str, int], **_: object) -> None:
+        asked.append(address[0])
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    monkeypatch.setattr(time, "monotonic", lambda: float(len(asked)))  # a second each
+    assert certified.database("host=a,b,c,d,e,f sslmode=verify-full", NOW).ok
+    assert asked == ["a", "b"]
 
 
 def test_a_server_that_is_not_there_is_another_checks_to_say() -> None:
