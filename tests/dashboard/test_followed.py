@@ -8,13 +8,16 @@ from playwright.sync_api import Page, expect
 from dashboard.browser import Watched
 from dashboard.conftest import Reader
 from dashboard.runs import ended
+from embedded.waiting import eventually
 from kronos.load import Coming
 
 
 def opened(page: Watched, path: str) -> Page:
     page.go(path)
     expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
-    page.page.wait_for_function("live.source?.readyState === EventSource.OPEN")
+    # not wait_for_function, whose second look is an eval in the page, which its policy forbids
+    is_open = "live.source?.readyState === EventSource.OPEN"
+    eventually(lambda: page.page.evaluate(is_open), "the page's events are not open")
     return page.page
 
 
