@@ -1,4 +1,5 @@
-"""A cheap HTTP/1.1 client: some connections, each sends the next request when its answer is there.
+"""A cheap HTTP/1.1 client: some connections, each sends the next request when its answer is there; where the order has
+a rate (`per_second`), not before it is that request's turn.
 
 Run as a process: reads an order, a line of JSON, from standard input, and writes what it saw to standard output, again
 and again. Sockets and a few slices only, because on two cores what the client uses the server lacks.
@@ -32,6 +33,12 @@ class Caller(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
+        if (early := self._run.until_turn()) > 0:
+            asyncio.get_running_loop().call_later(early, self._send_now)
+        else:
+            self._send_now()
+
+    def _send_now(self) -> None:
         request = self._run.next_request()
         if self._transport is None or request is None:
             if self._transport is not None:
@@ -72,14 +79,14 @@ class Run:
         self._statuses: dict[str, int] = {}
         self._other = ""
         self._open = order["connections"]
-        self._until = 0.0
+        self._until = self._turn = 0.0
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def result(self) -> JsonObject:
         """Do it all."""
         used = _cpu()
         started = time.perf_counter()
-        self._until = started + self._order["seconds"]
+        self._until, self._turn = started + self._order["seconds"], started
         for _ in range(self._order["connections"]):
             await asyncio.get_running_loop().create_connection(lambda: Caller(self), "127.0.0.1", self._order["port"])
         await self._done
@@ -94,6 +101,13 @@ class Run:
             "p99_ms": ordered[len(ordered) * 99 // 100] * 1000,
             "cpu_seconds": _cpu() - used,
         }
+
+    def until_turn(self) -> float:
+        """Seconds until the next request may be sent. Those that are late are sent at once, and none is left out."""
+        if (rate := self._order.get("per_second")) is None:
+            return 0
+        self._turn += 1 / rate
+        return self._turn - time.perf_counter()
 
     def next_request(self) -> bytes | None:
         """None once the time is over."""

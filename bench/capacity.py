@@ -22,6 +22,8 @@ from kronos.model import JsonObject
 
 _KIB = 1024
 _SMALL, _LARGE = 200, 8 * _KIB
+_RATE = 10  # of one-shots over HTTP that come alone
+_SECONDS = 20
 _JOBS = """
 with read as materialized (
     select schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
@@ -90,9 +92,13 @@ class Works:
                 self._until(count)
         return found[0]
 
-    def created(self, count: int, size: int, *, is_delivered: bool, callers: int = 4) -> tuple[Spent, int, float]:
-        """One-shots made over HTTP, by so many callers at once; and delivered as they come, or never due. What they
-        took, their number, and the seconds."""
+    def created(self, seconds: float, size: int, *, is_delivered: bool, rate: int | None) -> tuple[Spent, int, float]:
+        """One-shots made over HTTP by eight callers, so many a second, or each when it has its answer; and delivered as
+        they come, or never due. What they took, their number, and the seconds.
+
+        What waits together is one statement, and on a busy machine more waits. So a rate is far below what that
+        machine can do, where each comes alone, or there is none, and they come together.
+        """
         body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
         if not is_delivered:
             body |= {"trigger": "DELAYED", "run_at": "2090-01-01T00:00:00Z"}
@@ -100,16 +106,16 @@ class Works:
             "path": f"/v1/workspaces/{WORKSPACE}/jobs",
             "headers": f"Authorization: Bearer {self._one.key_file.read_text().strip()}\r\n",
             "bodies": [json.dumps(body)],
-            "connections": callers,
-            "seconds": count / 500,
+            "connections": 8,
+            "per_second": rate,
         }
         with self._processes() as (worker, api, port), common.child(["-m", "bench.callers"]) as client:
-            common.told(client, order | {"port": port, "seconds": 0.5})
+            common.told(client, order | {"port": port, "seconds": 1})
             if is_delivered:
                 deliver.await_end(self._connection)
             self._forget()
             with self._spent(worker, api) as found:
-                made = common.told(client, order | {"port": port})
+                made = common.told(client, order | {"port": port, "seconds": seconds})
                 if is_delivered:
                     self._until(made["requests"])
         if made["other"]:
@@ -199,9 +205,9 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     """Each cost alone."""
     idle = works.idle(30)
     small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
-    made, made_large, at_once = (
-        _beyond_idle(idle, *works.created(count, size, is_delivered=is_delivered))
-        for size, is_delivered in ((_SMALL, False), (_LARGE, False), (_SMALL, True))
+    made, made_large, alone = (
+        _beyond_idle(idle, *works.created(seconds, size, is_delivered=rate is not None, rate=rate))
+        for seconds, size, rate in ((count / 500, _SMALL, None), (count / 500, _LARGE, None), (_SECONDS, _SMALL, _RATE))
     )
     rows = works.rows(2000)
     jobs = 250
@@ -209,7 +215,7 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     kib = (_LARGE - _SMALL) / _KIB
     us = capacity.LOOP_US
     per, more = small.each(1), large.beyond(small)
-    more_made, claimed = made_large.beyond(made), at_once.beyond(made).beyond(per)
+    more_made, more_alone = made_large.beyond(made), alone.beyond(made).beyond(per)
     ring = (rung.postgres - 60 * idle.postgres) / jobs - rows.postgres - per.postgres
     return capacity.Costs(
         idle_us=idle.postgres * us,
@@ -219,8 +225,9 @@ def _costs(works: Works, count: int) -> capacity.Costs:
         row_us=rows.postgres * us,
         delivery_us=per.postgres * us,
         delivery_worker_us=per.worker * us,
-        claim_us=claimed.postgres * us,
-        claim_worker_us=claimed.worker * us,
+        alone_us=more_alone.postgres * us,
+        alone_worker_us=more_alone.worker * us,
+        alone_api_us=more_alone.api * us,
         creation_us=made.postgres * us,
         creation_api_us=made.api * us,
         delivery_kib_us=more.postgres / kib * us,
@@ -238,7 +245,10 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     )
 
 
-def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Workload]]:
+Work = tuple[str, Spent, capacity.Workload]
+
+
+def _points(works: Works, count: int) -> Iterator[Work]:
     """Works that no cost was taken from: what they took, and how the model is told of them."""
     yield (
         f"{count:,} deliveries of 4 KiB",
@@ -251,11 +261,12 @@ def _points(works: Works, count: int) -> Iterator[tuple[str, Spent, capacity.Wor
         works.rung(jobs, _KIB),
         capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
-    mixed, made, seconds = works.created(count, 2 * _KIB, is_delivered=True)
+    rate = _RATE * 2 // 3
+    mixed, made, seconds = works.created(_SECONDS, 2 * _KIB, is_delivered=True, rate=rate)
     yield (
-        f"{made:,} one-shots of 2 KiB made over HTTP by 4 callers, and delivered",
+        f"one-shots of 2 KiB over HTTP, {rate} a second, and delivered",
         mixed,
-        capacity.Workload(seconds=seconds, creations=made, claims=made, deliveries=made, payload_bytes=2 * _KIB),
+        capacity.Workload(seconds=seconds, creations=made, alone=made, deliveries=made, payload_bytes=2 * _KIB),
     )
 
 
@@ -279,26 +290,35 @@ def _median(found: Sequence[capacity.Costs]) -> capacity.Costs:
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @click.option("--count", default=5000, show_default=True, help="Deliveries in a sample.")
-@click.option("--own", is_flag=True, help="Judge the costs that were measured now, not those of kronos/capacity.py.")
-def main(runs: int, count: int, own: bool) -> None:
+def main(runs: int, count: int) -> None:
     """Measure and print."""
     with ExitStack() as stack:
         sink = stack.enter_context(common.child(["-m", "bench.sink"]))
         url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"
         one = stack.enter_context(common.instance(sink_url=url))
         works = Works(one, lambda: common.told(sink, "count")["count"], lambda: common.told(sink, "forget") and None)
-        costs = _median([_costs(works, count) for _ in range(runs)])
+        taken, points = list[capacity.Costs](), list[list[Work]]()
+        for _ in range(runs):  # in turns: what the machine does to one it does to the other
+            taken.append(_costs(works, count))
+            points.append(list(_points(works, count)))
+        costs = _median(taken)
         print("| cost | measured | kronos/capacity.py |\n|---|---|---|")
         for name, value in asdict(costs).items():
             print(f"| {name} | {value:.1f} | {getattr(capacity.COSTS, name):.1f} |")
-        judged = costs if own else capacity.COSTS
-        print("\n| work | of | measured | said | said / measured |\n|---|---|---|---|---|")
-        for title, took, work in _points(works, count):
-            said = _said(judged, work)
+        print("\n| work | of | said by kronos/capacity.py / measured: median (each) | by this run's costs |")
+        print("|---|---|---|---|")
+        for same in zip(*points, strict=True):
+            title = same[0][0]
             for name in ("postgres", "worker", "api", "wal"):
-                measured, told = getattr(took, name), getattr(said, name)
-                if told:
-                    print(f"| {title} | {name} | {measured:.1f} | {told:.1f} | {told / max(measured, 1e-9):.2f} |")
+                if getattr(_said(costs, same[0][2]), name):
+                    known, now = _shown(capacity.COSTS, same, name), _shown(costs, same, name)
+                    print(f"| {title} | {name} | {known} | {now} |")
+
+
+def _shown(costs: capacity.Costs, same: Sequence[Work], name: str) -> str:
+    """What these costs say of one work, over what it took: the median, and of each run."""
+    ratios = [getattr(_said(costs, work), name) / max(getattr(took, name), 1e-9) for _, took, work in same]
+    return f"{median(ratios):.2f} ({', '.join(f'{each:.2f}' for each in ratios)})"
 
 
 if __name__ == "__main__":

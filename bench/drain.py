@@ -2,7 +2,8 @@
 
 CPU time is of the one session that runs the statements (/proc/<pid>/schedstat), WAL is all that was written meanwhile.
 `--tree` takes another checkout's migrations and statements, `--variant` this one's after some SQL: each has an instance
-of its own, and they take turns.
+of its own, and they take turns. What a limit costs: `--variant "limited=update kronos.endpoint_gate set max_in_flight =
+1000"`.
 """
 
 import json
@@ -114,10 +115,11 @@ class Host:
     url: str
     statements: Mapping[str, str]
 
-    @property
-    def finalize(self) -> str:
-        """What ends successes: trees of before have one statement for all results."""
-        return self.statements.get("finalize_successes") or self.statements["finalize_executions"]
+    def finalize(self, *, holds_slot: bool) -> str:
+        """What ends successes, of limited endpoints or of others: trees of before have one statement for all
+        results."""
+        name = "finalize_limited_successes" if holds_slot else "finalize_successes"
+        return self.statements.get(name) or self.statements["finalize_executions"]
 
 
 @contextmanager
@@ -186,7 +188,8 @@ class Drain:
         at_claim = self._cpu()
         ids, self._floor = [row[0] for row in claimed], max(row[11] for row in claimed)
         places = [row[13] for row in claimed]  # trees of before name none
-        self._worker.execute(self._host.finalize, _results(ids, token, places), binary=True).fetchall()
+        finalize = self._host.finalize(holds_slot=claimed[0][9])
+        self._worker.execute(finalize, _results(ids, token, places), binary=True).fetchall()
         client, at_end = time.thread_time() - client, self._cpu()
         (left,) = self._one("select count(*) from kronos.execution_live where claim_token = %s", [token])
         if left or len(claimed) != size:

@@ -252,7 +252,7 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
         "explain": ("explain.get_facts", job | {"at": tick}),
         "endpoints": ("endpoints.list_endpoints", _NO_PLACE | {"limit": 50, "bytes": 1_048_576}),
         "workspace": ("workspaces.get_workspace", {"workspace": WORKSPACE}),
-        "workspaces": ("workspaces.list_workspaces", _NO_PLACE | {"limit": 50}),
+        "workspaces": ("workspaces.list_workspaces", _NO_PLACE | {"organization": None, "limit": 50}),
         "system status": ("system.get_status", {}),
         "its drift": ("system.list_drift", {"limit": 100}),
         "readiness": ("readiness.get_readiness", {"longer_than": timedelta(seconds=60)}),

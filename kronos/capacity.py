@@ -22,6 +22,8 @@ WORKER_CONNECTIONS = 6
 API_CONNECTIONS = 11
 PG_CRON_CONNECTIONS = 34
 """Of pg_cron and of what an operator needs: 32 places, its own, and one."""
+ALONE_PER_SECOND = 100
+"""One-shots that come alone: what comes faster waits for what is before it, and is one statement with its like."""
 BUSY_AT_MOST = 0.7
 """Of a machine's CPU time: what is beyond waits in line, and a busy minute finds no room."""
 ENTRIES_PER_MINUTE = 8_000
@@ -35,15 +37,17 @@ HISTORY_ON_ONE = 1_000_000_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """Of one each. `_us`: CPU µs, of PostgreSQL where no process is named; `_wal`: bytes of WAL; `kept`: of disk, for
-    an execution in the history; `idle_`: of a second in which nothing is due."""
+    an execution in the history; `idle_`: of a second in which nothing is due; `creation` and `delivery`: of one among
+    many; `alone_`: what a one-shot takes more that is made, claimed and ended by statements of its own."""
 
     idle_us: float
     idle_worker_us: float
     idle_api_us: float
     ring_us: float
     row_us: float
-    claim_us: float
-    claim_worker_us: float
+    alone_us: float
+    alone_worker_us: float
+    alone_api_us: float
     delivery_us: float
     delivery_worker_us: float
     creation_us: float
@@ -68,12 +72,13 @@ COSTS = Costs(
     idle_api_us=1535,
     ring_us=7980,
     row_us=59,
-    claim_us=215,
-    claim_worker_us=296,
+    alone_us=2320,
+    alone_worker_us=2150,
+    alone_api_us=1390,
     delivery_us=46,
     delivery_worker_us=40,
-    creation_us=382,
-    creation_api_us=695,
+    creation_us=170,
+    creation_api_us=660,
     delivery_kib_us=11.0,
     delivery_kib_worker_us=2.8,
     creation_kib_us=38,
@@ -91,14 +96,13 @@ COSTS = Costs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """So much of each, in so many seconds. `claims`: how often a worker asks for what is due: once for many that are
-    due together, and once for each one-shot that comes alone."""
+    """So much of each, in so many seconds. `alone`: how many of the one-shots come alone."""
 
     seconds: float = 0
     schedules: float = 0
     rings: float = 0
     rows: float = 0
-    claims: float = 0
+    alone: float = 0
     creations: float = 0
     deliveries: float = 0
     payload_bytes: int = 0
@@ -126,13 +130,14 @@ def took(costs: Costs, work: Workload) -> Took:
         postgres=work.seconds * (costs.idle_us + work.schedules * SCHEDULE_US / _MINUTE)
         + work.rings * costs.ring_us
         + work.rows * costs.row_us
-        + work.claims * costs.claim_us
+        + work.alone * costs.alone_us
         + work.deliveries * (costs.delivery_us + kib * costs.delivery_kib_us)
         + work.creations * (costs.creation_us + kib * costs.creation_kib_us),
         worker=work.seconds * costs.idle_worker_us
-        + work.claims * costs.claim_worker_us
+        + work.alone * costs.alone_worker_us
         + work.deliveries * (costs.delivery_worker_us + kib * costs.delivery_kib_worker_us),
         api=work.seconds * costs.idle_api_us
+        + work.alone * costs.alone_api_us
         + work.creations * (costs.creation_api_us + kib * costs.creation_kib_api_us),
         wal=work.rings * costs.ring_wal
         + work.rows * costs.row_wal
@@ -219,14 +224,14 @@ def answer(asked: AskedInstance, costs: Costs = COSTS) -> Answer:
 
 
 def _minute(asked: AskedInstance, runs: float) -> Workload:
-    """A minute with so many runs. What is due together is claimed together, by each worker; one-shots come alone."""
+    """A minute with so many runs. What is due together is claimed together; one-shots come alone, up to a rate."""
     one_shots = asked.one_shots_per_second * _MINUTE
     return Workload(
         seconds=_MINUTE,
         schedules=asked.schedules,
         rings=_rings(asked, runs),
         rows=runs,
-        claims=one_shots + min(runs, asked.workers),
+        alone=min(one_shots, ALONE_PER_SECOND * _MINUTE),
         creations=one_shots,
         deliveries=runs + one_shots,
         payload_bytes=asked.payload_bytes,

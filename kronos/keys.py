@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -189,9 +189,11 @@ def write_new(key_file: Path, text: str) -> None:
         )
 
 
-def partial_of(key_file: Path) -> Path:
-    """Where a key is written first: a longer name."""
-    return key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
+def require_room(key_file: Path) -> None:
+    """That a key has room beside `key_file`, by writing as many letters there: a disk may be full, or take no names.
+    Raises KeyRefused."""
+    with _partial(key_file, "-" * len(_new())):
+        pass
 
 
 def require_form(key_file: Path) -> None:
@@ -323,7 +325,18 @@ def _read(key_file: Path) -> GivenKey:
 def _write(key_file: Path, text: str, *, replace: bool) -> None:
     """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises
     KeyRefused."""
-    partial = partial_of(key_file)
+    with _partial(key_file, text) as partial:
+        if replace:
+            partial.replace(key_file)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(partial, key_file)
+
+
+@contextlib.contextmanager
+def _partial(key_file: Path, text: str) -> Iterator[Path]:
+    """A text on disk beside `key_file`, which is removed again. Raises KeyRefused."""
+    partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
     try:
         key_file.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
@@ -332,11 +345,7 @@ def _write(key_file: Path, text: str, *, replace: bool) -> None:
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            if replace:
-                partial.replace(key_file)
-            else:
-                with contextlib.suppress(FileExistsError):
-                    os.link(partial, key_file)
+            yield partial
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:

@@ -12,13 +12,14 @@ UNSEEN: Final = (
     r"\ufeff\uffa0\ufff9-\ufffb"
 )
 """For a class of a regular expression. sql/functions/ground/is_seen.sql has the same; a test holds them equal."""
-_FAR: Final = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+FAR: Final = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
+JOINERS: Final = "\u200c\u200d"
 PATTERN: Final = f"^[^{CONTROL}{UNSEEN}]*$"
 """Of a JSON Schema, whose expressions do not write what is beyond U+FFFF."""
 EACH: Final = re.compile(
     # The joiners are letters' affair in Persian, Hindi and emoji: seen between these, unseen beside a Latin letter.
-    f"[{CONTROL}{UNSEEN}{_FAR}]|(?<![^\\x00-\\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\x7f])"
+    f"[{CONTROL}{UNSEEN}{FAR}]|(?<![^\\x00-\\x7f])[{JOINERS}]|[{JOINERS}](?![^\\x00-\\x7f])"
 )
 
 

@@ -15,10 +15,11 @@ from kronos.cli import environment
 from kronos.cli.exits import Exit
 from kronos.cli.helping import Command
 from kronos.cli.output import console
-from kronos.doctor.checks import SEVERITIES
+from kronos.doctor.checks import CHECKS, SEVERITIES
 from kronos.doctor.finding import Finding
 
 _MARKS = {"critical": ("FAIL  ", "bold red"), "warning": ("WARN  ", "bold yellow"), "notice": ("NOTE  ", "cyan")}
+_WIDTH = max(map(len, CHECKS)) + 1
 
 
 @click.command(cls=Command)
@@ -77,11 +78,11 @@ def _shown(findings: Iterator[Finding]) -> Iterator[Finding]:
     to = console()
     for finding in findings:
         line = Text(*(("OK    ", "green") if finding.ok else _MARKS[finding.severity]))
-        line.append(f"{finding.check:<21}", style="bold")
+        line.append(f"{finding.check:<{_WIDTH}}", style="bold")
         line.append(finding.detail)
         to.print(line)
         if not finding.ok:
             for name, text in (("means", finding.meaning), ("fix", finding.fix)):
                 if text is not None:
-                    to.print(Text(f"{'':<27}{name}: {text}", style="yellow" if name == "fix" else ""))
+                    to.print(Text(f"{'':<{_WIDTH + 6}}{name}: {text}", style="yellow" if name == "fix" else ""))
         yield finding

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kronos import keys
+from kronos import errors, keys
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import Api, common_options, given, group, open_api
 from kronos.cli.confirmation import Consent, confirmed
@@ -207,16 +207,24 @@ def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
         _require_room(out)
     made: JsonObject = make()
     if out is not None:
-        done(lambda: keys.write_new(out, str(made["key"])))
+        _keep(out, made)
         made = {**made, "key": f"in {out}"}
     api.show(made, _FIELDS)
+
+
+def _keep(out: Path, made: JsonObject) -> None:
+    try:
+        keys.write_new(out, str(made["key"]))
+    except errors.KeyRefused as error:  # what was well before the key was made
+        public_id = made["public_id"]
+        hint = f"nobody has the key {public_id} that was made: `kronos key rotate {public_id}`, or `kronos key revoke`"
+        raise Ended(f"{error}; {hint}", Exit.FAILED) from None
 
 
 def _require_room(out: Path) -> None:
     """That a key can be written there, before it is made: one that nobody has would still open the workspace."""
     try:
-        is_there = out.exists()
-        keys.partial_of(out).exists()  # whose name may be too long where the other is not
+        is_there = out.exists() or out.is_symlink()
         folder = next(each for each in out.absolute().parents if each.exists())  # from there on they are made
         is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
@@ -227,6 +235,10 @@ def _require_room(out: Path) -> None:
         raise Ended(
             f"{out} cannot be written: {folder} is no folder that you may write to; no key was made", Exit.USAGE
         )
+    try:
+        keys.require_room(out)
+    except errors.KeyRefused as error:
+        raise Ended(f"{error}; no key was made", Exit.USAGE) from None
 
 
 def _list_instance(home: Path | None, output: Output) -> None:

@@ -64,8 +64,12 @@ def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) 
             f"{file} cannot be made: {error.strerror}. Name another one with --output, or - for standard output",
             Exit.USAGE,
         ) from None
-    with os.fdopen(descriptor, "wb") as stream:
-        files = _write(stream, parts)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            files = _write(stream, parts)
+    except OSError as error:
+        file.unlink(missing_ok=True)  # half of it helps nobody, and it would be in the way of the next try
+        raise Ended(f"{file} cannot be written: {error.strerror}. Name another one with --output") from None
     click.echo(f"{file}: {files} files, {file.stat().st_size} bytes. {_SAID}")
 
 

@@ -59,7 +59,10 @@ def file(name: str) -> StaticFile:
     try:
         content = _FILES[name].read_bytes()
     except FileNotFoundError:
-        raise NotInstalled(f"the dashboard lacks {_FILES[name]}: run bin/install, which fetches it with npm") from None
+        raise NotInstalled(
+            f"the dashboard lacks {_FILES[name]}, which npm brings: run bin/install in the checkout, and build "
+            "the wheel again (docs/install.md)"
+        ) from None
     return StaticFile(name=name, content=content, sha384=hashlib.sha384(content).digest())
 
 

@@ -20,6 +20,7 @@ _SHORTEST = 4
 """Characters: a shorter piece of a value, which a cut may leave at a text's end, is left there."""
 _LONGEST = MAX_STORED_BODY_BYTES
 """Characters of a value that are looked for: no text that is stored has more."""
+_AFTER_URL, _BODY_BYTES = '","headers":["', '"],"body_bytes":'
 _SHORTEST_CODED = 6
 """The same of a form in base64: shorter ones stand in other words."""
 
@@ -35,7 +36,8 @@ class Mask:
         # As JSON writes them: where none of these stands in a document, none of the values does, whole or cut off.
         self._begins = tuple({orjson.dumps(form[:_SHORTEST])[1:-1].decode().casefold() for form in self._forms})
 
-        self._clean: tuple[str, str] = "", ""  # the last documents in which none of these stood
+        # The last documents in which none of these stood: a request, its parts, an answer.
+        self._clean: tuple[str, str, str, str] = "", "", "", ""
 
     @property
     def size(self) -> int:
@@ -74,18 +76,22 @@ class Mask:
         return replace(outcome, request=request, response=response, error=error)
 
     def _are_clean(self, request: str, response: str) -> bool:
-        """One look at both, or at what differs from the last ones: requests to one URL and most answers are the same.
-        No beginning has a line's end in it."""
-        known_request, known_response = self._clean
-        if response == known_response:
-            differs = "" if request == known_request else request
-        elif request == known_request:
-            differs = response
-        else:
-            differs = f"{request}\n{response}"
+        """One look at both, or at what differs from the last ones: requests to one URL and most answers are the same,
+        and where a URL is another the rest of the request mostly is. No beginning has a line's end in it."""
+        last, head, names, last_response = self._clean
+        differs = ""
+        if request != last:
+            new_head, new_names = _parts(request)
+            if new_names != names or not names:
+                differs = request
+            elif new_head != head:
+                differs = new_head
+            head, names = new_head, new_names
+        if response != last_response:
+            differs = f"{differs}\n{response}" if differs else response
         if differs and self._may_stand_in(differs):
             return False
-        self._clean = request, response
+        self._clean = request, head, names, response
         return True
 
     def _document(self, document: str | None) -> str | None:
@@ -112,6 +118,16 @@ class Mask:
         if isinstance(value, dict):  # its names are ours
             return {name: self._json(item) for name, item in value.items()}
         return value
+
+
+def _parts(request: str) -> tuple[str, str]:
+    """A request up to the end of its URL, and the names of its headers, as outcome.described writes it: what follows
+    them is a number, in which nothing is hidden. No text within JSON has its quotes unescaped, so none holds what parts
+    them, and no value stands on both sides. All of it and nothing, where it is not of that form."""
+    at, end = request.find(_AFTER_URL), request.rfind(_BODY_BYTES)
+    if at < 0 or end < at or not request[end + len(_BODY_BYTES) : -1].isdecimal():
+        return request, ""
+    return request[:at], request[at:end]
 
 
 def _places(text: str, form: str) -> Iterator[tuple[int, int]]:

@@ -23,7 +23,20 @@ from kronos import (
 )
 from kronos.config import Settings
 from kronos.database import Params
-from kronos.doctor import certified, findings, fixes, instance, process, ringer, sealed, server, signs, tables, work
+from kronos.doctor import (
+    certified,
+    findings,
+    fixes,
+    instance,
+    old_weeks,
+    process,
+    ringer,
+    sealed,
+    server,
+    signs,
+    tables,
+    work,
+)
 from kronos.doctor.facts import (
     AuditState,
     BrokenChain,
@@ -146,6 +159,7 @@ class Doctor:
         yield "partitions", one(lambda: findings.partitions(self._rows(fixes.PARTITIONS, ahead=AHEAD, limit=LISTED)))
         yield "partition notes", one(lambda: findings.unnoted_partitions(self._rows(fixes.UNNOTED, limit=LISTED)))
         yield "partition owners", one(lambda: findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED)))
+        yield "old weeks", one(lambda: old_weeks.old_weeks(self._connection))
         yield "retention", self._retention
         yield "audit", one(lambda: instance.audit(*self._rows(_AUDIT)))
         yield "audit chains", one(lambda: instance.chains(self._rows(_CHAINS, newest=_NEWEST, limit=LISTED)))

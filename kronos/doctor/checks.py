@@ -163,6 +163,8 @@ CHECKS: Final[dict[str, Check]] = {
         ("partitions", "critical", "AF", "the coming four weeks have theirs", "`kronos doctor --fix`"),
         ("partition notes", "warning", "F", "what each partition holds is noted", "`kronos doctor --fix`"),
         ("partition owners", "warning", "", "each partition is kronos_owner's", "the statement that it prints"),
+        ("old weeks", "warning", "", "weeks that lie on other machines can be read",
+         "start the servers of KRONOS_HISTORY_URL, `kronos migrate --distributed`"),
         ("default partitions", "warning", "", "nothing there belongs into a partition", "nothing: it ages out"),
         ("retention", "warning", "A", "retention runs, and comes to an end", "`kronos retention run`"),
         ("audit", "warning", "F", "changes are sealed within 10 minutes", "select kronos.seal_audit(1000)"),

@@ -1,13 +1,15 @@
 """iCalendar files of strangers: what one says holds for it alone, and what it closes can be kept."""
 
 import uuid
+from calendar import Calendar
 from datetime import UTC, datetime
+from itertools import product
 
 import httpx
 import pytest
 
 from api_answers import problem_of
-from kronos import calendar_days, icalendars
+from kronos import calendar_days, errors, icalendars
 
 _NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -63,6 +65,49 @@ def test_a_file_with_a_byte_order_mark_is_read() -> None:
 def test_events_that_are_there_twice_close_one_day() -> None:
     event = "DTSTART;VALUE=DATE:20260501|DTEND;VALUE=DATE:20280501|SUMMARY:x"
     assert days_of(file_of(event, event)) == [("2026-05-01", "2028-04-30", "x")]
+
+
+ZONE = "BEGIN:VTIMEZONE|TZID:Africa/Abidjan|BEGIN:STANDARD|DTSTART:19700101T000000|TZOFFSETFROM:+0000|TZOFFSETTO:+0000"
+
+
+@pytest.mark.parametrize(
+    ("event", "zones", "said"),
+    [
+        ("SUMMARY:Nothing more", "", "the event 'Nothing more' has no DTSTART"),
+        (  # Mozilla's, of 2006
+            "SUMMARY:x|DTSTART;TZID=Europe/Berlin:20260902T090000|DTEND:20260902T100000",
+            "",
+            "the event 'x' has a time zone at one of DTSTART and DTEND, and none at the other",
+        ),
+        ("SUMMARY:x|DTSTART;VALUE=DATE:20260902|DTEND;VALUE=DATE:20260901", "", "before it begins"),
+        ("DTSTART;VALUE=DATE:20260902|DTSTART;VALUE=DATE:20260903", "", "cannot be read"),
+        (  # icalendar raises an AttributeError for it
+            "DTSTART;VALUE=DATE:20260902",
+            ZONE + "|TZID:America/Los_Angeles|END:STANDARD|TZID:America/Denver|END:VTIMEZONE",
+            "it is no iCalendar",
+        ),
+    ],
+)
+def test_what_programs_write_wrong_is_refused_in_words(event: str, zones: str, said: str) -> None:
+    with pytest.raises(errors.Unprocessable) as refused:
+        days_of(file_of(event, zones=zones))
+    (fault,) = refused.value.faults
+    assert (fault.pointer, said in fault.detail) == ("/icalendar", True), fault.detail
+
+
+def test_a_countrys_holidays_as_rules_since_2002_are_read() -> None:
+    """As Apple's file of the United States has them: thirty, each of a day of a month or of a weekday of one."""
+    fixed = [f"DTSTART;VALUE=DATE:2002{month:02}{day:02}|RRULE:FREQ=YEARLY;INTERVAL=1;BYMONTH={month}"
+             for month in range(1, 13) for day in (4, 25)]  # fmt: skip
+    third = [f"DTSTART;VALUE=DATE:2002{month:02}15|RRULE:FREQ=YEARLY;BYMONTH={month};BYDAY=3MO|SUMMARY:{month}"
+             for month in (1, 2, 5, 9, 10, 11)]  # fmt: skip
+    expected = {
+        f"{year}-{month:02}-{day:02}" for year in range(2025, 2037) for month in range(1, 13) for day in (4, 25)
+    }
+    for year, month in product(range(2025, 2037), (1, 2, 5, 9, 10, 11)):
+        mondays = [day for day in Calendar().itermonthdates(year, month) if (day.month, day.weekday()) == (month, 0)]
+        expected.add(mondays[2].isoformat())
+    assert {starts for starts, _, _ in days_of(file_of(*fixed, *third))} == expected
 
 
 def test_days_and_a_files_days_are_bounded_together(api: httpx.Client, workspace: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from api_answers import problem_of
 from depth import depth
 from kronos import errors, icalendars
+from kronos.api.calendar_schemas import NamedDay
 
 _WEEK = ["mon", "tue", "wed", "thu", "fri"]
 _BANK: dict[str, Any] = {
@@ -235,6 +236,19 @@ def test_an_icalendar_file_becomes_days_with_names() -> None:
     ]  # fmt: skip
     labour = [each.starts for each in days if each.name == "Labour day"]
     assert labour == [f"{year}-05-01" for year in range(2025, 2037) if year != 2028]
+
+
+@given(st.text("ax \u200b\u200c\u200d\u3164\u2800\u0645\u06cc\U0001f469\U000e0041\u00a0", max_size=130))
+def test_what_a_file_calls_a_day_may_be_sent_back(said: str) -> None:
+    """Some that are not seen are printable: the day was stored, and refused when it came back."""
+    (day,) = icalendars.imported(ics(f"DTSTART;VALUE=DATE:20270101|SUMMARY:x{said}"), timezone="UTC", now=NOW)
+    NamedDay(starts=day.starts, name=day.name)
+
+
+def test_letters_that_need_a_joiner_keep_it() -> None:
+    word = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    (day,) = icalendars.imported(ics(f"DTSTART;VALUE=DATE:20270101|SUMMARY:{word}"), timezone="UTC", now=NOW)
+    assert day.name == word
 
 
 @given(

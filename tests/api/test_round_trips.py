@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from api_answers import counts, problem_of
 from conftest import Api, await_condition, cloned, make_workspace, running_api
 from depth import depth
+from kronos import unseen
 from kronos.model import Json
 from servers import Server
 from worker.running import keep_from_ringing, workers
@@ -56,7 +57,13 @@ SCALARS = st.one_of(NUMBERS, NUMBERS, TEXTS, st.none(), st.booleans())
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )  # fmt: skip
-TAGS = st.lists(TEXTS.filter(lambda text: bool(text.strip())), min_size=1, max_size=3, unique=True)
+# Tags hold nothing that is not seen, of which the most are of these two kinds.
+SEEN = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=12).map(
+    lambda text: text.replace("{{", "{ {")
+)
+TAGS = st.lists(
+    SEEN.filter(lambda text: bool(text.strip()) and unseen.found(text) is None), min_size=1, max_size=3, unique=True
+)
 
 
 def deep(document: Json, levels: int) -> Json:

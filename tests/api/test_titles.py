@@ -97,6 +97,24 @@ def test_a_name_that_was_stored_before_is_found_changed_and_mended(
     assert (mended.json()["tags"], mended.json()["title"]) == (["new"], "new")
 
 
+def test_an_endpoints_title_that_was_stored_before_is_exported_and_mended_by_files(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    """Whoever exported the workspace, or applied a file with that endpoint, was answered 500."""
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/endpoints", json=HTTP | {"name": "e", "title": "old"}).raise_for_status()
+    shared_superuser.execute(
+        "update kronos.endpoints set title = %s where name = 'e' and workspace_id ="
+        " (select workspace_id from kronos.workspaces where slug = %s)",
+        ["ol\u200bd", workspace],
+    )
+    exported = api.get(f"{base}/export").raise_for_status().json()["endpoints"]
+    assert [each["title"] for each in exported if each["name"] == "e"] == ["ol\u200bd"]
+    files = {"endpoints": [HTTP | {"name": "e", "title": "new"}], "take_over": True}
+    api.post(f"{base}/apply", json=files).raise_for_status()
+    assert api.get(f"{base}/endpoints/e").json()["title"] == "new"
+
+
 def test_a_title_is_carried_on_changed_and_taken_away(api: httpx.Client, workspace: str) -> None:
     one = f"/v1/workspaces/{workspace}/jobs/nightly"
     api.post(one.rpartition("/")[0], json=CRON | {"name": "nightly", "title": "First"}).raise_for_status()

@@ -360,6 +360,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
                 "results.",
                 "doctor.",
                 "doctor_fixes.",
+                "old_weeks.",
                 "support.",
                 "encryption.",
                 "watchdog.",

@@ -14,6 +14,7 @@ from conftest import ROOT
 from factory import add_endpoint, add_executions
 from kronos import doctor
 from kronos.__main__ import main
+from kronos.cli.doctor import _shown
 from kronos.doctor import checks, reference
 from kronos.doctor.finding import Finding
 from scale import fill_cron_jobs
@@ -196,6 +197,13 @@ def test_a_database_that_cannot_be_reached_is_a_finding() -> None:
     told = run("postgresql://nobody@127.0.0.1:1/nothing")
     assert told.exit_code == 1
     assert "FAIL  database" in told.stdout
+
+
+@pytest.mark.parametrize("check", [*checks.CHECKS, "database"])
+def test_a_check_and_what_it_says_are_two_words(check: str, capsys: pytest.CaptureFixture[str]) -> None:
+    finding = Finding(check=check, ok=True, detail="all is well", meaning="", fix=None)
+    assert list(_shown(iter([finding]))) == [finding]
+    assert capsys.readouterr().out.split("  ", 1)[1].strip().startswith(f"{check} ")
 
 
 def test_without_a_database_url_it_says_which_setting_is_missing() -> None:

@@ -1,7 +1,9 @@
 """kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why
 not."""
 
+import errno
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -326,6 +328,34 @@ def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path
     refused = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / place))
     assert (refused.exit_code, said in refused.stderr, "no key was made" in refused.stderr) == (2, True, True)
     assert kronos("key", "ls", "--json").stdout == before.stdout
+
+
+def test_a_disk_that_is_full_takes_no_key_and_ends_none(
+    kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is replaced would have ended, and nobody would have had the new one."""
+    made = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)
+    (tmp_path / "link.key").symlink_to(tmp_path / "none" / "there.key")
+    leading_nowhere = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / "link.key"))
+    assert (leading_nowhere.exit_code, "exists" in leading_nowhere.stderr) == (5, True)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = kronos("key", "ls", "--json").stdout
+    out = str(tmp_path / "new.key")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for command in (["create", "--role", "viewer"], ["rotate", made["public_id"]]):
+            refused = kronos("key", *command, "--out", out)
+            told = f"{out}: No space left on device; no key was made"
+            assert (refused.exit_code, told in refused.stderr) == (2, True), refused.output
+        assert kronos("key", "ls", "--json").stdout == before
+        patch.setattr(keys, "require_room", lambda _: None)  # it fills up just then
+        lost = kronos("key", "create", "--role", "viewer", "--out", out)
+    (made_key,) = [each for each in json.loads(kronos("key", "ls", "--json").stdout) if each not in json.loads(before)]
+    assert (lost.exit_code, f"`kronos key rotate {made_key['public_id']}`" in lost.stderr) == (1, True)
+    assert [each.name for each in tmp_path.iterdir()] == ["link.key"]
 
 
 def test_folders_of_a_keys_file_that_are_not_there_are_made(kronos: Kronos, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """kronos support-bundle: what helps is in it, and nothing that anybody entrusted to Kronos."""
 
+import errno
 import json
 import stat
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -245,3 +247,17 @@ def test_the_lists_name_what_there_is() -> None:
     assert [name for name in allowed.SETTINGS if name not in free] == []
     assert [name for name in allowed.SETTINGS if "str" in str(free[name]) or "Path" in str(free[name])] == []
     assert [name for name in allowed.DETAILS if name not in CHECKS] == []
+
+
+def test_a_disk_that_is_full_keeps_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left was in the way of the next try, and whoever sent it sent nothing."""
+
+    def parts(*_: object, **__: object) -> Iterator[tuple[str, bytes]]:
+        yield "program.json", b"{}"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundle, "parts", parts)
+    file = tmp_path / "b.tar.gz"
+    told = run("postgresql://nobody@127.0.0.1:1/nothing", "--output", str(file))
+    assert (told.exit_code, f"{file} cannot be written: No space left on device" in told.stderr) == (1, True)
+    assert not file.exists()

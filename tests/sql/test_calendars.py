@@ -2,6 +2,7 @@
 (tests/calendar_oracle.py)."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,10 @@ from factory import add_workspace
 from kronos.calendar_terms import BusinessHours, CalendarDay
 from sql_factory import Connection, records, values
 
-_ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"]
+_ZONES = [
+    *["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"],
+    *["Pacific/Kiritimati", "Etc/GMT+12", "Pacific/Apia"],  # 14 h before UTC, 12 h behind it, without 2011-12-30
+]
 _FROM = datetime(2026, 1, 1)  # noqa: DTZ001 - readings of a zone's clocks
 _NAMED = st.builds(
     lambda after, minutes, is_day, is_open: Named(
@@ -44,6 +48,11 @@ _CALENDARS = st.builds(
     _HOURS,
     st.lists(_NAMED, max_size=8),
 )
+# Into which days a calendar is moved: none; the clocks' changes of both halves of the world; a day that is none; a year
+# before a leap day
+_BY = st.sampled_from(
+    [date(2026, 1, 1), date(2026, 3, 5), date(2026, 10, 8), date(2011, 12, 5), date(2027, 12, 10)]
+).map(lambda begins: datetime.combine(begins, time()) - _FROM)
 _FATES = """
 select each.tick, fate.run_at, fate.reason ->> 'code' as code
   from kronos.read_schedule(%(cron)s, null, null, %(zone)s, 'SHIFT', 'FIRST') as schedule
@@ -52,6 +61,12 @@ select each.tick, fate.run_at, fate.reason ->> 'code' as code
                         as fate
  order by each.tick
 """
+
+
+def moved(calendar: PlainCalendar, by: timedelta) -> PlainCalendar:
+    """Its named days as many days later."""
+    named = [replace(each, starts=each.starts + by, ends=each.ends + by) for each in calendar.named]
+    return replace(calendar, named=tuple(named))
 
 
 def stored(connection: Connection, workspace_id: uuid.UUID, calendar: PlainCalendar, name: str) -> None:
@@ -83,13 +98,14 @@ def workspace_id(shared_superuser: Connection) -> uuid.UUID:
     return add_workspace(shared_superuser)
 
 
-@given(calendar=_CALENDARS, minutes=st.lists(st.integers(-5000, 60 * 24 * 45), min_size=20, max_size=60))
+@given(by=_BY, calendar=_CALENDARS, minutes=st.lists(st.integers(-5000, 60 * 24 * 45), min_size=20, max_size=60))
 @settings(max_examples=depth(25, deep=150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
-    shared_superuser: Connection, workspace_id: uuid.UUID, calendar: PlainCalendar, minutes: list[int]
+    shared_superuser: Connection, workspace_id: uuid.UUID, by: timedelta, calendar: PlainCalendar, minutes: list[int]
 ) -> None:
+    calendar = moved(calendar, by)
     stored(shared_superuser, workspace_id, calendar, "one")
-    instants = [_FROM.replace(tzinfo=UTC) + timedelta(minutes=each) for each in minutes]
+    instants = [_FROM.replace(tzinfo=UTC) + by + timedelta(minutes=each) for each in minutes]
     edges = [each.replace(tzinfo=ZoneInfo(calendar.zone)) for own in calendar.named for each in (own.starts, own.ends)]
     instants += [each.astimezone(UTC) + step for each in edges for step in (timedelta(), -timedelta(microseconds=1))]
     found = records(
@@ -113,6 +129,7 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
 
 
 @given(
+    by=_BY,
     calendars=st.lists(_CALENDARS, min_size=1, max_size=2),
     cron=st.sampled_from(
         ["0 9 * * *", "0 9 1,15 * *", "30 2 * * 6", "0 9,17 * * 6,0", "0 0 L * *", "15 */6 * * *", "0 12 * * 1"]
@@ -124,17 +141,19 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
 def test_ticks_run_where_plain_python_says(
     shared_superuser: Connection,
     workspace_id: uuid.UUID,
+    by: timedelta,
     calendars: list[PlainCalendar],
     cron: str,
     zone: str,
     on_blackout: str,
 ) -> None:
+    calendars = [moved(each, by) for each in calendars]
     names = [f"c{place}" for place in range(len(calendars))]
     for name, calendar in zip(names, calendars, strict=True):
         stored(shared_superuser, workspace_id, calendar, name)
     given = {
         "cron": cron, "zone": zone, "names": names, "on_blackout": on_blackout, "workspace_id": workspace_id,
-        "since": datetime(2025, 12, 20, tzinfo=UTC), "until": datetime(2026, 2, 20, tzinfo=UTC),
+        "since": datetime(2025, 12, 20, tzinfo=UTC) + by, "until": datetime(2026, 2, 20, tzinfo=UTC) + by,
     }  # fmt: skip
     found = records(shared_superuser, _FATES, given)
     ticks = values(

@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import asdict, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,24 +28,25 @@ def test_a_workload_takes_the_sum_of_its_parts() -> None:
         idle_worker_us=2,
         ring_us=10,
         row_us=100,
-        claim_us=3,
-        claim_worker_us=4,
+        alone_us=3,
+        alone_worker_us=4,
+        alone_api_us=2,
         delivery_us=1000,
         delivery_kib_us=50,
         creation_api_us=7,
         delivery_wal=5,
     )
-    work = Workload(seconds=60, rings=2, rows=3, claims=5, deliveries=4, creations=6, payload_bytes=200 + 2048)
+    work = Workload(seconds=60, rings=2, rows=3, alone=5, deliveries=4, creations=6, payload_bytes=200 + 2048)
     found = took(costs, work)
     assert (found.postgres, found.worker, found.api, found.wal) == (
-        60 + 20 + 300 + 15 + 4 * (1000 + 2 * 50), 120 + 20, 42, 20,
+        60 + 20 + 300 + 15 + 4 * (1000 + 2 * 50), 120 + 20, 42 + 10, 20,
     )  # fmt: skip
     assert found.cpu == found.postgres + found.worker + found.api
 
 
 def test_each_cost_counts() -> None:
     """One that is left out of the sums would be measured for nothing."""
-    work = Workload(seconds=1, rings=1, rows=1, claims=1, creations=1, deliveries=1, payload_bytes=10_000)
+    work = Workload(seconds=1, rings=1, rows=1, alone=1, creations=1, deliveries=1, payload_bytes=10_000)
     for each in fields(Costs):
         dearer = replace(COSTS, **{each.name: 2 * getattr(COSTS, each.name)})
         asked = AskedInstance(payload_bytes=10_000)
@@ -88,6 +90,13 @@ def test_what_it_can_do_at_most_is_what_keeps_it_seven_tenths_busy() -> None:
     asked = AskedInstance(cores=4, rings_per_minute=10, one_shots_per_second=20)
     most = answer(asked).most_runs_per_minute
     assert answer(replace(asked, runs_per_minute=most)).busy == pytest.approx(0.7, abs=0.001)
+
+
+def test_one_shots_beyond_a_rate_cost_what_one_among_many_does() -> None:
+    at = [answer(AskedInstance(one_shots_per_second=rate, runs_per_minute=0)).api_cores for rate in (50, 100, 150, 200)]
+    alone, first, second = (more - less for less, more in pairwise(at))
+    assert first == pytest.approx(second)
+    assert alone == pytest.approx(first + 50 * COSTS.alone_api_us / 1e6)
 
 
 def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:

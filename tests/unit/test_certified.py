@@ -3,7 +3,8 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,14 +21,20 @@ from kronos.doctor import certified
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def certificate(directory: Path, name: str, ends: timedelta) -> Path:
-    """A file with one that signs itself, and its key."""
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine's own has in ~/.postgresql counts for nothing."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def certificate(directory: Path, name: str, ends: timedelta, issuer: str | None = None) -> Path:
+    """A file with one that signs itself, whoever it says has signed it, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer or name)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - timedelta(days=400))
@@ -108,7 +115,69 @@ def test_what_the_environment_says_counts_as_it_does_for_libpq(tmp_path: Path, m
     assert (found.ok, found.detail.startswith("CN=root of ")) == (False, True)
 
 
+def test_servers_that_do_not_answer_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six of them took longer than a scrape waits, and what the doctor finds was never a metric."""
+    asked: list[str] = []
+
+    def silent(address: tuple[str, int], **_: object) -> None:
+        asked.append(address[0])
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    monkeypatch.setattr(time, "monotonic", lambda: float(len(asked)))  # a second each
+    assert certified.database("host=a,b,c,d,e,f sslmode=verify-full", NOW).ok
+    assert asked == ["a", "b"]
+
+
 def test_a_server_that_is_not_there_is_another_checks_to_say() -> None:
     port = held_port()
     assert certified.database(f"host=127.0.0.1,127.0.0.1 port={port} sslmode=verify-full", NOW).ok
     assert list(certified._servers({"host": "a,/run,b", "port": "1,2,3"})) == [("a", 1), ("b", 3)]
+
+
+def test_of_many_authorities_those_count_that_the_servers_is_of(tmp_path: Path) -> None:
+    """A system's file, or a cloud's, has some that have long ended: nobody was to be woken for these."""
+
+    server, bundle = certificate(tmp_path, "server", timedelta(days=90), "mine"), tmp_path / "bundle.pem"
+    well = "2 of PostgreSQL's, valid for 14 days yet"
+    for held, told in (
+        ([("old", -300), ("mine", 900)], well),
+        ([("mine", -2), ("mine", 900)], well),
+        ([("other", 900), ("mine", 3)], f"CN=mine of {bundle} ends on 2026-06-04"),
+        ([("old", -300), ("of its issuer", 900)], well),
+        ([("old", -300), ("new", 5)], f"CN=new of {bundle} ends on 2026-06-06"),
+    ):
+        bundle.write_text("".join(certificate(tmp_path, *each).read_text() for each in _days(held)))
+        with serving(b"S", server) as port:
+            url = f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={bundle}"
+            assert certified.database(url, NOW).detail == told
+
+
+def _days(held: Sequence[tuple[str, int]]) -> Iterator[tuple[str, timedelta]]:
+    return ((name, timedelta(days=days)) for name, days in held)
+
+
+def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
+    (folder := tmp_path / "home" / ".postgresql").mkdir(parents=True)
+    certificate(folder, "root", timedelta(days=3)).rename(folder / "root.crt")
+    certificate(folder, "me", timedelta(days=2)).rename(folder / "postgresql.crt")
+    with serving(b"N") as port:
+        found = certified.database(f"host=127.0.0.1 port={port} sslmode=require", NOW).detail
+    assert [f"CN=root of {folder}/root.crt" in found, f"CN=me of {folder}/postgresql.crt" in found] == [True, True]
+    assert certified.database("host=127.0.0.1 port=1 sslmode=disable", NOW).ok
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [("a003020102", "a003020104"), ("0c0162", "1301ff")], ids=["a version", "a letter"]
+)
+def test_what_only_openssl_can_read_is_a_finding_and_no_error(tmp_path: Path, was: str, now: str) -> None:
+    """It was an error of each scrape and of the status."""
+    file = certificate(tmp_path, "b", timedelta(days=90))
+    key, _, text = file.read_text().partition(ssl.PEM_HEADER)
+    der = ssl.PEM_cert_to_DER_cert(ssl.PEM_HEADER + text).replace(bytes.fromhex(was), bytes.fromhex(now))
+    file.write_text(key + ssl.DER_cert_to_PEM_cert(der))
+    with serving(b"S", file) as port:
+        shown = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-full", NOW)
+    assert shown.detail.startswith(f"what 127.0.0.1:{port} shows cannot be read: ")
+    named = certified.database(f"host=/run sslmode=verify-full sslrootcert={file}", NOW)
+    assert named.detail.startswith(f"{file} cannot be read: ")

@@ -5,13 +5,14 @@ import html
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 import orjson
 import pytest
 
 from kronos.delivery.mask import Mask
-from kronos.delivery.outcome import Outcome, failed
+from kronos.delivery.outcome import Outcome, described, described_request, failed
 from kronos.delivery.sanitise import json_bytes
 
 _VALUES = ['pa"ss/wörd +%41&<\\', "hunter2", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x" * 5000, "0000", "null"]
@@ -166,23 +167,24 @@ def test_a_text_that_repeats_the_beginning_of_a_value_is_read_once() -> None:
     assert Mask(["a" * 4000 + "b"]).text("a" * 4000 + "c") == "a" * 4000 + "c"
 
 
+def _masked(mask: Mask, request: str, response: str) -> tuple[str | None, str | None]:
+    outcome = Outcome(
+        status="SUCCESS",
+        retryable=False,
+        retry_after=None,
+        request=request,
+        response=response,
+        error=None,
+        duration=timedelta(),
+    )
+    found = mask.outcome(outcome)
+    return found.request, found.response
+
+
 def test_documents_that_repeat_the_last_ones_are_clean_and_no_others_are() -> None:
     """What was clean is not looked at again, each of the two for itself; what hides a value beside it is."""
-    mask = Mask(["kingfisher"])
+    masked = partial(_masked, Mask(["kingfisher"]))
     clean, hidden = '{"body":"all is well"}', '{"body":"the kingfisher"}'
-
-    def masked(request: str, response: str) -> tuple[str | None, str | None]:
-        outcome = Outcome(
-            status="SUCCESS",
-            retryable=False,
-            retry_after=None,
-            request=request,
-            response=response,
-            error=None,
-            duration=timedelta(),
-        )
-        found = mask.outcome(outcome)
-        return found.request, found.response
 
     for _ in range(2):
         assert masked(clean, clean) == (clean, clean)
@@ -193,3 +195,32 @@ def test_documents_that_repeat_the_last_ones_are_clean_and_no_others_are() -> No
         assert masked('{"url":"other"}', clean) == ('{"url":"other"}', clean)
         assert masked('{"url":"other"}', '{"body":""}') == ('{"url":"other"}', '{"body":""}')
     assert masked("", hidden) == ("", '{"body":"the ***"}')
+
+
+@pytest.mark.parametrize("value", ["kingfisher", 'king","headers":["fisher', '"],"body_bytes":1}', "4711", "king\\"])
+@pytest.mark.parametrize("place", ["url", "name", "path", "nowhere"])
+def test_a_value_is_hidden_wherever_it_stands_in_a_request_whose_other_parts_are_as_in_the_last_one(
+    value: str, place: str
+) -> None:
+    """After requests that differ in URL, names or size alone, each masks as one that has seen nothing does."""
+
+    def request(url: str, *names: str, size: int = 12) -> str:
+        return described(described_request("POST", f"http://receiver.example/{url}", ["Host", *names]), size)
+
+    last = [request("a"), request("b"), request("b", size=13), request("b", "X-Team")]
+    secret = value if place != "nowhere" else "all is well"
+    wanted = {
+        "url": request(f"c/{secret}/d"),
+        "name": request("b", secret),
+        "path": request(secret, "X-Team", size=4711),
+        "nowhere": request("e", "X-Team", size=4711),
+    }[place]
+    mask = Mask([value])
+    for each in last:
+        assert _masked(mask, each, "{}") == (each, "{}")
+    found = _masked(mask, wanted, "{}")
+    assert found == _masked(Mask([value]), wanted, "{}")
+    assert (found[0] == wanted) == (place == "nowhere"), found
+    assert json.loads(found[0] or "")["body_bytes"] == json.loads(wanted)["body_bytes"]
+    for each in last:
+        assert _masked(mask, each, "{}") == (each, "{}"), "and nothing of it is left behind"

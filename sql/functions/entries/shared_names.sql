@@ -1,10 +1,10 @@
 -- shared_names: the shared entries that ring for these CRON jobs, ACTIVE or not.
 -- Returns: no row for a job that has an entry of its own: all of them, unless the instance has alarms shared,
--- and the internal jobs in any case, whose rings are heartbeats.
+-- and the internal jobs in any case, whose rings are heartbeats. force_generic_plan: as write_alarms.
 create or replace function kronos.shared_names(p_job_ids uuid[])
 returns table (job_id uuid, alarm text, jobname text)
 language plpgsql volatile rows 50 security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
+set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_setting kronos.alarm_setting;

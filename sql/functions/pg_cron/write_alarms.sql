@@ -1,29 +1,33 @@
 -- write_alarms: writes and removes shared entries. p_texts: their schedules; p_joins: a job counts on it
 -- from now on, so that it is written where it is not there, or not right; p_needed: false removes it.
 -- p_is_lenient: one that pg_cron cannot read is warned of, and stops no other. The caller holds their locks
--- (alarm_lock).
+-- (alarm_lock). force_generic_plan: for the length of each array it would be planned anew (decision 0127).
 -- Returns: how many were written, and removed.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.write_alarms(p_texts text[], p_joins boolean[], p_needed boolean[],
                                                p_is_lenient boolean, out written integer, out removed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_alarm  record;
     v_jobids bigint[];
 begin
     written := 0;
-    -- the names are made apart, as in unregister_jobs
-    with alarm as materialized (
-        select kronos.alarm_name(each.text) as jobname
-          from unnest(p_texts, p_needed) as each (text, is_needed)
-         where not each.is_needed
-    )
-    select coalesce(array_agg(entry.jobid), '{}') into v_jobids
-      from alarm
-      join cron.job as entry on entry.jobname = alarm.jobname and entry.username = current_user;
-    perform cron.unschedule(jobid) from unnest(v_jobids) as jobid;
-    removed := cardinality(v_jobids);
+    removed := 0;
+    if false = any (p_needed) then
+        -- the names are made apart, as in unregister_jobs
+        with alarm as materialized (
+            select kronos.alarm_name(each.text) as jobname
+              from unnest(p_texts, p_needed) as each (text, is_needed)
+             where not each.is_needed
+        )
+        select coalesce(array_agg(entry.jobid), '{}') into v_jobids
+          from alarm
+          join cron.job as entry on entry.jobname = alarm.jobname and entry.username = current_user;
+        perform cron.unschedule(jobid) from unnest(v_jobids) as jobid;
+        removed := cardinality(v_jobids);
+    end if;
     for v_alarm in
         with alarm as materialized (
             select each.text, kronos.alarm_name(each.text) as jobname, each.nth
