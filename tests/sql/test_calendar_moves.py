@@ -69,7 +69,9 @@ def close(connection: Connection, endpoint: EndpointRow, *days: str) -> int:
 def move(connection: Connection, endpoint: EndpointRow, limit: int) -> int:
     """A step; how many jobs it got on with."""
     found = value(
-        connection, "select document_id from kronos.calendars where workspace_id = %s", [endpoint.workspace_id]
+        connection,
+        "select document_id from kronos.calendars where workspace_id = %s and name = 'bank'",
+        [endpoint.workspace_id],
     )
     return int(value(connection, "select kronos.move_some(%s, %s)", [found, limit]))
 
