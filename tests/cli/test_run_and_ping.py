@@ -82,13 +82,21 @@ def test_a_command_is_as_it_would_be_and_its_start_and_end_are_heard(heard: Hear
 
 
 def test_with_log_the_end_of_what_it_prints_is_sent_and_all_of_it_shown(heard: Heard) -> None:
-    script = "import sys; print('x' * 30000); print('the end', file=sys.stderr)"
+    script = "print('x' * 30000); print('the end')"
     out, err = run(sys.executable, "-c", script, url=heard.url, options=("--log",)).communicate()
-    assert (len(out), err) == (30_001, b"the end\n")
+    assert (len(out), out[-8:], err) == (30_009, b"the end\n", b"")
     assert heard.said == ["start", "0"]
     log = heard.pings[1][2]
     assert len(log) == 10_000
     assert b"the end" in log
+
+
+def test_with_log_what_it_prints_on_both_its_outputs_is_sent(heard: Heard) -> None:
+    """In what order nobody knows: they are two pipes."""
+    script = "import sys; print('said'); print('warned', file=sys.stderr)"
+    out, err = run(sys.executable, "-c", script, url=heard.url, options=("--log",)).communicate()
+    assert (out, err) == (b"said\n", b"warned\n")
+    assert sorted(heard.pings[1][2].split()) == [b"said", b"warned"]
 
 
 @pytest.mark.parametrize(
