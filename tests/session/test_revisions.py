@@ -1,5 +1,6 @@
 """A process at a database of another release: older, it is refused with what to run; newer, it says so and goes on."""
 
+import asyncio
 import logging
 
 import psycopg
@@ -42,7 +43,10 @@ async def test_a_database_of_an_earlier_release_is_refused_with_what_to_run(
     superuser: Connection, database_url: str, harm: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     superuser.execute(harm.encode())
-    async with Pool(database_url, size=1, wait_seconds=60) as pool:
+    async with Pool(database_url, size=1, wait_seconds=1) as pool:  # it is waited for in vain
+        async with asyncio.timeout(60):
+            while pool.trouble is None:  # noqa: ASYNC110 - the pool has no event
+                await asyncio.sleep(0.01)
         with pytest.raises(errors.DatabaseUnavailable) as refused:
             await readiness.get(database.InstanceView(pool))
     assert told in refused.value.detail
