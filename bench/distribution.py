@@ -29,6 +29,7 @@ from kronos.pool import Pool
 
 _WORKSPACES, _JOBS = 20, 3
 _MOVED, _KEPT = (8, 7, 6), 5  # weeks ago
+_READ_SECONDS = 3.0
 _WEEK = timedelta(weeks=1)
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 400}
 _FILL_JOBS = """
@@ -251,7 +252,7 @@ def _samples(bench: Bench, nodes: citus_nodes.Nodes, most: int, port: int) -> It
     yield "here, nothing beside", bench.delivered()
     with bench.read(port) as reader:
         found = bench.delivered()
-        time.sleep(3)  # more reads
+        time.sleep(_READ_SECONDS)  # for more samples of the reader: it is measured for this time
     yield "here, read beside", found | _reads(reader)
     for number in range(1, most + 1):
         bench.back()
@@ -265,7 +266,7 @@ def _samples(bench: Bench, nodes: citus_nodes.Nodes, most: int, port: int) -> It
         yield f"{number}, weeks go beside" if beside else f"{number}, weeks went within", found | _reads(reader)
         with bench.read(port) as reader:
             found = bench.delivered()
-            time.sleep(3)
+            time.sleep(_READ_SECONDS)  # as above
         yield f"{number}, weeks are there", found | _reads(reader)
         expected, unaccounted, surplus = bench.ledger()
         common.console.print(f"ledger of {expected:,} ticks: {unaccounted} unaccounted for, {surplus} twice")
