@@ -5,6 +5,7 @@ when it creates a function (`return …` as a body) finds its callees there alre
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,12 @@ def functions() -> list[tuple[Floor, Path]]:
     Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a
     folder that is no floor.
     """
-    by_name, paths = floors(), sorted((sql.root() / "functions").glob("*/*.sql"))
-    if strangers := sorted({path.parent.name for path in paths} - by_name.keys()):
+    by_name, on_floor = floors(), defaultdict[str, dict[str, Path]](dict)
+    for path in sorted((sql.root() / "functions").glob("*/*.sql")):
+        on_floor[path.parent.name][path.stem] = path
+    if strangers := sorted(on_floor.keys() - by_name.keys()):
         raise RuntimeError(f"no floor in {sql.root() / 'README.md'} for {', '.join(strangers)} of sql/functions")
-    return [
-        (floor, path)
-        for floor in by_name.values()
-        for path in _callees_first({path.stem: path for path in paths if path.parent.name == floor.name})
-    ]
+    return [(floor, path) for name, floor in by_name.items() for path in _callees_first(on_floor[name])]
 
 
 def _callees_first(paths: dict[str, Path]) -> Iterator[Path]:
