@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kronos import sql
@@ -39,12 +40,14 @@ def floors() -> dict[str, Floor]:
     }
 
 
-def calls(text: str) -> set[str]:
-    """The functions of schema kronos that a text in SQL calls."""
+@lru_cache(maxsize=2048)
+def calls(text: str) -> frozenset[str]:
+    """The functions of schema kronos that a text in SQL calls. To look costs more than to read the text, and
+    `kronos migrate` and doctor read all of them several times."""
     bare = _COMMENT.sub("", text)
     for command in _COMMANDS:
         bare = bare.replace(command, "")
-    return set(_CALL.findall(bare))
+    return frozenset(_CALL.findall(bare))
 
 
 def functions() -> list[tuple[Floor, Path]]:
@@ -53,22 +56,27 @@ def functions() -> list[tuple[Floor, Path]]:
     Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a
     folder that is no floor.
     """
-    by_name, on_floor = floors(), defaultdict[str, dict[str, Path]](dict)
+    return [(floor, path) for floor, path, _ in sources()]
+
+
+def sources() -> list[tuple[Floor, Path, bytes]]:
+    """The same, each with what its file says, which is read once."""
+    by_name, on_floor = floors(), defaultdict[str, dict[str, tuple[Path, bytes]]](dict)
     for path in sorted((sql.root() / "functions").glob("*/*.sql")):
-        on_floor[path.parent.name][path.stem] = path
+        on_floor[path.parent.name][path.stem] = path, path.read_bytes()
     if strangers := sorted(on_floor.keys() - by_name.keys()):
         raise RuntimeError(f"no floor in {sql.root() / 'README.md'} for {', '.join(strangers)} of sql/functions")
-    return [(floor, path) for name, floor in by_name.items() for path in _callees_first(on_floor[name])]
+    return [(floor, path, text) for name, floor in by_name.items() for path, text in _callees_first(on_floor[name])]
 
 
-def _callees_first(paths: dict[str, Path]) -> Iterator[Path]:
-    left = dict(paths)
+def _callees_first(files: dict[str, tuple[Path, bytes]]) -> Iterator[tuple[Path, bytes]]:
+    left = dict(files)
 
-    def visit(name: str) -> Iterator[Path]:
-        if path := left.pop(name, None):
-            for callee in sorted(calls(path.read_text(encoding="utf-8"))):
+    def visit(name: str) -> Iterator[tuple[Path, bytes]]:
+        if file := left.pop(name, None):
+            for callee in sorted(calls(file[1].decode())):
                 yield from visit(callee)
-            yield path
+            yield file
 
-    for name in paths:
+    for name in files:
         yield from visit(name)

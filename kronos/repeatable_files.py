@@ -53,14 +53,16 @@ class Files:
 def read() -> Files:
     """As they are now."""
     root = sql.root()
+    policies, grants = root / "policies.sql", root / "grants.sql"
     return Files(
-        functions={path.stem: _file(floor.owner, path) for floor, path in floors.functions()},
-        views={path.stem: _file("kronos_owner", path) for path in sorted((root / "views").glob("*.sql"))},
-        policies=_file("kronos_owner", root / "policies.sql"),
-        grants=_file("", root / "grants.sql"),  # as the migrator, who is a member of both owners
+        functions={path.stem: _file(floor.owner, path, text) for floor, path, text in floors.sources()},
+        views={
+            path.stem: _file("kronos_owner", path, path.read_bytes()) for path in sorted((root / "views").glob("*.sql"))
+        },
+        policies=_file("kronos_owner", policies, policies.read_bytes()),
+        grants=_file("", grants, grants.read_bytes()),  # as the migrator, who is a member of both owners
     )
 
 
-def _file(owner: str, path: Path) -> File:
-    text = path.read_bytes()
+def _file(owner: str, path: Path, text: bytes) -> File:
     return File(owner=owner, path=path, text=text, digest=hashlib.sha256(text).hexdigest()[:16])

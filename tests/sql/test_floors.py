@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import callers
-from kronos import floors, sql
+from kronos import floors, repeatable_files, sql
 from migrations.releases import Release, next_release
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,21 @@ def test_a_function_that_nobody_calls_is_named(release: Release) -> None:
     release.write("functions/words/lonely.sql", _function("lonely", "kronos.lonely()"))
     release.write("functions/words/unwanted.sql", _function("unwanted", "1"))
     assert {"words/lonely", "words/unwanted"} <= set(_uncalled())
+
+
+def test_each_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    read_bytes = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        read.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    files = repeatable_files.read()
+    assert {each.path for each in files.functions.values()} <= set(read)
+    assert len(read) == len(set(read))
+    assert all(each.text == each.path.read_bytes() for each in files.functions.values())
 
 
 def test_a_folder_that_is_no_floor_is_refused(release: Release) -> None:
