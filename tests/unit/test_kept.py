@@ -21,6 +21,7 @@ from kronos.kept import Cache
 # Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
 _OURS = {  # asked by names of ours alone
     "kronos/sql.py",
+    "kronos/floors.py",
     "kronos/revisions.py",
     "kronos/api/docs.py",
     "kronos/dashboard/static.py",
