@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from operator import add
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -286,23 +285,27 @@ def busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
 def per_minute(rows: Iterable[LoadRow], minutes: int) -> list[int]:
     """How many runs each of so many minutes has."""
     hours: dict[int, int] = {}  # packed, by the minute with which each begins
+    once: dict[int, int] = {}
     for row in rows:
         if row.begins is None or row.hours is None or row.minutes is None or row.runs is None:
             continue
-        packed = sum(_packed(named) * runs for named, runs in zip(row.minutes, row.runs, strict=True))
+        packed = 0
+        for named, runs in zip(row.minutes, row.runs, strict=True):
+            if named not in once:
+                once[named] = _packed(named)
+            packed += once[named] * runs
         after = [_IN_HOUR * hour for hour in range(row.hours.bit_length()) if row.hours >> hour & 1]
         for at in (begin + each for begin in row.begins for each in after):
             if -_IN_HOUR < at < minutes:
                 hours[at] = hours.get(at, 0) + (packed & _within(row.opens, row.closes, at))
-    runs = [0] * minutes
+    counted = [0] * minutes
     for at, packed in hours.items():
         first, last = max(0, -at), min(_IN_HOUR, minutes - at)
         counts = _HOUR.unpack(packed.to_bytes(_HOUR.size, "little"))[first:last]
-        runs[at + first : at + last] = map(add, runs[at + first : at + last], counts)
-    return runs
+        counted[at + first : at + last] = map(add, counted[at + first : at + last], counts)
+    return counted
 
 
-@lru_cache(maxsize=10_000)
 def _packed(named: int) -> int:
     """One run in each of these minutes (bits 0 to 59)."""
     return sum(1 << _BITS * minute for minute in range(_IN_HOUR) if named >> minute & 1)

@@ -25,9 +25,9 @@ select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron,
                           %(schedules)s::integer, %(limit)s::integer) as coming;
 
 -- name: list_movable_jobs
--- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, with how many there are.
--- The first of those that run alike (_term) has the hours of the %(minutes)s minutes from the present one on in
--- which they tick.
+-- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, with how many there
+-- are. The first of those that run alike (_term) has the hours of the %(minutes)s minutes from the present
+-- one on in which they tick.
 select movable.job_id, movable.name, movable.version, movable.endpoint, movable.cron, movable.every,
        movable.timezone, movable.spread_seconds, movable.offset_seconds, movable.term as _term,
        movable.hours as _hours, movable.minutes as _minutes, movable.number as _number

@@ -56,8 +56,9 @@ begin
           from written
          cross join lateral (select job.schedule
                                from kronos.jobs_written(written.workspace_id, written.cron, written.every,
-                                                        written.timezone, written.anchor, written.anchor_local,
-                                                        written.dst_gap, written.dst_overlap) as job
+                                                        written.timezone, written.anchor,
+                                                        written.anchor_local, written.dst_gap,
+                                                        written.dst_overlap) as job
                               limit 1) as made
     )
     select alike.workspace_id, alike.cron, alike.every, alike.timezone, alike.anchor, alike.anchor_local,

@@ -3,8 +3,8 @@
 -- asked: jobs that run at the same times have one schedule, however they were written. A paused job runs from
 -- its resume_at on, one of a suspended workspace not at all. Row level security confines it.
 -- Returns: as alike_terms; of intervals of real time first_tick, the first that is to come, and, of those of
--- jobs with calendars, the schedule too. is_asked: it is among the p_schedules, and kronos.read_schedule could
--- have made it.
+-- jobs with calendars, the schedule too. is_asked: it is among the p_schedules, and kronos.read_schedule
+-- could have made it.
 create or replace function kronos.asked_terms(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                               p_schedules integer)
 returns table (workspace_id uuid, cron text, every text, timezone text, anchor timestamptz,

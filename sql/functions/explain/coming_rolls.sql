@@ -2,7 +2,8 @@
 -- days have such ticks is asked once for all schedules that have the same days (rolling_days); near a change
 -- of the clocks, and of intervals, for each. Of these days each tick is asked for: 10,000 of them at most,
 -- those of the schedules first that most jobs have.
--- Returns: as tick_hours, with the runs in each; in the row without an hour left_out: how many jobs are not looked at.
+-- Returns: as tick_hours, with the runs in each; in the row without an hour left_out: how many jobs are not
+-- looked at.
 create or replace function kronos.coming_rolls(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                p_schedules integer)
 returns table (hour timestamptz, minutes bigint, runs bigint, left_out bigint)

@@ -22,10 +22,10 @@ begin
                     then array[case when job.status = 'ACTIVE' then job.ticks_from else '-infinity' end]
                     end as waits_from,
                greatest(p_from, kronos.finite(job.resume_at)) as from_at
-          from kronos.jobs as job
-          join kronos.workspaces as workspace using (workspace_id)
+          from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
          where job.workspace_id = kronos.current_workspace_id() and workspace.status = 'ACTIVE'
-           and job.spread is not null and (job.status = 'ACTIVE' or job.status = 'PAUSED' and job.resume_at < p_to)
+           and job.spread is not null
+           and (job.status = 'ACTIVE' or job.status = 'PAUSED' and job.resume_at < p_to)
            and ((job.schedule).every_seconds is null or (job.schedule).every_seconds > 60)
            and coalesce((job.schedule).minutes, 0) <> (1::bigint << 60) - 1
     ), sound as materialized (
@@ -33,15 +33,13 @@ begin
           from (select distinct spreading.schedule from spreading offset 0) as alike
          where kronos.schedule_fault(alike.schedule) is null
     ), allowed as materialized (
-        select spreading.*, count(*) over () as number
-          from spreading
+        select spreading.*, count(*) over () as number from spreading
          where spreading.seconds >= 60 and spreading.schedule in (select sound.schedule from sound)
-         order by spreading.job_id
-         limit p_limit
+         order by spreading.job_id limit p_limit
     ), named as materialized (
-        select allowed.*, dense_rank() over (order by allowed.calendars, allowed.on_blackout, allowed.schedule,
-                                                      allowed.starts_at, allowed.ends_at, allowed.waits_from,
-                                                      allowed.from_at) as term
+        select allowed.*,
+               dense_rank() over (order by calendars, on_blackout, schedule, starts_at, ends_at, waits_from,
+                                           from_at) as term
           from allowed
     ), told as materialized (
         select alike.term, array_agg(extract(epoch from each.hour - p_from)::integer / 60) as hours,
