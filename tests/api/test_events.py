@@ -213,43 +213,6 @@ def test_heartbeats_come_to_who_asks_for_them_as_they_are(api: httpx.Client, wor
         assert {each.type for each in others.until(lambda each: each.data.get("name") == "nightly")} == {"job"}
 
 
-def _hook(path: str) -> dict[str, object]:
-    return {"type": "HTTP", "spec": {"url": f"http://127.0.0.1:9{path}", "method": "POST"}}
-
-
-def test_what_people_configure_comes_to_who_asks_for_it(api: httpx.Client, workspace: str) -> None:
-    """Made, changed and deleted by somebody: its kind, name and version; and nothing of what is in it."""
-    base = f"/v1/workspaces/{workspace}"
-    puts: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
-        "endpoint": ("endpoints", _hook("/"), _hook("/hunter2")),
-        "config": ("configs", {"values": {"a": "hunter2"}}, {"values": {"a": "hunter3"}}),
-        "payload_spec": ("payload-specs", {"schema": {}}, {"schema": {"title": "hunter2"}}),
-        "calendar": ("calendars", {"timezone": "UTC"}, {"timezone": "Europe/Berlin"}),
-        "secret": ("secrets", {"value": "hunter2"}, {"value": "hunter3"}),
-        "alert_rule": (
-            "alert-rules",
-            {"condition": {"type": "FAILURES", "count": 3}},
-            {"condition": {"type": "FAILURES", "count": 4}},
-        ),
-    }
-    with listening(api, workspace, types="resource") as heard, listening(api, workspace) as others:
-        for kind, (route, first, second) in puts.items():
-            for nth, body in enumerate((first, second)):
-                api.put(f"{base}/{route}/named", json=body).raise_for_status()
-                event = heard.until(lambda each: each.data["kind"] == kind)[-1]  # noqa: B023
-                assert (event.type, event.data["name"], event.data["version"]) == ("resource", "named", nth + 1)
-                assert event.data["changes"] == [("created", "changed")[nth]]
-                assert (event.data["workspace"], "hunter" in json.dumps(event.data)) == (workspace, False)
-            api.delete(f"{base}/{route}/named").raise_for_status()
-            gone = heard.until(lambda each: "deleted" in each.data["changes"])[-1].data
-            assert (gone["kind"], gone["id"], gone["name"], gone["version"]) == (kind, event.data["id"], None, None)
-        api.post(f"{base}/keys", json={"role": "viewer", "name": "hunter2"}).raise_for_status()
-        own = heard.until(lambda each: each.data["kind"] == "workspace")[-1].data
-        assert (own["name"], own["changes"], "hunter2" in json.dumps(own)) == (workspace, ["changed"], False)
-        _job(api, workspace, name="nightly")
-        assert {each.type for each in others.until(lambda each: each.data.get("name") == "nightly")} == {"job"}
-
-
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
