@@ -69,7 +69,7 @@ class Caller:
         except BlockingIOError:
             return False
         finally:
-            self.socket.settimeout(20)
+            self.socket.settimeout(60)
         return True
 
     def answer(self) -> Answer:

@@ -1,5 +1,5 @@
-"""The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's
-image."""
+"""The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's image
+(container_server.py)."""
 
 import fcntl
 import hashlib
@@ -16,16 +16,11 @@ from typing import Protocol
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from testcontainers.core.config import testcontainers_config
-from testcontainers.core.container import DockerContainer
-from testcontainers.core.image import DockerImage
-from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from held_ports import held_port
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 
-_PASSWORD = "test-only"
 # A database for each test is a thousand files copied and removed: 70 ms of CPU on a disk's file system, 17 in memory.
 _MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
 _OURS = "kronos-tests-"
@@ -187,34 +182,3 @@ def _has_room() -> bool:
     needed = _ROOM * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     available = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())["MemAvailable"]
     return min(shutil.disk_usage(_MEMORY).free, int(available.split()[0]) * 1024) >= needed
-
-
-class ContainerServer:
-    """PostgreSQL 17 with pg_cron 1.6 in the project's own image."""
-
-    def __init__(self, root: Path) -> None:
-        self._image = DockerImage(path=str(root), tag="kronos-database:test", clean_up=False, target="database")
-        self._container: DockerContainer | None = None
-        self.superuser_url = ""
-        self.databases = Databases(self.superuser_url)
-
-    def start(self) -> None:
-        # Its own reaper is an image of a registry that need not be reachable; `destroy` removes what is started here.
-        testcontainers_config.ryuk_disabled = True
-        self._image.build()
-        container = DockerContainer(str(self._image)).with_env("KRONOS_DB_PASSWORD", _PASSWORD)
-        container.with_exposed_ports(5432).waiting_for(
-            LogMessageWaitStrategy("database system is ready to accept connections")
-        )
-        self._container = container.start()
-        host, port = container.get_container_host_ip(), container.get_exposed_port(5432)
-        self.superuser_url = f"postgresql://postgres:{_PASSWORD}@{host}:{port}/kronos"
-        self.databases = Databases(self.superuser_url)
-
-    def wake_launcher(self) -> None:
-        """It comes back within a second by itself."""
-
-    def destroy(self) -> None:
-        self.databases.close()
-        if self._container is not None:
-            self._container.stop()

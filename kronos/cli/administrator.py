@@ -7,8 +7,6 @@ from typing import TypeVar
 
 import click
 
-from kronos import errors
-from kronos.cli import environment
 from kronos.cli.exits import Ended, Exit
 from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
@@ -28,6 +26,8 @@ home_option = click.option(
 
 def instance(home: Path | None) -> tuple[str, running.Running | None]:
     """The administrator's database URL, and the `kronos up` that it is of. Raises ClickException."""
+    from kronos.cli import environment  # here: it takes 0.15 s, and those who call the API do without it
+
     environment.warn_of_unknown()
     if home is None and os.environ.get("KRONOS_DATABASE_URL"):
         return environment.judged().database_url.get_secret_value(), None
@@ -42,6 +42,9 @@ def instance(home: Path | None) -> tuple[str, running.Running | None]:
 
 def done(act: Callable[[], _T]) -> _T:
     """What `act` gives. Raises ClickException: what went wrong, as people read it."""
+    from kronos import errors  # here, as above
+    from kronos.cli import environment
+
     try:
         return act()
     except errors.KronosError as error:

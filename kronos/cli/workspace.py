@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from kronos import sql_grants
 from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import NULL, Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
@@ -177,6 +176,8 @@ def grant_sql(slug: str, role: str, home: Path | None) -> None:
     ROLE then makes jobs of the workspace SLUG in its own transactions, by kronos.enqueue. It can do nothing else, and
     in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
     """
+    from kronos import sql_grants  # here: no command over the API needs psycopg, 0.1 s
+
     url, _ = instance(home)
     made = done(lambda: sql_grants.grant(url, slug, role))
     click.echo(f"role {role} makes jobs of workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
@@ -191,6 +192,8 @@ def revoke_sql(slug: str, role: str, home: Path | None) -> None:
 
     kronos workspace revoke-sql acme billing_app
     """
+    from kronos import sql_grants  # here, as above
+
     url, _ = instance(home)
     had_it = done(lambda: sql_grants.revoke(url, slug, role))
     click.echo(f"role {role} makes no more jobs" if had_it else f"role {role} could make none: nothing was changed")
@@ -203,6 +206,8 @@ def ls_sql(home: Path | None) -> None:
 
     kronos workspace ls-sql
     """
+    from kronos import sql_grants  # here, as above
+
     url, _ = instance(home)
     found = done(lambda: sql_grants.listed(url))
     if not found:

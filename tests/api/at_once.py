@@ -1,6 +1,7 @@
 """Calls of one process that are asked in the same turn of its event loop, and what comes of them."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -50,6 +51,16 @@ def process_on(url: str, *, size: int) -> Iterator[Process]:
             yield made
         finally:
             runner.run(made.pool.close())
+
+
+_SCHEDULES = itertools.count()
+
+
+def new_schedule(month: int = 12) -> str:
+    """One that this process has not asked about. It knows a schedule for a minute from when it read it: of one that
+    other tests use, nobody can say when it is read again."""
+    number = next(_SCHEDULES)
+    return f"{59 - number % 60} {23 - number // 60 % 24} 27 {month} *"
 
 
 def creation(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job, bool]]]:

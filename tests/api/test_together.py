@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from api.at_once import Process, a_job, creation, cron, made, process_on, read, rows, run
+from api.at_once import Process, a_job, creation, cron, made, new_schedule, process_on, read, rows, run
 from conftest import Api, make_workspace
 from kronos import errors, gathering
 from kronos.model import Job
@@ -28,10 +28,12 @@ def process(shared_api: Api) -> Iterator[Process]:
 def test_jobs_asked_for_at_once_are_made_in_one_transaction_and_each_is_answered_its_own(
     process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, is_cron: bool
 ) -> None:
-    make = cron if is_cron else creation
-    a_job(shared_api, workspace)  # whose schedule is read by now
+    schedule = new_schedule()
+    a_job(shared_api, workspace, cron=schedule)  # which is read by now, and known for a minute
+    kind = {"trigger": "CRON", "cron": schedule} if is_cron else {}
     calls = [
-        make(workspace, input={"number": number}, title=f"job {number}", tags=[f"t{number}"]) for number in range(COUNT)
+        creation(workspace, input={"number": number}, title=f"job {number}", tags=[f"t{number}"], **kind)
+        for number in range(COUNT)
     ]
 
     answered = made(process.at_once(*calls))

@@ -1,7 +1,6 @@
 """What fails of calls that are sent together: each is answered for itself, and costs the others nothing."""
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from api.at_once import Process, a_job, creation, cron, made, process_on, rows, run
+from api.at_once import Process, a_job, creation, cron, made, new_schedule, process_on, rows, run
 from api.cutting_proxy import Proxy, cutting_proxy
 from conftest import Api, await_condition
 from kronos import changes, errors, jobs
@@ -149,16 +148,25 @@ def proxy(shared_api: Api) -> Iterator[Proxy]:
 def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twice(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, proxy: Proxy, kind: str, point: Any
 ) -> None:
-    """The connection of the one transaction is cut, before PostgreSQL has it and after it was committed."""
+    """The connection of the one transaction is cut, before PostgreSQL has it and after it was committed.
+
+    The jobs have a schedule that no other test asks about: it is read with the first two, and known for a minute from
+    then on. One that was read before may be read again with those that are cut, and that read would be cut in their
+    place, and sent again.
+    """
     job_id = a_job(shared_api, workspace)
     table = "execution_live" if kind == "run" else "jobs"
+    own_schedule = new_schedule()
 
     def calls(keys: list[str]) -> list[Callable[[Pool], Awaitable[tuple[Any, bool]]]]:
         """A run's key would be looked for first, one after the other: runs have none here."""
         if kind == "run":
             return [run(workspace, job_id, number) for number, _ in enumerate(keys)]
-        make = cron if kind == "cron" else creation
-        return [make(workspace, input={"number": number}, idempotency_key=key) for number, key in enumerate(keys)]
+        more = {"trigger": "CRON", "cron": own_schedule} if kind == "cron" else {}
+        return [
+            creation(workspace, input={"number": number}, idempotency_key=key, **more)
+            for number, key in enumerate(keys)
+        ]
 
     with process_on(proxy.url, size=1) as one:
         one.at_once(*calls(["one", "two"]))  # the statement is prepared
@@ -191,18 +199,19 @@ def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_a
     its Writes."""
     job_id = a_job(shared_api, workspace)
     writes = [Writes() for _ in range(3)]
+    own_schedule = new_schedule()
 
     async def ask(pool: Pool, number: int) -> object:
         view = WorkspaceView(pool, workspace, writes[number])
         if kind == "run":
             return await changes.trigger(view, job_id, input={"number": number})
         fields: dict[str, Any] = (
-            {"trigger": "CRON", "cron": "0 0 1 1 *"} if kind == "cron" else {"trigger": "IMMEDIATE"}
+            {"trigger": "CRON", "cron": own_schedule} if kind == "cron" else {"trigger": "IMMEDIATE"}
         )
         return await jobs.create(view, NewJob(endpoint="sink", input={"number": number}, **fields))
 
     with process_on(shared_api.database_url, size=1) as one:
-        one.at_once(cron(workspace))  # whose schedule is read by now
+        one.at_once(cron(workspace, cron=own_schedule))  # which is read by now, and known for a minute
 
         async def play() -> tuple[bool, bool]:
             async with one.pool.connection():
@@ -231,8 +240,7 @@ def test_schedules_that_are_read_at_the_same_time_are_one_statement(
     shared_api: Api, workspace: str, proxy: Proxy
 ) -> None:
     """Each new to the process; one of them is none, and fails alone."""
-    minute = uuid.uuid4().int
-    texts = [f"{minute % 60} {minute // 60 % 24} {1 + minute // 1440 % 28} {month} *" for month in range(1, 7)]
+    texts = [new_schedule(month) for month in range(1, 7)]
     with process_on(proxy.url, size=4) as one:
         one.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
         proxy.arm("before", 1000, of=[workspace, *texts])

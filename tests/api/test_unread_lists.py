@@ -66,7 +66,7 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(
         for _ in range(LISTS):
             connection = stack.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.settimeout(20)
+            connection.settimeout(60)
             connection.connect((page.url.host, page.url.port))
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode() * 3)
             connections.append(connection)

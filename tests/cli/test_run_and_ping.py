@@ -311,7 +311,7 @@ def test_an_answer_that_comes_byte_by_byte_keeps_nobody(monkeypatch: pytest.Monk
         pinger.end(0, 1, b"")
         over.set()
         for each in threads:
-            each.join(10)
+            each.join(60)
     assert said == [
         "the heartbeat was not told that it begins: no answer within 0.2 s",
         "the heartbeat was not told how it ended: no answer within 0.2 s",

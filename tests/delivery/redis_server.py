@@ -46,7 +46,7 @@ class RedisProcess:
         return self
 
     def _await_listening(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._listens():
             assert process.poll() is None, (self._folder / "redis.log").read_text()
             assert time.monotonic() < deadline, "redis-server did not start"
@@ -68,7 +68,7 @@ class RedisProcess:
         """As kill -9."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

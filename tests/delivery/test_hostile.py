@@ -71,7 +71,7 @@ def hostile_process() -> Iterator[dict[str, int]]:
     finally:
         receivers.stdin.close()
         receivers.kill()
-        receivers.wait(10)
+        receivers.wait(60)
         receivers.stdout.close()
 
 

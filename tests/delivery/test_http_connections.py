@@ -190,7 +190,7 @@ async def test_what_is_stopped_before_its_connection_is_begun_has_its_outcome_to
         await asyncio.sleep(0)
         transport._end_late_ones()
         transport.cut_off()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             stopped, timed_out = await under_way, await late
     assert (error_type(stopped), stopped.is_unsent) == ("worker_stopped", True)
     assert timed_out.error == {"type": "timeout", "message": "no connection to the endpoint within 0 s"}

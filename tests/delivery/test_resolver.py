@@ -108,14 +108,14 @@ async def test_names_that_hang_hold_up_no_other_name_and_no_end(deaf: tuple[Syst
                 for n in range(40)
             ]
             for _ in range(80):  # for both families of each
-                await asyncio.wait_for(asyncio.get_running_loop().sock_recv(server, 4096), 10)
+                await asyncio.wait_for(asyncio.get_running_loop().sock_recv(server, 4096), 60)
             for _ in range(5):
                 assert (await transport.deliver(delivery(f"http://localhost:{receiver.port}/"))).status == "SUCCESS"
             assert not any(task.done() for task in hanging)
             for task in hanging:
                 task.cancel()
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         await asyncio.gather(*hanging, return_exceptions=True)
     assert resolver._under_way == {}
 

@@ -227,11 +227,11 @@ def test_max_runs_is_exact_no_matter_who_fires(superuser: Connection, database_u
         workers = [threads.submit(ending) for _ in range(2)]
         try:
             for over in [threads.submit(firing) for _ in range(8)]:
-                over.result(60)
+                over.result(120)
         finally:
             is_over.set()
         for over in workers:
-            over.result(60)
+            over.result(120)
 
     row = job(superuser, job_id)
     assert (row["status"], row["status_reason"]["code"], row["runs"], row["next_tick_at"]) == (
@@ -263,11 +263,11 @@ def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection
 
     def firing() -> int:
         with as_superuser(database_url) as connection:
-            together.wait(20)
+            together.wait(60)
             return fire(connection, job_id)
 
     with ThreadPoolExecutor(8) as threads:
-        delivered = sum(over.result(60) for over in [threads.submit(firing) for _ in range(8)])
+        delivered = sum(over.result(120) for over in [threads.submit(firing) for _ in range(8)])
     row = job(superuser, job_id)
     assert (delivered, len(live(superuser, job_id)), row["runs"], row["status"]) == (3, 3, 3, "RETIRED")
     assert (row["status_reason"]["code"], len(entries(superuser))) == ("max_runs_reached", before - 1)

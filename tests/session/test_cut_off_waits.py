@@ -28,9 +28,9 @@ async def test_who_is_cut_off_while_it_is_given_a_connection_ends(database_url: 
         for _ in range(turns):
             await asyncio.sleep(0)
         waits.cancel()
-        await asyncio.wait({waits}, timeout=5)
+        await asyncio.wait({waits}, timeout=60)
         assert waits.cancelled(), f"it went on after {turns} turns: {has_gone_on.is_set()}"
-        async with asyncio.timeout(10), pool.connection() as connection:
+        async with asyncio.timeout(60), pool.connection() as connection:
             assert connection.info.backend_pid
 
 
@@ -50,7 +50,7 @@ async def test_what_is_given_back_by_who_is_cut_off_is_there_for_the_next(databa
             for _ in range(_MOST_TURNS):
                 await asyncio.sleep(0)
             gives.cancel()
-            await asyncio.wait({gives}, timeout=5)
+            await asyncio.wait({gives}, timeout=60)
         assert gives.cancelled()
-        async with asyncio.timeout(10), pool.connection() as connection:
+        async with asyncio.timeout(60), pool.connection() as connection:
             assert connection.info.backend_pid

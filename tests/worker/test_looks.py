@@ -138,7 +138,7 @@ def test_looks_that_were_asked_for_do_not_multiply_the_polls(monkeypatch: pytest
 async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
     wake = Wake(poll_seconds=30)
     wake.looked(time.monotonic(), 0.05)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wake.is_due:
             await wake.wait(for_look=True)
 
@@ -274,7 +274,7 @@ def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Lin
         loop._shares.began(["a"] * 50)
         loop._has_room = False
         end(loop, 99)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not loop._has_room:
                 await loop._wake.wait(for_look=False)
 

@@ -54,7 +54,7 @@ async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are
     running = asyncio.create_task(loop.run())
 
     async def names_are(count: int) -> list[str]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(link.names) < count:
                 wake.poke()
                 await asyncio.sleep(0)

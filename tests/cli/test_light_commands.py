@@ -1,0 +1,49 @@
+"""A command over the API starts without what only the server needs: psycopg, pydantic and FastAPI are 0.2 s of the
+CPU of a command that takes 0.1."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kronos.__main__ import main
+from kronos.cli.root import Root
+
+_OF_THE_SERVER = {"psycopg", "pydantic", "pydantic_settings", "fastapi", "starlette", "uvicorn", "aiohttp"}
+_ON_THE_SERVER = {
+    *("audit", "doctor", "import", "key", "mcp", "migrate", "next", "psql", "retention", "secrets"),
+    *("serve", "support-bundle", "up", "worker"),
+}
+"""Some or all of what these do is done in the database, or is the server itself."""
+_LOADED = """
+import sys
+from kronos.__main__ import main
+for name in sys.argv[1:]:
+    before = set(sys.modules)
+    main.get_command(None, name)
+    print(name, *sorted({each.partition(".")[0] for each in set(sys.modules) - before}))
+"""
+
+
+def _loaded(*names: str) -> dict[str, set[str]]:
+    """What each command loads that those before it have not."""
+    command = [sys.executable, "-c", _LOADED, *names]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return {(words := line.split())[0]: set(words[1:]) for line in ran.stdout.splitlines()}
+
+
+@pytest.fixture(scope="module")
+def over_the_api() -> list[str]:
+    assert isinstance(main, Root)
+    return [name for name in main._places if name not in _ON_THE_SERVER]
+
+
+def test_no_command_over_the_api_loads_what_only_the_server_needs(over_the_api: list[str]) -> None:
+    loaded = _loaded(*over_the_api)
+    assert loaded.keys() == set(over_the_api)
+    assert {"job", "workspace", "execution", "endpoint"} <= loaded.keys()
+    assert {name: found for name, each in loaded.items() if (found := each & _OF_THE_SERVER)} == {}
+
+
+def test_what_the_server_needs_is_seen_where_it_is_loaded() -> None:
+    assert "psycopg" in _loaded("doctor")["doctor"]
