@@ -269,7 +269,7 @@ def examine(
         yield Finding(
             check="database",
             ok=False,
-            detail=error.said,
+            detail=error.said + (certified.refusal(url) if error.why.kind == "certificate" else ""),
             meaning="PostgreSQL cannot be asked as KRONOS_DATABASE_URL says",
             fix="correct KRONOS_DATABASE_URL, or what stands in the way there",
         )
