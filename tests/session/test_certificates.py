@@ -118,12 +118,12 @@ def test_what_is_wrong_with_it_is_told_with_what_to_do(shown: Shown, case: str) 
     names = {"place": shown.place, "own": chain[0].ends, "last": chain[-1].ends, "root": shown.root}
     found = certified.database(shown.url)
     assert told.format(**names) in found.detail
-    assert remedy.format(**names) in found.fix
+    assert remedy.format(**names) in (found.fix or "")
     assert found.ok is (told.partition(" of PostgreSQL's")[1] != "")
     if is_taken:
         session.connect(shown.url, session.wanted(None)).close()
         return
-    assert "no new connection to PostgreSQL is made" in found.meaning
+    assert found.meaning is not None and "no new connection to PostgreSQL is made" in found.meaning
     with pytest.raises(errors.Unconnected) as raised:
         session.connect(shown.url, session.wanted(None))
     assert raised.value.why.kind == "certificate"
