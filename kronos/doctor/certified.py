@@ -21,6 +21,12 @@ Options: TypeAlias = dict[str, str | int | None]
 _ENDS_WITHIN = timedelta(days=14)
 _ALL_ANSWER_SECONDS = 2.0
 """After that no other server is asked: who reads the status waits for all of them."""
+# psycopg's wheels look in a folder of their own, which is nowhere, so that no machine's openssl.cnf is read:
+# https://github.com/psycopg/psycopg/issues/1476
+_NO_SYSTEM = (
+    "the libpq that Kronos brings knows no authorities by sslrootcert=system: write "
+    "sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE to that file"
+)
 _VERIFYING = ("verify-ca", "verify-full")
 
 
@@ -75,8 +81,12 @@ def refusal(url: str) -> str:
     """Why what PostgreSQL shows is not trusted, and what to do, a sentence for each server; empty where it is, or none
     answers."""
     options = conninfo_to_dict(url)
-    found = _asked(options, *_trust(options))
-    return "".join(f". {fault}: {fix}" for fault, fix in zip(found.faults, found.remedies, strict=True))
+    root, mode = _trust(options)
+    found = _asked(options, root, mode)
+    told = [f"{fault}: {fix}" for fault, fix in zip(found.faults, found.remedies, strict=True)]
+    if root == "system" and not os.environ.get("SSL_CERT_FILE"):
+        told.append(_NO_SYSTEM)
+    return "".join(f". {each}" for each in told)
 
 
 def _trust(options: Options) -> tuple[str, str]:

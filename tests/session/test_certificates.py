@@ -166,6 +166,21 @@ async def test_one_that_only_new_connections_would_meet_is_found_while_the_old_o
     assert (found.ok, found.severity, "whom" in found.detail) == (False, "critical", True)
 
 
+def test_the_operating_systems_authorities_are_named_by_a_file(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psycopg's wheels bring an OpenSSL that knows of no place where a machine has them."""
+    shown.show(CASES["all is well"][0])
+    url = make_conninfo(shown.url, sslrootcert="system")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(errors.Unconnected):
+        session.connect(url, session.wanted(None))
+    (examined,) = doctor.examine(url, fix=False, progress=lambda done, all_of_them: None)
+    assert "write sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE" in examined.detail
+    monkeypatch.setenv("SSL_CERT_FILE", str(shown.root))
+    session.connect(url, session.wanted(None)).close()
+    assert certified.database(url).ok
+    assert certified.refusal(url) == ""
+
+
 def test_a_file_with_more_authorities_and_verify_ca_are_gone_by_as_libpq_does(shown: Shown, tmp_path: Path) -> None:
     """Which host it is for says nothing then, and what has long ended in the file and is of nobody wakes nobody."""
     shown.show(CASES["it is for another host"][0])
