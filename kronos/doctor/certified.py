@@ -23,10 +23,7 @@ _ALL_ANSWER_SECONDS = 2.0
 """After that no other server is asked: who reads the status waits for all of them."""
 # psycopg's wheels look in a folder of their own, which is nowhere, so that no machine's openssl.cnf is read:
 # https://github.com/psycopg/psycopg/issues/1476
-_NO_SYSTEM = (
-    "the libpq that Kronos brings knows no authorities by sslrootcert=system: write "
-    "sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE to that file"
-)
+_NO_SYSTEM = "write sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE to that file"
 _VERIFYING = ("verify-ca", "verify-full")
 
 
@@ -77,16 +74,15 @@ def _ending(each: _Held, now: datetime) -> str:
     return f"{each.name} {each.where} {'ended' if each.ends < now else 'ends'} on {each.ends:%Y-%m-%d}"
 
 
-def refusal(url: str) -> str:
-    """Why what PostgreSQL shows is not trusted, and what to do, a sentence for each server; empty where it is, or none
-    answers."""
+def refusal(url: str) -> tuple[str, str] | None:
+    """Why what PostgreSQL shows is not trusted, and what to do; None where it is, or nobody answers."""
     options = conninfo_to_dict(url)
     root, mode = _trust(options)
     found = _asked(options, root, mode)
-    told = [f"{fault}: {fix}" for fault, fix in zip(found.faults, found.remedies, strict=True)]
     if root == "system" and not os.environ.get("SSL_CERT_FILE"):
-        told.append(_NO_SYSTEM)
-    return "".join(f". {each}" for each in told)
+        found.faults.append("the libpq that Kronos brings knows no authorities by sslrootcert=system")
+        found.remedies.append(_NO_SYSTEM)
+    return (some(found.faults), "; ".join(dict.fromkeys(found.remedies))) if found.faults else None
 
 
 def _trust(options: Options) -> tuple[str, str]:
