@@ -86,14 +86,15 @@ def test_a_lone_one_shot_is_found_by_its_job_without_the_queue(
         " order by execution_id offset 20 limit 1",
         [is_claimed],
     )
-    job = {"job": str(lone)}
-    for statement, params in {
+    job: dict[str, object] = {"job": str(lone)}
+    reads: dict[str, dict[str, object]] = {
         "executions.list_job_executions": _EXECUTIONS | job,
         "job_reads.get_job": job,
         "job_reads.get_job_statistics": job,
         "ledger.get_standing": job,
         "explain.get_facts": job | {"at": None},
-    }.items():
+    }
+    for statement, params in reads.items():
         assert len(run_as_api(superuser, endpoint, statement, params)) == 1
         plan = plan_of(superuser, statement, params, workspace_id=endpoint.workspace_id)
         assert rows_read(plan, "execution_live") <= 1, statement
@@ -106,13 +107,14 @@ def test_a_cron_jobs_executions_are_found_without_the_queue(
     superuser: Connection, crowd: tuple[EndpointRow, UUID]
 ) -> None:
     endpoint, job_id = crowd
-    job = {"job": str(job_id)}
-    for statement, params in {
+    job: dict[str, object] = {"job": str(job_id)}
+    reads: dict[str, dict[str, object]] = {
         "executions.list_job_executions": _EXECUTIONS | job,
         "job_reads.get_job_statistics": job,
         "ledger.get_standing": job,
         "explain.get_facts": job | {"at": datetime.now(UTC)},
-    }.items():
+    }
+    for statement, params in reads.items():
         assert run_as_api(superuser, endpoint, statement, params)
         plan = plan_of(superuser, statement, params, workspace_id=endpoint.workspace_id)
         assert rows_read(plan, "execution_live") <= 1, statement
