@@ -22,7 +22,9 @@ from kronos.model import JsonObject
 
 _KIB = 1024
 _SMALL, _LARGE = 200, 8 * _KIB
-_RATE = 10  # of one-shots over HTTP that come alone
+_SLOW, _FAST = 5, 20
+"""One-shots over HTTP that come alone, a second: the slower they come, the colder are the caches for each. Their$
+cost is the mean of both."""
 _SECONDS = 20
 _JOBS = """
 with read as materialized (
@@ -66,6 +68,10 @@ class Spent:
     def beyond(self, other: "Spent") -> "Spent":
         """What this took more than the other."""
         return Spent(**{name: value - getattr(other, name) for name, value in asdict(self).items()})
+
+    def mean(self, other: "Spent") -> "Spent":
+        """Between the two."""
+        return Spent(**{name: (value + getattr(other, name)) / 2 for name, value in asdict(self).items()})
 
 
 class Works:
@@ -205,9 +211,14 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     """Each cost alone."""
     idle = works.idle(30)
     small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
-    made, made_large, alone = (
+    made, made_large, slow, fast = (
         _beyond_idle(idle, *works.created(seconds, size, is_delivered=rate is not None, rate=rate))
-        for seconds, size, rate in ((count / 500, _SMALL, None), (count / 500, _LARGE, None), (_SECONDS, _SMALL, _RATE))
+        for seconds, size, rate in (
+            (count / 500, _SMALL, None),
+            (count / 500, _LARGE, None),
+            (_SECONDS, _SMALL, _SLOW),
+            (_SECONDS, _SMALL, _FAST),
+        )
     )
     rows = works.rows(2000)
     jobs = 250
@@ -215,7 +226,7 @@ def _costs(works: Works, count: int) -> capacity.Costs:
     kib = (_LARGE - _SMALL) / _KIB
     us = capacity.LOOP_US
     per, more = small.each(1), large.beyond(small)
-    more_made, more_alone = made_large.beyond(made), alone.beyond(made).beyond(per)
+    more_made, alone = made_large.beyond(made), slow.mean(fast).beyond(made).beyond(per)
     ring = (rung.postgres - 60 * idle.postgres) / jobs - rows.postgres - per.postgres
     return capacity.Costs(
         idle_us=idle.postgres * us,
@@ -225,9 +236,9 @@ def _costs(works: Works, count: int) -> capacity.Costs:
         row_us=rows.postgres * us,
         delivery_us=per.postgres * us,
         delivery_worker_us=per.worker * us,
-        alone_us=more_alone.postgres * us,
-        alone_worker_us=more_alone.worker * us,
-        alone_api_us=more_alone.api * us,
+        alone_us=alone.postgres * us,
+        alone_worker_us=alone.worker * us,
+        alone_api_us=alone.api * us,
         creation_us=made.postgres * us,
         creation_api_us=made.api * us,
         delivery_kib_us=more.postgres / kib * us,
@@ -261,7 +272,7 @@ def _points(works: Works, count: int) -> Iterator[Work]:
         works.rung(jobs, _KIB),
         capacity.Workload(seconds=60, rings=jobs, rows=jobs, deliveries=jobs, payload_bytes=_KIB),
     )
-    rate = _RATE * 2 // 3
+    rate = 2 * _SLOW
     mixed, made, seconds = works.created(_SECONDS, 2 * _KIB, is_delivered=True, rate=rate)
     yield (
         f"one-shots of 2 KiB over HTTP, {rate} a second, and delivered",

@@ -18,10 +18,11 @@ from pydantic import SecretStr
 
 from bench import common, deliver, history, machine, monitored
 from bench.common import Instance
-from kronos import gauges
+from kronos import gauges, seldom
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.embedded import ports
+from kronos.metrics import instance
 from kronos.metrics.exposition import Exposition
 from kronos.pool import Pool
 
@@ -64,17 +65,34 @@ def _parts(one: Instance, runs: int, found: dict[str, list[float]]) -> None:
 
 
 async def _whole(one: Instance, runs: int, found: dict[str, list[float]]) -> None:
-    """What an API process does with them: time of what it reads, and CPU time of what it writes."""
+    """What an API process does with them: time of what it reads, and CPU time of what it writes. Each is of a process
+    that has read nothing yet, so what is read beside the scrapes begins with each of them."""
     async with Pool(one.url, size=2) as pool:
+        view, settings = InstanceView(pool), Settings(database_url=SecretStr(one.url))
         for run in range(runs + 2):
             shown = Exposition(list)
             used, began = time.process_time(), time.perf_counter()
-            read = await gauges.Gauges(Settings(database_url=SecretStr(one.url))).read(InstanceView(pool), names=True)
+            read = await gauges.Gauges(settings).read(view, names=True)
             amid = time.perf_counter()
             shown.text("text/plain", read)
             if run >= 2:
-                found.setdefault("all of it read, the seldom parts too: time", []).append((amid - began) * 1000)
+                found.setdefault("all of a scrape read: time", []).append((amid - began) * 1000)
                 found.setdefault("CPU of Python, read and written", []).append((time.process_time() - used) * 1000)
+            await _beside(view, settings, found if run >= 2 else {})
+
+
+async def _beside(view: InstanceView, settings: Settings, found: dict[str, list[float]]) -> None:
+    """What is read each ten minutes, and how late the event loop was meanwhile: so long no request went on."""
+    beside, late = seldom.Seldom(settings), [0.0]
+    used, began = time.process_time(), time.perf_counter()
+    beside.begin(view)
+    while time.perf_counter() - began < 10 and not any(each.metric is instance.FINDINGS for each in beside.figures()):
+        asleep = time.perf_counter()
+        await asyncio.sleep(0.001)
+        late.append((time.perf_counter() - asleep) * 1000 - 1)
+    found.setdefault("each ten minutes, beside: time", []).append((time.perf_counter() - began) * 1000)
+    found.setdefault("each ten minutes, beside: CPU of Python", []).append((time.process_time() - used) * 1000)
+    found.setdefault("each ten minutes, beside: event loop late, at most", []).append(max(late))
 
 
 def _asked(one: Instance, role: str, runs: int, found: dict[str, list[float]]) -> None:

@@ -77,7 +77,8 @@ select heartbeat_id, tick.at, workspace_id, case when is_running then 'RUNNING' 
        case when is_running then now() + interval '1 hour' end, tick.at
   from kronos.beats
  cross join generate_series(1, %(beat_ticks)s) as n
- cross join lateral (select now() - n * interval '5 min' as at, n = 1 and substr(name, 6)::integer %% 10 = 0
+ cross join lateral (select now() - n * make_interval(mins => %(beat_minutes)s) as at,
+                            n = 1 and substr(name, 6)::integer %% 10 = 0
                             as is_running) as tick
 """
 _RULES = """
@@ -85,25 +86,30 @@ insert into kronos.alert_rules (workspace_id, name, condition)
 select workspace_id, 'rule-' || n, '{"type": "FAILURES", "count": 3}'
   from generate_series(1, %(rules)s) as n join share on share.nth = n %% %(workspaces)s
 """
-# Ten of each rule, one of them open.
+# So many of each rule, one of them open.
 _INCIDENTS = """
 insert into kronos.incidents (workspace_id, rule_id, rule, severity, condition, kind, subject_id, status, detail,
                               opened_at, resolved_at, resolution)
 select workspace_id, rule_id, name, severity, condition, 'JOB', gen_random_uuid(),
-       case when n = 1 then 'OPEN' else 'RESOLVED' end, 'failed', now() - n * interval '1 hour',
-       case when n > 1 then now() - n * interval '50 min' end, case when n > 1 then 'RECOVERED' end
-  from kronos.alert_rules cross join generate_series(1, 10) as n
+       case when n = 1 then 'OPEN' else 'RESOLVED' end, 'failed',
+       now() - n * make_interval(mins => %(incident_minutes)s),
+       case when n > 1 then now() - n * make_interval(mins => %(incident_minutes)s * 5 / 6) end,
+       case when n > 1 then 'RECOVERED' end
+  from kronos.alert_rules cross join generate_series(1, %(incidents)s) as n
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """How much there is."""
+    """How much there is: `beat_ticks` of each heartbeat, one each `beat_minutes`, and `incidents` of each rule."""
 
     workspaces: int
     beats: int
     beat_ticks: int
     rules: int
+    incidents: int = 10
+    beat_minutes: int = 5
+    incident_minutes: int = 60
 
 
 def fill(one: Instance, watched: Watched) -> None:
@@ -115,6 +121,9 @@ def fill(one: Instance, watched: Watched) -> None:
         "beats": watched.beats,
         "beat_ticks": watched.beat_ticks,
         "rules": watched.rules,
+        "incidents": watched.incidents,
+        "beat_minutes": watched.beat_minutes,
+        "incident_minutes": watched.incident_minutes,
     }
     with one.connect() as connection:
         connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key

@@ -5,23 +5,20 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from kronos import errors, system, tzdata
+from kronos import errors, system
 from kronos.config import Settings
 from kronos.database import InstanceView
-from kronos.doctor import asked
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
+from kronos.seldom import Seldom
 from kronos.server_time import CLOCK
 from kronos.sql import statement
-from kronos.system import HistoryPartition, KeptHistory, Status
+from kronos.system import KeptHistory, Status
 
 _KEPT_SECONDS = 10.0
-# Time zone data changes by an update of the operating system, partitions by the hour at most: their sizes are asked of
-# the file system, 10 us for each of some hundred files.
-_SELDOM_SECONDS = 600.0
 # Prometheus gives up after 10 s, and says that the process is down: what it counts itself is answered before.
 _WITHIN_SECONDS = 5.0
 _WINDOW = timedelta(seconds=60)
@@ -47,15 +44,6 @@ class WaitingWork:
     transport: str
     due: int
     oldest_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmQuota:
-    """How many of a workspace's entries in pg_cron may ring in one minute, and how many are let."""
-
-    workspace: str
-    used: int
-    most: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +75,6 @@ class BeatCounts:
 
 _ENDS = statement("metrics.get_ends", RecentEnds)
 _QUEUE = statement("metrics.list_queue", WaitingWork)
-_QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
 _BEATS = statement("metrics.get_beats", BeatCounts)
 _COUNTS = statement("metrics.get_counts", InstanceCounts)
 
@@ -97,11 +84,9 @@ class Gauges:
     seconds."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._kept: list[Measured] = []
         self._kept_at = 0.0
-        self._seldom: list[Measured] = []
-        self._seldom_at = 0.0
+        self._seldom = Seldom(settings)
         self._asking: asyncio.Task[None] | None = None
 
     async def read(self, view: InstanceView, *, names: bool) -> list[Measured]:
@@ -115,11 +100,15 @@ class Gauges:
                 task.result()  # what nobody foresaw is an error of the request
             if not self._kept:
                 return [Measured(instance.DATABASE_UP, 0)]
-        found = [each for each in self._kept if names or not each.metric.names_tenants]
+        kept = (*self._kept, *self._seldom.figures())
+        found = [each for each in kept if names or not each.metric.names_tenants]
         return [*found, Measured(instance.READ_AGE, time.monotonic() - self._kept_at)]
 
+    async def end(self) -> None:
+        """Read no more."""
+        await self._seldom.end()
+
     async def _ask(self, view: InstanceView) -> None:
-        """What is read seldom is kept as it was where it does not come in time: that says nothing of the rest."""
         began = time.monotonic()
         self._kept = []
         try:
@@ -127,36 +116,11 @@ class Gauges:
                 found = await _read(view)
         except (errors.KronosError, TimeoutError):  # the pool's log says why
             return
-        took = time.monotonic() - began
-        self._keep(took, found)
-        if self._seldom and time.monotonic() - self._seldom_at < _SELDOM_SECONDS:
-            return
-        try:
-            async with asyncio.timeout(_WITHIN_SECONDS):
-                self._seldom = await self._seldom_read(view)
-        except (errors.KronosError, TimeoutError):
-            return
-        self._seldom_at = time.monotonic()
-        self._keep(took, found)
-
-    def _keep(self, took: float, found: list[Measured]) -> None:
-        self._kept = [
-            Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, took), *found, *self._seldom,
-        ]  # fmt: skip
         self._kept_at = time.monotonic()
-
-    async def _seldom_read(self, view: InstanceView) -> list[Measured]:
-        url = self._settings.database_url.get_secret_value()
-        zones = await system.zone_data(view, database_url=url)
-        history, kept = await system.partitions(view), await system.retention(view)
-        findings = await asked.count(view, self._settings, zones=zones, kept=kept, history=history)
-        return [
-            Measured(instance.TZDATA_DIFFERS, len(zones.differs_in)),
-            *_tzdata_age(),
-            *_of_partitions(history),
-            *(Measured(instance.FINDINGS, number, (severity,)) for severity, number in findings.items()),
-            *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
-        ]
+        self._kept = [
+            Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, self._kept_at - began), *found,
+        ]  # fmt: skip
+        self._seldom.begin(view)
 
 
 async def _read(view: InstanceView) -> list[Measured]:
@@ -258,28 +222,3 @@ def _of_beats(beats: BeatCounts) -> Iterator[Measured]:
     yield Measured(instance.HEARTBEATS_UNACCOUNTED, beats.unaccounted_seconds)
     for severity in ("info", "warning", "error", "critical"):
         yield Measured(instance.INCIDENTS, _number(beats.incidents.get(severity)), (severity,))
-
-
-def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
-    yield Measured(instance.PARTITIONS, len(found))
-    yield Measured(instance.HISTORY_BYTES, sum(each.bytes for each in found))
-    ends = [
-        max((each.until_at for each in found if each.history == history), default=CLOCK.now())
-        for history in ("executions", "attempts")
-    ]
-    yield Measured(instance.COVERED_SECONDS, (min(ends) - CLOCK.now()).total_seconds())
-
-
-def _of_quotas(found: Sequence[AlarmQuota]) -> Iterator[Measured]:
-    """The fullest first."""
-    yield Measured(instance.ALARM_QUOTA, found[0].used / found[0].most if found else 0)
-    for each in found:
-        yield Measured(instance.WORKSPACE_ALARM_QUOTA, each.used / each.most, (each.workspace,))
-
-
-def _tzdata_age() -> Iterator[Measured]:
-    """Of this machine's data, which PostgreSQL reads as well where no zone differs."""
-    version = tzdata.client_version()
-    if version is not None:
-        year_ends = datetime(int(version[:4]) + 1, 1, 1, tzinfo=UTC)
-        yield Measured(instance.TZDATA_AGE, max((CLOCK.now() - year_ends).total_seconds(), 0))

@@ -1,6 +1,6 @@
 """What has changed lately: read for those who listen, from what statements note while somebody does (decision 0083)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,7 +14,10 @@ from kronos.sql import statement
 WATCHED_FOR = timedelta(minutes=10)
 """How long after the last word of a listener changes are still noted, and how long they are kept (watch_live)."""
 
-Change = Literal["created", "changed", "next_run", "finished"]
+Change = Literal["created", "changed", "next_run", "finished", "deleted"]
+ResourceKind = Literal[
+    "endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class News:
     is_there: bool
     is_begun: bool
     is_whole: bool
-    object: Literal["job", "execution", "heartbeat"] | None
+    object: Literal["job", "execution", "heartbeat"] | ResourceKind | None
     change: Change | None
     ids: list[UUID] | None
 
@@ -101,6 +104,18 @@ class HeartbeatNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceNow:
+    """What people configure, and an incident, as it is now: `name` of an incident is its rule's. Without a name: it was
+    deleted."""
+
+    kind: ResourceKind
+    id: UUID
+    name: str | None
+    version: int | None
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
     """That a function was called."""
 
@@ -113,6 +128,7 @@ _BEGIN = statement("live.begin_watches", _Done)
 _EXECUTIONS = statement("live.list_changed_executions", ExecutionRead)
 _JOBS = statement("live.list_changed_jobs", JobNow)
 _HEARTBEATS = statement("live.list_changed_heartbeats", HeartbeatNow)
+_RESOURCES = statement("live.list_changed_resources", ResourceNow)
 
 
 async def read(instance: InstanceView, workspace_ids: Iterable[UUID], after: str | None, *, limit: int) -> list[News]:
@@ -143,3 +159,9 @@ async def jobs(view: WorkspaceView, ids: list[UUID]) -> list[JobNow]:
 async def heartbeats(view: WorkspaceView, ids: list[UUID]) -> list[HeartbeatNow]:
     """Those of them that are there."""
     return await view.rows(_HEARTBEATS, {"ids": ids}) if ids else []
+
+
+async def resources(view: WorkspaceView, named: Sequence[tuple[ResourceKind, UUID]]) -> list[ResourceNow]:
+    """Each of them, also where it was deleted."""
+    asked = {"kinds": [kind for kind, _ in named], "ids": [each for _, each in named]}
+    return await view.rows(_RESOURCES, asked) if named else []

@@ -1,10 +1,13 @@
 """What the live CRON jobs are going to do, minute by minute, and which of them would better run a few minutes later."""
 
 import re
+import struct
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import add
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -25,19 +28,24 @@ Found = TypeVar("Found")
 _INSTANCE = ""  # no workspace is called so
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
-# Counts of an hour's minutes are packed into one number, 40 bits each: so an hour of alike minutes is one addition.
-_BITS = 40
-_EACH = (1 << _BITS) - 1
+_MOST_BUSY = 10
+# Counts of an hour's minutes are packed into one number, 64 bits each: so an hour of alike minutes is one addition.
+_BITS = 64
+_HOUR = struct.Struct(f"<{_IN_HOUR}Q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRow:
-    """An hour of alike minutes (bits 0 to 59) with the runs that each has; without an hour: how many jobs were looked
-    at, and how many were left out."""
+    """Alike hours: after each of `begins` each of `hours` (bits 0 to 23) has in its `minutes` (bits 0 to 59) so many
+    runs, as far as they begin within one of the times from `opens` up to `closes`; None: within all. Begins and times
+    are minutes from `from_at` on. Without `begins`: how many jobs were looked at, and how many were left out."""
 
-    hour: datetime | None
-    minutes: int | None
-    runs: int | None
+    begins: list[int] | None
+    hours: int | None
+    minutes: list[int] | None
+    runs: list[int] | None
+    opens: list[int] | None
+    closes: list[int] | None
     jobs: int | None
     left_out: int | None
     from_at: datetime
@@ -252,39 +260,68 @@ def asked(minutes: int) -> dict[str, object]:
 
 
 def of_rows(rows: Sequence[LoadRow], minutes: int) -> Load:
-    """The load that the rows of a statement tell of: one of them has no hour."""
-    (all_jobs,) = (row for row in rows if row.hour is None)
-    runs = per_minute(rows, all_jobs.from_at, minutes)
-    busiest = sorted((each for each in range(minutes) if runs[each]), key=lambda each: (-runs[each], each))[:10]
+    """The load that the rows of a statement tell of: one of them has no hours."""
+    (all_jobs,) = (row for row in rows if row.begins is None)
+    runs = per_minute(rows, minutes)
     return Load(
         from_at=all_jobs.from_at,
         until=all_jobs.from_at + minutes * _MINUTE,
         jobs=all_jobs.jobs or 0,
         left_out=all_jobs.left_out or 0,
         runs=runs,
-        busiest=[BusyMinute(at=all_jobs.from_at + each * _MINUTE, runs=runs[each]) for each in busiest],
+        busiest=busiest(all_jobs.from_at, runs),
         pg_cron_per_minute=ENTRIES_PER_MINUTE,
         worker_per_minute=DELIVERIES_PER_MINUTE,
     )
 
 
-def per_minute(rows: Iterable[LoadRow], from_at: datetime, minutes: int) -> list[int]:
+def busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
+    """The ten busiest minutes from `from_at` on, the busiest first."""
+    least = max(1, min(sorted(runs)[-_MOST_BUSY:], default=1))
+    found = sorted(((-each, nth) for nth, each in enumerate(runs) if each >= least))[:_MOST_BUSY]
+    return [BusyMinute(at=from_at + nth * _MINUTE, runs=-less) for less, nth in found]
+
+
+def per_minute(rows: Iterable[LoadRow], minutes: int) -> list[int]:
     """How many runs each of so many minutes has."""
-    spread: dict[int, int] = {}
-    hours: dict[datetime, int] = {}
+    hours: dict[int, int] = {}  # packed, by the minute with which each begins
+    once: dict[int, int] = {}
     for row in rows:
-        if row.hour is None or row.minutes is None or row.runs is None:
+        if row.begins is None or row.hours is None or row.minutes is None or row.runs is None:
             continue
-        if (packed := spread.get(row.minutes)) is None:
-            packed = spread[row.minutes] = sum(
-                1 << _BITS * minute for minute in range(_IN_HOUR) if row.minutes >> minute & 1
-            )
-        hours[row.hour] = hours.get(row.hour, 0) + row.runs * packed
-    runs = [0] * minutes
-    for hour, packed in hours.items():
-        first = (hour - from_at) // _MINUTE
-        for minute in range(_IN_HOUR):
-            if packed and 0 <= first + minute < minutes:
-                runs[first + minute] += packed & _EACH
-            packed >>= _BITS
-    return runs
+        packed = 0
+        for named, runs in zip(row.minutes, row.runs, strict=True):
+            if named not in once:
+                once[named] = _packed(named)
+            packed += once[named] * runs
+        after = [_IN_HOUR * hour for hour in range(row.hours.bit_length()) if row.hours >> hour & 1]
+        for at in (begin + each for begin in row.begins for each in after):
+            if -_IN_HOUR < at < minutes:
+                hours[at] = hours.get(at, 0) + (packed & _within(row.opens, row.closes, at))
+    counted = [0] * minutes
+    for at, packed in hours.items():
+        first, last = max(0, -at), min(_IN_HOUR, minutes - at)
+        counts = _HOUR.unpack(packed.to_bytes(_HOUR.size, "little"))[first:last]
+        counted[at + first : at + last] = map(add, counted[at + first : at + last], counts)
+    return counted
+
+
+def _packed(named: int) -> int:
+    """One run in each of these minutes (bits 0 to 59)."""
+    return sum(1 << _BITS * minute for minute in range(_IN_HOUR) if named >> minute & 1)
+
+
+def _within(opens: Sequence[int] | None, closes: Sequence[int] | None, at: int) -> int:
+    """All bits of the minutes of the hour `at` that begin within one of the times, which are in order."""
+    if opens is None or closes is None:
+        return -1
+    nth = max(0, bisect_right(opens, at) - 1)  # the last that begins by then
+    found = 0
+    while nth < len(opens) and opens[nth] < at + _IN_HOUR:
+        first, last = max(0, opens[nth] - at), min(_IN_HOUR, closes[nth] - at)
+        if first == 0 and last == _IN_HOUR:
+            return -1
+        if first < last:
+            found |= (1 << _BITS * last) - (1 << _BITS * first)
+        nth += 1
+    return found

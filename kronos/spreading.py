@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from kronos import load
@@ -21,7 +21,9 @@ _IN_HOUR = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadJob:
-    """A job whose owner lets its runs be moved by up to `spread_seconds`, and that is moved by `offset_seconds`."""
+    """A job whose owner lets its runs be moved by up to `spread_seconds`, and that is moved by `offset_seconds`. The
+    first of those that run alike (`_term`) has the hours in which they tick, in minutes from the beginning on, and each
+    hour's minutes (bits 0 to 59)."""
 
     job_id: UUID
     name: str | None
@@ -32,8 +34,9 @@ class SpreadJob:
     timezone: str | None
     spread_seconds: int
     offset_seconds: int
-    _hours: list[datetime]
-    _minutes: list[int]
+    _term: int
+    _hours: list[int] | None
+    _minutes: list[int] | None
     _number: int
 
 
@@ -85,17 +88,26 @@ class SpreadComparison:
     runs_after: list[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Term:
+    """When jobs tick that run alike: minutes from the beginning on, at least so many apart."""
+
+    nth: int
+    ticks: list[int]
+    apart: int
+
+
 @dataclass(slots=True, kw_only=True)
 class _Movable:
-    """A job's ticks, as minutes from the beginning on, and how far it may go: less than to its next tick."""
+    """A job, and how far it may go: less than to its next tick."""
 
     job: SpreadJob
-    ticks: list[int]
+    term: _Term
     most: int
     offset: int
 
 
-_LIST = statement("load.list_spread_jobs", SpreadJob)
+_LIST = statement("load.list_movable_jobs", SpreadJob)
 
 
 async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
@@ -127,15 +139,16 @@ def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) 
 def comparison(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadComparison:
     """As planned, for jobs whose ticks are among those of each minute from `from_at` on."""
     number = jobs[0]._number if jobs else 0
+    terms = {job._term: _term(job, len(ticks)) for job in jobs if job._hours is not None}
     movable, looks = [], 0
     for job in jobs:
-        one = _movable(job, from_at, len(ticks))
-        looks += (one.most + 1) * len(one.ticks)
-        if one.ticks and looks <= _MOST_LOOKS:
+        one = _movable(job, terms[job._term])
+        looks += (one.most + 1) * len(one.term.ticks)
+        if one.term.ticks and looks <= _MOST_LOOKS:
             movable.append(one)
     others = list(ticks)
     for one in movable:
-        _put(others, one.ticks, 0, -1)
+        _put(others, one.term.ticks, 0, -1)
     now = _with(others, movable, lambda one: one.offset)
     chosen = _chosen(others, movable)
     then = _with(others, movable, lambda one: chosen[one.job.job_id])
@@ -148,36 +161,51 @@ def comparison(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob
         left_out=number - len(movable),
         before=max(now, default=0),
         after=max(then, default=0),
-        busiest_before=_busiest(from_at, now),
-        busiest_after=_busiest(from_at, then),
+        busiest_before=load.busiest(from_at, now),
+        busiest_after=load.busiest(from_at, then),
         moves=[_move(one, chosen[one.job.job_id], from_at) for one in movable if chosen[one.job.job_id] != one.offset],
     )
     return SpreadComparison(plan=made, runs_before=now, runs_after=then)
 
 
-def _movable(job: SpreadJob, from_at: datetime, minutes: int) -> _Movable:
+def _term(job: SpreadJob, minutes: int) -> _Term:
     named = {
-        first + minute
-        for hour, bits in zip(job._hours, job._minutes, strict=True)
-        for first in [(hour - from_at) // _MINUTE]
+        hour + minute
+        for hour, bits in zip(job._hours or (), job._minutes or (), strict=True)
         for minute in range(_IN_HOUR)
-        if bits >> minute & 1 and 0 <= first + minute < minutes
+        if bits >> minute & 1 and 0 <= hour + minute < minutes
     }
     ticks = sorted(named)
     apart = min((later - earlier for earlier, later in pairwise(ticks)), default=_IN_HOUR + 1)
-    most = max(0, min(job.spread_seconds // 60, apart - 1))
-    return _Movable(job=job, ticks=ticks, most=most, offset=min(job.offset_seconds // 60, most))
+    return _Term(nth=job._term, ticks=ticks, apart=apart)
+
+
+def _movable(job: SpreadJob, term: _Term) -> _Movable:
+    most = max(0, min(job.spread_seconds // 60, term.apart - 1))
+    return _Movable(job=job, term=term, most=most, offset=min(job.offset_seconds // 60, most))
 
 
 def _chosen(others: Sequence[int], movable: Sequence[_Movable]) -> dict[UUID, int]:
     """Those with the fewest places first, then those with most ticks; each goes where its busiest minute is least busy,
-    then where its minutes are, then as little away as can be."""
+    then where its minutes are, then as little away as can be. Jobs that run alike are looked at together: none of them
+    has two places with a minute in common, so one that goes somewhere changes that place alone."""
+
+    def alike(one: _Movable) -> tuple[int, int, int]:
+        return one.most, -len(one.term.ticks), one.term.nth
+
     runs = list(others)
     found = {}
-    for one in sorted(movable, key=lambda each: (each.most, -len(each.ticks), each.job.job_id)):
-        best = min(range(one.most + 1), key=lambda offset: (*_seen(runs, one.ticks, offset), offset))
-        _put(runs, one.ticks, best, 1)
-        found[one.job.job_id] = best
+    for (most, *_), jobs in groupby(sorted(movable, key=lambda one: (*alike(one), one.job.job_id)), key=alike):
+        ticks: list[int] | None = None
+        seen: list[tuple[int, int, int]] = []
+        for one in jobs:
+            if ticks is None:
+                ticks = one.term.ticks
+                seen = [(*_seen(runs, ticks, offset), offset) for offset in range(most + 1)]
+            _, _, best = min(seen)
+            _put(runs, ticks, best, 1)
+            seen[best] = (*_seen(runs, ticks, best), best)
+            found[one.job.job_id] = best
     return found
 
 
@@ -195,7 +223,7 @@ def _put(runs: list[int], ticks: Sequence[int], offset: int, each: int) -> None:
 def _with(others: Sequence[int], movable: Sequence[_Movable], offset_of: Callable[[_Movable], int]) -> list[int]:
     runs = list(others)
     for one in movable:
-        _put(runs, one.ticks, offset_of(one), 1)
+        _put(runs, one.term.ticks, offset_of(one), 1)
     return runs
 
 
@@ -204,14 +232,9 @@ def _worth(runs: Sequence[int]) -> tuple[int, int]:
     return max(runs, default=0), sum(each * each for each in runs)
 
 
-def _busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
-    busy = sorted((nth for nth, each in enumerate(runs) if each), key=lambda nth: (-runs[nth], nth))[:10]
-    return [BusyMinute(at=from_at + nth * _MINUTE, runs=runs[nth]) for nth in busy]
-
-
 def _move(one: _Movable, offset: int, from_at: datetime) -> PlannedMove:
     job = one.job
-    tick = from_at + one.ticks[0] * _MINUTE
+    tick = from_at + one.term.ticks[0] * _MINUTE
     return PlannedMove(
         job_id=job.job_id,
         name=job.name,

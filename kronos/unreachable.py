@@ -64,13 +64,19 @@ _KINDS = (
     ),
     _Kind(
         name="certificate",
-        texts=r"certificate verify failed|root certificate file|server certificate for|certificate "
-        r"authority|certificate has expired"
+        texts=r"server certificate for|certificate.* does not match host name",
+        outside="PostgreSQL's TLS certificate is for another host",
+        inside="the TLS certificate of {server} is for another host: name it in KRONOS_DATABASE_URL as the certificate "
+        "does; hostaddr may say its address",
+        quotes=True,
+    ),
+    _Kind(
+        name="certificate",
+        texts=r"certificate verify failed|root certificate file|certificate authority|certificate has expired"
         r"|unable to get local issuer|self-signed certificate",
         outside="PostgreSQL's TLS certificate cannot be trusted",
-        inside="the TLS certificate of {server} cannot be trusted: name its authority's file as sslrootcert in "
-        "KRONOS_DATABASE_URL, and "
-        "the host as it stands in the certificate",
+        inside="the TLS certificate of {server} cannot be trusted: it has ended, or sslrootcert of KRONOS_DATABASE_URL "
+        "names no file with its authority's; `kronos doctor` says which",
         quotes=True,
     ),
     _Kind(

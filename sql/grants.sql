@@ -137,7 +137,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.read_live(uuid[], pg_snapshot, integer),
                           kronos.note_live(text, text, uuid[], uuid[]),
                           kronos.overdue_jobs(integer), kronos.last_reaping(),
-                          kronos.load_of_all(timestamptz, timestamptz, integer),
+                          kronos.hours_of_all(timestamptz, timestamptz, integer),
                           kronos.take_ping(bytea, text, smallint, text, bigint, text, boolean, text, text,
                                            text),
                           kronos.hold_door_open(),

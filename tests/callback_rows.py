@@ -59,8 +59,9 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
             "execution_ids": list(execution_ids),
             "claim_tokens": _tokens(connection, execution_ids),
             "duration_ms": [1] * len(execution_ids),
-            "requests": [Jsonb({})] * len(execution_ids),
-            "responses": [Jsonb(response)] * len(execution_ids),
+            "documents": [Jsonb({}), Jsonb(response)],
+            "request_nths": [1] * len(execution_ids),
+            "response_nths": [2] * len(execution_ids),
             "places": places(connection, execution_ids),
         },
     ).fetchall()

@@ -165,7 +165,11 @@ class Application(FastAPI):
             problem = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
             made["components"]["schemas"] |= definitions["$defs"] | problem.pop("$defs") | {"Problem": problem}
             happened = TypeAdapter(
-                live_events.JobEvent | live_events.ExecutionEvent | live_events.HeartbeatEvent | live_events.ResetEvent
+                live_events.JobEvent
+                | live_events.ExecutionEvent
+                | live_events.HeartbeatEvent
+                | live_events.ResourceEvent
+                | live_events.ResetEvent
             )
             made["components"]["schemas"] |= happened.json_schema(ref_template=_REF, mode="serialization")["$defs"]
             self.openapi_schema = document.finished(made)

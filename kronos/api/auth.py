@@ -115,7 +115,8 @@ async def begin_sign_in(call: Call) -> Response:
 
 @router.get("/auth/callback", needs=None, include_in_schema=False)
 async def end_sign_in(call: Call, instance: Instance) -> Response:
-    """A browser comes back from the identity provider: a session for who it says that it is."""
+    """A browser comes back from the identity provider: a session for who it says that it is. One that the browser had
+    before ends."""
     provider, sessions = _provider(call), call.context.sessions
     attempt, back = _attempt(call)
     given = call.query_params
@@ -137,6 +138,8 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
         groups=identity.groups,
         lasts=lasts,
     )
+    if before := sessions.secret_of(call):
+        await sessions.end(before, call.host)
     response = _redirect(f"{call.scope.get('root_path', '')}{back}")
     sessions.give(response, call, secret, max_age=call.context.settings.oidc_session_seconds)
     set_cookie(response, ATTEMPT_COOKIE, "", max_age=0)

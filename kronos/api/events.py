@@ -15,7 +15,16 @@ from kronos.api.call import Call
 from kronos.api.dependencies import LastEventId, View
 from kronos.api.document import Responses, answers, problems
 from kronos.api.live import subscribe
-from kronos.api.live_events import Event, EventType, ExecutionEvent, Filter, HeartbeatEvent, JobEvent, ResetEvent
+from kronos.api.live_events import (
+    Event,
+    EventType,
+    ExecutionEvent,
+    Filter,
+    HeartbeatEvent,
+    JobEvent,
+    ResetEvent,
+    ResourceEvent,
+)
 from kronos.api.operation import Router
 from kronos.api.query_schemas import EventQuery
 from kronos.api.subscriptions import Subscription
@@ -29,8 +38,8 @@ _CHECKED_SECONDS = 0.5
 _RETRY = b"retry: 2000\n\n"
 _STREAM: Responses = {
     200: {
-        "description": "A stream without an end: `event:` is job, execution, heartbeat or reset, `data:` one line of "
-        "JSON, `id:` what a client sends as Last-Event-ID to go on after it. A comment comes every 15 s.",
+        "description": "A stream without an end: `event:` is job, execution, heartbeat, resource or reset, `data:` one "
+        "line of JSON, `id:` what a client sends as Last-Event-ID to go on after it. A comment comes every 15 s.",
         "headers": answers({200: None})[200]["headers"],
         "content": {
             MEDIA_TYPE: {
@@ -41,7 +50,7 @@ _STREAM: Responses = {
                     "contentSchema": {
                         "anyOf": [
                             {"$ref": f"#/components/schemas/{each.__name__}"}
-                            for each in (JobEvent, ExecutionEvent, HeartbeatEvent, ResetEvent)
+                            for each in (JobEvent, ExecutionEvent, HeartbeatEvent, ResourceEvent, ResetEvent)
                         ]
                     },
                 }
@@ -125,9 +134,9 @@ async def listen_to_events(
 ) -> Response:
     """What changes in a workspace, as server-sent events.
 
-    An event says how a job, an execution or a heartbeat is now: the latest state of each that changes is reported at
-    least once, within a second of its commit, in the order of its states; states in between may be left out. After
-    `reset` read the lists again.
+    An event says how a job, an execution, a heartbeat or what people configure is now: the latest state of each that
+    changes is reported at least once, within a second of its commit, in the order of its states; states in between may
+    be left out. After `reset` read the lists again.
     """
     workspace = await view.enter()
     wanted = Filter(

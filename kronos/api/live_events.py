@@ -8,10 +8,10 @@ from uuid import UUID
 import orjson
 
 from kronos import reading
-from kronos.live import Change, ExecutionNow, ExecutionRead, HeartbeatNow, JobNow
+from kronos.live import Change, ExecutionNow, ExecutionRead, HeartbeatNow, JobNow, ResourceKind, ResourceNow
 from kronos.model import ExecutionStatus, JobStatus
 
-EventType = Literal["job", "execution", "heartbeat", "reset"]
+EventType = Literal["job", "execution", "heartbeat", "resource", "reset"]
 _UNASKED: frozenset[EventType] = frozenset(("job", "execution"))
 """What comes to who names no types."""
 ResetReason = Literal["missed", "too_many", "too_slow"]
@@ -42,6 +42,16 @@ class HeartbeatEvent(HeartbeatNow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceEvent(ResourceNow):
+    """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a payload
+    spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; or the workspace itself: its
+    terms, quotas, retention or keys are others. `changes`: what has happened to it since the last event of it:
+    `created`, `changed`, `deleted`, and then it has no name."""
+
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetEvent:
     """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old, or
     PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by one; `too_slow`: events
@@ -56,7 +66,7 @@ class Event:
     one."""
 
     type: EventType
-    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResetEvent
+    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | ResetEvent
     place: str | None = None
     _text: bytes | None = None
 
@@ -75,7 +85,7 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which events; None: of jobs and executions. `job`: a job's name, which means all its versions, or the id of one;
-    `status`: of what is in this status now; neither is of a heartbeat. A reset is for everybody."""
+    `status`: of what is in this status now; neither is of a heartbeat or a resource. A reset is for everybody."""
 
     types: frozenset[EventType] | None = None
     job: str | None = None
@@ -86,7 +96,7 @@ class Filter:
         data = event.data
         if isinstance(data, ResetEvent):
             return True
-        if isinstance(data, HeartbeatEvent):
+        if isinstance(data, HeartbeatEvent | ResourceEvent):
             return event.type in (self.types or ()) and self.job is None and self.status is None
         name = data.name if isinstance(data, JobEvent) else data.job_name
         return (
@@ -128,6 +138,20 @@ def of_heartbeats(rows: Iterable[HeartbeatNow], changes: Mapping[UUID, set[Chang
     ]
 
 
+def of_resources(rows: Iterable[ResourceNow], changes: Mapping[tuple[ResourceKind, UUID], set[Change]]) -> list[Event]:
+    """The events of what people configure as it is now; what is not there was deleted, though nobody noted it yet."""
+    return [
+        Event(
+            type="resource",
+            data=ResourceEvent(
+                **asdict(row),
+                changes=_sorted(changes[row.kind, row.id] | ({"deleted"} if row.name is None else set())),
+            ),
+        )
+        for row in rows
+    ]
+
+
 def _one_shot(row: ExecutionNow, happened: set[Change], *, is_immediate: bool) -> Event:
     changes: set[Change] = set()
     if "created" in happened:
@@ -158,7 +182,7 @@ def _one_shot(row: ExecutionNow, happened: set[Change], *, is_immediate: bool) -
     )
 
 
-_ORDER: tuple[Change, ...] = ("created", "changed", "next_run", "finished")
+_ORDER: tuple[Change, ...] = ("created", "changed", "next_run", "finished", "deleted")
 
 
 def _sorted(changes: set[Change]) -> tuple[Change, ...]:

@@ -72,6 +72,7 @@ class Metering:
                 yield
         finally:
             self._lag.end()
+            await self._gauges.end()
 
     async def _unnamed(self, accept: str) -> tuple[bytes, str]:
         return await self.render(accept, InstanceView(self._pool), names=False)

@@ -11,7 +11,9 @@ from kronos.batches import MOST_JOBS
 from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, JobStatusAsked, Trigger
 
-EventTypes = Annotated[str, Field(pattern=r"^(job|execution|heartbeat)(,(job|execution|heartbeat)){0,2}$")]
+EventTypes = Annotated[
+    str, Field(pattern=r"^(job|execution|heartbeat|resource)(,(job|execution|heartbeat|resource)){0,3}$")
+]
 EventStatus = Literal[JobStatus, ExecutionStatus]
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -32,7 +34,8 @@ class EventQuery(Query):
 
     types: EventTypes | None = Field(
         default=None,
-        description="Of jobs, of executions, of heartbeats, separated by commas; without it of jobs and executions.",
+        description="Of jobs, of executions, of heartbeats, of resources (what people configure, and incidents),"
+        " separated by commas; without it of jobs and executions.",
         examples=["execution"],
     )
     job: str | None = Field(

@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, get_args
 from uuid import UUID
 
 from kronos import live
-from kronos.api.live_events import Event, Filter, of_executions, of_heartbeats, of_jobs, reset
+from kronos.api.live_events import Event, Filter, of_executions, of_heartbeats, of_jobs, of_resources, reset
 from kronos.api.places import EventPlace
 from kronos.database import WorkspaceView
-from kronos.live import Change, News
+from kronos.live import Change, News, ResourceKind
 
 _MOST_READ = 500
 """Objects of one workspace that are read at once."""
+_RESOURCES: tuple[ResourceKind, ...] = get_args(ResourceKind)
 _MOST_BUFFERED = 1000
 """Events that one listener has not taken yet. It gets no more then, and is asked to come again."""
 
@@ -27,35 +28,45 @@ class PendingChanges:
     executions: dict[UUID, set[Change]] = field(default_factory=dict)
     jobs: dict[UUID, set[Change]] = field(default_factory=dict)
     heartbeats: dict[UUID, set[Change]] = field(default_factory=dict)
+    resources: dict[tuple[ResourceKind, UUID], set[Change]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.executions) + len(self.jobs) + len(self.heartbeats)
+        return len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
 
     def add(self, news: News) -> None:
         """What was noted."""
         if news.object is None or news.change is None or news.ids is None:
             return
-        of = {"execution": self.executions, "job": self.jobs, "heartbeat": self.heartbeats}.get(news.object)
-        if of is None:  # of a later release, while this one's processes are replaced
-            return
         for each in news.ids:
-            of.setdefault(each, set()).add(news.change)
+            if news.object == "execution":
+                self.executions.setdefault(each, set()).add(news.change)
+            elif news.object == "job":
+                self.jobs.setdefault(each, set()).add(news.change)
+            elif news.object == "heartbeat":
+                self.heartbeats.setdefault(each, set()).add(news.change)
+            elif news.object in _RESOURCES:  # else of a later release, while this one's processes are replaced
+                self.resources.setdefault((news.object, each), set()).add(news.change)
 
     def clear(self) -> None:
         """It is not reported one by one."""
         self.executions.clear()
         self.jobs.clear()
         self.heartbeats.clear()
+        self.resources.clear()
 
     async def read(self, view: WorkspaceView) -> list[Event]:
-        """The events of the first of them: jobs, executions, and heartbeats. What was read is pending no more. Raises
-        KronosError, and then all of it is."""
+        """The events of the first of them: jobs, executions, heartbeats, and what people configure. What was read is
+        pending no more. Raises KronosError, and then all of it is."""
         jobs = dict(islice(self.jobs.items(), _MOST_READ))
         executions = dict(islice(self.executions.items(), _MOST_READ - len(jobs)))
         beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(jobs) - len(executions)))
+        resources = dict(islice(self.resources.items(), _MOST_READ - len(jobs) - len(executions) - len(beats)))
         events = of_jobs(await live.jobs(view, list(jobs)), jobs)
         events += of_executions(await live.executions(view, list(executions)), executions)
         events += of_heartbeats(await live.heartbeats(view, list(beats)), beats)
+        events += of_resources(await live.resources(view, list(resources)), resources)
+        for named in resources:
+            del self.resources[named]
         for each in beats:
             del self.heartbeats[each]
         for each in jobs:

@@ -16,7 +16,7 @@ from kronos.lines import Log
 
 _NO_DATABASE = (
     "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
-    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; of one with a --home DIR of its own DIR/run.json has it"
 )
 _MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 

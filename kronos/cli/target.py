@@ -24,6 +24,7 @@ from kronos.embedded.running import Running
 
 _NO_ADDRESS = (
     "no API is known: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with `kronos up`"
+    "; of one with a --home DIR of its own DIR/run.json has the url, and DIR/admin.key the key"
 )
 _NO_KEY = "no key is known: pass --key-file, set KRONOS_API_KEY, or keep one in a context"
 _NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or keep one in a context."

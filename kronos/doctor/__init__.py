@@ -266,12 +266,13 @@ def examine(
             check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted"
         )
     except errors.Unconnected as error:
+        refusal = certified.refusal(url) if error.why.kind == "certificate" else None
         yield Finding(
             check="database",
             ok=False,
-            detail=error.said,
+            detail=f"its certificate is not trusted: {refusal[0]}" if refusal else error.said,
             meaning="PostgreSQL cannot be asked as KRONOS_DATABASE_URL says",
-            fix="correct KRONOS_DATABASE_URL, or what stands in the way there",
+            fix=refusal[1] if refusal else "correct KRONOS_DATABASE_URL, or what stands in the way there",
         )
     except psycopg.Error as error:
         known = database_errors.from_database(error)

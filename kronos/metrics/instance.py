@@ -20,6 +20,13 @@ READ_AGE = Metric(
     place="database",
     help="How long ago that was: it is kept for 10 s.",
 )
+SELDOM_AGE = Metric(
+    name="kronos_database_seldom_age_seconds",
+    kind="gauge",
+    place="database",
+    help="How long ago what changes slowly was read: sizes of the history, time zone data, quotas of alarms, findings. "
+    "It is every ten minutes, beside the scrapes; where it never was, how long this process has run.",
+)
 SCHEMA_INFO = Metric(
     name="kronos_schema_info",
     kind="gauge",
@@ -314,6 +321,7 @@ DATABASE = (
     DATABASE_UP,
     READ_SECONDS,
     READ_AGE,
+    SELDOM_AGE,
     SCHEMA_INFO,
     HELD,
     READ_ONLY,

@@ -23,6 +23,13 @@ _MOST_CONNECTIONS = 16
 # From a request's first byte, or a connection's beginning, to the end of its answer: a reading has 5 s.
 _REQUEST_SECONDS = 15.0
 _MOST_BYTES = 64 * 1024
+# Of every answer, also those to what is not there.
+_OF_ALL = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    ("referrer-policy", "no-referrer"),
+]
 _log = Log("kronos.metrics")
 
 
@@ -106,12 +113,12 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
 
     async def metrics(request: Request) -> Response:
         text, media_type = await render(request.headers.get("accept", ""))
-        return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
+        return Response(text, headers={"Content-Type": media_type})
 
     async def healthz(_: Request) -> Response:
         # The event loop that serves it is the process's own. It says nothing of the database: that one is away makes no
         # process better that is started anew.
-        return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+        return Response("ok\n", media_type="text/plain")
 
     server = _MetricsServer(
         uvicorn.Config(
@@ -121,6 +128,7 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
             log_config=None,
             access_log=False,
             server_header=False,
+            headers=_OF_ALL,
             proxy_headers=False,
             ws="none",
             limit_concurrency=_MOST_CONNECTIONS + 1,  # where all of them are being answered

@@ -14,7 +14,10 @@ _NULL = _LENGTH.pack(-1)
 
 
 def literal(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of ids, numbers or words: what needs quotes has them."""
+    """An array as PostgreSQL reads it, of ids, numbers, instants or words: what needs quotes has them.
+
+    psycopg finds a dumper for each list and its elements anew, 9 us a list: four of them were a claim's.
+    """
     return f"{{{','.join(values)}}}"
 
 

@@ -15,6 +15,7 @@ import psycopg
 
 from kronos.lines import Log
 from kronos.sql import statement
+from kronos.worker.arrays import literal
 from kronos.worker.link import Link
 
 EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning of the index
@@ -155,7 +156,12 @@ async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: ti
     """
     seconds = None if since is None else since.total_seconds()
     return await link.texts(
-        _DUE, {"endpoint_ids": list(floors), "floors": [_floor(at) for at in floors.values()], "since_seconds": seconds}
+        _DUE,
+        {
+            "endpoint_ids": literal(floors),
+            "floors": literal([_floor(at) for at in floors.values()]),
+            "since_seconds": seconds,
+        },
     )
 
 
@@ -191,11 +197,11 @@ async def claim(
     rows = await link.texts(
         _CLAIM,
         {
-            "endpoint_ids": [one.endpoint_id for one in wanted],
-            "quotas": [one.quota for one in wanted],
-            "floors": [_floor(one.floor) for one in wanted],
-            "ranks": [one.rank for one in wanted],
-            "claim_token": UUID(token),
+            "endpoint_ids": literal([one.endpoint_id for one in wanted]),
+            "quotas": literal([str(one.quota) for one in wanted]),
+            "floors": literal([_floor(one.floor) for one in wanted]),
+            "ranks": literal([_floor(one.rank) for one in wanted]),
+            "claim_token": token,
             "worker_id": worker_id,
             "margin_ms": _milliseconds(MARGIN),
             "shortest_lease_ms": _milliseconds(shortest_lease),
@@ -234,12 +240,12 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
 
 async def run_facts(link: Link, execution_ids: Sequence[str]) -> dict[str, RunFacts]:
     """Of executions that are leased to this worker, by their ids. Raises psycopg.Error."""
-    return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": list(execution_ids)})}
+    return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": literal(execution_ids)})}
 
 
 async def trace_facts(link: Link, execution_ids: Sequence[str]) -> list[TraceFacts]:
     """Of executions that are leased to this worker. Raises psycopg.Error."""
-    return await link.texts(_TRACES, {"execution_ids": list(execution_ids)})
+    return await link.texts(_TRACES, {"execution_ids": literal(execution_ids)})
 
 
 async def secrets(link: Link, wanted: Iterable[tuple[str, str]]) -> list[SealedSecret]:

@@ -148,14 +148,16 @@ async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict
 
 
 async def _succeeded_by(link: Link, ends: Statement[Left], successes: Sequence[Result]) -> dict[str, Verdict]:
-    params = {
+    documents: dict[str, int] = {}  # each text once, with its place: requests and answers are mostly the same
+    params: dict[str, object] = {
         "execution_ids": literal([result.execution_id for result in successes]),
         "claim_tokens": literal([result.claim_token for result in successes]),
         "duration_ms": literal([str(result.duration_ms) for result in successes]),
-        "requests": Documents([result.request for result in successes]),
-        "responses": Documents([result.response for result in successes]),
+        "request_nths": literal([_nth(documents, result.request) for result in successes]),
+        "response_nths": literal([_nth(documents, result.response) for result in successes]),
         "places": literal([f'"{result.place}"' if result.place else "NULL" for result in successes]),
     }
+    params["documents"] = Documents(list(documents))
     try:
         left = {row.execution_id for row in await link.texts(ends, params, may_be_locked=True)}
     except psycopg.errors.UniqueViolation:  # the history has one of them already
@@ -202,6 +204,11 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
         )
         verdicts |= {row.execution_id: _verdict(row) for row in judged}
     return verdicts
+
+
+def _nth(documents: dict[str, int], text: str | None) -> str:
+    """A document's place among those of the batch, as an array's element is written."""
+    return "NULL" if text is None else str(documents.setdefault(text, len(documents) + 1))
 
 
 def _verdict(row: Judged) -> Verdict:

@@ -177,7 +177,7 @@ with wanted as materialized (
      where key_max > 0
 ), claimed as (
     update kronos.execution_live as live
-       set claim_token = %(claim_token)s,
+       set claim_token = %(claim_token)s::uuid,
            worker_id = %(worker_id)s,
            claimed_at = kronos.now(),
            started_at = coalesce(started_at, kronos.now()),

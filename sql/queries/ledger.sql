@@ -15,7 +15,8 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        coalesce((select extract(epoch from kronos.now()
                                 - greatest(live.visible_at, '1970-01-01 00:00:00+00'))::double precision
                    from kronos.execution_live as live
-                  where live.job_id = job.job_id
+                  where ((live.job_id = job.job_id and live.job_id <> live.execution_id)
+                         or (live.execution_id = job.job_id and live.job_id = job.job_id))
                     and live.claim_token is null
                     and live.visible_at <= kronos.now()
                   order by live.scheduled_at

@@ -43,3 +43,35 @@ select heartbeat_id, name, workspace, status, state, last_status, version, next_
        last_success_at, running_since, created_at
   from kronos.heartbeat_details
  where heartbeat_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id();
+
+-- name: list_changed_resources
+-- These objects as they are now, each of its kind; without a name those that were deleted.
+select asked.kind, asked.id, named.name, named.version, workspace.slug as workspace
+  from unnest(%(kinds)s::text[], %(ids)s::uuid[]) as asked (kind, id)
+  join kronos.workspaces as workspace on workspace.workspace_id = kronos.current_workspace_id()
+  left join (select 'endpoint' as kind, endpoint_id as id, name, version
+               from kronos.endpoints
+              where endpoint_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
+                and deleted_at is null
+             union all
+             select lower(kind), document_id, name, version
+               from kronos.documents
+              where document_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
+                and deleted_at is null
+             union all
+             select 'secret', secret_id, name, version
+               from kronos.secrets
+              where secret_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
+             union all
+             select 'alert_rule', rule_id, name, version
+               from kronos.alert_rules
+              where rule_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
+             union all
+             select 'incident', incident_id, rule, null
+               from kronos.incidents
+              where incident_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
+             union all
+             select 'workspace', workspace_id, slug, version
+               from kronos.workspaces
+              where workspace_id = kronos.current_workspace_id()) as named
+    on named.kind = asked.kind and named.id = asked.id;

@@ -1,20 +1,20 @@
 -- name: list_load
--- What the jobs of the workspace are going to do in the %(minutes)s minutes from the present one on, an hour
--- of alike minutes in one row; and, in the row without an hour, of how many jobs.
-select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
-       date_trunc('minute', kronos.now(), 'UTC') as from_at
-  from kronos.coming_load(kronos.current_workspace_id(), date_trunc('minute', kronos.now(), 'UTC'),
-                          date_trunc('minute', kronos.now(), 'UTC')
-                          + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming
+-- What the jobs of the workspace are going to do in the %(minutes)s minutes from the present one on, in hours
+-- of alike minutes; and, in the row without hours, of how many jobs.
+select coming.begins, coming.hours, coming.minutes, coming.runs, coming.opens, coming.closes, coming.jobs,
+       coming.left_out, date_trunc('minute', kronos.now(), 'UTC') as from_at
+  from kronos.coming_hours(kronos.current_workspace_id(), date_trunc('minute', kronos.now(), 'UTC'),
+                           date_trunc('minute', kronos.now(), 'UTC')
+                           + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming
  where kronos.current_workspace_id() is not null;
 
 -- name: list_load_of_all
 -- As list_load, of all workspaces, for the instance's administrator.
-select coming.hour, coming.minutes, coming.runs, coming.jobs, coming.left_out,
-       date_trunc('minute', kronos.now(), 'UTC') as from_at
-  from kronos.load_of_all(date_trunc('minute', kronos.now(), 'UTC'),
-                          date_trunc('minute', kronos.now(), 'UTC')
-                          + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming;
+select coming.begins, coming.hours, coming.minutes, coming.runs, coming.opens, coming.closes, coming.jobs,
+       coming.left_out, date_trunc('minute', kronos.now(), 'UTC') as from_at
+  from kronos.hours_of_all(date_trunc('minute', kronos.now(), 'UTC'),
+                           date_trunc('minute', kronos.now(), 'UTC')
+                           + %(minutes)s::integer * interval '1 minute', %(schedules)s::integer) as coming;
 
 -- name: list_jobs_at
 -- The jobs of the workspace that run in the minute %(at)s, the first %(limit)s by name, each with how many
@@ -24,16 +24,16 @@ select coming.job_id, coming.name, coming.version, coming.endpoint, coming.cron,
   from kronos.coming_jobs(kronos.current_workspace_id(), date_trunc('minute', %(at)s::timestamptz, 'UTC'),
                           %(schedules)s::integer, %(limit)s::integer) as coming;
 
--- name: list_spread_jobs
--- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, each with the hours of
--- the %(minutes)s minutes from the present one on in which it ticks, and with how many there are.
-select spread.job_id, spread.name, spread.version, spread.endpoint, spread.cron, spread.every,
-       spread.timezone, spread.spread_seconds, spread.offset_seconds, spread.hours as _hours,
-       spread.minutes as _minutes,
-       spread.number as _number
-  from kronos.spread_jobs(date_trunc('minute', kronos.now(), 'UTC'),
-                          date_trunc('minute', kronos.now(), 'UTC')
-                          + %(minutes)s::integer * interval '1 minute', %(limit)s::integer) as spread;
+-- name: list_movable_jobs
+-- The jobs of the workspace whose owners let their runs be moved, the first %(limit)s, with how many there
+-- are. The first of those that run alike (_term) has the hours of the %(minutes)s minutes from the present
+-- one on in which they tick.
+select movable.job_id, movable.name, movable.version, movable.endpoint, movable.cron, movable.every,
+       movable.timezone, movable.spread_seconds, movable.offset_seconds, movable.term as _term,
+       movable.hours as _hours, movable.minutes as _minutes, movable.number as _number
+  from kronos.movable_jobs(date_trunc('minute', kronos.now(), 'UTC'),
+                           date_trunc('minute', kronos.now(), 'UTC')
+                           + %(minutes)s::integer * interval '1 minute', %(limit)s::integer) as movable;
 
 -- name: get_measured_rates
 -- How fast the instance was seen to be in the last hour, for its administrator.

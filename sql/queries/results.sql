@@ -10,9 +10,11 @@
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
-                  %(requests)s::jsonb[], %(responses)s::jsonb[], %(places)s::tid[])
-        as result (execution_id, claim_token, duration_ms, request, response, place)
+                  %(request_nths)s::integer[], %(response_nths)s::integer[], %(places)s::tid[])
+        as result (execution_id, claim_token, duration_ms, request_nth, response_nth, place)
      order by execution_id
+), document as materialized (
+    select %(documents)s::jsonb[] as all_of_them
 ), ended as (
     delete from kronos.execution_live as live
      using result
@@ -28,7 +30,7 @@ with result as materialized (
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
               live.input, live.backfill_id, live.priority, live.created_by, result.duration_ms,
-              result.request, result.response,
+              result.request_nth, result.response_nth,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), archived as (      -- kronos.archived, spelt out, and the only attempt with it
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
@@ -37,15 +39,16 @@ with result as materialized (
                                        attempt_token, attempt_ms, attempt_request, priority,
                                        created_by)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
-           backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end, priority, created_by
+           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
+           (table document)[response_nth], backfill_id,
+           case when is_only then claim_token end, case when is_only then duration_ms end,
+           case when is_only then (table document)[request_nth] end, priority, created_by
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
                                 duration_ms, worker_id, request, response, endpoint_version)
     select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
-           worker_id, request, response, endpoint_version
+           worker_id, (table document)[request_nth], (table document)[response_nth], endpoint_version
       from ended
      where not is_only
 )
@@ -59,9 +62,11 @@ select execution_id from result where execution_id not in (select execution_id f
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
-                  %(requests)s::jsonb[], %(responses)s::jsonb[], %(places)s::tid[])
-        as result (execution_id, claim_token, duration_ms, request, response, place)
+                  %(request_nths)s::integer[], %(response_nths)s::integer[], %(places)s::tid[])
+        as result (execution_id, claim_token, duration_ms, request_nth, response_nth, place)
      order by execution_id
+), document as materialized (
+    select %(documents)s::jsonb[] as all_of_them
 ), ended as (
     delete from kronos.execution_live as live
      using result
@@ -78,7 +83,7 @@ with result as materialized (
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
               live.input, live.backfill_id, live.priority, live.created_by, live.concurrency_key,
-              result.duration_ms, result.request, result.response,
+              result.duration_ms, result.request_nth, result.response_nth,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), slot as materialized (
     select taken.endpoint_id, taken.executions
@@ -106,15 +111,16 @@ with result as materialized (
                                        attempt_token, attempt_ms, attempt_request, priority,
                                        created_by)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
-           backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then request end, priority, created_by
+           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
+           (table document)[response_nth], backfill_id,
+           case when is_only then claim_token end, case when is_only then duration_ms end,
+           case when is_only then (table document)[request_nth] end, priority, created_by
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
                                 duration_ms, worker_id, request, response, endpoint_version)
     select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
-           worker_id, request, response, endpoint_version
+           worker_id, (table document)[request_nth], (table document)[response_nth], endpoint_version
       from ended
      where not is_only
 )

@@ -108,7 +108,7 @@ create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, crea
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,
 -- however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
--- Serves spread_jobs. Jobs whose owners allow nothing are not in it.
+-- Serves movable_jobs. Jobs whose owners allow nothing are not in it.
 create index jobs_that_spread on kronos.jobs (workspace_id, job_id)
     where spread is not null and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.

@@ -9,8 +9,11 @@ create unlogged table kronos.live_changes (
     object        text    not null,
     change        text    not null,
     ids           uuid[]  not null,
-    constraint live_changes_object_known check (object in ('job', 'execution', 'heartbeat')),
-    constraint live_changes_change_known check (change in ('created', 'changed', 'next_run', 'finished'))
+    constraint live_changes_object_known
+        check (object in ('job', 'execution', 'heartbeat', 'endpoint', 'config', 'payload_spec', 'calendar',
+                          'secret', 'alert_rule', 'incident', 'workspace')),
+    constraint live_changes_change_known
+        check (change in ('created', 'changed', 'next_run', 'finished', 'deleted'))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_threshold = -1);
 -- Serves read_live, and watch_live, which deletes what is old.

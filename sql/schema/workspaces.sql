@@ -17,6 +17,7 @@ create table kronos.workspaces (
     max_alarms_per_minute integer,                   -- entries in pg_cron that may ring in one minute
     max_heartbeats  integer,
     max_alert_rules integer,
+    was_suspended   tstzmultirange not null default '{}',   -- twenty times at most: see suspensions_of
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),

@@ -2,6 +2,7 @@
 until no table knows it."""
 
 import random
+import re
 import uuid
 from typing import Any
 
@@ -9,9 +10,12 @@ import httpx
 import psycopg
 import pytest
 
+from alert_rows import add_incident
 from api_answers import problem_of
 from conftest import Api, make_workspace
 from factory import EndpointRow
+from kronos import deletions, sql
+from kronos.api.apply_schemas import ApplyBody
 from sql_factory import Connection, records, value, values
 from worker.protocol import as_worker, claim, finalize
 
@@ -19,6 +23,13 @@ _TABLES = """
     select relname from pg_class join pg_attribute on attrelid = pg_class.oid and attname = 'workspace_id'
      where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1
 """
+
+_UNTIED = """
+    not exists (select from pg_constraint where conrelid = ('kronos.' || quote_ident(relname))::regclass
+                                            and contype = 'f')
+"""
+_OUTLAST_IT = {"audit", "audit_chains", "audit_pending"}
+"""What tells of it afterwards."""
 
 
 class Tenant:
@@ -31,6 +42,7 @@ class Tenant:
         self.workspace_id = value(superuser, "select workspace_id from kronos.workspaces where slug = %s", [self.slug])
         self.post("configs", {"name": "team", "values": {"of": "them"}})
         self.post("payload-specs", {"name": "any", "schema": True})
+        self.post("calendars", {"name": "days", "days": [{"name": "closed", "starts": "2999-12-24"}]})
         client.put(f"{self.base}/secrets/token", json={"value": "kept by them"}).raise_for_status()
         client.put(f"{self.base}/retention", json={"success_days": 7}).raise_for_status()
         spec = {"url": "http://127.0.0.1:9/hook", "headers": {"X-Key": "{{secret.token}}"}}
@@ -43,6 +55,7 @@ class Tenant:
         ]
         self.job(trigger="CRON", cron="5 5 * * *", on_success={"job": "nightly-0"}, on_failure={"endpoint": "other"})
         client.patch(f"{self.base}/jobs/nightly-0", json={"cron": "9 9 * * *"}).raise_for_status()
+        self.watched()
         client.post(f"{self.base}/jobs/nightly-1/pause", json={}).raise_for_status()
         client.delete(f"{self.base}/jobs/{self.job(trigger='CRON', cron='1 1 * * *')}").raise_for_status()
         for _ in range(3):
@@ -59,6 +72,21 @@ class Tenant:
         self.post("dead-letters/discard", {"error_type": "none"})
         self.token, self.running = claim(worker, self.endpoint("other"), quota=2)
         assert len(self.running) == 2
+
+    def watched(self) -> None:
+        """What stands there of files, follows a calendar, waits for pings, raises alerts and has roles."""
+        job = {"name": "filed", "endpoint": "hook", "cron": "0 3 * * *", "calendars": ["days"], "on_blackout": "NEXT"}
+        rule = {"name": "failing", "condition": {"type": "FAILURES", "count": 1}, "tell": ["hook"]}
+        self.post("apply", {"set": "ours", "jobs": [job], "heartbeats": [{"name": "beat", "period_seconds": 60}]})
+        self.post("alert-rules", rule)
+        url = self.post("heartbeats/beat/rotate", {})["ping_url"]
+        for signal in ("/start", "/fail"):
+            self.client.post(httpx.URL(url).path + signal).raise_for_status()
+        self.post("role-mappings", {"group": "crew", "role": "viewer"})
+        window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+        self.post("jobs/nightly-3/backfill", window)
+        self.post("operations", {"action": "pause", "filter": {"tag": "nobody's"}})
+        add_incident(self.superuser, self.slug)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self.client.post(f"{self.base}/{path}", json=body).raise_for_status().json()
@@ -220,6 +248,53 @@ def test_it_needs_its_name_to_confirm_where_anything_is_in_it(
             client.put(f"{system}/quotas", json={"max_cron_jobs": 0}),
         ):
             assert code_of(answer) == (403, "forbidden")
+
+
+def test_each_kind_that_a_workspace_holds_has_a_word_and_whatever_files_make_is_one(
+    own_api: Api, superuser: Connection
+) -> None:
+    client = own_api.client
+    slug = client.post("/v1/workspaces", json={"slug": f"w-{uuid.uuid4().hex[:12]}"}).json()["slug"]
+    base = f"/v1/workspaces/{slug}"
+    contents = client.delete(base, params={"validate_only": "true"}).json()["contents"]
+    assert contents == dict.fromkeys(deletions.WORDS, 0)
+    kinds = set(ApplyBody.model_fields) - {"set", "prune", "take_over", "validate_only"}
+    assert kinds <= set(contents)
+    assert len(kinds) > 7
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("calendars/days", {}, "1 calendar"),
+        ("alert-rules/failing", {"condition": {"type": "MISSED"}}, "1 alert rule"),
+        ("heartbeats/beat", {"period_seconds": 60}, "1 heartbeat"),
+        ("payload-specs/any", {"schema": True}, "1 payload spec"),
+    ],
+)
+def test_one_thing_that_somebody_made_is_something(
+    api: httpx.Client, path: str, body: dict[str, Any], said: str
+) -> None:
+    slug = api.post("/v1/workspaces", json={"slug": f"w-{uuid.uuid4().hex[:12]}"}).json()["slug"]
+    base = f"/v1/workspaces/{slug}"
+    api.put(f"{base}/{path}", json=body).raise_for_status()
+    refused = api.delete(base)
+    assert code_of(refused) == (409, "conflict")
+    assert refused.json()["detail"] == f"workspace {slug} still has {said}: all of it goes with it"
+    assert api.delete(base, params={"confirm": slug}).status_code == 202
+
+
+def test_each_table_that_no_key_ties_to_its_workspace_is_one_that_a_deletion_names(
+    shared_superuser: Connection,
+) -> None:
+    """The others keep the workspace's row until theirs are gone (a foreign key), so none of them is forgotten."""
+    folder = sql.root() / "functions"
+    # the first of these is called, the others are triggers of each job that goes
+    others = ("beats/delete_beats.sql", "changes/note_callbacks.sql", "changes/note_tags.sql")
+    files = [*(folder / "deletion").glob("*.sql"), *(folder / each for each in others)]
+    named = set(re.findall(r"\bkronos\.(\w+)|'(\w+)'", " ".join(each.read_text() for each in files)))
+    untied = values(shared_superuser, f"select relname from ({_TABLES}) as found where {_UNTIED}")
+    assert set(untied) - {one or other for one, other in named} == _OUTLAST_IT
 
 
 def test_an_empty_one_is_gone_with_the_request(api: httpx.Client, shared_superuser: Connection) -> None:

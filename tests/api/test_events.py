@@ -218,6 +218,7 @@ def test_heartbeats_come_to_who_asks_for_them_as_they_are(api: httpx.Client, wor
     [
         ({"types": "jobs"}, "/types"),
         ({"types": "heartbeat,"}, "/types"),
+        ({"types": "resource,endpoint"}, "/types"),
         ({"status": "DONE"}, "/status"),
         ({"after": "no place"}, "/after"),
         ({"Last-Event-ID": "AQ9x"}, "/Last-Event-ID"),

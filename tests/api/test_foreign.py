@@ -5,6 +5,7 @@ and ETags, and with a key that is none for it. Work is statements and pages read
 """
 
 import asyncio
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,38 @@ from factory import add_key
 from kronos.api.live import Hub
 from kronos.api.ping_door import PingDoor
 from sql_factory import Connection, value, values
+
+_HTTP: dict[str, Any] = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
+_CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "5 4 * * *"}
+_FILED = {"name": "filed", "endpoint": "sink", "cron": "5 4 * * *"}
+_RULE: dict[str, Any] = {"condition": {"type": "MISSED"}}
+# What a request names in its body; NAME is one of theirs, or nobody's. None of these makes anything.
+_NAMED: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "jobs", {"endpoint": "NAME", "trigger": "IMMEDIATE"}),
+    ("POST", "jobs", {**_CRON, "calendars": ["NAME"]}),
+    *(
+        ("POST", "jobs", {**_CRON, on: {to: "NAME"}})
+        for on in ("on_success", "on_failure")
+        for to in ("job", "endpoint")
+    ),
+    ("POST", "jobs:batch", {"jobs": [{"endpoint": "NAME", "trigger": "IMMEDIATE"}]}),
+    ("POST", "schedules/preview", {"cron": "5 4 * * *", "calendars": ["NAME"]}),
+    ("PUT", "endpoints/new", {**_HTTP, "config": "NAME"}),
+    ("PUT", "endpoints/new", {**_HTTP, "payload_spec": "NAME"}),
+    ("PUT", "endpoints/new", {**_HTTP, "spec": {**_HTTP["spec"], "headers": {"X-A": "{{secret.NAME}}"}}}),
+    ("PUT", "alert-rules/new", {**_RULE, "tell": ["NAME"]}),
+    *(("PUT", "alert-rules/new", {**_RULE, "selects": {of: "NAME"}}) for of in ("job", "endpoint", "heartbeat")),
+    ("POST", "apply", {"secrets": [{"name": "NAME"}]}),
+    ("POST", "apply", {"endpoints": [{"name": "new", **_HTTP, "config": "NAME"}]}),
+    ("POST", "apply", {"jobs": [{**_FILED, "endpoint": "NAME"}]}),
+    ("POST", "apply", {"jobs": [{**_FILED, "calendars": ["NAME"]}]}),
+    ("POST", "apply", {"jobs": [{**_FILED, "on_success": {"job": "NAME"}}]}),
+    ("POST", "apply", {"alert_rules": [{"name": "new", **_RULE, "tell": ["NAME"]}]}),
+]
+_FILTERED = (
+    *("jobs?endpoint", "jobs?tag", "jobs?q", "executions?job", "dead-letters?endpoint", "dead-letters?job"),
+    *("incidents?rule", "incidents?job", "heartbeats?tag", "audit?object", "export?set"),
+)
 
 _MORE_PAGES = 6
 """A row that is another's may be read, to see that it is."""
@@ -154,6 +187,26 @@ def test_an_id_or_name_of_another_workspace_is_answered_as_a_missing_one_for_the
         is_same = told[0] == told[1] and foreign[0].status_code == 404 and statements[0] == statements[1]
         if not is_same or abs(pages[0] - pages[1]) > _MORE_PAGES:
             different.append((operation, told if told[0] != told[1] else foreign[0].status_code, statements, pages))
+    assert different == []
+
+
+def test_a_name_of_another_workspace_in_a_body_is_one_that_nobody_has(place: Place, own_api: Api) -> None:
+    """Theirs are an endpoint, a calendar, a heartbeat, a config, a payload spec, a secret and a job of one name."""
+    theirs = f"/v1/workspaces/{place.theirs.workspace}"
+    own_api.client.post(f"{theirs}/jobs", json={**_CRON, "endpoint": "theirs", "name": "theirs"}).raise_for_status()
+    different = []
+    for method, path, body in _NAMED:
+        told = []
+        for name in ("theirs", "absent"):
+            given = json.loads(json.dumps(body).replace("NAME", name))
+            told.append(said(place.client.request(method, f"/v1/workspaces/{place.ours}/{path}", json=given), name))
+        if told[0] != told[1] or told[0][0] not in (404, 422):
+            different.append((method, path, body, told))
+    for asked in _FILTERED:
+        found = place.client.get(f"/v1/workspaces/{place.ours}/{asked}=theirs")
+        shown = [each for each in found.json().values() if isinstance(each, list) and each]
+        if found.status_code != 200 or shown or place.theirs.workspace in found.text:
+            different.append(("GET", asked, {}, [said(found)]))
     assert different == []
 
 

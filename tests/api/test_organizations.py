@@ -34,3 +34,17 @@ def test_organizations_have_workspaces(api: httpx.Client, workspace: str) -> Non
     assert api.patch(f"/v1/workspaces/{made['slug']}", json={"name": "W"}).json()["organization"] == slug
     nowhere = api.post("/v1/workspaces", json={"slug": "never-made", "organization": "nobody-is-this"})
     assert (nowhere.status_code, nowhere.json()["errors"][0]["pointer"]) == (422, "/organization")
+
+
+def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) -> None:
+    path = f"/v1/workspaces/{workspace}/role-mappings"
+    group = f"g-{uuid.uuid4().hex[:8]}"
+    made = api.post(path, json={"group": group, "role": "viewer"}).json()
+    assert (made["group"], made["role"], made["sees_payloads"]) == (group, "viewer", False)
+    taken = api.post(path, json={"group": group, "role": "admin"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    assert api.get(path).json()["data"] == [made]
+    api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
+    assert api.post(path, json={"group": "another", "role": "viewer"}).json()["code"] == "workspace_suspended"
+    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its people could read on
+    assert api.get(path).json()["data"] == []

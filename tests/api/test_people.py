@@ -8,7 +8,6 @@ import base64
 import hashlib
 import logging
 import threading
-import uuid
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -312,6 +311,15 @@ def test_who_guesses_sessions_or_codes_is_slowed_and_who_is_signed_in_goes_on(
         assert ada.request("POST", "/auth/logout").status_code == 204
 
 
+def test_whoever_signs_in_ends_the_session_that_the_browser_had(served: Api, scene: tuple[str, str]) -> None:
+    browser = Browser(served.client)
+    browser.sign_in("ada")
+    kept = Browser(served.client, cookies=dict(browser.cookies))
+    browser.sign_in("bob")
+    assert browser.request("GET", "/v1/me").json()["actor"] == "oidc:bob@example.com"
+    assert kept.request("GET", "/v1/me").status_code == 401
+
+
 def test_a_session_is_a_row_that_holds_no_secret_and_ends(served: Api, scene: tuple[str, str]) -> None:
     browser = Browser(served.client)
     browser.sign_in("ada")
@@ -384,17 +392,3 @@ def test_no_person_signs_in_where_no_provider_is_configured(api: httpx.Client) -
 def test_a_provider_that_cannot_be_meant_ends_the_start(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         create(config.load(database_url="postgresql://", **given))
-
-
-def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) -> None:
-    path = f"/v1/workspaces/{workspace}/role-mappings"
-    group = f"g-{uuid.uuid4().hex[:8]}"
-    made = api.post(path, json={"group": group, "role": "viewer"}).json()
-    assert (made["group"], made["role"], made["sees_payloads"]) == (group, "viewer", False)
-    taken = api.post(path, json={"group": group, "role": "admin"})
-    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
-    assert api.get(path).json()["data"] == [made]
-    api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
-    assert api.post(path, json={"group": "another", "role": "viewer"}).json()["code"] == "workspace_suspended"
-    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its people could read on
-    assert api.get(path).json()["data"] == []

@@ -1,5 +1,6 @@
 """kronos-client and the server are two wheels: alone and together they install, import, and own no file both."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -26,6 +27,12 @@ async def names(kronos: AsyncKronos) -> list[str | None]:
 
 Kronos().workspace("acme").jobs.create(endpoint="report", trigger="SOMETIMES")
 Kronos().workspace("acme").jobs.get("report").nmae
+"""
+# What is read of files beside the modules: statements, migrations, and what the dashboard serves.
+_USES = """
+from kronos import floors, repeatables, schema_steps
+from kronos.dashboard.app import routes
+print(bool(floors.floors() and repeatables.mark() and schema_steps.head() and routes()))
 """
 _CLIENT_AND_ITS_NEEDS = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "kronos-client", "typing-extensions"}
 
@@ -70,6 +77,23 @@ def test_no_file_is_of_both(wheels: dict[str, Path]) -> None:
     assert {name for name in server if name.startswith("kronos/client")} == set()
     assert {"kronos/client/py.typed", "kronos/client/_sync/resources/jobs.py"} <= client
     assert not [name for name in client | server if "__pycache__" in name]
+
+
+def test_all_that_the_server_has_besides_python_is_in_its_wheel(wheels: dict[str, Path]) -> None:
+    """SQL and migrations under the names that they have there; what git has, and the two scripts that npm brings."""
+    tracked = subprocess.run(["git", "ls-files", "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, text=True)
+    wanted = {
+        re.sub(r"^(sql|alembic)/", r"kronos/_\1/", name)
+        for name in tracked.stdout.splitlines()
+        if not name.startswith("kronos/client")
+    }
+    scripts = {"htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph-ext.min.js"}
+    wanted |= {f"kronos/dashboard/node_modules/{each}" for each in scripts}
+    assert len(wanted) > 800
+    assert wanted == files(wheels["kronos"])
+    with zipfile.ZipFile(wheels["kronos"]) as wheel:
+        (entries,) = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith("entry_points.txt")]
+    assert "kronos = kronos.__main__:main" in entries.splitlines()
 
 
 def test_every_source_of_the_client_is_shipped(wheels: dict[str, Path]) -> None:
@@ -143,6 +167,9 @@ def test_together_both_are_there_and_either_may_go(wheels: dict[str, Path], tmp_
     assert "No broken requirements" in pip(python, "check")
     where = "import kronos, kronos.client as c, kronos.api as a; print(kronos.__file__, c.__file__, a.__file__)"
     assert all(each.startswith(str(here)) for each in run(python, where, tmp_path).split())
+    assert run(python, _USES, tmp_path) == "True\n"
+    said = subprocess.run([folder / "bin" / "kronos", "--version"], capture_output=True, text=True, cwd=tmp_path)
+    assert said.stdout.startswith("kronos, version ")
     there = "import importlib.util as u; print(bool(u.find_spec('kronos.client')), bool(u.find_spec('kronos.api')))"
     pip(python, "uninstall", "--quiet", "--yes", "kronos")
     found = "import importlib.util as u; print(bool(u.find_spec('kronos.client')), u.find_spec('kronos').origin)"

@@ -21,6 +21,14 @@ def opened(page: Watched, path: str) -> Page:
     return page.page
 
 
+def _hook(path: str) -> dict[str, object]:
+    return {"type": "HTTP", "spec": {"url": f"http://127.0.0.1:9{path}", "method": "POST"}}
+
+
+def _rule(count: int) -> dict[str, object]:
+    return {"condition": {"type": "FAILURES", "count": count}}
+
+
 def test_an_endpoints_page_follows_its_deliveries_and_what_others_do(
     page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str
 ) -> None:
@@ -35,6 +43,63 @@ def test_an_endpoints_page_follows_its_deliveries_and_what_others_do(
     api.post(f"{base}/endpoints/sink/disable", json={"note": "the till burns"}).raise_for_status()
     expect(browser.get_by_text("the till burns")).to_be_visible()
     assert browser.evaluate("window.isHere"), "it was not loaded again"
+
+
+_FOLLOWED: dict[str, tuple[str, dict[str, object], dict[str, object], str]] = {
+    "/endpoints/named": ("/endpoints/named", _hook("/old"), _hook("/new"), "http://127.0.0.1:9/new"),
+    "/endpoints": ("/endpoints/other", {}, _hook("/other"), "127.0.0.1:9/other"),
+    "/configs/named": ("/configs/named", {"values": {"at": "old"}}, {"values": {"at": "new-place"}}, "new-place"),
+    "/configs": ("/configs/other", {}, {"values": {"at": "new"}}, "other"),
+    "/payload-specs/named": ("/payload-specs/named", {"schema": {}}, {"schema": {"title": "new-one"}}, "new-one"),
+    "/calendars/named": ("/calendars/named", {"timezone": "UTC"}, {"timezone": "Asia/Kolkata"}, "Asia/Kolkata"),
+    "/secrets": ("/secrets/other", {}, {"value": "hunter2"}, "other"),
+    "/alerts": ("/alert-rules/named", _rule(3), _rule(47), "47 runs that fail in a row"),
+    "/audit": ("/secrets/fresh", {}, {"value": "hunter2"}, "fresh"),
+    "/settings": ("", {}, {"name": "Another name"}, "Another name"),
+}
+"""A page, what of the API it shows, how that was, how somebody else changes it, and what the page says then."""
+
+
+def test_a_second_users_change_of_what_is_configured_appears_by_itself(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    for path, (changed, first, second, shown) in _FOLLOWED.items():
+        if first:
+            api.put(base + changed, json=first).raise_for_status()
+        browser = opened(page, f"/w/{workspace}{path}")
+        browser.evaluate("window.isHere = true")
+        main = browser.locator("main")
+        expect(main).not_to_contain_text(shown)
+        if changed:
+            api.put(base + changed, json=second).raise_for_status()
+        else:
+            api.patch(base, json=second).raise_for_status()
+        expect(main).to_contain_text(shown)
+        assert browser.evaluate("window.isHere"), f"{path} was loaded again"
+        assert path in ("/alerts", "/audit") or browser.locator("[data-again]").count() == 0, (
+            f"{path} asks by the clock"
+        )
+
+
+def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    there = f"/v1/workspaces/{workspace}/configs/named"
+    api.put(there, json={"values": {"at": "old"}}).raise_for_status()
+    browser = opened(page, f"/w/{workspace}/configs/named")
+    values = browser.get_by_label("Values")
+    values.fill('{"at": "mine"}')
+    api.put(there, json={"values": {"at": "theirs"}}).raise_for_status()
+    expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+    assert values.input_value() == '{"at": "mine"}'
+    browser.get_by_role("button", name="Save").click()
+    expect(browser.locator("#refusal")).to_contain_text("version 2")
+    assert values.input_value() == '{"at": "mine"}', "what was refused stays"
+    opened(page, f"/w/{workspace}/configs/named")
+    api.delete(there).raise_for_status()
+    expect(browser.locator("#notices")).to_contain_text("named")
+    page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx says it, too
 
 
 def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:

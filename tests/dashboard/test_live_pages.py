@@ -88,6 +88,36 @@ def test_a_tab_behind_asks_nothing_and_holds_no_stream(
     expect(browser.get_by_role("link", name="third")).to_be_visible()
 
 
+def test_a_page_that_is_paused_asks_nothing_when_one_comes_back_to_it_either(
+    page: Watched, api: httpx.Client, workspace: str, asked: list[str]
+) -> None:
+    make(api, workspace, name="first")
+    browser = opened(page, f"/w/{workspace}/jobs")
+    live = browser.locator("#live")
+    live.click()
+    expect(live).to_have_text(re.compile("Paused"))
+    expect(live).to_have_attribute("aria-pressed", "false")
+    await_condition(lambda: not browser.evaluate("live.isAsking"), "what it had asked before")
+    before = len(asked)
+    make(api, workspace, name="second")
+    browser.evaluate(_HIDE, True)
+    browser.evaluate(_HIDE, False)  # another tab, and back
+    browser.evaluate("window.dispatchEvent(new Event('focus')); document.dispatchEvent(new Event('focusout'))")
+    browser.evaluate("dispatchEvent(new PageTransitionEvent('pageshow')); live.next = -1e9; refresh()")  # and the clock
+    assert browser.evaluate("live.source === null && live.waiting === null")
+    for path in ("/jobs", "/audit"):  # a page that is opened then, and one that asks by the clock as well
+        page.go(f"/w/{workspace}{path}")
+        expect(live).to_have_text(re.compile("Paused"))
+        browser.evaluate("refresh()")
+        assert browser.evaluate("live.source === null && live.waiting === null")
+    assert len(asked) == before
+    page.go(f"/w/{workspace}/jobs")
+    browser.keyboard.press("p")
+    expect(live).to_have_attribute("data-state", "open")
+    make(api, workspace, name="third")
+    expect(browser.get_by_role("link", name="third")).to_be_visible()
+
+
 def test_a_page_of_the_release_before_loads_itself_again_unless_something_is_typed(
     page: Watched, api: httpx.Client, workspace: str
 ) -> None:

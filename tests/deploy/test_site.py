@@ -102,3 +102,17 @@ def test_runbooks_name_commands_that_are_there() -> None:
         assert command is not None, first
         if second and isinstance(command, click.Group):
             assert command.get_command(context, second) is not None, f"{first} {second}"
+
+
+def test_runbooks_name_internal_jobs_that_are_there() -> None:
+    """One sent its reader to a job `partitions`, of which no execution was to be found."""
+    made = (ROOT / "sql" / "functions" / "tasks" / "ensure_internal_jobs.sql").read_text()
+    jobs = set(re.findall(r"\('([a-z-]+)', '[\d*]+ \* \* \* \*'\)", made))
+    assert len(jobs) == 5
+    text = (ROOT / "docs" / "runbooks.md").read_text()
+    named = set(re.findall(r"-w kronos-system --job ([a-z-]+)|internal job `([a-z-]+)`", text))
+    assert len(named) > 2
+    assert {one or other for one, other in named} - jobs == set()
+    listed = set(re.findall(r"`([a-z-]+)`", text.partition("Kronos's own jobs (")[2].partition(")")[0]))
+    assert listed == jobs
+    assert "`partitions`" not in text

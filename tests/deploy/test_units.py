@@ -46,6 +46,15 @@ def test_systemd_reads_it(unit: Path, tmp_path: Path) -> None:
     assert made.name in _said("verify", "--man=no", str(made)).stderr
 
 
+def test_what_is_always_started_again_is_never_given_up() -> None:
+    """systemd's own limit is five starts in ten seconds, and nothing starts it after that."""
+    always = {unit.stem: _settings(unit) for unit in UNITS if "Restart" in _settings(unit)}
+    assert set(always) == {"kronos-api", "kronos-worker@"}
+    for settings in always.values():
+        assert (settings["Restart"], settings["StartLimitIntervalSec"]) == (["always"], ["0"])
+        assert "kronos-migrate.service" in settings["After"][0].split()
+
+
 def test_there_is_one_of_each_process() -> None:
     assert [unit.name for unit in UNITS] == ["kronos-api.service", "kronos-migrate.service", "kronos-worker@.service"]
     commands = [_settings(unit)["ExecStart"] for unit in UNITS]

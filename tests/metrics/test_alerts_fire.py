@@ -48,6 +48,7 @@ _STAND: dict[Metric, tuple[float, tuple[str, ...]]] = {
     instance.TZDATA_AGE: (4e7, ()),
     instance.TZDATA_DIFFERS: (0, ()),
     instance.FINDINGS: (2, ("critical",)),
+    instance.SELDOM_AGE: (4000, ()),
 }
 # What grows with each scrape.
 _GROWS: dict[Metric, tuple[str, ...]] = {

@@ -80,6 +80,20 @@ async def test_it_says_that_the_process_goes_on() -> None:
     assert answered.endswith(b"\r\n\r\nok\n")
 
 
+@pytest.mark.parametrize("asked", [b"GET /metrics", b"GET /healthz", b"GET /w/acme", b"POST /metrics"])
+async def test_every_answer_is_kept_by_nobody_and_is_no_page(asked: bytes) -> None:
+    async with _served() as connect:
+        reader, _ = await connect(asked + b" HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(30):
+            head = (await reader.read()).partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    told = dict(line.split(b": ", 1) for line in head[1:])
+    assert told[b"cache-control"] == b"no-store"
+    assert told[b"x-content-type-options"] == b"nosniff"
+    assert told[b"referrer-policy"] == b"no-referrer"
+    assert told[b"content-security-policy"].startswith(b"default-src 'none'; frame-ancestors 'none'")
+    assert sum(line.startswith(b"cache-control:") for line in head) == 1
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /met", _GET[:-2]])
 async def test_a_request_that_does_not_come_is_cut(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(port, "_REQUEST_SECONDS", 0.2)

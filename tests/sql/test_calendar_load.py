@@ -28,7 +28,7 @@ _SINCE = (
 )
 _COMING = """
 select coming.*, %(from)s::timestamptz as from_at
-  from kronos.coming_load(%(workspace)s, %(from)s, %(to)s, %(schedules)s) as coming
+  from kronos.coming_hours(%(workspace)s, %(from)s, %(to)s, %(schedules)s) as coming
 """
 _NEXT = """
 select (run ->> 'at')::timestamptz
@@ -181,11 +181,11 @@ def test_a_plan_of_the_load_knows_what_calendars_move(superuser: Connection) -> 
     superuser.execute("select set_config('kronos.workspace_id', %(workspace)s, false)", params)
     spread = records(
         superuser,
-        "select job.name, each.hours, each.minutes from kronos.spread_jobs(%(from)s, %(to)s, 10) as each "
+        "select job.name, each.hours, each.minutes from kronos.movable_jobs(%(from)s, %(to)s, 10) as each "
         "join kronos.jobs as job using (job_id) order by 1",
         params,
     )
-    monday, friday = since + timedelta(days=2, hours=-3), since + timedelta(days=-1, hours=-3)
+    monday, friday = ((4 * 24 - 3) * 60, (24 - 3) * 60)  # from two days before on
     assert [(each["name"], each["hours"], each["minutes"]) for each in spread] == [
         ("NEXT", [monday], [1 << 30]), ("PREVIOUS", [friday], [1 << 30]),
     ]  # fmt: skip

@@ -236,3 +236,40 @@ def test_no_more_is_given_than_is_asked_for_and_that_it_was_cut_off_shows(superu
     for _ in range(12):
         superuser.execute("update kronos.execution_live set crashes = 0")
     assert len(read(superuser, endpoint, after, limit=10)) > 9  # with what is of jobs 11
+
+
+def test_what_people_configure_is_noted_once_where_its_audit_is_written(superuser: Connection) -> None:
+    """Whoever writes it. What is the instance's, or another workspace's, is not; a key is its workspace's affair."""
+    endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
+    watch(superuser, endpoint)
+    ids: dict[str, object] = {
+        "workspace": endpoint.workspace_id,
+        "endpoint": endpoint.endpoint_id,
+        "other": other.endpoint_id,
+    }
+    ids |= {"nonce": bytes(12), "sealed": bytes(40)}
+    (secret,) = values(
+        superuser,
+        "insert into kronos.secrets (workspace_id, name, key_id, nonce, ciphertext)"
+        " values (%(workspace)s, 'token', '0123456789abcdef', %(nonce)s, %(sealed)s) returning secret_id",
+        ids,
+    )
+    (document,) = values(
+        superuser,
+        "insert into kronos.documents (workspace_id, kind, name) values (%(workspace)s, 'CONFIG', 'eu')"
+        " returning document_id",
+        ids,
+    )
+    superuser.execute("update kronos.endpoints set title = 'Sink' where endpoint_id in (%(endpoint)s, %(other)s)", ids)
+    superuser.execute("update kronos.secrets set key_id = 'fedcba9876543210'")  # the same value: no change
+    superuser.execute("delete from kronos.secrets where workspace_id = %(workspace)s", ids)
+    superuser.execute("update kronos.workspaces set max_cron_jobs = 9 where workspace_id = %(workspace)s", ids)
+    superuser.execute("update kronos.retention set success_days = 9")
+    assert noted(superuser, endpoint) == [
+        ("secret", "created", {secret}),
+        ("config", "created", {document}),
+        ("endpoint", "changed", {endpoint.endpoint_id}),
+        ("secret", "deleted", {secret}),
+        ("workspace", "changed", {endpoint.workspace_id}),
+    ]
+    assert noted(superuser, other) == []

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -17,10 +18,12 @@ select date_trunc('minute', tick, 'UTC') as at, count(*) as runs
  group by 1
 """
 _HOURS = """
-select hour, minutes, 1 as runs, null::bigint as jobs, null::bigint as left_out, %(from)s::timestamptz as from_at
+select array[extract(epoch from hour - %(from)s::timestamptz)::integer / 60] as begins, 1 as hours,
+       array[minutes] as minutes, array[1] as runs, null as opens, null as closes, null as jobs, null as left_out,
+       %(from)s::timestamptz as from_at
   from kronos.{function} as named
  union all
-select null, null, null, 1, 0, %(from)s
+select null, null, null, null, null, null, 1, 0, %(from)s
 """
 
 
@@ -66,7 +69,7 @@ def test_an_intervals_minutes_are_those_of_asking_for_each(shared: Connection, s
 
 _COMING = """
 select coming.*, %(from)s::timestamptz as from_at
-  from kronos.coming_load(%(workspace)s, %(from)s, %(to)s, %(schedules)s) as coming
+  from kronos.coming_hours(%(workspace)s, %(from)s, %(to)s, %(schedules)s) as coming
 """
 
 
@@ -199,3 +202,38 @@ def test_the_jobs_of_a_coming_minute_are_those_that_have_a_tick_in_it(shared: Co
     assert 0 < len(expected) < 80
     found = records(shared, "select * from kronos.coming_jobs(%(workspace)s, %(at)s, 1000, 100)", params)
     assert ([row["name"] for row in found], {row["number"] for row in found}) == (expected, {len(expected)})
+
+
+def read(connection: Connection, job_id: UUID) -> None:
+    """Its schedule as the API reads it, with a zone."""
+    connection.execute(
+        "update kronos.jobs set schedule = kronos.read_schedule(cron, null, null, timezone, 'SHIFT', 'FIRST')"
+        " where job_id = %s",
+        [job_id],
+    )
+
+
+def test_two_spellings_are_one_schedule_and_the_schedules_that_most_jobs_have_are_asked(shared: Connection) -> None:
+    endpoint: EndpointRow = add_endpoint(shared)
+    at: datetime = value(shared, "select date_trunc('day', now(), 'UTC') + interval '2 days 9 hours'")
+    for text, jobs in (("0 9 * * *", 3), ("00 9 * * *", 2), ("5 9 * * *", 4), ("7 9 * * *", 1)):
+        for _ in range(jobs):
+            read(shared, make_cron_job(shared, endpoint, cron=text, next_tick_at=at))
+
+    def asked(schedules: int) -> tuple[int, int, list[int]]:
+        span = {"workspace": endpoint.workspace_id, "from": at, "to": at + 60 * MINUTE, "schedules": schedules}
+        found = of_rows([LoadRow(**row) for row in records(shared, _COMING, span)], 60)
+        then = [
+            records(
+                shared,
+                "select distinct number from kronos.coming_jobs(%(workspace)s, %(at)s, %(schedules)s, 100)",
+                span | {"at": at + minute * MINUTE},
+            )
+            for minute in (0, 5, 7)
+        ]
+        assert [rows[0]["number"] if rows else 0 for rows in then] == [found.runs[each] for each in (0, 5, 7)]
+        return found.jobs, found.left_out, [found.runs[each] for each in (0, 5, 7)]
+
+    assert asked(1) == (5, 5, [5, 0, 0])
+    assert asked(2) == (9, 1, [5, 4, 0])
+    assert asked(3) == asked(1000) == (10, 0, [5, 4, 1])

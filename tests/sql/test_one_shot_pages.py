@@ -51,6 +51,13 @@ class Listed:
                 self.connection,
                 where=f"endpoint_id = '{endpoint.endpoint_id}' and created_at < now() - interval '1 hour'",
             )
+        if self.chance.random() < 0.5:  # some of those that are left are being delivered
+            self.connection.execute(
+                "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(),"
+                " started_at = now(), attempt_count = 1, visible_at = now() + interval '1 minute'"
+                " where claim_token is null and get_byte(uuid_send(execution_id), 15) %% 3 = 0 and endpoint_id = %s",
+                [endpoint.endpoint_id],
+            )
         if self.chance.random() < 0.3:
             self.connection.execute(
                 "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, name, tags, "

@@ -222,7 +222,7 @@ _MAY = {
         "open_sign_in",
         "known_keys",
         "last_reaping",
-        "load_of_all",
+        "hours_of_all",
         "measured_rates",
         "make_key",
         "note_use",

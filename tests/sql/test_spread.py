@@ -52,10 +52,10 @@ def test_a_tick_that_was_missed_is_not_moved(superuser: Connection) -> None:
     assert (found["cause"], found["run_at"] < NOON + 15 * MINUTE) == ("CATCH_UP", True)
 
 
-_SPREAD = "select * from kronos.spread_jobs(%(from)s, %(to)s, %(limit)s)"
+_SPREAD = "select * from kronos.movable_jobs(%(from)s, %(to)s, %(limit)s)"
 
 
-def spread_jobs(
+def movable_jobs(
     connection: Connection, endpoint: EndpointRow, since: datetime, days: int, limit: int = 10
 ) -> list[dict[str, Any]]:
     """As the API asks, of the endpoint's workspace."""
@@ -73,8 +73,8 @@ def test_jobs_that_allow_it_and_when_they_tick(superuser: Connection) -> None:
     until = make_cron_job(
         superuser, endpoint, cron="0 3 * * *", name="till-noon", spread="1h", deadline_seconds=90, ends_at=NOON
     )
-    found = {row["job_id"]: row for row in spread_jobs(superuser, endpoint, NOON - timedelta(days=1), 2)}
-    assert len(spread_jobs(superuser, endpoint, NOON - timedelta(days=1), 2, limit=1)) == 1
+    found = {row["job_id"]: row for row in movable_jobs(superuser, endpoint, NOON - timedelta(days=1), 2)}
+    assert len(movable_jobs(superuser, endpoint, NOON - timedelta(days=1), 2, limit=1)) == 1
     assert set(found) == {daily, until}
     assert (found[daily]["spread_seconds"], found[daily]["offset_seconds"], found[daily]["number"]) == (600, 60, 2)
     assert found[until]["spread_seconds"] == 89, "a run that is moved beyond its deadline is none"
@@ -100,9 +100,10 @@ def test_the_clocks_change_is_in_the_hours(superuser: Connection) -> None:
         """,
         {"workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
-    (found,) = spread_jobs(superuser, endpoint, datetime(2026, 3, 28, tzinfo=UTC), 3)
+    since = datetime(2026, 3, 28, tzinfo=UTC)
+    (found,) = movable_jobs(superuser, endpoint, since, 3)
     ticks = sorted(
-        hour + minute * MINUTE
+        since + (hour + minute) * MINUTE
         for hour, bits in zip(found["hours"], found["minutes"], strict=True)
         for minute in range(60)
         if bits >> minute & 1

@@ -1,24 +1,19 @@
 """Certificates by which PostgreSQL is trusted, and how long they hold: against a server that speaks TLS as it does."""
 
+import contextlib
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from chains import NOW, Certificate, made, written
 from held_ports import held_port
-from kronos.doctor import certified
-
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+from kronos.doctor import certified, handshakes
 
 
 @pytest.fixture(autouse=True)
@@ -27,43 +22,29 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
-def certificate(directory: Path, name: str, ends: timedelta, issuer: str | None = None) -> Path:
-    """A file with one that signs itself, whoever it says has signed it, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer or name)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=400))
-        .not_valid_after(NOW + ends)
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+def certificate(directory: Path, name: str, days: int, by: Certificate | None = None) -> Path:
+    """A file with one and its key."""
+    one = made(name, days, by)
+    return written(directory / f"{name}.pem", one.key, one.pem)
 
 
 @contextmanager
 def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
-    """One connection's PostgreSQL, as far as the end of TLS' beginning: its port."""
+    """PostgreSQL, as far as the end of TLS' beginning: its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            plain, _ = listener.accept()
-            with plain:
-                assert plain.recv(8) == certified._SSL_REQUEST
-                plain.sendall(answer)
-                if file is not None:
-                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                    context.load_cert_chain(file)
-                    with context.wrap_socket(plain, server_side=True) as tls:
-                        tls.recv(1)
+            while True:
+                plain, _ = listener.accept()
+                with plain:
+                    if plain.recv(8) != handshakes._SSL_REQUEST:
+                        return  # who leaves
+                    plain.sendall(answer)
+                    if file is not None:
+                        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                        context.load_cert_chain(file)
+                        with contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_side=True) as tls:
+                            tls.recv(1)
 
         thread = threading.Thread(target=serve)
         listener.settimeout(60)  # where nobody comes
@@ -71,30 +52,34 @@ def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
         try:
             yield listener.getsockname()[1]
         finally:
+            with socket.create_connection(listener.getsockname()) as leaving:
+                leaving.sendall(b"good bye")
             thread.join()
 
 
 @pytest.mark.parametrize(("days", "is_well"), [(13, False), (-3, False), (15, True)])
 def test_the_servers_own_is_looked_at_where_it_is_verified(tmp_path: Path, days: int, is_well: bool) -> None:
-    root = certificate(tmp_path, "root", timedelta(days=900))
-    with serving(b"S", certificate(tmp_path, "server", timedelta(days=days))) as port:
-        url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=verify-full&sslrootcert={root}"
+    root, server = made("root", 900), made("server", days, made("root", 900))
+    file, trusted = written(tmp_path / "server.pem", server.key, server.pem), written(tmp_path / "root.pem", root.pem)
+    with serving(b"S", file) as port:
+        url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=verify-ca&sslrootcert={trusted}"
         found = certified.database(url, NOW)
     assert found.ok is is_well
-    told = f"CN=server of 127.0.0.1:{port} ends on {NOW + timedelta(days=days):%Y-%m-%d}"
+    told = f"CN=server of 127.0.0.1:{port} {'ends' if days > 0 else 'ended'} on {server.ends}"
     assert found.detail == ("2 of PostgreSQL's, valid for 14 days yet" if is_well else told)
 
 
 @pytest.mark.parametrize("option", ["sslrootcert", "sslcert"])
 def test_files_that_the_url_names_are_looked_at(tmp_path: Path, option: str) -> None:
-    file = certificate(tmp_path, "mine", timedelta(days=2))
+    file, ends = certificate(tmp_path, "mine", 2), made("mine", 2).ends
     with serving(b"N") as port:
         found = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-ca {option}={file}", NOW)
-    assert (found.ok, found.detail) == (False, f"CN=mine of {file} ends on 2026-06-03")
+    assert (found.ok, found.detail) == (False, f"CN=mine of {file} ends on {ends}")
     assert found.severity == "critical"
     with serving(b"N") as port:
         gone = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-ca {option}={tmp_path}/none.pem", NOW)
     assert (gone.ok, "none.pem cannot be read" in gone.detail) == (False, True)
+    assert gone.fix == "write certificates in PEM there"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +95,7 @@ def test_nobody_is_asked_where_nothing_is_verified(url: str, monkeypatch: pytest
 
 def test_what_the_environment_says_counts_as_it_does_for_libpq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGSSLMODE", "verify-full")
-    monkeypatch.setenv("PGSSLROOTCERT", str(certificate(tmp_path, "root", timedelta(days=1))))
+    monkeypatch.setenv("PGSSLROOTCERT", str(certificate(tmp_path, "root", 1)))
     found = certified.database("host=/run/postgresql", NOW)
     assert (found.ok, found.detail.startswith("CN=root of ")) == (False, True)
 
@@ -132,35 +117,48 @@ def test_servers_that_do_not_answer_are_waited_for_together(monkeypatch: pytest.
 def test_a_server_that_is_not_there_is_another_checks_to_say() -> None:
     port = held_port()
     assert certified.database(f"host=127.0.0.1,127.0.0.1 port={port} sslmode=verify-full", NOW).ok
-    assert list(certified._servers({"host": "a,/run,b", "port": "1,2,3"})) == [("a", 1), ("b", 3)]
+    assert list(certified._servers({"host": "a,/run,b", "port": "1,2,3"})) == [("a", 1, "a"), ("b", 3, "b")]
+    by_address: dict[str, str | int | None] = {"host": "a,", "hostaddr": "10.0.0.1,10.0.0.2", "port": "7"}
+    assert list(certified._servers(by_address)) == [("10.0.0.1", 7, "a"), ("10.0.0.2", 7, "10.0.0.2")]
 
 
-def test_of_many_authorities_those_count_that_the_servers_is_of(tmp_path: Path) -> None:
+def test_of_many_authorities_of_a_server_that_is_away_the_one_that_ends_last_counts(tmp_path: Path) -> None:
     """A system's file, or a cloud's, has some that have long ended: nobody was to be woken for these."""
-
-    server, bundle = certificate(tmp_path, "server", timedelta(days=90), "mine"), tmp_path / "bundle.pem"
-    well = "2 of PostgreSQL's, valid for 14 days yet"
+    bundle, well = tmp_path / "bundle.pem", "1 of PostgreSQL's, valid for 14 days yet"
     for held, told in (
         ([("old", -300), ("mine", 900)], well),
         ([("mine", -2), ("mine", 900)], well),
-        ([("other", 900), ("mine", 3)], f"CN=mine of {bundle} ends on 2026-06-04"),
-        ([("old", -300), ("of its issuer", 900)], well),
-        ([("old", -300), ("new", 5)], f"CN=new of {bundle} ends on 2026-06-06"),
+        ([("old", -300), ("new", 5)], f"CN=new of {bundle} ends on {made('new', 5).ends}"),
     ):
-        bundle.write_text("".join(certificate(tmp_path, *each).read_text() for each in _days(held)))
-        with serving(b"S", server) as port:
-            url = f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={bundle}"
-            assert certified.database(url, NOW).detail == told
+        written(bundle, *(made(name, days).pem for name, days in held))
+        assert certified.database(f"host=/run sslmode=verify-full sslrootcert={bundle}", NOW).detail == told
 
 
-def _days(held: Sequence[tuple[str, int]]) -> Iterator[tuple[str, timedelta]]:
-    return ((name, timedelta(days=days)) for name, days in held)
+def test_of_those_who_are_not_trusted_what_was_sent_and_whose_it_is_are_looked_at(tmp_path: Path) -> None:
+    """Renewed at last, the server's own is no use while its authority's ends the day after."""
+    mine = made("mine", 3)
+    server = made("server", 2, mine)
+    file = written(tmp_path / "server.pem", server.key, server.pem)
+    bundle = written(tmp_path / "bundle.pem", mine.pem, made("other", 900).pem)
+    with serving(b"S", file) as port:
+        url = f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={bundle}"
+        found = certified.database(url, NOW)
+    place = f"127.0.0.1:{port}"
+    assert found.detail.split(", CN") == [
+        f"CN=server of {place} is for server, and not for 127.0.0.1",
+        f"=server of {place} ends on {server.ends}",
+        f"=mine of {bundle} ends on {mine.ends}",
+    ]
+    assert found.fix == (
+        "name the host in KRONOS_DATABASE_URL as the certificate does; hostaddr may say its address; "
+        f"{handshakes.RENEW}"
+    )
 
 
 def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
     (folder := tmp_path / "home" / ".postgresql").mkdir(parents=True)
-    certificate(folder, "root", timedelta(days=3)).rename(folder / "root.crt")
-    certificate(folder, "me", timedelta(days=2)).rename(folder / "postgresql.crt")
+    certificate(folder, "root", 3).rename(folder / "root.crt")
+    certificate(folder, "me", 2).rename(folder / "postgresql.crt")
     with serving(b"N") as port:
         found = certified.database(f"host=127.0.0.1 port={port} sslmode=require", NOW).detail
     assert [f"CN=root of {folder}/root.crt" in found, f"CN=me of {folder}/postgresql.crt" in found] == [True, True]
@@ -172,7 +170,7 @@ def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
 )
 def test_what_only_openssl_can_read_is_a_finding_and_no_error(tmp_path: Path, was: str, now: str) -> None:
     """It was an error of each scrape and of the status."""
-    file = certificate(tmp_path, "b", timedelta(days=90))
+    file = certificate(tmp_path, "b", 90)
     key, _, text = file.read_text().partition(ssl.PEM_HEADER)
     der = ssl.PEM_cert_to_DER_cert(ssl.PEM_HEADER + text).replace(bytes.fromhex(was), bytes.fromhex(now))
     file.write_text(key + ssl.DER_cert_to_PEM_cert(der))

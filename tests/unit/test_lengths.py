@@ -26,7 +26,7 @@ _REASONS = {
     "note_finished": "a trigger: only its own statements see the rows that finished",
     "make_one_shots": "what is checked and what is made, under one set of locks",
     "find_one_shots": "one walk over weeks, whose page so far is its variables",
-    "coming_load": "one count, whose steps share what days zones and schedules have",
+    "coming_hours": "one count, whose steps share what days zones and schedules have",
     "search_jobs": "one list, whose order decides which rows are read",
     "take_up_again": "what is asked in turn under one lock",
     "turn_some": "one step of one workspace, under its lock",

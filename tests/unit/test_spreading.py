@@ -1,6 +1,7 @@
 """A plan of the load moves what may be moved, no further than it may, and only where fewer are due at once then."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -15,11 +16,9 @@ MINUTES = 24 * 60
 
 def job(number: int, ticks: list[int], seconds: int, offset: int = 0, *, of: int = 1) -> SpreadJob:
     """One whose ticks are so many minutes after the beginning."""
-    hours: dict[datetime, int] = {}
+    hours: dict[int, int] = {}
     for tick in ticks:
-        at = BEGINS + timedelta(minutes=tick)
-        hour = at.replace(minute=0)
-        hours[hour] = hours.get(hour, 0) | 1 << at.minute
+        hours[tick - tick % 60] = hours.get(tick - tick % 60, 0) | 1 << tick % 60
     return SpreadJob(
         job_id=UUID(int=number),
         name=f"job-{number}",
@@ -30,6 +29,7 @@ def job(number: int, ticks: list[int], seconds: int, offset: int = 0, *, of: int
         timezone="UTC",
         spread_seconds=seconds,
         offset_seconds=offset,
+        _term=hash(tuple(ticks)),
         _hours=list(hours),
         _minutes=list(hours.values()),
         _number=of,
@@ -65,6 +65,51 @@ def test_who_allows_little_is_given_a_place_first() -> None:
     plan = plan_of([job(1, [30], 3600), job(2, [30], 60)], [[30]] * 2, others=[[30]])
     assert (plan.before, plan.after) == (3, 1)
     assert {move.name: move.offset_seconds for move in plan.moves} == {"job-1": 120, "job-2": 60}
+
+
+def test_what_runs_alike_is_told_once() -> None:
+    """The first of these jobs has the hours of all, and the plan is that of each told by itself."""
+    ticks = [[30, 95], [30], [30, 95], [30, 95], [30]]
+    jobs = [job(nth, one, 600) for nth, one in enumerate(ticks)]
+    told = [
+        each if ticks.index(one) == nth else replace(each, _hours=None, _minutes=None)
+        for nth, (each, one) in enumerate(zip(jobs, ticks, strict=True))
+    ]
+    assert plan_of(told, ticks) == plan_of(jobs, ticks)
+    assert len(plan_of(told, ticks).moves) == 4
+
+
+def test_jobs_that_run_alike_go_where_each_would_by_itself() -> None:
+    """Each where the busiest of its minutes is least busy, though only the place that changed is looked at again."""
+    choose = random.Random("alike")
+    compared = 0
+    for _ in range(40):
+        kinds = [sorted(choose.sample(range(MINUTES), choose.randint(1, 4))) for _ in range(3)]
+        ticks = [choose.choice(kinds) for _ in range(30)]
+        jobs = [job(nth, one, 60 * choose.choice([3, 20])) for nth, one in enumerate(ticks)]
+        others = [[each + choose.randint(0, 3)] for one in kinds for each in one if each + 3 < MINUTES]
+        plan = plan_of(jobs, ticks, others)
+        runs, moved = load_of([(one, 0) for one in others]), {}
+
+        def most(nth: int, ticks: list[list[int]] = ticks, jobs: list[SpreadJob] = jobs) -> int:
+            apart = min((later - before for before, later in pairwise(ticks[nth])), default=61)
+            return min(jobs[nth].spread_seconds // 60, apart - 1)
+
+        for nth in sorted(range(30), key=lambda nth: (most(nth), -len(ticks[nth]), hash(tuple(ticks[nth])), nth)):
+            seen = []
+            for offset in range(most(nth) + 1):
+                there = [runs[tick + offset] for tick in ticks[nth] if tick + offset < MINUTES]
+                seen.append((max(there, default=0), sum(there), offset))
+            moved[nth] = min(seen)[2]
+            for tick in ticks[nth]:
+                if tick + moved[nth] < MINUTES:
+                    runs[tick + moved[nth]] += 1
+        if plan.moves:
+            compared += 1
+            assert {each.job_id.int: each.offset_seconds // 60 for each in plan.moves} == {
+                nth: offset for nth, offset in moved.items() if offset
+            }
+    assert compared > 30
 
 
 def test_what_is_due_elsewhere_is_seen() -> None:

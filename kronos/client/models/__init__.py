@@ -49,7 +49,7 @@ from kronos.client.models.endpoints import (
     TriedDelivery,
     Violation,
 )
-from kronos.client.models.events import ExecutionEvent, HeartbeatEvent, JobEvent, ResetEvent
+from kronos.client.models.events import ExecutionEvent, HeartbeatEvent, JobEvent, ResetEvent, ResourceEvent
 from kronos.client.models.executions import Attempt, Execution, LogLine
 from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
@@ -241,6 +241,7 @@ __all__ = [
     "RenderedRecord",
     "ResetEvent",
     "ResourceDrift",
+    "ResourceEvent",
     "Retention",
     "RoleMapping",
     "RunCounts",

@@ -27,7 +27,7 @@ class ExecutionEvent:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
-    changes: list[Literal["created", "changed", "next_run", "finished"]]
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class HeartbeatEvent:
     last_success_at: datetime | None
     running_since: datetime | None
     created_at: datetime
-    changes: list[Literal["created", "changed", "next_run", "finished"]]
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class JobEvent:
     resume_at: datetime | None
     created_at: datetime
     retired_at: datetime | None
-    changes: list[Literal["created", "changed", "next_run", "finished"]]
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +81,18 @@ class ResetEvent:
     one; `too_slow`: events came faster than they were read, and the stream ends."""
 
     reason: Literal["missed", "too_many", "too_slow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceEvent:
+    """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a
+    payload spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; or the
+    workspace itself: its terms, quotas, retention or keys are others. `changes`: what has happened to
+    it since the last event of it: `created`, `changed`, `deleted`, and then it has no name."""
+
+    kind: Literal["endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace"]
+    id: UUID
+    name: str | None
+    version: int | None
+    workspace: str
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]

@@ -43,10 +43,11 @@ end
 $$;
 create or replace trigger audited after insert or update on kronos.workspaces for each row
     execute function kronos.note_change('workspace', 'workspace_id', 'slug',
-                                        'workspace_id,version,created_at,suspended_at');
+                                        'workspace_id,version,created_at,suspended_at,was_suspended');
 create or replace trigger audited_deletion after delete on kronos.workspaces for each row
     when (old.status <> 'DELETED')      -- else retention's
-    execute function kronos.note_change('workspace', 'workspace_id', 'slug', 'workspace_id,version');
+    execute function kronos.note_change('workspace', 'workspace_id', 'slug',
+                                        'workspace_id,version,was_suspended');
 create or replace trigger audited after insert or update or delete on kronos.api_keys for each row
     execute function kronos.note_change('api_key', 'public_id', 'name',
                                         'workspace_id,secret_sha256,created_at,last_used_at');

@@ -38,7 +38,7 @@ begin
         )
         select live.scheduled_at, 'LIVE', live.execution_id
           from kronos.execution_live as live
-         where live.job_id = any (v_versions)
+         where live.job_id = any (v_versions) and live.job_id <> live.execution_id
            and live.scheduled_at between p_ticks[1] and p_ticks[cardinality(p_ticks)]
            and live.cause in ('SCHEDULE', 'CATCH_UP', 'BACKFILL')
          union all

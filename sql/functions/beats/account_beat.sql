@@ -13,7 +13,7 @@ declare
     c_rows       constant integer := 100;
     v_until      constant timestamptz := p_now - make_interval(secs => p_beat.grace_seconds)
                                                   - interval '1 microsecond';
-    v_suspended  boolean;
+    v_suspended  tstzmultirange;
     v_over       record;
     v_between    record;
     v_tick       timestamptz := p_pointer.next_tick_at;
@@ -21,7 +21,7 @@ declare
     v_became     text;      -- of the last tick
 begin
     if p_pointer.due_at < p_now then
-        v_suspended := (select workspace.status <> 'ACTIVE'
+        v_suspended := (select kronos.suspensions_of(workspace)
                           from kronos.workspaces as workspace
                          where workspace.workspace_id = p_beat.workspace_id);
         v_over := kronos.beat_ticks_upto(p_beat, v_tick, v_until);

@@ -1,9 +1,10 @@
 -- note_unheard: the row of ticks of a heartbeat, one or several, for which nobody pinged in time. They are
--- SKIPPED where the workspace was suspended or a run of the heartbeat was under way all the time, UNKNOWN
--- where a ping could have been lost (was_deaf), and else MISSED.
+-- SKIPPED where the workspace was suspended as the tick came or as its grace was over (several: from the
+-- first to the last), or a run of the heartbeat was under way all the time; UNKNOWN where a ping could have
+-- been lost (was_deaf), and else MISSED.
 -- Returns: their status.
 create or replace function kronos.note_unheard(p_beat kronos.beats, p_tick timestamptz, p_count bigint,
-                                               p_until timestamptz, p_is_suspended boolean)
+                                               p_until timestamptz, p_suspended tstzmultirange)
 returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -12,7 +13,7 @@ declare
     v_reason text;
     v_status text := 'MISSED';
 begin
-    if p_is_suspended then
+    if p_suspended @> tstzrange(p_tick, p_until, '[]') or (p_count = 1 and p_suspended @> v_due_at) then
         v_status := 'SKIPPED';
         v_reason := 'suspended';
     elsif exists (select

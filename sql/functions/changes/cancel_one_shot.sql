@@ -20,7 +20,8 @@ begin
     for v_look in 1 .. 3 loop
         v_unfinished := array(select live.execution_id
                                 from kronos.execution_live as live
-                               where live.job_id = p_job_id
+                               where ((live.job_id = p_job_id and live.job_id <> live.execution_id)
+                                      or (live.execution_id = p_job_id and live.job_id = p_job_id))
                                  and live.workspace_id = kronos.current_workspace_id()
                                order by live.execution_id
                                  for update);

@@ -21,7 +21,7 @@ begin
     return greatest(v_from,
                     (select max(live.scheduled_at)
                        from kronos.execution_live as live
-                      where live.job_id = p_job.job_id
+                      where live.job_id = p_job.job_id and live.job_id <> live.execution_id
                         and live.scheduled_at >= v_from
                         and live.cause in ('SCHEDULE', 'CATCH_UP')),
                     (select max(case when done.tick_count > 1

@@ -47,6 +47,8 @@ begin
                      where secret.workspace_id = p_workspace_id),
         'heartbeats', (select count(*) from kronos.beats as beat
                         where beat.workspace_id = p_workspace_id and beat.deleted_at is null),
+        'alert_rules', (select count(*) from kronos.alert_rules as rule
+                         where rule.workspace_id = p_workspace_id),
         'sql_grants', (select count(*) from kronos.sql_grants as granted
                         where granted.workspace_id = p_workspace_id),
         'keys', (select count(*) from kronos.api_keys as key

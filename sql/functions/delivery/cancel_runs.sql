@@ -12,7 +12,7 @@ declare
     v_execution_ids constant uuid[] := array(
         select live.execution_id
           from kronos.execution_live as live
-         where live.job_id = any (p_job_ids)
+         where live.job_id = any (p_job_ids) and live.job_id <> live.execution_id
            and live.workspace_id = coalesce(v_workspace_id, live.workspace_id)
          limit c_at_once + 1);
 begin
@@ -26,7 +26,8 @@ begin
       from kronos.jobs as version
      where version.job_id = any (p_job_ids)
        and version.workspace_id = coalesce(v_workspace_id, version.workspace_id)
-       and exists (select from kronos.execution_live as live where live.job_id = version.job_id)
+       and exists (select from kronos.execution_live as live
+                    where live.job_id = version.job_id and live.job_id <> live.execution_id)
         on conflict (job_id) do nothing;
     perform set_config('kronos.has_runs_left', 'on', true);
 end

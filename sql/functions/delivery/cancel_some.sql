@@ -28,7 +28,7 @@ begin
                       order by open.scheduled_at desc, open.execution_id desc))[1] as last_id into v_found
       from (select live.execution_id, live.scheduled_at
               from kronos.execution_live as live
-             where live.job_id = p_job_id
+             where live.job_id = p_job_id and live.job_id <> live.execution_id
                and (live.scheduled_at, live.execution_id) > (v_job.after_at, v_job.after_id)
                and (live.claim_token is null or live.cancel_reason is null)
              order by live.scheduled_at, live.execution_id
@@ -40,6 +40,7 @@ begin
     if v_is_end and not exists (select
                                   from kronos.execution_live as live
                                  where live.job_id = p_job_id
+                                   and live.job_id <> live.execution_id
                                    and (live.claim_token is null or live.cancel_reason is null)) then
         delete from kronos.cancelled_jobs where job_id = p_job_id;
         return v_done;

@@ -36,8 +36,7 @@ begin
                case when each.on_blackout <> 'SKIP' then kronos.finite(each.ends_at) end as ends_at,
                each.waits_from
           from (select counted.*, '{}'::text[] as calendars, 'SKIP' as on_blackout,
-                       null::timestamptz[] as waits_from
-                  from counted
+                       null::timestamptz[] as waits_from from counted
                  union all
                 select * from kronos.closed_terms(p_workspace_id, p_to)) as each
          cross join lateral (select case when each.on_blackout = 'SKIP' then kronos.finite(each.starts_at) end
@@ -54,11 +53,12 @@ begin
     ), known as materialized (
         select written.*, coalesce(written.anchor_local, '-infinity') as counted_from, made.schedule
           from written
-         cross join lateral (select job.schedule
-                               from kronos.jobs_alike(written.workspace_id, written.cron, written.every,
-                                                      written.timezone, written.anchor, written.anchor_local,
-                                                      written.dst_gap, written.dst_overlap) as job
-                              limit 1) as made
+         cross join lateral (
+               select job.schedule
+                 from kronos.jobs_written(written.workspace_id, written.cron, written.every, written.timezone,
+                                          written.anchor, written.anchor_local, written.dst_gap,
+                                          written.dst_overlap) as job
+                limit 1) as made
     )
     select alike.workspace_id, alike.cron, alike.every, alike.timezone, alike.anchor, alike.anchor_local,
            alike.dst_gap, alike.dst_overlap, alike.from_at, alike.to_at, alike.jobs,

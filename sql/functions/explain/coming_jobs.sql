@@ -1,60 +1,66 @@
 -- coming_jobs: the live CRON jobs of a workspace that run in a minute to come, by name; of the p_schedules
 -- that most jobs have. What is written alike is asked once whether it runs then, and only jobs that do are
--- read. Those with calendars are closed_jobs_at's. Row level security confines it.
+-- read; where a zone's clocks are left alone what does not name the minute is not asked. Those whose ticks
+-- calendars move are rolled_jobs_at's. Row level security confines it.
 -- Returns: the first p_limit, each with how many there are in all.
 create or replace function kronos.coming_jobs(p_workspace_id uuid, p_at timestamptz, p_schedules integer,
                                               p_limit integer)
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
                description text, number bigint)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
     c_moment constant interval    := interval '1 microsecond';
     v_until  constant timestamptz := p_at + interval '1 minute';
 begin
     return query
-    with due as materialized (
-        select term.schedule, term.seconds, term.anchor, term.from_at, term.to_at
-          from kronos.coming_terms(p_workspace_id, p_at, v_until) as term
-         where term.is_read and term.place <= p_schedules and term.calendars = '{}'
-           and case when term.seconds is not null      -- anchor is the minute's first, perhaps before from_at
-                    then kronos.next_interval_tick(term.seconds, term.anchor, term.from_at - c_moment)
-                    else kronos.next_tick(term.schedule, term.from_at - c_moment) end < term.to_at
-    ), alike as materialized (
+    with term as materialized (
         select each.*
-          from kronos.alike_terms(p_workspace_id, p_at, v_until) as each
-         where each.calendars = '{}'
-    ), written as (
+          from kronos.asked_terms(p_workspace_id, p_at, v_until, p_schedules) as each
+         where each.is_asked and each.on_blackout = 'SKIP'
+    ), zone as materialized (
+        select used.name, day.is_calm, p_at at time zone used.name as local
+          from (select distinct (term.schedule).timezone as name
+                  from term where (term.schedule).minutes is not null) as used
+         cross join lateral kronos.days_of(used.name, p_at, p_at) as day
+    ), named as materialized (
+        select term.*
+          from term
+          left join zone on zone.name = (term.schedule).timezone
+         where (term.schedule).minutes is null or not zone.is_calm
+            or (term.schedule).minutes >> date_part('minute', zone.local)::integer & 1 = 1
+               and (term.schedule).hours >> date_part('hour', zone.local)::integer & 1 = 1
+    ), shut as materialized (
         select alike.*
-          from alike
-          join due using (schedule, from_at, to_at)
-         where alike.seconds is null
-         union all
-        select alike.*
-          from alike
-          join due on due.seconds = alike.seconds and due.from_at = alike.from_at
-                  and due.to_at = alike.to_at
-                  and due.anchor = kronos.next_interval_tick(alike.seconds, alike.anchor, p_at - c_moment)
-         where isfinite(alike.anchor)
-    ), named as (
-        select job.job_id, job.name, job.version, job.endpoint_id, written.cron, written.every,
-               written.timezone, job.description
-          from written
-         cross join lateral kronos.jobs_alike(written.workspace_id, written.cron, written.every,
-                                              written.timezone, written.anchor, written.anchor_local,
-                                              written.dst_gap, written.dst_overlap) as job
-         where (job.status = 'ACTIVE' or job.resume_at < v_until) and job.calendars = '{}'
-           and greatest(p_at, kronos.finite(job.starts_at), kronos.finite(job.resume_at)) = written.from_at
-           and least(v_until, job.ends_at) = written.to_at
-         union all
-        select job.job_id, job.name, job.version, job.endpoint_id, job.cron, job.every, job.timezone,
-               job.description
-          from kronos.closed_jobs_at(p_workspace_id, p_at, p_schedules) as job
-    ), page as (
-        select named.*, count(*) over () as number
+          from (select distinct named.workspace_id, named.calendars
+                  from named where named.calendars <> '{}') as alike
+         cross join lateral kronos.closure_at(alike.workspace_id, alike.calendars, p_at) as closure
+         where closure.calendar is not null
+    ), due as materialized (
+        select named.*
           from named
-         order by named.name, named.job_id
+         where case when named.seconds is not null      -- first_tick is the minute's, perhaps before from_at
+                    then kronos.next_interval_tick(named.seconds, named.first_tick, named.from_at - c_moment)
+                    else kronos.next_tick(named.schedule, named.from_at - c_moment) end < named.to_at
+           and (named.workspace_id, named.calendars) not in (select shut.workspace_id, shut.calendars
+                                                               from shut)
+    ), found as (
+        select job.*
+          from due
+         cross join lateral kronos.jobs_written(due.workspace_id, due.cron, due.every, due.timezone,
+                                                due.anchor, due.anchor_local, due.dst_gap, due.dst_overlap)
+                                as job
+         where (job.status = 'ACTIVE' or job.resume_at < v_until)
+           and job.calendars = due.calendars and (job.calendars = '{}' or job.on_blackout = 'SKIP')
+           and greatest(p_at, kronos.finite(job.starts_at), kronos.finite(job.resume_at)) = due.from_at
+           and least(v_until, job.ends_at) = due.to_at
+         union all
+        select * from kronos.rolled_jobs_at(p_workspace_id, p_at, p_schedules)
+    ), page as (
+        select found.*, count(*) over () as number
+          from found
+         order by found.name, found.job_id
          limit p_limit
     )
     select page.job_id, page.name, page.version, served.name, page.cron, page.every, page.timezone,

@@ -1,8 +1,9 @@
--- coming_rolls: of the load to come (coming_load) the runs that calendars move from one day to another. What
+-- coming_rolls: of the load to come (coming_hours) the runs that calendars move from one day to another. What
 -- days have such ticks is asked once for all schedules that have the same days (rolling_days); near a change
 -- of the clocks, and of intervals, for each. Of these days each tick is asked for: 10,000 of them at most,
 -- those of the schedules first that most jobs have.
--- Returns: as coming_load; in the row without an hour left_out: how many jobs are not looked at.
+-- Returns: as tick_hours, with the runs in each; in the row without an hour left_out: how many jobs are not
+-- looked at.
 create or replace function kronos.coming_rolls(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                p_schedules integer)
 returns table (hour timestamptz, minutes bigint, runs bigint, left_out bigint)
@@ -14,13 +15,15 @@ declare
 begin
     return query
     with term as materialized (
-        select each.*, (each.schedule).timezone as zone, 60 / least(coalesce(each.seconds, 60), 60) as times,
+        select each.*, row_number() over (order by each.jobs desc, each.cron, each.every) as place,
+               (each.schedule).timezone as zone,
+               60 / least(coalesce(each.seconds, 60), 60) as times,
                case when each.seconds is not null then 86400 / greatest(each.seconds, 60) + 1
                     when (each.schedule).anchor_local is not null then 1
                     else bit_count((each.schedule).minutes::bit(64))
                          * bit_count((each.schedule).hours::bit(32)) end as ticks_a_day
-          from kronos.coming_terms(p_workspace_id, p_from, p_to) as each
-         where each.is_read and each.place <= p_schedules and each.on_blackout <> 'SKIP'
+          from kronos.asked_terms(p_workspace_id, p_from, p_to, p_schedules) as each
+         where each.is_asked and each.on_blackout <> 'SKIP'
     ), calm as materialized (
         select zone.name, not exists (select from kronos.zone_changes(zone.name, p_from - interval '3 days',
                                                                       p_to + interval '3 days')) as is_calm
@@ -40,7 +43,7 @@ begin
     ), rolling as materialized (
         select pattern.*, day.days,
                sum(pattern.ticks_a_day * cardinality(day.days)) over (order by pattern.place) <= c_most
-                   as is_asked
+                   as is_within
           from pattern
           join day on day.days_of = pattern.days_of and day.on_blackout = pattern.on_blackout
                   and day.starts_at is not distinct from pattern.starts_at
@@ -52,9 +55,9 @@ begin
      cross join lateral kronos.rolled_hours(rolling.workspace_id, rolling.calendars, rolling.on_blackout,
                                             rolling.schedule, rolling.starts_at, rolling.ends_at,
                                             rolling.days, rolling.waits_from, rolling.from_at, p_to) as each
-     where rolling.is_asked
+     where rolling.is_within
      union all
-    select null, null, null, coalesce(sum(rolling.jobs) filter (where not rolling.is_asked), 0)::bigint
+    select null, null, null, coalesce(sum(rolling.jobs) filter (where not rolling.is_within), 0)::bigint
       from rolling;
 end
 $$;

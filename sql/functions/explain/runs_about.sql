@@ -31,7 +31,7 @@ begin
     end;
     return array(select live.execution_id
                    from kronos.execution_live as live
-                  where live.job_id = p_job.job_id
+                  where live.job_id = p_job.job_id and live.job_id <> live.execution_id
                     and live.scheduled_at >= v_minute and live.scheduled_at < v_minute + interval '1 minute'
                   union all
                  select done.execution_id

@@ -18,7 +18,7 @@ begin
                case when live.claim_token is not null and live.visible_at > kronos.now() then 'RUNNING'
                     else 'QUEUED' end, null::text, live.cause
           from kronos.execution_live as live
-         where live.job_id = p_job.job_id
+         where live.job_id = p_job.job_id and live.job_id <> live.execution_id
            and live.scheduled_at >= p_first and live.scheduled_at <= p_last
            and live.cause in ('SCHEDULE', 'CATCH_UP');
     return query

@@ -18,6 +18,7 @@ begin
                     then (select count(*)
                             from (select from kronos.execution_live as live
                                    where live.job_id = step.job_id
+                                     and live.job_id <> live.execution_id
                                      and (live.claim_token is null or live.cancel_reason is null)
                                    limit 10000) as open)
                     else kronos.jobs_left(step.workspace_id) end,

@@ -29,11 +29,19 @@ begin
             or job.retired_at > kronos.now() - interval '25 hours'
             or cardinality(p_job_ids) = 1);
     return query
-        select execution.status, sum(execution.tick_count), max(execution.scheduled_at)
-          from kronos.executions as execution
-         where execution.job_id = any (v_versions)
-           and execution.execution_id >= v_from and execution.execution_id < v_to
-           and execution.scheduled_at > kronos.now() - interval '24 hours'
-         group by execution.status;
+        select run.status, sum(run.tick_count), max(run.scheduled_at)
+          from (select execution.status, execution.tick_count, execution.scheduled_at
+                  from kronos.executions as execution
+                 where execution.job_id = any (v_versions)
+                   and execution.job_id <> execution.execution_id
+                   and execution.execution_id >= v_from and execution.execution_id < v_to
+                 union all
+                select execution.status, execution.tick_count, execution.scheduled_at
+                  from kronos.executions as execution
+                 where execution.execution_id = any (v_versions)
+                   and execution.job_id = execution.execution_id
+                   and execution.execution_id >= v_from and execution.execution_id < v_to) as run
+         where run.scheduled_at > kronos.now() - interval '24 hours'
+         group by run.status;
 end
 $$;

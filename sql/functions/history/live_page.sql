@@ -14,7 +14,9 @@ begin
         select live.execution_id, live.created_at
           from kronos.execution_live as live
          where live.workspace_id = p_workspace_id
-           and (p_job_ids is null or live.job_id = any (p_job_ids))
+           and (p_job_ids is null
+                or (live.job_id = any (p_job_ids) and live.job_id <> live.execution_id)
+                or (live.execution_id = any (p_job_ids) and live.job_id = live.execution_id))
            and (p_status is null or p_status = case when live.claim_token is not null then 'RUNNING'
                                                     when live.visible_at = 'infinity' then 'QUEUED'
                                                     when live.attempt_count > 0       then 'RETRYING'

@@ -17,7 +17,11 @@ begin
     for job_id, execution_id in
         select live.job_id, live.execution_id
           from kronos.execution_live as live
-         where live.job_id = any (p_job_ids) and live.cause = 'API'
+         where live.job_id = any (p_job_ids) and live.job_id <> live.execution_id and live.cause = 'API'
+         union all
+        select live.job_id, live.execution_id
+          from kronos.execution_live as live
+         where live.execution_id = any (p_job_ids) and live.job_id = live.execution_id and live.cause = 'API'
     loop
         v_left := array_remove(v_left, job_id);
         return next;

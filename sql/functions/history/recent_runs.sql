@@ -43,6 +43,7 @@ begin
                                   from unnest(v_versions) as version (id)
                                  cross join lateral (select each.* from kronos.active_executions as each
                                                       where each.job_id = version.id
+                                                        and each.job_id <> each.execution_id
                                                       order by each.scheduled_at desc
                                                       limit p_limit) as active) as run
                             on run.version_id = version.id) as newest

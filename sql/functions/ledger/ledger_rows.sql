@@ -18,7 +18,7 @@ begin
     return query
         select live.scheduled_at, live.scheduled_at, 1, 'delivered'
           from kronos.execution_live as live
-         where live.job_id = p_job.job_id
+         where live.job_id = p_job.job_id and live.job_id <> live.execution_id
            and live.scheduled_at >= p_from and live.scheduled_at < p_to
            and live.cause in ('SCHEDULE', 'CATCH_UP');
     if v_before is not null then

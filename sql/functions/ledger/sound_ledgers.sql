@@ -45,7 +45,7 @@ begin
             select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at,
                    live.scheduled_at as last_at, 1 as tick_count
               from kronos.execution_live as live
-             where live.job_id = any (p_job_ids)
+             where live.job_id = any (p_job_ids) and live.job_id <> live.execution_id
                and live.scheduled_at >= p_from and live.scheduled_at < p_to
                and live.cause in ('SCHEDULE', 'CATCH_UP')
             union all

@@ -3,7 +3,8 @@
 -- is given, those whose id begins with it. The finished ones are looked for week by week, from the newest
 -- down, where kronos.history_weeks has noted that an endpoint had any, until the page is full: an id has the
 -- time of creation, to half a millisecond, so what is in an older week is older. A week's locks are given
--- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged.
+-- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged,
+-- with those that workers are at (claimed_one_shots).
 -- Of very many endpoints what is newest of the workspace is read first (newest_live_one_shots,
 -- newest_done_one_shots), and the endpoints are asked only where that does not fill the page. The caller
 -- looks the endpoints up in its own workspace.   Returns: newest first.
@@ -56,7 +57,7 @@ begin
                                        from kronos.execution_live as live
                                       where live.endpoint_id = endpoint.id
                                         and (live.scheduled_at = live.created_at) = wanted.is_immediate
-                                        and live.job_id = live.execution_id
+                                        and live.job_id = live.execution_id and live.claim_token is null
                                         and live.created_at > v_after and live.created_at < v_before
                                         and (live.created_at, live.execution_id) < (p_before_created_at,
                                                                                     p_before_id)
@@ -66,7 +67,11 @@ begin
                                                          where job.job_id = live.execution_id)
                                       order by live.created_at desc, live.execution_id desc
                                       limit p_limit) as found
-                 order by found.at desc, found.id desc
+                 union all
+                select claimed.id, claimed.at
+                  from kronos.claimed_one_shots(p_endpoint_ids, v_immediates, p_prefix, v_after, v_before,
+                                                p_before_created_at, p_before_id, p_limit) as claimed
+                 order by at desc, id desc
                  limit p_limit) as top;
     end if;
     v_is_whole := false;

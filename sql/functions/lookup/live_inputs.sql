@@ -36,7 +36,15 @@ as $$
       from endpoint
       join kronos.execution_live as live on live.endpoint_id = endpoint.endpoint_id
        and live.workspace_id = kronos.current_workspace_id()
-       and live.job_id = live.execution_id
+       and live.job_id = live.execution_id and live.claim_token is null
+     cross join late
+     where age(live.xmin) <= late.age
+     union all
+    select live.job_id, null, endpoint.name, live.input, live.created_at
+      from endpoint
+      join kronos.execution_live as live on live.endpoint_id = endpoint.endpoint_id
+       and live.workspace_id = kronos.current_workspace_id()
+       and live.job_id = live.execution_id and live.claim_token is not null
      cross join late
      where age(live.xmin) <= late.age
 $$;

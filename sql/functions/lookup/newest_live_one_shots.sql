@@ -37,7 +37,14 @@ begin
                from kronos.execution_live as live
               where v_by_endpoint
                 and live.endpoint_id = any (p_endpoint_ids)
-                and live.job_id = live.execution_id
+                and live.job_id = live.execution_id and live.claim_token is null
+              limit v_width)
+             union all
+            (select live.execution_id, live.job_id, live.endpoint_id, live.created_at, live.scheduled_at
+               from kronos.execution_live as live
+              where v_by_endpoint
+                and live.endpoint_id = any (p_endpoint_ids)
+                and live.job_id = live.execution_id and live.claim_token is not null
               limit v_width)
         )
         select coalesce(array_agg(top.id order by top.at desc, top.id desc), '{}'),

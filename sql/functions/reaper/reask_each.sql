@@ -21,6 +21,7 @@ begin
          cross join lateral unnest(alike.job_ids) as asked (job_id)
           join kronos.jobs as job on job.job_id = asked.job_id
           join kronos.execution_live as execution on execution.job_id = job.job_id
+           and execution.job_id <> execution.execution_id
          where alike.at <> job.run_at
            and execution.cause = 'API'
            and execution.claim_token is null

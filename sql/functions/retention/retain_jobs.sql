@@ -51,7 +51,10 @@ begin
         select chunk.job_id
           from chunk
          where chunk.retired_at < kronos.now() - make_interval(days => chunk.success_days)
-           and not exists (select from kronos.execution_live as live where live.job_id = chunk.job_id)
+           and not exists (select from kronos.execution_live as live
+                            where live.job_id = chunk.job_id and live.job_id <> live.execution_id)
+           and not exists (select from kronos.execution_live as live
+                            where live.execution_id = chunk.job_id)
            and not exists (select from kronos.backfills as backfill where backfill.job_id = chunk.job_id)
            and not exists (select from kronos.jobs as heir
                             where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))

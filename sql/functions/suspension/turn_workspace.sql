@@ -38,7 +38,9 @@ begin
     v_now := greatest(kronos.clock(), v_instants[cardinality(v_instants)] + interval '1 microsecond');
     update kronos.workspaces
        set version = version + 1, status = p_status,
-           suspended_at = case when p_status = 'SUSPENDED' then v_now end
+           suspended_at = case when p_status = 'SUSPENDED' then v_now end,
+           was_suspended = case when p_status = 'ACTIVE' then kronos.suspensions_of(v_workspace, v_now)
+                                else was_suspended end
      where workspace_id = v_workspace.workspace_id;
     v_jobs := (select count(*)
                  from kronos.jobs as job

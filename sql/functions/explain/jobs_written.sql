@@ -1,32 +1,27 @@
--- jobs_alike: the live CRON jobs of a workspace that were written alike: of those with a cron text p_cron, of
--- those with an interval p_every and one of the anchors. By jobs_by_terms. Plain, without a search_path of
+-- jobs_written: the live CRON jobs of a workspace that were written alike: of those with a cron text p_cron,
+-- of those with an interval p_every and one of the anchors. By jobs_by_terms. Plain, without a search_path of
 -- its own, so that it is inlined. Row level security confines it.
-create or replace function kronos.jobs_alike(p_workspace_id uuid, p_cron text, p_every text, p_timezone text,
-                                             p_anchor timestamptz, p_anchor_local timestamp, p_dst_gap text,
-                                             p_dst_overlap text)
-returns table (job_id uuid, name text, version integer, endpoint_id uuid, description text,
-               starts_at timestamptz, ends_at timestamptz, resume_at timestamptz, status text,
-               schedule kronos.schedule, calendars text[])
+create or replace function kronos.jobs_written(p_workspace_id uuid, p_cron text, p_every text,
+                                               p_timezone text, p_anchor timestamptz,
+                                               p_anchor_local timestamp, p_dst_gap text, p_dst_overlap text)
+returns setof kronos.jobs
 language sql stable rows 50
 begin atomic
-    select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule, job.calendars
+    select job.*
       from kronos.jobs as job
      where p_cron is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
        and job.cron = p_cron and job.every is null and job.timezone = p_timezone and job.anchor is null
        and job.anchor_local is null and job.dst_gap = p_dst_gap and job.dst_overlap = p_dst_overlap
      union all
-    select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule, job.calendars
+    select job.*
       from kronos.jobs as job
      where p_cron is null and p_anchor is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
        and job.cron is null and job.every = p_every and job.timezone = p_timezone and job.anchor = p_anchor
        and job.anchor_local is null and job.dst_gap = p_dst_gap and job.dst_overlap = p_dst_overlap
      union all
-    select job.job_id, job.name, job.version, job.endpoint_id, job.description, job.starts_at, job.ends_at,
-           job.resume_at, job.status, job.schedule, job.calendars
+    select job.*
       from kronos.jobs as job
      where p_cron is null and p_anchor_local is not null
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')

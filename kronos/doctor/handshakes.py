@@ -1,0 +1,153 @@
+"""What PostgreSQL shows where a connection begins with TLS, and why it is not trusted: libpq says that it is not, and
+keeps the reason to itself."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from cryptography import x509
+
+from kronos.server_time import CLOCK
+
+_ANSWER_SECONDS = 1.0
+_SSL_REQUEST = struct.pack(">ii", 8, 80877103)  # https://www.postgresql.org/docs/current/protocol-message-formats.html
+_DER = 2  # _ssl.ENCODING_DER
+# Of OpenSSL's x509_vfy.h.
+_NOT_YET, _ENDED, _ITSELF, _NO_ISSUER, _OTHER_NAME = 9, 10, 18, (19, 20, 21), (62, 64)
+_SAID = (_NOT_YET, _ENDED, _ITSELF, *_NO_ISSUER, *_OTHER_NAME)
+UNREADABLE = (ValueError, x509.InvalidVersion)
+"""What OpenSSL takes, and cryptography does not."""
+RENEW = (
+    "renew it, and let PostgreSQL read it (select pg_reload_conf()); files that the URL names are read by each new "
+    "connection"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsServer:
+    """A server, as a conninfo names it. `name`: what its certificate is to be for; empty: anything. `root`: the file of
+    the authorities that are trusted, or `system`."""
+
+    address: str
+    port: int
+    name: str
+    root: str
+
+    @property
+    def place(self) -> str:
+        """As people write it."""
+        return f"{self.name or self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """Certificates in DER, the server's own first: the way to the authority, which ends it, where it is trusted; else
+    what was sent. `fault`, `remedy`: why a new connection is refused, and what to do; None: it is trusted."""
+
+    chain: tuple[bytes, ...]
+    fault: str | None = None
+    remedy: str = ""
+
+
+def shown(asked: TlsServer) -> Handshake | None:
+    """What a new connection meets there; None where nobody answers, which others say, or there is no TLS. Raises
+    OSError where the file of authorities cannot be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = bool(asked.name)
+    if asked.root == "system":
+        context.set_default_verify_paths()
+    elif asked.root:
+        context.load_verify_locations(asked.root)
+    try:
+        chain = _chain(asked, context)
+    except ssl.SSLCertVerificationError as error:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to be read, and not to be trusted
+        sent = _chain(asked, context) or ()
+        fault, remedy = _told(error, sent, asked)
+        return Handshake(chain=sent, fault=fault, remedy=remedy)
+    return None if chain is None else Handshake(chain=chain)
+
+
+def _chain(asked: TlsServer, context: ssl.SSLContext) -> tuple[bytes, ...] | None:
+    """Raises SSLCertVerificationError."""
+    try:
+        with socket.create_connection((asked.address, asked.port), timeout=_ANSWER_SECONDS) as plain:
+            plain.sendall(_SSL_REQUEST)
+            if plain.recv(1) != b"S":
+                return None
+            with context.wrap_socket(plain, server_hostname=asked.name or asked.address) as tls:
+                return _certificates(tls, is_verified=context.verify_mode is not ssl.CERT_NONE)
+    except ssl.SSLCertVerificationError:
+        raise
+    except OSError:
+        return None
+
+
+class _Certificate(Protocol):
+    def public_bytes(self, form: int, /) -> bytes: ...
+
+
+class _Chains(Protocol):
+    """Public methods of SSLSocket from Python 3.13 on; before, those of what it holds, with other answers: as pip's
+    truststore reads them."""
+
+    def get_verified_chain(self) -> Sequence["bytes | _Certificate"] | None: ...
+
+    def get_unverified_chain(self) -> Sequence["bytes | _Certificate"] | None: ...
+
+
+def _certificates(tls: ssl.SSLSocket, *, is_verified: bool) -> tuple[bytes, ...]:
+    held = cast("_Chains", tls if hasattr(tls, "get_verified_chain") else vars(tls)["_sslobj"])
+    found = (held.get_verified_chain() if is_verified else held.get_unverified_chain()) or ()
+    return tuple(each if isinstance(each, bytes) else each.public_bytes(_DER) for each in found)
+
+
+def _told(error: ssl.SSLCertVerificationError, sent: Sequence[bytes], asked: TlsServer) -> tuple[str, str]:
+    """Why it is not trusted, and what to do."""
+    try:
+        chain = [x509.load_der_x509_certificate(each) for each in sent]
+    except UNREADABLE:
+        chain = []
+    code, file = error.verify_code, _file(asked)
+    if not chain or code not in _SAID:
+        return f"what {asked.place} shows is not trusted: {error.verify_message}", "mend what it says"
+    own = f"{_name(chain[0])} of {asked.place}"
+    if code == _ENDED:
+        ended = [each for each in chain if each.not_valid_after_utc < CLOCK.now()]
+        words = [f"{_name(each)} of {asked.place} ended on {each.not_valid_after_utc:%Y-%m-%d}" for each in ended]
+        return "; ".join(words) or f"the authority of {own} has ended", RENEW
+    if code == _NOT_YET:
+        return f"{own}, or whose it is, is not valid yet", "set the clocks of both machines, or wait"
+    if code == _ITSELF:
+        return f"{own} has signed itself", f"write that certificate into {file}, or have an authority sign it"
+    if code in _OTHER_NAME:
+        return (
+            f"{own} is for {', '.join(_names(chain[0])) or 'no host'}, and not for {asked.name}",
+            "name the host in KRONOS_DATABASE_URL as the certificate does; hostaddr may say its address",
+        )
+    return (
+        f"{own} is of {chain[-1].issuer.rfc4514_string()}, whom {file} does not have",
+        "write that authority's certificate there; where it is one between the server's and the authority's, append it "
+        "to PostgreSQL's ssl_cert_file",
+    )
+
+
+def _file(asked: TlsServer) -> str:
+    return "the operating system's authorities" if asked.root == "system" else asked.root or "~/.postgresql/root.crt"
+
+
+def _name(each: x509.Certificate) -> str:
+    return each.subject.rfc4514_string() or "the certificate without a name"
+
+
+def _names(own: x509.Certificate) -> list[str]:
+    """The hosts that it is for, as libpq takes it: those of its extension, else its common name."""
+    try:
+        held = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        common = own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return [str(each.value) for each in common]
+    return [*held.get_values_for_type(x509.DNSName), *map(str, held.get_values_for_type(x509.IPAddress))]

@@ -1,0 +1,123 @@
+"""What of the instance's numbers changes slowly and costs much: sizes of the history, time zone data, quotas of alarms,
+the doctor's findings. Read beside the scrapes, of which none waits for it."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kronos import errors, system, tzdata
+from kronos.config import Settings
+from kronos.database import InstanceView
+from kronos.doctor import asked
+from kronos.lines import Log
+from kronos.metrics import instance
+from kronos.metrics.definition import Measured
+from kronos.server_time import CLOCK
+from kronos.sql import statement
+from kronos.system import HistoryPartition
+
+# Time zone data changes by an update of the operating system, partitions by the hour at most: their sizes are asked of
+# the file system, 10 us for each of some hundred files.
+_EVERY_SECONDS = 600.0
+# After it failed. Each try takes a connection for as long as it takes.
+_AGAIN_SECONDS = 60.0
+# Nobody waits for it. Each of its statements is given up by PostgreSQL after 5 s.
+_WITHIN_SECONDS = 30.0
+_log = Log("kronos.metrics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmQuota:
+    """How many of a workspace's entries in pg_cron may ring in one minute, and how many are let."""
+
+    workspace: str
+    used: int
+    most: int
+
+
+_QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
+
+
+class Seldom:
+    """What was read last, and how long ago. It is read again while somebody scrapes, and by one at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._found: list[Measured] = []
+        self._found_at = time.monotonic()
+        self._next_at = self._found_at
+        self._reading: asyncio.Task[None] | None = None
+
+    def figures(self) -> list[Measured]:
+        """What is known, and its age; that of the process where nothing could be read yet."""
+        return [*self._found, Measured(instance.SELDOM_AGE, time.monotonic() - self._found_at)]
+
+    def begin(self, view: InstanceView) -> None:
+        """Read it again, if it is time. Returns at once; a later scrape shows what came."""
+        if time.monotonic() < self._next_at or (self._reading is not None and not self._reading.done()):
+            return
+        # a context of its own: its lines and statements are not those of the request that came by
+        self._reading = asyncio.create_task(self._read(view), context=Context())
+
+    async def end(self) -> None:
+        """Read no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+
+    async def _read(self, view: InstanceView) -> None:
+        self._next_at = time.monotonic() + _AGAIN_SECONDS
+        try:
+            async with asyncio.timeout(_WITHIN_SECONDS):
+                found = await _figures(view, self._settings)
+        except (errors.KronosError, TimeoutError) as error:
+            why = str(error) or "PostgreSQL did not answer in time"
+            _log.warning("metrics.unread", "what metrics read each ten minutes stays as it was: %s; tried again", why)
+            return
+        except Exception as error:  # nobody awaits this task: what nobody foresaw is told here, and by the age
+            _log.error("metrics.failed", "what metrics read each ten minutes stays as it was", traced=error)
+            return
+        self._found, self._found_at = found, time.monotonic()
+        self._next_at = self._found_at + _EVERY_SECONDS
+
+
+async def _figures(view: InstanceView, settings: Settings) -> list[Measured]:
+    """Each by a statement of its own, one after the other. Raises KronosError."""
+    zones = await system.zone_data(view, database_url=settings.database_url.get_secret_value())
+    history, kept = await system.partitions(view), await system.retention(view)
+    findings = await asked.count(view, settings, zones=zones, kept=kept, history=history)
+    return [
+        Measured(instance.TZDATA_DIFFERS, len(zones.differs_in)),
+        *_tzdata_age(),
+        *_of_partitions(history),
+        *(Measured(instance.FINDINGS, number, (severity,)) for severity, number in findings.items()),
+        *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
+    ]
+
+
+def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
+    yield Measured(instance.PARTITIONS, len(found))
+    yield Measured(instance.HISTORY_BYTES, sum(each.bytes for each in found))
+    ends = [
+        max((each.until_at for each in found if each.history == history), default=CLOCK.now())
+        for history in ("executions", "attempts")
+    ]
+    yield Measured(instance.COVERED_SECONDS, (min(ends) - CLOCK.now()).total_seconds())
+
+
+def _of_quotas(found: Sequence[AlarmQuota]) -> Iterator[Measured]:
+    """The fullest first."""
+    yield Measured(instance.ALARM_QUOTA, found[0].used / found[0].most if found else 0)
+    for each in found:
+        yield Measured(instance.WORKSPACE_ALARM_QUOTA, each.used / each.most, (each.workspace,))
+
+
+def _tzdata_age() -> Iterator[Measured]:
+    """Of this machine's data, which PostgreSQL reads as well where no zone differs."""
+    version = tzdata.client_version()
+    if version is not None:
+        year_ends = datetime(int(version[:4]) + 1, 1, 1, tzinfo=UTC)
+        yield Measured(instance.TZDATA_AGE, max((CLOCK.now() - year_ends).total_seconds(), 0))

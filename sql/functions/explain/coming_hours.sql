@@ -1,0 +1,112 @@
+-- coming_hours: what the live CRON jobs of a workspace (null: of all) are going to do in [p_from, p_to),
+-- which are whole minutes: how many runs each minute has. The p_schedules that most jobs have are looked at
+-- (asked_terms); max_runs and skip_next are not asked. What days a schedule has is asked once for all that
+-- have the same days; on a day on which the zone's clocks are left alone each of them has the schedule's
+-- hours and minutes, and near a change of the clocks each tick is asked for (tick_hours). What calendars
+-- close is told as the times that are left, and what they move is coming_rolls'. Row level security confines
+-- it.
+-- Returns: all times in minutes from p_from on. After each of begins each of hours (bits 0 to 23) has in its
+-- minutes (bits 0 to 59) so many runs, as far as these begin within one of the times from opens up to closes;
+-- null: within all. In the row without begins jobs: how many of them were looked at; left_out: how many were
+-- not, as their schedules are too many, or malformed, or move too much.   50,000 jobs: decision 0132.
+create or replace function kronos.coming_hours(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
+                                               p_schedules integer)
+returns table (begins integer[], hours integer, minutes bigint[], runs bigint[], opens integer[],
+               closes integer[], jobs bigint, left_out bigint)
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set jit = off
+as $$
+begin
+    return query
+    with told as materialized (
+        select each.*, case when each.seconds is not null                     then 'interval'
+                            when (each.schedule).anchor_local is not null then 'calendar'
+                            else 'cron' end as kind
+          from kronos.asked_terms(p_workspace_id, p_from, p_to, p_schedules) as each
+    ), closed as materialized (
+        select alike.*, row_number() over () as nth,
+               kronos.open_times(alike.workspace_id, alike.calendars, p_from, p_to) as times
+          from (select distinct told.workspace_id, told.calendars
+                  from told where told.is_asked and told.calendars <> '{}') as alike
+    ), term as materialized (
+        select told.*, closed.nth as closed, greatest(told.from_at, told.starts_at) as since,
+               least(told.to_at, told.ends_at) as until
+          from told
+          left join closed on closed.workspace_id = told.workspace_id and closed.calendars = told.calendars
+         where told.is_asked and greatest(told.from_at, told.starts_at) < least(told.to_at, told.ends_at)
+    ), cron as materialized (      -- the other fields of a schedule say which days it has
+        select (term.schedule).timezone as zone, (term.schedule).hours, term.since, term.until, term.closed,
+               kronos.at_midnight((array_agg(term.schedule))[1]) as days,
+               array_agg((term.schedule).minutes) as minutes, array_agg(term.jobs) as runs
+          from term
+         where term.kind = 'cron'
+         group by 1, 2, 3, 4, 5, (term.schedule).days, (term.schedule).months, (term.schedule).weekdays,
+                  (term.schedule).both_days, (term.schedule).nearest_days, (term.schedule).nth_weekdays,
+                  (term.schedule).last_weekdays
+    ), zone_day as materialized (
+        select zone.name as zone, each.day, each.begins, each.ends, each.is_calm
+          from (select distinct cron.zone from cron) as zone (name)
+         cross join lateral kronos.days_of(zone.name, p_from, p_to) as each
+    ), named_day as materialized (
+        select alike.days, alike.zone, each.day
+          from (select distinct cron.days, cron.zone from cron) as alike
+         cross join lateral kronos.named_days(alike.days, p_from, p_to) as each (day)
+    ), named as materialized (
+        select each.days, array_agg(extract(epoch from zone_day.begins - p_from)::integer / 60) as begins
+          from named_day as each
+          join zone_day on zone_day.zone = each.zone and zone_day.day = each.day and zone_day.is_calm
+         group by each.days
+    ), single as (
+        select each.hour, each.minutes, term.jobs as runs, term.closed
+          from term
+          join zone_day on zone_day.zone = (term.schedule).timezone and not zone_day.is_calm
+         cross join lateral kronos.tick_hours(term.schedule, greatest(zone_day.begins, term.since),
+                                              least(zone_day.ends, term.until)) as each
+         where term.kind = 'cron'
+         union all
+        select each.hour, each.minutes, term.jobs, term.closed
+          from term
+         cross join lateral kronos.tick_hours(term.schedule, term.since, term.until) as each
+         where term.kind = 'calendar'
+         union all
+        select each.hour, each.minutes, alike.jobs * (60 / least(alike.seconds, 60)), alike.closed
+          from (select term.seconds, term.first_tick, term.since, term.until, term.closed,
+                       sum(term.jobs)::bigint as jobs
+                  from term where term.kind = 'interval' group by 1, 2, 3, 4, 5) as alike
+         cross join lateral kronos.interval_hours(alike.seconds, alike.first_tick, alike.since, alike.until)
+                                as each
+    ), moved as materialized (
+        select each.* from kronos.coming_rolls(p_workspace_id, p_from, p_to, p_schedules) as each
+         where exists (select from told where told.on_blackout <> 'SKIP')
+    ), counted as (
+        select named.begins, cron.hours, cron.minutes, cron.runs, cron.closed, cron.since, cron.until
+          from cron
+          join named on named.days = cron.days
+         union all
+        select array[extract(epoch from each.hour - p_from)::integer / 60], 1, array_agg(each.minutes),
+               array_agg(each.runs), each.closed, p_from, p_to
+          from (select * from single union all select moved.hour, moved.minutes, moved.runs, null from moved)
+                   as each
+         where each.minutes <> 0
+         group by each.hour, each.closed
+    )
+    select counted.begins, counted.hours, counted.minutes, counted.runs, open.opens, open.closes,
+           null::bigint, null::bigint
+      from counted
+      left join closed on closed.nth = counted.closed
+      left join lateral (
+           select coalesce(array_agg(ceil(extract(epoch from lower(part) - p_from) / 60)::integer), '{}')
+                      as opens,
+                  coalesce(array_agg(ceil(extract(epoch from upper(part) - p_from) / 60)::integer), '{}')
+                      as closes
+             from unnest(tstzmultirange(tstzrange(counted.since, counted.until))
+                         * coalesce(closed.times, tstzmultirange(tstzrange(p_from, p_to)))) as part) as open
+        on counted.closed is not null or counted.since > p_from or counted.until < p_to
+     union all
+    select null, null, null, null, null, null,
+           coalesce(sum(told.jobs) filter (where told.is_asked), 0)::bigint,
+           coalesce(sum(told.jobs) filter (where not told.is_asked), 0)::bigint
+           + coalesce((select sum(moved.left_out) from moved), 0)::bigint
+      from told;
+end
+$$;

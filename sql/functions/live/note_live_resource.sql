@@ -1,0 +1,21 @@
+-- note_live_resource: notes what people configure where its audit is written (write_audit), while somebody
+-- listens. Jobs and heartbeats note themselves, incidents do. A workspace's keys and retention are the
+-- workspace's own: which key it was is for those who may read the audit.
+create or replace function kronos.note_live_resource(p_workspace_id uuid, p_action text, p_object_type text,
+                                                     p_object_id text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_workspace_id is null then
+        return;      -- the instance's
+    end if;
+    if p_object_type in ('workspace', 'retention', 'api_key') then
+        perform kronos.note_live('workspace', 'changed', array[p_workspace_id], array[p_workspace_id]);
+    elsif p_object_type in ('endpoint', 'config', 'payload_spec', 'calendar', 'secret', 'alert_rule') then
+        perform kronos.note_live(p_object_type,
+                                 case p_action when 'create' then 'created' when 'delete' then 'deleted'
+                                               else 'changed' end,
+                                 array[p_workspace_id], array[p_object_id::uuid]);
+    end if;
+end
+$$;
