@@ -201,3 +201,21 @@ async def test_it_is_given_up_where_it_does_not_come_and_ends_with_the_process(
     await other.end()
     assert other._seldom._reading.cancelled()
     await Gauges(settings).end()  # which nobody has scraped
+
+
+async def test_why_the_database_seems_away_is_told_once_and_again_after_it_was_back(
+    view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that somebody locks made kronos_database_up 0, and no line of any log said so."""
+    monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(seldom, "_PARTS", (found(1),))
+    one, read = Gauges(settings), gauges._read
+    for _ in range(2):
+        with monkeypatch.context() as locked:
+            locked.setattr(gauges, "_read", failing(errors.DatabaseUnavailable("canceling statement: lock timeout")))
+            for _ in range(2):
+                assert await scrape(one, view) == {instance.DATABASE_UP: 0}
+        assert gauges._read is read
+        assert (await scrape(one, view))[instance.DATABASE_UP] == 1
+    told = [each.getMessage() for each in caplog.records if each.name == "kronos.metrics"]
+    assert told == ["kronos_database_up is 0: canceling statement: lock timeout; this is told once"] * 2
