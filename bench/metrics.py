@@ -86,7 +86,9 @@ async def _beside(view: InstanceView, settings: Settings, found: dict[str, list[
     beside, late = seldom.Seldom(settings), [0.0]
     used, began = time.process_time(), time.perf_counter()
     beside.begin(view)
-    while time.perf_counter() - began < 10 and not any(each.metric is instance.FINDINGS for each in beside.figures()):
+    while time.perf_counter() - began < 10 and not any(
+        each.metric is instance.ALARM_QUOTA for each in beside.figures()
+    ):
         asleep = time.perf_counter()
         await asyncio.sleep(0.001)
         late.append((time.perf_counter() - asleep) * 1000 - 1)

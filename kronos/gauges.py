@@ -10,6 +10,7 @@ from datetime import timedelta
 from kronos import errors, system
 from kronos.config import Settings
 from kronos.database import InstanceView
+from kronos.lines import Log
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
@@ -24,6 +25,7 @@ _WITHIN_SECONDS = 5.0
 _WINDOW = timedelta(seconds=60)
 _MOST = 10_000
 _ENDPOINTS = 1000
+_log = Log("kronos.metrics")
 _QUANTILES = ("0.5", "0.99", "1")
 
 
@@ -86,6 +88,7 @@ class Gauges:
     def __init__(self, settings: Settings) -> None:
         self._kept: list[Measured] = []
         self._kept_at = 0.0
+        self._is_told = False
         self._seldom = Seldom(settings)
         self._asking: asyncio.Task[None] | None = None
 
@@ -114,8 +117,13 @@ class Gauges:
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
                 found = await _read(view)
-        except (errors.KronosError, TimeoutError):  # the pool's log says why
+        except (errors.KronosError, TimeoutError) as error:
+            if not self._is_told:
+                why = str(error) or "PostgreSQL did not answer in time"
+                _log.warning("metrics.unread", "kronos_database_up is 0: %s; this is told once", why)
+            self._is_told = True
             return
+        self._is_told = False
         self._kept_at = time.monotonic()
         self._kept = [
             Measured(instance.DATABASE_UP, 1), Measured(instance.READ_SECONDS, self._kept_at - began), *found,

@@ -3,7 +3,7 @@ the doctor's findings. Read beside the scrapes, of which none waits for it."""
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +24,8 @@ from kronos.system import HistoryPartition
 _EVERY_SECONDS = 600.0
 # After it failed. Each try takes a connection for as long as it takes.
 _AGAIN_SECONDS = 60.0
-# Nobody waits for it. Each of its statements is given up by PostgreSQL after 5 s.
-_WITHIN_SECONDS = 30.0
+# Each part; nobody waits for it. Each of its statements is given up by PostgreSQL after 5 s.
+_WITHIN_SECONDS = 20.0
 _log = Log("kronos.metrics")
 
 
@@ -42,18 +42,20 @@ _QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
 
 
 class Seldom:
-    """What was read last, and how long ago. It is read again while somebody scrapes, and by one at a time."""
+    """What was read last, and how long ago. It is read again while somebody scrapes, and by one at a time; a part that
+    fails stays as it was, and hides no other."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._found: list[Measured] = []
-        self._found_at = time.monotonic()
-        self._next_at = self._found_at
+        self._next_at = time.monotonic()
+        self._found: list[list[Measured]] = [[] for _ in _PARTS]
+        self._found_at = [self._next_at for _ in _PARTS]
         self._reading: asyncio.Task[None] | None = None
 
     def figures(self) -> list[Measured]:
-        """What is known, and its age; that of the process where nothing could be read yet."""
-        return [*self._found, Measured(instance.SELDOM_AGE, time.monotonic() - self._found_at)]
+        """What is known, and the age of the oldest part; that of the process where one could not be read yet."""
+        known = [each for part in self._found for each in part]
+        return [*known, Measured(instance.SELDOM_AGE, time.monotonic() - min(self._found_at))]
 
     def begin(self, view: InstanceView) -> None:
         """Read it again, if it is time. Returns at once; a later scrape shows what came."""
@@ -69,23 +71,24 @@ class Seldom:
             await asyncio.wait({self._reading})
 
     async def _read(self, view: InstanceView) -> None:
-        self._next_at = time.monotonic() + _AGAIN_SECONDS
-        try:
-            async with asyncio.timeout(_WITHIN_SECONDS):
-                found = await _figures(view, self._settings)
-        except (errors.KronosError, TimeoutError) as error:
-            why = str(error) or "PostgreSQL did not answer in time"
-            _log.warning("metrics.unread", "what metrics read each ten minutes stays as it was: %s; tried again", why)
-            return
-        except Exception as error:  # nobody awaits this task: what nobody foresaw is told here, and by the age
-            _log.error("metrics.failed", "what metrics read each ten minutes stays as it was", traced=error)
-            return
-        self._found, self._found_at = found, time.monotonic()
-        self._next_at = self._found_at + _EVERY_SECONDS
+        is_whole = True
+        for nth, part in enumerate(_PARTS):
+            try:
+                async with asyncio.timeout(_WITHIN_SECONDS):
+                    self._found[nth] = await part(view, self._settings)
+                self._found_at[nth] = time.monotonic()
+            except (errors.KronosError, TimeoutError) as error:
+                is_whole = False
+                why = str(error) or "PostgreSQL did not answer in time"
+                _log.warning("metrics.unread", "%s stay as they were: %s; tried again", _name(part), why)
+            except Exception as error:  # nobody awaits this task: what nobody foresaw is told here, and by the age
+                is_whole = False
+                _log.error("metrics.failed", "%s stay as they were", _name(part), traced=error)
+        self._next_at = time.monotonic() + (_EVERY_SECONDS if is_whole else _AGAIN_SECONDS)
 
 
-async def _figures(view: InstanceView, settings: Settings) -> list[Measured]:
-    """Each by a statement of its own, one after the other. Raises KronosError."""
+async def _read_findings(view: InstanceView, settings: Settings) -> list[Measured]:
+    """With what they are made of. Raises KronosError."""
     zones = await system.zone_data(view, database_url=settings.database_url.get_secret_value())
     history, kept = await system.partitions(view), await system.retention(view)
     findings = await asked.count(view, settings, zones=zones, kept=kept, history=history)
@@ -94,8 +97,20 @@ async def _figures(view: InstanceView, settings: Settings) -> list[Measured]:
         *_tzdata_age(),
         *_of_partitions(history),
         *(Measured(instance.FINDINGS, number, (severity,)) for severity, number in findings.items()),
-        *_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})),
     ]
+
+
+async def _read_quotas(view: InstanceView, _: Settings) -> list[Measured]:
+    """Of alarms: the dearest, for all entries of fifty workspaces are looked at. Raises KronosError."""
+    return list(_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})))
+
+
+Part = Callable[[InstanceView, Settings], Awaitable[list[Measured]]]
+_PARTS: tuple[Part, ...] = (_read_findings, _read_quotas)
+
+
+def _name(part: Part) -> str:
+    return "quotas of alarms" if part is _read_quotas else "findings, time zones and sizes of the history"
 
 
 def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:

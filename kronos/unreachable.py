@@ -290,7 +290,9 @@ def _theirs(text: str) -> str:
     """Their own words, without what psycopg and libpq put before them."""
     first = text.strip().split("\nMultiple connection attempts failed")[0]
     first = re.sub(r"^(connection failed|connection is bad|consuming input failed): ", "", first)
-    return " ".join(first.split())[:_MOST_WORDS]
+    words = " ".join(first.split())[:_MOST_WORDS]
+    # who answers at that address has written some of them: no sequence that a terminal obeys
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in words)
 
 
 def _without_secrets(words: str, known: Mapping[str, str]) -> str:

@@ -140,7 +140,7 @@ def _read(path: str, found: _LookedAt, *, are_authorities: bool) -> None:
 
 
 def _named(where: str, each: x509.Certificate) -> _Held:
-    name, issuer = each.subject.rfc4514_string(), each.issuer.rfc4514_string()
+    name, issuer = (handshakes.as_read(one.rfc4514_string()) for one in (each.subject, each.issuer))
     return _Held(where=where, name=name, issuer=issuer, ends=each.not_valid_after_utc)
 
 

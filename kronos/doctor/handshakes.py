@@ -10,10 +10,12 @@ from typing import Protocol, cast
 
 from cryptography import x509
 
+from kronos import unseen
 from kronos.server_time import CLOCK
 
 _ANSWER_SECONDS = 1.0
 _SSL_REQUEST = struct.pack(">ii", 8, 80877103)  # https://www.postgresql.org/docs/current/protocol-message-formats.html
+_MOST_READ, _MOST_NAMES = 120, 8
 _DER = 2  # _ssl.ENCODING_DER
 # Of OpenSSL's x509_vfy.h.
 _NOT_YET, _ENDED, _ITSELF, _NO_ISSUER, _OTHER_NAME = 9, 10, 18, (19, 20, 21), (62, 64)
@@ -129,7 +131,7 @@ def _told(error: ssl.SSLCertVerificationError, sent: Sequence[bytes], asked: Tls
             "name the host in KRONOS_DATABASE_URL as the certificate does; hostaddr may say its address",
         )
     return (
-        f"{own} is of {chain[-1].issuer.rfc4514_string()}, whom {file} does not have",
+        f"{own} is of {as_read(chain[-1].issuer.rfc4514_string())}, whom {file} does not have",
         "write that authority's certificate there; where it is one between the server's and the authority's, append it "
         "to PostgreSQL's ssl_cert_file",
     )
@@ -140,7 +142,14 @@ def _file(asked: TlsServer) -> str:
 
 
 def _name(each: x509.Certificate) -> str:
-    return each.subject.rfc4514_string() or "the certificate without a name"
+    return as_read(each.subject.rfc4514_string()) or "the certificate without a name"
+
+
+def as_read(text: str) -> str:
+    """A text of a certificate's, for people: whoever answers at that address has written it, and it is to be no
+    sequence that a terminal obeys."""
+    seen = unseen.EACH.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return seen if len(seen) <= _MOST_READ else f"{seen[:_MOST_READ]}…"
 
 
 def _names(own: x509.Certificate) -> list[str]:
@@ -149,5 +158,6 @@ def _names(own: x509.Certificate) -> list[str]:
         held = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         common = own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return [str(each.value) for each in common]
-    return [*held.get_values_for_type(x509.DNSName), *map(str, held.get_values_for_type(x509.IPAddress))]
+        return [as_read(str(each.value)) for each in common]
+    names = [*held.get_values_for_type(x509.DNSName), *map(str, held.get_values_for_type(x509.IPAddress))]
+    return [as_read(each) for each in names[:_MOST_NAMES]]

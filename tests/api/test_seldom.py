@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
@@ -15,8 +15,6 @@ from kronos.gauges import Gauges
 from kronos.metrics import instance
 from kronos.metrics.definition import Measured, Metric
 from kronos.pool import Pool
-
-Figures = Callable[[InstanceView, Settings], Awaitable[list[Measured]]]
 
 
 class Watch:
@@ -58,14 +56,14 @@ async def settle(one: Gauges) -> None:
     await one._seldom._reading
 
 
-def found(number: float) -> Figures:
+def found(number: float) -> seldom.Part:
     async def figures(*_: object) -> list[Measured]:
         return [Measured(instance.TZDATA_DIFFERS, number)]
 
     return figures
 
 
-def failing(error: Exception) -> Figures:
+def failing(error: Exception) -> seldom.Part:
     async def figures(*_: object) -> list[Measured]:
         raise error
 
@@ -76,14 +74,14 @@ async def test_no_scrape_waits_for_it_and_the_next_one_has_it(
     view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once in ten minutes a scrape took four times as long as the others, for the sake of what nobody had asked for."""
-    may_end, begun, read = asyncio.Event(), list[int](), seldom._figures
+    may_end, begun, read = asyncio.Event(), list[int](), seldom._read_findings
 
     async def held(*given: object) -> list[Measured]:
         begun.append(1)
         await may_end.wait()
         return await read(view, settings)
 
-    monkeypatch.setattr(seldom, "_figures", held)
+    monkeypatch.setattr(seldom, "_PARTS", (held, seldom._read_quotas))
     monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
     one = Gauges(settings)
     for _ in range(3):
@@ -105,14 +103,14 @@ async def test_its_age_is_told_from_the_processes_beginning_on_and_it_is_read_ea
         await may_end.wait()
         return await come(view, settings)
 
-    monkeypatch.setattr(seldom, "_figures", held)
+    monkeypatch.setattr(seldom, "_PARTS", (held,))
     one = Gauges(settings)
     watch.now += 50
     assert (await scrape(one, view))[instance.SELDOM_AGE] == 50
     may_end.set()
     await settle(one)
     assert (await scrape(one, view))[instance.SELDOM_AGE] == 0
-    monkeypatch.setattr(seldom, "_figures", found(2))
+    monkeypatch.setattr(seldom, "_PARTS", (found(2),))
     watch.now += 599
     assert (await scrape(one, view))[instance.SELDOM_AGE] == 599
     await settle(one)
@@ -143,11 +141,11 @@ async def test_where_it_fails_what_was_known_stays_its_age_grows_and_the_log_say
     level: int,
 ) -> None:
     """What the doctor found stayed as it was for good, and nothing said how old it was."""
-    monkeypatch.setattr(seldom, "_figures", found(1))
+    monkeypatch.setattr(seldom, "_PARTS", (found(1),))
     one = Gauges(settings)
     await scrape(one, view)
     await settle(one)
-    monkeypatch.setattr(seldom, "_figures", failing(error))
+    monkeypatch.setattr(seldom, "_PARTS", (failing(error),))
     watch.now += 601
     await scrape(one, view)
     await settle(one)
@@ -157,11 +155,29 @@ async def test_where_it_fails_what_was_known_stays_its_age_grows_and_the_log_say
     told = [(vars(each)["event"], each.levelno) for each in caplog.records if each.name == "kronos.metrics"]
     assert told == [(event, level)]
     assert (shown[instance.DATABASE_UP], shown[instance.TZDATA_DIFFERS], shown[instance.SELDOM_AGE]) == (1, 1, 660)
-    monkeypatch.setattr(seldom, "_figures", found(3))
+    monkeypatch.setattr(seldom, "_PARTS", (found(3),))
     watch.now += 11
     await scrape(one, view)
     await settle(one)
     assert (await scrape(one, view))[instance.TZDATA_DIFFERS] == 3
+
+
+async def test_a_part_that_fails_hides_no_other_and_the_age_is_its_own(
+    view: InstanceView, settings: Settings, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quotas of very many jobs that are read too slowly are no reason to know no findings."""
+    monkeypatch.setattr(seldom, "_PARTS", (failing(TimeoutError()), found(1)))
+    one = Gauges(settings)
+    watch.now += 40
+    await scrape(one, view)
+    await settle(one)
+    shown = await scrape(one, view)
+    assert (shown[instance.TZDATA_DIFFERS], shown[instance.SELDOM_AGE]) == (1, 40)
+    monkeypatch.setattr(seldom, "_PARTS", (found(2), failing(TimeoutError())))
+    watch.now += 61
+    await scrape(one, view)
+    await settle(one)
+    assert one._seldom._found_at == [1101, 1040]
 
 
 async def test_it_is_given_up_where_it_does_not_come_and_ends_with_the_process(
@@ -185,3 +201,21 @@ async def test_it_is_given_up_where_it_does_not_come_and_ends_with_the_process(
     await other.end()
     assert other._seldom._reading.cancelled()
     await Gauges(settings).end()  # which nobody has scraped
+
+
+async def test_why_the_database_seems_away_is_told_once_and_again_after_it_was_back(
+    view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that somebody locks made kronos_database_up 0, and no line of any log said so."""
+    monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(seldom, "_PARTS", (found(1),))
+    one, read = Gauges(settings), gauges._read
+    for _ in range(2):
+        with monkeypatch.context() as locked:
+            locked.setattr(gauges, "_read", failing(errors.DatabaseUnavailable("canceling statement: lock timeout")))
+            for _ in range(2):
+                assert await scrape(one, view) == {instance.DATABASE_UP: 0}
+        assert gauges._read is read
+        assert (await scrape(one, view))[instance.DATABASE_UP] == 1
+    told = [each.getMessage() for each in caplog.records if each.name == "kronos.metrics"]
+    assert told == ["kronos_database_up is 0: canceling statement: lock timeout; this is told once"] * 2

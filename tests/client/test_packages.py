@@ -81,7 +81,8 @@ def test_no_file_is_of_both(wheels: dict[str, Path]) -> None:
 
 def test_all_that_the_server_has_besides_python_is_in_its_wheel(wheels: dict[str, Path]) -> None:
     """SQL and migrations under the names that they have there; what git has, and the two scripts that npm brings."""
-    tracked = subprocess.run(["git", "ls-files", "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, text=True)
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "kronos", "sql", "alembic"]
+    tracked = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
     wanted = {
         re.sub(r"^(sql|alembic)/", r"kronos/_\1/", name)
         for name in tracked.stdout.splitlines()

@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 import forked
 from held_ports import held_port
-from kronos import database, errors, readiness, reading, session
+from kronos import database, errors, readiness, reading, session, unreachable
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
 from kronos.doctor import certified
@@ -347,3 +347,11 @@ async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
                 told, session.wanted(None), context=reading.context(), seconds=10, also=asked_of
             )
         assert raised.value.why.kind == kind
+
+
+def test_what_a_stranger_wrote_is_no_sequence_that_a_terminal_obeys() -> None:
+    """libpq quotes the name in a certificate as it is."""
+    said = 'connection failed: server certificate for "a\x1b[2J\u202eb" does not match host name "db"'
+    why = unreachable.why(psycopg.OperationalError(said), "host=db user=app")
+    assert (why.kind, why.inside.isprintable()) == ("certificate", True)
+    assert 'server certificate for "a\\u001b[2J\\u202eb"' in why.inside

@@ -155,6 +155,17 @@ def test_of_those_who_are_not_trusted_what_was_sent_and_whose_it_is_are_looked_a
     )
 
 
+def test_a_name_that_a_stranger_wrote_is_no_sequence_that_a_terminal_obeys(tmp_path: Path) -> None:
+    own = made("\x1b[2J" + "a" * 40, 90, hosts=("b\x1b]0;c\x07",))
+    root = written(tmp_path / "root.pem", made("root", 900).pem)
+    with serving(b"S", written(tmp_path / "own.pem", own.key, own.pem)) as port:
+        found = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={root}", NOW)
+    assert "\\u001b[2Jaaaa" in found.detail
+    assert (found.detail + (found.fix or "")).isprintable()
+    assert handshakes.as_read("x" * 500) == "x" * 120 + "…"
+    assert handshakes._names(own.held) == ["b\\u001b]0;c\\u0007"]
+
+
 def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
     (folder := tmp_path / "home" / ".postgresql").mkdir(parents=True)
     certificate(folder, "root", 3).rename(folder / "root.crt")
