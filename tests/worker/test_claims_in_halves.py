@@ -34,7 +34,7 @@ class CountingLink(Link):
 
     async def texts(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
         if statement.name == "claims.claim_executions":
-            self.asked.append(sum(params["quotas"]))
+            self.asked.append(sum(map(int, params["quotas"].strip("{}").split(","))))
         return await super().texts(statement, params, may_be_locked=may_be_locked)
 
 

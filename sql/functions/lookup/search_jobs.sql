@@ -84,7 +84,9 @@ begin
                                         and (v_full_at is null or job.created_at >= v_full_at)
                                         and (p_created_after is null or job.created_at > p_created_after)
                                         and (p_created_before is null or job.created_at < p_created_before)
-                                        and (job.created_at, job.job_id) < (p_before_created_at, p_before_id)
+                                        and (p_before_created_at = 'infinity'
+                                             or (job.created_at, job.job_id)
+                                                < (p_before_created_at, p_before_id))
                                       order by job.created_at desc, job.job_id desc
                                       limit p_limit) as named
                  union
