@@ -32,6 +32,8 @@ from kronos.versions import ChangedTerm
 
 pages = Pages()
 _SHOWN_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
+_MOST_FILLED = 16_000
+"""Characters of an input that stand in a form as well as on its page."""
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
 
 
@@ -184,7 +186,8 @@ def _forms(job: Job, *, sees_payloads: bool) -> dict[str, FilledForm]:
     made["pause"] = FilledForm.of({"note": reason.get("note") if job.status == "PAUSED" else None})
     made["skip"] = FilledForm.of({"count": job.skip_next or 1})
     if sees_payloads:
-        made["trigger"] = FilledForm(values={"/input": [json_text(job.input)]})
+        own = json_text(job.input)  # of a long one its form has nothing, which means the same
+        made["trigger"] = FilledForm(values={"/input": [own] if len(own) <= _MOST_FILLED else []})
     made["backfill"] = FilledForm(values={"/include": ["MISSED", "SKIPPED", "CANCELLED"], "/max_active": ["10"]})
     return made
 

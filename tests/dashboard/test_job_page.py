@@ -1,5 +1,6 @@
 """The page of a job by its HTML, and what its forms do."""
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -147,6 +148,21 @@ def test_a_trigger_runs_once_however_often_its_form_is_sent(scene: Scene, reader
     refused = parsed(send(scene, "report/trigger", **fields | {"/input:json": '{"customer": }'}), 422)
     assert refused.xpath("string(//details[@id='trigger'][@open]//textarea)").strip() == '{"customer": }'
     assert "this is no JSON" in refused.xpath("string(//ul[@id='f-input-faults'])")
+
+
+def test_a_long_input_stands_on_its_page_once_and_is_the_triggers_all_the_same(scene: Scene) -> None:
+    given = {"order": "x" * 40_000, "lines": ['"quoted"'] * 1_000, "html": "</pre><script>alert(1)</script>"}
+    scene.make(name="report", cron="0 9 * * *", input=given)
+    answered = scene.client.get(f"/w/{scene.workspace}/jobs/report")
+    assert len(answered.content) < 100_000
+    page = parsed(answered, 200)
+    (shown,) = [each for each in page.xpath("//pre/code/text()") if "x" * 40_000 in each]
+    assert json.loads(shown) == given
+    assert page.xpath("string(//details[@id='trigger']//textarea)").strip() == ""
+    once = page.xpath("string(//details[@id='trigger']//input[@name='once']/@value)")
+    location = send(scene, "report/trigger", **{"once": once, "/input:json": ""}).headers["location"]
+    made = scene.client.get(f"/v1/workspaces/{scene.workspace}/executions/{location[-36:]}").json()
+    assert made["input"] == given
 
 
 def test_a_job_is_cancelled_by_its_name_alone(scene: Scene, reader: Reader) -> None:

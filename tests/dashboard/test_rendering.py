@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lxml import html
 
 from kronos.dashboard import rendering
 
@@ -93,6 +94,14 @@ def test_one_is_told_as_one(number: int | None, told: str) -> None:
 )
 def test_a_share_is_never_nothing_where_there_is_something(part: float, text: str) -> None:
     assert rendering.share(part) == text
+
+
+def test_the_text_of_an_element_keeps_its_quotes_and_has_no_tag() -> None:
+    text = rendering.inside('{"a": "</textarea></code><script>alert(1)</script>&amp;\'"}')
+    assert text == '{"a": "&lt;/textarea&gt;&lt;/code&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;\'"}'
+    assert html.document_fromstring(f"<textarea>{text}</textarea>").text_content() == (
+        '{"a": "</textarea></code><script>alert(1)</script>&amp;\'"}'
+    )
 
 
 def test_what_stands_between_backticks_is_code_and_no_more_than_text() -> None:

@@ -203,3 +203,17 @@ def test_what_would_move_too_much_is_left_out_and_said_so(superuser: Connection)
     found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 4 * 1440)
     assert (found.jobs, found.left_out) == (6, 2)
     assert found.runs[3 * 1440 + 23 * 60] == 4
+
+
+def test_jobs_that_roll_alike_are_each_counted_however_they_were_written(superuser: Connection) -> None:
+    since = datetime(2027, 6, 12, 12, 0, tzinfo=UTC)  # a Saturday
+    endpoint = add_endpoint(superuser)
+    calendars(superuser, endpoint.workspace_id, since)
+    for text in ("30 9 * * 0", "30 9 * * 0", "30 09 * * 0", "30 9 * * sun"):
+        job_at(superuser, endpoint, text, "NEXT", since=since - timedelta(days=9), calendars=["week"])
+    monday = (2 * 24 - 3) * 60 + 30  # from the Saturday's noon on
+    params = {"workspace": endpoint.workspace_id, "from": since, "to": since + timedelta(days=4), "schedules": 1000}
+    found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 4 * 1440)
+    assert {nth: runs for nth, runs in enumerate(found.runs) if runs} == {monday: 4}
+    at = params | {"at": since + monday * MINUTE}
+    assert len(records(superuser, "select * from kronos.coming_jobs(%(workspace)s, %(at)s, 1000, 100)", at)) == 4
