@@ -173,7 +173,8 @@ async def test_a_spec_says_them_in_milliseconds(spec: dict[str, Any], limits: Ti
 
 @pytest.mark.parametrize("has_answered", [True, False])
 async def test_an_answer_that_came_while_the_worker_was_stopped_counts(has_answered: bool) -> None:
-    """A lease outlives its timeout. After SIGSTOP, or a machine's sleep, the event loop runs its timers before it reads:
+    """A lease outlives its timeout. After SIGSTOP, or a machine's sleep, the event loop runs its timers before it
+    reads:
     the attempt was TIMED_OUT, and sent again."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -245,7 +245,9 @@ async def test_leases_end_at_each_full_look_though_another_part_of_upkeep_fails(
             [lost],
         )
         await loop._look()
-        row = superuser.execute("select claim_token, crashes from kronos.execution_live where execution_id = %s", [lost])
+        row = superuser.execute(
+            "select claim_token, crashes from kronos.execution_live where execution_id = %s", [lost]
+        )
         assert row.fetchone() == (None, 1)
 
 
