@@ -128,11 +128,11 @@ def test_an_upgrade_that_is_in_the_way_gives_way_and_tries_again(
     with psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as threads:
         writer.execute("lock table kronos.jobs in row exclusive mode")
 
-        def counted(url: str, to: str) -> None:
+        def counted(url: str, to: str) -> bool:
             tries.append(to)
             if len(tries) == 3:
                 writer.rollback()
-            upgrade(url, to)
+            return upgrade(url, to)
 
         monkeypatch.setattr(migrations, "_upgrade", counted)
         threads.submit(migrations.migrate, database_url).result()

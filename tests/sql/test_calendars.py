@@ -54,7 +54,9 @@ _BY = st.sampled_from(
     [date(2026, 1, 1), date(2026, 3, 5), date(2026, 10, 8), date(2011, 12, 5), date(2027, 12, 10)]
 ).map(lambda begins: datetime.combine(begins, time()) - _FROM)
 _FATES = """
-select each.tick, fate.run_at, fate.reason ->> 'code' as code
+select each.tick, fate.run_at, fate.reason ->> 'code' as code,
+       case when fate.run_at is null
+            then kronos.after_closed(schedule, %(on_blackout)s, null, null, each.tick, fate.until) end as following
   from kronos.read_schedule(%(cron)s, null, null, %(zone)s, 'SHIFT', 'FIRST') as schedule
  cross join lateral kronos.ticks_within(schedule, %(since)s, %(until)s, 3000) as each (tick)
  cross join lateral kronos.tick_fate(%(workspace_id)s, %(names)s, %(on_blackout)s, schedule, null, null, each.tick)
@@ -132,7 +134,16 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
     by=_BY,
     calendars=st.lists(_CALENDARS, min_size=1, max_size=2),
     cron=st.sampled_from(
-        ["0 9 * * *", "0 9 1,15 * *", "30 2 * * 6", "0 9,17 * * 6,0", "0 0 L * *", "15 */6 * * *", "0 12 * * 1"]
+        [
+            "0 9 * * *",
+            "0 9 1,15 * *",
+            "30 2 * * 6",
+            "0 9,17 * * 6,0",
+            "0 0 L * *",
+            "15 */6 * * *",
+            "0 12 * * 1",
+            "*/20 8-10 1-3 * *",
+        ]
     ),
     zone=st.sampled_from(_ZONES),
     on_blackout=st.sampled_from(["SKIP", "NEXT", "NEXT", "PREVIOUS", "PREVIOUS"]),
@@ -166,6 +177,11 @@ def test_ticks_run_where_plain_python_says(
     assert [(each["tick"], each["run_at"]) for each in found] == expected
     for each in found:
         assert (each["code"] is None) == (each["run_at"] == each["tick"])
+    for place, each in enumerate(found):
+        if each["run_at"] is None:
+            assert each["following"] > each["tick"]
+            leapt = [other for other in found[place + 1 :] if other["tick"] < each["following"]]
+            assert [other["run_at"] for other in leapt] == [None] * len(leapt), (each, "looks leap over no run")
     runs = [each["run_at"] for each in found if each["run_at"] is not None]
     if (
         all(calendar.opens == time() and calendar.closes == time() for calendar in calendars)
