@@ -75,3 +75,17 @@ def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
         )
         assert value(superuser, within, [opens + timedelta(hours=1), job_id]) == opens
         assert looked_at(superuser, job_id, _LOOKS["next_run_at"]) < 10
+
+
+def test_an_outage_of_days_is_caught_up_on_in_steps(superuser: Connection, endpoint: EndpointRow) -> None:
+    """Of a job with calendars each tick is asked for, whatever its policy: those of a hundred jobs took longer than a
+    ring may, so all of it was undone, and begun again, and no job of the instance caught up."""
+    behind = [
+        job_at(superuser, endpoint, "* * * * *", policy, since=_FRIDAY - timedelta(days=9), calendars=["for-ever"])
+        for policy in ("SKIP", "NEXT", "PREVIOUS", "NEXT")
+    ]
+    few = "select kronos.few_ticks(%s, kronos.clock(), %s)"
+    assert [len(value(superuser, few, [behind, most])) for most in (10_000, 40_000, 60_000)] == [1, 2, 3]
+    value(superuser, "select kronos.catch_up(kronos.clock())")
+    left = "select count(*) from kronos.pointers where next_tick_at < kronos.clock() - interval '8 days'"
+    assert value(superuser, left) == 2
