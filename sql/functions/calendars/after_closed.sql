@@ -1,7 +1,7 @@
 -- after_closed: the tick to look at after one that calendars close until p_until and that does not run: the
--- ticks between them do not run either. Whatever runs in place of one of them runs outside of the closure, and
--- a day between with ticks takes that day (rolled_to). So of all days within it only the last with ticks may
--- move on (NEXT), and only the first back (PREVIOUS); and none of a day whose neighbour there has ticks.
+-- ticks between them do not run either. Whatever runs in place of one of them runs outside of the closure,
+-- and a day between with ticks takes that day (rolled_to). So of all days within it only the last with ticks
+-- may move on (NEXT), and only the first back (PREVIOUS); and none of a day whose neighbour there has ticks.
 -- Returns: null where there is no tick.   Without it a minute's job looked at each minute of a weekend.
 create or replace function kronos.after_closed(
     p_schedule kronos.schedule, p_on_blackout text, p_starts_at timestamptz, p_ends_at timestamptz,
