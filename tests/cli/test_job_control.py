@@ -4,7 +4,6 @@ import os
 import pty
 import select
 import shutil
-import signal
 import sys
 import termios
 import time
@@ -14,6 +13,7 @@ from typing import Final
 import pytest
 
 from conftest import Api
+from killing import kill
 
 _STOP: Final = b"\x1a"
 _LEFT: Final = b"\x1b[?1049l"
@@ -57,7 +57,7 @@ class Shell:
         return termios.tcgetattr(self._terminal) == self._modes
 
     def close(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        kill([self.pid])
         os.close(self._terminal)  # whoever is left in the session hears of it (SIGHUP)
         os.waitpid(self.pid, 0)
 
