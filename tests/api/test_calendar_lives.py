@@ -56,7 +56,7 @@ class Life:
 
     def put(self, name: str | None = None) -> None:
         now: datetime = value(self._superuser, "select kronos.clock()")
-        days = []
+        days: list[dict[str, Any]] = []
         for _ in range(self.chance.choice([0, 1, 3])):
             first = now.date() + timedelta(days=self.chance.randint(-4, 12))
             last = first + timedelta(days=self.chance.choice([0, 0, 1, 5]))
@@ -64,7 +64,11 @@ class Life:
             days.append({"starts": str(first), "ends": str(last), "name": f"day {first}", "open": is_open})
         if self.chance.random() < 0.1:
             days.append({"starts": "1970-01-01", "ends": "2999-12-31", "name": "for ever"})
-        content = {"timezone": self.chance.choice(_ZONES), "business_days": self.chance.choice(_WEEKS), "days": days}
+        content: dict[str, Any] = {
+            "timezone": self.chance.choice(_ZONES),
+            "business_days": self.chance.choice(_WEEKS),
+            "days": days,
+        }
         if self.chance.random() < 0.3:
             content["business_hours"] = {"opens": "08:00", "closes": self.chance.choice(["17:00", "24:00"])}
         path = f"{self.base}/calendars/{name or self.chance.choice(_NAMES)}"

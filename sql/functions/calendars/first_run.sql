@@ -1,5 +1,5 @@
 -- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs
--- passed over. What does not run in a closure is leapt over (after_closed); 500 ticks are looked at, of five
+-- passed over. What does not run in a closure is leapt over (after_closed); 200 ticks are looked at, of five
 -- years: for a list of jobs each is asked.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
@@ -9,7 +9,7 @@ create or replace function kronos.first_run(
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most constant integer := 500;
+    c_most constant integer := 200;
     v_tick timestamptz := p_tick;
     v_left integer     := p_passed;
     v_fate record;
