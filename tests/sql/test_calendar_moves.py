@@ -219,6 +219,23 @@ def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connecti
     assert left(superuser) == []
 
 
+def test_jobs_of_two_workspaces_follow_each_its_own_calendar(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Their calendars have one name, their jobs one schedule: where both followed at once, as when both end, each
+    could have been where the other's calendar says."""
+    other = add_endpoint(superuser)
+    put_calendar(superuser, other.workspace_id, "bank")
+    mine, theirs = (jobs(superuser, each, 1) for each in (endpoint, other))
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = any (%s) for key share", [[mine, theirs]])
+        assert close(superuser, endpoint, "2027-06-12") == 1
+        assert close(superuser, other, "2027-06-12", "2027-06-13") == 1
+    superuser.execute("select kronos.follow_moves(%s)", [[mine, theirs]])
+    found = [due(superuser, each)[0] for each in (mine, theirs)]
+    assert found == [_SATURDAY + timedelta(days=1) + _NINE, _MONDAY + _NINE]
+
+
 @pytest.fixture
 def behind(superuser: Connection, database_url: str, endpoint: EndpointRow) -> uuid.UUID:
     """A job that waits for Monday with the tick of a Saturday of which its calendar says, at noon, that it was open;
