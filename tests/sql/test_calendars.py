@@ -4,6 +4,7 @@
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -258,3 +259,43 @@ def test_rolls_at_their_edges(
         },
     )  # fmt: skip
     assert found[0]["run_at"] == (datetime.fromisoformat(expected) if expected else None), found[0]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize(
+    ("cron", "on_blackout", "runs"),
+    [
+        # the last day with ticks moves on though the one before does not
+        ("0 13 1,2 6 *", "NEXT", [None, 4]),
+        # none of the mornings is open; the evenings of the same day move
+        ("0 9,13,17 2 6 *", "NEXT", [None, 4, 4]),
+        ("0 9,13,17 2 6 *", "PREVIOUS", [None, 0, 0]),
+        ("0 13 1,2 6 *", "PREVIOUS", [0, None]),
+    ],
+)
+def test_what_a_look_leaps_over_ends_where_the_next_may_run(
+    shared_superuser: Connection,
+    workspace_id: uuid.UUID,
+    zone: str,
+    cron: str,
+    on_blackout: str,
+    runs: list[int | None],
+) -> None:
+    """Of the first three days of June 2027, which are closed, as the mornings are of each; 0 is the last of May."""
+    put_calendar(
+        shared_superuser, workspace_id, "shut", days=[day("2027-06-01", "2027-06-03")], timezone=zone,
+        hours=BusinessHours(opens="12:00", closes="24:00"),
+    )  # fmt: skip
+    found = records(
+        shared_superuser,
+        _FATES,
+        {
+            "cron": cron, "zone": zone, "names": ["shut"], "on_blackout": on_blackout, "workspace_id": workspace_id,
+            "since": datetime(2027, 5, 20, tzinfo=UTC), "until": datetime(2027, 6, 20, tzinfo=UTC),
+        },
+    )  # fmt: skip
+    days = [each["run_at"] and each["run_at"].astimezone(ZoneInfo(zone)).date() for each in found]
+    assert days == [None if run is None else date(2027, 5, 31) + timedelta(days=run) for run in runs]
+    for each, following in pairwise(found):
+        if each["run_at"] is None and following["run_at"] is not None:
+            assert each["following"] == following["tick"]
