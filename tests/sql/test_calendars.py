@@ -299,3 +299,14 @@ def test_what_a_look_leaps_over_ends_where_the_next_may_run(
     for each, following in pairwise(found):
         if each["run_at"] is None and following["run_at"] is not None:
             assert each["following"] == following["tick"]
+
+
+def test_a_day_before_the_job_begins_has_no_ticks_that_keep_others_from_moving_back(
+    shared_superuser: Connection,
+) -> None:
+    (found,) = values(
+        shared_superuser,
+        "select kronos.after_closed(kronos.read_schedule('0 9,13 1,2 6 *', null, null, 'UTC', 'SHIFT', 'FIRST'),"
+        " 'PREVIOUS', '2027-06-02Z', null, '2027-06-02 09:00Z', '2027-06-04Z')",
+    )
+    assert found == datetime(2027, 6, 2, 13, tzinfo=UTC)
