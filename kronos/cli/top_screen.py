@@ -44,6 +44,7 @@ class TopScreen(App[None]):
         Binding("q", "quit", "Quit"),
         Binding("p", "pause", "Pause"),
         Binding("r", "read", "Read now"),
+        Binding("ctrl+z", "suspend_process", show=False),
     ]
     CSS = """
     #head, #said, #workers { height: 1; }

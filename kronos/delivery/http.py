@@ -26,6 +26,8 @@ from kronos.delivery.trust import Trust
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024
+# A timer that comes so late found its process stopped, or its machine asleep; what sockets have then waits for so long.
+_STOPPED_SECONDS, _READ_SECONDS = 1.0, 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class HttpTransport:
         self._under_way: set[Sending] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._has_read_first = False
         self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
@@ -210,8 +213,15 @@ class HttpTransport:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
+        """End those whose deadline has come. Where this comes so late itself that the process cannot have run, as after
+        SIGSTOP or a machine's sleep, what came meanwhile is read first: timers come before what sockets have."""
         self._timer = None
         now = time.monotonic()
+        if now - self._timer_at > _STOPPED_SECONDS and not self._has_read_first:
+            self._has_read_first = True
+            self._wake_at(now + _READ_SECONDS)
+            return
+        self._has_read_first = False
         for sending in [one for one in self._under_way if one.deadline <= now]:
             sending.late(now)
         if (first := min((one.deadline for one in self._under_way if one.deadline > now), default=None)) is not None:

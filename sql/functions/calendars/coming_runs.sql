@@ -1,8 +1,8 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
--- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; where
--- closed ones are skipped a closure is leapt over once it has 20 ticks in the list. A tick that waits for a
--- day on which the schedule has ended does not run.
+-- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; what does
+-- not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that waits
+-- for a day on which the schedule has ended does not run.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -50,10 +50,10 @@ begin
                 'at', v_tick, 'local', to_char(v_tick at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'),
                 'dst', null, 'reason', v_fate.reason ->> 'detail');
         end if;
-        v_tick := kronos.next_tick(p_schedule,
-                                   greatest(v_tick,
-                                            case when p_on_blackout = 'SKIP' and v_row >= 20
-                                                 then v_fate.until - interval '1 microsecond' end));
+        v_tick := case when v_row >= 20
+                       then kronos.after_closed(p_schedule, p_on_blackout, p_starts_at, p_ends_at, v_tick,
+                                                v_fate.until)
+                       else kronos.next_tick(p_schedule, v_tick) end;
     end loop;
     next_runs := (select coalesce(jsonb_agg(run order by run ->> 'at'), '[]') from unnest(v_runs) as run);
     skipped := (select coalesce(jsonb_agg(tick order by tick ->> 'at'), '[]')
