@@ -6,7 +6,8 @@ each ends where what is imported ends, and how many days all rules could look th
 """
 
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -29,6 +30,8 @@ _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
 _MOST_CHANGES_OF_ZONES = 2_000
+# What Outlook writes begins in 1601, and changes its clocks twice a year.
+_MOST_CHANGES_OF_A_ZONE = 1_000
 # dateutil looks for a rule of no steps for ever
 _MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
@@ -62,7 +65,7 @@ def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     if not isinstance(calendar, ICalendar):
         raise _refused("it is no iCalendar: its first line is not BEGIN:VCALENDAR", "Send the file as it is.")
     try:
-        _bound_zones(calendar)
+        _bound_zones(calendar, last)
         _bound(calendar.walk("VEVENT"), last)
         _require_sound_times(calendar)
         days = _days(calendar, timezone, first, last)
@@ -133,7 +136,7 @@ def _bound(events: Sequence[Component], last: date) -> None:
         raise _refused(f"{detail}, at most {_MOST_LOOKED_THROUGH} are", "Let them begin later, or split it.")
 
 
-def _bound_zones(calendar: ICalendar) -> None:
+def _bound_zones(calendar: ICalendar, last: date) -> None:
     """Raises Unprocessable where to ask what the clocks of a VTIMEZONE show could take long: dateutil goes through each
     of its rules from the beginning."""
     parts = [part for name in ("STANDARD", "DAYLIGHT") for part in calendar.walk(name)]
@@ -145,6 +148,48 @@ def _bound_zones(calendar: ICalendar) -> None:
         if _freq(rule) != "YEARLY" or not _is_sure_to_come(rule):
             detail = f"a VTIMEZONE changes its clocks {_freq(rule)[:20]} by a rule that may never come, or too often"
             raise _refused(detail, "Write its changes yearly, or use a zone of the IANA database.")
+    for zone in calendar.walk("VTIMEZONE"):
+        changes = sum(_changes(part, last) for part in zone.subcomponents)
+        if changes > _MOST_CHANGES_OF_A_ZONE:
+            detail = f"a VTIMEZONE changes its clocks up to {changes} times until {last.year}"
+            hint = "Let its rules begin later, or use a zone of the IANA database."
+            raise _refused(f"{detail}, at most {_MOST_CHANGES_OF_A_ZONE} are read", hint)
+
+
+def _changes(part: Component, last: date) -> int:
+    """How often a part of a VTIMEZONE changes the clocks until the last day that is wanted, at most."""
+    start = part.decoded("DTSTART", None)
+    found = 1 + sum(len(dates.dts) for dates in _each(part, "RDATE"))
+    for rule in _rules(part):
+        until = (rule.get("UNTIL") or [last])[0]
+        years = min(until, last, key=lambda day: day.year).year - (start.year if isinstance(start, date) else 1) + 1
+        times = max(0, years) * _times_a_year(rule)
+        found += min(times, int((rule.get("COUNT") or [times])[0]))
+    return found
+
+
+def _times_a_year(rule: vRecur) -> int:
+    """How often a yearly rule comes in a year, at most."""
+    months, places = len(rule.get("BYMONTH") or ()), len(rule.get("BYSETPOS") or ())
+    days, weekdays = (
+        [int(each) for each in rule.get("BYMONTHDAY") or []],
+        [str(each) for each in rule.get("BYDAY") or []],
+    )
+    if places:
+        return places
+    if days and weekdays:
+        weeks = _weeks_apart(day for day in days if day > 0) + _weeks_apart(day for day in days if day < 0)
+        return (months or 12) * min(len(days), weeks * len(weekdays))
+    if days:
+        return (months or 12) * len(days)
+    if weekdays and all(len(each) > len("MO") for each in weekdays):
+        return (months or 1) * len(weekdays)
+    return (months or 12) * 5 * len(weekdays) if weekdays else months or 1
+
+
+def _weeks_apart(days: Iterable[int]) -> int:
+    """How many of a month's days may be one weekday."""
+    return max(Counter(day % 7 for day in days).values(), default=0)
 
 
 def _looks_a_year(rule: vRecur) -> int:

@@ -2,11 +2,16 @@
 
 import uuid
 from calendar import Calendar
+from collections import Counter
 from datetime import UTC, datetime
 from itertools import product
 
 import httpx
 import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import given
+from hypothesis import strategies as st
+from icalendar import vRecur
 
 from api_answers import problem_of
 from kronos import calendar_days, errors, icalendars
@@ -104,6 +109,9 @@ def test_what_programs_write_wrong_is_refused_in_words(event: str, zones: str, s
         ("RRULE:FREQ=YEARLY;INTERVAL=0", "YEARLY by a rule"),
         ("RDATE:" + ",".join(["19700101T000000"] * 2_000), "change their clocks 2001 times, at most 2000 are read"),
         ("RDATE:19700101T000000|" * 2_000 + "RRULE:FREQ=YEARLY", "change their clocks 2001 times"),
+        ("RRULE:FREQ=YEARLY|" * 15, "changes its clocks up to 1006 times until 2036, at most 1000 are read"),
+        ("RRULE:FREQ=YEARLY;BYDAY=MO", "changes its clocks up to 4021 times"),
+        ("RRULE:FREQ=YEARLY;COUNT=60|" * 20, "changes its clocks up to 1201 times"),
     ],
 )
 def test_a_zone_whose_clocks_take_long_to_read_is_refused(changes: str, said: str) -> None:
@@ -115,6 +123,37 @@ def test_a_zone_whose_clocks_take_long_to_read_is_refused(changes: str, said: st
     with pytest.raises(errors.Unprocessable) as refused:
         days_of(file_of(event, zones=zone))
     assert said in refused.value.faults[0].detail
+
+
+def test_rules_of_a_zone_that_have_ended_count_until_then() -> None:
+    """A zone's whole history is dozens of these."""
+    ended = "RRULE:FREQ=YEARLY;UNTIL=19720101T000000Z|RRULE:FREQ=YEARLY;COUNT=3|" * 50
+    zone = f"BEGIN:VTIMEZONE|TZID:Mine|BEGIN:STANDARD|DTSTART:19700101T000000|{ended}TZOFFSETFROM:+0200"
+    zone += "|TZOFFSETTO:+0100|END:STANDARD|END:VTIMEZONE"
+    event = "SUMMARY:x|DTSTART;TZID=Mine:20260902T090000|DTEND;TZID=Mine:20260902T100000"
+    assert days_of(file_of(event, zones=zone), "UTC") == [("2026-09-02T08:00", "2026-09-02T09:00", "x")]
+
+
+@given(
+    months=st.sets(st.integers(1, 12), max_size=4),
+    days=st.sets(st.integers(-31, 31).filter(bool), max_size=9),
+    weekdays=st.sets(st.sampled_from(["MO", "SU", "1MO", "-1SU", "2TU", "-2FR"]), max_size=3),
+    places=st.sets(st.integers(-4, 4).filter(bool), max_size=2),
+)
+def test_no_rule_comes_more_often_in_a_year_than_is_reckoned(
+    months: set[int], days: set[int], weekdays: set[str], places: set[int]
+) -> None:
+    parts: dict[str, set[int] | set[str]] = {"BYMONTH": months, "BYMONTHDAY": days, "BYDAY": weekdays}
+    parts["BYSETPOS"] = places
+    text = ";".join(
+        ["FREQ=YEARLY", *(f"{name}={','.join(str(one) for one in each)}" for name, each in parts.items() if each)]
+    )
+    rule = vRecur.from_ical(text)
+    if not icalendars._is_sure_to_come(rule):
+        return
+    came = rrulestr(f"RRULE:{text};UNTIL=20281231T000000Z", dtstart=datetime(2024, 1, 1, tzinfo=UTC))
+    most = max(Counter(each.year for each in came).values(), default=0)
+    assert most <= icalendars._times_a_year(rule)
 
 
 def test_a_zone_that_changes_its_clocks_yearly_since_1601_is_read() -> None:
