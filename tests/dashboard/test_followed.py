@@ -102,6 +102,40 @@ def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
     page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx says it, too
 
 
+def test_what_is_chosen_stays_in_a_list_whose_first_entry_is_the_usual_one(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    """That the old key ends at once: else it would go on for an hour, unseen."""
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/keys", json={"role": "viewer", "name": "ci"}).raise_for_status()
+    browser = opened(page, f"/w/{workspace}/keys")
+    browser.get_by_text("Rotate").click()
+    overlap = browser.get_by_label("The old one goes on for")
+    overlap.select_option("0")
+    browser.locator("h1").click()
+    api.post(f"{base}/keys", json={"role": "viewer", "name": "another"}).raise_for_status()
+    expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+    assert overlap.input_value() == "0"
+    overlap.select_option("3600")
+    browser.locator("h1").click()
+    expect(browser.locator("main")).to_contain_text("another")
+
+
+def test_what_is_typed_to_filter_a_list_stays_until_it_is_sent(page: Watched, workspace: str) -> None:
+    for part in ("executions", "alerts", "dead-letters", "heartbeats", "audit"):
+        browser = opened(page, f"/w/{workspace}/{part}")
+        field = browser.locator("form.filters input:not([type=checkbox])").first
+        field.fill("nightly")
+        browser.locator("h1").click()
+        browser.evaluate("refresh()")
+        expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+        assert field.input_value() == "nightly", part
+        field.press("Enter")
+        browser.wait_for_url("**nightly**")
+        expect(browser.locator("#live")).to_have_attribute("data-state", "open")
+        assert not browser.evaluate("isTyped()"), f"{part}: what was sent is not waited for"
+
+
 def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:
     there = f"/w/{workspace}/endpoints/sink"
     assert "data-live" in api.get(there).text
