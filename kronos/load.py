@@ -152,7 +152,7 @@ _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
 class Coming:
     """What was found of what workspaces of very many jobs are going to do, looked at again after half a minute: 50,000
     jobs cost PostgreSQL 0.1 to 0.2 s. Of fewer jobs nothing is kept: a new one shows at once. By workspace, kind, and
-    what was asked."""
+    what was asked. What names jobs is asked with the workspace's id: its name may be another's by then."""
 
     _MANY = 2_000
     _SECONDS = 30.0
@@ -190,12 +190,13 @@ class Coming:
 async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | None = None) -> Load:
     """What the workspace's jobs are going to do, or were half a minute ago (`coming`). Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
-    if coming is not None and (kept := coming.of(view.workspace, Load, minutes)) is not None:
-        await view.enter()  # it is still there
+    if coming is None:
+        return of_rows(await view.rows(LIST, asked(minutes)), minutes)
+    asked_for = (await view.enter()).workspace_id, minutes
+    if (kept := coming.of(view.workspace, Load, *asked_for)) is not None:
         return kept
     found = of_rows(await view.rows(LIST, asked(minutes)), minutes)
-    if coming is not None:
-        coming.keep(view.workspace, found.jobs + found.left_out, found, minutes, minutes=minutes)
+    coming.keep(view.workspace, found.jobs + found.left_out, found, *asked_for, minutes=minutes)
     return found
 
 
@@ -220,9 +221,9 @@ async def minute(
 ) -> LoadMinute:
     """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
     is of that time; or did half a minute ago (`coming`). Raises WorkspaceNotFound."""
-    asked_for = at, minutes, load.from_at, load.until
+    here = None if coming is None else (await view.enter()).workspace_id
+    asked_for = here, at, minutes, load.from_at, load.until
     if coming is not None and (kept := coming.of(view.workspace, LoadMinute, *asked_for)) is not None:
-        await view.enter()  # it is still there
         return kept
     jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
     at = at.replace(second=0, microsecond=0)

@@ -119,15 +119,16 @@ async def compared(view: WorkspaceView, window: Window, coming: load.Coming | No
     """The plan, with each minute before and after; or as it was half a minute ago (`coming`). Raises
     WorkspaceNotFound."""
     minutes = MINUTES[window]
-    if coming is not None and (kept := coming.of(view.workspace, SpreadComparison, minutes)) is not None:
-        await view.enter()  # it is still there
+    here = None if coming is None else (await view.enter()).workspace_id
+    asked_for = here, minutes
+    if coming is not None and (kept := coming.of(view.workspace, SpreadComparison, *asked_for)) is not None:
         return kept
     found = await load.of_workspace(view, window)
     jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
     made = await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
     if coming is not None:
         whole = found.jobs + found.left_out
-        coming.keep(view.workspace, whole, made, minutes, rows=len(made.plan.moves), minutes=2 * minutes)
+        coming.keep(view.workspace, whole, made, *asked_for, rows=len(made.plan.moves), minutes=2 * minutes)
     return made
 
 

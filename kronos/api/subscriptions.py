@@ -55,12 +55,13 @@ class PendingChanges:
         self.resources.clear()
 
     async def read(self, view: WorkspaceView) -> list[Event]:
-        """The events of the first of them: jobs, executions, heartbeats, and what people configure. What was read is
-        pending no more. Raises KronosError, and then all of it is."""
-        jobs = dict(islice(self.jobs.items(), _MOST_READ))
-        executions = dict(islice(self.executions.items(), _MOST_READ - len(jobs)))
-        beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(jobs) - len(executions)))
-        resources = dict(islice(self.resources.items(), _MOST_READ - len(jobs) - len(executions) - len(beats)))
+        """The events of the first of them: what there is little of first, or executions without end would keep it
+        waiting: what people configure, heartbeats, jobs. What was read is pending no more. Raises KronosError, and then
+        all of it is."""
+        resources = dict(islice(self.resources.items(), _MOST_READ))
+        beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(resources)))
+        jobs = dict(islice(self.jobs.items(), _MOST_READ - len(resources) - len(beats)))
+        executions = dict(islice(self.executions.items(), _MOST_READ - len(resources) - len(beats) - len(jobs)))
         events = of_jobs(await live.jobs(view, list(jobs)), jobs)
         events += of_executions(await live.executions(view, list(executions)), executions)
         events += of_heartbeats(await live.heartbeats(view, list(beats)), beats)

@@ -16,6 +16,7 @@ from kronos.delivery.egress import CheckedUrls, EgressPolicy, Resolver
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable, envelope
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
+from kronos.delivery.late import LATE_SECONDS, READ_SECONDS
 from kronos.delivery.outcome import WORKER_STOPPED, Outcome, described, failed
 from kronos.delivery.ready import ReadyHead
 from kronos.delivery.refused import Refused
@@ -26,8 +27,6 @@ from kronos.delivery.trust import Trust
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024
-# A timer that comes so late found its process stopped, or its machine asleep; what sockets have then waits for so long.
-_STOPPED_SECONDS, _READ_SECONDS = 1.0, 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,13 +212,13 @@ class HttpTransport:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
-        """End those whose deadline has come. Where this comes so late itself that the process cannot have run, as after
-        SIGSTOP or a machine's sleep, what came meanwhile is read first: timers come before what sockets have."""
+        """End those whose deadline has come. Where this comes late itself, as after SIGSTOP or a machine's sleep, what
+        came meanwhile is read first: timers come before what sockets have."""
         self._timer = None
         now = time.monotonic()
-        if now - self._timer_at > _STOPPED_SECONDS and not self._has_read_first:
+        if now - self._timer_at > LATE_SECONDS and not self._has_read_first:
             self._has_read_first = True
-            self._wake_at(now + _READ_SECONDS)
+            self._wake_at(now + READ_SECONDS)
             return
         self._has_read_first = False
         for sending in [one for one in self._under_way if one.deadline <= now]:

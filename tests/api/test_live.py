@@ -16,7 +16,8 @@ from kronos.api import live as hubs
 from kronos.api import subscriptions
 from kronos.api.events import EventStream
 from kronos.api.live import Hub, ListenerBounds, place, subscribe
-from kronos.api.live_events import Event, ExecutionEvent, Filter, ResetEvent
+from kronos.api.live_events import Event, ExecutionEvent, Filter, ResetEvent, ResourceEvent
+from kronos.database import WorkspaceView
 from kronos.pool import Pool
 from sql_factory import Connection, value
 
@@ -155,6 +156,18 @@ async def test_more_than_can_be_reported_one_by_one_is_a_reset_and_then_it_goes_
         assert last.data == ResetEvent(reason="too_many")
         ids = add_executions(superuser, endpoint, 5)
         await _of(events, ids)
+
+
+async def test_what_there_is_little_of_does_not_wait_for_executions_without_end(
+    pool: Pool, endpoint: EndpointRow
+) -> None:
+    pending = subscriptions.PendingChanges()
+    pending.executions = {uuid.uuid4(): {"changed"} for _ in range(700)}
+    pending.resources["endpoint", endpoint.endpoint_id] = {"changed"}
+    (event,) = await pending.read(WorkspaceView(pool, str(endpoint.workspace_id)))
+    assert isinstance(event.data, ResourceEvent)
+    assert (event.data.kind, event.data.id, event.data.changes) == ("endpoint", endpoint.endpoint_id, ("changed",))
+    assert (len(pending.executions), len(pending)) == (201, 201)
 
 
 async def test_a_listener_that_takes_nothing_is_ended_and_keeps_no_more_than_its_bound(

@@ -1,10 +1,13 @@
 """Pages that follow what happens: an endpoint's, a heartbeat's; and forms that show what belongs together."""
 
+from collections.abc import Callable
+
 import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
+from conftest import await_condition
 from dashboard.browser import Watched
 from dashboard.conftest import Reader
 from dashboard.runs import ended
@@ -100,6 +103,40 @@ def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
     api.delete(there).raise_for_status()
     expect(browser.locator("#notices")).to_contain_text("named")
     page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx says it, too
+
+
+def test_what_is_chosen_stays_in_a_list_whose_first_entry_is_the_usual_one(
+    page: Watched, api: httpx.Client, workspace: str
+) -> None:
+    """That the old key ends at once: else it would go on for an hour, unseen."""
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/keys", json={"role": "viewer", "name": "ci"}).raise_for_status()
+    browser = opened(page, f"/w/{workspace}/keys")
+    browser.get_by_text("Rotate").click()
+    overlap = browser.get_by_label("The old one goes on for")
+    overlap.select_option("0")
+    browser.locator("h1").click()
+    api.post(f"{base}/keys", json={"role": "viewer", "name": "another"}).raise_for_status()
+    expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+    assert overlap.input_value() == "0"
+    overlap.select_option("3600")
+    browser.locator("h1").click()
+    expect(browser.locator("main")).to_contain_text("another")
+
+
+def test_what_is_typed_to_filter_a_list_stays_until_it_is_sent(page: Watched, workspace: str) -> None:
+    for part in ("executions", "alerts", "dead-letters", "heartbeats", "audit"):
+        browser = opened(page, f"/w/{workspace}/{part}")
+        field = browser.locator("form.filters input:not([type=checkbox])").first
+        field.fill("nightly")
+        browser.locator("h1").click()
+        browser.evaluate("refresh()")
+        expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+        assert field.input_value() == "nightly", part
+        field.press("Enter")
+        browser.wait_for_url("**nightly**")
+        expect(browser.locator("#live")).to_have_attribute("data-state", "open")
+        assert not browser.evaluate("isTyped()"), f"{part}: what was sent is not waited for"
 
 
 def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:
@@ -204,6 +241,31 @@ def test_a_plan_of_very_many_jobs_is_kept_until_one_is_moved(
     moves = reader(there).xpath("//input[@name='move']/@value")
     assert api.post(there, data={"move": moves, "confirmed": "yes"}).status_code == 303
     assert (told(), at_nine()) == ("3", "3"), "who moved them sees what it came to"
+
+
+def test_who_gets_the_name_of_a_deleted_workspace_sees_nothing_of_what_was_kept(
+    api: httpx.Client, new_workspace: Callable[[], str], reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Coming, "_MANY", 1)
+    monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
+    name = new_workspace()
+    api.put(f"/v1/workspaces/{name}/endpoints/sink", json=_hook("/")).raise_for_status()
+    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "spread": "3m", "name": "hunter2"}
+    for nth in (1, 2):
+        api.post(f"/v1/workspaces/{name}/jobs", json=body | {"name": f"hunter{nth}"}).raise_for_status()
+    load = f"/w/{name}/load?window=7d"
+    minute = reader(load).xpath("//table//a/@href")[0].partition("#")[0]
+    there = (load, minute, f"/w/{name}/load/plan")
+    assert "hunter1" in "".join(reader(each).text_content() for each in there)
+    api.delete(f"/v1/workspaces/{name}?confirm={name}").raise_for_status()
+
+    def is_free() -> bool:
+        return api.post("/v1/workspaces", json={"slug": name, "name": "Another"}).status_code == 201
+
+    await_condition(is_free, "the name is not free")
+    told = "".join(reader(each).xpath("string(//main)") for each in there)
+    assert "hunter" not in told
+    assert "No CRON job is going to run here" in told
 
 
 def test_what_is_kept_of_a_workspace_has_a_bound_and_goes_together() -> None:

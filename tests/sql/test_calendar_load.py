@@ -122,6 +122,37 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     assert (found.left_out, sum(expected.values()) > 60) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("cron", "on_blackout", "hours"),
+    [("30 0 * * 0", "NEXT", 12), ("30 0 * * 6,0", "NEXT", 12), ("30 0 * * 0", "PREVIOUS", -60)],
+)
+def test_a_tick_between_two_midnights_of_a_day_is_moved_as_any(
+    superuser: Connection, cron: str, on_blackout: str, hours: int
+) -> None:
+    """On the Azores 0:30 comes twice on that Sunday, and the first time is the tick."""
+    since = datetime(2027, 10, 31, 0, 0, tzinfo=UTC) + timedelta(hours=hours)
+    Clock(superuser).set(since)
+    endpoint = add_endpoint(superuser)
+    put_calendar(superuser, endpoint.workspace_id, "week", week=_WEEK, timezone="Atlantic/Azores")
+    job_id = job_at(superuser, endpoint, cron, on_blackout, since=since - timedelta(days=30))
+    superuser.execute(
+        "update kronos.jobs set timezone = 'Atlantic/Azores', schedule = kronos.read_schedule(cron, null, null, "
+        "'Atlantic/Azores', 'SHIFT', 'FIRST') where job_id = %s",
+        [job_id],
+    )
+    params = {
+        "workspace": endpoint.workspace_id,
+        "from": since,
+        "to": since + 3000 * MINUTE,
+        "since": since,
+        "schedules": 9,
+    }
+    superuser.execute(_PLACED, params)
+    found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 3000)
+    shown = [found.from_at + nth * MINUTE for nth, runs in enumerate(found.runs) if runs]
+    assert shown == values(superuser, _NEXT, params) != []
+
+
 _PLAIN = """
 select job.name
   from kronos.jobs as job

@@ -101,6 +101,69 @@ def test_the_load_of_all_jobs_is_that_of_asking_each_for_each_tick(shared: Conne
     assert few.left_out == found.jobs - few.jobs > 0
 
 
+_TWICE = {
+    "Atlantic/Azores": datetime(2027, 10, 31, 0, 0, tzinfo=UTC),
+    "America/Havana": datetime(2027, 11, 7, 4, 0, tzinfo=UTC),
+}
+"""Zones whose clocks go from 1:00 back to 0:00, and the first of the two midnights."""
+
+
+@pytest.mark.parametrize("zone", _TWICE)
+def test_a_load_that_begins_between_two_midnights_of_a_day_has_what_comes_before_the_second(
+    shared: Connection, zone: str
+) -> None:
+    endpoint, midnight = add_endpoint(shared), _TWICE[zone]
+    for overlap in ("FIRST", "BOTH"):
+        job_id = make_cron_job(shared, endpoint, name=overlap)
+        shared.execute(
+            "update kronos.jobs set cron = %(cron)s, timezone = %(zone)s, dst_overlap = %(overlap)s,"
+            " schedule = kronos.read_schedule(%(cron)s, null, null, %(zone)s, 'SHIFT', %(overlap)s)"
+            " where job_id = %(id)s",
+            {"cron": "40 0 * * *", "zone": zone, "overlap": overlap, "id": job_id},
+        )
+    since = midnight + 25 * MINUTE
+    params = {"workspace": endpoint.workspace_id, "from": since, "to": since + 1500 * MINUTE, "schedules": 1000}
+    found = of_rows([LoadRow(**row) for row in records(shared, _COMING, params)], 1500)
+    first, second, next_day = (midnight + each * MINUTE for each in (40, 100, 1540))
+    shown = {found.from_at + nth * MINUTE: runs for nth, runs in enumerate(found.runs) if runs}
+    assert shown == {first: 2, second: 1} | ({next_day: 2} if next_day < found.until else {})
+    for at, names in ((first, ["BOTH", "FIRST"]), (second, ["BOTH"])):
+        jobs = records(shared, "select name from kronos.coming_jobs(%s, %s, 1000, 50)", [endpoint.workspace_id, at])
+        assert [each["name"] for each in jobs] == names
+
+
+_ASKED = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = 'next_civil_tick'"
+
+
+def test_near_a_change_of_clocks_what_many_workspaces_have_is_asked_once_and_hours_away_from_it_are_whole(
+    shared: Connection,
+) -> None:
+    """Or the load of two hundred tenants, each with a job of each minute, takes seconds twice a year."""
+    endpoints, since = [add_endpoint(shared) for _ in range(3)], datetime(2027, 3, 27, 20, 0, tzinfo=UTC)
+    for endpoint in endpoints:
+        job_id = make_cron_job(shared, endpoint)
+        shared.execute(
+            "update kronos.jobs set timezone = 'Europe/Berlin', schedule = kronos.read_schedule(cron, null, null,"
+            " 'Europe/Berlin', 'SHIFT', 'FIRST') where job_id = %s",
+            [job_id],
+        )
+
+    def asked(workspace_id: UUID | None) -> tuple[list[int], int]:
+        params = {"workspace": workspace_id, "from": since, "to": since + 1440 * MINUTE, "schedules": 1000}
+        with shared.transaction():
+            shared.execute("set local track_functions = 'all'")
+            before = value(shared, _ASKED)
+            found = of_rows([LoadRow(**row) for row in records(shared, _COMING, params)], 1440)
+            return found.runs, value(shared, _ASKED) - before
+
+    one, calls = asked(endpoints[0].workspace_id)
+    everybodys, calls_of_all = asked(None)
+    assert set(one) == {1}
+    assert min(everybodys) >= 3
+    assert 0 < calls < 600, "a day has 1,380 minutes"
+    assert calls_of_all < 2 * calls
+
+
 _WRITTEN = """
 update kronos.jobs
    set cron = %(cron)s, every = %(every)s, timezone = %(zone)s, anchor = %(anchor)s, anchor_local = %(local)s,

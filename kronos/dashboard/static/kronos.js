@@ -136,12 +136,12 @@ document.addEventListener("htmx:beforeSend", (event) => {
   });
 });
 
-// Whether a form holds something that has not been sent.
+// Whether a form holds something that has not been sent. What a search of htmx holds is in the address.
 function isTyped() {
-  const fields = document.querySelectorAll("main form[method=post] :is(input:not([type=hidden]), textarea, select)");
+  const fields = document.querySelectorAll("main form:not([hx-get], [method=dialog]) :is(input:not([type=hidden]), textarea, select)");
   return [...fields].some((each) =>
     each instanceof HTMLSelectElement
-      ? [...each.options].some((option) => option.selected !== option.defaultSelected && each.querySelector("[selected]"))
+      ? each.selectedOptions[0] !== ([...each.options].findLast((option) => option.defaultSelected) ?? each.options[0])
       : each.matches("[type=checkbox], [type=radio]") ? each.checked !== each.defaultChecked : each.value !== each.defaultValue,
   );
 }

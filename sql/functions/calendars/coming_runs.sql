@@ -2,7 +2,8 @@
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
 -- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; what does
 -- not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that waits
--- for a day on which the schedule has ended does not run.
+-- for a day on which the schedule has ended does not run. Ticks are accounted for in their order, so one of a
+-- day that moves less far than the one before it waits for that one.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -20,6 +21,7 @@ declare
     v_row  integer       := 0;      -- closed ticks since the last that runs
     v_left integer       := p_passed;
     v_last timestamptz;
+    v_latest timestamptz;
     v_fate record;
 begin
     if v_tick < p_starts_at then
@@ -35,6 +37,8 @@ begin
             v_fate.reason := jsonb_build_object('detail', (v_fate.reason ->> 'detail')
                                                           || ', when the job has ended');
         end if;
+        v_latest := greatest(v_latest, v_fate.run_at);
+        v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then
             v_left := v_left - 1;

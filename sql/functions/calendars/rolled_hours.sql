@@ -17,10 +17,11 @@ as $$
                 else cardinality(p_waits_from) end,
            tick.at
       from unnest(p_days) as asked (day)
-     cross join lateral (
-           select greatest(asked.day at time zone coalesce(p_schedule.timezone, 'UTC'), p_starts_at)
-                      as begins,
-                  least((asked.day + interval '1 day') at time zone coalesce(p_schedule.timezone, 'UTC'),
+     cross join lateral (      -- where midnight comes twice a day begins with the first
+           select greatest(kronos.local_instant(asked.day, coalesce(p_schedule.timezone, 'UTC'), 'SHIFT'),
+                           p_starts_at) as begins,
+                  least(kronos.local_instant(asked.day + interval '1 day',
+                                             coalesce(p_schedule.timezone, 'UTC'), 'SHIFT'),
                         p_ends_at) as ends) as bounds
      cross join lateral kronos.schedule_hours(p_schedule, bounds.begins, bounds.ends) as each
      cross join generate_series(0, 59) as minute

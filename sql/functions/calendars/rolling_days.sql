@@ -11,7 +11,8 @@ declare
     v_zone   constant text := coalesce(p_schedule.timezone, 'UTC');
     v_since  constant timestamptz := coalesce(p_starts_at, '-infinity') - c_moment;
     v_first  constant timestamp := date_trunc('day', p_from at time zone v_zone);
-    v_tick   timestamptz := greatest(v_since, case when p_step < 0 then v_first at time zone v_zone
+    v_tick   timestamptz := greatest(v_since,
+                                     case when p_step < 0 then kronos.local_instant(v_first, v_zone, 'SHIFT')
                                      else coalesce(kronos.first_waiting(p_schedule, 'NEXT',
                                                                         p_from - c_moment), p_from)
                                      end - c_moment);
@@ -28,7 +29,7 @@ begin
         end if;
         exit when v_day is null or v_tick >= p_to;
         v_before := v_day;
-        v_tick := (v_day + interval '1 day') at time zone v_zone - c_moment;
+        v_tick := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT') - c_moment;
     end loop;
     return array_remove(v_days, null);
 end

@@ -11,6 +11,7 @@ declare
     v_zone constant text := coalesce(p_schedule.timezone, 'UTC');
     v_tick timestamptz;
     v_runs timestamptz[] := '{}'::timestamptz[];
+    v_latest timestamptz;
     v_fate record;
     v_beyond timestamptz;      -- from then on none runs before p_to
 begin
@@ -26,6 +27,8 @@ begin
                or (v_tick >= p_to and p_on_blackout <> 'PREVIOUS');
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
+        v_latest := greatest(v_latest, v_fate.run_at);     -- the one before is waited for
+        v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
         if v_fate.run_at >= p_from and v_fate.run_at < least(p_to, p_ends_at)
         and (v_tick >= p_starts_at or p_starts_at is null)
         then

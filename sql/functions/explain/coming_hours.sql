@@ -57,12 +57,16 @@ begin
           join zone_day on zone_day.zone = each.zone and zone_day.day = each.day and zone_day.is_calm
          group by each.days
     ), single as (
-        select each.hour, each.minutes, term.jobs as runs, term.closed
-          from term
-          join zone_day on zone_day.zone = (term.schedule).timezone and not zone_day.is_calm
-         cross join lateral kronos.tick_hours(term.schedule, greatest(zone_day.begins, term.since),
-                                              least(zone_day.ends, term.until)) as each
-         where term.kind = 'cron'
+        select each.hour, each.minutes, alike.jobs as runs, alike.closed
+          from (select term.schedule, term.since, term.until, term.closed, sum(term.jobs)::bigint as jobs
+                  from term      -- of all workspaces many have one schedule
+                 where term.kind = 'cron'
+                   and (term.schedule).timezone in (select zone_day.zone from zone_day
+                                                     where not zone_day.is_calm)
+                 group by 1, 2, 3, 4) as alike
+          join zone_day on zone_day.zone = (alike.schedule).timezone and not zone_day.is_calm
+         cross join lateral kronos.tick_hours(alike.schedule, greatest(zone_day.begins, alike.since),
+                                              least(zone_day.ends, alike.until)) as each
          union all
         select each.hour, each.minutes, term.jobs, term.closed
           from term
