@@ -88,7 +88,8 @@ begin
                alike.jobs * counted.ticks, alike.closed
           from interval_term as alike
          cross join generate_series(date_trunc('minute', greatest(alike.since, alike.first_tick), 'UTC'),
-                                    alike.until - interval '1 microsecond', interval '1 minute') as minute (at)
+                                    alike.until - interval '1 microsecond',
+                                    interval '1 minute') as minute (at)
          cross join lateral (
                select (ceil(extract(epoch from least(minute.at + interval '1 minute', alike.until)
                                                - alike.first_tick) / alike.seconds)
