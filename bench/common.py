@@ -95,6 +95,25 @@ class Instance:
         )
 
 
+def with_endpoint(workspaces: str, name: str) -> str:
+    """The statement that makes workspaces, by an insert that returns their ids, and an HTTP endpoint of this name, as
+    SQL has it, in each."""
+    return f"""
+with workspace as (
+    {workspaces}
+), endpoint as (
+    insert into kronos.endpoints (workspace_id, name, type)
+    select workspace_id, {name}, 'HTTP' from workspace
+    returning endpoint_id, workspace_id
+), version as (
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                          max_attempts, max_crashes)
+    select endpoint_id, 1, workspace_id, '{{"url": "http://127.0.0.1:9/"}}', '{{}}', 10000, 5, 3 from endpoint
+)
+insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id, workspace_id from endpoint
+"""
+
+
 def clock_of(connection: psycopg.Connection[tuple[Json, ...]]) -> datetime:
     """PostgreSQL's clock."""
     row = connection.execute("select clock_timestamp()").fetchone()

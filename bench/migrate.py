@@ -32,20 +32,10 @@ _ROOT = Path(__file__).resolve().parents[1]
 _EVERY_SECONDS = 0.02
 # What requests, rings and deliveries touch all the time. A write changes nothing, and takes the lock of one.
 _HOT = ("workspaces", "endpoints", "endpoint_gate", "jobs", "pointers", "execution_live", "execution_done", "attempt")
-_SEED = """
-with workspace as (
-    insert into kronos.workspaces (slug, name) values (%(workspace)s, 'Benchmarks') returning workspace_id
-), endpoint as (
-    insert into kronos.endpoints (workspace_id, name, type)
-    select workspace_id, %(endpoint)s, 'HTTP' from workspace
-    returning endpoint_id, workspace_id
-), version as (
-    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
-    select endpoint_id, 1, workspace_id, '{"url": "http://127.0.0.1:9/"}', '{}', 10000, 5, 3 from endpoint
+_SEED = common.with_endpoint(
+    "insert into kronos.workspaces (slug, name) values (%(workspace)s, 'Benchmarks') returning workspace_id",
+    "%(endpoint)s",
 )
-insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id, workspace_id from endpoint
-"""
 
 
 @dataclass(slots=True)

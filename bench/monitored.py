@@ -3,24 +3,13 @@ rules, incidents open and over."""
 
 from dataclasses import dataclass
 
-from bench.common import ENDPOINT, WORKSPACE, Instance
+from bench.common import ENDPOINT, WORKSPACE, Instance, with_endpoint
 
-_WORKSPACES = """
-with workspace as (
-    insert into kronos.workspaces (slug, name, max_alarms_per_minute)
-    select 'monitored-' || n, 'Monitored', 50000 from generate_series(1, %(workspaces)s) as n
-    returning workspace_id
-), endpoint as (
-    insert into kronos.endpoints (workspace_id, name, type)
-    select workspace_id, 'hook', 'HTTP' from workspace
-    returning endpoint_id, workspace_id
-), version as (
-    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
-    select endpoint_id, 1, workspace_id, '{"url": "http://127.0.0.1:9/"}', '{}', 10000, 5, 3 from endpoint
+_WORKSPACES = with_endpoint(
+    "insert into kronos.workspaces (slug, name, max_alarms_per_minute) select 'monitored-' || n, 'Monitored', 50000 "
+    "from generate_series(1, %(workspaces)s) as n returning workspace_id",
+    "'hook'",
 )
-insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id, workspace_id from endpoint
-"""
 # The n-th of them takes the n-th of each kind of rows, round and round.
 _SHARE = """
 create temporary table share as

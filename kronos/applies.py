@@ -24,14 +24,13 @@ from kronos.apply_terms import (
     WantedResource,
     WantedWorkspace,
 )
-from kronos.applying import Applying
+from kronos.applying import LOCK_TIMEOUT, Applying
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.fire_diffs import FireDiff
 from kronos.load import Load
 from kronos.managed import Managed, Present
 
-_LOCK_TIMEOUT = "55P03"
 _SOURCE = "apply"
 
 
@@ -82,7 +81,7 @@ async def _lock(view: WorkspaceView) -> None:
     try:
         await managed.lock(view)
     except errors.DatabaseUnavailable as error:
-        if error.sqlstate != _LOCK_TIMEOUT:
+        if error.sqlstate != LOCK_TIMEOUT:
             raise
         detail = f"another apply of workspace {view.workspace} is under way, or it is being suspended or resumed"
         fault = Fault(pointer="", detail=detail, hint="Call again in some seconds: applies go one after the other.")

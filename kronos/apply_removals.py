@@ -1,11 +1,13 @@
 """What is a set's and not in its files any more, removed: never what people made by hand."""
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from kronos import alerts, apply_jobs, beats, calendars, changes, documents, endpoints, errors, fire_diffs, managed
 from kronos.apply_terms import AppliedResource
-from kronos.applying import OPERATORS_KINDS, Applying
+from kronos.applying import LOCK_TIMEOUT, OPERATORS_KINDS, Applying
 from kronos.documents import CONFIG, PAYLOAD_SPEC
 from kronos.fire_diffs import FireDiff
 from kronos.managed import Kind, Name
@@ -13,15 +15,23 @@ from kronos.managed import Kind, Name
 _FIRST: Final[frozenset[Kind]] = frozenset(("alert_rule", "heartbeat", "job"))
 """Kinds that quotas count, and that need nothing of what the files make."""
 _MOST_USERS = 10
+_MOST_HELD = 10
+# So long all removals together wait for rows that others hold: as long as one statement of any other call does.
+_PATIENCE_SECONDS, _LEAST_SECONDS = 2.0, 0.001
+# What takes no longer has not waited.
+_SHORT_SECONDS = 0.1
 
 
 @dataclass(slots=True)
 class Removal:
-    """What is to go, and what of it is still there."""
+    """What is to go, and what of it is still there. `usual_patience`: how long a statement waits for locks, where that
+    is less meanwhile."""
 
     gone: list[Name]
     left: list[Name]
     runs: dict[str, FireDiff]
+    patience_seconds: float = _PATIENCE_SECONDS
+    usual_patience: str | None = None
 
 
 async def begin(applying: Applying) -> Removal:
@@ -34,26 +44,69 @@ async def begin(applying: Applying) -> Removal:
     await managed.unmark(applying.view, [key for key, note in own.items() if not note.is_same and key not in wanted])
     gone = applying.left_over() if applying.asked.prune else []
     runs = await _runs_of(applying, [name for kind, name in gone if kind == "job"])
-    early = [key for key in gone if key[0] in _FIRST and await _removed(applying, key) is None]
-    return Removal(gone=gone, left=[key for key in gone if key not in early], runs=runs)
+    removal = Removal(gone=gone, left=[], runs=runs)
+    early = {key for key in gone if key[0] in _FIRST and await _removed(applying, removal, key) is None}
+    removal.left = [key for key in gone if key not in early]
+    await _restore(applying, removal)
+    return removal
 
 
 async def finish(applying: Applying, removal: Removal) -> list[AppliedResource]:
-    """Remove the rest: what nothing names any more now."""
+    """Remove the rest: what nothing names any more now. Raises DatabaseUnavailable where others hold some of it."""
     left = removal.left
+    if removal.usual_patience is not None:
+        await managed.set_patience(applying.view, _milliseconds(removal))
     while left:
-        refused = [(key, error) for key in left if (error := await _removed(applying, key)) is not None]
+        refused = [(key, error) for key in left if (error := await _removed(applying, removal, key)) is not None]
         if len(refused) == len(left):
+            _require_not_held(refused)
             for key, error in refused:
                 await _refuse(applying, key, error)
             break
         left = [key for key, _ in refused]
+    await _restore(applying, removal)
     await managed.unmark(applying.view, removal.gone)
     return [_shown(key, removal.runs.get(key[1]) if key[0] == "job" else None) for key in removal.gone]
 
 
-async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:
-    """Why it could not be removed; None: it is."""
+async def _removed(applying: Applying, removal: Removal, key: Name) -> errors.KronosError | None:
+    """Why it could not be removed; None: it is. What it waited for others, what follows does not wait once more."""
+    began = time.monotonic()
+    error = await _refusal(applying, key)
+    if (took := time.monotonic() - began) > _SHORT_SECONDS:
+        removal.patience_seconds = max(removal.patience_seconds - took, _LEAST_SECONDS)
+        before = await managed.set_patience(applying.view, _milliseconds(removal))
+        removal.usual_patience = removal.usual_patience or before
+    return error
+
+
+def _milliseconds(removal: Removal) -> str:
+    return f"{math.ceil(removal.patience_seconds * 1000)}ms"
+
+
+async def _restore(applying: Applying, removal: Removal) -> None:
+    """What else is to be done waits as any statement does."""
+    if removal.usual_patience is not None:
+        await managed.set_patience(applying.view, removal.usual_patience)
+
+
+def _require_not_held(refused: list[tuple[Name, errors.KronosError]]) -> None:
+    held = [key for key, error in refused if _is_held(error)]
+    if held:
+        named = ", ".join(f"{_words(kind)} {name!r}" for kind, name in held[:_MOST_HELD])
+        more = f" and {len(held) - _MOST_HELD} more" if len(held) > _MOST_HELD else ""
+        raise errors.DatabaseUnavailable(
+            f"others are changing what is not in the files any more: {named}{more}; nothing was applied: apply the "
+            "same again in some seconds",
+            sqlstate=LOCK_TIMEOUT,
+        )
+
+
+def _is_held(error: errors.KronosError) -> bool:
+    return isinstance(error, errors.DatabaseUnavailable) and error.sqlstate == LOCK_TIMEOUT
+
+
+async def _refusal(applying: Applying, key: Name) -> errors.KronosError | None:
     kind, name = key
     if kind not in OPERATORS_KINDS and not applying.asked.may_configure:
         raise errors.Forbidden(f"the {_words(kind)} {name!r} would be removed: this needs the role admin")
@@ -74,6 +127,8 @@ async def _removed(applying: Applying, key: Name) -> errors.KronosError | None:
             case "payload_spec":
                 await documents.delete(applying.view, PAYLOAD_SPEC, name)
     except errors.KronosError as error:
+        if isinstance(error, errors.Unavailable) and not _is_held(error):
+            raise
         return error
     return None
 

@@ -12,6 +12,8 @@ from kronos.managed import KINDS, Kind, Managed, Name
 from kronos.model import JsonObject
 
 MOST_FAULTS = 50
+LOCK_TIMEOUT: Final = "55P03"
+"""Others hold what a statement needs, and did so for as long as it waits."""
 OPERATORS_KINDS: Final[frozenset[Kind]] = frozenset(("job", "heartbeat"))
 """What an operator may make; all else is an admin's."""
 

@@ -5,15 +5,15 @@ other machines. Weeks that are over and quiet are copied into a Citus cluster, c
 table takes the place of their partition, so every list, look and sum finds them where it always did (decision 0116).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from kronos import database_errors, errors, far_history, migrations, owner, session
+from kronos import database_errors, errors, far_history, migrations, owner, patience, session
 from kronos.far_history import KEYS, SCHEMA, Column, KeptFor
 
 _SERVER = "kronos_history"
@@ -231,26 +231,28 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
         )
         return True
 
-    if not _patiently(near, exchange):
+    if not _is_changed(near, exchange):
         raise errors.MigrationFailed(
             f"others had kronos.{parent} in use for {_TRIES} s; nothing was changed. Run this again at a quieter time"
         )
 
 
-def _patiently(near: session.Connection, change: Callable[[], bool]) -> bool:
-    """A transaction that gives way to others, and is undone and tried again where it says False."""
-    for left in reversed(range(_TRIES)):
-        try:
-            with near.transaction():
-                near.execute("set local lock_timeout = '500ms'")
-                if change():
-                    return True
-                raise psycopg.Rollback
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            pass
-        if left:
-            time.sleep(1)  # nothing signals that a lock became free
-    return False
+def _is_changed(near: session.Connection, change: Callable[[], bool]) -> bool:
+    """Whether `change` was made, in a transaction of its own: it gives way to others, and is undone and tried again
+    where it says False."""
+
+    def attempt() -> Literal[True] | None:
+        with near.transaction():
+            near.execute("set local lock_timeout = '500ms'")
+            if change():
+                return True
+            raise psycopg.Rollback
+        return None
+
+    try:
+        return patience.patiently(attempt, tries=_TRIES) is not None
+    except patience.IN_THE_WAY:
+        return False
 
 
 def _move_all(
@@ -347,7 +349,7 @@ def _move(near: session.Connection, far: session.Connection, week: Week) -> int 
         return row == (True,)
 
     try:
-        return int(str(there[0])) if _patiently(near, exchange) else None
+        return int(str(there[0])) if _is_changed(near, exchange) else None
     except _Changed:
         return None
 

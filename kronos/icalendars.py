@@ -9,6 +9,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import recurring_ical_events
@@ -27,6 +28,7 @@ YEARS_AHEAD = 10
 _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
+_MOST_CHANGES_OF_ZONES = 2_000
 # dateutil looks for a rule of no steps for ever
 _MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
@@ -60,6 +62,7 @@ def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     if not isinstance(calendar, ICalendar):
         raise _refused("it is no iCalendar: its first line is not BEGIN:VCALENDAR", "Send the file as it is.")
     try:
+        _bound_zones(calendar)
         _bound(calendar.walk("VEVENT"), last)
         _require_sound_times(calendar)
         days = _days(calendar, timezone, first, last)
@@ -130,6 +133,20 @@ def _bound(events: Sequence[Component], last: date) -> None:
         raise _refused(f"{detail}, at most {_MOST_LOOKED_THROUGH} are", "Let them begin later, or split it.")
 
 
+def _bound_zones(calendar: ICalendar) -> None:
+    """Raises Unprocessable where to ask what the clocks of a VTIMEZONE show could take long: dateutil goes through each
+    of its rules from the beginning."""
+    parts = [part for name in ("STANDARD", "DAYLIGHT") for part in calendar.walk(name)]
+    changes = len(parts) + sum(len(dates.dts) for part in parts for dates in _each(part, "RDATE"))
+    if changes > _MOST_CHANGES_OF_ZONES:
+        detail = f"its VTIMEZONEs change their clocks {changes} times, at most {_MOST_CHANGES_OF_ZONES} are read"
+        raise _refused(detail, "Leave out the zones of the IANA database, or split it.")
+    for rule in (rule for part in parts for rule in _rules(part)):
+        if _freq(rule) != "YEARLY" or not _is_sure_to_come(rule):
+            detail = f"a VTIMEZONE changes its clocks {_freq(rule)[:20]} by a rule that may never come, or too often"
+            raise _refused(detail, "Write its changes yearly, or use a zone of the IANA database.")
+
+
 def _looks_a_year(rule: vRecur) -> int:
     """How much dateutil does for a year of a rule: as much as for so many days of a daily one. A holiday, of one place
     in one month, or of one in the year, takes it a tenth: 30 of them since 1990 are a file that people have."""
@@ -143,8 +160,13 @@ def _looks_a_year(rule: vRecur) -> int:
 
 def _rules(event: Component) -> Iterator[vRecur]:
     for name in ("RRULE", "EXRULE"):
-        found = event.get(name, [])
-        yield from found if isinstance(found, list) else [found]
+        yield from _each(event, name)
+
+
+def _each(component: Component, name: str) -> Iterator[Any]:
+    """A property's values, of which there may be none, one or several."""
+    found = component.get(name, [])
+    yield from found if isinstance(found, list) else [found]
 
 
 def _freq(rule: vRecur) -> str:

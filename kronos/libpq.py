@@ -89,11 +89,23 @@ def _faults(options: dict[str, str]) -> Iterator[str]:
             "has a port that is no number from 1 to 65535. Is it a part of the password? "
             f"{_ENCODED[0].upper()}{_ENCODED[1:]}"
         )
+    if not options.get("hostaddr") and not all(map(_is_host, hosts)):
+        yield "has a host that is no name: between its dots stand 1 to 63 characters each"
     if len(ports) > 1 and len(ports) != len(hosts):
         yield f"names {len(hosts)} hosts and {len(ports)} ports: write one port for all, or one for each"
     for name, values in _MODES.items():
         if options.get(name, next(iter(values))) not in values:
             yield f"has a value of {name} that libpq does not know: {', '.join(sorted(values))}"
+
+
+def _is_host(text: str) -> bool:
+    """Whether it can be looked up, or is a socket's. Of one with two dots in a row Python raises no error that drivers
+    know."""
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        return text.startswith(("/", "@"))
+    return True
 
 
 def _items(options: dict[str, str], name: str) -> list[str]:

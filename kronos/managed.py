@@ -102,6 +102,14 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockPatience:
+    """How long a statement waits for a lock: before it was set, and since."""
+
+    before: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
     """What is there of what files name."""
 
@@ -122,6 +130,7 @@ _ALL_NAMES = statement("managed.list_all_names", AnyName)
 _LAST_CHANGES = statement("managed.list_last_changes", LastChange)
 _COMING_RUNS = statement("managed.list_coming_runs", ComingRuns)
 _SET = statement("managed.set_managed", Marked)
+_SET_PATIENCE = statement("managed.set_patience", LockPatience)
 _DELETE = statement("managed.delete_managed", Marked)
 
 
@@ -161,6 +170,13 @@ async def lock_jobs(view: WorkspaceView, names: Collection[str]) -> dict[str, UU
     """The live jobs of these names: nobody changes them until the transaction ends. Raises DatabaseUnavailable where
     somebody does and takes long."""
     return {each.name: each.job_id for each in await view.rows(_LOCK_JOBS, {"names": list(names)})} if names else {}
+
+
+async def set_patience(view: WorkspaceView, patience: str) -> str:
+    """How long each statement of this transaction waits for a lock from now on, as lock_timeout has it; how long it did
+    before."""
+    (patience_now,) = await view.rows(_SET_PATIENCE, {"patience": patience})
+    return patience_now.before
 
 
 async def all_names(view: WorkspaceView, *, limit: int) -> list[AnyName]:

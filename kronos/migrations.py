@@ -1,12 +1,11 @@
 """Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one
 migrator at a time."""
 
-import time
 from contextlib import ExitStack
 
 import psycopg
 
-from kronos import database_errors, errors, owner, repeatables, revisions, session, sql
+from kronos import database_errors, errors, owner, patience, repeatables, revisions, session, sql
 from kronos.loading import loading
 
 _PG_CRON_IS_MISSING = (
@@ -24,13 +23,11 @@ _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in data
 # tries again. Less than deadlock_timeout (1 s): where two wait for each other, it is the upgrade that gives way.
 _LOCK_TIMEOUT = "500ms"
 _TRIES = 30
-_PAUSE_SECONDS = 1.0
 _READ_ONLY = (
     "PostgreSQL takes no writes, it is a standby; nothing was changed. Let KRONOS_DATABASE_URL name the primary "
     "(several hosts, separated "
     "by commas, may stand in it), then run `kronos migrate` again"
 )
-_IN_THE_WAY = ("40P01", "55P03")
 
 
 def head() -> str:
@@ -49,7 +46,7 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
         with session.connect(admin_url, session.wanted(None)) as lock:
             # Held by a session of its own: it must outlive the transaction and be gone with the process.
             lock.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
-            _upgrade_patiently(admin_url, to)
+            patience.patiently(lambda: _upgrade(admin_url, to), tries=_TRIES)
             with session.connect(admin_url, session.wanted(None), autocommit=False) as connection:
                 # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations
                 # (its #362).
@@ -65,7 +62,8 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
         raise _explained(error, admin_url) from error
 
 
-def _upgrade(admin_url: str, to: str) -> None:
+def _upgrade(admin_url: str, to: str) -> bool:
+    """Whether it is done: it is, or raises."""
     with session.connect(admin_url, session.wanted(None), autocommit=False) as driver, ExitStack() as stack:
         # The session's, not the transaction's: what was begun is rolled back where alembic is needed.
         driver.execute("select pg_advisory_lock(hashtext('kronos.migrate.transaction'))")
@@ -87,6 +85,7 @@ def _upgrade(admin_url: str, to: str) -> None:
             except psycopg.Error as error:
                 raise _in_use(error, upgrade.users) from error
         upgrade.finish()
+    return True
 
 
 def _begin(driver: repeatables.Driver) -> str | None:
@@ -102,18 +101,6 @@ def _in_use(error: psycopg.Error, users: list[str]) -> Exception:
     if users and isinstance(error, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist)):
         return repeatables.in_use(users)
     return error
-
-
-def _upgrade_patiently(admin_url: str, to: str) -> None:
-    """`_upgrade`, again where another session's transaction was in its way: it gave up all of its locks then, and
-    nothing was changed."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return _upgrade(admin_url, to)
-        except psycopg.Error as error:
-            if error.sqlstate not in _IN_THE_WAY or left == 0:
-                raise
-        time.sleep(_PAUSE_SECONDS)  # nothing signals that a lock became free
 
 
 def steps(at: str | None) -> list[tuple[str, str]]:

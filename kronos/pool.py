@@ -258,7 +258,7 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
             try:
                 # passed on as the pool gave it
                 return await super().connect(session.spread(conninfo), **given)  # type: ignore[arg-type]
-            except psycopg.Error as error:
+            except session.NOT_CONNECTED as error:
                 fails(error)
                 raise
 

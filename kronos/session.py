@@ -28,6 +28,8 @@ Connection: TypeAlias = psycopg.Connection[TupleRow]
 Row = TypeVar("Row")
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
+NOT_CONNECTED = (psycopg.Error, UnicodeError)
+"""What psycopg raises where it makes no connection; the latter of a host, as PGHOST's, that is no name."""
 _CONNECT_SECONDS = 3
 _PROOF_SECONDS = 2
 _ANSWER_SECONDS = 3.0
@@ -173,7 +175,7 @@ def connect(
     dsn = conninfo(url, is_replica=False, **extra)
     try:
         connection = psycopg.connect(spread(dsn), autocommit=True, context=context)
-    except psycopg.Error as error:
+    except NOT_CONNECTED as error:
         raise errors.Unconnected(unreachable.why(error, dsn)) from error
     try:
         try:
@@ -222,7 +224,7 @@ async def open_connection(
     except BaseException as error:
         if connection is not None:
             await connection.close()
-        if isinstance(error, psycopg.Error | TimeoutError):
+        if isinstance(error, (*NOT_CONNECTED, TimeoutError)):
             raise errors.Unconnected(unreachable.why(error, dsn)) from error
         raise
     return connection

@@ -164,7 +164,7 @@ _KINDS = (
         r"option"
         r"|invalid port number|invalid SSL protocol"
         r"|definition of service|service file|channel binding|method requirement|weak sslmode|bad value for"
-        r"|host name must be specified",
+        r"|host name must be specified|Servname not supported",
         outside="the parameters of Kronos's connection to PostgreSQL contradict each other or the server",
         inside="a parameter of KRONOS_DATABASE_URL, or one of libpq's environment variables that fill in for it, does "
         "not fit {server}",
@@ -190,7 +190,7 @@ _KINDS = (
         name="name",
         texts=r"failed to resolve host|could not translate host name|Name or service not known|name "
         r"resolution|nodename nor servname"
-        r"|No address associated",
+        r"|No address associated|label empty or too long|codec failed",
         outside="the name of PostgreSQL's host is not known",
         inside="the name of the host is not known to DNS here: {host}. Check KRONOS_DATABASE_URL, and that names are "
         "resolved",

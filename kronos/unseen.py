@@ -5,7 +5,10 @@ judged: a Cyrillic a is another letter than a Latin one, and both are seen. Why 
 """
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from kronos.model import Json
 
 UNSEEN: Final = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
@@ -21,6 +24,26 @@ EACH: Final = re.compile(
     # The joiners are letters' affair in Persian, Hindi and emoji: seen between these, unseen beside a Latin letter.
     f"[{CONTROL}{UNSEEN}{FAR}]|(?<![^\\x00-\\x7f])[{JOINERS}]|[{JOINERS}](?![^\\x00-\\x7f])"
 )
+
+
+Texts: TypeAlias = frozenset[tuple[str, str]]
+"""Fields, and texts in them that hold a character that is not seen."""
+
+
+def texts_in(value: Json) -> Texts:
+    """Those of a resource, as a body or a row has it."""
+    return frozenset(_texts_in(value, ""))
+
+
+def _texts_in(value: Json, field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and EACH.search(value):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts_in(each, name)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_in(each, field)
 
 
 def found(text: str) -> str | None:

@@ -146,6 +146,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.delete_beat(text, integer[]), kronos.measured_rates()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
+                          kronos.expire_leases(integer, timestamptz),
                           kronos.ring_if_silent(interval, timestamptz),
                           kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
                           kronos.trace_facts(uuid[]),

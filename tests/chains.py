@@ -45,9 +45,16 @@ class Certificate:
 
 
 def made(
-    name: str, days: int, by: Certificate | None = None, *, hosts: tuple[str, ...] = (), since: int = -400
+    name: str,
+    days: int,
+    by: Certificate | None = None,
+    *,
+    hosts: tuple[str, ...] = (),
+    since: int = -400,
+    raw: bytes = b"",
 ) -> Certificate:
-    """Valid for `days` yet; signed `by` another, or by itself. Of an authority, unless it is for `hosts`."""
+    """Valid for `days` yet; signed `by` another, or by itself. Of an authority, unless it is for `hosts`, which `raw`
+    says in their stead, as nobody writes them."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))
@@ -58,7 +65,9 @@ def made(
         .not_valid_after(NOW + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=not hosts, path_length=None), critical=True)
     )
-    if hosts and hosts != (name,):  # whose name alone says whose it is, as many of PostgreSQL's
+    if raw:
+        builder = builder.add_extension(x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, raw), False)
+    elif hosts and hosts != (name,):  # whose name alone says whose it is, as many of PostgreSQL's
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts]), False)
     return Certificate(name=name, held=builder.sign(_key(by.name if by is not None else name), hashes.SHA256()))
 

@@ -1,5 +1,6 @@
 """Routes of what files say of a workspace: made true at once, or only tried, and written from what is there."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -40,7 +41,14 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
     and rolled back. Applying the same again changes nothing."""
     call.take(_SECONDS)
     may_configure = caller.role.covers(Role.ADMIN)
-    asked = await call.aside(lambda: apply_files.read(draft.document, call.context.egress, may_configure=may_configure))
+    read = partial(apply_files.read, draft.document, call.context.egress, may_configure=may_configure)
+    try:
+        asked = await call.aside(read)
+    except errors.Unprocessable:
+        if not (names := apply_files.unseen_names(draft.document)):
+            raise
+        there = await apply_export.unseen_there(view, names)  # what is as it was is no change
+        asked = await call.aside(partial(read, there=there))
     applied = await applies.apply(view, asked)
     if applied.is_applied:
         call.context.coming.forget(view.workspace)

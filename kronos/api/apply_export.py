@@ -1,15 +1,17 @@
 """What a workspace has, as files hold it."""
 
+from collections.abc import Collection
+
 from pydantic import Field
 
-from kronos import errors, managed
+from kronos import errors, managed, unseen
 from kronos.api import apply_files
 from kronos.api.apply_files import FIELDS, Writable
 from kronos.api.fields import Query, Slug
 from kronos.apply_terms import MOST_OF_A_KIND, ExportedFile
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
-from kronos.managed import KINDS, AnyName, Name
+from kronos.managed import KINDS, AnyName, Name, Present
 from kronos.model import Endpoint
 
 
@@ -40,17 +42,26 @@ async def _read(view: WorkspaceView, set_name: str | None) -> ExportedFile:
         names: list[Name] = [(each.kind, each.name) for each in found if each.kind != "secret" and each.name]
     else:
         names = [key for key, note in notes.items() if note.set_name == set_name and note.is_same]
-    present = await managed.present(view, names)
-    rows: dict[Name, Writable] = dict(present.documents)
-    rows |= {("endpoint", name): row for name, row in present.endpoints.items()}
-    rows |= {("heartbeat", name): row for name, row in present.heartbeats.items()}
-    rows |= {("alert_rule", name): row for name, row in present.alert_rules.items()}
-    rows |= {("job", name): row for name, row in present.jobs.items() if row.trigger == "CRON"}
+    rows = _rows(await managed.present(view, names))
     of_kind = {
         FIELDS[kind]: [apply_files.written(kind, rows[key]) for key in sorted(rows) if key[0] == kind] for kind in KINDS
     }
     secrets = [{"name": name} for name in _secrets(found, rows, is_of_all=set_name is None)]
     return ExportedFile(set=set_name or (sets.pop() if len(sets) == 1 else "default"), secrets=secrets, **of_kind)
+
+
+async def unseen_there(view: WorkspaceView, names: Collection[Name]) -> dict[Name, unseen.Texts]:
+    """What of these resources, as they are now, holds a character that is not seen."""
+    found = await view.in_one(lambda inside: managed.present(inside, names), is_trial=True)
+    return {(kind, name): unseen.texts_in(apply_files.written(kind, row)) for (kind, name), row in _rows(found).items()}
+
+
+def _rows(present: Present) -> dict[Name, Writable]:
+    rows: dict[Name, Writable] = dict(present.documents)
+    rows |= {("endpoint", name): row for name, row in present.endpoints.items()}
+    rows |= {("heartbeat", name): row for name, row in present.heartbeats.items()}
+    rows |= {("alert_rule", name): row for name, row in present.alert_rules.items()}
+    return rows | {("job", name): row for name, row in present.jobs.items() if row.trigger == "CRON"}
 
 
 def _secrets(found: list[AnyName], rows: dict[Name, Writable], *, is_of_all: bool) -> list[str]:

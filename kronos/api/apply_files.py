@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from kronos import apply_alerts, apply_diffs, calendars, errors
+from kronos import apply_alerts, apply_diffs, calendars, errors, unseen
 from kronos.alert_rows import AlertRule
 from kronos.api.alert_schemas import AlertRuleCreate, AlertRulePut, new_rule
 from kronos.api.apply_schemas import ApplyBody, SecretRef, SetName
@@ -24,7 +24,7 @@ from kronos.apply_terms import MOST_OF_A_KIND, WantedResource, WantedWorkspace
 from kronos.beats import Heartbeat
 from kronos.delivery.egress import EgressPolicy
 from kronos.errors import Fault
-from kronos.managed import Kind
+from kronos.managed import Kind, Name
 from kronos.model import Document, Endpoint, Job, Json, JsonObject
 
 FIELDS: Final[dict[Kind, str]] = {
@@ -46,6 +46,7 @@ _MODELS: Final[dict[Kind, type[BaseModel]]] = {
     "heartbeat": HeartbeatCreate,
     "alert_rule": AlertRuleCreate,
 }
+_NOTHING: Final[Mapping[Name, unseen.Texts]] = {}
 Writable: TypeAlias = Document | Endpoint | Job | Heartbeat | AlertRule
 
 
@@ -66,14 +67,17 @@ class _UnjudgedFiles(Body):
     validate_only: bool = False
 
 
-def read(document: JsonObject, policy: EgressPolicy, *, may_configure: bool) -> WantedWorkspace:
-    """What a body asks for. Raises Unprocessable with the pointer of all that is wrong in it."""
+def read(
+    document: JsonObject, policy: EgressPolicy, *, may_configure: bool, there: Mapping[Name, unseen.Texts] = _NOTHING
+) -> WantedWorkspace:
+    """What a body asks for; titles and tags that are `there` may stay. Raises Unprocessable with the pointer of all
+    that is wrong in it."""
     try:
         envelope = _UnjudgedFiles.model_validate(trimmed(document, ApplyBody))
     except ValidationError as error:
         raise errors.Unprocessable.of(*faults_of(error, ApplyBody)) from None
     faults: list[Fault] = []
-    resources = list(_resources(envelope, policy, faults))
+    resources = list(_resources(envelope, policy, faults, there))
     secrets = list(_secrets(envelope.secrets, faults))
     faults += _doubles(resources)
     if faults:
@@ -88,6 +92,17 @@ def read(document: JsonObject, policy: EgressPolicy, *, may_configure: bool) -> 
         may_configure=may_configure,
         shown_endpoint=endpoint_fields,
     )
+
+
+def unseen_names(document: JsonObject) -> list[Name]:
+    """The resources in a body that hold a character which is not seen."""
+    found: list[Name] = []
+    for kind, field in FIELDS.items():
+        items = document.get(field)
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict) and isinstance(name := item.get("name"), str) and unseen.texts_in(item):
+                found.append((kind, name))
+    return found
 
 
 def written(kind: Kind, row: Writable) -> JsonObject:
@@ -117,33 +132,29 @@ def secrets_of(endpoint: Endpoint) -> tuple[str, ...]:
     return secrets_named(_endpoint_of(endpoint))
 
 
-def _resources(envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Fault]) -> Iterator[WantedResource]:
+def _resources(
+    envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Fault], there: Mapping[Name, unseen.Texts]
+) -> Iterator[WantedResource]:
     """Those that are sound; what is wrong with the others is added to `faults`."""
-    given: dict[Kind, Sequence[Json]] = {
-        "config": envelope.configs,
-        "payload_spec": envelope.payload_specs,
-        "calendar": envelope.calendars,
-        "endpoint": envelope.endpoints,
-        "job": envelope.jobs,
-        "heartbeat": envelope.heartbeats,
-        "alert_rule": envelope.alert_rules,
-    }
-    for kind, items in given.items():
-        for place, item in enumerate(items):
-            pointer = f"/{FIELDS[kind]}/{place}"
+    for kind, field in FIELDS.items():
+        for place, item in enumerate(getattr(envelope, field)):
+            pointer = f"/{field}/{place}"
             try:
-                yield _wanted(kind, pointer, item, policy)
+                yield _wanted(kind, pointer, item, policy, there)
             except ValidationError as error:
                 faults += _placed(pointer, faults_of(error, _MODELS[kind]))
             except errors.Unprocessable as error:
                 faults += _placed(pointer, error.faults)
 
 
-def _wanted(kind: Kind, pointer: str, item: Json, policy: EgressPolicy) -> WantedResource:
+def _wanted(
+    kind: Kind, pointer: str, item: Json, policy: EgressPolicy, there: Mapping[Name, unseen.Texts]
+) -> WantedResource:
     """One resource. Raises ValidationError, Unprocessable."""
     if not isinstance(item, dict):
         raise errors.Unprocessable.of(Fault(pointer="", detail="a resource is an object", hint="Write name: … in it."))
-    model = _MODELS[kind].model_validate(trimmed(item, _MODELS[kind]))
+    kept = there.get((kind, item["name"])) if there and isinstance(item.get("name"), str) else None
+    model = _MODELS[kind].model_validate(trimmed(item, _MODELS[kind]), context=kept)
     match model:
         case EndpointCreate():
             endpoint = new_endpoint(model.root.name, model.root, policy)

@@ -1,10 +1,11 @@
 """One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
@@ -12,8 +13,9 @@ from pydantic_core import CoreSchema, core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kronos import errors, readiness, reading, workspaces
+from kronos import errors, readiness, reading, unseen, workspaces
 from kronos.api import body, conditions, withheld
+from kronos.api.copies import Row, shown
 from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
 from kronos.api.keys import Caller, Keys
 from kronos.api.live import Hub
@@ -32,6 +34,8 @@ from kronos.replica import Replica
 
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
+Present: TypeAlias = Callable[[], Awaitable[Row]]
+"""Reads a row; raises NotFound."""
 _MAX_SLUGS = 10_000
 # A body of 32 kB is read in a few milliseconds. Larger ones are read beside the event loop, one after the other: nobody
 # else waits.
@@ -233,9 +237,18 @@ class Call(Request):
         body.check_media_type(self._content_type())
         return await self.aside(lambda: body.parse(raw))
 
-    async def judged(self, model: type[Model], value: JsonObject) -> Model:
-        """The body that `value` is. Raises Unprocessable."""
-        return await self.aside(lambda: _validated(value, model))
+    async def judged(self, model: type[Model], value: JsonObject, present: Present | None = None) -> Model:
+        """The body that `value` is. `present` reads what it would change: a title or a tag that stands there already
+        may stay, though it is one that is refused by now. Raises Unprocessable."""
+        try:
+            return await self.aside(lambda: _validated(value, model))
+        except errors.Unprocessable:
+            if present is None or not unseen.texts_in(value):
+                raise
+            with suppress(errors.NotFound):
+                there = unseen.texts_in(shown(await present()))
+                return await self.aside(lambda: _validated(value, model, there))
+            raise
 
     async def aside(self, judge: Callable[[], Judged]) -> Judged:
         """What `judge` makes of the body, which was read: beside the event loop where the body is large."""
@@ -259,9 +272,10 @@ class Draft(Generic[Model]):
         self.document = document
         self._call, self._model = call, model
 
-    async def judged(self, document: JsonObject) -> Model:
-        """The body that `document` is, which the route made of its own. Raises Unprocessable."""
-        return await self._call.judged(self._model, document)
+    async def judged(self, document: JsonObject, present: Present | None = None) -> Model:
+        """The body that `document` is, which the route made of its own; `present` reads what it would change. Raises
+        Unprocessable."""
+        return await self._call.judged(self._model, document, present)
 
     @classmethod
     # as pydantic calls it
@@ -287,12 +301,12 @@ def answer(value: object, status: int = 200, *, is_repeat: bool = False, **heade
     return Response(content, status, media_type="application/json", headers=named)
 
 
-def _validated(value: JsonObject, model: type[Model]) -> Model:
-    return _judged(trimmed(value, model), model)
+def _validated(value: JsonObject, model: type[Model], there: unseen.Texts | None = None) -> Model:
+    return _judged(trimmed(value, model), model, there)
 
 
-def _judged(value: Json, model: type[Model]) -> Model:
+def _judged(value: Json, model: type[Model], there: unseen.Texts | None = None) -> Model:
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=there)
     except ValidationError as error:
         raise errors.Unprocessable.of(*faults_of(error, model)) from None

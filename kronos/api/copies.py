@@ -8,6 +8,7 @@ change, and each write is held to the version that the rest was compared with.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import TypeAlias
 
 import orjson
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from kronos import errors, reading
 from kronos.alert_rows import AlertRule
 from kronos.api.fields import is_timestamp, timestamp
+from kronos.beats import Heartbeat
 from kronos.calendar_terms import Calendar
 from kronos.errors import Fault
 from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
@@ -66,6 +68,10 @@ class Kind:
 
 
 _ABSENT = object()
+Row: TypeAlias = (
+    AlertRule | Calendar | Config | Endpoint | Heartbeat | Job | PayloadSpec | Workspace | Retention | Quotas
+)
+"""What GET gives, and a body changes."""
 
 
 def kind_of(row: type, body: type[BaseModel]) -> Kind:
@@ -74,9 +80,7 @@ def kind_of(row: type, body: type[BaseModel]) -> Kind:
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
-def shown(
-    row: AlertRule | Calendar | Config | Endpoint | Job | PayloadSpec | Workspace | Retention | Quotas,
-) -> JsonObject:
+def shown(row: Row) -> JsonObject:
     """A row as GET gives it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document

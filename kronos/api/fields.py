@@ -6,7 +6,16 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from kronos import unseen
@@ -267,8 +276,9 @@ def _cron(text: str) -> str:
     return text
 
 
-def _titled(text: str) -> str:
-    if found := unseen.found(text):
+def _titled(text: str, info: ValidationInfo) -> str:
+    # The context has the texts that were there before they were refused: what is not changed may stay.
+    if (found := unseen.found(text)) and (info.field_name, text) not in (info.context or ()):
         _refuse(
             f"the text holds the character {found}, which is not seen",
             "Remove it: a title or tag is one line of characters that can be seen.",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from kronos import beats, errors
 from kronos.api import named
-from kronos.api.call import Call, answer
+from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag
 from kronos.api.cursors import Page, decoded, list_digest, number_of, numbered, page
 from kronos.api.dependencies import HeartbeatName, IfMatch, NewHeartbeatName, View
@@ -72,9 +72,10 @@ async def get_heartbeat(view: View, name: HeartbeatName) -> Response:
     | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_heartbeat(
-    call: Call, view: View, name: NewHeartbeatName, body: HeartbeatPut, asked: PutConditions
+    call: Call, view: View, name: NewHeartbeatName, draft: Draft[HeartbeatPut], asked: PutConditions
 ) -> Response:
     """Make a heartbeat, or say what is expected of it from now on. Its ping URL stays as it is."""
+    body = await draft.judged(draft.document, lambda: beats.get(view, name))
     token = beats.new_token()
     put, is_new = await beats.put(
         view,

@@ -133,7 +133,8 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
         if_match = held_to(present.version, if_match)
         if not document:
             return _shown(call, present)
-    return _shown(call, await changes.replace(view, ref, job_changes(await draft.judged(document)), if_match=if_match))
+    body = await draft.judged(document, lambda: jobs.get(view, ref))
+    return _shown(call, await changes.replace(view, ref, job_changes(body), if_match=if_match))
 
 
 @router.post(
@@ -142,8 +143,9 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
     responses=answers({200: FireDiff})
     | problems(*_ABSENT, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
-async def preview_change(view: View, ref: JobRef, body: JobPatch) -> Response:
+async def preview_change(view: View, ref: JobRef, draft: Draft[JobPatch]) -> Response:
     """What a change would do to a CRON job's runs of the coming 7 days; nothing is written."""
+    body = await draft.judged(draft.document, lambda: jobs.get(view, ref))
     return answer(await fire_diffs.foreseen(view, ref, job_changes(body)))
 
 

@@ -93,7 +93,7 @@ async def change(
             copy.edited(given, shown(present))
             copied_from = present.version
     own = {field: value for field, value in document.items() if field not in copy.read_only}
-    return Replacement(body=await draft.judged(own), copied_from=copied_from)
+    return Replacement(body=await draft.judged(own, get), copied_from=copied_from)
 
 
 async def first(what: str, name: str, making: Awaitable[tuple[Row, bool]]) -> Row:

@@ -84,7 +84,7 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
         if_match = held_to(present.version, if_match)
         if not document:
             return answer(present, ETag=_tag(present))
-    body = await draft.judged(document)
+    body = await draft.judged(document, lambda: workspaces.get(view))
     is_limited = "max_concurrency" in body.model_fields_set
     if body.name is None and body.status is None and not is_limited:
         hint = "Give name, status or max_concurrency."

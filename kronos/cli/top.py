@@ -33,7 +33,7 @@ def top(api: Api, every: float) -> None:
 
     kronos top
 
-    q quits, p pauses, r reads at once. Once, and into a file: kronos overview.
+    q or Ctrl-C quits, p pauses, r reads at once. Once, and into a file: kronos overview.
     """
     try:
         from kronos.cli.top_screen import TopScreen  # here, for it is an extra

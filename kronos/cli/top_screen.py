@@ -44,6 +44,8 @@ class TopScreen(App[None]):
         Binding("q", "quit", "Quit"),
         Binding("p", "pause", "Pause"),
         Binding("r", "read", "Read now"),
+        Binding("ctrl+z", "suspend_process", show=False),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),  # Textual would say that another key quits
     ]
     CSS = """
     #head, #said, #workers { height: 1; }
@@ -102,6 +104,10 @@ class TopScreen(App[None]):
     def action_read(self) -> None:
         """Reads now, paused or not."""
         self.read()
+
+    def action_interrupt(self) -> None:
+        """As Ctrl-C ends every other command: no signal comes of it on a terminal that hands keys on as they are."""
+        self._end(signal.SIGINT)
 
     def _end(self, number: signal.Signals) -> None:
         """The terminal is as it was before; the exit is as the shell says that a signal ended it."""

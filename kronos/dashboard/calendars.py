@@ -14,6 +14,7 @@ from kronos.api.cursors import bounded, decoded, list_digest
 from kronos.api.dependencies import CalendarName, ReadView, View
 from kronos.api.fields import Query
 from kronos.api.query_schemas import PageQuery
+from kronos.calendar_terms import Calendar
 from kronos.dashboard import calendar_form, calendar_months
 from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm, sent
@@ -69,7 +70,7 @@ async def change_calendar(call: Call, view: View, name: CalendarName) -> Respons
     """Write the calendar's next version, of that which the form was filled from; or only read the file."""
     given = await sent(call)
     try:
-        body = await call.judged(CalendarPut, calendar_form.document_of(given))
+        body = await call.judged(CalendarPut, calendar_form.document_of(given), lambda: _present(view, name))
         new = await call.aside(lambda: new_calendar(body))
         if given.has(_READ):
             form = calendar_form.with_days(given.form, new.days)
@@ -127,7 +128,7 @@ async def _one(
     *,
     is_read: bool = False,
 ) -> Response:
-    calendar = as_calendar(await documents.get(view, CALENDAR, name))
+    calendar = await _present(view, name)
     users = await calendars.users(view, name, limit=_MOST_SHOWN + 1)
     filled = calendar_form.form_of(calendar)
     if form is None:
@@ -147,3 +148,7 @@ async def _one(
         is_read=is_read,
         pointers=calendar_form.POINTERS,
     )
+
+
+async def _present(view: WorkspaceView, name: str) -> Calendar:
+    return as_calendar(await documents.get(view, CALENDAR, name))

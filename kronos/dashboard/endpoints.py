@@ -100,7 +100,7 @@ async def change_endpoint_on_page(call: Call, view: View, name: EndpointName) ->
     """Write the endpoint's next version, of that which the form was filled from."""
     form = await sent(call)
     try:
-        body = (await call.judged(EndpointPut, form.document())).root
+        body = (await call.judged(EndpointPut, form.document(), lambda: endpoints.get(view, name))).root
         endpoint, _ = await endpoints.replace(
             view,
             new_endpoint(name, body, call.context.egress),

@@ -73,7 +73,7 @@ async def put_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response
     """Say what is expected of it from now on; its ping URL stays."""
     given = await sent(call)
     try:
-        body = await call.judged(HeartbeatPut, given.document())
+        body = await call.judged(HeartbeatPut, given.document(), lambda: beats.get(view, name))
         wanted = expectation(body)
         await beats.put(view, name, wanted, token=beats.new_token(), must_exist=True, if_match={version_of(given)})
     except errors.NotFound:

@@ -100,7 +100,7 @@ async def edit_job(call: Call, view: View, ref: JobRef) -> Response:
         document = job_terms.changes(job_terms.document_of(form), job)
         if not document:
             return done(call, "Nothing was changed.", "w", view.workspace, "jobs", ref)
-        asked = job_changes(await call.judged(JobPatch, document))
+        asked = job_changes(await call.judged(JobPatch, document, lambda: jobs.get(view, ref)))
         _require_version(form.text("version"), job)
         if form.has("save"):
             saved = await changes.replace(view, ref, asked, if_match=[job.version])

@@ -30,7 +30,7 @@ async def rename(call: Call, view: View) -> Response:
     """Give it another name for people."""
     sent = await forms.sent(call)
     try:
-        body = await call.judged(WorkspacePatch, sent.document())
+        body = await call.judged(WorkspacePatch, sent.document(), lambda: workspaces.get(view))
         if body.name is None:
             raise errors.Unprocessable.of(errors.Fault(pointer="/name", detail="it needs a name"))
         await workspaces.update(view, name=body.name, status=None)

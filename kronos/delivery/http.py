@@ -16,6 +16,7 @@ from kronos.delivery.egress import CheckedUrls, EgressPolicy, Resolver
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable, envelope
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
+from kronos.delivery.late import LATE_SECONDS, READ_SECONDS
 from kronos.delivery.outcome import WORKER_STOPPED, Outcome, described, failed
 from kronos.delivery.ready import ReadyHead
 from kronos.delivery.refused import Refused
@@ -69,6 +70,7 @@ class HttpTransport:
         self._under_way: set[Sending] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._has_read_first = False
         self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
@@ -210,8 +212,15 @@ class HttpTransport:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
+        """End those whose deadline has come. Where this comes late itself, as after SIGSTOP or a machine's sleep, what
+        came meanwhile is read first: timers come before what sockets have."""
         self._timer = None
         now = time.monotonic()
+        if now - self._timer_at > LATE_SECONDS and not self._has_read_first:
+            self._has_read_first = True
+            self._wake_at(now + READ_SECONDS)
+            return
+        self._has_read_first = False
         for sending in [one for one in self._under_way if one.deadline <= now]:
             sending.late(now)
         if (first := min((one.deadline for one in self._under_way if one.deadline > now), default=None)) is not None:

@@ -91,6 +91,10 @@ class Sending:
         self._opening: asyncio.Task[None] | None = None
         self._stopped: ErrorType | None = None  # why, while it is being opened
 
+    @property
+    def _ends_at(self) -> float:
+        return self._started + self._seconds
+
     def begin(self, request: bytes) -> None:
         """Send the request over a kept connection, or make one."""
         origin = self._origin
@@ -120,9 +124,12 @@ class Sending:
         except TimeoutError:
             self._fail("timeout", f"no connection to the endpoint within {limit:g} s")
             return
-        if self._stopped is not None:  # somebody below took the cancellation for an answer
+        # Somebody below took the cancellation for an answer; or its time was over while this process was stopped, and
+        # another worker may be sending it by now.
+        if self._stopped is not None or time.monotonic() >= self._ends_at:
             connection.abort()
-            self._fail(self._stopped, self._why(self._stopped))
+            self._connection = None
+            self._fail(self._stopped or "timeout", self._why(self._stopped or "timeout"))
             return
         self._opening = None
         self._connection = connection
@@ -154,16 +161,15 @@ class Sending:
 
     def late(self, now: float) -> None:
         """Its deadline has come: it ends, or, where only its idle limit was looked at, has the next one."""
-        ends_at = self._started + self._seconds
         limit = self._limits.idle_seconds
-        if limit is None or now >= ends_at:
+        if limit is None or now >= self._ends_at:
             self.stop("timeout")
             return
         moved_at = now if self._connection is None else self._moved_at(self._connection, now)
         if moved_at + limit <= now:
             self.stop("timeout", f"no byte from the endpoint for {limit:g} s")
         else:
-            self.deadline = min(ends_at, moved_at + limit)
+            self.deadline = min(self._ends_at, moved_at + limit)
 
     def _moved_at(self, connection: Connection, now: float) -> float:
         """When a byte last came from the receiver, or was taken by it."""

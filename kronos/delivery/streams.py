@@ -22,6 +22,7 @@ from kronos.delivery.destinations import (
     described,
 )
 from kronos.delivery.egress import EgressPolicy, Resolver
+from kronos.delivery.late import acknowledged_within
 from kronos.delivery.outcome import CANCELLED, WORKER_STOPPED, ErrorType, Outcome, aborted, failed
 from kronos.delivery.progress import Progress
 from kronos.delivery.resolver import SystemResolver
@@ -137,7 +138,7 @@ class Streams:
         started = time.monotonic()
         request = described(to, message)
         try:
-            async with asyncio.timeout(seconds):
+            async with acknowledged_within(seconds, progress):
                 response = await self._exchange(to, message, progress, started + seconds)
         except BrokerError as error:
             if error.is_unknown or (error.kind == "timeout" and progress.is_sent):

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,11 @@ from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
 from kronos.server_time import CLOCK
 from kronos.system import HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
+
+# Where names are resolved by nobody, each look takes the resolver's 10 to 30 s: the status does not wait for it, and
+# looks that nobody awaits any more hold up no other work of the process.
+_CERTIFICATE_SECONDS = 5.0
+_LOOKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="certificates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +82,22 @@ async def ask(
         findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
         partitions(history, now),
         *process.process(settings),
-        await asyncio.to_thread(certified.database, settings.database_url.get_secret_value(), now),
+        await _certificates(settings.database_url.get_secret_value(), now),
     ]
     worst = ("critical", "warning", "notice")
     return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
+
+
+async def _certificates(url: str, now: datetime) -> Finding:
+    look = asyncio.get_running_loop().run_in_executor(_LOOKER, certified.database, url, now)
+    try:
+        return await asyncio.wait_for(look, _CERTIFICATE_SECONDS)
+    except TimeoutError:
+        return Finding(
+            check="database certificates",
+            ok=True,  # that a server or a name is away is others' to say
+            detail=f"not known: no answer within {_CERTIFICATE_SECONDS:g} s. Are names resolved here?",
+        )
 
 
 async def count(

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from cryptography import x509
 
 from kronos import unseen
+from kronos.doctor.finding import some
 from kronos.server_time import CLOCK
 
 _ANSWER_SECONDS = 1.0
@@ -84,7 +85,7 @@ def _chain(asked: TlsServer, context: ssl.SSLContext) -> tuple[bytes, ...] | Non
                 return _certificates(tls, is_verified=context.verify_mode is not ssl.CERT_NONE)
     except ssl.SSLCertVerificationError:
         raise
-    except OSError:
+    except (OSError, ValueError):  # the latter: no name of a host
         return None
 
 
@@ -120,7 +121,7 @@ def _told(error: ssl.SSLCertVerificationError, sent: Sequence[bytes], asked: Tls
     if code == _ENDED:
         ended = [each for each in chain if each.not_valid_after_utc < CLOCK.now()]
         words = [f"{_name(each)} of {asked.place} ended on {each.not_valid_after_utc:%Y-%m-%d}" for each in ended]
-        return "; ".join(words) or f"the authority of {own} has ended", RENEW
+        return some(words) or f"the authority of {own} has ended", RENEW
     if code == _NOT_YET:
         return f"{own}, or whose it is, is not valid yet", "set the clocks of both machines, or wait"
     if code == _ITSELF:
@@ -156,7 +157,9 @@ def _names(own: x509.Certificate) -> list[str]:
     """The hosts that it is for, as libpq takes it: those of its extension, else its common name."""
     try:
         held = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return ["names that cannot be read"]
+    except x509.ExtensionNotFound:
         common = own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         return [as_read(str(each.value)) for each in common]
     names = [*held.get_values_for_type(x509.DNSName), *map(str, held.get_values_for_type(x509.IPAddress))]

@@ -27,11 +27,12 @@ def open_or_none(log: Path, note: Callable[[str], None]) -> BinaryIO | None:
 
 
 def end_of(log: Path) -> str:
-    """The last ten lines; none where it cannot be read."""
+    """The last ten lines, each once, as a process that ends at each start writes one again and again; none where it
+    cannot be read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _END_BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-10:])
+            return "\n".join(dict.fromkeys(file.read().decode(errors="replace").splitlines()[-10:]))
     except OSError:
         return ""
 

@@ -139,6 +139,7 @@ class Wanted(NamedTuple):
 
 _DUE = statement("claims.list_due_endpoints", DueEndpoint)
 _UPKEEP = statement("claims.upkeep", Upkeep)
+_EXPIRE_LEASES = statement("claims.expire_leases", Upkeep)
 _CLAIM = statement("claims.claim_executions", Claim)
 _UNWANTED = statement("claims.list_unwanted", Held)
 _RECOVER = statement("claims.recover_claim", Claim)
@@ -179,7 +180,23 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep | None:
             raise
         _log.warning(
             "upkeep.failed",
-            "leases, deadlines and backfills are not seen to by this worker: %s",
+            "deadlines, backfills and what else need not wait are not seen to by this worker: %s",
+            error.diag.message_primary or error,
+        )
+        return None
+    return kept
+
+
+async def expire_leases(link: Link) -> Upkeep | None:
+    """End leases of dead workers, up to a thousand, and nothing else, as `upkeep` does: for while that fails."""
+    try:
+        (kept,) = await link.rows(_EXPIRE_LEASES, {"limit": _UPKEEP_AT_ONCE}, may_fail=True)
+    except psycopg.Error as error:
+        if not link.is_connected:
+            raise
+        _log.warning(
+            "leases.not_seen_to",
+            "leases of lost attempts are not ended by this worker: %s",
             error.diag.message_primary or error,
         )
         return None

@@ -26,6 +26,7 @@ from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.targets import Target, Unusable, target
 from kronos.worker.tracing import DeliveryTraces
+from kronos.worker.upkeep import Keeper
 from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
@@ -37,11 +38,6 @@ _FULL_LOOK_SECONDS = 3.0
 # back.
 _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
-# Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
-_UPKEEP_EVERY_SECONDS = 0.25
-_FAILED_UPKEEP_SECONDS = 8.0  # five of which it may have taken
-# While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
-_BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
 _ROOM_SECONDS = 0.003
@@ -101,8 +97,7 @@ class Loop:
         self._is_stopping = self._has_ended = False
         self._full_look_at = 0.0
         self._looked_fully_at = 0.0
-        self._upkeep_at = 0.0
-        self._is_backfilling = False
+        self._keeper = Keeper(claiming, wake, meter)
         self.finalizer = Finalizer(finalizing, worker_id, self._ended)
         self.aborts = Aborts(claiming, self.finalizer.under_way, wake.poke)
 
@@ -214,21 +209,7 @@ class Loop:
         started = time.monotonic()
         is_full, self._wake.is_full_wanted = started >= self._full_look_at or self._wake.is_full_wanted, False
         try:
-            if started >= self._upkeep_at:
-                kept = await claims.upkeep(self._link, all_leases=is_full)
-                self._upkeep_at = started + (_FAILED_UPKEEP_SECONDS if kept is None else _UPKEEP_EVERY_SECONDS)
-                if self._meter is not None:
-                    self._meter.kept(kept)
-                if kept is not None and (kept.requeued or kept.failed):
-                    _log.warning(
-                        "leases.ended",
-                        "leases of lost attempts ended: %d executions are due again, %d failed",
-                        kept.requeued,
-                        kept.failed,
-                    )
-                self._is_backfilling = kept is not None and kept.backfilled is not None
-                if self._is_backfilling:
-                    self._wake.within(_UPKEEP_EVERY_SECONDS)
+            await self._keeper.keep(started, is_full=is_full)
             since = None if is_full else timedelta(seconds=started - self._looked_fully_at) + SETTLED
             asked = time.monotonic()
             found = await claims.due_endpoints(self._link, floors={} if is_full else self._rotation.floors, since=since)
@@ -389,9 +370,7 @@ class Loop:
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
         if waits:
             self._wake.within(min(waits) / 1000)
-        if self._is_backfilling:
-            self._upkeep_at = min(self._upkeep_at, time.monotonic() + _BACKFILL_SECONDS)
-            self._wake.within(_BACKFILL_SECONDS)
+        self._keeper.ended()
         self._slot_freed()
         is_all_told = attempt_log.is_all_told()
         for leased, result, verdict in ended:

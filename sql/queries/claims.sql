@@ -98,6 +98,11 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
 -- more; and backfills' next executions, null while none is RUNNING. One row of counts.
 select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(all_leases)s, false);
 
+-- name: expire_leases
+-- What upkeep does about leases, alone: where another part of upkeep fails, nothing of it is done.
+select requeued, failed, 0 as released, null::integer as backfilled
+  from kronos.expire_leases(%(limit)s, '-infinity');
+
 -- name: claim_executions
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and

@@ -80,6 +80,11 @@ select job.job_id, job.name
  order by job.job_id
    for update;
 
+-- name: set_patience
+-- How long the statements of this transaction wait for locks.
+select told.before, set_config('lock_timeout', %(patience)s, true) as since
+  from (select current_setting('lock_timeout') as before offset 0) as told;
+
 -- name: list_endpoints
 -- Those that have these names.
 select {Endpoint}

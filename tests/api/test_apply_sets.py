@@ -1,13 +1,16 @@
 """Sets of files applied over the API: what is whose, what is pruned, and what has come to its end by itself."""
 
 import threading
+import time
 from typing import Any
 
 import httpx
 import psycopg
 
 from api.test_apply import DAILY, ENDPOINT, JOB, apply, counts, faults, of, state
+from api_answers import problem_of
 from api_process import wait_for
+from conftest import Api
 from sql_factory import Connection, value
 
 
@@ -139,3 +142,25 @@ def test_a_job_that_has_had_all_its_runs_is_not_made_again(
     assert of(apply(api, workspace, **files, validate_only=True), "weekly")["change"] == "created"
     files["jobs"] = [DAILY | {"max_runs": 2}]
     assert of(apply(api, workspace, **files), "daily")["change"] == "created"
+
+
+def test_prune_waits_once_for_all_that_others_hold_and_says_what_it_is(
+    api: httpx.Client, workspace: str, shared_superuser: Connection, shared_api: Api
+) -> None:
+    """It waited two seconds for each of them: twenty endpoints held up the apply for longer than it may take."""
+    held = [f"held-{n:02}" for n in range(12)]
+    apply(api, workspace, endpoints=[ENDPOINT | {"name": name} for name in ("free", *held)])
+    before = state(shared_superuser, workspace)
+    with psycopg.connect(shared_api.database_url) as holder:
+        holder.execute("select from kronos.endpoints where name like 'held-%%' for update")
+        holder.execute("select from kronos.endpoint_gate for update")
+        began = time.monotonic()
+        refused = problem_of(api.post(f"/v1/workspaces/{workspace}/apply", json={"prune": True}))
+        took = time.monotonic() - began
+    assert (refused["status"], refused["code"]) == (503, "database_unavailable")
+    assert "endpoint 'held-00'" in refused["detail"]
+    assert "and 2 more; nothing was applied" in refused["detail"]
+    assert "free" not in refused["detail"]
+    assert took < len(held), "one bound for all of them"
+    assert state(shared_superuser, workspace) == before
+    assert counts(apply(api, workspace, prune=True)) == (0, 0, 0, 13)

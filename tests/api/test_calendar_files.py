@@ -95,6 +95,40 @@ def test_what_programs_write_wrong_is_refused_in_words(event: str, zones: str, s
     assert (fault.pointer, said in fault.detail) == ("/icalendar", True), fault.detail
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "DAILY by a rule that may never come, or too often"),
+        ("RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "YEARLY by a rule that may never come, or too often"),
+        ("RRULE:FREQ=SECONDLY;COUNT=99999999", "SECONDLY by a rule that may never come, or too often"),
+        ("RRULE:FREQ=YEARLY;INTERVAL=0", "YEARLY by a rule"),
+        ("RDATE:" + ",".join(["19700101T000000"] * 2_000), "change their clocks 2001 times, at most 2000 are read"),
+        ("RDATE:19700101T000000|" * 2_000 + "RRULE:FREQ=YEARLY", "change their clocks 2001 times"),
+    ],
+)
+def test_a_zone_whose_clocks_take_long_to_read_is_refused(changes: str, said: str) -> None:
+    """dateutil goes through them from the beginning, for each time that is read: a file of 1,700 bytes took a processor
+    for ever, and with it every other import of the process."""
+    zone = f"BEGIN:VTIMEZONE|TZID:Mine|BEGIN:STANDARD|DTSTART:19700101T000000|{changes}|TZOFFSETFROM:+0200"
+    zone += "|TZOFFSETTO:+0100|END:STANDARD|END:VTIMEZONE"
+    event = "SUMMARY:x|DTSTART;TZID=Mine:20260902T090000|DTEND;TZID=Mine:20260902T100000|RRULE:FREQ=WEEKLY"
+    with pytest.raises(errors.Unprocessable) as refused:
+        days_of(file_of(event, zones=zone))
+    assert said in refused.value.faults[0].detail
+
+
+def test_a_zone_that_changes_its_clocks_yearly_since_1601_is_read() -> None:
+    """As Windows writes it."""
+    zone = "BEGIN:VTIMEZONE|TZID:W. Europe|"
+    for name, month, offsets in (("STANDARD", 10, "+0200+0100"), ("DAYLIGHT", 3, "+0100+0200")):
+        zone += f"BEGIN:{name}|DTSTART:16010101T030000|RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH={month}"
+        zone += f"|TZOFFSETFROM:{offsets[:5]}|TZOFFSETTO:{offsets[5:]}|END:{name}|"
+    event = "SUMMARY:x|DTSTART;TZID=W. Europe:20260902T090000|DTEND;TZID=W. Europe:20260902T100000"
+    assert days_of(file_of(event, zones=zone + "END:VTIMEZONE"), "UTC") == [
+        ("2026-09-02T07:00", "2026-09-02T08:00", "x")
+    ]
+
+
 def test_a_countrys_holidays_as_rules_since_2002_are_read() -> None:
     """As Apple's file of the United States has them: thirty, each of a day of a month or of a weekday of one."""
     fixed = [f"DTSTART;VALUE=DATE:2002{month:02}{day:02}|RRULE:FREQ=YEARLY;INTERVAL=1;BYMONTH={month}"

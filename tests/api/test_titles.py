@@ -97,6 +97,89 @@ def test_a_name_that_was_stored_before_is_found_changed_and_mended(
     assert (mended.json()["tags"], mended.json()["title"]) == (["new"], "new")
 
 
+HIDDEN, OTHER = "ol\u200bd", "o\u200bld"
+
+
+@pytest.fixture
+def before(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> str:
+    """The path of a workspace in which all that has a title, a tag or a named day has one of before it was refused."""
+    base = f"/v1/workspaces/{workspace}"
+    day = {"starts": "2026-12-25", "name": "old"}
+    for path, body in {
+        "endpoints": HTTP | {"name": "e", "title": "old"},
+        "calendars": {"name": "c", "days": [day]},
+        "jobs": CRON | {"name": "j", "title": "old", "tags": ["old", "seen"]},
+        "heartbeats": {"name": "h", "period_seconds": 60, "tags": ["old", "seen"]},
+    }.items():
+        api.post(f"{base}/{path}", json=body).raise_for_status()
+    for update in (
+        "endpoints set title = %(hidden)s where name = 'e'",
+        "jobs set title = %(hidden)s, tags = array[%(hidden)s, 'seen'] where name = 'j'",
+        "beats set tags = array[%(hidden)s, 'seen'] where name = 'h'",
+        "workspaces set name = %(hidden)s where true",
+        "document_versions set content = jsonb_set(content, '{days,0,name}', to_jsonb(%(hidden)s::text))"
+        " where content ? 'days'",
+    ):
+        shared_superuser.execute(
+            f"update kronos.{update} and workspace_id ="
+            " (select workspace_id from kronos.workspaces where slug = %(workspace)s)",
+            {"hidden": HIDDEN, "workspace": workspace},
+        )
+    return base
+
+
+def test_what_was_stored_before_and_is_not_changed_is_no_fault(api: httpx.Client, before: str) -> None:
+    """Files of the export change nothing, as is promised; and who changes something else sends the rest as it was."""
+    exported = api.get(f"{before}/export").raise_for_status().json()
+    assert HIDDEN in exported["jobs"][0]["tags"]
+    assert exported["calendars"][0]["days"][0]["name"] == exported["endpoints"][0]["title"] == HIDDEN
+    applied = api.post(f"{before}/apply", json=exported | {"take_over": True}).raise_for_status().json()
+    assert applied["counts"] | {"unchanged": 0} == {"created": 0, "changed": 0, "removed": 0, "unchanged": 0}
+    for method, path, body in (
+        ("PATCH", "jobs/j", {"title": HIDDEN, "tags": [HIDDEN, "more"]}),
+        ("POST", "jobs/j/diff", {"title": HIDDEN, "cron": "8 8 * * *"}),
+        ("PUT", "endpoints/e", HTTP | {"title": HIDDEN, "max_in_flight": 2}),
+        ("PUT", "heartbeats/h", {"period_seconds": 90, "tags": [HIDDEN]}),
+        ("PUT", "calendars/c", {"timezone": "Asia/Tokyo", "days": [{"starts": "2026-12-26", "name": HIDDEN}]}),
+        ("PATCH", "", {"name": HIDDEN}),
+    ):
+        api.request(method, f"{before}/{path}".rstrip("/"), json=body).raise_for_status()
+    changed = exported["jobs"][0] | {"cron": "9 9 * * *"}
+    applied = api.post(f"{before}/apply", json={"jobs": [changed]}).raise_for_status().json()
+    assert applied["counts"]["changed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("PATCH", "jobs/j", {"title": OTHER}, "/title"),
+        ("PATCH", "jobs/j", {"tags": [HIDDEN, OTHER]}, "/tags/1"),
+        ("PATCH", "jobs/gone", {"title": HIDDEN}, "/title"),
+        ("POST", "jobs", CRON | {"title": HIDDEN}, "/title"),
+        ("PUT", "endpoints/new", HTTP | {"title": HIDDEN}, "/title"),
+        ("PUT", "heartbeats/h", {"period_seconds": 90, "tags": ["seen", OTHER]}, "/tags/1"),
+        ("PUT", "calendars/c", {"days": [{"starts": "2026-12-26", "name": OTHER}]}, "/days/0/name"),
+        ("POST", "apply", {"jobs": [{"name": "j", "endpoint": "sink", "cron": "0 3 * * *", "tags": [OTHER]}]},
+         "/jobs/0/tags/0"),
+        ("POST", "apply", {"endpoints": [HTTP | {"name": "e", "title": OTHER}], "heartbeats": 7}, "/heartbeats"),
+        ("POST", "apply", {"heartbeats": [{"name": "h", "period_seconds": 60, "tags": [HIDDEN, OTHER]}]},
+         "/heartbeats/0/tags/1"),
+    ],
+)  # fmt: skip
+def test_what_is_new_is_refused_beside_what_was_stored_before(
+    api: httpx.Client, before: str, method: str, path: str, body: dict[str, object], pointer: str
+) -> None:
+    problem = problem_of(api.request(method, f"{before}/{path}", json=body))
+    assert (problem["status"], [each["pointer"] for each in problem["errors"]]) == (422, [pointer])
+
+
+def test_a_title_of_before_is_no_tag(api: httpx.Client, before: str) -> None:
+    tags = {"tags": ["seen"]}
+    api.patch(f"{before}/jobs/j", json=tags).raise_for_status()
+    problem = problem_of(api.patch(f"{before}/jobs/j", json={"tags": [HIDDEN]}))
+    assert problem["errors"][0]["pointer"] == "/tags/0"
+
+
 def test_an_endpoints_title_that_was_stored_before_is_exported_and_mended_by_files(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:

@@ -25,6 +25,7 @@ from cli.commands import Kronos
 from conftest import Api
 from kronos.cli import command, top_figures
 from kronos.cli.client import Client
+from kronos.cli.exits import Exit
 from kronos.cli.top_screen import TopScreen
 from kronos.model import JsonObject
 
@@ -74,6 +75,15 @@ async def test_it_shows_the_overview_and_obeys_its_keys(shared_api: Api, workspa
         await awaited(pilot, lambda: screen.looks >= before + 3)
         await pilot.press("q")
     assert screen.return_code == 0
+
+
+async def test_it_ends_by_ctrl_c_as_every_other_command(shared_api: Api, workspace: str) -> None:
+    """It said on a corner of the screen that another key quits."""
+    screen = TopScreen(looking(shared_api, workspace), workspace=workspace, every=60)
+    async with screen.run_test(size=TERMINAL) as pilot:
+        await awaited(pilot, lambda: screen.looks)
+        await pilot.press("ctrl+c")
+    assert screen.return_code == Exit.CANCELLED
 
 
 async def test_all_of_it_is_on_eighty_by_twenty_four(shared_api: Api, workspace: str) -> None:

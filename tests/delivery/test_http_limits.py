@@ -169,3 +169,45 @@ async def test_a_spec_says_them_in_milliseconds(spec: dict[str, Any], limits: Ti
     made = target(version)
     assert isinstance(made, HttpTarget)
     assert made.limits == limits
+
+
+@pytest.mark.parametrize("has_answered", [True, False])
+@pytest.mark.parametrize("late_by", [0.05, 600.0])
+async def test_an_answer_that_came_while_the_worker_was_stopped_counts(has_answered: bool, late_by: float) -> None:
+    """A lease outlives its timeout. After SIGSTOP, or a machine's sleep, the event loop runs its timers before it
+    reads:
+    the attempt was TIMED_OUT, and sent again."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        async with HttpTransport(LOCAL) as transport:
+            ended: asyncio.Future[Outcome] = loop.create_future()
+            sending = await _begun(transport, f"http://127.0.0.1:{server.getsockname()[1]}/", ended, TimeLimits())
+            receiver, _ = await loop.sock_accept(server)
+            with receiver:
+                assert await loop.sock_recv(receiver, 65536)
+                # from here on nothing awaits: as in a process that is stopped
+                if has_answered:
+                    receiver.send(OK + b"Content-Length: 2\r\n\r\nok")
+                transport._timer_at, sending.deadline = time.monotonic() - late_by, 0.0
+                sending._started -= 600
+                transport._end_late_ones()
+                outcome = await ended
+    assert outcome.status == ("SUCCESS" if has_answered else "TIMED_OUT")
+
+
+async def test_nothing_is_sent_once_its_time_is_over_though_its_connection_is_there() -> None:
+    """It came while the worker was stopped, for longer than its lease maybe: another worker may be sending it."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        async with HttpTransport(LOCAL) as transport:
+            ended: asyncio.Future[Outcome] = loop.create_future()
+            sending = await _begun(transport, f"http://127.0.0.1:{server.getsockname()[1]}/", ended, TimeLimits())
+            sending._started -= 600
+            receiver, _ = await loop.sock_accept(server)
+            with receiver:
+                assert await loop.sock_recv(receiver, 65536) == b""
+            outcome = await ended
+    assert (outcome.status, outcome.is_unknown) == ("TIMED_OUT", False)
+    assert outcome.error == {"type": "timeout", "message": "no connection to the endpoint within 600 s"}

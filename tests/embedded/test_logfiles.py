@@ -57,3 +57,9 @@ def test_the_end_of_a_log_is_its_last_ten_lines(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_bytes(b"".join(b"%d \xff\n" % n for n in range(100_000)))
     assert logfiles.end_of(log).splitlines() == [f"{n} \ufffd" for n in range(99_990, 100_000)]
+
+
+def test_what_a_process_wrote_at_each_start_is_shown_once(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    log.write_text("Error: it lacks a file\n" * 4 + "it starts\nError: it lacks a file\n")
+    assert logfiles.end_of(log) == "Error: it lacks a file\nit starts"

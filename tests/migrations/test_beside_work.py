@@ -13,7 +13,7 @@ from alembic import command
 from conftest import await_condition
 from depth import depth
 from factory import add_endpoint, add_executions
-from kronos import errors, migrations, repeatables
+from kronos import errors, migrations, patience, repeatables
 from migrations.releases import Release, next_release, wider_revision
 from migrations.test_dependants import _ISO
 from sql_factory import Connection, make_cron_job, value, values
@@ -121,18 +121,18 @@ def test_an_upgrade_that_is_in_the_way_gives_way_and_tries_again(
 ) -> None:
     """A trigger's file locks its table against writers: who writes for long is waited for, a moment at a time."""
     monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "100ms")
-    monkeypatch.setattr(migrations, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.01)
     release.touch_everything()
     tries = []
     upgrade = migrations._upgrade
     with psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as threads:
         writer.execute("lock table kronos.jobs in row exclusive mode")
 
-        def counted(url: str, to: str) -> None:
+        def counted(url: str, to: str) -> bool:
             tries.append(to)
             if len(tries) == 3:
                 writer.rollback()
-            upgrade(url, to)
+            return upgrade(url, to)
 
         monkeypatch.setattr(migrations, "_upgrade", counted)
         threads.submit(migrations.migrate, database_url).result()

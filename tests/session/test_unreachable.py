@@ -24,7 +24,7 @@ from kronos.__main__ import main
 from kronos.cli.exits import Exit
 from kronos.doctor import certified
 from kronos.embedded.cluster import Cluster
-from kronos.pool import Pool
+from kronos.pool import Connection, Pool
 from kronos.unreachable import Unreachable
 from session.pooler import PROGRAM, pgbouncer
 from session.standby import standby_of
@@ -152,6 +152,30 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
     refused = cause(url.format(held_port()))
     assert refused.kind == "refused"
     assert "does PostgreSQL run there, on this port" in refused.inside
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"), [("PGHOST", "db..internal", "name"), ("PGPORT", "five", "setting")]
+)
+async def test_a_host_or_port_of_the_environment_that_is_none_is_reported(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, kind: str
+) -> None:
+    """Psycopg looks names up in Python, which raises of these what is no psycopg.Error."""
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv(variable, value)
+    url = f"postgresql:///app?user=app&password={SECRET}"
+
+    async def nothing(_: Connection) -> None:
+        """Is asked."""
+
+    assert cause(url).kind == kind
+    with pytest.raises(errors.Unconnected) as raised:
+        await session.open_connection(url, session.wanted(None), context=reading.context(), seconds=5, also=nothing)
+    assert raised.value.why.kind == kind
+    async with Pool(url, size=1, wait_seconds=0.2) as pool:
+        with pytest.raises(errors.Unconnected) as refused:
+            await readiness.get(database.InstanceView(pool))
+    assert refused.value.why.kind == kind
 
 
 def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:

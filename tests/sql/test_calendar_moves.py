@@ -219,6 +219,57 @@ def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connecti
     assert left(superuser) == []
 
 
+def test_alike_jobs_follow_from_their_own_ticks_and_within_their_own_bounds(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
+    """What many jobs have in common is asked once: their ticks, their beginnings and their ends are their own."""
+
+    def job(**terms: object) -> uuid.UUID:
+        return job_at(superuser, endpoint, "0 9 * * 6,0", "NEXT", since=_FRIDAY, calendars=["bank"], **terms)
+
+    plain, later, ends = job(), job(), job(ends_at=_SATURDAY + timedelta(days=1))
+    superuser.execute(
+        "update kronos.pointers set next_tick_at = next_tick_at + interval '1 week' where job_id = %s", [later]
+    )
+    assert close(superuser, endpoint, "2027-06-12", "2027-06-20") == 0
+    week, sunday = timedelta(days=7), _SATURDAY + timedelta(days=1) + _NINE
+    # on its own day Sunday's tick is taken; where that is none, as the job has ended, nothing takes Sunday
+    assert due(superuser, plain) == (_SATURDAY + _NINE, None)
+    assert due(superuser, ends) == (sunday, _SATURDAY + _NINE)
+    assert due(superuser, later) == (_SATURDAY + week + _NINE, None)
+
+
+def test_a_step_is_of_one_calendar(superuser: Connection, database_url: str, endpoint: EndpointRow) -> None:
+    put_calendar(superuser, endpoint.workspace_id, "other")
+    mine = jobs(superuser, endpoint, 1)
+    theirs = job_at(superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY, calendars=["other"])
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = any (%s) for key share", [[mine, theirs]])
+        put_calendar(superuser, endpoint.workspace_id, "other", days=[day("2027-06-12")])
+        close(superuser, endpoint, "2027-06-12")
+    Clock(superuser).step(timedelta(seconds=1))
+    assert move(superuser, endpoint, 10) == 1
+    assert values(superuser, "select name from kronos.calendar_moves") == ["other"]
+    assert [due(superuser, each)[1] for each in (mine, theirs)] == [_SATURDAY + _NINE, None]
+
+
+def test_jobs_of_two_workspaces_follow_each_its_own_calendar(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Their calendars have one name, their jobs one schedule: where both followed at once, as when both end, each
+    could have been where the other's calendar says."""
+    other = add_endpoint(superuser)
+    put_calendar(superuser, other.workspace_id, "bank")
+    mine, theirs = (jobs(superuser, each, 1) for each in (endpoint, other))
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = any (%s) for key share", [[mine, theirs]])
+        assert close(superuser, endpoint, "2027-06-12") == 1
+        assert close(superuser, other, "2027-06-12", "2027-06-13") == 1
+    superuser.execute("select kronos.follow_moves(%s)", [[mine, theirs]])
+    found = [due(superuser, each)[0] for each in (mine, theirs)]
+    assert found == [_SATURDAY + timedelta(days=1) + _NINE, _MONDAY + _NINE]
+
+
 @pytest.fixture
 def behind(superuser: Connection, database_url: str, endpoint: EndpointRow) -> uuid.UUID:
     """A job that waits for Monday with the tick of a Saturday of which its calendar says, at noon, that it was open;

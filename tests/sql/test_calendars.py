@@ -4,6 +4,7 @@
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -54,7 +55,9 @@ _BY = st.sampled_from(
     [date(2026, 1, 1), date(2026, 3, 5), date(2026, 10, 8), date(2011, 12, 5), date(2027, 12, 10)]
 ).map(lambda begins: datetime.combine(begins, time()) - _FROM)
 _FATES = """
-select each.tick, fate.run_at, fate.reason ->> 'code' as code
+select each.tick, fate.run_at, fate.reason ->> 'code' as code,
+       case when fate.run_at is null
+            then kronos.after_closed(schedule, %(on_blackout)s, null, null, each.tick, fate.until) end as following
   from kronos.read_schedule(%(cron)s, null, null, %(zone)s, 'SHIFT', 'FIRST') as schedule
  cross join lateral kronos.ticks_within(schedule, %(since)s, %(until)s, 3000) as each (tick)
  cross join lateral kronos.tick_fate(%(workspace_id)s, %(names)s, %(on_blackout)s, schedule, null, null, each.tick)
@@ -132,7 +135,16 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
     by=_BY,
     calendars=st.lists(_CALENDARS, min_size=1, max_size=2),
     cron=st.sampled_from(
-        ["0 9 * * *", "0 9 1,15 * *", "30 2 * * 6", "0 9,17 * * 6,0", "0 0 L * *", "15 */6 * * *", "0 12 * * 1"]
+        [
+            "0 9 * * *",
+            "0 9 1,15 * *",
+            "30 2 * * 6",
+            "0 9,17 * * 6,0",
+            "0 0 L * *",
+            "15 */6 * * *",
+            "0 12 * * 1",
+            "*/20 8-10 1-3 * *",
+        ]
     ),
     zone=st.sampled_from(_ZONES),
     on_blackout=st.sampled_from(["SKIP", "NEXT", "NEXT", "PREVIOUS", "PREVIOUS"]),
@@ -166,6 +178,11 @@ def test_ticks_run_where_plain_python_says(
     assert [(each["tick"], each["run_at"]) for each in found] == expected
     for each in found:
         assert (each["code"] is None) == (each["run_at"] == each["tick"])
+    for place, each in enumerate(found):
+        if each["run_at"] is None:
+            assert each["following"] > each["tick"]
+            leapt = [other for other in found[place + 1 :] if other["tick"] < each["following"]]
+            assert [other["run_at"] for other in leapt] == [None] * len(leapt), (each, "looks leap over no run")
     runs = [each["run_at"] for each in found if each["run_at"] is not None]
     if (
         all(calendar.opens == time() and calendar.closes == time() for calendar in calendars)
@@ -242,3 +259,54 @@ def test_rolls_at_their_edges(
         },
     )  # fmt: skip
     assert found[0]["run_at"] == (datetime.fromisoformat(expected) if expected else None), found[0]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize(
+    ("cron", "on_blackout", "runs"),
+    [
+        # the last day with ticks moves on though the one before does not
+        ("0 13 1,2 6 *", "NEXT", [None, 4]),
+        # none of the mornings is open; the evenings of the same day move
+        ("0 9,13,17 2 6 *", "NEXT", [None, 4, 4]),
+        ("0 9,13,17 2 6 *", "PREVIOUS", [None, 0, 0]),
+        ("0 13 1,2 6 *", "PREVIOUS", [0, None]),
+    ],
+)
+def test_what_a_look_leaps_over_ends_where_the_next_may_run(
+    shared_superuser: Connection,
+    workspace_id: uuid.UUID,
+    zone: str,
+    cron: str,
+    on_blackout: str,
+    runs: list[int | None],
+) -> None:
+    """Of the first three days of June 2027, which are closed, as the mornings are of each; 0 is the last of May."""
+    put_calendar(
+        shared_superuser, workspace_id, "shut", days=[day("2027-06-01", "2027-06-03")], timezone=zone,
+        hours=BusinessHours(opens="12:00", closes="24:00"),
+    )  # fmt: skip
+    found = records(
+        shared_superuser,
+        _FATES,
+        {
+            "cron": cron, "zone": zone, "names": ["shut"], "on_blackout": on_blackout, "workspace_id": workspace_id,
+            "since": datetime(2027, 5, 20, tzinfo=UTC), "until": datetime(2027, 6, 20, tzinfo=UTC),
+        },
+    )  # fmt: skip
+    days = [each["run_at"] and each["run_at"].astimezone(ZoneInfo(zone)).date() for each in found]
+    assert days == [None if run is None else date(2027, 5, 31) + timedelta(days=run) for run in runs]
+    for each, following in pairwise(found):
+        if each["run_at"] is None and following["run_at"] is not None:
+            assert each["following"] == following["tick"]
+
+
+def test_a_day_before_the_job_begins_has_no_ticks_that_keep_others_from_moving_back(
+    shared_superuser: Connection,
+) -> None:
+    (found,) = values(
+        shared_superuser,
+        "select kronos.after_closed(kronos.read_schedule('0 9,13 1,2 6 *', null, null, 'UTC', 'SHIFT', 'FIRST'),"
+        " 'PREVIOUS', '2027-06-02Z', null, '2027-06-02 09:00Z', '2027-06-04Z')",
+    )
+    assert found == datetime(2027, 6, 2, 13, tzinfo=UTC)

@@ -290,6 +290,7 @@ _MAY = {
         "run_internal_job_if_due",
         "secret_keys",
         "upkeep",
+        "expire_leases",
         "with_locked_jobs",
     },
     # its own functions, and what they and its entries call

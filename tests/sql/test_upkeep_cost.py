@@ -137,6 +137,18 @@ def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connecti
     assert value(superuser, "select requeued from kronos.upkeep(1000, true, false)") == 3
 
 
+def test_leases_end_each_minute_though_another_part_of_upkeep_fails(superuser: Connection) -> None:
+    add_waiting(superuser, 3)
+    superuser.execute(
+        "update kronos.execution_live set visible_at = now() - interval '10 minutes' where claim_token is not null"
+    )
+    superuser.execute("alter function kronos.release_held(integer, boolean) rename to gone")
+    output = value(superuser, "select kronos.keep_leases()")
+    assert (output["requeued"], output["failed"], output["errors"][0]["type"]) == (3, 0, "42883")
+    superuser.execute("alter function kronos.gone(integer, boolean) rename to release_held")
+    assert "errors" not in value(superuser, "select kronos.keep_leases()")
+
+
 def test_what_comes_to_wait_in_the_past_is_announced_a_minute_later(superuser: Connection) -> None:
     """A transaction that was long under way, say: who asks goes by what the lease-keeper saw."""
     superuser.execute("update kronos.heartbeats set rang_at = now()")

@@ -166,6 +166,39 @@ def test_a_name_that_a_stranger_wrote_is_no_sequence_that_a_terminal_obeys(tmp_p
     assert handshakes._names(own.held) == ["b\\u001b]0;c\\u0007"]
 
 
+@pytest.mark.parametrize("names", ["30048202ff61", "3007820161a3020500", "3009820161a504a1020c00", "30058703616263"])
+def test_names_that_nobody_can_read_are_a_finding_and_no_error(tmp_path: Path, names: str) -> None:
+    """As an address of X.400, or of EDI: OpenSSL passes over them."""
+    root = made("root", 90)
+    server = made("server", 90, root, hosts=("unread",), raw=bytes.fromhex(names))
+    file = written(tmp_path / "server.pem", server.key, server.pem)
+    with serving(b"S", file) as port:
+        url = f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={written(tmp_path / 'root.pem', root.pem)}"
+        found = certified.database(url, NOW)
+    assert found.detail == f"CN=server of 127.0.0.1:{port} is for names that cannot be read, and not for 127.0.0.1"
+
+
+def test_a_long_chain_that_has_ended_is_one_sentence(tmp_path: Path) -> None:
+    """Who answers at that address may send 100 kB of them."""
+    root = made("root", 90)
+    server, *more = [made(f"n{nth}", -nth, root, hosts=("db",)) for nth in range(1, 60)]
+    file = written(tmp_path / "server.pem", server.key, server.pem, *(each.pem for each in more))
+    with serving(b"S", file) as port:
+        trust = f"sslmode=verify-full sslrootcert={written(tmp_path / 'root.pem', root.pem)}"
+        url = f"host=db hostaddr=127.0.0.1 port={port} {trust}"
+        said, _ = certified.refusal(url) or ("", "")
+        found = certified.database(url, NOW).detail
+    assert said.startswith(f"CN=n1 of db:{port} ended on {server.ends}, CN=n2 of ")
+    assert said.endswith(", and 54 more")
+    assert len(said) < len(found) < 1000
+
+
+@pytest.mark.parametrize("host", ["db..internal", ".internal", "d" * 64])
+def test_a_host_that_is_no_name_is_another_checks_to_say(tmp_path: Path, host: str) -> None:
+    root = written(tmp_path / "root.pem", made("root", 90).pem)
+    assert certified.database(f"host={host} sslmode=verify-full sslrootcert={root}", NOW).ok
+
+
 def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
     (folder := tmp_path / "home" / ".postgresql").mkdir(parents=True)
     certificate(folder, "root", 3).rename(folder / "root.crt")

@@ -226,6 +226,31 @@ async def test_what_is_due_is_looked_for_though_upkeep_fails(
     assert link.is_connected
 
 
+async def test_leases_end_at_each_full_look_though_another_part_of_upkeep_fails(
+    superuser: psycopg.Connection, link: Link, clock: Clock
+) -> None:
+    """Full looks came when upkeep was not tried, and tries when no full look was: a lease that had ended for longer
+    than three seconds waited half a minute."""
+    superuser.execute(
+        "create or replace function kronos.seal_audit(p_limit integer) returns integer language plpgsql as"
+        " $$ begin raise 'it is broken'; end $$"
+    )
+    endpoint, loop = add_endpoint(superuser), _loop(link, Wake(poll_seconds=1))
+    for seconds in (0, 3.5, 3.5, 3.5):
+        clock.now += seconds
+        (lost,) = add_executions(superuser, endpoint)
+        superuser.execute(
+            "update kronos.execution_live set claim_token = gen_random_uuid(), claimed_at = now() - interval '1 hour',"
+            " worker_id = 'gone', attempt_count = 1, visible_at = now() - interval '1 minute' where execution_id = %s",
+            [lost],
+        )
+        await loop._look()
+        row = superuser.execute(
+            "select claim_token, crashes from kronos.execution_live where execution_id = %s", [lost]
+        )
+        assert row.fetchone() == (None, 1)
+
+
 async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed(
     superuser: psycopg.Connection, database_url: str, link: Link, clock: Clock
 ) -> None:

@@ -1,8 +1,9 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
--- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; where
--- closed ones are skipped a closure is leapt over once it has 20 ticks in the list. A tick that waits for a
--- day on which the schedule has ended does not run.
+-- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; what does
+-- not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that waits
+-- for a day on which the schedule has ended does not run. Ticks are accounted for in their order, so one of a
+-- day that moves less far than the one before it waits for that one.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -20,6 +21,7 @@ declare
     v_row  integer       := 0;      -- closed ticks since the last that runs
     v_left integer       := p_passed;
     v_last timestamptz;
+    v_latest timestamptz;
     v_fate record;
 begin
     if v_tick < p_starts_at then
@@ -35,6 +37,8 @@ begin
             v_fate.reason := jsonb_build_object('detail', (v_fate.reason ->> 'detail')
                                                           || ', when the job has ended');
         end if;
+        v_latest := greatest(v_latest, v_fate.run_at);
+        v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then
             v_left := v_left - 1;
@@ -50,10 +54,10 @@ begin
                 'at', v_tick, 'local', to_char(v_tick at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'),
                 'dst', null, 'reason', v_fate.reason ->> 'detail');
         end if;
-        v_tick := kronos.next_tick(p_schedule,
-                                   greatest(v_tick,
-                                            case when p_on_blackout = 'SKIP' and v_row >= 20
-                                                 then v_fate.until - interval '1 microsecond' end));
+        v_tick := case when v_row >= 20
+                       then kronos.after_closed(p_schedule, p_on_blackout, p_starts_at, p_ends_at, v_tick,
+                                                v_fate.until)
+                       else kronos.next_tick(p_schedule, v_tick) end;
     end loop;
     next_runs := (select coalesce(jsonb_agg(run order by run ->> 'at'), '[]') from unnest(v_runs) as run);
     skipped := (select coalesce(jsonb_agg(tick order by tick ->> 'at'), '[]')

@@ -1,5 +1,6 @@
 -- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs
--- passed over. A closure is leapt over; of ticks that are moved, at most 2,000 are looked at, of five years.
+-- passed over. What does not run in a closure is leapt over (after_closed); 200 ticks are looked at, of five
+-- years: for a list of jobs each is asked.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
@@ -8,7 +9,7 @@ create or replace function kronos.first_run(
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most constant integer := 2000;
+    c_most constant integer := 200;
     v_tick timestamptz := p_tick;
     v_left integer     := p_passed;
     v_fate record;
@@ -23,10 +24,10 @@ begin
             end if;
             v_left := v_left - 1;
         end if;
-        v_tick := kronos.next_tick(p_schedule,
-                                   case when p_on_blackout = 'SKIP' and v_fate.run_at is null
-                                        then greatest(v_tick, v_fate.until - interval '1 microsecond')
-                                        else v_tick end);
+        v_tick := case when v_fate.run_at is null
+                       then kronos.after_closed(p_schedule, p_on_blackout, p_starts_at, p_ends_at, v_tick,
+                                                v_fate.until)
+                       else kronos.next_tick(p_schedule, v_tick) end;
     end loop;
     return null;
 end

@@ -29,7 +29,8 @@ begin
     update kronos.pointers as pointer
        set next_tick_at = told.due_at, tick_at = told.tick_at
       from kronos.jobs as job
-      join told on (told.calendars, told.on_blackout, told.schedule)
+      join told on told.workspace_id = job.workspace_id
+       and (told.calendars, told.on_blackout, told.schedule)
                    = (job.calendars, job.on_blackout, job.schedule)
        and told.starts_at is not distinct from job.starts_at and told.ends_at is not distinct from job.ends_at
      where job.job_id = any (p_job_ids)

@@ -1,5 +1,6 @@
 -- runs_to_come: what a CRON job is going to do: its next p_count runs, within its window and its max_runs; of
--- a paused one, those from its resumption on. Row level security confines it.
+-- a paused one, those from its resumption on. What was accounted for is not to come, though the clock was set
+-- back. Row level security confines it.
 -- Returns: next_runs and skipped as upcoming_runs has them; lints: a sentence each on what its user may not
 -- expect. Of a job whose row cannot be read, written by SQL say, no runs, and the lint that says why: reading
 -- a job never fails for its sake.
@@ -24,8 +25,9 @@ begin
         begin
             if p_job.calendars = '{}' then
                 select upcoming.next_runs, upcoming.skipped into next_runs, skipped
-                  from kronos.upcoming_runs(p_job.schedule, v_after, v_until, p_job.skip_next, v_count)
-                           as upcoming;
+                  from kronos.upcoming_runs(p_job.schedule,
+                                            greatest(v_after, v_first - interval '1 microsecond'), v_until,
+                                            p_job.skip_next, v_count) as upcoming;
             else
                 select coming.next_runs, coming.skipped into next_runs, skipped
                   from kronos.coming_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,

@@ -1,12 +1,18 @@
 -- few_ticks: the first of the jobs, in the order given, that have no more than p_at_most ticks up to
--- p_upto that may be delivered, all together; the first in any case. It keeps a step within bounds.
+-- p_upto that may be delivered, all together; the first in any case. Of jobs with calendars each tick is
+-- asked for, and counts twice, as in catch_up. It keeps a step within bounds.
 create or replace function kronos.few_ticks(p_job_ids uuid[], p_upto timestamptz, p_at_most integer)
 returns uuid[]
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(array_agg(summed.job_id order by summed.nth), '{}')
       from (select asked.job_id, asked.nth,
-                   sum(case when job.catch_up_policy = 'ALL'
+                   sum(case when job.calendars <> '{}'
+                             and pointer.next_tick_at <= p_upto
+                             and not pointer.is_halted
+                            then 2 * kronos.ticks_at_most(job.schedule,
+                                                          p_upto - kronos.finite(pointer.next_tick_at))
+                            when job.catch_up_policy = 'ALL'
                              and pointer.next_tick_at <= p_upto
                              and not pointer.is_halted
                             then kronos.ticks_at_most(job.schedule, least(

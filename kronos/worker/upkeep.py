@@ -1,0 +1,57 @@
+"""What a worker does for what nobody else moves: leases of dead workers end, and what need not wait any longer goes on
+(kronos.upkeep)."""
+
+import time
+
+from kronos.lines import Log
+from kronos.worker import claims
+from kronos.worker.link import Link
+from kronos.worker.meter import WorkerMeter
+from kronos.worker.wake import Wake
+
+_log = Log("kronos.worker")
+# Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
+_EVERY_SECONDS = 0.25
+_FAILED_SECONDS = 8.0  # five of which it may have taken
+# While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
+_BACKFILL_SECONDS = 0.02
+
+
+class Keeper:
+    """When upkeep is due, and what is done where it fails."""
+
+    def __init__(self, link: Link, wake: Wake, meter: WorkerMeter | None) -> None:
+        self._link, self._wake, self._meter = link, wake, meter
+        self._at = 0.0
+        self._is_failing = self._is_backfilling = False
+
+    async def keep(self, started: float, *, is_full: bool) -> None:
+        """Upkeep, where it is due. While a part of it fails, which undoes all of it, leases end by themselves: at once,
+        and at each full look. Raises psycopg.Error."""
+        kept, is_due = None, started >= self._at
+        if is_due:
+            kept = await claims.upkeep(self._link, all_leases=is_full)
+            self._is_failing = kept is None
+            self._at = started + (_FAILED_SECONDS if kept is None else _EVERY_SECONDS)
+            if self._meter is not None:
+                self._meter.kept(kept)
+            self._is_backfilling = kept is not None and kept.backfilled is not None
+            if self._is_backfilling:
+                self._wake.within(_EVERY_SECONDS)
+        if self._is_failing and (is_due or is_full):
+            kept = await claims.expire_leases(self._link)
+            if self._meter is not None and kept is not None:
+                self._meter.kept(kept)
+        if kept is not None and (kept.requeued or kept.failed):
+            _log.warning(
+                "leases.ended",
+                "leases of lost attempts ended: %d executions are due again, %d failed",
+                kept.requeued,
+                kept.failed,
+            )
+
+    def ended(self) -> None:
+        """Something has ended: what a backfill has next need not wait."""
+        if self._is_backfilling:
+            self._at = min(self._at, time.monotonic() + _BACKFILL_SECONDS)
+            self._wake.within(_BACKFILL_SECONDS)

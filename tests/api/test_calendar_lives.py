@@ -1,0 +1,168 @@
+"""Whatever happens to calendars and to the jobs that roll by them, in any order: each tick is told of once, and all say
+the same of what is to come."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from clock import Clock
+from conftest import Api, make_workspace
+from depth import depth
+from sql_factory import records, value, values
+
+_SINCE = datetime(2027, 3, 20, 7, 30, tzinfo=UTC)  # before clocks change in Europe and on Lord Howe
+_CRONS = ["0 9 * * *", "0 9 * * 6,0", "0 9,17 28,29 * *", "*/20 1-3 * * *", "30 2 * * 0", "0 0 1-5 * *", "*/5 * * * *"]
+_ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe"]
+_WEEKS = [None, ["mon", "tue", "wed", "thu", "fri"], ["sat"], ["mon", "wed", "fri"]]
+_NAMES = ["one", "two", "three"]
+_NEW = """
+select live.scheduled_at, live.run_at, fate.run_at as expected, live.cause
+  from kronos.execution_live as live
+  join kronos.jobs as job using (job_id)
+ cross join lateral kronos.fate_of(job, live.scheduled_at) as fate
+ where live.execution_id <> all (%s) and live.cause = 'SCHEDULE' and job.status = 'ACTIVE'
+"""
+
+
+class Life:
+    """A workspace with calendars and jobs, and what may happen to them."""
+
+    def __init__(self, api: httpx.Client, superuser: psycopg.Connection, seed: int) -> None:
+        self._api, self._superuser, self.chance = api, superuser, random.Random(seed)
+        self.base = f"/v1/workspaces/{make_workspace(api)}"
+        self.clock = Clock(superuser)
+        self.clock.set(_SINCE)
+        for name in _NAMES:
+            self.put(name)
+        self.jobs = [self._made(f"job-{n}") for n in range(8)]
+
+    def _made(self, name: str) -> str:
+        terms = {
+            "name": name, "endpoint": "sink", "trigger": "CRON", "cron": self.chance.choice(_CRONS),
+            "timezone": self.chance.choice(_ZONES), "calendars": self.chance.sample(_NAMES, self.chance.choice([1, 2])),
+            "on_blackout": self.chance.choice(["SKIP", "NEXT", "NEXT", "PREVIOUS", "PREVIOUS"]),
+            "catch_up": {"policy": self.chance.choice(["SKIP", "LATEST", "ALL"]), "window_seconds": 86_400},
+        }  # fmt: skip
+        self._api.post(f"{self.base}/jobs", json=terms).raise_for_status()
+        return name
+
+    def _job(self) -> str:
+        return f"{self.base}/jobs/{self.chance.choice(self.jobs)}"
+
+    def put(self, name: str | None = None) -> None:
+        now: datetime = value(self._superuser, "select kronos.clock()")
+        days: list[dict[str, Any]] = []
+        for _ in range(self.chance.choice([0, 1, 3])):
+            first = now.date() + timedelta(days=self.chance.randint(-4, 12))
+            last = first + timedelta(days=self.chance.choice([0, 0, 1, 5]))
+            is_open = self.chance.random() < 0.2
+            days.append({"starts": str(first), "ends": str(last), "name": f"day {first}", "open": is_open})
+        if self.chance.random() < 0.1:
+            days.append({"starts": "1970-01-01", "ends": "2999-12-31", "name": "for ever"})
+        content: dict[str, Any] = {
+            "timezone": self.chance.choice(_ZONES),
+            "business_days": self.chance.choice(_WEEKS),
+            "days": days,
+        }
+        if self.chance.random() < 0.3:
+            content["business_hours"] = {"opens": "08:00", "closes": self.chance.choice(["17:00", "24:00"])}
+        path = f"{self.base}/calendars/{name or self.chance.choice(_NAMES)}"
+        self._api.put(path, json=content).raise_for_status()
+
+    def put_unfollowed(self) -> None:
+        """While somebody holds the jobs, so that none follows with it."""
+        with psycopg.connect(self._superuser.info.dsn, password=self._superuser.info.password) as holder:
+            holder.execute("select from kronos.jobs for no key update")
+            self.put()
+
+    def change(self) -> None:
+        terms: dict[str, Any] = self.chance.choice(
+            [
+                {"on_blackout": self.chance.choice(["SKIP", "NEXT", "PREVIOUS"])},
+                {"calendars": self.chance.sample(_NAMES, self.chance.choice([0, 1, 2]))},
+                {"cron": self.chance.choice(_CRONS)},
+                {"timezone": self.chance.choice(_ZONES)},
+            ]
+        )
+        if terms.get("calendars") == []:
+            terms["on_blackout"] = "SKIP"
+        answer = self._api.patch(self._job(), json=terms)
+        assert answer.status_code in (200, 422), answer.text  # NEXT without calendars
+
+    def turn(self) -> None:
+        until = value(self._superuser, "select kronos.clock()") + timedelta(hours=self.chance.choice([1, 30]))
+        body = self.chance.choice([{}, {"until": until.isoformat()}])
+        self._api.post(f"{self._job()}/{self.chance.choice(['pause', 'resume'])}", json=body)  # or it is so already
+
+    def ring(self) -> None:
+        known = values(self._superuser, "select execution_id from kronos.execution_live")
+        self._superuser.execute("select kronos.account_all(kronos.clock())")
+        for each in records(self._superuser, _NEW, [known]):
+            assert each["run_at"] == each["expected"], each
+
+    def ring_undone(self) -> None:
+        with self._superuser.transaction(force_rollback=True):
+            self.ring()
+
+    def go_on(self) -> None:
+        """To a few seconds after the next run; or hours, or days, for which nobody rings; or back."""
+        kind = self.chance.random()
+        if kind < 0.7:
+            due = value(self._superuser, "select min(next_tick_at) from kronos.pointers where next_tick_at > %s"
+                        " and not is_internal", [value(self._superuser, "select kronos.clock()")])  # fmt: skip
+            self.clock.set(due + timedelta(seconds=self.chance.choice([0, 1, 50])))
+        else:
+            hours = self.chance.choice([1, 9, 26, 80]) if kind < 0.95 else -1
+            self.clock.step(timedelta(hours=hours))
+        self.ring()
+
+    def follow(self) -> None:
+        for (document_id,) in self._superuser.execute("select document_id from kronos.calendar_moves").fetchall():
+            with self._superuser.transaction(force_rollback=self.chance.random() < 0.3):
+                self._superuser.execute("select kronos.move_some(%s, %s)", [document_id, self.chance.choice([1, 9])])
+
+    def reap(self) -> None:
+        self._superuser.execute("select kronos.reap()")
+
+    def judge(self) -> None:
+        """Each tick of each version once; of those that have followed, one next run whoever is asked."""
+        for (job_id,) in self._superuser.execute("select job_id from kronos.jobs where trigger = 'CRON'").fetchall():
+            (found,) = records(
+                self._superuser, "select * from kronos.check_ledger(%s, %s, kronos.clock())", [job_id, _SINCE]
+            )
+            assert (found["unaccounted"], found["surplus"], found["error"]) == (0, 0, None), (job_id, found)
+
+    def agree(self) -> None:
+        """The next run of each job, of which nothing is due, by its page, its list of runs, its plan and the load."""
+        for name in self.jobs:
+            job = self._api.get(f"{self.base}/jobs/{name}").raise_for_status().json()
+            if job["status"] != "ACTIVE":
+                continue
+            runs = self._api.get(f"{self.base}/jobs/{name}/next-runs", params={"count": 3}).raise_for_status().json()
+            first = runs["next_runs"][0]["at"] if runs["next_runs"] else None
+            assert job["next_run_at"] == first, (job, runs)
+            if first is not None:
+                at = runs["next_runs"][0].get("rolled_from") or first
+                said = self._api.get(f"{self.base}/jobs/{name}/explain", params={"at": at}).raise_for_status().json()
+                assert said["decision"] == "WILL_RUN", (said, runs)
+
+
+@pytest.mark.parametrize("seed", range(depth(1, deep=12)))
+def test_each_tick_is_told_of_once_and_all_say_the_same(own_api: Api, superuser: psycopg.Connection, seed: int) -> None:
+    life = Life(own_api.client, superuser, seed)
+    often: list[Callable[[], None]] = [life.go_on, life.go_on, life.go_on, life.put, life.put_unfollowed, life.follow]
+    for number in range(depth(20, deep=60)):
+        life.chance.choice([*often, life.change, life.turn, life.ring_undone, life.reap])()
+        if number % 4 == 3:
+            life.judge()
+    life.clock.step(timedelta(seconds=1))  # a move that met somebody is tried again half a second later
+    life.reap()
+    life.ring()
+    life.judge()
+    assert value(superuser, "select count(*) from kronos.calendar_moves") == 0
+    life.agree()

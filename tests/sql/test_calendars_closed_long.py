@@ -1,0 +1,91 @@
+"""Closures that are long, or have no end: every look through a job's ticks ends, and finds what comes after them."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from calendar_rows import day, put_calendar
+from clock import Clock
+from factory import EndpointRow, add_endpoint
+from sql.test_calendar_jobs import job_at
+from sql_factory import Connection, value, values
+
+_FRIDAY = datetime(2026, 5, 1, 20, tzinfo=UTC)
+_LOOKS = {
+    "next_run_at": "select kronos.next_run_of(job, kronos.pointer_of(job.job_id))",
+    "runs of a week": "select kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,"
+    " null, null, kronos.now(), kronos.now() + interval '7 days', 1000)",
+    "preview": "select kronos.coming_runs(job.workspace_id, job.calendars, job.on_blackout, job.schedule, null, null,"
+    " null, kronos.now(), 0, 20)",
+}
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    Clock(superuser).set(_FRIDAY)
+    made = add_endpoint(superuser)
+    put_calendar(superuser, made.workspace_id, "for-ever", days=[day("1970-01-01", "2999-12-31")])
+    put_calendar(superuser, made.workspace_id, "even", week=["mon", "wed", "fri"])
+    put_calendar(superuser, made.workspace_id, "odd", week=["tue", "thu", "sat", "sun"])
+    put_calendar(superuser, made.workspace_id, "week", week=["mon", "tue", "wed", "thu", "fri"])
+    return made
+
+
+def looked_at(connection: Connection, job_id: uuid.UUID, look: str) -> int:
+    """How many ticks a look judges."""
+    judged = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = 'tick_fate'"
+    with connection.transaction():
+        connection.execute("set local track_functions = 'all'")
+        connection.execute("set local statement_timeout = '20s'")
+        before = value(connection, judged)  # what of other transactions is not passed on yet
+        connection.execute(f"{look} from kronos.jobs as job where job.job_id = %s", [job_id])
+        return int(value(connection, judged) - before)
+
+
+@pytest.mark.parametrize("on_blackout", ["SKIP", "NEXT", "PREVIOUS"])
+def test_a_job_that_never_runs_costs_each_look_little(
+    superuser: Connection, endpoint: EndpointRow, on_blackout: str
+) -> None:
+    """A list of a hundred such jobs took longer than a statement may; and the runs of a week of one that rolls back
+    were looked for until the year 2999."""
+    for cron in ("* * * * *", "0 9 * * *", "0 9 * * 1", "0 9 1 * *", "*/5 9 1 1 *"):
+        for calendars, most in ((["for-ever"], 60), (["even", "odd"], 201)):
+            job_id = job_at(superuser, endpoint, cron, on_blackout, since=_FRIDAY, calendars=calendars)
+            for name, look in _LOOKS.items():
+                found = looked_at(superuser, job_id, look)
+                assert found <= (2000 if name == "preview" and most > 60 else most), (name, calendars, cron)
+
+
+@pytest.mark.parametrize("on_blackout", ["SKIP", "NEXT", "PREVIOUS"])
+def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
+    superuser: Connection, endpoint: EndpointRow, on_blackout: str
+) -> None:
+    """Of a job that rolls on 2,000 ticks were looked at: on Fridays nobody knew when it runs next."""
+    put_calendar(superuser, endpoint.workspace_id, "spring", days=[day("2026-05-01", "2026-07-31")])
+    for name, opens in (("week", datetime(2026, 5, 4, tzinfo=UTC)), ("spring", datetime(2026, 8, 1, tzinfo=UTC))):
+        since = datetime(2026, 5, 2, tzinfo=UTC)
+        Clock(superuser).set(since)
+        job_id = job_at(superuser, endpoint, "* * * * *", on_blackout, since=since, calendars=[name])
+        found = values(superuser, f"{_LOOKS['next_run_at']} from kronos.jobs as job where job_id = %s", [job_id])
+        assert found == [opens]
+        within = (
+            "select min(at) from kronos.jobs as job, kronos.runs_within(workspace_id, calendars, on_blackout, schedule,"
+            " null, null, kronos.now(), %s, 5) as runs (at) where job_id = %s"
+        )
+        assert value(superuser, within, [opens + timedelta(hours=1), job_id]) == opens
+        assert looked_at(superuser, job_id, _LOOKS["next_run_at"]) < 10
+
+
+def test_an_outage_of_days_is_caught_up_on_in_steps(superuser: Connection, endpoint: EndpointRow) -> None:
+    """Of a job with calendars each tick is asked for, whatever its policy: those of a hundred jobs took longer than a
+    ring may, so all of it was undone, and begun again, and no job of the instance caught up."""
+    behind = [
+        job_at(superuser, endpoint, "* * * * *", policy, since=_FRIDAY - timedelta(days=9), calendars=["for-ever"])
+        for policy in ("SKIP", "NEXT", "PREVIOUS", "NEXT")
+    ]
+    few = "select kronos.few_ticks(%s, kronos.clock(), %s)"
+    assert [len(value(superuser, few, [behind, most])) for most in (10_000, 40_000, 60_000)] == [1, 2, 3]
+    value(superuser, "select kronos.catch_up(kronos.clock())")
+    left = "select count(*) from kronos.pointers where next_tick_at < kronos.clock() - interval '8 days'"
+    assert value(superuser, left) == 2
