@@ -132,6 +132,31 @@ def test_a_load_that_begins_between_two_midnights_of_a_day_has_what_comes_before
         assert [each["name"] for each in jobs] == names
 
 
+@pytest.mark.parametrize("seconds", [7, 20, 31, 40, 45, 59])
+def test_an_interval_of_seconds_has_in_each_minute_as_many_runs_as_fall_into_it(
+    shared: Connection, seconds: int
+) -> None:
+    endpoint, since = add_endpoint(shared), datetime(2027, 3, 5, 13, 7, tzinfo=UTC)
+    anchors = (since - 4321 * MINUTE, since - MINUTE, since + 90 * MINUTE)
+    for anchor in anchors:
+        job_id = make_cron_job(shared, endpoint, next_tick_at=since)
+        shared.execute(
+            "update kronos.jobs set cron = null, every = %(every)s, anchor = %(anchor)s, schedule ="
+            " jsonb_populate_record(null::kronos.schedule, jsonb_build_object('every_seconds', %(seconds)s::integer,"
+            " 'anchor', %(anchor)s::timestamptz, 'timezone', 'UTC')) where job_id = %(id)s",
+            {"every": f"{seconds}s", "anchor": anchor, "seconds": seconds, "id": job_id},
+        )
+    params = {"workspace": endpoint.workspace_id, "from": since, "to": since + 200 * MINUTE, "schedules": 1000}
+    found = of_rows([LoadRow(**row) for row in records(shared, _COMING, params)], 200)
+    expected = [0] * 200
+    for anchor in anchors:
+        for nth in range(13 * 1440 * 60 // seconds):
+            minute = (anchor + nth * timedelta(seconds=seconds) - since) // MINUTE
+            if 0 <= minute < 200:
+                expected[minute] += 1
+    assert found.runs == expected
+
+
 _ASKED = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = 'next_civil_tick'"
 
 

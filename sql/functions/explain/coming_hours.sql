@@ -56,6 +56,10 @@ begin
           from named_day as each
           join zone_day on zone_day.zone = each.zone and zone_day.day = each.day and zone_day.is_calm
          group by each.days
+    ), interval_term as materialized (      -- not even: minutes have one tick more, or less, than others
+        select term.seconds, term.first_tick, term.since, term.until, term.closed,
+               term.seconds >= 60 or 60 % term.seconds = 0 as is_even, sum(term.jobs)::bigint as jobs
+          from term where term.kind = 'interval' group by 1, 2, 3, 4, 5
     ), single as (
         select each.hour, each.minutes, alike.jobs as runs, alike.closed
           from (select term.schedule, term.since, term.until, term.closed, sum(term.jobs)::bigint as jobs
@@ -74,11 +78,26 @@ begin
          where term.kind = 'calendar'
          union all
         select each.hour, each.minutes, alike.jobs * (60 / least(alike.seconds, 60)), alike.closed
-          from (select term.seconds, term.first_tick, term.since, term.until, term.closed,
-                       sum(term.jobs)::bigint as jobs
-                  from term where term.kind = 'interval' group by 1, 2, 3, 4, 5) as alike
+          from interval_term as alike
          cross join lateral kronos.interval_hours(alike.seconds, alike.first_tick, alike.since, alike.until)
                                 as each
+         where alike.is_even
+         union all
+        select date_trunc('hour', minute.at, 'UTC'),
+               bit_or(1::bigint << date_part('minute', minute.at at time zone 'UTC')::integer),
+               alike.jobs * counted.ticks, alike.closed
+          from interval_term as alike
+         cross join generate_series(date_trunc('minute', greatest(alike.since, alike.first_tick), 'UTC'),
+                                    alike.until - interval '1 microsecond',
+                                    interval '1 minute') as minute (at)
+         cross join lateral (
+               select (ceil(extract(epoch from least(minute.at + interval '1 minute', alike.until)
+                                               - alike.first_tick) / alike.seconds)
+                       - ceil(extract(epoch from greatest(minute.at, alike.since, alike.first_tick)
+                                                 - alike.first_tick) / alike.seconds))::bigint as ticks)
+                                 as counted
+         where not alike.is_even and counted.ticks > 0
+         group by 1, 3, 4, alike.seconds, alike.first_tick, alike.since, alike.until
     ), moved as materialized (
         select each.* from kronos.coming_rolls(p_workspace_id, p_from, p_to, p_schedules) as each
          where exists (select from told where told.on_blackout <> 'SKIP')
