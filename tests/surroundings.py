@@ -6,6 +6,10 @@ import sys
 
 from kronos import libpq
 
+_DEFAULTS = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(
+    (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2), signal.SIG_DFL
+)
+
 
 def forget() -> None:
     """As in a shell of somebody who has no Kronos: for this process, and all that it starts."""
@@ -17,7 +21,6 @@ def forget() -> None:
     os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
     libpq.forget_environment()
     # What runs in the background or under nohup ignores these, and so do its children: they would never end by them.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for each, handler in _DEFAULTS.items():
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, handler)
