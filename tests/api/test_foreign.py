@@ -78,11 +78,16 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """What the API, a thread of this process, sends to PostgreSQL."""
     watched, execute = Work(), AsyncCursor.execute
 
-    async def noted(self: AsyncCursor[Any], query: LiteralString, params: Any = None, **more: Any) -> Any:
+    async def noted(self: AsyncCursor[Any], query: LiteralString | bytes, params: Any = None, **more: Any) -> Any:
+        # Bytes are what a new connection proves of itself, whenever the pool makes one.
         task = asyncio.current_task()
         beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)
         is_for_listeners = getattr(task and task.get_coro(), "__qualname__", "") in beside
-        if "kronos." in query and not (is_for_listeners or _LOOKUPS.search(query) or _BESIDE.search(query)):
+        if (
+            isinstance(query, str)
+            and "kronos." in query
+            and not (is_for_listeners or _LOOKUPS.search(query) or _BESIDE.search(query))
+        ):
             watched.sent.append((query, params))
         return await execute(self, query, params, **more)
 

@@ -279,6 +279,7 @@ _NEEDS_NONE = {
         f"ringing.{name}": "migrate's and the doctor's"
         for name in ("get_heard", "get_setup", "get_password", "list_rules")
     },
+    "managed.set_patience": "a setting alone",
     "schedules.read_local_time": "a text alone",
     "schedules.read_local_times": "texts alone",
     "schedules.read_schedules": "texts alone",
