@@ -48,8 +48,8 @@ def instant_of(local: datetime, zone: str) -> datetime:
         return at
     while at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) < local:  # to the other side
         at += timedelta(minutes=1)
-    before = at - timedelta(hours=3)
-    shown = [before + n * timedelta(minutes=1) for n in range(181)]
+    before = at - timedelta(days=1, hours=1)  # a zone that changed sides of the date line left out a day
+    shown = [before + n * timedelta(minutes=1) for n in range(25 * 60 + 1)]
     return next(
         later
         for earlier, later in pairwise(shown)

@@ -194,7 +194,8 @@ SCENES: Mapping[str, Scene] = {
     "docs/keys.md": Scene(prepare=_keys),
     "docs/mcp.md": Scene(prepare=_key_file),
     "docs/postgresql.md": Scene(prepare=_own_server),
-    "docs/retention.md": Scene(rules=[(r"^\d+ ", "N ")]),
+    # Retention runs by itself at 17 minutes past the hour, and says from when on all is kept.
+    "docs/retention.md": Scene(rules=[(r"^\d+ ", "N "), (r'"retained_from":(?:null|"[^"]*")', '"retained_from":null')]),
     "docs/secrets.md": Scene(prepare=_token),
     "docs/tutorials/first-job.md": Scene(prepare=_first_job, rules=[(r"after [\d,]+ ms", "after N ms")]),
     "docs/tutorials/three-in-the-morning.md": Scene(prepare=_at_night, rules=[(r"after [\d,]+ ms", "after N ms")]),
