@@ -106,7 +106,7 @@ def rung(cluster: Cluster) -> Rung:
         await_condition(
             lambda: len(internal_runs(superuser, minute)) == len(internal_jobs(superuser)),
             "the internal jobs",
-            seconds=60,
+            seconds=180,
         )
         # Each ring passes over what another's holds, and commits on its own.
         await_condition(lambda: faulty_jobs(superuser) >= unreadable(rung), "the faults", seconds=60)
