@@ -23,7 +23,7 @@ from pathlib import Path
 
 from kronos import instance_settings, keys, listening, migrations
 from kronos.config import Settings
-from kronos.embedded import keyfile, logfiles, network, ports, processes
+from kronos.embedded import entries, keyfile, logfiles, network, ports, processes
 from kronos.embedded.children import Child, Restarts
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import PASSING, EmbeddedError, explained
@@ -39,6 +39,8 @@ _HOPELESS_STARTS = 5
 _IDLE_SECONDS = 1.0
 _LOOK_AT_LOGS_SECONDS = 20.0
 _SAY_AGAIN_SECONDS = 60.0
+# More than a minute: the reaper is rung within it once its own entry is right.
+_CORRECT_ENTRIES_SECONDS = 75.0
 # A stopped postmaster takes no connection and reaps no backend. A person who stopped it to look at it has so long.
 _STOPPED_SECONDS = 10.0
 _NOT_BEGUN = network.ReadyAnswer(is_ready=False, answer="it does not serve yet")
@@ -84,6 +86,7 @@ class Supervisor:
         self._stopped_seconds = 0.0
         self._logs_are_due_at = 0.0
         self._is_written = True  # whether run.json says what is true
+        self._correct_entries_until = 0.0  # after a move to another port
         self._said_at: dict[str, float] = {}
         self._environment: dict[str, str] = {}
         self._cluster_port = 0  # where the children look for it
@@ -175,6 +178,8 @@ class Supervisor:
         self._look_after_children()
         if not self._is_written:
             self._is_written = self._try(self._write_run_json)
+        if time.monotonic() < self._correct_entries_until and self._cluster.pid is not None:
+            self._try(self._correct_entries)
         if time.monotonic() >= self._logs_are_due_at:
             self._logs_are_due_at = time.monotonic() + _LOOK_AT_LOGS_SECONDS
             for log in (self._home.log / "postgres.log", *(self._log_of(child.name) for child in self._services())):
@@ -238,13 +243,18 @@ class Supervisor:
             self._note(line)
 
     def _follow_database(self) -> None:
-        """Gives a changed database URL to the children, by starting them again, and to run.json."""
+        """Gives a changed database URL to the children, by starting them again, to run.json and to pg_cron."""
         if self._cluster_port in (0, self._cluster.port):
             return
         self._cluster_port = self._cluster.port
         for child in self._services():
             child.ask_to_stop()
         self._is_written = False
+        self._correct_entries_until = time.monotonic() + _CORRECT_ENTRIES_SECONDS
+
+    def _correct_entries(self) -> None:
+        if entries.correct(self._cluster.superuser_url):
+            self._correct_entries_until = 0.0
 
     def _look_at_pg_cron(self) -> None:
         frozen_for = self._freeze.look(silent_seconds(self._cluster.superuser_url))

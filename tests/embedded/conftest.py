@@ -15,7 +15,7 @@ import pytest
 
 import servers
 from embedded.waiting import eventually
-from kronos.embedded import processes
+from kronos.embedded import logfiles, network, processes
 from kronos.embedded.cluster import Cluster
 from servers import copy_home
 
@@ -81,6 +81,11 @@ class Up:
     def said(self) -> str:
         """All of its standard error so far."""
         return (self.home / "up.err").read_text()
+
+    def account(self) -> str:
+        """What is known of it, for a test that waits in vain: what it said, who lives, what each wrote last."""
+        logs = [f"--- {log.name}\n{logfiles.end_of(log)}" for log in sorted((self.home / "log").glob("*.log"))]
+        return "\n".join([self.said(), f"children: {self.children()}", str(network.readiness(self.url)), *logs])
 
     def await_ready(self, seconds: float = 60) -> str:
         """The line `ready URL` of its standard output."""

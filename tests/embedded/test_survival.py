@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from embedded.conftest import Up, made_home, starting
@@ -34,6 +35,12 @@ def is_well(up: Up, not_these: dict[str, int]) -> bool:
     return set(now) == _ALL and not set(now.values()) & set(not_these.values()) and network.readiness(up.url).is_ready
 
 
+def ports_of_entries(up: Up) -> list[int]:
+    """Where pg_cron rings: in its entries' own column, which counts before 1.5."""
+    with psycopg.connect(str(up.told["database_url"])) as connection:
+        return [port for (port,) in connection.execute("select distinct nodeport from cron.job order by nodeport")]
+
+
 def assert_goes_on(up: Up) -> None:
     assert up.process.poll() is None, up.said()
     assert "Traceback" not in up.said()
@@ -52,9 +59,11 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
         kill(before.values())
-        eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=90)
+        eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
+    # Soon, and not only when workers have seen that nobody rings.
+    eventually(lambda: ports_of_entries(running) == [moved], running.account, seconds=45)
     assert_goes_on(running)
     places = set(re.findall(r"(\w+\.py):\d+", failed.read_text()))
     assert places >= {
@@ -111,7 +120,7 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new
     # one is there.
     signalled(before["worker"], signal.SIGKILL)
-    eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.said()}")
+    eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.account()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
     assert "sign of life" not in running.said().removeprefix(said)
 
@@ -133,7 +142,7 @@ def test_each_killed_child_is_started_again_and_a_log_folder_that_is_gone_is_mad
             eventually(lambda: running.children().get("api") != killed, "it outlives SIGKILL")  # noqa: B023
             the_port_is_kept(running)
         gone = {name: killed}
-        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.said()}", seconds=60)  # noqa: B023
+        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.account()}", seconds=60)  # noqa: B023
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
 
@@ -143,7 +152,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.away")
     (running.home / "log").write_text("in the way")
     kill(before.values())
-    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
+    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
         assert f"what {name} says goes here until its next start" in running.said()
     eventually(lambda: "listening on http" in running.said(), "the API's lines are nowhere")

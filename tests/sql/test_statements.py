@@ -62,7 +62,16 @@ def role_of(name: str) -> str:
         return "postgres"
     if (
         name.startswith(
-            ("doctor.", "doctor_fixes.", "support.", "ringing.", "instance_settings.", "sql_grants.", "encryption.")
+            (
+                "doctor.",
+                "doctor_fixes.",
+                "support.",
+                "ringing.",
+                "instance_settings.",
+                "sql_grants.",
+                "encryption.",
+                "entries.",
+            )
         )
         or name in _ADMINISTRATORS
         or (
