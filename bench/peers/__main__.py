@@ -78,10 +78,10 @@ def sections(place: Place, *, count: int, seconds: float, pickups: int) -> list[
         ),
         Section(
             name="pickup",
-            title="From commit to start",
-            kronos={"Kronos, to the request": lone},
+            title="From commit to the request at the sink",
+            kronos={"Kronos": lone},
             take=lambda each: each.pickups(pickups),
-            columns=(("p50", "p50 ms", 2), _P99),
+            columns=(("p50", "p50 ms", 2), _P99, ("start", "p50 to a peer's first line", 2)),
         ),
     ]
 

@@ -54,7 +54,8 @@ class Contestant(Protocol):
         """So many at once as BULK says."""
 
     def pickups(self, count: int) -> Sample:
-        """From the commit of a lone job to its start: p50, p99, in ms."""
+        """From the commit of a lone job to its request at the sink: p50, p99, in ms; `start`: p50 to a peer's first
+        line."""
 
 
 class Peer:
@@ -98,9 +99,10 @@ class Peer:
             return sample | {"rate": count / did["seconds"]}
 
     def pickups(self, count: int) -> Sample:
-        """Until the first line of the job."""
+        """Until the request that the job's first line makes is at the sink."""
+        common.told(self._place.sink, "forget")
         with self._database() as url, self._process(url) as worker, self._process(url) as sender:
-            common.told(worker, {"do": "listen"})
+            common.told(worker, {"do": "listen", "url": self._place.sink_url, "connections": CONNECTIONS})
             time.sleep(1)  # none of them says when it listens
             commits = common.told(sender, {"do": "trickle", "count": count, "every_seconds": 0.05})["commits"]
 
@@ -108,8 +110,16 @@ class Peer:
                 found: dict[str, float] = common.told(worker, {"do": "starts"})["starts"]
                 return found
 
-            common.wait_until(lambda: set(commits) <= set(starts()), "the jobs do not start")
-            return _percentiles([(starts()[number] - at) * 1000 for number, at in commits.items()])
+            def arrivals() -> dict[str, float]:
+                found: dict[str, float] = common.told(self._place.sink, "arrivals")
+                return found
+
+            common.wait_until(lambda: set(commits) <= set(arrivals()), "the jobs' requests do not come")
+            begun, came = starts(), arrivals()
+            to_start = _percentiles([(begun[number] - at) * 1000 for number, at in commits.items()])
+            return _percentiles([(came[number] - at) * 1000 for number, at in commits.items()]) | {
+                "start": to_start["p50"]
+            }
 
     @contextmanager
     def _database(self) -> Iterator[str]:
@@ -213,7 +223,7 @@ class Kronos:
         return sample | {"rate": count / seconds}
 
     def pickups(self, count: int) -> Sample:
-        """Until the request is at the sink: the work that a peer's first line begins is done by then."""
+        """Until the request is at the sink. Nothing of a user's runs in a worker, so there is no earlier start."""
         one = self._place.one
         common.told(self._place.sink, "forget")
         one.forget_jobs()
@@ -225,7 +235,8 @@ class Kronos:
             )
             deliver.await_end(connection)
         arrivals = common.told(self._place.sink, "arrivals")
-        return _percentiles([(arrivals[execution] - at) * 1000 for execution, at in committed.items()])
+        found = _percentiles([(arrivals[execution] - at) * 1000 for execution, at in committed.items()])
+        return found | {"start": found["p50"]}
 
 
 def _load(one: Instance, port: int, path: str, body: Json, connections: int, seconds: float) -> Json:

@@ -57,8 +57,15 @@ async function deliver(peer, { count, url, connections }) {
 
 const starts = {};
 
-async function listen(peer) {
-  await peer.start(async ({ number }) => { starts[number] ??= now(); }, false);
+async function listen(peer, { url, connections }) {
+  const { origin, pathname } = new URL(url);
+  const pool = new Pool(origin, { connections, pipelining: 1 });
+  await peer.start(async (data) => {
+    starts[data.number] ??= now();
+    const headers = { "content-type": "application/json", "idempotency-key": String(data.number) };
+    const answer = await pool.request({ method: "POST", path: pathname, headers, body: JSON.stringify(data) });
+    await answer.body.text();
+  }, false);
   return {};
 }
 

@@ -37,6 +37,7 @@ class Peer:
         self._starts: dict[int, float] = {}
         self._running: asyncio.Task[None] | None = None
         self._observer: asyncpg.Connection | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def do(self, order: dict[str, object]) -> dict[str, object]:
         """The answer to one order."""
@@ -112,11 +113,17 @@ class Peer:
                 await asyncio.sleep(0.01)
             return {"seconds": time.monotonic() - began}
 
-    async def listen(self) -> dict[str, object]:
-        """Note when each job starts."""
+    async def listen(self, url: str, connections: int) -> dict[str, object]:
+        """Note when each job starts, and make its request."""
+        connector = aiohttp.TCPConnector(limit=connections)
+        self._session = session = aiohttp.ClientSession(connector=connector)
 
         async def handle(body: bytes) -> None:
-            self._starts.setdefault(json.loads(body)["number"], time.monotonic())
+            number = json.loads(body)["number"]
+            self._starts.setdefault(number, time.monotonic())
+            headers = {"content-type": "application/json", "idempotency-key": str(number)}
+            async with session.post(url, data=body, headers=headers) as answer:
+                await answer.read()
 
         await self._start(handle, batch_size=10)
         return {}
