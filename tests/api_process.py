@@ -58,8 +58,9 @@ class Process:
 
 @contextmanager
 def serving(database_url: str, **variables: str) -> Iterator[Process]:
-    """`serve.run` in a process of its own, on a free port."""
-    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"} | variables
+    """`serve.run` in a process of its own, on a free port. A busy machine answers late, not never: 60 s."""
+    ours = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"}
+    environment = {"KRONOS_REQUEST_SECONDS": "60"} | os.environ | ours | variables
     reading, writing = os.pipe()
     child = forked.start(
         [], environment, stdout=writing, stderr=writing, program=PROGRAM, modules=["kronos.api.serve", "kronos.api.app"]

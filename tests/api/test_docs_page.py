@@ -68,7 +68,7 @@ def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -
 
 
 async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes 0.15 s, and no key is needed to ask for it."""
+    """It takes a second, and no key is needed to ask for it."""
     made_by: list[threading.Thread] = []
     finished = document.finished
 
@@ -84,3 +84,28 @@ async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: 
     assert len({answer.content for answer in answers}) == 1
     assert len(made_by) == 1
     assert made_by[0] is not threading.current_thread()
+
+
+async def test_a_request_that_is_given_up_leaves_the_document_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    made = 0
+    finished = document.finished
+
+    def slow(document: JsonObject) -> JsonObject:
+        nonlocal made
+        made += 1
+        begun.set()
+        assert may_end.wait(60)
+        return finished(document)
+
+    monkeypatch.setattr(document, "finished", slow)
+    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=60)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        first = asyncio.create_task(client.get("/openapi.json"))
+        assert await asyncio.to_thread(begun.wait, 60)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        may_end.set()
+        answer = await client.get("/openapi.json")
+    assert (answer.status_code, made) == (200, 1)

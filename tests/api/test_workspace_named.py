@@ -366,6 +366,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
                 "encryption.",
                 "watchdog.",
                 "instance_settings.",
+                "entries.",
             )
         )
     }
