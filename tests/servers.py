@@ -90,6 +90,8 @@ class EmbeddedServer:
         self.databases = Databases(self.superuser_url)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute("alter system set max_wal_size = '256MB'")
+            # A look at a lent database costs a session, and the next test a new copy (tests/lent.py).
+            connection.execute("alter system set autovacuum_naptime = '1h'")
             connection.execute("select pg_reload_conf()")
 
     def wake_launcher(self) -> None:

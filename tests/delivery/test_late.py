@@ -53,13 +53,14 @@ async def test_where_no_acknowledgement_came_the_time_is_over(is_sent: bool, is_
 
 async def test_an_entry_that_was_acknowledged_meanwhile_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was UNKNOWN, tried again, and in the stream twice."""
-    seconds, stops = 0.5, threading.Event()
+    seconds, stops, answered = 0.5, threading.Event(), threading.Event()
     send = _RedisConnection.send_packed_command
 
     async def stopped(self: _RedisConnection, command: bytes | str, check_health: bool = True) -> None:
         await send(self, command, check_health)
         if stops.is_set():
             time.sleep(seconds + 0.1)  # noqa: ASYNC251 - as in a process that is stopped
+            assert answered.wait(60)  # however busy the machine is: it is there when the process goes on
 
     def serve() -> None:
         connection, _ = server.accept()
@@ -68,6 +69,8 @@ async def test_an_entry_that_was_acknowledged_meanwhile_is_not_sent_again(monkey
                 connection.sendall(
                     b"+OK\r\n" * received.count(b"CLIENT\r\n") + b"$3\r\n1-0\r\n" * received.count(b"XADD\r\n")
                 )
+                if stops.is_set():
+                    answered.set()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         serving = threading.Thread(target=serve)

@@ -215,7 +215,7 @@ def test_one_that_cannot_go_on_ends_and_stops_no_other(superuser: Connection) ->
     fail(superuser, add_executions(superuser, endpoint, 2))
     broken = operation(superuser, endpoint, after="no time")
     good = operation(superuser, endpoint)
-    while value(superuser, "select kronos.advance_operations(100)"):
+    while value(superuser, "select kronos.advance_operations(100)") is not None:
         pass
     rows = {
         row["operation_id"]: row

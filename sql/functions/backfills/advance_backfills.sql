@@ -1,7 +1,7 @@
 -- advance_backfills: advance_backfill for up to 100 RUNNING backfills, in no order, so that none waits for
--- ever behind the others; at most p_limit executions in all. One that cannot go on ends as FAILED and stops
--- no other; what may pass (a lock, a shortage) is tried again at the next call. It costs an index's probe
--- while no backfill is RUNNING.
+-- ever behind the others; at most p_limit executions in all, for a second at most, and of one in any case.
+-- One that cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again
+-- at the next call. It costs an index's probe while no backfill is RUNNING.
 -- Returns: how many executions were made; null while no backfill is RUNNING, or the instance is held.
 create or replace function kronos.advance_backfills(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -9,6 +9,7 @@ as $$
 declare
     v_backfill_id uuid;
     v_made        integer := 0;
+    v_tried       integer := 0;
     -- callers have other things to do
     v_until       timestamptz := kronos.clock() + interval '1 second';
 begin
@@ -18,7 +19,8 @@ begin
     for v_backfill_id in
         select backfill_id from kronos.backfills where status = 'RUNNING' order by random() limit 100
     loop
-        exit when kronos.clock() >= v_until;
+        exit when v_tried > 0 and kronos.clock() >= v_until;
+        v_tried := v_tried + 1;
         begin
             v_made := v_made + kronos.advance_backfill(v_backfill_id, p_limit - v_made);
         exception when others then

@@ -1,7 +1,8 @@
 -- release_all_parked: the net under release_key: parked executions for which there is room and that nobody
 -- has let go, since a limit was changed or taken away, or a worker of the release before took part, which
 -- waits for no gate. Where nothing is parked it is one look at an empty index. A call looks at 32 keys, and
--- the session's next call at the next ones; with p_all at all of them; for 50 ms at most.
+-- the session's next call at the next ones; with p_all at all of them; for 50 ms at most, and at one key
+-- in any case: on a machine so busy that 50 ms pass before, none would ever be let go.
 -- Returns: how many executions were let go. One key that cannot be looked at is warned of and stops no other.
 create or replace function kronos.release_all_parked(p_all boolean) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -22,7 +23,7 @@ begin
     if not found then
         return 0;
     end if;
-    while (p_all or v_nth < c_keys) and kronos.clock() < v_until loop
+    while v_nth = 0 or ((p_all or v_nth < c_keys) and kronos.clock() < v_until) loop
         select live.endpoint_id, live.concurrency_key into v_endpoint_id, v_key
           from kronos.execution_live as live
          where live.parked_at is not null

@@ -1,7 +1,8 @@
 -- advance_operations: a step of up to 20 RUNNING operations over dead letters whose time has come, of each
 -- workspace one before another's second, else in no order, so that none waits for ever behind the others, for
--- a quarter of a second at most: what it has locked it holds until its caller commits. One that waits for its
--- workspace (REDRIVE, while that is suspended) is none of them, and makes no call worth while. One that
+-- a quarter of a second at most, and one in any case, however busy the machine is: what it has locked it
+-- holds until its caller commits. One that waits for its workspace (REDRIVE, while that is suspended) is none
+-- of them, and makes no call worth while. One that
 -- cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again half a
 -- second later. It costs an index's probe while no operation is RUNNING.
 -- Returns: how many rows were dealt with; null while no operation can go on, or the instance is held.
@@ -11,6 +12,7 @@ as $$
 declare
     v_operation_id uuid;
     v_rows         integer := 0;
+    v_tried        integer := 0;
     -- callers have other things to do
     v_until        timestamptz := kronos.clock() + interval '250 milliseconds';
 begin
@@ -33,7 +35,8 @@ begin
                   gen_random_uuid()      -- not random(): the same expression is the same number
          limit 20
     loop
-        exit when v_rows >= p_limit or kronos.clock() >= v_until;
+        exit when v_rows >= p_limit or (v_tried > 0 and kronos.clock() >= v_until);
+        v_tried := v_tried + 1;
         begin
             v_rows := v_rows + kronos.advance_operation(v_operation_id, least(100, p_limit - v_rows));
         exception when others then

@@ -1,0 +1,61 @@
+"""What works until a time does a first piece of it however busy the machine is: else it never comes to an end there."""
+
+import pytest
+
+from backfill_rows import endpoint_and_job, make_backfill, ticks_of
+from factory import add_endpoint, add_executions
+from sql.test_dead_letters import fail, operation
+from sql_factory import Connection, value, values
+
+_SLOW = """
+create sequence public.minutes;
+grant usage on sequence public.minutes to public;
+create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
+return pg_catalog.clock_timestamp() + nextval('public.minutes') * interval '1 minute';
+"""
+
+
+@pytest.fixture
+def slow(superuser: Connection) -> Connection:
+    """A database each of whose looks at the clock comes a minute after the one before."""
+    superuser.execute(_SLOW)
+    return superuser
+
+
+@pytest.mark.parametrize("is_all", [True, False])
+def test_what_is_parked_is_let_go(slow: Connection, is_all: bool) -> None:
+    """Two keys, of which a call comes to one: the next call goes on behind it."""
+    endpoint = add_endpoint(slow)
+    ids = add_executions(slow, endpoint, 4)
+    for place, execution_id in enumerate(ids):
+        slow.execute(
+            "update kronos.execution_live set concurrency_key = %s, parked_at = visible_at,"
+            " visible_at = '9999-12-31 00:00:00+00' where execution_id = %s",
+            [f"key-{place % 2}", execution_id],
+        )
+    waits = "select count(*) from kronos.execution_live where parked_at is not null"
+    assert value(slow, f"select kronos.release_all_parked({is_all})") > 0
+    assert value(slow, waits) < len(ids)
+    for _ in ids:
+        slow.execute("select kronos.release_all_parked(true)")
+        slow.execute("select kronos.release_all_parked(true)")  # once at the end, it begins again
+    assert value(slow, waits) == 0
+
+
+def test_operations_come_to_their_end_and_one_that_cannot_go_on_stops_no_other(slow: Connection) -> None:
+    endpoint = add_endpoint(slow)
+    fail(slow, add_executions(slow, endpoint, 3))
+    operation(slow, endpoint, after="no time")
+    operation(slow, endpoint)
+    steps = 0
+    while value(slow, "select kronos.advance_operations(1)") is not None:
+        steps += 1
+        assert steps < 20, "it stands where it stood"
+    assert sorted(values(slow, "select status from kronos.operations")) == ["COMPLETED", "FAILED"]
+    assert value(slow, "select count(*) from kronos.execution_live") == 3
+
+
+def test_a_backfill_is_advanced(slow: Connection) -> None:
+    _, job_id = endpoint_and_job(slow)
+    made = make_backfill(slow, job_id, ticks=3)
+    assert (value(slow, "select kronos.advance_backfills(3)"), len(ticks_of(slow, made))) == (3, 3)
