@@ -2,13 +2,14 @@
 of its window."""
 
 import random
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 import lives
-from factory import add_endpoint
+from factory import add_endpoint, add_named_one_shot
 from lives import Life, live_a_life
 from scale import fill_cron_jobs
 from sql_factory import Connection, buffers, make_cron_job, records, value, values
@@ -71,6 +72,22 @@ def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection
                 assert records(superuser, TOGETHER, window) == records(superuser, ALONE, window)
                 sound += len(values(superuser, SOUND, window))
     assert sound > 50, "most are told by one statement"
+
+
+def test_one_shots_take_no_jobs_place(superuser: Connection) -> None:
+    """A call whose answer is empty is the last: it holds the next jobs that have a ledger, whatever lies between."""
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    one_shots = [add_named_one_shot(superuser, endpoint) for _ in range(3)]
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [one_shots[0]])
+    last = max(values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and job_id <> %s", [job_id]))
+    seen: list[uuid.UUID] = []
+    next_one = "select job_id from kronos.check_ledgers(%s, 1, now() - interval '1 day', now() + interval '1 day')"
+    while found := values(superuser, next_one, [seen[-1] if seen else uuid.UUID(int=0)]):
+        seen += found
+    assert seen == sorted({*seen}), "each once, in order"
+    assert {job_id, last} <= {*seen}
+    assert {*one_shots} & {*seen} == set()
 
 
 @pytest.mark.parametrize("says_so_since", [False, True])

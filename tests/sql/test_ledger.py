@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from depth import depth
+from factory import add_endpoint, add_named_one_shot
 from lives import HOUR, MINUTE, T0, Life, live_a_life
 from sql_factory import Connection, Record, done, job, make_cron_job, records, value, values
 
@@ -129,12 +130,23 @@ def test_a_counted_row_stands_for_its_ticks(shared: psycopg.Connection, outage: 
 def test_a_row_that_counts_wrongly_is_found(
     shared: psycopg.Connection, outage: Life, counted: int, unaccounted: int, surplus: int
 ) -> None:
-    shared.execute(
-        "update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1",
+    (counted_row,) = records(
+        shared,
+        "update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1 returning scheduled_at",
         [counted, outage.job_id],
     )
     found = ledger(shared, outage.job_id, T0, outage.now + MINUTE)
     assert (found["unaccounted"], found["surplus"]) == (unaccounted, surplus)
+    from_it_on = ledger(shared, outage.job_id, counted_row["scheduled_at"], outage.now + MINUTE)
+    assert (from_it_on["unaccounted"], from_it_on["surplus"]) == (unaccounted, surplus)
+
+
+def test_the_tick_at_which_a_job_starts_is_expected(shared: psycopg.Connection) -> None:
+    life = Life(shared)
+    shared.execute("update kronos.jobs set starts_at = %s where job_id = %s", [T0 + 2 * MINUTE, life.job_id])
+    shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
+    found = ledger(shared, life.job_id, T0, T0 + 5 * MINUTE)
+    assert (found["unaccounted"], found["first_unaccounted"]) == (3, T0 + 2 * MINUTE)
 
 
 def test_runs_by_hand_and_of_a_backfill_are_no_part_of_it(shared: psycopg.Connection, outage: Life) -> None:
@@ -182,9 +194,11 @@ def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.C
 
 
 def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
-    assert (
-        records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []
-    )
+    """Whether it has a row of its own or is its execution."""
+    named = add_named_one_shot(shared, add_endpoint(shared))
+    for job_id in (named, uuid.uuid4()):
+        window = [job_id, T0, T0 + HOUR]
+        assert records(shared, "select * from kronos.check_ledger(%s, %s, %s)", window) == []
 
 
 @pytest.mark.parametrize(
