@@ -176,6 +176,32 @@ def test_ticks_that_are_due_are_overdue_and_not_unaccounted(shared: psycopg.Conn
     assert ledger(shared, job_id, now - HOUR, now)["overdue"] == 0
 
 
+def test_overdue_are_the_ticks_from_the_pointers_own_on_and_before_the_end(shared: psycopg.Connection) -> None:
+    """Its tick, not the later instant at which that is due; and none at which the job has ended."""
+    first: datetime = value(shared, "select date_trunc('hour', now()) - interval '3 days 12 hours'")
+    job_id = make_cron_job(
+        shared, cron=f"0 {first.hour} * * *", ticks_from=first - MINUTE, next_tick_at=first + 2 * HOUR
+    )
+    shared.execute("update kronos.pointers set tick_at = %s where job_id = %s", [first, job_id])
+    assert ledger(shared, job_id, first, first + HOUR)["overdue"] == 4
+    shared.execute("update kronos.jobs set ends_at = %s where job_id = %s", [first + timedelta(days=2), job_id])
+    assert ledger(shared, job_id, first, first + HOUR)["overdue"] == 2
+
+
+def test_a_schedule_without_a_next_tick_has_an_end(shared: psycopg.Connection) -> None:
+    """Nobody can make one of 30 February; what cannot be is a fault, and no loop without an end."""
+    life = Life(shared)
+    shared.execute(
+        "update kronos.jobs set schedule.days = 1 << 30, schedule.months = 1 << 2 where job_id = %s", [life.job_id]
+    )
+    never = "select kronos.next_tick(schedule, %s) from kronos.jobs where job_id = %s"
+    assert value(shared, never, [T0, life.job_id]) is None
+    shared.execute("set statement_timeout = '10s'")
+    found = ledger(shared, life.job_id, T0, T0 + timedelta(days=9))
+    shared.execute("reset statement_timeout")
+    assert (found["expected"], found["error"]) == (0, None)
+
+
 def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection) -> None:
     life = Life(shared, catch_up_policy="SKIP")
     shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
