@@ -80,13 +80,16 @@ def test_one_shots_take_no_jobs_place(superuser: Connection) -> None:
     job_id = make_cron_job(superuser, endpoint)
     one_shots = [add_named_one_shot(superuser, endpoint) for _ in range(3)]
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [one_shots[0]])
+    over = make_cron_job(superuser, endpoint)
+    superuser.execute("update kronos.jobs set status = 'RETIRED', ticks_until = now() where job_id = %s", [over])
     last = max(values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and job_id <> %s", [job_id]))
     seen: list[uuid.UUID] = []
     next_one = "select job_id from kronos.check_ledgers(%s, 1, now() - interval '1 day', now() + interval '1 day')"
     while found := values(superuser, next_one, [seen[-1] if seen else uuid.UUID(int=0)]):
+        assert not {*found} & {*seen}
         seen += found
     assert seen == sorted({*seen}), "each once, in order"
-    assert {job_id, last} <= {*seen}
+    assert {job_id, over, last} <= {*seen}
     assert {*one_shots} & {*seen} == set()
 
 

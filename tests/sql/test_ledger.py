@@ -280,6 +280,23 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
         assert not differ, (zone, cron, since)
 
 
+def test_ticks_that_no_row_tells_of_are_told_in_runs_between_the_rows(superuser: Connection) -> None:
+    """A row of four ticks, two without a row, one that was delivered, one without."""
+    since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
+    job_id = make_cron_job(
+        superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP"
+    )
+    account = "select kronos.account_ticks(array[%s::uuid], %s)"
+    superuser.execute(account, [job_id, since + 3.5 * HOUR])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [since + 6 * HOUR, job_id])
+    superuser.execute(account, [job_id, since + 6 * HOUR])
+    untold = "select told.* from kronos.jobs as job, kronos.untold_ticks(job, %s, %s) as told where job_id = %s"
+    assert [tuple(each.values()) for each in records(superuser, untold, [since, since + 7 * HOUR, job_id])] == [
+        (since + 4 * HOUR, since + 5 * HOUR, 2),
+        (since + 7 * HOUR, since + 7 * HOUR, 1),
+    ]
+
+
 @pytest.mark.parametrize("how", ["ring", "pause", "pauses"])
 def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Connection, how: str) -> None:
     """Delivered: the second, the third and the last of ten ticks; the rows of the others are made, and no more."""
