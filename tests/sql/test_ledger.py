@@ -180,7 +180,7 @@ def test_overdue_are_the_ticks_from_the_pointers_own_on_and_before_the_end(share
     """Its tick, not the later instant at which that is due; and none at which the job has ended."""
     first: datetime = value(shared, "select date_trunc('hour', now()) - interval '3 days 12 hours'")
     job_id = make_cron_job(
-        shared, cron=f"0 {first.hour} * * *", ticks_from=first - MINUTE, next_tick_at=first + 2 * HOUR
+        shared, cron=f"0 {first.hour} * * *", ticks_from=first - MINUTE, next_tick_at=first + 26 * HOUR
     )
     shared.execute("update kronos.pointers set tick_at = %s where job_id = %s", [first, job_id])
     assert ledger(shared, job_id, first, first + HOUR)["overdue"] == 4

@@ -4,9 +4,10 @@ import threading
 import uuid
 
 import psycopg
+import pytest
 
 from factory import add_endpoint, add_executions, end_leases, in_flight
-from worker.protocol import FULL_LOOK, as_worker, claim, expire, finalize, run
+from worker.protocol import EVERYTHING, FULL_LOOK, as_worker, claim, expire, finalize, run
 
 
 def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(
@@ -109,6 +110,23 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
     due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
     assert due[paused.endpoint_id] <= 0
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
+
+
+@pytest.mark.parametrize("known", [0, 1, 4, 9])
+def test_each_endpoint_with_something_to_claim_is_due_once_and_one_whose_work_is_claimed_is_not(
+    superuser: psycopg.Connection, worker: psycopg.Connection, known: int
+) -> None:
+    """Those that a worker knows, in whatever order, and the others between them."""
+    endpoints = [add_endpoint(superuser) for _ in range(9)]
+    for endpoint in endpoints:
+        add_executions(superuser, endpoint, 2)
+    taken = endpoints[::3]
+    assert len(claim(worker, *taken)[1]) == 6
+    add_executions(superuser, endpoints[0])  # besides what is claimed
+    ids = [endpoint.endpoint_id for endpoint in endpoints[:known]]
+    look = {"endpoint_ids": ids, "floors": [EVERYTHING] * known, "since_seconds": 3600.0}
+    due = [row[0] for row in run(worker, "list_due_endpoints", look)]
+    assert sorted(due) == sorted(each.endpoint_id for each in endpoints if each not in taken or each is endpoints[0])
 
 
 def test_an_unlimited_endpoint_never_touches_its_gate(
