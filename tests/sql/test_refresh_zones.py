@@ -182,6 +182,10 @@ def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_l
     assert job(superuser, right) == before
     assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right]) == written
     assert records(superuser, corrected, [wrong, right, evening]) == [nothing]
+    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [since, right])
+    written = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right])
+    assert records(superuser, corrected, [wrong, right, nine + SECOND]) == [nothing]  # rules that changed after both
+    assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right]) == written
 
 
 def test_a_zone_of_which_nothing_was_noted_is_read_again(superuser: Connection) -> None:
@@ -200,6 +204,7 @@ def test_pg_crons_entries_follow(superuser: Connection) -> None:
     entry = "select schedule from cron.job where jobname = 'kronos:' || %s"
     first = value(superuser, "select kronos.reap()")
     assert (first["zones"], first["alarms"], first["corrected"], first["failed"]) == (1, 1, 0, 0)
+    assert first["pointers"] == 0
     assert value(superuser, entry, [str(stale)]) == BERLIN
 
 

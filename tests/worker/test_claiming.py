@@ -112,6 +112,41 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
 
 
+def test_nothing_of_a_cancelled_job_is_claimed(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+    """Its executions are ended in steps; until then they stand in the queue with the others."""
+    endpoint = add_endpoint(superuser)
+    cancelled, other = add_executions(superuser, endpoint, 2)
+    superuser.execute(
+        "insert into kronos.cancelled_jobs (job_id, workspace_id, first_version_id, reason)"
+        " select job_id, workspace_id, job_id, '{}' from kronos.execution_live where execution_id = %s",
+        [cancelled],
+    )
+    superuser.execute(
+        "update kronos.execution_live set job_id = gen_random_uuid() where execution_id = %s"
+        " and job_id = (select job_id from kronos.cancelled_jobs)",
+        [other],
+    )
+    assert claim(worker, endpoint)[1] == [other]
+    superuser.execute("delete from kronos.cancelled_jobs")
+    assert claim(worker, endpoint)[1] == [cancelled]
+
+
+def test_an_execution_has_started_with_its_first_claim_and_each_is_an_attempt(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    (execution_id,) = add_executions(superuser, endpoint)
+    row = "select started_at, claimed_at, attempt_count from kronos.execution_live where execution_id = %s"
+    claim(worker, endpoint)
+    ((started, _, first),) = superuser.execute(row, [execution_id]).fetchall()
+    end_leases(superuser)
+    expire(worker)
+    claim(worker, endpoint)
+    ((still, claimed, second),) = superuser.execute(row, [execution_id]).fetchall()
+    assert (still, first, second) == (started, 1, 2)
+    assert claimed > started
+
+
 @pytest.mark.parametrize("known", [0, 1, 4, 9])
 def test_each_endpoint_with_something_to_claim_is_due_once_and_one_whose_work_is_claimed_is_not(
     superuser: psycopg.Connection, worker: psycopg.Connection, known: int
