@@ -131,6 +131,21 @@ def test_nothing_of_a_cancelled_job_is_claimed(superuser: psycopg.Connection, wo
     assert claim(worker, endpoint)[1] == [cancelled]
 
 
+@pytest.mark.parametrize(
+    ("timeout_ms", "lease_ms"), [(1, 15_000), (10_000, 15_000), (10_001, 15_001), (60_000, 65_000)]
+)
+def test_a_lease_is_the_timeout_and_a_margin_and_no_shorter_than_the_shortest(
+    superuser: psycopg.Connection, worker: psycopg.Connection, timeout_ms: int, lease_ms: int
+) -> None:
+    """Of a margin of 5 s and a shortest one of 15: who else claims it sooner delivers what is being delivered."""
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set timeout_ms = %s", [timeout_ms])
+    claim(worker, endpoint)
+    lease = "select round(extract(epoch from visible_at - claimed_at) * 1000)::integer from kronos.execution_live"
+    assert superuser.execute(lease).fetchall() == [(lease_ms,)]
+
+
 def test_an_execution_has_started_with_its_first_claim_and_each_is_an_attempt(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
