@@ -169,6 +169,17 @@ def add_executions(
     return [row[0] for row in rows]
 
 
+def add_named_one_shot(connection: psycopg.Connection, endpoint: EndpointRow) -> UUID:
+    """A one-shot that has a row in jobs, and waits; its execution is left out."""
+    job_id = uuid.uuid4()
+    connection.execute(
+        "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, name)"
+        " values (%(id)s, %(id)s, %(workspace)s, %(endpoint)s, 'DELAYED', '2099-01-01', %(id)s::text)",
+        {"id": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
+    )
+    return job_id
+
+
 def status_of(connection: psycopg.Connection, execution_id: UUID) -> str:
     """The execution's status; fails unless it is there exactly once."""
     rows = connection.execute("select status from kronos.executions where execution_id = %s", [execution_id]).fetchall()

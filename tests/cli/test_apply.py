@@ -211,3 +211,37 @@ def test_a_folder_that_goes_away_while_it_is_read_is_said(
 def test_a_path_that_no_system_has_is_a_sentence(kronos: Kronos, name: str) -> None:
     refused = kronos("plan", "-f", name)
     assert (refused.exit_code, "cannot be read: File name too long" in refused.stderr) == (2, True), refused.output
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody can be asked."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", Exit.CANCELLED)])
+def test_a_person_is_shown_the_plan_and_asked(kronos: Kronos, folder: Path, answer: str, code: int) -> None:
+    asked = kronos("apply", "-f", str(folder), stdin=f"{answer}\n")
+    assert (asked.exit_code, "Plan: 2 to create" in asked.stdout, "Apply this?" in asked.stderr) == (code, True, True)
+    assert ("Applied: 2 created" in asked.stdout) == (answer == "y")
+    assert (kronos("job", "get", "weekly").exit_code == 0) == (answer == "y")
+    if answer == "y":  # where nothing is to do, nobody is asked
+        again = kronos("apply", "-f", str(folder), stdin="")
+        assert (again.exit_code, "Apply this?" in again.stderr) == (0, False)
+
+
+def test_who_cannot_be_asked_says_yes_or_looks_first(kronos: Kronos, folder: Path) -> None:
+    refused = kronos("apply", "-f", str(folder))
+    assert (refused.exit_code, "add --yes, or look first with --dry-run" in refused.stderr) == (Exit.USAGE, True)
+    assert kronos("job", "get", "weekly").exit_code == Exit.NOT_FOUND
+
+
+def test_an_export_is_of_one_set_or_of_all_and_to_where_it_can_be_written(kronos: Kronos, tmp_path: Path) -> None:
+    both = kronos("export", "--all", "--set", "billing")
+    assert (both.exit_code, "--all and --set are two things" in both.stderr) == (Exit.USAGE, True)
+    nowhere = kronos("export", "-o", str(tmp_path / "none" / "kronos.yaml"))
+    assert nowhere.exit_code == Exit.USAGE
+    assert "kronos.yaml cannot be written: No such file or directory" in nowhere.stderr
+    written = kronos("export", "-o", str(tmp_path / "kronos.yaml"))
+    assert (written.exit_code, (tmp_path / "kronos.yaml").read_text()[:23]) == (0, "# yaml-language-server:")

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.commands import Kronos
 from conftest import Api
 from kronos import doctor, resealing
 from kronos.__main__ import main
+from kronos.cli.exits import Exit
 from kronos.doctor.finding import Finding
 from kronos.embedded import keyfile
 from kronos.embedded.errors import EncryptionKeysWrong
@@ -244,3 +246,39 @@ def test_up_makes_the_keys_once_and_misses_them_later(
     (tmp_path / "home.key").chmod(0o640)
     with pytest.raises(EncryptionKeysWrong, match="mode 0640"):
         keyfile.require_form(source)
+
+
+def test_a_person_is_asked_for_the_value_and_does_not_see_it(kronos: Kronos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    made = kronos("secret", "create", "typed", stdin=f"{_CANARY}\n")
+    assert made.exit_code == 0, made.output
+    assert "Value" in made.stderr
+    assert _CANARY not in made.output
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "no value can be read from"),
+        (b"\xff\xfe", "is not UTF-8: write it in base64"),
+        (b"\n", "there is nothing in"),
+    ],
+)
+def test_a_file_that_holds_no_value_is_named(kronos: Kronos, tmp_path: Path, content: bytes | None, told: str) -> None:
+    path = tmp_path / "token.txt"
+    if content is not None:
+        path.write_bytes(content)
+    refused = kronos("secret", "create", "unread", "--file", str(path))
+    assert (refused.exit_code, told in refused.stderr, str(path) in refused.stderr) == (Exit.USAGE, True, True)
+    assert kronos("secret", "get", "unread").exit_code == Exit.NOT_FOUND
+
+
+def test_a_value_is_made_or_read_and_not_both(kronos: Kronos, tmp_path: Path) -> None:
+    refused = kronos("secret", "set", "both", "--generate", "v1", "--file", str(tmp_path / "token.txt"))
+    assert (refused.exit_code, "leave one of them out" in refused.stderr) == (Exit.USAGE, True)
+
+
+def test_without_keys_nothing_is_encrypted_anew(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KRONOS_ENCRYPTION_KEY_FILE", raising=False)
+    refused = CliRunner().invoke(main, ["secrets", "rotate"], env={"KRONOS_DATABASE_URL": database_url})
+    assert (refused.exit_code, "KRONOS_ENCRYPTION_KEY" in refused.output) == (Exit.USAGE, True)

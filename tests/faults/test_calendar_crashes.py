@@ -12,8 +12,8 @@ import pytest
 from calendar_rows import day, put_calendar
 from clock import Clock
 from factory import EndpointRow, add_endpoint
-from faults.own_server import connected, own_server
-from faults.test_turn_crashes import crash
+from faults.crashes import crash, unrung_server
+from faults.own_server import connected
 from kronos.embedded.cluster import Cluster
 from sql.test_calendar_jobs import job_at, ledger, runs
 from sql_factory import Connection, value
@@ -26,10 +26,7 @@ _RING = "select kronos.account_all(kronos.clock())"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A server that may crash; the test alone rings."""
-    with own_server() as made:
-        with connected(made) as superuser:
-            superuser.execute("delete from cron.job where jobname like 'kronos:%'")
+    with unrung_server() as made:
         yield made
 
 

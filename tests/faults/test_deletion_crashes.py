@@ -11,8 +11,8 @@ import pytest
 
 from depth import depth
 from factory import add_endpoint, add_executions, add_key
-from faults.own_server import connected, own_server
-from faults.test_turn_crashes import crash, terminate
+from faults.crashes import crash, terminate, unrung_server
+from faults.own_server import connected
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, make_cron_job, value, values
 from worker.protocol import as_worker, claim, finalize
@@ -33,10 +33,7 @@ _TABLES = """
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A server that may crash. Its internal jobs have no entries: the test alone goes on with deletions."""
-    with own_server() as made:
-        with connected(made) as superuser:
-            superuser.execute("delete from cron.job where jobname like 'kronos:%'")
+    with unrung_server() as made:
         yield made
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint
+from faults.crashes import crash
 from faults.own_server import await_mid_minute, connected, faulty_ledgers, own_server
-from faults.test_turn_crashes import crash
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 from sharing import add, own_entries, reap, share, shared_entries, uncovered, wanted_alarms

@@ -1,10 +1,9 @@
 """A workspace's jobs follow its suspension in committed steps: whoever dies between two of them, or in one, the steps
 go on, and each tick is told once."""
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,8 @@ import pytest
 from api_process import serving
 from conftest import await_condition, minute_with_time_left
 from factory import EndpointRow, add_endpoint
-from faults.own_server import connected, own_server
-from killing import signalled
+from faults.crashes import crash, terminate, unrung_server
+from faults.own_server import connected
 from kronos import keys
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, acting_as, job, make_cron_job, value, values
@@ -33,44 +32,8 @@ PAUSED = '{"code": "paused"}'
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A server that may crash. Its internal jobs have no entries: the test alone has jobs follow."""
-    with own_server() as made:
-        with connected(made) as superuser:
-            superuser.execute("delete from cron.job where jobname like 'kronos:%'")
+    with unrung_server() as made:
         yield made
-
-
-def crash(cluster: Cluster, victim: Connection) -> None:
-    """kill -9 of a backend: PostgreSQL ends all of them, recovers and goes on."""
-    # closed, not committed: nobody knows in which state it was ended
-    with closing(psycopg.connect(cluster.superuser_url, autocommit=True)) as bystander:
-        assert signalled(victim.info.backend_pid, signal.SIGKILL)
-        with pytest.raises(psycopg.OperationalError):
-            victim.execute("commit")
-
-        def has_ended() -> bool:
-            try:
-                bystander.execute("select 1")
-            except psycopg.OperationalError:
-                return True
-            return False
-
-        # until then PostgreSQL has not noticed, and lets sessions in that it will end
-        await_condition(has_ended, "PostgreSQL to end all sessions", seconds=60)
-
-    def recovered() -> bool:
-        with suppress(psycopg.OperationalError), connected(cluster):
-            return True
-        return False
-
-    await_condition(recovered, "the server to be there again after its crash", seconds=60)
-
-
-def terminate(cluster: Cluster, victim: Connection) -> None:
-    with connected(cluster) as superuser:
-        superuser.execute("select pg_terminate_backend(%s, 10000)", [victim.info.backend_pid])
-    with pytest.raises(psycopg.OperationalError):
-        victim.execute("commit")
 
 
 def entries_of(superuser: Connection, job_ids: list[UUID]) -> set[str]:

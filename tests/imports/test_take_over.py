@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import click
 import httpx
 import psycopg
 import pytest
 
 from clock import Clock
+from conftest import url_of
 from imports.conftest import Import
 from kronos.cli import import_pg_cron
 from kronos.cli.client import Client, LostError
+from kronos.cli.command import Api
 from kronos.cli.import_pg_cron import way_back
 from kronos.imports.pg_cron import Entry
+from servers import Server
 from sql_factory import value, values
 
 OPTIONS = ("--endpoint", "sql", "--to", "https://sql.example.com/run")
@@ -202,3 +207,40 @@ def test_the_way_back_quotes_what_it_holds() -> None:
     assert way_back(entry) == (
         "select cron.schedule_in_database('entry-7', '* * * * *', 'select ''a''', 'd', 'u', false)"
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"postgresql://\xff", "cannot be read: 'utf-8' codec can't decode"),
+        (b"jdbc:postgresql://db.example/main", "what stands there is no URL: postgresql://USER:PASSWORD@HOST/DATABASE"),
+        (b"postgresql://nobody@127.0.0.1:1/main", "nothing listens at 127.0.0.1:1"),
+    ],
+)
+def test_a_database_that_cannot_be_read_is_said_to_be_none(
+    run: Import, tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "url").write_bytes(content)
+    ended = run("import", "pg_cron", *OPTIONS, "--database", str(tmp_path / "url"))
+    assert (ended.exit_code, told in ended.stderr) == (1, True), ended.stderr
+
+
+def test_where_pg_cron_is_not_it_says_which_database_to_name(server: Server) -> None:
+    with (
+        psycopg.connect(url_of(server.superuser_url, "postgres"), autocommit=True) as elsewhere,
+        pytest.raises(click.ClickException, match=r"name the database of cron\.database_name"),
+    ):
+        import_pg_cron.read(elsewhere, None)
+
+
+def test_without_a_log_of_runs_nothing_is_taken_over(
+    superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a run is under way could not be told. PostgreSQL was started with cron.log_run = off, so it answers."""
+    superuser.execute("select cron.schedule('nightly', '0 3 * * *', 'select 1')")
+    off = superuser.execute("select 'off'")
+    monkeypatch.setattr(superuser, "execute", lambda _: off)
+    with pytest.raises(click.ClickException, match=r"cron\.log_run is off: .* Nothing was changed"):
+        import_pg_cron.take_over(cast(Api, None), superuser, [], [])
+    monkeypatch.undo()
+    assert "nightly" in names(superuser)

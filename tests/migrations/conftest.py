@@ -19,7 +19,7 @@ from migrations.moved_weeks import ALL, MovedWeeks
 from servers import Server
 from sql_factory import Connection, value, values
 
-PREVIOUS = ROOT / "alembic" / "previous_release"
+PREVIOUS, PREVIOUS_MAIN = ROOT / "alembic" / "previous_release", ROOT / "alembic" / "previous_main"
 
 
 @pytest.fixture
@@ -33,15 +33,25 @@ def bare(superuser: Connection, database_url: str) -> str:
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the release before."""
-    commit = PREVIOUS.read_text().strip()
+    return files_of(PREVIOUS, tmp_path_factory.mktemp("previous"))
+
+
+@pytest.fixture(scope="module", params=[PREVIOUS, PREVIOUS_MAIN], ids=lambda named: named.name)
+def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the release before, and those of the main before."""
+    return files_of(request.param, tmp_path_factory.mktemp("earlier"))
+
+
+def files_of(named: Path, directory: Path) -> Path:
+    """What the history has of the commit that this file names."""
+    commit = named.read_text().strip()
     if shutil.which("git") is None:
         pytest.skip("git is not on this machine, and the release before is in the history")
     made = subprocess.run(
         ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False
     )
     if made.returncode:
-        pytest.skip(f"the release before, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
-    directory = tmp_path_factory.mktemp("previous")
+        pytest.skip(f"{named.name}, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
         archive.extractall(directory, filter="data")
     return directory

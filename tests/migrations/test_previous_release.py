@@ -5,7 +5,11 @@ Its own files are taken out of the history: its statements are planned as its pr
 worker do their work.
 """
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +23,12 @@ from conftest import await_condition
 from factory import add_endpoint, add_key, add_workspace
 from kronos import keys
 from migrations.old_processes import running
-from sql.test_statements import prepared_columns
+from sql.test_statements import prepared_columns, role_of
 from sql_factory import Connection, acting_as, records, value, values
 
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
-_OF_A_WORKER = ("claims.", "results.", "system.ring_if_silent", "system.run_internal_job")
+_ROLES = dict.fromkeys(("system.ring_if_silent", "system.run_internal_job"), "kronos_worker")
+"""Of statements whose names have another place today."""
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
 
 _OF_WORKSPACES = """
@@ -33,33 +38,53 @@ _OF_WORKSPACES = """
 """
 
 
-def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path, superuser: Connection) -> None:
+def test_its_statements_can_be_planned_as_its_processes_send_them(earlier: Path, superuser: Connection) -> None:
     """Every function, table and column that they name is there, with the same arguments, and granted."""
-    texts = {
-        f"{path.stem}.{name}": text.strip().removesuffix(";")
-        for path in sorted((previous / "sql/queries").glob("*.sql"))
-        for name, text in _BLOCK.findall(path.read_text())
-    }
-    sent = {name: text for name, text in texts.items() if not name.startswith(_OF_THE_COMMAND_LINE)}
+    sent = {name: text for name, text in statements_of(earlier).items() if not name.startswith(_OF_THE_COMMAND_LINE)}
     assert len(sent) > 60
-    superuser.execute("set plan_cache_mode = force_generic_plan")
+    assert unplannable(superuser, sent) == {}
+
+
+def test_a_function_that_is_gone_is_named_with_the_statement_that_calls_it(superuser: Connection) -> None:
+    sent = {"jobs.get_job": "select kronos.of_last_week(%(slug)s)", "jobs.find_job": "select %(slug)s::text"}
+    assert unplannable(superuser, sent) == {
+        "jobs.get_job": "ERROR:  function kronos.of_last_week(unknown) does not exist"
+    }
+
+
+def test_a_function_that_its_role_may_not_call_any_more_is_named(superuser: Connection) -> None:
+    sent = {"claims.count": "select kronos.run_facts(null)"}
+    assert unplannable(superuser, sent) == {}
+    superuser.execute("revoke execute on function kronos.run_facts from kronos_worker")
+    assert unplannable(superuser, sent) == {"claims.count": "permission denied for function run_facts"}
+
+
+def statements_of(earlier: Path) -> dict[str, str]:
+    """As its own processes read them: a statement may name a row's columns by the row."""
+    asked = "import json; from kronos import sql; print(json.dumps(sql.texts()))"
+    told = subprocess.run([sys.executable, "-c", asked], cwd=earlier, capture_output=True, text=True, check=True)
+    texts: dict[str, str] = json.loads(told.stdout)
+    return texts
+
+
+def unplannable(connection: Connection, sent: Mapping[str, str]) -> dict[str, str]:
+    """Those that PostgreSQL will not plan for the role that sends them, and what it says."""
+    connection.execute("set plan_cache_mode = force_generic_plan")
     failed: dict[str, str] = {}
     for name, text in sent.items():
-        superuser.execute(f"set role {'kronos_worker' if name.startswith(_OF_A_WORKER) else 'kronos_api'}")
+        connection.execute(f"set role {_ROLES.get(name) or role_of(name)}")
         try:
-            parameters, _ = prepared_columns(superuser, text)
-            superuser.execute(
-                f"explain execute checked({', '.join(['null'] * parameters)})"
-                if parameters
-                else "explain execute checked"
-            )
+            parameters, _ = prepared_columns(connection, text)
+            arguments = f"({', '.join(['null'] * parameters)})" if parameters else ""
+            connection.execute(f"explain execute checked{arguments}")
         except AssertionError as error:  # as PostgreSQL said it
             failed[name] = str(error).splitlines()[0]
             continue
         except psycopg.Error as error:
             failed[name] = str(error).splitlines()[0]
-        superuser.execute("deallocate checked")
-    assert failed == {}
+        connection.execute("deallocate checked")
+    connection.execute("reset role")
+    return failed
 
 
 def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) -> None:

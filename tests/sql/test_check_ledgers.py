@@ -2,13 +2,14 @@
 of its window."""
 
 import random
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 import lives
-from factory import add_endpoint
+from factory import add_endpoint, add_named_one_shot
 from lives import Life, live_a_life
 from scale import fill_cron_jobs
 from sql_factory import Connection, buffers, make_cron_job, records, value, values
@@ -73,6 +74,71 @@ def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection
     assert sound > 50, "most are told by one statement"
 
 
+def test_one_shots_take_no_jobs_place(superuser: Connection) -> None:
+    """A call whose answer is empty is the last: it holds the next jobs that have a ledger, whatever lies between."""
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    one_shots = [add_named_one_shot(superuser, endpoint) for _ in range(3)]
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [one_shots[0]])
+    over = make_cron_job(superuser, endpoint)
+    superuser.execute("update kronos.jobs set status = 'RETIRED', ticks_until = now() where job_id = %s", [over])
+    last = max(values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and job_id <> %s", [job_id]))
+    seen: list[uuid.UUID] = []
+    next_one = "select job_id from kronos.check_ledgers(%s, 1, now() - interval '1 day', now() + interval '1 day')"
+    while found := values(superuser, next_one, [seen[-1] if seen else uuid.UUID(int=0)]):
+        assert not {*found} & {*seen}
+        seen += found
+    assert seen == sorted({*seen}), "each once, in order"
+    assert {job_id, over, last} <= {*seen}
+    assert {*one_shots} & {*seen} == set()
+
+
+@pytest.mark.parametrize(
+    ("ticks", "rows", "is_plain"),
+    [
+        (4, [(0, 0, 1), (1, 1, 1), (2, 2, 1), (3, 3, 1)], True),
+        (4, [(0, 2, 3), (3, 3, 1)], True),
+        (0, [], True),
+        (4, [], False),
+        (4, [(0, 2, 3)], False),
+        (4, [(0, 0, 1), (1, 1, 1), (2, 2, 1), (3, 3, 2)], False),
+        (4, [(0, 1, 3), (3, 3, 1)], False),
+        (4, [(0, 2, 2), (3, 3, 1)], False),
+        (4, [(0, 2, 3), (2, 3, 2)], False),
+        (2, [(0, 1, 2), (2, 2, 1)], False),
+    ],
+)
+def test_rows_are_plainly_right_where_each_tick_has_one(
+    superuser: Connection, ticks: int, rows: list[tuple[int, int, int]], is_plain: bool
+) -> None:
+    """Each row: from which tick to which, and how many it says it counts."""
+    at = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(ticks + 1)]
+    firsts, lasts, counts = ([row[part] for row in rows] for part in range(3))
+    given = [at[:ticks], [at[nth] for nth in firsts] or None, [at[nth] for nth in lasts] or None, counts or None]
+    plain = "select kronos.is_plain_ledger(%s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::integer[])"
+    assert value(superuser, plain, given) is is_plain
+
+
+def test_a_run_of_ticks_that_began_before_the_window_reaches_into_it(superuser: Connection) -> None:
+    """Where it ended before, or is a single tick, it does not, and its job is looked at with the others."""
+    began: datetime = value(superuser, "select date_trunc('hour', now()) - interval '3 days'")
+    endpoint = add_endpoint(superuser)
+    hourly, single = (
+        make_cron_job(
+            superuser, endpoint, cron=cron, next_tick_at=began, ticks_from=began - MINUTE, catch_up_policy="SKIP"
+        )
+        for cron in ("0 * * * *", f"0 {began.hour} {began.day} {began.month} *")
+    )
+    until = began + timedelta(days=2, minutes=30)
+    superuser.execute("select kronos.account_ticks(array[%s::uuid, %s], %s)", [hourly, single, until])
+    counted = "select tick_count from kronos.execution_done where job_id = any (%s) and status = 'MISSED' order by 1"
+    assert values(superuser, counted, [[hourly, single]]) == [1, 49]
+    reaching = "select kronos.reaching_jobs(array[%s::uuid, %s], %s, %s)"
+    since = began + timedelta(days=1, hours=1)
+    assert value(superuser, reaching, [hourly, single, since, since]) == [hourly]
+    assert value(superuser, reaching, [hourly, single, until, since]) == []
+
+
 @pytest.mark.parametrize("says_so_since", [False, True])
 def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connection, says_so_since: bool) -> None:
     """By hand, or before the server's clock was set back: it was made before the window, and lies in it."""
@@ -130,7 +196,8 @@ def test_what_a_job_did_before_the_window_costs_nothing(many: Connection) -> Non
         select * from kronos.sound_ledgers(array(select job_id from kronos.jobs where name is null),
                                            timestamptz '{now - timedelta(hours=24)}', now())
         """
-    assert value(many, f"select count(*) from ({asked}) as sound") == 400
+    sound = f"select count(*) from ({asked}) as sound"
+    assert value(many, sound) == 400
     before = buffers(many, asked)
     many.execute(
         """
@@ -144,5 +211,6 @@ def test_what_a_job_did_before_the_window_costs_nothing(many: Connection) -> Non
         """
     )
     many.execute("analyze kronos.execution_done")
+    assert value(many, sound) == 400  # planned anew: the catalogs that this reads are none of its rows
     assert buffers(many, asked) < before * 1.1 + 50
     assert before < 400 * 60

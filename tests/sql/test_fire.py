@@ -276,6 +276,28 @@ def test_a_ring_wakes_the_workers_once_and_only_for_something(
     assert heard == ["", "the last"]
 
 
+def test_a_job_that_has_just_failed_is_tried_by_its_own_ring_which_counts_it_and_wakes_the_workers(
+    superuser: Connection, other: Connection, tick: datetime
+) -> None:
+    """Others' rings leave it alone; of two that are due its own makes both."""
+    other.autocommit = True
+    other.execute("listen kronos_work")
+    failed, sound = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
+    fault = "select kronos.record_job_fault(array[%s::uuid], '22008', 'no such hour')"
+    superuser.execute(fault, [failed])
+    assert fire(superuser, sound) == 1
+    assert live(superuser, failed) == []
+    superuser.execute("notify kronos_work, 'between'")
+    another = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    assert fire(superuser, failed) == 2
+    assert [len(live(superuser, job_id)) for job_id in (failed, another)] == [1, 1]
+    superuser.execute(fault, [late := make_cron_job(superuser, cron=once(tick), next_tick_at=tick)])
+    assert fire(superuser, late) == 1  # and nothing else
+    superuser.execute("notify kronos_work, 'the last'")
+    heard = [notification.payload for notification in other.notifies(timeout=60, stop_after=5)]
+    assert heard == ["", "between", "", "", "the last"]
+
+
 def test_a_ring_that_only_records_what_was_missed_wakes_nobody(
     superuser: Connection, other: Connection, tick: datetime
 ) -> None:

@@ -91,6 +91,19 @@ def test_a_ring_waits_for_its_own_jobs_lock_and_then_sees_what_was_done(
     assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
 
 
+def test_an_internal_job_that_ends_while_its_ring_waits_is_not_run(
+    superuser: Connection, other: Connection, database_url: str
+) -> None:
+    job_id = value(superuser, "select job_id from kronos.jobs where name = 'lease-keeper'")
+    other.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
+        ring = thread.submit(fire, ringing, job_id)
+        await_lock(superuser, ringing)
+        other.commit()
+        assert ring.result(60) == 0
+    assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
+
+
 def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
     superuser: Connection, other: Connection, database_url: str, tick: datetime
 ) -> None:

@@ -96,6 +96,18 @@ def test_what_a_person_runs_expires_nothing_that_is_in_its_way(
     assert one.statuses() == ["QUEUED", "SKIPPED", "SKIPPED"]
 
 
+def test_entries_are_mended_all_the_same_so_that_it_goes_on_at_once_later(
+    superuser: Connection, held: Connection, endpoint: EndpointRow, tick: datetime
+) -> None:
+    superuser.execute("select kronos.reap()")
+    later = tick + timedelta(days=1)
+    made = make_cron_job(superuser, endpoint, cron="0 0 1 1 *", next_tick_at=later)
+    ends = make_cron_job(superuser, endpoint, cron="0 0 1 1 *", next_tick_at=later, ends_at=tick)
+    reaped = value(held, "select kronos.reap()")
+    assert (reaped["registered"], reaped["ended"], reaped["failed"]) == (2, 0, 0)
+    assert [job(superuser, job_id)["status"] for job_id in (made, ends)] == ["ACTIVE", "ACTIVE"]
+
+
 def test_history_is_not_aged_out_and_pg_cron_is_still_heard(superuser: Connection, held: Connection) -> None:
     superuser.execute("update kronos.retention set ran_at = '-infinity'")
     for name in ("retention", "lease-keeper"):

@@ -105,6 +105,25 @@ def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(
     assert job(superuser, row["job_id"])["status"] == "COMPLETED"
 
 
+def test_one_that_ends_takes_none_with_it(superuser: Connection) -> None:
+    """Beside it are one that is due again, one whose lease goes on, and one that waits."""
+    strict, lenient = add_endpoint(superuser, max_crashes=0), add_endpoint(superuser)
+    ends, again, runs = claimed(superuser, strict), claimed(superuser, lenient), claimed(superuser, lenient)
+    (waits,) = add_executions(superuser, lenient)
+    untouched = "select xmin::text, * from kronos.execution_live where execution_id = any (%s) order by execution_id"
+    before = records(superuser, untouched, [[runs, waits]])
+    end_leases(superuser, [ends, again])
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 1, "released": 0}
+    statuses = [status_of(superuser, each) for each in (ends, again, runs, waits)]
+    assert statuses == ["FAILED", "RETRYING", "RUNNING", "QUEUED"]
+    assert records(superuser, untouched, [[runs, waits]]) == before
+    assert values(
+        superuser,
+        "select execution_id from kronos.execution_done where job_id <> %s",
+        [internal(superuser, "lease-keeper")],
+    ) == [ends]
+
+
 def test_workers_that_keep_dying_end_an_execution(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser, max_attempts=50, max_crashes=3)
     (execution_id,) = add_executions(superuser, endpoint)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from depth import depth
+from factory import add_endpoint, add_named_one_shot
 from lives import HOUR, MINUTE, T0, Life, live_a_life
 from sql_factory import Connection, Record, done, job, make_cron_job, records, value, values
 
@@ -129,12 +130,23 @@ def test_a_counted_row_stands_for_its_ticks(shared: psycopg.Connection, outage: 
 def test_a_row_that_counts_wrongly_is_found(
     shared: psycopg.Connection, outage: Life, counted: int, unaccounted: int, surplus: int
 ) -> None:
-    shared.execute(
-        "update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1",
+    (counted_row,) = records(
+        shared,
+        "update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1 returning scheduled_at",
         [counted, outage.job_id],
     )
     found = ledger(shared, outage.job_id, T0, outage.now + MINUTE)
     assert (found["unaccounted"], found["surplus"]) == (unaccounted, surplus)
+    from_it_on = ledger(shared, outage.job_id, counted_row["scheduled_at"], outage.now + MINUTE)
+    assert (from_it_on["unaccounted"], from_it_on["surplus"]) == (unaccounted, surplus)
+
+
+def test_the_tick_at_which_a_job_starts_is_expected(shared: psycopg.Connection) -> None:
+    life = Life(shared)
+    shared.execute("update kronos.jobs set starts_at = %s where job_id = %s", [T0 + 2 * MINUTE, life.job_id])
+    shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
+    found = ledger(shared, life.job_id, T0, T0 + 5 * MINUTE)
+    assert (found["unaccounted"], found["first_unaccounted"]) == (3, T0 + 2 * MINUTE)
 
 
 def test_runs_by_hand_and_of_a_backfill_are_no_part_of_it(shared: psycopg.Connection, outage: Life) -> None:
@@ -164,6 +176,32 @@ def test_ticks_that_are_due_are_overdue_and_not_unaccounted(shared: psycopg.Conn
     assert ledger(shared, job_id, now - HOUR, now)["overdue"] == 0
 
 
+def test_overdue_are_the_ticks_from_the_pointers_own_on_and_before_the_end(shared: psycopg.Connection) -> None:
+    """Its tick, not the later instant at which that is due; and none at which the job has ended."""
+    first: datetime = value(shared, "select date_trunc('hour', now()) - interval '3 days 12 hours'")
+    job_id = make_cron_job(
+        shared, cron=f"0 {first.hour} * * *", ticks_from=first - MINUTE, next_tick_at=first + 26 * HOUR
+    )
+    shared.execute("update kronos.pointers set tick_at = %s where job_id = %s", [first, job_id])
+    assert ledger(shared, job_id, first, first + HOUR)["overdue"] == 4
+    shared.execute("update kronos.jobs set ends_at = %s where job_id = %s", [first + timedelta(days=2), job_id])
+    assert ledger(shared, job_id, first, first + HOUR)["overdue"] == 2
+
+
+def test_a_schedule_without_a_next_tick_has_an_end(shared: psycopg.Connection) -> None:
+    """Nobody can make one of 30 February; what cannot be is a fault, and no loop without an end."""
+    life = Life(shared)
+    shared.execute(
+        "update kronos.jobs set schedule.days = 1 << 30, schedule.months = 1 << 2 where job_id = %s", [life.job_id]
+    )
+    never = "select kronos.next_tick(schedule, %s) from kronos.jobs where job_id = %s"
+    assert value(shared, never, [T0, life.job_id]) is None
+    shared.execute("set statement_timeout = '10s'")
+    found = ledger(shared, life.job_id, T0, T0 + timedelta(days=9))
+    shared.execute("reset statement_timeout")
+    assert (found["expected"], found["error"]) == (0, None)
+
+
 def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection) -> None:
     life = Life(shared, catch_up_policy="SKIP")
     shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
@@ -182,9 +220,11 @@ def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.C
 
 
 def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
-    assert (
-        records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []
-    )
+    """Whether it has a row of its own or is its execution."""
+    named = add_named_one_shot(shared, add_endpoint(shared))
+    for job_id in (named, uuid.uuid4()):
+        window = [job_id, T0, T0 + HOUR]
+        assert records(shared, "select * from kronos.check_ledger(%s, %s, %s)", window) == []
 
 
 @pytest.mark.parametrize(
@@ -238,6 +278,23 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
             {"job_id": life.job_id, "since": since, "until": until},
         )
         assert not differ, (zone, cron, since)
+
+
+def test_ticks_that_no_row_tells_of_are_told_in_runs_between_the_rows(superuser: Connection) -> None:
+    """A row of four ticks, two without a row, one that was delivered, one without."""
+    since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
+    job_id = make_cron_job(
+        superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP"
+    )
+    account = "select kronos.account_ticks(array[%s::uuid], %s)"
+    superuser.execute(account, [job_id, since + 3.5 * HOUR])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [since + 6 * HOUR, job_id])
+    superuser.execute(account, [job_id, since + 6 * HOUR])
+    untold = "select told.* from kronos.jobs as job, kronos.untold_ticks(job, %s, %s) as told where job_id = %s"
+    assert [tuple(each.values()) for each in records(superuser, untold, [since, since + 7 * HOUR, job_id])] == [
+        (since + 4 * HOUR, since + 5 * HOUR, 2),
+        (since + 7 * HOUR, since + 7 * HOUR, 1),
+    ]
 
 
 @pytest.mark.parametrize("how", ["ring", "pause", "pauses"])

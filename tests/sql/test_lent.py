@@ -7,10 +7,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from clock import Clock
 from conftest import url_of
+from jobs_view import KEEP_HOURLY_TICKS_AWAY
 from lent import Lent
 from servers import Server
-from sql_factory import make_cron_job, value
+from sql_factory import Connection, make_cron_job, value, values
 
 _A_FILE, _ANOTHER = Path("test_a.py"), Path("test_b.py")
 _TABLES = """
@@ -58,6 +60,18 @@ def test_rows_that_were_made_changed_and_deleted_are_taken_back(lent: Lent, serv
         lent.lend(_A_FILE)
         assert (lent.url, lent.connection) == (url, superuser)
         assert held(superuser) == expected
+
+
+def test_a_template_that_is_made_as_an_hourly_job_is_due_has_its_entry_right(superuser: Connection) -> None:
+    """Its server is a copy, on another port than its entries name, and the reaper spares what is due."""
+    clock = Clock(superuser)
+    clock.set(value(superuser, "select next_tick_at from tests.jobs where name = 'retention'"))
+    superuser.execute("update cron.job set nodeport = nodeport + 1 where jobname like 'kronos:%'")
+    superuser.execute("select kronos.reap()")
+    spared = "select job.name from kronos.pg_cron_drift() join kronos.jobs as job using (job_id)"
+    assert values(superuser, spared) == ["retention"]
+    superuser.execute(KEEP_HOURLY_TICKS_AWAY)
+    assert values(superuser, spared) == []
 
 
 def test_what_another_session_wrote_last_is_taken_back(lent: Lent) -> None:

@@ -172,6 +172,15 @@ def test_what_is_held_is_left_for_the_next_call(superuser: Connection, other: Co
     assert [times(superuser, each) for each in made] == [{RIGHT}] * 5
 
 
+def test_however_many_are_held_they_are_left(superuser: Connection, other: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    made = [one_shot(superuser, endpoint) for _ in range(4)]
+    other.execute("select from kronos.execution_live where job_id = any (%s) for update", [made[:3]])
+    assert records(superuser, _REASK, ["Europe/Berlin"]) == [{"moved": 1, "is_complete": False}]
+    other.rollback()
+    assert records(superuser, _REASK, ["Europe/Berlin"]) == [{"moved": 3, "is_complete": True}]
+
+
 def test_one_that_is_held_for_long_keeps_no_other_from_its_turn(superuser: Connection, other: Connection) -> None:
     made = sorted(one_shot(superuser, add_endpoint(superuser)) for _ in range(6))
     superuser.execute(

@@ -20,6 +20,7 @@ from sql_factory import (
     make_cron_job,
     records,
     value,
+    values,
 )
 
 _NEIGHBOURS = """
@@ -252,6 +253,18 @@ def test_a_job_that_a_request_holds_is_busy_and_left_to_it(
     agreed(superuser)
 
 
+def test_what_it_holds_is_what_it_was_asked_to_hold(
+    superuser: Connection, other: Connection, settled: tuple[uuid.UUID, uuid.UUID]
+) -> None:
+    """Another job's row is free for its requests and its firing while an entry is repaired."""
+    with superuser.transaction():
+        held = values(superuser, "select job_id from kronos.hold_jobs(array[%s::uuid], false)", [settled[1]])
+        assert held == [settled[1]]
+        free = "select job_id from kronos.jobs where job_id = any (%s) for update skip locked"
+        assert values(other, free, [list(settled)]) == [settled[0]]
+        other.rollback()
+
+
 def test_a_creation_under_way_is_not_undone(
     superuser: Connection, other: Connection, reaper: Callable[[], Record]
 ) -> None:
@@ -351,6 +364,9 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     for job_id in settled:
         entry_deleted(superuser, job_id, job_id)
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [settled[0]])
+    superuser.execute(  # in one batch: what is due soon comes later
+        "update tests.jobs set next_tick_at = now() + interval '1 hour' where job_id = any (%s)", [list(settled)]
+    )
     output = reaper()
     (error,) = output.pop("errors")
     assert output == counts(registered=1, failed=1, left=1)

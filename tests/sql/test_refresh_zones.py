@@ -3,6 +3,7 @@ corrected."""
 
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from sql_factory import Connection, Record, job, make_cron_job, records, value, 
 
 BERLIN = "0 7,8 * * *"
 STALE = "1 1 1 1 1"
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -156,6 +158,45 @@ def test_the_alarms_of_many_jobs_are_corrected_run_by_run(superuser: Connection)
     assert refresh(superuser)["alarms"] == 0
 
 
+def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_left(superuser: Connection) -> None:
+    """Both ran at nine; the rules that changed the evening before give the first one another next tick."""
+    nine: datetime = value(superuser, "select date_trunc('day', now() - interval '1 day') + interval '9 hours'")
+    since, evening = nine - timedelta(days=3), nine - timedelta(hours=14)
+    wrong, right = (
+        make_cron_job(superuser, cron="0 9 * * *", ticks_from=since, next_tick_at=nine, last_run_at=since)
+        for _ in range(2)
+    )
+    superuser.execute("select kronos.account_ticks(array[%s::uuid, %s], %s)", [wrong, right, nine + SECOND])
+    superuser.execute(
+        "update tests.jobs set next_tick_at = next_tick_at + interval '1 hour' where job_id = %s", [wrong]
+    )
+    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [nine, right])  # seen once before
+    before = job(superuser, right)
+    corrected = "select alarms, pointers, busy, errors from kronos.refresh_each(array[%s::uuid, %s], %s)"
+    nothing = {"alarms": 0, "pointers": 0, "busy": [], "errors": []}
+    assert records(superuser, corrected, [wrong, right, None]) == [nothing]  # no rules have changed
+    written = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right])
+    assert records(superuser, corrected, [wrong, right, evening]) == [nothing | {"pointers": 1}]
+    mended = job(superuser, wrong)
+    assert (mended["next_tick_at"], mended["ticks_from"]) == (nine + timedelta(days=1), nine)
+    assert job(superuser, right) == before
+    assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right]) == written
+    assert records(superuser, corrected, [wrong, right, evening]) == [nothing]
+    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [since, right])
+    written = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right])
+    assert records(superuser, corrected, [wrong, right, nine + SECOND]) == [nothing]  # rules that changed after both
+    assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right]) == written
+
+
+def test_a_zone_of_which_nothing_was_noted_is_read_again(superuser: Connection) -> None:
+    """A release before this one noted no distances, so nobody would see that they change."""
+    job_of(superuser, "Europe/Berlin", alarm=BERLIN)
+    refresh(superuser)
+    superuser.execute("update kronos.zones set probes = '{}', distances = '{}' where timezone = 'Europe/Berlin'")
+    assert refresh(superuser) == {"zones": 1, "alarms": 0, "errors": []}
+    assert value(superuser, "select cardinality(probes) > 0 from kronos.zones where timezone = 'Europe/Berlin'")
+
+
 def test_pg_crons_entries_follow(superuser: Connection) -> None:
     """In the transaction that corrects the alarm."""
     superuser.execute("select kronos.reap()")
@@ -163,6 +204,7 @@ def test_pg_crons_entries_follow(superuser: Connection) -> None:
     entry = "select schedule from cron.job where jobname = 'kronos:' || %s"
     first = value(superuser, "select kronos.reap()")
     assert (first["zones"], first["alarms"], first["corrected"], first["failed"]) == (1, 1, 0, 0)
+    assert first["pointers"] == 0
     assert value(superuser, entry, [str(stale)]) == BERLIN
 
 

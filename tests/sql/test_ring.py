@@ -1,6 +1,7 @@
 """A shared alarm's ring accounts for all that is due, a thousand jobs after another, each thousand committed; it waits
 for one row at most, and with no other locked."""
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -219,3 +220,31 @@ def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_c
         )
         == 100
     )
+
+
+def test_a_step_takes_the_next_job_that_others_held_and_no_other(noon: Connection) -> None:
+    """One after the other by their ids: of those that are due, on time and awaited."""
+    made = sorted(make_cron_job(noon, next_tick_at=NOON) for _ in range(3))
+    make_cron_job(noon, next_tick_at=NOON + 2 * SECOND)  # not yet
+    make_cron_job(noon, next_tick_at=NOON - 90 * SECOND)  # what is overdue is caught up with
+    make_cron_job(noon, next_tick_at=NOON, status="PAUSED")
+    failed = make_cron_job(noon, next_tick_at=NOON)
+    noon.execute("select kronos.record_job_fault(array[%s::uuid], '22008', 'no such hour')", [failed])
+    steps: list[uuid.UUID] = []
+    step = "select kronos.ring_held(%s)"
+    with noon.transaction(force_rollback=True):  # one whose row stays held is not waited for again
+        assert value(noon, step, [made[0]]) == made[1]
+    while (taken := value(noon, step, [steps[-1] if steps else uuid.UUID(int=0)])) is not None:
+        steps.append(taken)
+        assert [len(live(noon, each)) for each in made] == [1] * len(steps) + [0] * (3 - len(steps))
+    assert steps == made
+    assert values(noon, "select job_id from kronos.execution_live order by job_id") == made
+
+
+def test_one_ring_at_a_time_waits_for_what_others_hold(noon: Connection, ringing: Connection) -> None:
+    job_id = make_cron_job(noon, next_tick_at=NOON)
+    step = "select kronos.ring_held('00000000-0000-0000-0000-000000000000')"
+    with noon.transaction():
+        noon.execute("select pg_advisory_xact_lock(hashtext('kronos.ring_held'))")
+        assert value(ringing, step) is None
+    assert value(ringing, step) == job_id

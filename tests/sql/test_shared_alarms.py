@@ -242,6 +242,29 @@ def test_switching_there_and_back_leaves_no_job_without_a_ring(superuser: Connec
         assert (shared_entries(superuser) == []) == (wanted == "own")
 
 
+def test_no_shared_entry_goes_while_one_is_missing_unless_nothing_was_switched_for_long(
+    sharing: Connection, second: Connection
+) -> None:
+    """Until the ring of each job is there again, the one that is left over may be what rings for it."""
+    add(sharing, NINE)
+    sharing.execute("delete from cron.job where schedule = %s", [NINE])
+    with acting_as(sharing, "kronos_cron"):
+        sharing.execute("select cron.schedule('kronos:@left', %s, 'call kronos.ring(''left'')')", [TEN])
+    locked = "hashtext('kronos.alarms'), kronos.alarm_lock(kronos.alarm_name(%s))"
+    second.execute(f"select pg_advisory_lock({locked})", [NINE])  # so that it cannot be written now
+    sharing.execute("select kronos.reap()")
+    assert shared_entries(sharing) == [TEN]
+    sharing.execute(
+        "update kronos.alarm_setting set changed_at = now() - interval '11 minutes',"
+        " folded_at = now() - interval '11 minutes'"
+    )
+    sharing.execute("select kronos.reap()")
+    assert shared_entries(sharing) == []
+    second.execute(f"select pg_advisory_unlock({locked})", [NINE])
+    sharing.execute("select kronos.reap()")
+    assert shared_entries(sharing) == [NINE]
+
+
 def test_a_job_that_pg_cron_refuses_keeps_no_shared_entry_where_alarms_were_parted(sharing: Connection) -> None:
     kept, broken = add(sharing, NINE), add(sharing, TEN)
     sharing.execute("update kronos.jobs set alarm = '77 9 * * *' where job_id = %s", [broken])

@@ -4,9 +4,10 @@ import threading
 import uuid
 
 import psycopg
+import pytest
 
 from factory import add_endpoint, add_executions, end_leases, in_flight
-from worker.protocol import FULL_LOOK, as_worker, claim, expire, finalize, run
+from worker.protocol import EVERYTHING, FULL_LOOK, as_worker, claim, expire, finalize, run
 
 
 def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(
@@ -109,6 +110,73 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
     due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
     assert due[paused.endpoint_id] <= 0
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
+
+
+def test_nothing_of_a_cancelled_job_is_claimed(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+    """Its executions are ended in steps; until then they stand in the queue with the others."""
+    endpoint = add_endpoint(superuser)
+    cancelled, other = add_executions(superuser, endpoint, 2)
+    superuser.execute(
+        "insert into kronos.cancelled_jobs (job_id, workspace_id, first_version_id, reason)"
+        " select job_id, workspace_id, job_id, '{}' from kronos.execution_live where execution_id = %s",
+        [cancelled],
+    )
+    superuser.execute(
+        "update kronos.execution_live set job_id = gen_random_uuid() where execution_id = %s"
+        " and job_id = (select job_id from kronos.cancelled_jobs)",
+        [other],
+    )
+    assert claim(worker, endpoint)[1] == [other]
+    superuser.execute("delete from kronos.cancelled_jobs")
+    assert claim(worker, endpoint)[1] == [cancelled]
+
+
+@pytest.mark.parametrize(
+    ("timeout_ms", "lease_ms"), [(1, 15_000), (10_000, 15_000), (10_001, 15_001), (60_000, 65_000)]
+)
+def test_a_lease_is_the_timeout_and_a_margin_and_no_shorter_than_the_shortest(
+    superuser: psycopg.Connection, worker: psycopg.Connection, timeout_ms: int, lease_ms: int
+) -> None:
+    """Of a margin of 5 s and a shortest one of 15: who else claims it sooner delivers what is being delivered."""
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set timeout_ms = %s", [timeout_ms])
+    claim(worker, endpoint)
+    lease = "select round(extract(epoch from visible_at - claimed_at) * 1000)::integer from kronos.execution_live"
+    assert superuser.execute(lease).fetchall() == [(lease_ms,)]
+
+
+def test_an_execution_has_started_with_its_first_claim_and_each_is_an_attempt(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    endpoint = add_endpoint(superuser)
+    (execution_id,) = add_executions(superuser, endpoint)
+    row = "select started_at, claimed_at, attempt_count from kronos.execution_live where execution_id = %s"
+    claim(worker, endpoint)
+    ((started, _, first),) = superuser.execute(row, [execution_id]).fetchall()
+    end_leases(superuser)
+    expire(worker)
+    claim(worker, endpoint)
+    ((still, claimed, second),) = superuser.execute(row, [execution_id]).fetchall()
+    assert (still, first, second) == (started, 1, 2)
+    assert claimed > started
+
+
+@pytest.mark.parametrize("known", [0, 1, 4, 9])
+def test_each_endpoint_with_something_to_claim_is_due_once_and_one_whose_work_is_claimed_is_not(
+    superuser: psycopg.Connection, worker: psycopg.Connection, known: int
+) -> None:
+    """Those that a worker knows, in whatever order, and the others between them."""
+    endpoints = [add_endpoint(superuser) for _ in range(9)]
+    for endpoint in endpoints:
+        add_executions(superuser, endpoint, 2)
+    taken = endpoints[::3]
+    assert len(claim(worker, *taken)[1]) == 6
+    add_executions(superuser, endpoints[0])  # besides what is claimed
+    ids = [endpoint.endpoint_id for endpoint in endpoints[:known]]
+    look = {"endpoint_ids": ids, "floors": [EVERYTHING] * known, "since_seconds": 3600.0}
+    due = [row[0] for row in run(worker, "list_due_endpoints", look)]
+    assert sorted(due) == sorted(each.endpoint_id for each in endpoints if each not in taken or each is endpoints[0])
 
 
 def test_an_unlimited_endpoint_never_touches_its_gate(
