@@ -9,6 +9,12 @@ begin
                                  array_agg(changed.job_id))
            from changed
          having count(*) > 0;
+        if tg_argv[0] = 'created' then      -- note_new_job writes their audit
+            perform kronos.note_live_audit(array_agg(distinct changed.workspace_id order by workspace_id))
+               from changed
+              where changed.trigger = 'CRON'
+             having count(*) > 0;
+        end if;
     end if;
     return null;
 end
