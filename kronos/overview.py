@@ -187,7 +187,7 @@ _REAPING = statement("overview.get_reaping", Reaping)
 _UNFINISHED_AS = {"RUNNING": "running", "RETRYING": "retrying", "QUEUED": "waiting", "PENDING": "upcoming"}
 
 
-async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Overview:
+async def get(view: WorkspaceView, ready: Readiness) -> Overview:
     """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
     wanted: list[tuple[Any, dict[str, object]]] = [
         (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
@@ -200,13 +200,10 @@ async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Ove
         (_LETTERS, {"most": MOST_LETTERS}),
         (_REAPING, {}),
         (alerts.COUNT, {}),
+        (load.LIST, load.asked(MINUTES + 1)),
     ]
-    if (next_hour := coming.of(view.workspace, load.Load, MINUTES + 1)) is None:
-        wanted.append((load.LIST, load.asked(MINUTES + 1)))
-    outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), *loads = await view.write_all(wanted)
-    if next_hour is None:
-        next_hour = load.of_rows(loads[0], MINUTES + 1)
-        coming.keep(view.workspace, next_hour.jobs + next_hour.left_out, next_hour, MINUTES + 1, minutes=MINUTES + 1)
+    outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), hours = await view.write_all(wanted)
+    next_hour = load.of_rows(hours, MINUTES + 1)
     minutes = _minutes(unfinished, outcomes, next_hour)
     return Overview(
         at=unfinished.at,

@@ -9,9 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from alert_rows import add_incident
+from conftest import await_condition
 from dashboard.browser import Watched
 from dashboard.runs import ended
 from dashboard.test_followed import opened
+from kronos.load import Coming
 from sql_factory import values
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -200,3 +202,29 @@ def test_a_workspaces_deletion_comes_further_though_it_is_gone(
     )
     expect(browser.locator("main")).to_contain_text("901 rows went with it")
     assert _is_not_loaded_again(browser)
+
+
+def test_the_overview_of_very_many_jobs_counts_the_next_hour_anew_and_a_namesakes_is_its_own(
+    api: httpx.Client, new_workspace: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Coming, "_MANY", 1)
+    monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
+    name = new_workspace()
+    there = f"/v1/workspaces/{name}"
+    hook = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/", "method": "POST"}}
+
+    def coming_jobs() -> int:
+        return int(api.get(f"{there}/overview").json()["coming_jobs"])
+
+    api.put(f"{there}/endpoints/sink", json=hook).raise_for_status()
+    for nth in (1, 2):
+        api.post(f"{there}/jobs", json={**_cron(f"job-{nth}"), "cron": "* * * * *"}).raise_for_status()
+        assert coming_jobs() == nth
+    api.post(f"{there}/jobs/job-1/pause", json={"note": "x"}).raise_for_status()
+    assert coming_jobs() == 1
+    api.delete(f"{there}?confirm={name}").raise_for_status()
+    await_condition(
+        lambda: api.post("/v1/workspaces", json={"slug": name, "name": "Another"}).status_code == 201,
+        "the name is not free",
+    )
+    assert coming_jobs() == 0
