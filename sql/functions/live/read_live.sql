@@ -14,6 +14,8 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_now    constant pg_snapshot := pg_current_snapshot();
+    v_ended  constant xid8[] := array(select under_way.xid from pg_snapshot_xip(p_after) as under_way (xid)
+                                       where pg_visible_in_snapshot(under_way.xid, v_now));
     v_origin kronos.live_origin;
 begin
     select * into v_origin from kronos.live_origin;
@@ -39,10 +41,7 @@ begin
                                      union all
                                      select each.*
                                        from kronos.live_changes as each
-                                      where each.xid = any (array(
-                                                select under_way.xid
-                                                  from pg_snapshot_xip(p_after) as under_way (xid)
-                                                 where pg_visible_in_snapshot(under_way.xid, v_now)))) as found
+                                      where each.xid = any (v_ended)) as found
                               where found.workspace_id = any (p_workspace_ids)) as noted
                       where noted.nth <= p_limit + 1) as news on news.workspace_id = asked.workspace_id;
 end
