@@ -18,7 +18,8 @@ MOST_LETTERS = 10_000
 _MOST_FAILED = 1_000
 _MOST_OF_QUEUE = 1_000
 _MOST_OF_HOUR = 20_000
-_LONGEST = 10
+LONGEST = 10
+"""Jobs of each list, at most."""
 _MINUTE = timedelta(minutes=1)
 _NOBODY_RANG = "nobody has accounted for its ticks: is pg_cron silent, and no worker connected?"
 
@@ -193,10 +194,10 @@ async def get(view: WorkspaceView, ready: Readiness) -> Overview:
         (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
         (
             _UNFINISHED,
-            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": _LONGEST},
+            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": LONGEST},
         ),
-        (_OVERDUE, {"limit": _LONGEST}),
-        (_FAILING, {"most": _MOST_FAILED, "limit": _LONGEST}),
+        (_OVERDUE, {"limit": LONGEST}),
+        (_FAILING, {"most": _MOST_FAILED, "limit": LONGEST}),
         (_LETTERS, {"most": MOST_LETTERS}),
         (_REAPING, {}),
         (alerts.COUNT, {}),
@@ -214,7 +215,7 @@ async def get(view: WorkspaceView, ready: Readiness) -> Overview:
         coming_jobs=next_hour.jobs,
         jobs_left_out=next_hour.left_out,
         failing=failing,
-        late=_late(unfinished, overdue, ready)[:_LONGEST],
+        late=_late(unfinished, overdue, ready)[:LONGEST],
         dead_letters=letters,
         queue=Queue(
             running=unfinished.running,

@@ -19,4 +19,12 @@ async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     ready = await readiness_of(call, instance)
     found = await overview.get(view, ready)
     chart = hours.chart(found.minutes, found.at)
-    return shown(call, "overview.html", found=found, chart=chart, rings=readiness.rings(ready), alerts=found.alerts)
+    return shown(
+        call,
+        "overview.html",
+        found=found,
+        chart=chart,
+        rings=readiness.rings(ready),
+        alerts=found.alerts,
+        longest=overview.LONGEST,
+    )
