@@ -16,8 +16,9 @@ WATCHED_FOR = timedelta(minutes=10)
 
 Change = Literal["created", "changed", "next_run", "finished", "deleted"]
 ResourceKind = Literal[
-    "endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace"
+    "endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace", "instance"
 ]
+OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "BACKFILL", "DELETION"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class News:
     is_there: bool
     is_begun: bool
     is_whole: bool
-    object: Literal["job", "execution", "heartbeat"] | ResourceKind | None
+    object: Literal["job", "execution", "heartbeat", "operation", "audit"] | ResourceKind | None
     change: Change | None
     ids: list[UUID] | None
 
@@ -104,6 +105,31 @@ class HeartbeatNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationNow:
+    """How far work has come that goes on in steps behind a request: over dead letters or jobs, a backfill (`job`: of
+    which; `total`: ticks), or the deletion of a workspace (of `total` rows). What it is over is not said."""
+
+    operation_id: UUID
+    kind: OperationKind
+    workspace: str
+    job: str | None
+    status: Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
+    reason: str | None
+    total: int
+    done: int
+    failed: int
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditNow:
+    """That something was written to the audit; what it is stands there, for those who may read it."""
+
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceNow:
     """What people configure, and an incident, as it is now: `name` of an incident is its rule's. Without a name: it was
     deleted."""
@@ -128,6 +154,8 @@ _BEGIN = statement("live.begin_watches", _Done)
 _EXECUTIONS = statement("live.list_changed_executions", ExecutionRead)
 _JOBS = statement("live.list_changed_jobs", JobNow)
 _HEARTBEATS = statement("live.list_changed_heartbeats", HeartbeatNow)
+_OPERATIONS = statement("live.list_changed_operations", OperationNow)
+_AUDITED = statement("live.list_audited", AuditNow)
 _RESOURCES = statement("live.list_changed_resources", ResourceNow)
 
 
@@ -165,3 +193,13 @@ async def resources(view: WorkspaceView, named: Sequence[tuple[ResourceKind, UUI
     """Each of them, also where it was deleted."""
     asked = {"kinds": [kind for kind, _ in named], "ids": [each for _, each in named]}
     return await view.rows(_RESOURCES, asked) if named else []
+
+
+async def operations(view: WorkspaceView, ids: list[UUID]) -> list[OperationNow]:
+    """Those of them that are there."""
+    return await view.rows(_OPERATIONS, {"ids": ids}) if ids else []
+
+
+async def audited(view: WorkspaceView) -> list[AuditNow]:
+    """The workspace that has something new in its audit, as an event names it."""
+    return await view.rows(_AUDITED, {})

@@ -18,7 +18,8 @@ MOST_LETTERS = 10_000
 _MOST_FAILED = 1_000
 _MOST_OF_QUEUE = 1_000
 _MOST_OF_HOUR = 20_000
-_LONGEST = 10
+LONGEST = 10
+"""Jobs of each list, at most."""
 _MINUTE = timedelta(minutes=1)
 _NOBODY_RANG = "nobody has accounted for its ticks: is pg_cron silent, and no worker connected?"
 
@@ -187,26 +188,23 @@ _REAPING = statement("overview.get_reaping", Reaping)
 _UNFINISHED_AS = {"RUNNING": "running", "RETRYING": "retrying", "QUEUED": "waiting", "PENDING": "upcoming"}
 
 
-async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Overview:
+async def get(view: WorkspaceView, ready: Readiness) -> Overview:
     """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
     wanted: list[tuple[Any, dict[str, object]]] = [
         (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
         (
             _UNFINISHED,
-            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": _LONGEST},
+            {"minutes": MINUTES, "most": _MOST_OF_QUEUE, "longer_than": WAITS_LONG, "longest": LONGEST},
         ),
-        (_OVERDUE, {"limit": _LONGEST}),
-        (_FAILING, {"most": _MOST_FAILED, "limit": _LONGEST}),
+        (_OVERDUE, {"limit": LONGEST}),
+        (_FAILING, {"most": _MOST_FAILED, "limit": LONGEST}),
         (_LETTERS, {"most": MOST_LETTERS}),
         (_REAPING, {}),
         (alerts.COUNT, {}),
+        (load.LIST, load.asked(MINUTES + 1)),
     ]
-    if (next_hour := coming.of(view.workspace, load.Load, MINUTES + 1)) is None:
-        wanted.append((load.LIST, load.asked(MINUTES + 1)))
-    outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), *loads = await view.write_all(wanted)
-    if next_hour is None:
-        next_hour = load.of_rows(loads[0], MINUTES + 1)
-        coming.keep(view.workspace, next_hour.jobs + next_hour.left_out, next_hour, MINUTES + 1, minutes=MINUTES + 1)
+    outcomes, (unfinished,), overdue, failing, (letters,), reaping, (counted,), hours = await view.write_all(wanted)
+    next_hour = load.of_rows(hours, MINUTES + 1)
     minutes = _minutes(unfinished, outcomes, next_hour)
     return Overview(
         at=unfinished.at,
@@ -217,7 +215,7 @@ async def get(view: WorkspaceView, ready: Readiness, coming: load.Coming) -> Ove
         coming_jobs=next_hour.jobs,
         jobs_left_out=next_hour.left_out,
         failing=failing,
-        late=_late(unfinished, overdue, ready)[:_LONGEST],
+        late=_late(unfinished, overdue, ready)[:LONGEST],
         dead_letters=letters,
         queue=Queue(
             running=unfinished.running,

@@ -169,6 +169,8 @@ class Application(FastAPI):
                 | live_events.ExecutionEvent
                 | live_events.HeartbeatEvent
                 | live_events.ResourceEvent
+                | live_events.OperationEvent
+                | live_events.AuditEvent
                 | live_events.ResetEvent
             )
             made["components"]["schemas"] |= happened.json_schema(ref_template=_REF, mode="serialization")["$defs"]

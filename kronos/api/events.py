@@ -16,12 +16,14 @@ from kronos.api.dependencies import LastEventId, View
 from kronos.api.document import Responses, answers, problems
 from kronos.api.live import subscribe
 from kronos.api.live_events import (
+    AuditEvent,
     Event,
     EventType,
     ExecutionEvent,
     Filter,
     HeartbeatEvent,
     JobEvent,
+    OperationEvent,
     ResetEvent,
     ResourceEvent,
 )
@@ -36,10 +38,12 @@ _HEARTBEAT_SECONDS = 15.0
 _CHECKED_SECONDS = 0.5
 """How often the stream's key or session is looked at: what is revoked has no stream 2 s later."""
 _RETRY = b"retry: 2000\n\n"
+_EVENTS = (JobEvent, ExecutionEvent, HeartbeatEvent, ResourceEvent, OperationEvent, AuditEvent, ResetEvent)
 _STREAM: Responses = {
     200: {
-        "description": "A stream without an end: `event:` is job, execution, heartbeat, resource or reset, `data:` one "
-        "line of JSON, `id:` what a client sends as Last-Event-ID to go on after it. A comment comes every 15 s.",
+        "description": "A stream without an end: `event:` is job, execution, heartbeat, resource, operation, audit or "
+        "reset, `data:` one line of JSON, `id:` what a client sends as Last-Event-ID to go on after it. A comment "
+        "comes every 15 s.",
         "headers": answers({200: None})[200]["headers"],
         "content": {
             MEDIA_TYPE: {
@@ -47,12 +51,7 @@ _STREAM: Responses = {
                     "type": "string",
                     "description": "Of each event the text behind `data:`.",
                     "contentMediaType": "application/json",
-                    "contentSchema": {
-                        "anyOf": [
-                            {"$ref": f"#/components/schemas/{each.__name__}"}
-                            for each in (JobEvent, ExecutionEvent, HeartbeatEvent, ResourceEvent, ResetEvent)
-                        ]
-                    },
+                    "contentSchema": {"anyOf": [{"$ref": f"#/components/schemas/{each.__name__}"} for each in _EVENTS]},
                 }
             }
         },
@@ -134,9 +133,9 @@ async def listen_to_events(
 ) -> Response:
     """What changes in a workspace, as server-sent events.
 
-    An event says how a job, an execution, a heartbeat or what people configure is now: the latest state of each that
-    changes is reported at least once, within a second of its commit, in the order of its states; states in between may
-    be left out. After `reset` read the lists again.
+    An event says how a job, an execution, a heartbeat, an operation or what people configure is now: the latest state
+    of each that changes is reported at least once, within a second of its commit, in the order of its states; states in
+    between may be left out. After `reset` read the lists again.
     """
     workspace = await view.enter()
     wanted = Filter(

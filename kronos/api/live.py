@@ -42,7 +42,7 @@ _BUSY_SECONDS = 0.05
 """The same while one begins, or more has changed than is read at once."""
 _RETRY_SECONDS = 10
 _MOST_PENDING = 5000
-"""Objects that have changed and were not read yet. Of more, listeners are asked to read the lists again."""
+"""Objects of a workspace that have changed and were not read yet. Of more, its listeners are asked to read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +198,8 @@ class Hub:
             except Exception as error:  # of ours, which would end what all workspaces hear: it is logged
                 _log.error("live.failed", "what changes cannot be reported: its listeners come again", traced=error)
                 self._end_listeners("failed")
-            is_busy = any(each.pending or not each.whole.is_set() for each in self._watched.values())
-            await asyncio.sleep(_BUSY_SECONDS if is_busy else EVERY_SECONDS)
+            rests = (each.pending.rest() if each.whole.is_set() else 0.0 for each in self._watched.values())
+            await asyncio.sleep(max(_BUSY_SECONDS, min(EVERY_SECONDS, *rests)))
         self._snapshot = None
 
     async def look(self) -> None:
@@ -220,8 +220,9 @@ class Hub:
                 self._hear(self._watched[each.workspace_id], each, said_now=now)
         if any(not each.is_begun for each in news):
             await live.begin(instance)
+        rows = Counter(each.workspace_id for each in news)
         for watched in list(self._watched.values()):
-            if _is_too_much(news, watched):
+            if _is_too_much(rows[watched.workspace_id], watched):
                 watched.pending.clear()
                 watched.is_reset_due = watched.is_reset_due or "too_many"
             await self._hand_out(watched)
@@ -289,9 +290,9 @@ async def place(hub: Hub, workspace_id: UUID) -> str | None:
         return events.place
 
 
-def _is_too_much(news: Sequence[News], watched: _Watched) -> bool:
+def _is_too_much(rows: int, watched: _Watched) -> bool:
     """Whether some of its changes were cut off, or there are more than are reported one by one."""
-    return len(news) > _MOST_PENDING or len(watched.pending) > _MOST_PENDING
+    return rows > _MOST_PENDING or len(watched.pending) > _MOST_PENDING
 
 
 def _now() -> float:

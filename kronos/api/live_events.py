@@ -8,10 +8,20 @@ from uuid import UUID
 import orjson
 
 from kronos import reading
-from kronos.live import Change, ExecutionNow, ExecutionRead, HeartbeatNow, JobNow, ResourceKind, ResourceNow
+from kronos.live import (
+    AuditNow,
+    Change,
+    ExecutionNow,
+    ExecutionRead,
+    HeartbeatNow,
+    JobNow,
+    OperationNow,
+    ResourceKind,
+    ResourceNow,
+)
 from kronos.model import ExecutionStatus, JobStatus
 
-EventType = Literal["job", "execution", "heartbeat", "resource", "reset"]
+EventType = Literal["job", "execution", "heartbeat", "resource", "operation", "audit", "reset"]
 _UNASKED: frozenset[EventType] = frozenset(("job", "execution"))
 """What comes to who names no types."""
 ResetReason = Literal["missed", "too_many", "too_slow"]
@@ -44,9 +54,25 @@ class HeartbeatEvent(HeartbeatNow):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEvent(ResourceNow):
     """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a payload
-    spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; or the workspace itself: its
-    terms, quotas, retention or keys are others. `changes`: what has happened to it since the last event of it:
-    `created`, `changed`, `deleted`, and then it has no name."""
+    spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; the workspace itself: its
+    terms, quotas, retention or keys are others; or, in kronos-system, the instance: its settings or workspaces.
+    `changes`: what has happened to it since the last event of it: `created`, `changed`, `deleted`, and then it has no
+    name."""
+
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationEvent(OperationNow):
+    """How far work that goes on behind a request has come: `created`, `changed` (once a second at most) or `finished`
+    (its status is not RUNNING any more)."""
+
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent(AuditNow):
+    """The audit has grown: who may read it finds there what was done. In kronos-system: the one of any workspace."""
 
     changes: tuple[Change, ...]
 
@@ -66,7 +92,7 @@ class Event:
     one."""
 
     type: EventType
-    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | ResetEvent
+    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | OperationEvent | AuditEvent | ResetEvent
     place: str | None = None
     _text: bytes | None = None
 
@@ -85,7 +111,7 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which events; None: of jobs and executions. `job`: a job's name, which means all its versions, or the id of one;
-    `status`: of what is in this status now; neither is of a heartbeat or a resource. A reset is for everybody."""
+    `status`: of what is in this status now; neither is of anything else. A reset is for everybody."""
 
     types: frozenset[EventType] | None = None
     job: str | None = None
@@ -96,7 +122,7 @@ class Filter:
         data = event.data
         if isinstance(data, ResetEvent):
             return True
-        if isinstance(data, HeartbeatEvent | ResourceEvent):
+        if isinstance(data, HeartbeatEvent | ResourceEvent | OperationEvent | AuditEvent):
             return event.type in (self.types or ()) and self.job is None and self.status is None
         name = data.name if isinstance(data, JobEvent) else data.job_name
         return (
@@ -136,6 +162,19 @@ def of_heartbeats(rows: Iterable[HeartbeatNow], changes: Mapping[UUID, set[Chang
         Event(type="heartbeat", data=HeartbeatEvent(**asdict(row), changes=_sorted(changes[row.heartbeat_id])))
         for row in rows
     ]
+
+
+def of_operations(rows: Iterable[OperationNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
+    """The events of operations as they are now."""
+    return [
+        Event(type="operation", data=OperationEvent(**asdict(row), changes=_sorted(changes[row.operation_id])))
+        for row in rows
+    ]
+
+
+def of_audit(rows: Iterable[AuditNow]) -> list[Event]:
+    """That the audit has grown."""
+    return [Event(type="audit", data=AuditEvent(workspace=row.workspace, changes=("created",))) for row in rows]
 
 
 def of_resources(rows: Iterable[ResourceNow], changes: Mapping[tuple[ResourceKind, UUID], set[Change]]) -> list[Event]:

@@ -28,7 +28,7 @@ router = Router(tags=["overview"])
 async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     """A workspace at a glance: the last and the next hour by minute, failing and late jobs and why, dead letters, the
     queue, workers, pg_cron."""
-    return answer(await overview.get(view, await readiness_of(call, instance), call.context.coming))
+    return answer(await overview.get(view, await readiness_of(call, instance)))
 
 
 @router.get(

@@ -12,7 +12,11 @@ from kronos.load import Window
 from kronos.model import ExecutionStatus, JobStatus, JobStatusAsked, Trigger
 
 EventTypes = Annotated[
-    str, Field(pattern=r"^(job|execution|heartbeat|resource)(,(job|execution|heartbeat|resource)){0,3}$")
+    str,
+    Field(
+        pattern=r"^(job|execution|heartbeat|resource|operation|audit)"
+        r"(,(job|execution|heartbeat|resource|operation|audit)){0,5}$"
+    ),
 ]
 EventStatus = Literal[JobStatus, ExecutionStatus]
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -35,6 +39,7 @@ class EventQuery(Query):
     types: EventTypes | None = Field(
         default=None,
         description="Of jobs, of executions, of heartbeats, of resources (what people configure, and incidents),"
+        " of operations (how far they are, backfills too), of the audit (that it has grown),"
         " separated by commas; without it of jobs and executions.",
         examples=["execution"],
     )

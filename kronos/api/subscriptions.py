@@ -1,6 +1,8 @@
 """One listener: what has changed and is not read yet, and the events that it has not taken yet."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,7 +11,17 @@ from typing import Protocol, Self, get_args
 from uuid import UUID
 
 from kronos import live
-from kronos.api.live_events import Event, Filter, of_executions, of_heartbeats, of_jobs, of_resources, reset
+from kronos.api.live_events import (
+    Event,
+    Filter,
+    of_audit,
+    of_executions,
+    of_heartbeats,
+    of_jobs,
+    of_operations,
+    of_resources,
+    reset,
+)
 from kronos.api.places import EventPlace
 from kronos.database import WorkspaceView
 from kronos.live import Change, News, ResourceKind
@@ -17,6 +29,8 @@ from kronos.live import Change, News, ResourceKind
 _MOST_READ = 500
 """Objects of one workspace that are read at once."""
 _RESOURCES: tuple[ResourceKind, ...] = get_args(ResourceKind)
+_PROGRESS_SECONDS = 1.0
+"""How often it is told how far an operation is. That it began or is over is told at once."""
 _MOST_BUFFERED = 1000
 """Events that one listener has not taken yet. It gets no more then, and is asked to come again."""
 
@@ -29,14 +43,28 @@ class PendingChanges:
     jobs: dict[UUID, set[Change]] = field(default_factory=dict)
     heartbeats: dict[UUID, set[Change]] = field(default_factory=dict)
     resources: dict[tuple[ResourceKind, UUID], set[Change]] = field(default_factory=dict)
+    operations: dict[UUID, set[Change]] = field(default_factory=dict)
+    is_audited: bool = False
+    _told_at: dict[UUID, float] = field(default_factory=dict)
+    """When it was last told how far an operation is, of those that go on."""
 
     def __len__(self) -> int:
-        return len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
+        named = len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
+        return named + len(self.operations) + self.is_audited
+
+    def rest(self) -> float:
+        """How many seconds from now there is something to be read: 0 or less where there is already, infinity where
+        nothing has changed."""
+        if len(self) > len(self.operations):
+            return 0.0
+        now = time.monotonic()
+        return min((self._due_at(*each) - now for each in self.operations.items()), default=math.inf)
 
     def add(self, news: News) -> None:
         """What was noted."""
         if news.object is None or news.change is None or news.ids is None:
             return
+        self.is_audited = self.is_audited or news.object == "audit"
         for each in news.ids:
             if news.object == "execution":
                 self.executions.setdefault(each, set()).add(news.change)
@@ -44,6 +72,8 @@ class PendingChanges:
                 self.jobs.setdefault(each, set()).add(news.change)
             elif news.object == "heartbeat":
                 self.heartbeats.setdefault(each, set()).add(news.change)
+            elif news.object == "operation":
+                self.operations.setdefault(each, set()).add(news.change)
             elif news.object in _RESOURCES:  # else of a later release, while this one's processes are replaced
                 self.resources.setdefault((news.object, each), set()).add(news.change)
 
@@ -53,19 +83,27 @@ class PendingChanges:
         self.jobs.clear()
         self.heartbeats.clear()
         self.resources.clear()
+        self.operations.clear()
+        self.is_audited = False
 
     async def read(self, view: WorkspaceView) -> list[Event]:
         """The events of the first of them: what there is little of first, or executions without end would keep it
-        waiting: what people configure, heartbeats, jobs. What was read is pending no more. Raises KronosError, and then
-        all of it is."""
-        resources = dict(islice(self.resources.items(), _MOST_READ))
-        beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(resources)))
-        jobs = dict(islice(self.jobs.items(), _MOST_READ - len(resources) - len(beats)))
-        executions = dict(islice(self.executions.items(), _MOST_READ - len(resources) - len(beats) - len(jobs)))
+        waiting: what people configure and begin, heartbeats, jobs. What was read is pending no more. Raises
+        KronosError, and then all of it is."""
+        is_audited, operations = self.is_audited, self._due()
+        resources = dict(islice(self.resources.items(), _MOST_READ - len(operations)))
+        beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(operations) - len(resources)))
+        jobs = dict(islice(self.jobs.items(), _MOST_READ - len(operations) - len(resources) - len(beats)))
+        left = _MOST_READ - len(operations) - len(resources) - len(beats) - len(jobs)
+        executions = dict(islice(self.executions.items(), left))
         events = of_jobs(await live.jobs(view, list(jobs)), jobs)
         events += of_executions(await live.executions(view, list(executions)), executions)
         events += of_heartbeats(await live.heartbeats(view, list(beats)), beats)
         events += of_resources(await live.resources(view, list(resources)), resources)
+        events += of_operations(await live.operations(view, list(operations)), operations)
+        if is_audited:
+            events += of_audit(await live.audited(view))
+            self.is_audited = False
         for named in resources:
             del self.resources[named]
         for each in beats:
@@ -74,7 +112,23 @@ class PendingChanges:
             del self.jobs[each]
         for each in executions:
             del self.executions[each]
+        for each in operations:
+            del self.operations[each]
         return events
+
+    def _due(self) -> dict[UUID, set[Change]]:
+        """The operations that may be told of now, as many as are read at once."""
+        now = time.monotonic()
+        due = {each: changes for each, changes in self.operations.items() if self._due_at(each, changes) <= now}
+        told = dict(islice(due.items(), _MOST_READ))
+        lately = {each: at for each, at in self._told_at.items() if now - at < _PROGRESS_SECONDS}
+        self._told_at = lately | dict.fromkeys(told, now)
+        return told
+
+    def _due_at(self, operation_id: UUID, changes: set[Change]) -> float:
+        if "finished" in changes:
+            return -math.inf
+        return self._told_at.get(operation_id, -math.inf) + _PROGRESS_SECONDS
 
 
 class Source(Protocol):

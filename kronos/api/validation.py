@@ -102,6 +102,8 @@ def _fault(
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         message = f"input should have {bound} items, not {context['actual_length']}"
     message = _IN_JSON.get(kind, message)
+    if kind == "string_pattern_mismatch" and example:  # a regular expression is in the API's document
+        message = "the text is not of the form that this field has"
     if kind == "too_long" and "items" in message:
         return Fault(
             pointer=pointer,

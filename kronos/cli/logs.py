@@ -12,6 +12,7 @@ from kronos.model import JsonObject
 _AGAIN_SECONDS = 2.0
 _TIMES = ("completed_at", "started_at", "retired_at", "last_ping_at", "created_at")
 """Of which the first that there is stands in front."""
+_MORE = ("reason", "attempt_count", "next_run_at", "done", "total")
 _RESET = "changes may be missing: list jobs and executions (kronos job ls, kronos execution ls)"
 
 
@@ -21,8 +22,8 @@ _RESET = "changes may be missing: list jobs and executions (kronos job ls, krono
 @click.option(
     "--type",
     "kind",
-    type=click.Choice(["job", "execution", "heartbeat"]),
-    help="Of these alone; heartbeats where they are named.",
+    type=click.Choice(["job", "execution", "heartbeat", "operation"]),
+    help="Of these alone; heartbeats and operations where they are named.",
 )
 @click.option("--status", help="Of what is in this status now, such as FAILED.")
 def logs(api: Api, kind: str | None, **filters: str | None) -> None:
@@ -53,8 +54,8 @@ def _line(told: Told, data: JsonObject) -> str:
     if told.type == "reset":
         return _RESET
     at = next(filter(None, (data.get(name) for name in _TIMES)), "-")
-    name = data.get("name") or data.get("job_name") or data.get("job_id")
-    own_id = data.get("execution_id") or data.get("job_id") or data.get("heartbeat_id")
+    name = data.get("name") or data.get("job_name") or data.get("job_id") or data.get("kind")
+    own_id = next(filter(None, (data.get(f"{each}_id") for each in ("execution", "job", "heartbeat", "operation"))), "")
     what = [str(at), told.type, str(own_id), str(name), str(data.get("state") or data.get("status"))]
-    what += [f"{field}={data[field]}" for field in ("reason", "attempt_count", "next_run_at") if data.get(field)]
+    what += [f"{field}={data[field]}" for field in _MORE if data.get(field)]
     return printable("  ".join(what))

@@ -23,6 +23,10 @@ from kronos.model import Json, JsonObject
 ONCE = "once"
 """A field without a pointer: it makes a form that was sent twice do its work once (an idempotency key)."""
 _FAULTY = "Nothing was changed: what is not right is marked below."
+_ANOTHER = (
+    "This form was sent before, and has done its work; since then you changed it. Nothing more was done. "
+    "Send it once more, and it is done with these values as well."
+)
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -68,7 +72,10 @@ class FilledForm:
 
     def refused(self, error: errors.KronosError) -> "FilledForm":
         """The same form, with why it was refused: all that was typed stays. A summary of its faults names pointers,
-        which are a script's; people find each fault at its field."""
+        which are a script's; people find each fault at its field. A form that people came back to (by the browser's
+        Back) and changed is another one: sent again, it does its own work."""
+        if error.code == "idempotency_mismatch":
+            return replace(self, problem=_ANOTHER, status=error.status, once=secrets.token_urlsafe(18))
         is_summary = bool(error.faults) and error.detail == errors.summary("field", error.faults)
         return replace(self, faults=error.faults, problem=_FAULTY if is_summary else error.detail, status=error.status)
 

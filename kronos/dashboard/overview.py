@@ -17,6 +17,14 @@ pages = Pages()
 async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     """What ran in the last hour and will in the next, what fails and what is late, and whether all is well."""
     ready = await readiness_of(call, instance)
-    found = await overview.get(view, ready, call.context.coming)
+    found = await overview.get(view, ready)
     chart = hours.chart(found.minutes, found.at)
-    return shown(call, "overview.html", found=found, chart=chart, rings=readiness.rings(ready), alerts=found.alerts)
+    return shown(
+        call,
+        "overview.html",
+        found=found,
+        chart=chart,
+        rings=readiness.rings(ready),
+        alerts=found.alerts,
+        longest=overview.LONGEST,
+    )

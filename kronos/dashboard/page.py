@@ -46,6 +46,10 @@ class PageRoute(Operation):
             if is_read and (filled := _filled(scope["query_string"])) is not None:
                 await redirect(address(scope, filled))(scope, receive, send)
                 return
+            if is_whole := b"whole=yes" in scope["query_string"].split(b"&"):
+                others = [each for each in scope["query_string"].split(b"&") if each != b"whole=yes"]
+                scope["query_string"] = b"&".join(others)
+            scope["kronos.is_whole"] = is_whole
             await served(scope, receive, send)
 
         self.app = app

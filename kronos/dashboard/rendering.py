@@ -20,7 +20,7 @@ from kronos import reading
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
-from kronos.dashboard import hidden, static
+from kronos.dashboard import brief, hidden, static
 from kronos.model import Role
 from kronos.server_time import CLOCK
 
@@ -53,6 +53,10 @@ class PageContext:
         self.caller: Caller | None = call.scope.get("kronos.caller")
         """Who asks; None on pages that nobody has to be known for."""
         self.request_id: str = call.scope["kronos.request_id"]
+        self.may_be_brief: bool = call.method in ("GET", "HEAD") and not call.scope.get("kronos.is_whole", False)
+        """Else all of it is shown: who asked for it, and what was typed and refused."""
+        self.is_brief = False
+        """Long texts are going to be cut (brief.py)."""
 
     def holds(self, role: str) -> bool:
         """Whether the caller may read what needs this role."""
@@ -97,8 +101,16 @@ class PageContext:
 def rendered(call: Call, template: str, **values: object) -> str:
     """A template's HTML, with values as this caller may see them."""
     shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
-    html = _environment().get_template(template).render(page=PageContext(call), now=CLOCK.now(), **shown)
-    return hidden.shown(html)
+    page = PageContext(call)
+    html = _html(template, page, shown)
+    if not page.may_be_brief or not brief.is_too_long(html):
+        return html
+    page.is_brief = True
+    return brief.shown(_html(template, page, shown), page.with_query(whole="yes"))
+
+
+def _html(template: str, page: PageContext, values: Mapping[str, object]) -> str:
+    return hidden.shown(_environment().get_template(template).render(page=page, now=CLOCK.now(), **values))
 
 
 def when(instant: datetime | None, zone: str | None = None) -> Markup:

@@ -44,6 +44,32 @@ select heartbeat_id, name, workspace, status, state, last_status, version, next_
   from kronos.heartbeat_details
  where heartbeat_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id();
 
+-- name: list_changed_operations
+-- These operations, backfills and deletions of workspaces as they are now, without what they are over.
+select operation.operation_id, operation.kind, workspace.slug as workspace, null as job, operation.status,
+       operation.status_reason ->> 'code' as reason, operation.total, operation.done, operation.failed,
+       operation.created_at, operation.completed_at
+  from kronos.operations as operation
+  join kronos.workspaces as workspace using (workspace_id)
+ where operation.operation_id = any (%(ids)s::uuid[])
+   and operation.workspace_id = kronos.current_workspace_id()
+ union all
+select backfill.backfill_id, 'BACKFILL', workspace.slug, coalesce(job.name, job.job_id::text),
+       backfill.status, backfill.status_reason ->> 'code', backfill.ticks,
+       backfill.created + backfill.redriven + backfill.left_out, 0, backfill.created_at, backfill.completed_at
+  from kronos.backfills as backfill
+  join kronos.workspaces as workspace using (workspace_id)
+  join kronos.jobs as job on job.job_id = backfill.job_id
+ where backfill.backfill_id = any (%(ids)s::uuid[])
+   and backfill.workspace_id = kronos.current_workspace_id()
+ union all
+select operation_id, 'DELETION', slug, null, status, lower(phase), total, done, 0, created_at, completed_at
+  from kronos.deletions_among(%(ids)s::uuid[]);
+
+-- name: list_audited
+-- The workspace that its audit has grown of.
+select slug as workspace from kronos.workspaces where workspace_id = kronos.current_workspace_id();
+
 -- name: list_changed_resources
 -- These objects as they are now, each of its kind; without a name those that were deleted.
 select asked.kind, asked.id, named.name, named.version, workspace.slug as workspace
@@ -71,7 +97,7 @@ select asked.kind, asked.id, named.name, named.version, workspace.slug as worksp
                from kronos.incidents
               where incident_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id()
              union all
-             select 'workspace', workspace_id, slug, version
+             select unnest(array['workspace', 'instance']), workspace_id, slug, version
                from kronos.workspaces
               where workspace_id = kronos.current_workspace_id()) as named
     on named.kind = asked.kind and named.id = asked.id;

@@ -11,7 +11,7 @@ create unlogged table kronos.live_changes (
     ids           uuid[]  not null,
     constraint live_changes_object_known
         check (object in ('job', 'execution', 'heartbeat', 'endpoint', 'config', 'payload_spec', 'calendar',
-                          'secret', 'alert_rule', 'incident', 'workspace')),
+                          'secret', 'alert_rule', 'incident', 'workspace', 'instance', 'operation', 'audit')),
     constraint live_changes_change_known
         check (change in ('created', 'changed', 'next_run', 'finished', 'deleted'))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,

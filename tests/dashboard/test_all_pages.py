@@ -80,18 +80,19 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     found = {}
     walker.wrong.clear()
     walker.go(furnished.path(path))
-    walker.page.evaluate(_axe())  # as an extension's script, which the page's policy does not hold back
+    walker.page.evaluate(axe())  # as an extension's script, which the page's policy does not hold back
     for width, theme in _looks(PAGES.index(path)):
         walker.show(width, theme)
         walker.keep(path, width, theme)
-        if told := _told_of(walker.page):
+        if told := told_of(walker.page):
             found[width, theme] = told
     assert walker.wrong == []
     assert found == {}
 
 
 @cache
-def _axe() -> str:
+def axe() -> str:
+    """Its script."""
     return AXE.read_text()
 
 
@@ -108,7 +109,8 @@ def test_both_widths_and_both_themes_are_looked_at_on_each_page_and_all_ways_on_
     assert {*_looks(0), *_looks(1)} == set(_LOOKS)
 
 
-def _told_of(page: Page) -> list[str]:
+def told_of(page: Page) -> list[str]:
+    """What axe finds in a page that has its script, and what is wider than the screen."""
     violations = page.evaluate("rules => axe.run(document, rules)", _RULES)["violations"]
     told = [f"{each['id']}: {_where(each)}" for each in violations]
     if (overflow := page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")) > 0:

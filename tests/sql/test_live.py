@@ -13,8 +13,9 @@ from sql.plans import told_plans
 from sql_factory import Connection, Record, acting_as, buffers, make_cron_job, records, value, values
 
 _NOTED = """
-select object, change, ids from kronos.live_changes where workspace_id = %s order by ctid
+select object, change, ids from kronos.live_changes where workspace_id = %s and object <> 'audit' order by ctid
 """
+_AUDITED = "select workspace_id, count(*) from kronos.live_changes where object = 'audit' group by 1"
 _READ = "select * from kronos.read_live(%(ids)s::uuid[], %(after)s::pg_snapshot, %(limit)s)"
 
 
@@ -273,3 +274,121 @@ def test_what_people_configure_is_noted_once_where_its_audit_is_written(superuse
         ("workspace", "changed", {endpoint.workspace_id}),
     ]
     assert noted(superuser, other) == []
+
+
+def audited(connection: Connection) -> dict[uuid.UUID, int]:
+    """How often each workspace was told that its audit has grown."""
+    return {each["workspace_id"]: each["count"] for each in records(connection, _AUDITED)}
+
+
+def _instance(connection: Connection) -> uuid.UUID:
+    found = value(connection, "select kronos.instance_id()")
+    assert isinstance(found, uuid.UUID)
+    return found
+
+
+def test_that_the_audit_has_grown_is_noted_once_a_transaction_for_the_workspace_and_for_the_instance(
+    superuser: Connection,
+) -> None:
+    endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
+    instance = _instance(superuser)
+    watch(superuser, endpoint)
+    with superuser.transaction():
+        for nth in range(3):
+            make_cron_job(superuser, endpoint)
+            superuser.execute("update kronos.workspaces set max_cron_jobs = %s", [9 + nth])
+    told = audited(superuser)
+    assert told.keys() == {endpoint.workspace_id}, "of those who listen"
+    # one of the jobs is noted in its statement, two workspaces change in turns: never one a row
+    assert 1 <= told[endpoint.workspace_id] <= 6
+    superuser.execute("delete from kronos.live_changes")
+    with superuser.transaction():
+        for title in "abc":
+            superuser.execute(
+                "update kronos.endpoints set title = %s where endpoint_id = %s", [title, endpoint.endpoint_id]
+            )
+    assert audited(superuser) == {endpoint.workspace_id: 1}
+    superuser.execute("delete from kronos.live_changes")
+    with acting_as(superuser, "kronos_api"):
+        superuser.execute("select kronos.watch_live(%s, interval '10 minutes')", [instance])
+        superuser.execute("select kronos.begin_live()")
+    superuser.execute("update kronos.endpoints set title = 'd' where endpoint_id = %s", [other.endpoint_id])
+    assert audited(superuser) == {instance: 1}, "the instance hears of all"
+
+
+def test_an_audit_that_a_savepoint_takes_back_is_noted_by_the_next_change(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    watch(superuser, endpoint)
+    with superuser.transaction():
+        with superuser.transaction(force_rollback=True):
+            superuser.execute("update kronos.endpoints set title = 'a'")
+        assert audited(superuser) == {}
+        superuser.execute("update kronos.endpoints set title = 'b'")
+    assert audited(superuser) == {endpoint.workspace_id: 1}
+
+
+def test_what_is_the_instances_is_noted_in_its_own_workspace(superuser: Connection) -> None:
+    instance = _instance(superuser)
+    with acting_as(superuser, "kronos_api"):
+        superuser.execute("select kronos.watch_live(%s, interval '10 minutes')", [instance])
+        superuser.execute("select kronos.begin_live()")
+    for change in (
+        "update kronos.retention set success_days = success_days + 1",
+        "insert into kronos.workspaces (slug, name) values ('fresh', 'Fresh')",
+    ):
+        superuser.execute("delete from kronos.live_changes")
+        superuser.execute(change)
+        heard = values(superuser, "select ids from kronos.live_changes where object = 'instance'")
+        assert heard == [[instance]], change
+
+
+def test_an_operation_is_noted_where_it_comes_further_and_not_where_it_only_waits(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    instance = _instance(superuser)
+    watch(superuser, endpoint)
+    with acting_as(superuser, "kronos_api"):
+        superuser.execute("select kronos.watch_live(%s, interval '10 minutes')", [instance])
+        superuser.execute("select kronos.begin_live()")
+    (operation_id,) = values(
+        superuser,
+        "insert into kronos.operations (workspace_id, kind, asked, which, total) values (%s, 'REDRIVE', '{}', '{}', 9)"
+        " returning operation_id",
+        [endpoint.workspace_id],
+    )
+    (deletion_id,) = values(
+        superuser,
+        "insert into kronos.deletions (deleted_id, slug, name, counted, total)"
+        " values (gen_random_uuid(), 'gone', 'Gone', '{}', 9) returning operation_id",
+    )
+    for statement in (
+        "update kronos.operations set next_at = now() + interval '1 s', held_since = now()",
+        "update kronos.operations set done = 3",
+        "update kronos.operations set status = 'COMPLETED', completed_at = now()",
+        "update kronos.deletions set next_at = now()",
+        "update kronos.deletions set done = 4",
+        "update kronos.deletions set status = 'COMPLETED', completed_at = now()",
+    ):
+        superuser.execute(statement)
+    for workspace_id, object_id in ((endpoint.workspace_id, operation_id), (instance, deletion_id)):
+        heard = records(superuser, _NOTED, [workspace_id])
+        told = [(each["change"], each["ids"]) for each in heard if each["object"] == "operation"]
+        assert told == [(change, [object_id]) for change in ("created", "changed", "finished")]
+
+
+def test_much_of_one_workspace_takes_nothing_from_another(superuser: Connection) -> None:
+    loud, calm = add_endpoint(superuser), add_endpoint(superuser)
+    watch(superuser, loud)
+    watch(superuser, calm)
+    after = place(superuser)
+    superuser.execute(
+        "insert into kronos.live_changes (workspace_id, object, change, ids)"
+        " select %s, 'execution', 'changed', array[gen_random_uuid()] from generate_series(1, 10000)",
+        [loud.workspace_id],
+    )
+    (execution_id,) = add_executions(superuser, calm, 1)
+    with acting_as(superuser, "kronos_api"):
+        ids = [loud.workspace_id, calm.workspace_id]
+        found = records(superuser, _READ, {"ids": ids, "after": after, "limit": 20})
+    assert sum(each["workspace_id"] == loud.workspace_id for each in found) == 21, "one more than is asked for"
+    heard = [each["ids"] for each in found if each["workspace_id"] == calm.workspace_id]
+    assert [execution_id] in heard

@@ -237,6 +237,9 @@ _MAY = {
         "is_job_entry_right",
         "match_retention",
         "note_live",
+        "note_live_audit",
+        "instance_id",
+        "deletions_among",
         "note_made",
         "overdue_jobs",
         "pg_cron_entries_of",
@@ -281,6 +284,8 @@ _MAY = {
     },
     "kronos_worker": {
         "note_live",
+        "note_live_audit",
+        "instance_id",
         "note_outcomes",
         "has_worker_groups",
         "ring_if_silent",

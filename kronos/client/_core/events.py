@@ -7,7 +7,15 @@ from kronos.client._core.calls import Call, path_of, read
 from kronos.client._core.decoding import Undecodable, decode, loads
 from kronos.client._core.sse import ENDS, Frame
 from kronos.client.errors import AnswerInvalid, ApiError, Forbidden, NotFound, Unauthorized
-from kronos.client.models.events import ExecutionEvent, HeartbeatEvent, JobEvent, ResetEvent, ResourceEvent
+from kronos.client.models.events import (
+    AuditEvent,
+    ExecutionEvent,
+    HeartbeatEvent,
+    JobEvent,
+    OperationEvent,
+    ResetEvent,
+    ResourceEvent,
+)
 
 SILENCE_SECONDS = 45.0
 """The API sends a comment every 15 s: three that are missing are a connection that is dead."""
@@ -16,6 +24,8 @@ _MODELS = {
     "execution": ExecutionEvent,
     "heartbeat": HeartbeatEvent,
     "resource": ResourceEvent,
+    "operation": OperationEvent,
+    "audit": AuditEvent,
     "reset": ResetEvent,
 }
 _CLASSES: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound}
@@ -23,10 +33,11 @@ _CLASSES: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: N
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is now: `data` is a JobEvent, an ExecutionEvent, a HeartbeatEvent, a ResourceEvent, or a ResetEvent (changes
-    may be missing: read the lists again). `id` is where to go on: pass it as `after`."""
+    """What is now: `data` is a JobEvent, an ExecutionEvent, a HeartbeatEvent, a ResourceEvent, an OperationEvent, an
+    AuditEvent, or a ResetEvent (changes may be missing: read the lists again). `id` is where to go on: pass it as
+    `after`."""
 
-    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | ResetEvent
+    data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | OperationEvent | AuditEvent | ResetEvent
     id: str | None
 
 

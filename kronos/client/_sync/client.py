@@ -54,10 +54,10 @@ class WorkspaceClient(WorkspaceResources):
     ) -> Generator[Event, None]:
         """What changes, as it changes; over lost connections, each at least once.
 
-        `types`: "job", "execution", "heartbeat"; none: the first two; `job`: a name or an id; `after`: the `id`
-        of an event to go on after. Ends after `seconds`, or never; leaving the loop, or closing the iterator,
-        closes the connection. Raises KronosError where the key is revoked, the workspace is gone, or the API is
-        away: at first for all `tries`, later for `deadline` seconds.
+        `types`: "job", "execution", "heartbeat", "resource", "operation", "audit"; none: the first two; `job`: a
+        name or an id; `after`: the `id` of an event to go on after. Ends after `seconds`, or never; leaving the
+        loop, or closing the iterator, closes the connection. Raises KronosError where the key is revoked, the
+        workspace is gone, or the API is away: at first for all `tries`, later for `deadline` seconds.
         """
         told = events(self._transport, self._path, types=types, job=job, status=status, after=after, seconds=seconds)
         with closing(told):

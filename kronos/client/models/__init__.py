@@ -49,7 +49,15 @@ from kronos.client.models.endpoints import (
     TriedDelivery,
     Violation,
 )
-from kronos.client.models.events import ExecutionEvent, HeartbeatEvent, JobEvent, ResetEvent, ResourceEvent
+from kronos.client.models.events import (
+    AuditEvent,
+    ExecutionEvent,
+    HeartbeatEvent,
+    JobEvent,
+    OperationEvent,
+    ResetEvent,
+    ResourceEvent,
+)
 from kronos.client.models.executions import Attempt, Execution, LogLine
 from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.client.models.jobs import (
@@ -138,6 +146,7 @@ __all__ = [
     "AppliedResource",
     "Attempt",
     "AttemptStatus",
+    "AuditEvent",
     "AuditRow",
     "Backfill",
     "BackfillCount",
@@ -216,6 +225,7 @@ __all__ = [
     "NewKey",
     "NextRun",
     "OpenAlert",
+    "OperationEvent",
     "OperationKind",
     "OperationStatus",
     "Organization",

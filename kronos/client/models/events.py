@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from kronos.client.bodies.words import ExecutionCause, ExecutionStatus, JobStatus, JobTrigger
+from kronos.client.bodies.words import ExecutionCause, ExecutionStatus, JobStatus, JobTrigger, OperationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """The audit has grown: who may read it finds there what was done. In kronos-system: the one of any
+    workspace."""
+
+    workspace: str
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +84,25 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationEvent:
+    """How far work that goes on behind a request has come: `created`, `changed` (once a second at most) or
+    `finished` (its status is not RUNNING any more)."""
+
+    operation_id: UUID
+    kind: Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "BACKFILL", "DELETION"]
+    workspace: str
+    job: str | None
+    status: OperationStatus
+    reason: str | None
+    total: int
+    done: int
+    failed: int
+    created_at: datetime
+    completed_at: datetime | None
+    changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetEvent:
     """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old,
     or PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by
@@ -86,11 +114,14 @@ class ResetEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEvent:
     """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a
-    payload spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; or the
-    workspace itself: its terms, quotas, retention or keys are others. `changes`: what has happened to
-    it since the last event of it: `created`, `changed`, `deleted`, and then it has no name."""
+    payload spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; the
+    workspace itself: its terms, quotas, retention or keys are others; or, in kronos-system, the
+    instance: its settings or workspaces. `changes`: what has happened to it since the last event of
+    it: `created`, `changed`, `deleted`, and then it has no name."""
 
-    kind: Literal["endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace"]
+    kind: Literal[
+        "endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace", "instance"
+    ]
     id: UUID
     name: str | None
     version: int | None

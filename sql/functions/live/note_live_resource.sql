@@ -1,15 +1,19 @@
 -- note_live_resource: notes what people configure where its audit is written (write_audit), while somebody
 -- listens. Jobs and heartbeats note themselves, incidents do. A workspace's keys and retention are the
--- workspace's own: which key it was is for those who may read the audit.
+-- workspace's own: which key it was is for those who may read the audit. What is the instance's, and that a
+-- workspace was made, changed or deleted, is noted in the instance's own.
 create or replace function kronos.note_live_resource(p_workspace_id uuid, p_action text, p_object_type text,
                                                      p_object_id text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if p_workspace_id is null then
-        return;      -- the instance's
+    if p_workspace_id is null or p_object_type in ('workspace', 'retention') then
+        perform kronos.note_live('instance', 'changed', array[kronos.instance_id()],
+                                 array[kronos.instance_id()]);
     end if;
-    if p_object_type in ('workspace', 'retention', 'api_key') then
+    if p_workspace_id is null then
+        return;
+    elsif p_object_type in ('workspace', 'retention', 'api_key') then
         perform kronos.note_live('workspace', 'changed', array[p_workspace_id], array[p_workspace_id]);
     elsif p_object_type in ('endpoint', 'config', 'payload_spec', 'calendar', 'secret', 'alert_rule') then
         perform kronos.note_live(p_object_type,

@@ -1,8 +1,8 @@
 -- read_live: what was noted of these workspaces that p_after, a snapshot, could not see: what was committed
 -- later, however long ago its transaction began. A transaction was not seen if it is younger than all of the
 -- snapshot, or one of those that were under way. Of one that is so still nothing is looked for, however much
--- it has noted. No more than p_limit ids of one row, and of about as many rows together: what is longer is
--- cut off, and has one more.
+-- it has noted. No more than p_limit ids of one row, and of one workspace as many rows: what is longer is cut
+-- off, and has one more; so what is much of one workspace takes nothing from another.
 -- Returns: a row for each workspace without news, and one for each of its news. is_there: it was not deleted.
 -- is_begun: its watch has begun. is_whole: nothing is missing between p_after and now. Null for p_after: from
 -- now on.
@@ -14,6 +14,8 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_now    constant pg_snapshot := pg_current_snapshot();
+    v_ended  constant xid8[] := array(select under_way.xid from pg_snapshot_xip(p_after) as under_way (xid)
+                                       where pg_visible_in_snapshot(under_way.xid, v_now));
     v_origin kronos.live_origin;
 begin
     select * into v_origin from kronos.live_origin;
@@ -31,18 +33,16 @@ begin
           from unnest(p_workspace_ids) as asked (workspace_id)
           left join kronos.live_watches as watch on watch.workspace_id = asked.workspace_id
           left join (select noted.workspace_id, noted.object, noted.change, noted.ids
-                       from (select each.*
-                               from kronos.live_changes as each
-                              where each.xid >= pg_snapshot_xmax(p_after)
-                                and each.xid < pg_snapshot_xmax(v_now)
-                             union all
-                             select each.*
-                               from kronos.live_changes as each
-                              where each.xid = any (array(
-                                        select under_way.xid
-                                          from pg_snapshot_xip(p_after) as under_way (xid)
-                                         where pg_visible_in_snapshot(under_way.xid, v_now)))) as noted
-                      where noted.workspace_id = any (p_workspace_ids)
-                      limit p_limit + 1) as news on news.workspace_id = asked.workspace_id;
+                       from (select found.*, row_number() over (partition by found.workspace_id) as nth
+                               from (select each.*
+                                       from kronos.live_changes as each
+                                      where each.xid >= pg_snapshot_xmax(p_after)
+                                        and each.xid < pg_snapshot_xmax(v_now)
+                                     union all
+                                     select each.*
+                                       from kronos.live_changes as each
+                                      where each.xid = any (v_ended)) as found
+                              where found.workspace_id = any (p_workspace_ids)) as noted
+                      where noted.nth <= p_limit + 1) as news on news.workspace_id = asked.workspace_id;
 end
 $$;

@@ -1,58 +1,65 @@
 -- tick_hours: the ticks of a schedule from p_from up to, and without, p_to, an hour of them in one number, so
--- that a week of every minute is 168 rows and not 10,080. A day on which the clocks are left alone has all of
--- the schedule's hours, and so has an hour all of its minutes; near a change of the clocks each tick is asked
--- for.
--- Returns: an instant at which an hour begins, on the zone's clocks or on UTC's, and the minutes after it
--- that have a tick, as bits 0 to 59; an instant may come twice. Of intervals of real time: interval_hours.
--- Raises: 22xxx where the schedule is malformed.
+-- that a week of every minute is 168 rows and not 10,080. From a tick to the end of its day, or until the
+-- clocks are changed, an hour that the schedule names has all of its minutes; what a gap of the clocks moves
+-- is asked for tick by tick.
+-- Returns: an instant at which an hour begins, on the zone's clocks (as they go from the tick on) or on
+-- UTC's, and the minutes after it that have a tick, as bits 0 to 59; an instant may come twice. Of intervals
+-- of real time: interval_hours.   Raises: 22xxx where the schedule is malformed.
 create or replace function kronos.tick_hours(p_schedule kronos.schedule, p_from timestamptz, p_to timestamptz)
 returns table (hour timestamptz, minutes bigint)
 language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- As count_ticks has it.
-    c_margin constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours'
-                                       else interval '3 hours' end;
-    c_hour   constant interval := interval '1 hour';
-    v_zone   constant text     := p_schedule.timezone;
+    c_least  constant interval  := interval '1 microsecond';
+    c_day    constant interval  := interval '24 hours';
+    v_zone   constant text      := p_schedule.timezone;
+    c_hour   constant interval  := interval '1 hour';
     v_hours  constant integer[] := kronos.cron_values(p_schedule.hours::bigint);
-    v_tick   timestamptz := p_from - interval '1 microsecond';
-    v_day    timestamp;
+    v_minutes constant bigint   := p_schedule.minutes;
+    v_tick   timestamptz := p_from - c_least;
+    v_local  timestamp;
     v_begins timestamptz;
-    v_ends   timestamptz;
+    v_until  timestamptz;
+    v_to     timestamptz;
+    v_hour   integer;
+    v_gap    interval;
 begin
     loop
         v_tick := kronos.next_tick(p_schedule, v_tick);
         exit when v_tick >= p_to or v_tick is null;
-        v_day := date_trunc('day', v_tick at time zone v_zone);
-        v_begins := v_day at time zone v_zone;
-        v_ends := (v_day + interval '1 day') at time zone v_zone;
-        if p_schedule.anchor_local is null
-           and v_ends - v_begins = interval '1 day'
-           and (v_ends + c_margin) at time zone v_zone = v_day + interval '1 day' + c_margin
-           and (v_begins - c_margin) at time zone v_zone = v_day - c_margin then
-            return query
-                select v_begins + of_day.hour * interval '1 hour',
-                       kronos.minutes_within(p_schedule.minutes, v_begins + of_day.hour * interval '1 hour',
-                                             p_from, p_to)
-                  from unnest(v_hours) as of_day (hour)
-                 where v_begins + (of_day.hour + 1) * interval '1 hour' > v_tick
-                   and v_begins + of_day.hour * interval '1 hour' < p_to;
-            v_tick := v_ends - interval '1 microsecond';
-            continue;
+        v_local := v_tick at time zone v_zone;
+        -- by how much the clocks were put forward since, and whether they were where a tick may be moved to:
+        -- by the gap's length, or to its end
+        v_gap := v_local - c_day - (v_tick - c_day) at time zone v_zone;
+        if p_schedule.dst_gap <> 'SHIFT_BY_GAP' then
+            v_gap := least(v_gap, c_least);
         end if;
-        v_day := date_trunc('hour', v_tick at time zone v_zone);
-        hour := v_day at time zone v_zone;
-        if p_schedule.anchor_local is null
-           and (hour + c_hour + c_margin) at time zone v_zone = v_day + c_hour + c_margin
-           and (hour - c_margin) at time zone v_zone = v_day - c_margin then
-            minutes := kronos.minutes_within(p_schedule.minutes, hour, p_from, p_to);
-            v_tick := hour + c_hour - interval '1 microsecond';
-        else
+        if p_schedule.anchor_local is not null
+        or (v_gap > interval '0' and (v_tick - v_gap) at time zone v_zone <> v_local - v_gap) then
             hour := date_trunc('hour', v_tick, 'UTC');
             minutes := 1::bigint << date_part('minute', v_tick at time zone 'UTC')::integer;
+            return next;
+            continue;
         end if;
-        return next;
+        v_begins := v_tick - (v_local - date_trunc('day', v_local));
+        v_until := v_begins + c_day;
+        if (v_until - c_least) at time zone v_zone <> date_trunc('day', v_local) + c_day - c_least then
+            v_until := kronos.zone_change(v_zone, v_tick at time zone 'UTC',
+                                          (v_until - c_least) at time zone 'UTC') at time zone 'UTC';
+        end if;
+        v_to := least(p_to, v_until);
+        foreach v_hour in array v_hours loop
+            hour := v_begins + v_hour * c_hour;
+            exit when hour >= v_to;
+            if hour >= v_tick and hour + c_hour <= v_to then
+                minutes := v_minutes;
+                return next;
+            elsif hour + c_hour > v_tick then
+                minutes := kronos.minutes_within(v_minutes, hour, v_tick, v_to);
+                return next;
+            end if;
+        end loop;
+        v_tick := v_until - c_least;
     end loop;
 end
 $$;

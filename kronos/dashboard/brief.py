@@ -1,0 +1,62 @@
+"""Pages of long texts, made short: whoever looks for what is wrong has a telephone, and a page is less than 100 kB.
+
+What people write may be 256 KiB, and HTML writes one `&` as five bytes. A page that would be larger has each of its
+texts cut, all alike, as far as it takes, and a link to itself whole. A form is never cut, as what was cut would be
+saved: one that holds a long text stands on the whole page alone.
+"""
+
+import re
+
+from markupsafe import escape
+
+MOST_BYTES = 99_000
+_LENGTHS = (8_000, 2_000, 500, 120, 40)
+"""How long texts may be, in the characters of HTML: the first that makes the page small enough."""
+_FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
+_AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.DOTALL)
+_KEPT = re.compile(r"<textarea\b.*?</textarea>|<[^>]*>", re.DOTALL)
+_TOLD = re.compile(r'(?P<name>\s(?:title|aria-label)=")(?P<text>[^"]*)')
+_PART_OF_REFERENCE = re.compile(r"&[^;\s]{0,9}\Z")
+
+
+def is_too_long(html: str) -> bool:
+    """Whether a page is larger than it may be."""
+    return len(html) > MOST_BYTES or len(html.encode(errors="surrogatepass")) > MOST_BYTES
+
+
+def shown(html: str, whole: str) -> str:
+    """The page with its texts cut; `whole`: its address with nothing cut."""
+    made = html
+    for most in _LENGTHS:
+        made = _texts_cut(_forms_cut(html, whole, most), most)
+        if not is_too_long(made):
+            break
+    return made
+
+
+def _forms_cut(html: str, whole: str, most: int) -> str:
+    return _FORM.sub(lambda form: _form(form[0], whole, most), html)
+
+
+def _form(form: str, whole: str, most: int) -> str:
+    """The form, or what stands in its place: the beginning of what is long in it, and where it is whole."""
+    long = [each[1] for each in _AREA.finditer(form) if len(each[1]) > most]
+    if not long:
+        return form
+    texts = "".join(f'<pre tabindex="0"><code>{each}</code></pre>' for each in long)
+    return f'{texts}<p><a class="button" href="{escape(whole)}">Open the whole form</a></p>'
+
+
+def _texts_cut(html: str, most: int) -> str:
+    parts, at = [], 0
+    for each in _KEPT.finditer(html):
+        tag = each[0]
+        parts += [_cut(html[at : each.start()], most)]
+        parts += [tag if len(tag) <= most else _TOLD.sub(lambda told: told["name"] + _cut(told["text"], most), tag)]
+        at = each.end()
+    return "".join([*parts, _cut(html[at:], most)])
+
+
+def _cut(text: str, most: int) -> str:
+    """No reference is cut in two."""
+    return text if len(text) <= most else f"{_PART_OF_REFERENCE.sub('', text[:most])}…"

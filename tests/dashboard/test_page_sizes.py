@@ -1,0 +1,105 @@
+"""A page is less than 100 kB, whatever people write: it cuts long texts, says so, and shows them whole to who asks."""
+
+import re
+
+import httpx
+import psycopg
+import pytest
+from lxml import html
+
+from dashboard.browser import Watched
+from dashboard.heavy import DEAR, make_heavy
+from dashboard.test_all_pages import axe, told_of
+from kronos.dashboard import brief
+
+_MOST_BYTES = 100_000
+_CUT = "Long texts are cut here"
+_PAGE = (
+    '<main><h1>{text}</h1><form action="/x"><textarea name="a">{area}</textarea></form><p title="{text}">x</p></main>'
+)
+
+
+def _read(answer: httpx.Response) -> html.HtmlElement:
+    assert answer.status_code == 200, answer.text[:300]
+    return html.document_fromstring(answer.text)
+
+
+def _texts_are_whole(page: str) -> bool:
+    """No reference is cut in two, which would show as its beginning."""
+    return not re.search(r"&(?!(?:amp|lt|gt|#\d+);)", page)
+
+
+def test_each_page_is_small_and_shows_what_it_cut_to_who_asks(
+    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str
+) -> None:
+    there = f"/w/{workspace}"
+    paths = make_heavy(api, shared_superuser, workspace)
+    sizes, cut = {}, set()
+    for path in paths:
+        answered = api.get(there + path)
+        shown = _read(answered)
+        sizes[path] = len(answered.content)
+        assert _texts_are_whole(answered.text), path
+        if shown.xpath(f"//main/p[contains(., '{_CUT}')]"):
+            cut.add(path)
+            whole = shown.xpath("//main/p[contains(@class, 'notice')]/a/@href")[0]
+            assert whole == f"{there}{path}{'&' if '?' in path else '?'}whole=yes"
+            assert not [each for each in shown.xpath("//textarea") if each.text_content().endswith("…")]
+    assert {path: size for path, size in sizes.items() if size >= _MOST_BYTES} == {}
+    assert {"/jobs", "/heartbeats", "/alerts", "/jobs/heavy/edit", "/calendars/heavy?month=2026-12"} <= cut
+    assert not {"/configs/quotes", "/audit", "/settings", "/dead-letters"} & cut
+    for path in ("/configs/heavy", "/jobs/heavy"):
+        page.show(360, "light")
+        page.go(there + path)
+        page.page.evaluate(axe())
+        assert told_of(page.page) == []
+    _is_changed_whole(page, api, workspace)
+    _refused_form_keeps_all(api, workspace)
+
+
+def _is_changed_whole(page: Watched, api: httpx.Client, workspace: str) -> None:
+    """From the page that is cut to its form, and none of the text is lost."""
+    browser = page.page
+    page.go(f"/w/{workspace}/configs/heavy")
+    assert browser.locator("textarea").count() == 0
+    browser.get_by_role("link", name="Open the whole form").click()
+    values = browser.get_by_label("Values")
+    text = values.input_value()
+    assert len(text) > 64_000
+    values.fill(text.replace('"a"', '"b"'))
+    browser.get_by_role("button", name="Save version 2").click()
+    browser.get_by_text("heavy is at version 2 now.").wait_for()
+    saved = api.get(f"/v1/workspaces/{workspace}/configs/heavy").json()["values"]
+    assert saved == {"b": DEAR * (64 * 1024 - 8)}
+
+
+def _refused_form_keeps_all(api: httpx.Client, workspace: str) -> None:
+    typed = '{"a": "' + DEAR * 40_000
+    refused = api.post(f"/w/{workspace}/configs/heavy", data={"version": "2", "/values:json": typed})
+    assert refused.status_code == 422
+    (area,) = html.document_fromstring(refused.text).xpath("//textarea")
+    assert area.text_content().strip() == typed
+
+
+def test_whole_is_a_word_of_pages_alone(api: httpx.Client, workspace: str) -> None:
+    assert api.get(f"/w/{workspace}/jobs?whole=yes").status_code == 200
+    assert api.get(f"/w/{workspace}/jobs?whole=no").status_code == 400
+    assert api.get(f"/v1/workspaces/{workspace}/jobs?whole=yes").status_code == 400
+
+
+@pytest.mark.parametrize("text", ["&amp;" * 60_000, "\u20ac" * 120_000, "a&#34;" * 40_000, "x" * 300_000])
+def test_texts_are_cut_alike_between_characters(text: str) -> None:
+    made = brief.shown(_PAGE.format(text=text, area="short"), "/w?whole=yes")
+    assert not brief.is_too_long(made)
+    assert _texts_are_whole(made)
+    assert '<textarea name="a">short</textarea>' in made, "a form with nothing long in it stays"
+    shown = html.fromstring(made)
+    assert shown.xpath("string(//h1)") == shown.xpath("string(//p/@title)")
+    assert shown.xpath("string(//h1)").endswith("…")
+
+
+def test_a_form_with_a_long_text_is_never_sent_cut() -> None:
+    made = brief.shown(_PAGE.format(text="t", area="&lt;" * 60_000), "/w?a=1&whole=yes")
+    assert "<form" not in made
+    assert html.fromstring(made).xpath("//a/@href") == ["/w?a=1&whole=yes"]
+    assert html.fromstring(made).xpath("string(//pre)").startswith("<<<")
