@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: there is no way down."""
-    raise RuntimeError("revision 0074 has no way down: restore the backup that was made before it")
+    raise RuntimeError("revision 0079 has no way down: restore the backup that was made before it")

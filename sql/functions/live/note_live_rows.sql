@@ -16,6 +16,15 @@ begin
         if v_ids is not null then
             perform kronos.note_live(tg_argv[0], tg_argv[2], v_workspace_ids, v_ids);
         end if;
+        if tg_argv[0] = 'job' and tg_argv[2] = 'created' then      -- note_new_job writes their audit
+            execute $x$select array_agg(distinct workspace_id order by workspace_id)
+                         from changed
+                        where trigger = 'CRON'$x$
+               into v_workspace_ids;
+            if v_workspace_ids is not null then
+                perform kronos.note_live_audit(v_workspace_ids);
+            end if;
+        end if;
     end if;
     return null;
 end
