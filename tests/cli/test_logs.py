@@ -56,6 +56,22 @@ def test_it_prints_events_and_goes_on_after_the_last_one(
     assert "it cannot be reached: listening again" in ended.stderr
 
 
+def test_an_operation_is_a_line_with_how_far_it_is() -> None:
+    data: JsonObject = {
+        "operation_id": "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b",
+        "kind": "REDRIVE",
+        "job": None,
+        "status": "RUNNING",
+        "created_at": "2026-11-29T00:00:00Z",
+        "done": 7,
+        "total": 90,
+    }
+    line = logs._line(Told(type="operation", data=data, id=None), data)
+    assert line == (
+        "2026-11-29T00:00:00Z  operation  0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b  REDRIVE  RUNNING  done=7  total=90"
+    )
+
+
 def test_it_hears_the_api(api: httpx.Client, shared_api: Api, workspace: str) -> None:
     heard = Client(url=str(api.base_url), key=shared_api.key).listen(
         ("v1", "workspaces", workspace, "events"), query={"types": "job"}, after=None
