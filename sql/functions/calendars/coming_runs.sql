@@ -1,9 +1,9 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
--- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
--- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; what does
--- not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that waits
--- for a day on which the schedule has ended does not run. Ticks are accounted for in their order, so one of a
--- day that moves less far than the one before it waits for that one.
+-- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
+-- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years; what
+-- does not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that
+-- waits for a day on which the schedule has ended does not run. Ticks are accounted for in their order, so
+-- one of a day that moves less far than the one before it waits for that one.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -15,7 +15,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UT
 as $$
 declare
     v_zone constant text := coalesce(p_schedule.timezone, 'UTC');
-    v_tick timestamptz   := coalesce(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
+    v_tick timestamptz   := greatest(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
     v_runs jsonb[]       := '{}'::jsonb[];
     v_out  jsonb[]       := '{}'::jsonb[];
     v_row  integer       := 0;      -- closed ticks since the last that runs
