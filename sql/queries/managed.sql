@@ -170,7 +170,8 @@ with asked as materialized (
     select job.job_id, job.name, job.skip_next, job.workspace_id, job.calendars, job.on_blackout,
            job.schedule, kronos.finite(job.starts_at) as starts_at, kronos.finite(job.ends_at) as ends_at,
            coalesce(pointer.tick_at, pointer.next_tick_at) as tick,
-           greatest(0, job.max_runs::bigint - coalesce(pointer.runs, 0)) as runs_left
+           case when job.max_runs is not null
+                then greatest(0, job.max_runs - coalesce(pointer.runs, 0)) end as runs_left
       from kronos.jobs as job
       left join kronos.pointers as pointer using (job_id)
      where job.job_id = any (%(job_ids)s::uuid[])

@@ -1,5 +1,5 @@
-"""What plans say of the runs of the coming week of jobs with calendars: each run, none twice, and none of a tick that is
-accounted for."""
+"""What plans say of the runs of the coming week of jobs with calendars: each run, none twice, and none of a tick that
+is accounted for."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -10,9 +10,9 @@ from calendar_rows import day, put_calendar
 from clock import Clock
 from factory import add_endpoint
 from kronos.sql import texts
-from sql.test_calendar_jobs import job_at, ring_until
+from sql.test_calendar_jobs import codes, job_at, ledger, ring_until, runs
 from sql.test_calendar_load import PLACED, SINCE, calendars, written
-from sql_factory import Connection, records, value, values
+from sql_factory import Connection, account, records, value, values
 
 _WEEK = timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
@@ -31,6 +31,10 @@ select kronos.runs_within(%(workspace)s, %(calendars)s, %(on_blackout)s, %(sched
                           null, %(from)s, %(to)s, 10200)
 """
 _TERMS = "select calendars, on_blackout, schedule, starts_at, ends_at from kronos.jobs where workspace_id = %s"
+_PAUSE = """
+update kronos.jobs set status = 'PAUSED', resume_at = %(until)s, status_reason = '{"code": "paused"}'
+ where job_id = %(id)s
+"""
 _FIRST = """
 select kronos.next_run_of(job, kronos.pointer_of(job.job_id)) as next_run,
        array(select (run ->> 'at')::timestamptz
@@ -120,27 +124,43 @@ def test_a_plan_has_no_run_of_a_tick_that_ran_before_its_time(superuser: Connect
     assert (_planned(superuser, endpoint.workspace_id, job_id), _before(superuser, job_id)) == ([], 0)
 
 
-def test_what_waited_when_a_pause_began_is_in_no_list(superuser: Connection) -> None:
-    """Paused from Friday until Sunday: Saturday's tick is skipped with the pause, and does not run on Monday. The list
-    of the next runs said it did, and next_run_at did not."""
-    Clock(superuser).set(_FRIDAY)
+@pytest.mark.parametrize("cron", ["0 9 * * 6", "0 9 * * 4,6"])
+@pytest.mark.parametrize("resume", ["select kronos.reap()", "select kronos.settle_ticks(%(id)s)"])
+def test_what_waits_beyond_a_pause_runs_whoever_ends_it(superuser: Connection, cron: str, resume: str) -> None:
+    """Paused until Sunday, Saturday's tick runs on Monday: the list of the next runs said so, next_run_at did not, and
+    it depended on who ended the pause and on whether another tick was skipped with it."""
+    Clock(superuser).set(_FRIDAY - timedelta(days=2))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"))
-    job_id = job_at(superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY)
-    superuser.execute(
-        "update kronos.jobs set status = 'PAUSED', resume_at = %s, status_reason = '{\"code\": \"paused\"}' "
-        "where job_id = %s",
-        [_SUNDAY, job_id],
-    )
+    job_id = job_at(superuser, endpoint, cron, "NEXT", since=_FRIDAY - timedelta(days=2))
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    superuser.execute(_PAUSE, {"id": job_id, "until": _SUNDAY})
     (found,) = records(superuser, _FIRST, [job_id])
-    first = _MONDAY + _WEEK + _NINE
-    assert (found["next_run"], found["list"][0], _before(superuser, job_id)) == (first, first, 0)
+    assert (found["next_run"], found["list"][0]) == (_MONDAY + _NINE, _MONDAY + _NINE)
+    assert _before(superuser, job_id) == 1
     Clock(superuser).set(_SUNDAY + _MINUTE)
-    superuser.execute("select kronos.resume_jobs_in_time()")
+    superuser.execute(resume, {"id": job_id})
     (found,) = records(superuser, _FIRST, [job_id])
-    assert (found["next_run"], found["list"][0]) == (first, first)
-    told = records(superuser, "select scheduled_at, status from kronos.execution_done where job_id = %s", [job_id])
-    assert told == [{"scheduled_at": _SATURDAY + _NINE, "status": "SKIPPED"}]
+    assert (found["next_run"], found["list"][0]) == (_MONDAY + _NINE, _MONDAY + _NINE)
+    assert ring_until(superuser, job_id, _MONDAY) == [_MONDAY + _NINE]
+    assert runs(superuser, job_id) == [(_SATURDAY + _NINE, _MONDAY + _NINE)]
+    ledger(superuser, job_id, _FRIDAY - timedelta(days=3), _MONDAY)
+
+
+def test_what_would_run_within_a_pause_is_skipped_with_it(superuser: Connection) -> None:
+    """Wednesday's tick was, and Saturday's, which was to run on Friday, ran late when the pause was over."""
+    wednesday = _FRIDAY - timedelta(days=2)
+    Clock(superuser).set(wednesday - timedelta(days=1))
+    endpoint = add_endpoint(superuser)
+    put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"))
+    job_id = job_at(superuser, endpoint, "0 9 * * 3,6", "PREVIOUS", since=wednesday - timedelta(days=1),
+                    catch_up_policy="ALL")  # fmt: skip
+    superuser.execute(_PAUSE, {"id": job_id, "until": _FRIDAY})
+    Clock(superuser).set(_FRIDAY + _MINUTE)
+    superuser.execute("select kronos.reap()")
+    assert codes(superuser, job_id) == [(wednesday + _NINE, "paused", 2)]
+    assert runs(superuser, job_id) == []
+    ledger(superuser, job_id, wednesday - timedelta(days=1), _MONDAY)
 
 
 def test_a_run_within_a_pause_is_not_the_next(superuser: Connection) -> None:
@@ -155,10 +175,27 @@ def test_a_run_within_a_pause_is_not_the_next(superuser: Connection) -> None:
 
 
 def test_a_job_that_is_behind_shows_its_next_runs(superuser: Connection) -> None:
-    """2,000 ticks from the pointer on were looked at: where pg_cron had been down for two days, there were none."""
+    """2,000 ticks from the pointer on were looked at, and 200 of the day that has begun: there was no next run."""
     Clock(superuser).set(_FRIDAY)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-13")])
     job_id = job_at(superuser, endpoint, "* * * * *", "NEXT", since=_FRIDAY - timedelta(days=3), calendars=["one"])
     (found,) = records(superuser, _FIRST, [job_id])
-    assert (found["next_run"], found["list"]) == (_FRIDAY, [_FRIDAY + n * _MINUTE for n in (1, 2, 3)])
+    assert (found["next_run"], found["list"]) == (_FRIDAY + _MINUTE, [_FRIDAY + n * _MINUTE for n in (1, 2, 3)])
+
+
+def test_what_cannot_run_before_the_end_holds_back_nothing(superuser: Connection) -> None:
+    """At nine it is closed, and the next day comes when the job has ended; at five it is open."""
+    Clock(superuser).set(_FRIDAY - timedelta(hours=5))
+    endpoint = add_endpoint(superuser)
+    put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-11T08:00", "2027-06-11T13:00")])
+    ends = _FRIDAY + timedelta(hours=6)
+    job_id = job_at(superuser, endpoint, "0 9,17 * * 5", "NEXT", since=_FRIDAY - timedelta(hours=5),
+                    calendars=["one"], ends_at=ends)  # fmt: skip
+    assert _planned(superuser, endpoint.workspace_id, job_id) == [_FRIDAY + timedelta(hours=5)]
+    (found,) = records(superuser, _FIRST, [job_id])
+    assert (found["next_run"], found["list"]) == (_FRIDAY + timedelta(hours=5), [_FRIDAY + timedelta(hours=5)])
+    for at in (_FRIDAY + _NINE, _FRIDAY + timedelta(hours=5)):
+        account(superuser, job_id, now=at)
+    assert runs(superuser, job_id) == [(_FRIDAY + timedelta(hours=5),) * 2]
+    assert codes(superuser, job_id) == [(_FRIDAY + _NINE, "blackout_ended", 1)]

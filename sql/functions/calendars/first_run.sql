@@ -13,13 +13,18 @@ declare
     v_tick timestamptz := greatest(p_tick, kronos.first_waiting(p_schedule, p_on_blackout,
                                                                 p_after - interval '1 microsecond'));
     v_left integer     := p_passed;
+    v_open tstzmultirange;      -- of the time that has passed
     v_fate record;
 begin
+    if v_tick < p_after then
+        v_open := kronos.open_times(p_workspace_id, p_calendars, v_tick, p_after);
+    end if;
     for v_nth in 1 .. c_most loop
         exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years');
+        v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
         v_fate := kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at >= p_after and v_fate.run_at < coalesce(p_ends_at, 'infinity') then
+        if v_fate.run_at >= p_after then
             if v_left = 0 then
                 return v_fate.run_at;
             end if;

@@ -15,7 +15,7 @@ begin
         return null;
     end if;
     return kronos.first_run(p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
-                            p_job.starts_at, p_job.ends_at, kronos.first_left(p_job, v_tick),
+                            p_job.starts_at, p_job.ends_at, v_tick,
                             greatest(kronos.now(), p_job.resume_at), p_job.skip_next);
 exception when data_exception then
     return null;

@@ -3,8 +3,8 @@
 -- the previous day on which that is open (p_on_blackout). A day takes the ticks of one day: its own, or else
 -- those of the nearest closed one, and the others' are skipped. So no tick overtakes another.
 -- Returns: one row. run_at: when it runs; null: it is skipped. code: null where it is open; else blackout,
--- blackout_merged, blackout_no_day or rolled. calendar, version, place, until: as closed_by. What starts_at
--- and ends_at leave out is no tick.
+-- blackout_merged, blackout_no_day, blackout_ended or rolled. calendar, version, place, until: as closed_by.
+-- What starts_at and ends_at leave out is no tick.
 create or replace function kronos.when_runs(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz,
@@ -38,6 +38,11 @@ begin
                                  p_tick at time zone coalesce(p_schedule.timezone, 'UTC'),
                                  case p_on_blackout when 'NEXT' then 1 else -1 end);
     run_at := v_rolled.at;
+    if run_at >= p_ends_at then      -- it waits for nothing, so that the ticks after it do not wait for it
+        run_at := null;
+        code := 'blackout_ended';
+        return;
+    end if;
     code := case when v_rolled.is_taken then 'blackout_merged'
                  when run_at is null then 'blackout_no_day'
                  else 'rolled' end;

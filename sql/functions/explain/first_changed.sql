@@ -9,8 +9,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_held constant timestamptz := (select pointer.tick_at
-                                      from kronos.pointer_of(p_job.job_id) as pointer
-                                     where p_job.status = 'ACTIVE');      -- a pause skips it
+                                      from kronos.pointer_of(p_job.job_id) as pointer);
 begin
     return coalesce(kronos.next_tick(p_schedule,
                                      kronos.next_ticks_from(p_job,
