@@ -1,5 +1,5 @@
--- after_open: the tick to look at after one that ran at its own time, which has passed: none of those that are
--- open with it waits (p_open: open_times). Without it a minute's job looked at each minute since midnight.
+-- after_open: the tick to look at after one that ran at its own time, which has passed: none of those that
+-- are open with it waits (p_open: open_times). Without it a minute's job looked at each since midnight.
 -- Returns: null where the tick is not open, or there is none after them.
 create or replace function kronos.after_open(p_schedule kronos.schedule, p_open tstzmultirange,
                                              p_tick timestamptz) returns timestamptz

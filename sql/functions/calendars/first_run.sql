@@ -1,6 +1,7 @@
 -- first_run: when a schedule with calendars first runs at p_after or later, from its tick p_tick on, the
 -- first p_passed runs passed over. What does not run in a closure is leapt over (after_closed); 200 ticks
--- are looked at, of five years: for a list of jobs each is asked.
+-- are looked at, of five years: for a list of jobs each is asked; and no more than a few where the transaction
+-- has lasted for two seconds: calendars that close for ever would cost the list its statement.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
@@ -20,7 +21,8 @@ begin
         v_open := kronos.open_times(p_workspace_id, p_calendars, v_tick, p_after);
     end if;
     for v_nth in 1 .. c_most loop
-        exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years');
+        exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years')
+               or (v_nth > 8 and kronos.clock() > kronos.now() + interval '2 seconds');
         v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
         v_fate := kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
