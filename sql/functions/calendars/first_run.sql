@@ -1,7 +1,7 @@
 -- first_run: when a schedule with calendars first runs at p_after or later, from its tick p_tick on, the
 -- first p_passed runs passed over. What does not run in a closure is leapt over (after_closed); 200 ticks
--- are looked at, of five years: for a list of jobs each is asked; and no more than a few where the transaction
--- has lasted for two seconds: calendars that close for ever would cost the list its statement.
+-- are looked at, of five years: for a list of jobs each is asked; and no more than a few where the
+-- transaction has lasted for two seconds: calendars that close for ever would cost the list its statement.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
