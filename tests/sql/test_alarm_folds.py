@@ -25,8 +25,10 @@ def other(superuser: Connection) -> Iterator[Connection]:
 @contextmanager
 def _held(connection: Connection, alarm: str) -> Iterator[None]:
     connection.execute(f"select pg_advisory_lock({_LOCK})".encode(), [alarm])
-    yield
-    connection.execute(f"select pg_advisory_unlock({_LOCK})".encode(), [alarm])
+    try:
+        yield
+    finally:
+        connection.execute(f"select pg_advisory_unlock({_LOCK})".encode(), [alarm])
 
 
 def _fold(connection: Connection, folded: int) -> None:
