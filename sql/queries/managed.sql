@@ -182,9 +182,9 @@ with asked as materialized (
 ), alike as materialized (
     select each.*,
            array(select kronos.runs_within(each.workspace_id, each.calendars, each.on_blackout, each.schedule,
-                                           each.starts_at, each.ends_at, each.tick,
+                                           each.starts_at, each.ends_at,
                                            kronos.now() + interval '1 microsecond',
-                                           kronos.now() + %(within)s::interval, 10200)) as runs
+                                           kronos.now() + %(within)s::interval, 10200, each.tick)) as runs
       from (select distinct workspace_id, calendars, on_blackout, schedule, starts_at, ends_at, tick
               from asked) as each
 )

@@ -18,7 +18,7 @@ _LIST = (
 )
 _WITHIN = (
     "select array(select kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule, null, null,"
-    " null, kronos.now(), kronos.now() + interval '40 days', 4)) from kronos.jobs as job where job.job_id = %s"
+    " kronos.now(), kronos.now() + interval '40 days', 4)) from kronos.jobs as job where job.job_id = %s"
 )
 _NEXT = (
     "select kronos.next_run_of(job, pointer) from kronos.jobs as job join kronos.pointers as pointer using (job_id)"

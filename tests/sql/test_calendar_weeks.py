@@ -28,7 +28,7 @@ select (run ->> 'at')::timestamptz
 """
 _AT_ONCE = """
 select kronos.runs_within(%(workspace)s, %(calendars)s, %(on_blackout)s, %(schedule)s, %(starts_at)s, %(ends_at)s,
-                          null, %(from)s, %(to)s, 10200)
+                          %(from)s, %(to)s, 10200)
 """
 _TERMS = "select calendars, on_blackout, schedule, starts_at, ends_at from kronos.jobs where workspace_id = %s"
 _PAUSE = """
@@ -73,7 +73,7 @@ def test_a_week_of_minutes_looks_at_no_tick_that_is_open(superuser: Connection) 
     asked = value(
         superuser,
         "select cardinality(array(select kronos.runs_within(workspace_id, calendars, on_blackout, schedule, null, null,"
-        " null, kronos.now(), kronos.now() + interval '7 days', 10200))) from kronos.jobs where job_id = %(id)s",
+        " kronos.now(), kronos.now() + interval '7 days', 10200))) from kronos.jobs where job_id = %(id)s",
         params,
     )
     assert asked == 10_080 - 1440

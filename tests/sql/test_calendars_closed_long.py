@@ -15,7 +15,7 @@ _FRIDAY = datetime(2026, 5, 1, 20, tzinfo=UTC)
 _LOOKS = {
     "next_run_at": "select kronos.next_run_of(job, kronos.pointer_of(job.job_id))",
     "runs of a week": "select kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,"
-    " null, null, null, kronos.now(), kronos.now() + interval '7 days', 1000)",
+    " null, null, kronos.now(), kronos.now() + interval '7 days', 1000)",
     "preview": "select kronos.coming_runs(job.workspace_id, job.calendars, job.on_blackout, job.schedule, null, null,"
     " null, kronos.now(), 0, 20)",
 }
@@ -71,7 +71,7 @@ def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
         assert found == [opens]
         within = (
             "select min(at) from kronos.jobs as job, kronos.runs_within(workspace_id, calendars, on_blackout, schedule,"
-            " null, null, null, kronos.now(), %s, 5) as runs (at) where job_id = %s"
+            " null, null, kronos.now(), %s, 5) as runs (at) where job_id = %s"
         )
         assert value(superuser, within, [opens + timedelta(hours=1), job_id]) == opens
         assert looked_at(superuser, job_id, _LOOKS["next_run_at"]) < 10

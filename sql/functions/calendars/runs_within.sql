@@ -6,8 +6,8 @@
 -- Returns: ascending.   Raises: 22xxx where the schedule is malformed.   A week: decision 0137.
 create or replace function kronos.runs_within(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
-    p_starts_at timestamptz, p_ends_at timestamptz, p_first timestamptz,
-    p_from timestamptz, p_to timestamptz, p_limit integer
+    p_starts_at timestamptz, p_ends_at timestamptz, p_from timestamptz, p_to timestamptz, p_limit integer,
+    p_first timestamptz default null
 ) returns setof timestamptz
 language sql stable rows 100 set search_path = pg_catalog, pg_temp
 as $$
