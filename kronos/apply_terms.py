@@ -77,7 +77,7 @@ class ResourceDrift:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedResource:
     """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job whose runs
-    of the coming 7 days become others."""
+    of the coming 7 days become others; of very many, whose calendars move each minute, the first."""
 
     kind: Kind
     name: str

@@ -31,6 +31,8 @@ class Applying:
     """Of what was refused."""
     unfinished_configs: dict[str, JsonObject] = field(default_factory=dict)
     """Configs that have still to lose values, once no template names these any more: their values in the end."""
+    foreseeing: float = 0.0
+    """Seconds that were spent on what becomes of the runs of jobs that change."""
 
     def of(self, kind: Kind) -> Iterator[ResourceOutcome]:
         """Those of a kind that nothing has been refused of."""

@@ -1,5 +1,6 @@
 """What apply manages of a workspace, and what is there of what files name: the rows of sql/queries/managed.sql."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -120,6 +121,9 @@ class Present:
     alert_rules: Mapping[str, AlertRule]
 
 
+COMING_SECONDS = 10.0
+"""So long an apply looks at the runs of jobs that it makes, as long at those of jobs that it changes."""
+_STEP_SECONDS = 1.0
 _LOCK = statement("managed.lock_applies", LockedApplies)
 _LIST = statement("managed.list_managed", Managed)
 _LIVE_JOBS = statement("managed.list_live_jobs", LiveJob)
@@ -197,11 +201,16 @@ async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Nam
 async def coming_runs(
     view: WorkspaceView, job_ids: Sequence[UUID], *, within: timedelta, shown: int
 ) -> dict[UUID, ComingRuns]:
-    """The runs of these jobs; of a paused one none."""
-    if not job_ids:
-        return {}
-    params = {"job_ids": list(job_ids), "within": within, "shown": shown}
-    return {each.job_id: each for each in await view.rows(_COMING_RUNS, params)}
+    """The runs of these jobs; of a paused one none, and none of those that COMING_SECONDS do not suffice for: large
+    calendars that move each minute of a day take a second a job. Some at a time, so that no statement takes long."""
+    found: dict[UUID, ComingRuns] = {}
+    until, first, some = time.monotonic() + COMING_SECONDS, 0, 1
+    while first < len(job_ids) and (began := time.monotonic()) < until:
+        params = {"job_ids": list(job_ids[first : first + some]), "within": within, "shown": shown}
+        found |= {each.job_id: each for each in await view.rows(_COMING_RUNS, params)}
+        first += some
+        some = some * 2 if time.monotonic() - began < _STEP_SECONDS else max(1, some // 4)
+    return found
 
 
 async def mark(view: WorkspaceView, set_name: str, fields: Mapping[Name, JsonObject]) -> None:

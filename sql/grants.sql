@@ -163,7 +163,8 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
 -- is what the functions ask that write entries.
 grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
                           kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
-                          kronos.needed_alarms(text[]), kronos.folded_texts() to kronos_cron;
+                          kronos.needed_alarms(text[]), kronos.folded_texts(),
+                          kronos.is_alarm_needed(text) to kronos_cron;
 grant execute on procedure kronos.ring(text) to kronos_cron;
 grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_digest(text, text, integer),

@@ -30,33 +30,30 @@ select document.document_id, workspace.slug as workspace, document.name, documen
 -- name: list_documents
 -- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
 with found as materialized (
-    select document.document_id, document.version, document.created_at,
-           row_number() over (order by document.created_at desc, document.document_id desc) as nth
-      from kronos.documents as document
-     where document.workspace_id = kronos.current_workspace_id()
-       and document.kind = %(kind)s
-       and document.deleted_at is null
-       and (document.created_at, document.document_id)
-           < (case when %(before_created_at)s::timestamptz is null then 'infinity'
-                   else %(before_created_at)s::timestamptz end,
-              case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-                   else %(before_id)s::uuid end)
-     order by document.created_at desc, document.document_id desc
-     limit %(limit)s::integer + 1
+    select array(
+           select document.document_id
+             from kronos.documents as document
+            where document.workspace_id = kronos.current_workspace_id()
+              and document.kind = %(kind)s
+              and document.deleted_at is null
+              and (document.created_at, document.document_id)
+                  < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+                          else %(before_created_at)s::timestamptz end,
+                     case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+                          else %(before_id)s::uuid end)
+            order by document.created_at desc, document.document_id desc
+            limit %(limit)s::integer + 1) as ids
 ), page as materialized (
-    select found.document_id, found.nth
+    select kept.ids, cardinality(kept.ids) < cardinality(found.ids) as more_follow
       from found
-     cross join lateral (select sum(octet_length(earlier_one.content::text)) as bytes
-                           from found as earlier
-                           join kronos.document_versions as earlier_one using (document_id, version)
-                          where earlier.nth <= found.nth) as so_far
-     where found.nth <= %(limit)s::integer and (found.nth = 1 or so_far.bytes <= %(bytes)s::integer)
+     cross join lateral kronos.fitting_documents(found.ids, %(limit)s::integer,
+                                                 %(bytes)s::integer) as kept (ids)
 )
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
        document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left,
-       (select count(*) from page) < (select count(*) from found) as _more
+       page.more_follow as _more
   from page
-  join kronos.documents as document using (document_id)
+  join kronos.documents as document on document.document_id = any (page.ids)
   join kronos.document_versions as made_of using (document_id, version)
   join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id
  where document.workspace_id = kronos.current_workspace_id()

@@ -164,39 +164,40 @@ select asked.kind, asked.name, change.actor, change.at, change.action
 
 -- name: list_coming_runs
 -- How many runs each of these live CRON jobs has %(within)s, within its window and its max_runs, and the
--- first %(shown)s of them. No row of one: it is paused, or its row is malformed.
-select job.job_id, job.name,
-       greatest(0, least(counted.ticks - job.skip_next,
-                         job.max_runs::bigint - coalesce(pointer.runs, 0)))::integer as runs,
-       array(select tick
-               from kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,
-                                       kronos.finite(job.starts_at), kronos.finite(job.ends_at),
-                                       span.since + interval '1 microsecond', span.until,
-                                       job.skip_next + %(shown)s::integer) as tick
-              order by tick
-             offset job.skip_next
-              limit least(%(shown)s::integer, job.max_runs::bigint - coalesce(pointer.runs, 0))) as first_runs
-  from kronos.jobs as job
-  left join kronos.pointers as pointer using (job_id)
- cross join lateral (select least(kronos.now() + %(within)s::interval, kronos.finite(job.ends_at)) as until,
-                            greatest(kronos.now(), kronos.finite(job.starts_at) - interval '1 microsecond')
-                                as since) as span
- cross join lateral (select kronos.next_tick(job.schedule, span.since) as tick) as first
- cross join lateral (select counted.ticks
-                       from kronos.count_ticks(job.schedule, first.tick,
-                                               span.until - interval '1 microsecond') as counted
-                      where job.calendars = '{}'
-                      union all
-                     select count(*)
-                       from kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule,
-                                               kronos.finite(job.starts_at), kronos.finite(job.ends_at),
-                                               span.since + interval '1 microsecond', span.until, 10200)
-                     having job.calendars <> '{}') as counted
- where job.job_id = any (%(job_ids)s::uuid[])
-   and job.workspace_id = kronos.current_workspace_id()
-   and job.status = 'ACTIVE'
-   and job.trigger = 'CRON'
-   and kronos.schedule_fault(job.schedule) is null;
+-- first %(shown)s of them; of ticks that are not accounted for. Jobs that are alike are asked once. No row of
+-- one: it is paused, or its row is malformed.
+with asked as materialized (
+    select job.job_id, job.name, job.skip_next, job.workspace_id, job.calendars, job.on_blackout,
+           job.schedule, kronos.finite(job.starts_at) as starts_at, kronos.finite(job.ends_at) as ends_at,
+           coalesce(pointer.tick_at, pointer.next_tick_at) as tick,
+           case when job.max_runs is not null
+                then greatest(0, job.max_runs - coalesce(pointer.runs, 0)) end as runs_left
+      from kronos.jobs as job
+      left join kronos.pointers as pointer using (job_id)
+     where job.job_id = any (%(job_ids)s::uuid[])
+       and job.workspace_id = kronos.current_workspace_id()
+       and job.status = 'ACTIVE'
+       and job.trigger = 'CRON'
+       and kronos.schedule_fault(job.schedule) is null
+), alike as materialized (
+    select each.*,
+           array(select kronos.runs_within(each.workspace_id, each.calendars, each.on_blackout, each.schedule,
+                                           each.starts_at, each.ends_at,
+                                           kronos.now() + interval '1 microsecond',
+                                           kronos.now() + %(within)s::interval, 10200, each.tick)) as runs
+      from (select distinct workspace_id, calendars, on_blackout, schedule, starts_at, ends_at, tick
+              from asked) as each
+)
+select asked.job_id, asked.name,
+       greatest(0, least(cardinality(alike.runs) - asked.skip_next, asked.runs_left))::integer as runs,
+       alike.runs[asked.skip_next + 1
+                  :asked.skip_next + least(%(shown)s::integer, asked.runs_left)::integer] as first_runs
+  from asked
+  join alike on (alike.workspace_id, alike.calendars, alike.on_blackout, alike.schedule)
+                    = (asked.workspace_id, asked.calendars, asked.on_blackout, asked.schedule)
+   and alike.starts_at is not distinct from asked.starts_at
+   and alike.ends_at is not distinct from asked.ends_at
+   and alike.tick is not distinct from asked.tick;
 
 -- name: set_managed
 -- Notes what files say of the resources that are there now: these are the set's from now on.

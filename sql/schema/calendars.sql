@@ -15,7 +15,7 @@ create table kronos.calendars (
     names         text[]         not null default '{}',
     are_open      boolean[]      not null default '{}',
     constraint calendars_pkey          primary key (document_id),
-    -- Serves closure_at.
+    -- Serves closed_by.
     constraint calendars_name_taken    unique (workspace_id, name),
     constraint calendars_document_fkey foreign key (workspace_id, document_id)
         references kronos.documents (workspace_id, document_id) on delete cascade

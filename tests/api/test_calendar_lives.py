@@ -27,6 +27,11 @@ select live.scheduled_at, live.run_at, fate.run_at as expected, live.cause
  cross join lateral kronos.fate_of(job, live.scheduled_at) as fate
  where live.execution_id <> all (%s) and live.cause = 'SCHEDULE' and job.status = 'ACTIVE'
 """
+_AS_IT_IS = """
+select kronos.fire_diff(job, job.schedule, job.starts_at, job.ends_at, job.max_runs,
+                        kronos.now() + interval '7 days', 5)
+  from kronos.jobs as job where job_id = %s
+"""
 
 
 class Life:
@@ -55,7 +60,7 @@ class Life:
         return f"{self.base}/jobs/{self.chance.choice(self.jobs)}"
 
     def put(self, name: str | None = None) -> None:
-        now: datetime = value(self._superuser, "select kronos.clock()")
+        now = self.now()
         days: list[dict[str, Any]] = []
         for _ in range(self.chance.choice([0, 1, 3])):
             first = now.date() + timedelta(days=self.chance.randint(-4, 12))
@@ -87,6 +92,8 @@ class Life:
                 {"calendars": self.chance.sample(_NAMES, self.chance.choice([0, 1, 2]))},
                 {"cron": self.chance.choice(_CRONS)},
                 {"timezone": self.chance.choice(_ZONES)},
+                {"ends_at": (self.now() + timedelta(hours=self.chance.choice([30, 80, 400]))).isoformat()},
+                {"ends_at": None},
             ]
         )
         if terms.get("calendars") == []:
@@ -94,8 +101,12 @@ class Life:
         answer = self._api.patch(self._job(), json=terms)
         assert answer.status_code in (200, 422), answer.text  # NEXT without calendars
 
+    def now(self) -> datetime:
+        found: datetime = value(self._superuser, "select kronos.clock()")
+        return found
+
     def turn(self) -> None:
-        until = value(self._superuser, "select kronos.clock()") + timedelta(hours=self.chance.choice([1, 30]))
+        until = self.now() + timedelta(hours=self.chance.choice([1, 30]))
         body = self.chance.choice([{}, {"until": until.isoformat()}])
         self._api.post(f"{self._job()}/{self.chance.choice(['pause', 'resume'])}", json=body)  # or it is so already
 
@@ -114,7 +125,7 @@ class Life:
         kind = self.chance.random()
         if kind < 0.7:
             due = value(self._superuser, "select min(next_tick_at) from kronos.pointers where next_tick_at > %s"
-                        " and not is_internal", [value(self._superuser, "select kronos.clock()")])  # fmt: skip
+                        " and not is_internal", [self.now()])  # fmt: skip
             self.clock.set(due + timedelta(seconds=self.chance.choice([0, 1, 50])))
         else:
             hours = self.chance.choice([1, 9, 26, 80]) if kind < 0.95 else -1
@@ -145,12 +156,14 @@ class Life:
         """The next run of each job, of which nothing is due, by its page, its list of runs, its plan and the load."""
         for name in self.jobs:
             job = self._api.get(f"{self.base}/jobs/{name}").raise_for_status().json()
-            if job["status"] != "ACTIVE":
+            if job["status"] != "ACTIVE" and job["resume_at"] is None:
                 continue
             runs = self._api.get(f"{self.base}/jobs/{name}/next-runs", params={"count": 3}).raise_for_status().json()
             first = runs["next_runs"][0]["at"] if runs["next_runs"] else None
             assert job["next_run_at"] == first, (job, runs)
-            if first is not None:
+            planned = value(self._superuser, _AS_IT_IS, [job["job_id"]])
+            assert (planned["added"], planned["removed"], planned["moved"]) == (0, 0, 0), (job, planned)
+            if first is not None and job["status"] == "ACTIVE":
                 at = runs["next_runs"][0].get("rolled_from") or first
                 said = self._api.get(f"{self.base}/jobs/{name}/explain", params={"at": at}).raise_for_status().json()
                 assert said["decision"] == "WILL_RUN", (said, runs)

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 _ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York")
 # A Friday before a weekend, a Saturday amid one, and days on which clocks are put forward and back in two of the zones.
-_SINCE = (
+SINCE = (
     datetime(2027, 3, 5, 13, 7, tzinfo=UTC),
     datetime(2027, 6, 12, 2, 30, tzinfo=UTC),
     datetime(2027, 3, 27, 20, 0, tzinfo=UTC),
@@ -44,7 +44,7 @@ update kronos.jobs
        schedule = kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, 'SHIFT', 'FIRST', %(local)s)
  where job_id = %(job_id)s
 """
-_PLACED = """
+PLACED = """
 update kronos.pointers as pointer
    set next_tick_at = place.due_at, tick_at = place.tick_at
   from kronos.jobs as job
@@ -103,7 +103,7 @@ def written(connection: Connection, endpoint: EndpointRow, choose: random.Random
     connection.execute(_WRITTEN, terms | {"job_id": job_id})
 
 
-@pytest.mark.parametrize("since", _SINCE)
+@pytest.mark.parametrize("since", SINCE)
 def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, since: datetime) -> None:
     Clock(superuser).set(since)
     choose = random.Random(f"load {since}")
@@ -113,7 +113,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     for _ in range(60):
         written(superuser, endpoint, choose, since)
     params = {"workspace": endpoint.workspace_id, "from": since, "to": until, "since": since, "schedules": 1000}
-    superuser.execute(_PLACED, params)
+    superuser.execute(PLACED, params)
     found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 3 * 1440)
     shown = {found.from_at + nth * MINUTE: runs for nth, runs in enumerate(found.runs) if runs}
     expected = Counter(at.replace(second=0) for at in values(superuser, _NEXT, params))
@@ -147,7 +147,7 @@ def test_a_tick_between_two_midnights_of_a_day_is_moved_as_any(
         "since": since,
         "schedules": 9,
     }
-    superuser.execute(_PLACED, params)
+    superuser.execute(PLACED, params)
     found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 3000)
     shown = [found.from_at + nth * MINUTE for nth, runs in enumerate(found.runs) if runs]
     assert shown == values(superuser, _NEXT, params) != []
@@ -185,7 +185,7 @@ def test_the_jobs_of_a_minute_are_those_that_run_in_it(superuser: Connection) ->
             superuser, endpoint, cron, on_blackout, since=began, name=name,
             calendars=[] if name == "without" else ["week", "tuesday"] if name == "back-here" else ["week"],
         )  # fmt: skip
-    superuser.execute(_PLACED, {"since": since, "workspace": endpoint.workspace_id})
+    superuser.execute(PLACED, {"since": since, "workspace": endpoint.workspace_id})
     superuser.execute(
         "update kronos.pointers set next_tick_at = %s, tick_at = null where job_id = (select job_id from kronos.jobs "
         "where name = 'too-late' and workspace_id = %s)",

@@ -116,7 +116,7 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
         """
         select at.at, closed.calendar is not null as is_closed, closed.until
           from unnest(%(instants)s::timestamptz[]) with ordinality as at (at, nth)
-         cross join lateral kronos.closure_at(%(workspace_id)s, '{one}', at.at) as closed
+         cross join lateral kronos.closed_by(%(workspace_id)s, '{one}', at.at) as closed
          order by at.nth
         """,
         {"instants": instants, "workspace_id": workspace_id},

@@ -311,6 +311,8 @@ _MAY = {
         "folded_texts",
         "settle_alarms",
         "write_alarms",
+        "write_late_alarms",
+        "is_alarm_needed",
         "register_entry",
         "mend_pg_cron_entries",
         "pg_cron_digest",

@@ -22,8 +22,7 @@ begin
         select job.*, counts.*
           from job
          cross join lateral kronos.count_ticks(job.schedule, job.next_tick_at, least(
-                                                   greatest(job.upto, case when job.due_at <= job.upto
-                                                                           then job.next_tick_at end),
+                                                   kronos.halted_upto(job.whole, job.next_tick_at, job.upto),
                                                    job.ends_at - interval '1 microsecond'
                                                )) as counts
          where counts.ticks > 0

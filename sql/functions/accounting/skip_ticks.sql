@@ -1,10 +1,10 @@
--- skip_ticks: accounts for a job's ticks from its pointer up to and including p_upto as not run, for one
--- reason, and moves the pointer past p_upto. They are one SKIPPED row with first, last and count, each exact
--- however many they are. Where the schedule is malformed nobody can say which they are: the pointer stays,
--- and kronos.job_faults says why.
+-- skip_ticks: accounts for a job's ticks from its pointer on that are due by p_upto (halted_upto) as not
+-- run, for one reason, and moves the pointer past them; where the job ends (p_is_end) for those that wait as
+-- well. They are one SKIPPED row with first, last and count, each exact however many they are. Where the
+-- schedule is malformed nobody can say which they are: the pointer stays, and kronos.job_faults says why.
 -- The caller holds the row's lock.   Returns: how many ticks were skipped.
-create or replace function kronos.skip_ticks(p_job_id uuid, p_upto timestamptz, p_reason jsonb)
-returns integer
+create or replace function kronos.skip_ticks(p_job_id uuid, p_upto timestamptz, p_reason jsonb,
+                                             p_is_end boolean default false) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
@@ -21,7 +21,8 @@ begin
     begin
         select * into v_counted
           from kronos.count_ticks(v_job.schedule, v_tick,
-                                  least(greatest(p_upto, case when v_due <= p_upto then v_tick end),
+                                  least(case when p_is_end then p_upto
+                                             else kronos.halted_upto(v_job, v_tick, p_upto) end,
                                         v_job.ends_at - interval '1 microsecond'));
     exception when data_exception then
         raise warning 'kronos: the ticks of job % cannot be accounted for: % (%)', p_job_id, sqlerrm,

@@ -51,7 +51,10 @@ begin
         select told.at,
                told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include)
                    or (p_job.calendars <> '{}'
-                       and (select fate.run_at from kronos.fate_of(p_job, told.at) as fate) is null),
+                       and (select fate.run_at
+                              from kronos.when_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,
+                                                 p_job.schedule, p_job.starts_at, p_job.ends_at,
+                                                 told.at) as fate) is null),
                case when told.became = 'FAILED' then told.failed_id end
           from (select fact.at, bool_or(fact.status in ('LIVE', 'SUCCESS')) as is_run,
                        (array_agg(fact.execution_id) filter (where fact.status = 'FAILED'))[1] as failed_id,

@@ -1,9 +1,9 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
--- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: the tick
--- to begin with; null: whichever may run after p_after. 2,000 ticks are looked at, of five years; what does
--- not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. A tick that waits
--- for a day on which the schedule has ended does not run. Ticks are accounted for in their order, so one of a
--- day that moves less far than the one before it waits for that one.
+-- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
+-- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years; what
+-- does not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list.  Ticks are
+-- accounted for in their order, so one of a day that moves less far than the one before it waits for that
+-- one.
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -15,28 +15,28 @@ language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UT
 as $$
 declare
     v_zone constant text := coalesce(p_schedule.timezone, 'UTC');
-    v_tick timestamptz   := coalesce(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
+    v_tick timestamptz   := greatest(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
     v_runs jsonb[]       := '{}'::jsonb[];
     v_out  jsonb[]       := '{}'::jsonb[];
     v_row  integer       := 0;      -- closed ticks since the last that runs
     v_left integer       := p_passed;
     v_last timestamptz;
     v_latest timestamptz;
+    v_open tstzmultirange;      -- of the time that has passed
     v_fate record;
 begin
     if v_tick < p_starts_at then
         v_tick := kronos.next_tick(p_schedule, p_starts_at - interval '1 microsecond');
     end if;
+    if v_tick <= p_after then
+        v_open := kronos.open_times(p_workspace_id, p_calendars, v_tick, p_after);
+    end if;
     for v_nth in 1 .. 2000 loop
+        v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
         exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
                or cardinality(v_runs) >= p_count;
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at >= p_ends_at then
-            v_fate.run_at := null;
-            v_fate.reason := jsonb_build_object('detail', (v_fate.reason ->> 'detail')
-                                                          || ', when the job has ended');
-        end if;
         v_latest := greatest(v_latest, v_fate.run_at);
         v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;

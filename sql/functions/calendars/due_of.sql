@@ -8,6 +8,9 @@ begin
     if p_job.calendars = '{}' or p_job.on_blackout = 'SKIP' or p_tick is null or not isfinite(p_tick) then
         return p_tick;
     end if;
-    return coalesce((select fate.run_at from kronos.fate_of(p_job, p_tick) as fate), p_tick);
+    return coalesce((select fate.run_at
+                       from kronos.when_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,
+                                             p_job.schedule, p_job.starts_at, p_job.ends_at, p_tick) as fate),
+                    p_tick);
 end
 $$;

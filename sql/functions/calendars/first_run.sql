@@ -1,24 +1,32 @@
--- first_run: when a schedule with calendars first runs, from its tick p_tick on, the first p_passed runs
--- passed over. What does not run in a closure is leapt over (after_closed); 200 ticks are looked at, of five
--- years: for a list of jobs each is asked.
+-- first_run: when a schedule with calendars first runs at p_after or later, from its tick p_tick on, the
+-- first p_passed runs passed over. What does not run in a closure is leapt over (after_closed); 200 ticks
+-- are looked at, of five years: for a list of jobs each is asked; and no more than a few where the
+-- transaction has lasted for two seconds: calendars that close for ever would cost the list its statement.
 -- Returns: null where there is none, or none is found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
-    p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz, p_passed integer
+    p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz, p_after timestamptz, p_passed integer
 ) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_most constant integer := 200;
-    v_tick timestamptz := p_tick;
+    v_tick timestamptz := greatest(p_tick, kronos.first_waiting(p_schedule, p_on_blackout,
+                                                                p_after - interval '1 microsecond'));
     v_left integer     := p_passed;
+    v_open tstzmultirange;      -- of the time that has passed
     v_fate record;
 begin
+    if v_tick < p_after then
+        v_open := kronos.open_times(p_workspace_id, p_calendars, v_tick, p_after);
+    end if;
     for v_nth in 1 .. c_most loop
-        exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years');
-        v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
+        exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years')
+               or (v_nth > 8 and kronos.clock() > kronos.now() + interval '2 seconds');
+        v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
+        v_fate := kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at >= kronos.now() and v_fate.run_at < coalesce(p_ends_at, 'infinity') then
+        if v_fate.run_at >= p_after then
             if v_left = 0 then
                 return v_fate.run_at;
             end if;

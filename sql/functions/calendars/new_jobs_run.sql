@@ -6,7 +6,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (select kronos.first_run(job.workspace_id, job.calendars, job.on_blackout, job.schedule,
-                                    job.starts_at, job.ends_at, p_tick, 0)
+                                    job.starts_at, job.ends_at, p_tick, kronos.now(), 0)
               from kronos.jobs as job
              where job.job_id = p_job_id);
 end

@@ -15,10 +15,8 @@ begin
         return null;
     end if;
     return kronos.first_run(p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
-                            p_job.starts_at, p_job.ends_at,
-                            greatest(v_tick, kronos.next_tick(p_job.schedule, p_job.resume_at
-                                                                              - interval '1 microsecond')),
-                            p_job.skip_next);
+                            p_job.starts_at, p_job.ends_at, v_tick,
+                            greatest(kronos.now(), p_job.resume_at), p_job.skip_next);
 exception when data_exception then
     return null;
 end

@@ -1,4 +1,4 @@
--- open_times: the times in [p_from, p_to) that none of the calendars closes: closure_at of each instant,
+-- open_times: the times in [p_from, p_to) that none of the calendars closes: closed_by of each instant,
 -- asked once for all. Each calendar is read in stretches on which its zone's clocks are left alone.
 create or replace function kronos.open_times(p_workspace_id uuid, p_calendars text[], p_from timestamptz,
                                              p_to timestamptz) returns tstzmultirange

@@ -10,7 +10,7 @@ begin
     due_at := p_tick;
     if p_calendars <> '{}' and p_on_blackout <> 'SKIP' then
         due_at := coalesce((select fate.run_at
-                              from kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
+                              from kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
                                                     p_starts_at, p_ends_at, p_tick) as fate), p_tick);
         tick_at := nullif(p_tick, due_at);
     end if;

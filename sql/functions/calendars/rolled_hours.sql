@@ -1,7 +1,7 @@
 -- rolled_hours: the runs in [p_from, p_to) of a schedule's ticks that calendars move there from another day,
--- of the days that rolling_days named. Each such tick is asked for (tick_fate); one that would run when the
--- schedule has ended does not. p_waits_from: of the jobs that have the schedule, since when each answers for
--- ticks; a tick that waits at p_from is of those that began before it.
+-- of the days that rolling_days named. Each such tick is asked for (when_runs). p_waits_from: of the jobs
+-- that have the schedule, since when each answers for ticks; a tick that waits at p_from is of those that
+-- began before it.
 -- Returns: as tick_hours, with how many jobs run then, and the tick.
 create or replace function kronos.rolled_hours(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
@@ -26,9 +26,9 @@ as $$
      cross join lateral kronos.schedule_hours(p_schedule, bounds.begins, bounds.ends) as each
      cross join generate_series(0, 59) as minute
      cross join lateral (select each.hour + minute * interval '1 minute' as at) as tick
-     cross join lateral kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
+     cross join lateral kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
                                          p_starts_at, p_ends_at, tick.at) as fate
      where each.minutes >> minute & 1 = 1
-       and fate.reason is not null
-       and fate.run_at >= p_from and fate.run_at < least(p_to, p_ends_at)
+       and fate.code is not null
+       and fate.run_at >= p_from and fate.run_at < p_to
 $$;

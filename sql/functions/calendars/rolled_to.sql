@@ -35,7 +35,7 @@ begin
         exit when is_taken;
         at := kronos.local_instant(p_local + v_days * p_step * interval '1 day', v_zone,
                                    coalesce(p_schedule.dst_gap, 'SHIFT'));
-        v_shut := kronos.closure_at(p_workspace_id, p_calendars, at);
+        v_shut := kronos.closed_by(p_workspace_id, p_calendars, at);
         exit when v_shut.calendar is null;
         at := null;
         exit when v_days = c_days;

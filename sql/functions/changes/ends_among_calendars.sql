@@ -14,7 +14,8 @@ begin
     end if;
     perform kronos.skip_ticks(p_job.job_id, p_job.ticks_until,
                               jsonb_build_object('code', 'blackout_ended', 'detail',
-                                                 'the job ended before the day on which it was to run'));
+                                                 'the job ended before the day on which it was to run'),
+                              true);
     return p_job.ticks_until;
 end
 $$;

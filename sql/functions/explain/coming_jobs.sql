@@ -35,7 +35,7 @@ begin
         select alike.*
           from (select distinct named.workspace_id, named.calendars
                   from named where named.calendars <> '{}') as alike
-         cross join lateral kronos.closure_at(alike.workspace_id, alike.calendars, p_at) as closure
+         cross join lateral kronos.closed_by(alike.workspace_id, alike.calendars, p_at) as closure
          where closure.calendar is not null
     ), due as materialized (
         select named.*

@@ -19,8 +19,8 @@ declare
     c_most   constant integer     := 10200;
     v_from   constant timestamptz := greatest(kronos.now(), kronos.finite(p_job.resume_at));
     v_passed constant integer     := p_job.skip_next;
-    v_runs   constant integer     := coalesce((select pointer.runs
-                                                 from kronos.pointer_of(p_job.job_id) as pointer), 0);
+    v_at     constant kronos.pointers := (select pointer from kronos.pointer_of(p_job.job_id) as pointer);
+    v_runs   constant integer     := coalesce(v_at.runs, 0);
     v_old    timestamptz[];
     v_new    timestamptz[];
 begin
@@ -28,12 +28,17 @@ begin
                        p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
                        p_job.starts_at, kronos.finite(p_job.ends_at),
                        greatest(v_from, kronos.finite(p_job.starts_at)), p_until,
-                       v_passed + least(c_most, p_job.max_runs::bigint - v_runs)::integer) as run);
+                       v_passed + least(c_most, p_job.max_runs::bigint - v_runs)::integer,
+                       coalesce(v_at.tick_at, v_at.next_tick_at)) as run);
     v_new := array(select run from kronos.runs_within(
                        p_job.workspace_id, coalesce(p_calendars, p_job.calendars),
                        coalesce(p_on_blackout, p_job.on_blackout), p_schedule, p_starts_at,
-                       kronos.finite(p_ends_at), greatest(v_from, kronos.finite(p_starts_at)), p_until,
-                       v_passed + least(c_most, p_max_runs::bigint - v_runs)::integer) as run);
+                       kronos.finite(p_ends_at),
+                       greatest(v_from, kronos.finite(p_starts_at)), p_until,
+                       v_passed + least(c_most, p_max_runs::bigint - v_runs)::integer,
+                       kronos.first_changed(p_job, kronos.now(), p_schedule, p_starts_at, p_ends_at,
+                                            coalesce(p_calendars, p_job.calendars),
+                                            coalesce(p_on_blackout, p_job.on_blackout))) as run);
     v_old := v_old[v_passed + 1:];
     v_new := v_new[v_passed + 1:];
     return (

@@ -24,7 +24,7 @@ begin
                kronos.next_tick(each.schedule, greatest(each.from_at, each.starts_at) - c_moment)
                    < least(each.to_at, each.ends_at)
                and (select shut.calendar is null
-                      from kronos.closure_at(each.workspace_id, each.calendars, p_at) as shut) as is_open
+                      from kronos.closed_by(each.workspace_id, each.calendars, p_at) as shut) as is_open
           from kronos.asked_terms(p_workspace_id, p_at, v_until, p_schedules) as each
          where each.is_asked and each.on_blackout <> 'SKIP'
     ), due as materialized (

@@ -32,7 +32,7 @@ begin
                 select coming.next_runs, coming.skipped into next_runs, skipped
                   from kronos.coming_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,
                                           p_job.schedule, p_job.starts_at, v_until,
-                                          case when p_job.status = 'ACTIVE' then v_first end,
+                                          v_first,
                                           greatest(kronos.now(), kronos.finite(p_job.resume_at)),
                                           p_job.skip_next, v_count) as coming;
             end if;

@@ -46,14 +46,20 @@ begin
         end if;
     end loop;
     v_needed := kronos.needed_alarms(v_texts);
-    -- it is removed by who holds its lock alone
+    if exists (select from unnest(v_joins, v_needed) as each (joins, needed) where joins and not needed) then
+        perform kronos.write_late_alarms(v_lines);
+    end if;
+    -- it is removed by who holds its lock alone; not where a fold that was just set takes its place, or
+    -- was: the entry that is to ring instead may not be there, and the reaper sees to both (remove_shared)
     perform kronos.write_alarms(v_texts,
                                 array(select joins and needed
                                         from unnest(v_joins, v_needed) with ordinality
                                              as each (joins, needed, nth) order by nth),
-                                array(select needed or not leaves
-                                        from unnest(v_needed, v_leaves) with ordinality
-                                             as each (needed, leaves, nth) order by nth),
+                                array(select needed or not leaves or '-' || text <> all (v_lines)
+                                                    and '~' || text <> all (v_lines)
+                                             or kronos.is_alarm_needed(text)
+                                        from unnest(v_texts, v_needed, v_leaves) with ordinality
+                                             as each (text, needed, leaves, nth) order by nth),
                                 '*' = any (select left(line, 1) from unnest(v_lines) as line));
 end
 $$;

@@ -1,15 +1,16 @@
--- closure_at: whether one of the calendars closes an instant: the first of those named that does. A calendar
+-- closed_by: whether one of the calendars closes an instant: the first of those named that does. A calendar
 -- is read on its own zone's clocks, by its present version: what it names beats its week. A name that no
 -- calendar has closes nothing.
--- Returns: one row; calendar null: it is open. day: what the calendar calls it. since, until: no instant from
--- the one and before the other is open for the same calendar.
-create or replace function kronos.closure_at(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
-                                             out calendar text, out version integer, out day text,
-                                             out until timestamptz, out since timestamptz)
+-- Returns: one row; calendar null: it is open. place: which of what the calendar names it is (day_called);
+-- null: its week closes it. since, until: no instant from the one and before the other is open for the same
+-- calendar.
+create or replace function kronos.closed_by(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
+                                            out calendar text, out version integer, out place integer,
+                                            out until timestamptz, out since timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_each   kronos.calendars;
+    v_each   record;
     v_local  timestamp;
     v_place  integer;
     v_minute integer;      -- of the week
@@ -17,7 +18,7 @@ declare
     v_ends   timestamp;
 begin
     for v_each in
-        select each.*
+        select each.name, each.version, each.timezone, each.closed_week, each.froms, each.tos, each.are_open
           from kronos.calendars as each
          where each.workspace_id = p_workspace_id and each.name = any (p_calendars)
          order by array_position(p_calendars, each.name)
@@ -30,7 +31,7 @@ begin
             continue when v_each.are_open[v_place];
             v_begins := v_each.froms[v_place];
             v_ends := v_each.tos[v_place];
-            day := v_each.names[v_place];
+            place := v_place;
         elsif v_each.closed_week @> v_minute then
             select greatest(date_trunc('week', v_local) + make_interval(mins => lower(part)),
                             v_each.tos[v_place]),
@@ -39,9 +40,6 @@ begin
               into v_begins, v_ends
               from unnest(v_each.closed_week) as part
              where part @> v_minute;
-            day := case when v_each.closed_week @> int4range(v_minute / 1440 * 1440,
-                                                             (v_minute / 1440 + 1) * 1440)
-                        then to_char(v_local, 'FMDay') else 'outside its hours' end;
         else
             continue;
         end if;

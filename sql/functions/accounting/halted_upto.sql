@@ -1,0 +1,38 @@
+-- halted_upto: up to which tick those of a job are due by p_upto, its pointer being at p_tick: what halts it
+-- until then skips these. One that a calendar holds back for a later day is not, and runs then; one that
+-- would run by then, before its own time, is.
+-- Returns: an instant: p_upto, where calendars move nothing.   Raises: 22xxx where the schedule is malformed.
+create or replace function kronos.halted_upto(p_job kronos.jobs, p_tick timestamptz, p_upto timestamptz)
+returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tick timestamptz;
+    v_upto timestamptz := p_upto;
+    v_open tstzmultirange;
+begin
+    if p_job.calendars = '{}' or p_job.on_blackout = 'SKIP' or p_tick is null or not isfinite(p_tick) then
+        return p_upto;
+    elsif p_job.on_blackout = 'PREVIOUS' then
+        v_tick := greatest(p_tick, kronos.next_tick(p_job.schedule, p_upto));
+        while kronos.due_of(p_job, v_tick) <= p_upto loop
+            v_upto := v_tick;
+            v_tick := kronos.next_tick(p_job.schedule, v_tick);
+        end loop;
+        return v_upto;
+    end if;
+    v_tick := greatest(p_tick, kronos.first_waiting(p_job.schedule, 'NEXT', p_upto));
+    if v_tick <= p_upto then
+        v_open := kronos.open_times(p_job.workspace_id, p_job.calendars, v_tick,
+                                    p_upto + interval '1 microsecond');
+    end if;
+    while v_tick <= p_upto loop
+        if kronos.due_of(p_job, v_tick) > p_upto then
+            return v_tick - interval '1 microsecond';
+        end if;
+        v_tick := coalesce(kronos.after_open(p_job.schedule, v_open, v_tick),
+                           kronos.next_tick(p_job.schedule, v_tick));
+    end loop;
+    return v_upto;
+end
+$$;

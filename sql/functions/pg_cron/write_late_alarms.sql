@@ -1,0 +1,22 @@
+-- write_late_alarms: writes the shared entries that the jobs of p_lines (note_alarm) count on, as alarms are
+-- folded now: a fold that was set while the transaction came to its locks has others. These are only tried,
+-- as they are out of their order.
+-- Raises: pg_cron's errors, unchanged.
+create or replace function kronos.write_late_alarms(p_lines text[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_texts constant text[] := array(select distinct text
+                                       from unnest(kronos.ring_texts(
+                                                array(select substr(line, 2)
+                                                        from unnest(p_lines) as line
+                                                       where left(line, 1) in ('+', '*')))) as text);
+begin
+    perform pg_try_advisory_xact_lock_shared(hashtext('kronos.alarms'),
+                                             kronos.alarm_lock(kronos.alarm_name(text)))
+       from unnest(v_texts) as text;
+    perform kronos.write_alarms(v_texts, kronos.needed_alarms(v_texts),
+                                array_fill(true, array[cardinality(v_texts)]),
+                                '*' = any (select left(line, 1) from unnest(p_lines) as line));
+end
+$$;

@@ -1,0 +1,114 @@
+"""Alarms are shared, parted and folded in the middle of creations, changes and ends of jobs: at any moment something
+rings for each tick to come, and in the end nothing else is there."""
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import Api, holding, make_workspace
+from depth import depth
+from sharing import reap, share, shared_entries, wanted_alarms
+from sql_factory import records
+
+_CRONS = ["0 9 * * *", "0 10 * * *", "*/20 * * * *", "20 * * * *", "40 3 * * *", "20,40 3 * * *", "7 7 7 7 *"]
+# Of the minutes to come of each live job one that nothing rings in; in one snapshot.
+_UNRUNG = """
+select job.job_id, job.cron, pointer.next_tick_at
+  from kronos.jobs as job
+  join kronos.pointers as pointer using (job_id)
+ where job.status = 'ACTIVE' and job.trigger = 'CRON' and not pointer.is_internal
+   and not exists (
+       select from cron.job as entry
+        cross join lateral kronos.parse_cron(entry.schedule) as ringing
+        where (entry.jobname = 'kronos:' || job.job_id or entry.jobname like 'kronos:@%')
+          and entry.active
+          and kronos.next_tick(ringing, date_trunc('minute', pointer.next_tick_at) - interval '1 us')
+              = date_trunc('minute', pointer.next_tick_at))
+"""
+
+
+class AlarmLife:
+    """One workspace, jobs in it that come and go, and who has their alarms shared meanwhile."""
+
+    def __init__(self, api: httpx.Client, url: str, seed: int) -> None:
+        self._api, self._url, self._seed = api, url, seed
+        self._base = f"/v1/workspaces/{make_workspace(api)}/jobs"
+        self._is_over = threading.Event()
+
+    def write(self, number: int, steps: int) -> None:
+        """What callers do, side by side, often to one and the same alarm."""
+        chance = random.Random(f"{self._seed} {number}")
+        mine: list[str] = []
+        with holding(self._api, self._api.headers["authorization"].removeprefix("Bearer ")) as client:
+            for _ in range(steps):
+                if not mine or chance.random() < 0.45:
+                    body = {"endpoint": "sink", "trigger": "CRON", "cron": chance.choice(_CRONS)}
+                    mine.append(client.post(self._base, json=body).raise_for_status().json()["job_id"])
+                    continue
+                at = chance.randrange(len(mine))
+                path = f"{self._base}/{mine[at]}"
+                kind = chance.choice(["cancel", "pause", "resume", "change"])
+                if kind == "cancel":
+                    client.delete(path).raise_for_status()
+                    mine.pop(at)
+                elif kind == "change":
+                    answer = client.patch(path, json={"cron": chance.choice(_CRONS)}, headers={"If-Match": "*"})
+                    mine[at] = answer.raise_for_status().json()["job_id"]
+                else:
+                    answer = client.post(f"{path}/{kind}", json={})
+                    assert answer.status_code in (200, 409), answer.text  # it is so already
+
+    def switch(self) -> None:
+        """Shares, parts and folds, and has the entries follow; some runs of the reaper are undone."""
+        chance = random.Random(self._seed)
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while not self._is_over.is_set():
+                wanted = chance.choice(["own", "shared", "shared"])
+                connection.execute("update kronos.alarm_setting set wanted = %s", [wanted])
+                with connection.transaction(force_rollback=chance.random() < 0.3):
+                    if chance.random() < 0.6:  # as the reaper does itself, once an hour
+                        folded = sum(1 << minute for minute in chance.sample([0, 20, 40], chance.randint(0, 3)))
+                        connection.execute(
+                            "update kronos.alarm_setting set folded = %s, folded_at = now() where is_shared", [folded]
+                        )
+                    connection.execute("select kronos.reap()")
+
+    def watch(self) -> None:
+        """At no moment is there a tick to come that nothing rings for."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while not self._is_over.is_set():
+                assert records(connection, _UNRUNG) == []
+
+    def live(self, steps: int) -> None:
+        """All of it at once, until the callers are through."""
+        besides: list[Callable[[], None]] = [self.switch, self.watch]
+        with ThreadPoolExecutor(6) as pool:
+            others = [pool.submit(each) for each in besides]
+            callers = [pool.submit(self.write, number, steps) for number in range(3)]
+            try:
+                for each in callers:
+                    each.result(120)
+            finally:
+                self._is_over.set()
+            for each in others:
+                each.result(120)
+
+
+@pytest.mark.parametrize("seed", range(depth(1, deep=8)))
+def test_at_any_moment_something_rings_for_each_tick(own_api: Api, seed: int) -> None:
+    life = AlarmLife(own_api.client, own_api.database_url, seed)
+    life.live(depth(14, deep=80))
+    with psycopg.connect(own_api.database_url, autocommit=True) as connection:
+        for wanted in ("shared", "own"):
+            connection.execute("update kronos.alarm_setting set folded_at = now()")
+            share(connection, wanted=wanted)
+            connection.execute("update kronos.alarm_setting set folded = 0, folded_at = now()")
+            reap(connection)
+            assert records(connection, _UNRUNG) == []
+            assert own_api.client.get("/v1/system/drift").json()["differences"] == 0
+            assert shared_entries(connection) == (wanted_alarms(connection) if wanted == "shared" else [])
