@@ -53,6 +53,11 @@ def test_each_page_is_small_and_shows_what_it_cut_to_who_asks(
         page.go(there + path)
         page.page.evaluate(axe())
         assert told_of(page.page) == []
+    for path, asked in (("/jobs/heavy", "?"), ("/jobs/heavy?compare=1", "&"), ("/endpoints/heavy", "?")):
+        whole = _read(api.get(f"{there}{path}{asked}whole=yes"))
+        again = f"{there}{path}{asked}whole=yes"
+        assert whole.xpath("//main/@hx-get") == [again], "what an event fetches of a page that is whole is whole"
+        assert _read(api.get(there + path)).xpath("//main/@hx-get") == [there + path]
     _is_changed_whole(page, api, workspace)
     _refused_form_keeps_all(api, workspace)
 
@@ -103,3 +108,15 @@ def test_a_form_with_a_long_text_is_never_sent_cut() -> None:
     assert "<form" not in made
     assert html.fromstring(made).xpath("//a/@href") == ["/w?a=1&whole=yes"]
     assert html.fromstring(made).xpath("string(//pre)").startswith("<<<")
+
+
+@pytest.mark.parametrize("copied", ["curl -X POST", "&#39;" * 60_000])
+def test_what_is_copied_is_never_a_part_of_it(copied: str) -> None:
+    button = '<button type="button" data-copy="curl" data-scripted hidden>Copy as curl</button>'
+    of_id = '<code id="job-id">01a2</code> <button type="button" data-copy="job-id">Copy</button>'
+    page = f'<main><pre>{"x" * 200_000}</pre><code id="curl">{copied}</code>{button}{of_id}</main>'
+    shown = html.fromstring(brief.shown(page, "/w?a=1&whole=yes"))
+    is_whole = shown.xpath("string(//code[@id='curl'])") == html.fromstring(f"<p>{copied}</p>").text
+    assert shown.xpath("//button/@data-copy") == (["curl", "job-id"] if is_whole else ["job-id"])
+    assert shown.xpath("//a/@href") == ([] if is_whole else ["/w?a=1&whole=yes"])
+    assert is_whole == (len(copied) < 100)
