@@ -11,11 +11,16 @@ import re
 from markupsafe import escape
 
 MOST_BYTES = 99_000
-_LENGTHS = (8_000, 2_000, 500, 120, 40)
+_LENGTHS = (8_000, 2_000, 500, 120, 40, 20)
 """How long texts may be, in the characters of HTML: the first that makes the page small enough."""
+_LEAST_OF_OURS = 120
+"""Less than that is cut in the rows of tables alone: elsewhere it may be what Kronos itself says, and its buttons."""
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.DOTALL)
 _COPY = re.compile(r'<button\b[^>]*\sdata-copy="(?P<id>[^"]*)"[^>]*>.*?</button>', re.DOTALL)
+_STRIP = re.compile(r'<svg class="strip"[^>]*>.*?</svg>', re.DOTALL)
+"""A picture of what the text beside it says: fifty of them are 20 kB."""
+_ROWS = re.compile(r"(<tbody\b.*?</tbody>)", re.DOTALL)
 _KEPT = re.compile(r"<textarea\b.*?</textarea>|<[^>]*>", re.DOTALL)
 _TOLD = re.compile(r'(?P<name>\s(?:title|aria-label)=")(?P<text>[^"]*)')
 _PART_OF_REFERENCE = re.compile(r"&[^;\s]{0,9}\Z")
@@ -30,10 +35,11 @@ def shown(html: str, whole: str) -> str:
     """The page with its texts cut; `whole`: its address with nothing cut."""
     made = html
     for most in _LENGTHS:
-        made = _texts_cut(_copies_cut(_forms_cut(html, whole, most), whole, most), most)
+        least = max(most, _LEAST_OF_OURS)
+        made = _rows_cut(_copies_cut(_forms_cut(html, whole, least), whole, least), most, least)
         if not is_too_long(made):
-            break
-    return made
+            return made
+    return _STRIP.sub("", made)
 
 
 def _forms_cut(html: str, whole: str, most: int) -> str:
@@ -61,6 +67,12 @@ def _is_short(html: str, identifier: str, most: int) -> bool:
 
 def _whole_to_copy(whole: str) -> str:
     return f'<a class="button" href="{escape(whole)}">Show it whole, to copy it</a>'
+
+
+def _rows_cut(html: str, most: int, least: int) -> str:
+    """Texts cut: in the rows of tables at `most`, elsewhere at `least`."""
+    parts = _ROWS.split(html)
+    return "".join(_texts_cut(each, most if nth % 2 else least) for nth, each in enumerate(parts))
 
 
 def _texts_cut(html: str, most: int) -> str:

@@ -103,6 +103,26 @@ def test_texts_are_cut_alike_between_characters(text: str) -> None:
     assert shown.xpath("string(//h1)").endswith("…")
 
 
+def test_what_kronos_itself_says_and_short_forms_stay_as_they_are() -> None:
+    """Where rows have to be cut shorter than its sentences are."""
+    said = "Long texts are cut here, to keep the page small: see the whole."
+    form = f"<form><textarea>{'a' * 60}</textarea><button>Give the ticked jobs these new times</button></form>"
+    rows = "<tr><td>{}</td></tr>".format("n" * 60) * 1300
+    made = brief.shown(f"<main><p>{said}</p>{form}<table><tbody>{rows}</tbody></table></main>", "/w?whole=yes")
+    assert said in made
+    assert form in made
+    assert f"<td>{'n' * 40}…</td>" in made
+
+
+def test_pictures_of_what_is_told_beside_them_go_last() -> None:
+    rows = '<tr><td>{}</td><td><svg class="strip">{}</svg> 20 failed</td></tr>'.format("n" * 60, "<path/>" * 80) * 200
+    made = brief.shown(f'<svg class="logo"></svg>{rows}', "/w?whole=yes")
+    assert not brief.is_too_long(made)
+    assert (made.count("<svg"), made.count("20 failed")) == (1, 200)
+    few = rows[: len(rows) // 200] * 100
+    assert brief.shown(few, "/w?whole=yes").count("<svg") == 100
+
+
 def test_a_form_with_a_long_text_is_never_sent_cut() -> None:
     made = brief.shown(_PAGE.format(text="t", area="&lt;" * 60_000), "/w?a=1&whole=yes")
     assert "<form" not in made
