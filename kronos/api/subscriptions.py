@@ -48,6 +48,8 @@ class PendingChanges:
     _told_at: float = -math.inf
     """When it was last told how far operations are. All are told at once, or of several there would always be one that
     was not yet, and no place at which all that has changed was told."""
+    _turn: set[UUID] = field(default_factory=set)
+    """Those of them that were too many to be read at once, and are told next."""
 
     def __len__(self) -> int:
         named = len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
@@ -60,7 +62,7 @@ class PendingChanges:
             return 0.0
         if not self.operations:
             return math.inf
-        if not all(map(_is_progress, self.operations.values())):
+        if self._turn & self.operations.keys() or not all(map(_is_progress, self.operations.values())):
             return 0.0
         return self._told_at + _PROGRESS_SECONDS - time.monotonic()
 
@@ -124,12 +126,13 @@ class PendingChanges:
         """The operations that may be told of now, as many as are read at once: those that began or ended first."""
         now = time.monotonic()
         at_once = {each: changes for each, changes in self.operations.items() if not _is_progress(changes)}
-        if now < self._told_at + _PROGRESS_SECONDS:
-            return dict(islice(at_once.items(), _MOST_READ))
-        due = at_once | self.operations
-        if len(at_once) < len(due) <= _MOST_READ:
+        if len(at_once) < len(self.operations) and now >= self._told_at + _PROGRESS_SECONDS:
             self._told_at = now
-        return dict(islice(due.items(), _MOST_READ))
+            self._turn = self.operations.keys() - at_once.keys()
+        due = at_once | {each: changes for each, changes in self.operations.items() if each in self._turn}
+        taken = dict(islice(due.items(), _MOST_READ))
+        self._turn -= taken.keys()
+        return taken
 
 
 def _is_progress(changes: set[Change]) -> bool:
