@@ -9,7 +9,7 @@ import psycopg
 from kronos.pool import Connection
 
 
-class _Awaited(deque[object]):
+class _Answers(deque[object]):
     """What psycopg's pipeline awaits an answer to, in order. An answer to nothing is looked at as one to a sync.
 
     An error at the commit is one answer more than what was sent has: psycopg takes it for the sync's. Where the sync's
@@ -24,13 +24,13 @@ class _Awaited(deque[object]):
 async def one_round_trip(connection: Connection) -> AsyncIterator[None]:
     """What is executed inside goes in one message, and is committed with it where no transaction is open.
 
-    Raises what PostgreSQL raised, as it committed too. psycopg takes that for the answer to its sync (_Awaited). Where
+    Raises what PostgreSQL raised, as it committed too. psycopg takes that for the answer to its sync (_Answers). Where
     it has not read the sync's own, it says "cannot exit pipeline mode while busy", which says nothing of the
     transaction. The connection is closed then.
     """
     try:
         async with connection.pipeline() as pipeline:
-            pipeline.result_queue = _Awaited(pipeline.result_queue)  # type: ignore[assignment]  # its own type is not exported
+            pipeline.result_queue = _Answers(pipeline.result_queue)  # type: ignore[assignment]  # its own type is not exported
             yield
     except psycopg.OperationalError as error:
         refused = error.__context__

@@ -134,6 +134,8 @@ _FILTERS = (
     "before_id",
 )
 JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 50, "bytes": 1_048_576}
+# A day or an hour until now: this week's and, on a Monday, the one before; eight to come; the default.
+RECENT = 11
 _TICKS = {"job": "job_id", "from_at": datetime.now(UTC) - 200 * DAY, "to_at": datetime.now(UTC) - 196 * DAY}
 READS: dict[
     str, tuple[str, dict[str, Any], int]
@@ -154,13 +156,13 @@ READS: dict[
     "a job's executions": ("executions.list_job_executions", PAGE | {"job": "job_id"}, 20),
     "a job's of a status": ("executions.list_job_executions", PAGE | {"job": "job_id", "status": "FAILED"}, 70),
     "a job": ("job_reads.get_job", {"job": "job_id"}, 0),
-    "a job's last day": ("job_reads.get_job_statistics", {"job": "job_id"}, 10),
-    "a job's standing": ("ledger.get_standing", {"job": "job_id"}, 10),
-    "jobs' last runs": ("job_reads.list_recent_runs", {"ids": "job_ids", "limit": 20}, 10),
+    "a job's last day": ("job_reads.get_job_statistics", {"job": "job_id"}, RECENT),
+    "a job's standing": ("ledger.get_standing", {"job": "job_id"}, RECENT),
+    "jobs' last runs": ("job_reads.list_recent_runs", {"ids": "job_ids", "limit": 20}, RECENT),
     "explain": ("explain.get_facts", {"job": "job_id", "at": "scheduled_at"}, 10),
     "a job's ticks": ("explain.list_ticks", _TICKS | {"limit": 101}, 10),
     "a job's days": ("explain.count_tick_days", _TICKS | {"zone": None}, 10),
-    "what became of an hour": ("overview.list_outcomes", {"minutes": 60, "most": 20_000}, 10),
+    "what became of an hour": ("overview.list_outcomes", {"minutes": 60, "most": 20_000}, RECENT),
     "what is unfinished": (
         "overview.get_unfinished",
         {"minutes": 60, "most": 1000, "longer_than": timedelta(seconds=60), "longest": 10},

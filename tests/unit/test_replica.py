@@ -1,6 +1,7 @@
 """Which server a read may be answered by, where one URL leads to several, or to one that is nobody's replica."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,8 +30,8 @@ class Server:
         yield self
 
     @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[None]:
-        yield
+    async def pipeline(self) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(result_queue=deque())
 
     async def execute(self, *_: object) -> None: ...
 
