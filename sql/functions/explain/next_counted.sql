@@ -15,7 +15,8 @@ declare
     v_run    record;
 begin
     if p_job.calendars = '{}' then
-        return query select kronos.next_ticks(p_job.schedule, greatest(p_tick, v_resumes) - c_moment, p_count);
+        return query select kronos.next_ticks(p_job.schedule, greatest(p_tick, v_resumes) - c_moment,
+                                              p_count);
         return;
     end if;
     v_tick := greatest(p_tick, case when v_resumes is not null
