@@ -14,19 +14,6 @@ from kronos.model import Job
 from kronos.new_jobs import NewJob
 
 _CALLBACKS = ("on_success", "on_failure")
-_ALTERS_RUNS = {
-    "cron",
-    "every",
-    "anchor",
-    "timezone",
-    "dst_gap",
-    "dst_overlap",
-    "starts_at",
-    "ends_at",
-    "max_runs",
-    "calendars",
-    "on_blackout",
-}
 
 
 async def make_and_change(applying: Applying) -> None:
@@ -94,7 +81,7 @@ async def _change(applying: Applying, left: list[ResourceOutcome]) -> list[tuple
 async def _changed(applying: Applying, outcome: ResourceOutcome) -> None:
     names = {each.field.split("/")[1] for each in outcome.changes}
     asked = apply_diffs.job_changes(_new(outcome), names)
-    if asked.keys() & _ALTERS_RUNS and not outcome.is_paused and applying.foreseeing < managed.COMING_SECONDS:
+    if asked.keys() & fire_diffs.ALTERING and not outcome.is_paused and applying.foreseeing < managed.COMING_SECONDS:
         began = time.monotonic()
         outcome.runs = await fire_diffs.foreseen(applying.view, outcome.wanted.name, asked)
         applying.foreseeing += time.monotonic() - began

@@ -11,6 +11,20 @@ from kronos.sql import statement
 
 WITHIN = timedelta(days=7)
 SHOWN = 20
+_TERMS = (
+    "cron",
+    "every",
+    "timezone",
+    "dst_gap",
+    "dst_overlap",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "calendars",
+    "on_blackout",
+)
+ALTERING = {*_TERMS, "anchor"}
+"""The terms of a job whose change alters when it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +77,7 @@ async def foreseen(view: WorkspaceView, job: str, asked: JobChanges) -> FireDiff
         raise errors.Unprocessable.of(*faults)
     anchor = asked.get("anchor")
     at = anchor if isinstance(anchor, datetime) else None
-    terms = (
-        "cron",
-        "every",
-        "timezone",
-        "dst_gap",
-        "dst_overlap",
-        "starts_at",
-        "ends_at",
-        "max_runs",
-        "calendars",
-        "on_blackout",
-    )
-    params: dict[str, object] = {name: asked.get(name) for name in terms} | {
+    params: dict[str, object] = {name: asked.get(name) for name in _TERMS} | {
         "job": str(present.job_id),
         "anchor": schedules.instant(at),
         "anchor_local": schedules.local_time(at),

@@ -45,8 +45,11 @@ class PendingChanges:
     resources: dict[tuple[ResourceKind, UUID], set[Change]] = field(default_factory=dict)
     operations: dict[UUID, set[Change]] = field(default_factory=dict)
     is_audited: bool = False
-    _told_at: dict[UUID, float] = field(default_factory=dict)
-    """When it was last told how far an operation is, of those that go on."""
+    _told_at: float = -math.inf
+    """When it was last told how far operations are. All are told at once, or of several there would always be one that
+    was not yet, and no place at which all that has changed was told."""
+    _turn: set[UUID] = field(default_factory=set)
+    """Those of them that were too many to be read at once, and are told next."""
 
     def __len__(self) -> int:
         named = len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
@@ -57,8 +60,11 @@ class PendingChanges:
         nothing has changed."""
         if len(self) > len(self.operations):
             return 0.0
-        now = time.monotonic()
-        return min((self._due_at(*each) - now for each in self.operations.items()), default=math.inf)
+        if not self.operations:
+            return math.inf
+        if self._turn & self.operations.keys() or not all(map(_is_progress, self.operations.values())):
+            return 0.0
+        return self._told_at + _PROGRESS_SECONDS - time.monotonic()
 
     def add(self, news: News) -> None:
         """What was noted."""
@@ -117,18 +123,21 @@ class PendingChanges:
         return events
 
     def _due(self) -> dict[UUID, set[Change]]:
-        """The operations that may be told of now, as many as are read at once."""
+        """The operations that may be told of now, as many as are read at once: those that began or ended first."""
         now = time.monotonic()
-        due = {each: changes for each, changes in self.operations.items() if self._due_at(each, changes) <= now}
-        told = dict(islice(due.items(), _MOST_READ))
-        lately = {each: at for each, at in self._told_at.items() if now - at < _PROGRESS_SECONDS}
-        self._told_at = lately | dict.fromkeys(told, now)
-        return told
+        at_once = {each: changes for each, changes in self.operations.items() if not _is_progress(changes)}
+        if len(at_once) < len(self.operations) and now >= self._told_at + _PROGRESS_SECONDS:
+            self._told_at = now
+            self._turn = self.operations.keys() - at_once.keys()
+        due = at_once | {each: changes for each, changes in self.operations.items() if each in self._turn}
+        taken = dict(islice(due.items(), _MOST_READ))
+        self._turn -= taken.keys()
+        return taken
 
-    def _due_at(self, operation_id: UUID, changes: set[Change]) -> float:
-        if "finished" in changes:
-            return -math.inf
-        return self._told_at.get(operation_id, -math.inf) + _PROGRESS_SECONDS
+
+def _is_progress(changes: set[Change]) -> bool:
+    """Whether an operation has only come further."""
+    return changes == {"changed"}
 
 
 class Source(Protocol):

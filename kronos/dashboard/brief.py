@@ -2,7 +2,8 @@
 
 What people write may be 256 KiB, and HTML writes one `&` as five bytes. A page that would be larger has each of its
 texts cut, all alike, as far as it takes, and a link to itself whole. A form is never cut, as what was cut would be
-saved: one that holds a long text stands on the whole page alone.
+saved: one that holds a long text stands on the whole page alone. Nor is what a button copies: where it was cut the
+button is a link to the whole page.
 """
 
 import re
@@ -10,10 +11,16 @@ import re
 from markupsafe import escape
 
 MOST_BYTES = 99_000
-_LENGTHS = (8_000, 2_000, 500, 120, 40)
+_LENGTHS = (8_000, 2_000, 500, 120, 40, 20)
 """How long texts may be, in the characters of HTML: the first that makes the page small enough."""
+_LEAST_OF_OURS = 120
+"""Less than that is cut in the rows of tables alone: elsewhere it may be what Kronos itself says, and its buttons."""
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.DOTALL)
+_COPY = re.compile(r'<button\b[^>]*\sdata-copy="(?P<id>[^"]*)"[^>]*>.*?</button>', re.DOTALL)
+_STRIP = re.compile(r'<svg class="strip"[^>]*>.*?</svg>', re.DOTALL)
+"""A picture of what the text beside it says: fifty of them are 20 kB."""
+_ROWS = re.compile(r"(<tbody\b.*?</tbody>)", re.DOTALL)
 _KEPT = re.compile(r"<textarea\b.*?</textarea>|<[^>]*>", re.DOTALL)
 _TOLD = re.compile(r'(?P<name>\s(?:title|aria-label)=")(?P<text>[^"]*)')
 _PART_OF_REFERENCE = re.compile(r"&[^;\s]{0,9}\Z")
@@ -28,10 +35,11 @@ def shown(html: str, whole: str) -> str:
     """The page with its texts cut; `whole`: its address with nothing cut."""
     made = html
     for most in _LENGTHS:
-        made = _texts_cut(_forms_cut(html, whole, most), most)
+        least = max(most, _LEAST_OF_OURS)
+        made = _rows_cut(_copies_cut(_forms_cut(html, whole, least), whole, least), most, least)
         if not is_too_long(made):
-            break
-    return made
+            return made
+    return _STRIP.sub("", made)
 
 
 def _forms_cut(html: str, whole: str, most: int) -> str:
@@ -45,6 +53,26 @@ def _form(form: str, whole: str, most: int) -> str:
         return form
     texts = "".join(f'<pre tabindex="0"><code>{each}</code></pre>' for each in long)
     return f'{texts}<p><a class="button" href="{escape(whole)}">Open the whole form</a></p>'
+
+
+def _copies_cut(html: str, whole: str, most: int) -> str:
+    return _COPY.sub(lambda copy: copy[0] if _is_short(html, copy["id"], most) else _whole_to_copy(whole), html)
+
+
+def _is_short(html: str, identifier: str, most: int) -> bool:
+    """Whether nothing is cut of the element with this id, which holds a text alone."""
+    found = re.search(rf'\sid="{re.escape(identifier)}"[^>]*>(?P<text>[^<]*)', html)
+    return found is not None and len(found["text"]) <= most
+
+
+def _whole_to_copy(whole: str) -> str:
+    return f'<a class="button" href="{escape(whole)}">Show it whole, to copy it</a>'
+
+
+def _rows_cut(html: str, most: int, least: int) -> str:
+    """Texts cut: in the rows of tables at `most`, elsewhere at `least`."""
+    parts = _ROWS.split(html)
+    return "".join(_texts_cut(each, most if nth % 2 else least) for nth, each in enumerate(parts))
 
 
 def _texts_cut(html: str, most: int) -> str:

@@ -25,6 +25,8 @@ _POLICY = (
 _HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
 NOTICE_COOKIE = "kronos-notice"
 _NOTICE_SECONDS = 20
+_MOST_ROWS, _MOST_ASKED = 50, 200
+"""Of a page, and of a page of the API's (PageQuery): of more it is refused, as there."""
 
 
 class PageRoute(Operation):
@@ -86,10 +88,18 @@ def redirect(url: str) -> Response:
 
 
 def _filled(query: bytes) -> str | None:
-    """The query without the fields of a form that were left empty, as browsers send them; None: it has none such."""
+    """The query as pages have it: without the fields of a form that were left empty, as browsers send them, and with no
+    more rows than fit on a page that is less than 100 kB; None: it is so."""
     pairs = query.decode("latin-1").split("&")
-    kept = [each for each in pairs if each.partition("=")[2]]
-    return "&".join(kept) if query and len(kept) < len(pairs) and all("=" in each for each in pairs) else None
+    kept = [_short(each) for each in pairs if each.partition("=")[2]]
+    return "&".join(kept) if query and kept != pairs and all("=" in each for each in pairs) else None
+
+
+def _short(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    is_number = len(value) <= 3 and value.isascii() and value.isdecimal()
+    is_more = name == "limit" and is_number and _MOST_ROWS < int(value) <= _MOST_ASKED
+    return f"limit={_MOST_ROWS}" if is_more else pair
 
 
 def _notice_cookie(call: Call) -> str:

@@ -53,7 +53,9 @@ class PageContext:
         self.caller: Caller | None = call.scope.get("kronos.caller")
         """Who asks; None on pages that nobody has to be known for."""
         self.request_id: str = call.scope["kronos.request_id"]
-        self.may_be_brief: bool = call.method in ("GET", "HEAD") and not call.scope.get("kronos.is_whole", False)
+        self.is_whole: bool = call.scope.get("kronos.is_whole", False)
+        """Who reads it asked for all of it."""
+        self.may_be_brief: bool = call.method in ("GET", "HEAD") and not self.is_whole
         """Else all of it is shown: who asked for it, and what was typed and refused."""
         self.is_brief = False
         """Long texts are going to be cut (brief.py)."""

@@ -65,6 +65,7 @@ async def test_progress_is_told_at_once_then_once_a_second_and_the_end_at_once_a
 
     assert pending.rest() == math.inf
     assert await told("created", after=0.0) == ["created"]
+    assert await told("changed", after=0.25) == ["changed"]
     assert await told("changed", after=0.25) == []
     assert pending.rest() == pytest.approx(0.75)
     assert await told("changed", after=0.5) == []
@@ -74,6 +75,44 @@ async def test_progress_is_told_at_once_then_once_a_second_and_the_end_at_once_a
     assert (len(pending), pending.rest()) == (0, math.inf)
     pending.executions[uuid.uuid4()] = {"changed"}
     assert pending.rest() == 0.0
+
+
+async def test_of_several_that_go_on_there_comes_each_second_a_place_at_which_all_is_told(
+    pool: Pool, endpoint: EndpointRow, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a listener that was away hears all since their beginning once more, and after ten minutes is reset."""
+    at = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: at)
+    view, pending = WorkspaceView(pool, str(endpoint.workspace_id)), subscriptions.PendingChanges()
+    first, second, last = (uuid.UUID(str(*values(superuser, _OPERATION, [endpoint.workspace_id]))) for _ in range(3))
+
+    async def told(*ids: uuid.UUID, change: Change = "changed") -> set[uuid.UUID]:
+        for each in ids:
+            pending.operations.setdefault(each, set()).add(change)
+        events = [event.data for event in await pending.read(view)]
+        return {each.operation_id for each in events if isinstance(each, OperationEvent)}
+
+    assert await told(first) == {first}
+    at += 0.5
+    assert await told(second) == set()
+    assert await told(last, change="created") == {last}, "what begins waits for nobody, and makes nobody wait longer"
+    assert len(pending) == 1
+    assert pending.rest() == pytest.approx(0.5)
+    for _ in range(3):
+        at += 0.25
+        assert await told(first, second) == set()
+        at += 0.25
+        assert await told(first, second) == {first, second}
+        assert (len(pending), pending.rest()) == (0, math.inf)
+        at += 0.5
+        assert await told(first, second) == set()
+    monkeypatch.setattr(subscriptions, "_MOST_READ", 1)
+    at += 0.5
+    assert await told(first, second) == {first}, "many take more than one look"
+    assert pending.rest() == 0.0
+    assert await told(first) == {second}, "and nobody has two turns of a second"
+    assert pending.rest() == pytest.approx(1.0)
+    assert await told(first, second) == set()
 
 
 async def test_an_operation_says_how_far_it_is_and_not_what_it_is_over(

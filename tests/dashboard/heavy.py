@@ -1,6 +1,6 @@
 """A workspace whose texts are as long as the API takes them, of what HTML writes longest."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -54,6 +54,16 @@ _ATTEMPTS = """
 update kronos.attempt set response = response || %(answer)s, request = request || %(request)s
  where execution_id = %(id)s
 """
+_RUNS = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                   status_reason, scheduled_at, run_at, created_at, completed_at, attempt_count,
+                                   max_attempts, input)
+select kronos.uuid7(at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SKIPPED',
+       '{"code": "paused", "detail": "the job was paused"}', at, at, at, at, 0, 5, '{}'
+  from kronos.jobs
+ cross join generate_series(now() - interval '40 min', now() - interval '20 min', interval '1 min') as at
+ where name like '%%jjj' and workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)
+"""
 _INCIDENTS = """
 insert into kronos.incidents (workspace_id, rule_id, rule, severity, condition, kind, subject_id, subject, detail,
                               status, acknowledged_at, acknowledged_by, note, said_at, times_said)
@@ -75,10 +85,13 @@ def make_heavy(api: httpx.Client, connection: Connection, workspace: str) -> tup
     base = f"/v1/workspaces/{workspace}"
     made = _configured(api, base)
     assert [each.text[:300] for each in made if each.status_code not in (200, 201, 204)] == []
-    jobs = [_CRON | {"name": f"{nth:02}{'j' * 125}"} for nth in range(_MANY)]
+    often = {"cron": "7,8 3,4,5,6 1-25 1,2,3,4,5,6 *", "timezone": "America/Argentina/ComodRivadavia"}
+    jobs = [_CRON | often | {"name": f"{nth:02}{'j' * 125}"} for nth in range(_MANY)]
     made = [api.post(f"{base}/jobs:batch", json={"jobs": jobs})]
-    made += [api.post(f"{base}/jobs/{each['name']}/pause", json={"note": _NOTE}) for each in jobs]
+    pause = {"note": _NOTE, "until": f"{datetime.now(UTC).year + 1}-02-03T04:05:06Z"}
+    made += [api.post(f"{base}/jobs/{each['name']}/pause", json=pause) for each in jobs]
     assert [each.text[:300] for each in made if each.status_code not in (200, 201)] == []
+    connection.execute(_RUNS, {"workspace": workspace})
     for nth in range(_MANY):
         api.put(f"{base}/heartbeats/{nth:02}{_NAME[2:]}", json={"period_seconds": 3600, "tags": _TAGS})
         api.put(f"{base}/endpoints/{nth:02}{_NAME[2:]}", json=_endpoint())
@@ -99,7 +112,7 @@ def make_heavy(api: httpx.Client, connection: Connection, workspace: str) -> tup
         connection.execute(_REFUSED, {"id": operation})
     return (
         "",
-        *("/jobs", "/jobs?status=PAUSED", "/jobs/heavy", "/jobs/heavy?compare=1", "/jobs/heavy/edit"),
+        *("/jobs", f"/jobs?q={'%26' * 200}&status=PAUSED", "/jobs/heavy", "/jobs/heavy?compare=1", "/jobs/heavy/edit"),
         *("/executions", f"/executions/{failed}", "/dead-letters", "/alerts", "/alert-rules/heavy"),
         *("/operations", f"/operations/{operation}", "/heartbeats", "/heartbeats/heavy"),
         *("/endpoints", "/endpoints/heavy", "/configs", "/configs/heavy", "/configs/quotes", "/configs/lines"),

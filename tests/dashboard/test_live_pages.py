@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from lxml import html
 from playwright.sync_api import Page, Request, Route, expect
 
 from conftest import await_condition
@@ -57,6 +58,19 @@ def test_a_list_with_boxes_to_tick_follows_until_one_is_ticked(
     expect(browser.locator("#live")).to_have_text(re.compile("Waits for your form"))
     expect(browser.get_by_role("link", name="third")).to_have_count(0)
     expect(browser.get_by_label("first")).to_be_checked()
+
+
+def test_a_page_follows_all_that_it_counts(api: httpx.Client, workspace: str) -> None:
+    """Else what another does shows when the page looks by itself, up to half a minute later."""
+    api.put(f"/v1/workspaces/{workspace}/calendars/closed", json={"timezone": "UTC"}).raise_for_status()
+    for path, types in (
+        ("calendars/closed", {"resource", "job"}),  # the jobs that name it, and that have still to follow
+        ("endpoints/sink", {"resource", "job", "execution"}),  # the jobs that use it, and what is under way
+        ("settings", {"resource", "job"}),  # the jobs that have still to follow a suspension's end
+        ("usage", {"resource", "job", "execution", "heartbeat"}),  # jobs, runs of the day, deliveries under way
+    ):
+        shown = html.document_fromstring(api.get(f"/w/{workspace}/{path}").text)
+        assert set(shown.xpath("string(//main/@data-live)").split(",")) == types, path
 
 
 def test_dead_letters_come_by_themselves(

@@ -1,5 +1,7 @@
 """Names as long as they may be: a telephone's page is no wider for them, with all unfolded that can be."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 
 from dashboard.browser import Watched
@@ -23,11 +25,30 @@ def test_a_page_is_no_wider_for_a_long_name(page: Watched, api: httpx.Client, wo
     for kind, body in _MADE.items():
         made = api.put(f"{base}/{kind}/{_LONG}", json=body)
         assert made.status_code == 201, made.text
+    closed = {"starts": f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}", "name": "d" * 100}
+    api.put(f"{base}/calendars/{_LONG}", json={"timezone": "UTC", "days": [closed]}).raise_for_status()
     api.post(f"{base}/keys", json={"role": "viewer", "name": _LONG}).raise_for_status()
     api.put(f"{base}/heartbeats/{_LONG}", json={"period_seconds": 3600}).raise_for_status()
-    job = {"endpoint": _LONG, "trigger": "CRON", "cron": "0 3 * * *", "name": "j" * 127, "title": "t" * 200}
+    job: dict[str, object] = {
+        "endpoint": _LONG,
+        "trigger": "CRON",
+        "cron": "0 3 * * *",
+        "name": "j" * 127,
+        "title": "t" * 200,
+    }
+    job["calendars"] = [_LONG]
     api.post(f"{base}/jobs", json=job).raise_for_status()
-    parts = ("keys", "overview", "load", "load/plan", "jobs", f"jobs/{job['name']}", "heartbeats", *_MADE)
+    parts = (
+        "keys",
+        "overview",
+        "load",
+        "load/plan",
+        "jobs",
+        f"jobs/{job['name']}",
+        f"jobs/{job['name']}/edit",
+        "heartbeats",
+        *_MADE,
+    )
     page.show(360, "light")
     wider = {}
     for part in (*parts, *(f"{kind}/{_LONG}" for kind in ("heartbeats", *_MADE))):

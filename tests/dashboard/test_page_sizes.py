@@ -53,6 +53,11 @@ def test_each_page_is_small_and_shows_what_it_cut_to_who_asks(
         page.go(there + path)
         page.page.evaluate(axe())
         assert told_of(page.page) == []
+    for path, asked in (("/jobs/heavy", "?"), ("/jobs/heavy?compare=1", "&"), ("/endpoints/heavy", "?")):
+        whole = _read(api.get(f"{there}{path}{asked}whole=yes"))
+        again = f"{there}{path}{asked}whole=yes"
+        assert whole.xpath("//main/@hx-get") == [again], "what an event fetches of a page that is whole is whole"
+        assert _read(api.get(there + path)).xpath("//main/@hx-get") == [there + path]
     _is_changed_whole(page, api, workspace)
     _refused_form_keeps_all(api, workspace)
 
@@ -98,8 +103,40 @@ def test_texts_are_cut_alike_between_characters(text: str) -> None:
     assert shown.xpath("string(//h1)").endswith("…")
 
 
+def test_what_kronos_itself_says_and_short_forms_stay_as_they_are() -> None:
+    """Where rows have to be cut shorter than its sentences are."""
+    said = "Long texts are cut here, to keep the page small: see the whole."
+    form = f"<form><textarea>{'a' * 60}</textarea><button>Give the ticked jobs these new times</button></form>"
+    rows = "<tr><td>{}</td></tr>".format("n" * 60) * 1300
+    made = brief.shown(f"<main><p>{said}</p>{form}<table><tbody>{rows}</tbody></table></main>", "/w?whole=yes")
+    assert said in made
+    assert form in made
+    assert f"<td>{'n' * 40}…</td>" in made
+
+
+def test_pictures_of_what_is_told_beside_them_go_last() -> None:
+    rows = '<tr><td>{}</td><td><svg class="strip">{}</svg> 20 failed</td></tr>'.format("n" * 60, "<path/>" * 80) * 200
+    made = brief.shown(f'<svg class="logo"></svg>{rows}', "/w?whole=yes")
+    assert not brief.is_too_long(made)
+    assert (made.count("<svg"), made.count("20 failed")) == (1, 200)
+    few = rows[: len(rows) // 200] * 100
+    assert brief.shown(few, "/w?whole=yes").count("<svg") == 100
+
+
 def test_a_form_with_a_long_text_is_never_sent_cut() -> None:
     made = brief.shown(_PAGE.format(text="t", area="&lt;" * 60_000), "/w?a=1&whole=yes")
     assert "<form" not in made
     assert html.fromstring(made).xpath("//a/@href") == ["/w?a=1&whole=yes"]
     assert html.fromstring(made).xpath("string(//pre)").startswith("<<<")
+
+
+@pytest.mark.parametrize("copied", ["curl -X POST", "&#39;" * 60_000])
+def test_what_is_copied_is_never_a_part_of_it(copied: str) -> None:
+    button = '<button type="button" data-copy="curl" data-scripted hidden>Copy as curl</button>'
+    of_id = '<code id="job-id">01a2</code> <button type="button" data-copy="job-id">Copy</button>'
+    page = f'<main><pre>{"x" * 200_000}</pre><code id="curl">{copied}</code>{button}{of_id}</main>'
+    shown = html.fromstring(brief.shown(page, "/w?a=1&whole=yes"))
+    is_whole = shown.xpath("string(//code[@id='curl'])") == html.fromstring(f"<p>{copied}</p>").text
+    assert shown.xpath("//button/@data-copy") == (["curl", "job-id"] if is_whole else ["job-id"])
+    assert shown.xpath("//a/@href") == ([] if is_whole else ["/w?a=1&whole=yes"])
+    assert is_whole == (len(copied) < 100)

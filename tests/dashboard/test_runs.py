@@ -48,6 +48,16 @@ def test_an_empty_workspace_says_what_to_do_next(api: httpx.Client, reader: Read
     assert "There is none" in words(reader(f"/w/{workspace}/dead-letters"), "//div[@class='empty']")
 
 
+@pytest.mark.parametrize(("asked", "shown"), [("limit=51", "limit=50"), ("q=a&limit=200", "q=a&limit=50")])
+def test_a_list_has_fifty_rows_a_page_at_most(api: httpx.Client, workspace: str, asked: str, shown: str) -> None:
+    """Two hundred runs are 190 kB."""
+    sent = api.get(f"/w/{workspace}/executions?{asked}")
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/w/{workspace}/executions?{shown}")
+    assert api.get(sent.headers["location"]).status_code == 200
+    for more, status in (("limit=201", 400), (f"limit={'9' * 5000}", 400), ("limit=x", 400), ("limit=2", 200)):
+        assert api.get(f"/w/{workspace}/executions?{more}").status_code == status
+
+
 def test_a_list_keeps_its_filters_and_goes_on_by_cursor(
     api: httpx.Client, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, job: str
 ) -> None:

@@ -51,7 +51,8 @@ class ResourceDrift:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedResource:
     """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job
-    whose runs of the coming 7 days become others."""
+    whose runs of the coming 7 days become others; of very many, whose calendars move each minute, the
+    first."""
 
     kind: Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str
