@@ -91,7 +91,7 @@ def _as_recorded(reason: JsonObject) -> str:
 
 def _halted_now(facts: Facts) -> tuple[str, str] | None:
     if facts.status == "PAUSED" and not (
-        facts.resume_at is not None and facts.tick is not None and facts.tick >= facts.resume_at
+        facts.resume_at is not None and facts.tick is not None and (facts.rolled_at or facts.tick) >= facts.resume_at
     ):
         reason = facts.standing
         text = _as_recorded(

@@ -57,12 +57,11 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
          where turn.workspace_id = workspace.workspace_id) as turns,
        case when version.tick is not null and version.skip_next > 0
             then exists (select
-                           from kronos.next_ticks(version.schedule,
-                                                  kronos.finite(nullif(
-                                                      coalesce(pointer.tick_at, pointer.next_tick_at),
-                                                      'infinity'))
-                                                  - interval '1 microsecond',
-                                                  version.skip_next) as soon
+                           from kronos.next_counted(version.whole,
+                                                    kronos.finite(nullif(
+                                                        coalesce(pointer.tick_at, pointer.next_tick_at),
+                                                        'infinity')),
+                                                    version.skip_next) as soon
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,

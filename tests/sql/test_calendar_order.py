@@ -7,9 +7,9 @@ import pytest
 from calendar_rows import day, put_calendar
 from clock import Clock
 from factory import add_endpoint
-from kronos.calendar_terms import CalendarDay
-from sql.test_calendar_jobs import job_at, ring_until
-from sql_factory import Connection, value
+from kronos.calendar_terms import BusinessHours, CalendarDay
+from sql.test_calendar_jobs import job_at, ring_until, runs
+from sql_factory import Connection, live, records, value
 
 _SINCE = datetime(2027, 3, 21, tzinfo=UTC)
 _LIST = (
@@ -51,3 +51,77 @@ def test_what_is_to_come_is_listed_as_it_comes(
         assert value(superuser, _NEXT, [job_id]) == expected
         came += ring_until(superuser, job_id, expected + timedelta(minutes=1))
     assert came == sorted(set(listed))
+
+
+_FRIDAY = datetime(2027, 6, 11, tzinfo=UTC)
+_NINE, _SEVENTEEN = timedelta(hours=9), timedelta(hours=17)
+_SATURDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=3)
+# One of Saturday's two ticks waits for the other: on Monday is open what is closed on Saturday before noon, and on
+# Friday what is closed after it.
+_HELD = [
+    ("NEXT", ("2027-06-12", "2027-06-12T12:00"), day("2027-06-13"), _MONDAY + _NINE),
+    ("PREVIOUS", ("2027-06-12T12:00", "2027-06-13"), None, _SATURDAY + _NINE),
+]
+_PROMISED = """
+select kronos.next_run_of(job, pointer) as first,
+       (select kronos.next_run_of(with_skip, pointer)
+          from jsonb_populate_record(job, '{"skip_next": 1}') as with_skip) as second,
+       array(select (run ->> 'at')::timestamptz
+               from kronos.runs_to_come(job, 2) as coming, jsonb_array_elements(coming.next_runs) as run) as list,
+       array(select kronos.runs_within(job.workspace_id, job.calendars, job.on_blackout, job.schedule, null, null,
+                                       kronos.now(), kronos.now() + interval '5 days', 9,
+                                       coalesce(pointer.tick_at, pointer.next_tick_at))) as week
+  from kronos.jobs as job join kronos.pointers as pointer using (job_id) where job.job_id = %s
+"""
+
+
+@pytest.mark.parametrize(("on_blackout", "closed", "besides", "runs_at"), _HELD)
+def test_what_waits_for_the_tick_before_it_is_promised_and_is_not_late(
+    superuser: Connection, on_blackout: str, closed: tuple[str, str], besides: CalendarDay | None, runs_at: datetime
+) -> None:
+    """It was MISSED, or expired by its deadline, when its turn came; once its own time, or that of the other day, had
+    passed, next_run_at, the list and the plan did not have it."""
+    clock = Clock(superuser)
+    clock.stand(_FRIDAY)
+    endpoint = add_endpoint(superuser)
+    days = [day(*closed), *([besides] if besides else [])]
+    put_calendar(superuser, endpoint.workspace_id, "week", days=days)
+    job_id = job_at(superuser, endpoint, "0 9,17 * * 6", on_blackout, since=_FRIDAY, deadline_seconds=60)
+    for now in (_FRIDAY, _FRIDAY + timedelta(hours=20), runs_at - timedelta(minutes=1)):
+        clock.stand(now)
+        (promised,) = records(superuser, _PROMISED, [job_id])
+        assert promised == {"first": runs_at, "second": runs_at, "list": [runs_at] * 2, "week": [runs_at] * 2}, now
+    clock.stand(runs_at)
+    assert ring_until(superuser, job_id, runs_at) == [runs_at]
+    assert [(each["scheduled_at"], each["cause"], each["deadline_at"]) for each in live(superuser, job_id)] == [
+        (_SATURDAY + at, "SCHEDULE", runs_at + timedelta(seconds=60)) for at in (_NINE, _SEVENTEEN)
+    ]
+
+
+def test_a_tick_that_is_skipped_at_its_time_is_waited_for_as_well(superuser: Connection) -> None:
+    """At nine it is closed on each day; at five Saturday's tick is to run on Friday, but stands behind it."""
+    clock = Clock(superuser)
+    clock.stand(_FRIDAY)
+    endpoint = add_endpoint(superuser)
+    hours = BusinessHours(opens="10:00", closes="18:00")
+    put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"), hours=hours)
+    job_id = job_at(superuser, endpoint, "0 9,17 * * 6", "PREVIOUS", since=_FRIDAY)
+    (promised,) = records(superuser, _PROMISED, [job_id])
+    assert (promised["first"], promised["list"][0], promised["week"]) == (_SATURDAY + _NINE,) * 2 + (
+        [_SATURDAY + _NINE],
+    )
+    clock.stand(_SATURDAY + _NINE)
+    assert ring_until(superuser, job_id, _SATURDAY + _NINE) == [_SATURDAY + _NINE]
+    assert runs(superuser, job_id) == [(_SATURDAY + _SEVENTEEN, _SATURDAY + _NINE)]
+
+
+def test_a_few_runs_are_those_that_come_first(superuser: Connection) -> None:
+    """Of a day whose ticks may move as many were asked of as runs were wanted: where nine o'clock is skipped, the one
+    run that max_runs leaves, at five, was in no plan."""
+    Clock(superuser).stand(_FRIDAY)
+    endpoint = add_endpoint(superuser)
+    hours = BusinessHours(opens="10:00", closes="18:00")
+    put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"), hours=hours)
+    job_id = job_at(superuser, endpoint, "0 9,17 * * 6", "NEXT", since=_FRIDAY)
+    found = value(superuser, _WITHIN.replace("'40 days', 4", "'6 days', 1"), [job_id])
+    assert found == [_MONDAY + _SEVENTEEN]

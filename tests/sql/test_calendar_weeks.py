@@ -199,3 +199,21 @@ def test_what_cannot_run_before_the_end_holds_back_nothing(superuser: Connection
         account(superuser, job_id, now=at)
     assert runs(superuser, job_id) == [(_FRIDAY + timedelta(hours=5),) * 2]
     assert codes(superuser, job_id) == [(_FRIDAY + _NINE, "blackout_ended", 1)]
+
+
+@pytest.mark.parametrize(("calendars", "on_blackout"), [([], "SKIP"), (["one"], "SKIP"), (["one"], "NEXT")])
+def test_a_tick_at_the_end_of_a_pause_is_the_next_run(
+    superuser: Connection, calendars: list[str], on_blackout: str
+) -> None:
+    """Paused until nine, it runs at nine: the list of its next runs began a day later than next_run_at."""
+    Clock(superuser).set(_FRIDAY + 2 * _NINE)
+    endpoint = add_endpoint(superuser)
+    put_calendar(superuser, endpoint.workspace_id, "one")
+    job_id = job_at(superuser, endpoint, "0 9 * * *", on_blackout, since=_FRIDAY + 2 * _NINE, calendars=calendars)
+    superuser.execute(_PAUSE, {"id": job_id, "until": _FRIDAY + _NINE})
+    (found,) = records(superuser, _FIRST, [job_id])
+    assert (found["next_run"], found["list"][0]) == (_FRIDAY + _NINE,) * 2
+    assert _before(superuser, job_id) == 7
+    Clock(superuser).set(_FRIDAY + _NINE)
+    superuser.execute("select kronos.reap()")
+    assert runs(superuser, job_id) == [(_FRIDAY + _NINE,) * 2]

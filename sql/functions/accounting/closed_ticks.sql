@@ -1,5 +1,6 @@
 -- closed_ticks: the ticks of a job with calendars that are due, from its pointer on, in order, and what the
--- calendars make of each (fate_of): a tick is due when it runs, one that is skipped at its own time.
+-- calendars make of each (fate_of): a tick is due when it runs, one that is skipped at its own time, and none
+-- before those that stand before it: one that has waited for them is not late.
 -- Returns: 10,000 at most, of kind SKIPPED, with its reason, or DELIVER; and of kind LEFT the first that is
 -- not due, or not looked at. One that would have run before the version began is SKIPPED: it was another
 -- version's, or nobody's.
@@ -11,6 +12,7 @@ as $$
 declare
     c_most constant integer := 10000;
     v_fate record;
+    v_latest timestamptz;
 begin
     tick := coalesce(p_pointer.tick_at, p_pointer.next_tick_at);
     if tick < p_job.starts_at then      -- the pointer was set back by hand
@@ -19,7 +21,8 @@ begin
     for v_nth in 0 .. c_most loop
         exit when tick is null or tick = 'infinity' or tick >= p_job.ends_at;
         v_fate := kronos.fate_of(p_job, tick);
-        due_at := coalesce(v_fate.run_at, tick);
+        v_latest := greatest(v_latest, coalesce(v_fate.run_at, tick));
+        due_at := v_latest;
         kind := case when v_fate.run_at is null then 'SKIPPED' else 'DELIVER' end;
         reason := v_fate.reason;
         if due_at < tick and due_at <= p_job.ticks_from then

@@ -21,7 +21,7 @@ declare
     v_row  integer       := 0;      -- closed ticks since the last that runs
     v_left integer       := p_passed;
     v_last timestamptz;
-    v_latest timestamptz;
+    v_latest timestamptz;      -- when the ticks up to this one are accounted for
     v_open tstzmultirange;      -- of the time that has passed
     v_fate record;
 begin
@@ -32,12 +32,14 @@ begin
         v_open := kronos.open_times(p_workspace_id, p_calendars, v_tick, p_after);
     end if;
     for v_nth in 1 .. 2000 loop
-        v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
+        if v_latest is null or v_latest <= p_after then
+            v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
+        end if;
         exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
                or cardinality(v_runs) >= p_count;
         v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        v_latest := greatest(v_latest, v_fate.run_at);
+        v_latest := greatest(v_latest, coalesce(v_fate.run_at, v_tick));
         v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then

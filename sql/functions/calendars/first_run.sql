@@ -15,6 +15,7 @@ declare
                                                                 p_after - interval '1 microsecond'));
     v_left integer     := p_passed;
     v_open tstzmultirange;      -- of the time that has passed
+    v_latest timestamptz;       -- those before it wait until then, and it for them
     v_fate record;
 begin
     if v_tick < p_after then
@@ -23,12 +24,15 @@ begin
     for v_nth in 1 .. c_most loop
         exit when v_tick is null or v_tick >= least(p_ends_at, p_tick + interval '5 years')
                or (v_nth > 8 and kronos.clock() > kronos.now() + interval '2 seconds');
-        v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
+        if v_latest is null or v_latest < p_after then
+            v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
+        end if;
         v_fate := kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
                                    p_ends_at, v_tick);
-        if v_fate.run_at >= p_after then
+        v_latest := greatest(v_latest, coalesce(v_fate.run_at, v_tick));
+        if v_fate.run_at is not null and v_latest >= p_after then
             if v_left = 0 then
-                return v_fate.run_at;
+                return v_latest;
             end if;
             v_left := v_left - 1;
         end if;

@@ -12,7 +12,8 @@ declare
     v_since  constant timestamptz := coalesce(p_starts_at, '-infinity') - c_moment;
     v_first  constant timestamp := date_trunc('day', p_from at time zone v_zone);
     v_tick   timestamptz := greatest(v_since,
-                                     case when p_step < 0 then kronos.local_instant(v_first, v_zone, 'SHIFT')
+                                     case when p_step < 0
+                                     then kronos.local_instant(v_first - interval '1 day', v_zone, 'SHIFT')
                                      else coalesce(kronos.first_waiting(p_schedule, 'NEXT',
                                                                         p_from - c_moment), p_from)
                                      end - c_moment);
@@ -25,7 +26,7 @@ begin
         v_day := case when v_tick < coalesce(p_ends_at, 'infinity')
                       then date_trunc('day', v_tick at time zone v_zone) end;
         if v_day is distinct from v_before + interval '1 day' then
-            v_days := v_days || case when p_step > 0 then v_before when v_day > v_first then v_day end;
+            v_days := v_days || case when p_step > 0 then v_before when v_day >= v_first then v_day end;
         end if;
         exit when v_day is null or v_tick >= p_to;
         v_before := v_day;

@@ -12,12 +12,12 @@ create or replace function kronos.runs_within(
 language sql stable rows 100 set search_path = pg_catalog, pg_temp
 as $$
     with run as (
-        select tick.at as tick, tick.at as run_at
+        select tick.at as tick, tick.at as run_at, true as is_run
           from kronos.open_ticks(p_workspace_id, p_calendars, p_schedule,
                                  greatest(p_from, p_starts_at, p_first), least(p_to, p_ends_at),
                                  p_limit) as tick (at)
          union all
-        select tick.at, fate.run_at
+        select tick.at, coalesce(fate.run_at, tick.at), fate.run_at is not null
           from kronos.rolling_days(p_schedule, case p_on_blackout when 'NEXT' then 1 else -1 end,
                                    p_starts_at, p_ends_at, p_from, p_to) as rolling (days)
          cross join lateral unnest(rolling.days) as asked (day)
@@ -26,14 +26,14 @@ as $$
                       kronos.local_instant(asked.day + interval '1 day', zone.name, 'SHIFT') as ends
                  from coalesce(p_schedule.timezone, 'UTC') as zone (name)) as bounds
          cross join lateral kronos.ticks_within(p_schedule, greatest(bounds.begins, p_starts_at, p_first),
-                                                least(bounds.ends, p_ends_at), p_limit) as tick (at)
+                                                least(bounds.ends, p_ends_at), 1500) as tick (at)
          cross join lateral kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
                                              p_starts_at, p_ends_at, tick.at) as fate
-         where fate.code is not null and fate.run_at is not null
+         where fate.code is not null or tick.at < p_from or tick.at >= p_to
     )
     select ordered.run_at
-      from (select max(run.run_at) over (order by run.tick) as run_at from run) as ordered
-     where ordered.run_at >= p_from and ordered.run_at < least(p_to, p_ends_at)
+      from (select max(run.run_at) over (order by run.tick) as run_at, run.is_run from run) as ordered
+     where ordered.is_run and ordered.run_at >= p_from and ordered.run_at < least(p_to, p_ends_at)
      order by ordered.run_at
      limit p_limit
 $$;

@@ -1,5 +1,5 @@
 -- last_tick_left: the last tick of a live job that its max_runs leaves a run for, those passed over that are
--- to be skipped or fall into its pause. Up to 10,000 ticks are counted.
+-- to be skipped or fall into its pause, or that calendars close (next_counted). Up to 10,000 are counted.
 -- Returns: null where max_runs does not bound the job, or further ahead than that, or nobody knows when it is
 -- resumed; -infinity where no run is left.
 create or replace function kronos.last_tick_left(p_job kronos.jobs, p_pointer kronos.pointers)
@@ -20,10 +20,8 @@ begin
         return null;
     end if;
     return (select case when count(*) = v_count then max(at) end
-              from kronos.next_ticks(p_job.schedule,
-                                     greatest(coalesce(p_pointer.tick_at, p_pointer.next_tick_at),
-                                              p_job.resume_at)
-                                     - interval '1 microsecond', v_count::integer) as at);
+              from kronos.next_counted(p_job, coalesce(p_pointer.tick_at, p_pointer.next_tick_at),
+                                       v_count::integer) as at);
 exception when data_exception then
     return null;
 end

@@ -10,7 +10,9 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_live constant boolean     := p_job.status in ('ACTIVE', 'PAUSED');
-    v_after   constant timestamptz := greatest(kronos.now(), kronos.finite(p_job.resume_at),
+    -- a tick at this very instant is not the pause's
+    v_resumes constant timestamptz := kronos.finite(p_job.resume_at) - interval '1 microsecond';
+    v_after   constant timestamptz := greatest(kronos.now(), v_resumes,
                                                kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   constant timestamptz := kronos.finite(p_job.ends_at);
     v_runs    constant integer     := (select pointer.runs from kronos.pointer_of(p_job.job_id) as pointer);
@@ -33,7 +35,7 @@ begin
                   from kronos.coming_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout,
                                           p_job.schedule, p_job.starts_at, v_until,
                                           v_first,
-                                          greatest(kronos.now(), kronos.finite(p_job.resume_at)),
+                                          greatest(kronos.now(), v_resumes),
                                           p_job.skip_next, v_count) as coming;
             end if;
             next_runs := kronos.with_run_times(p_job, next_runs);

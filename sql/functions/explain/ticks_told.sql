@@ -16,15 +16,13 @@ declare
     v_next        constant timestamptz   :=
         (select nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity')
            from kronos.pointer_of(p_job.job_id) as pointer);
-    v_skip_until  timestamptz;
+    v_skipped     timestamptz[] := '{}'::timestamptz[];
 begin
     if v_ticks = '{}' then
         return;
     end if;
     if p_job.skip_next > 0 and v_ticks[cardinality(v_ticks)] >= v_next then
-        v_skip_until := (select max(soon)
-                           from kronos.next_ticks(p_job.schedule, v_next - interval '1 microsecond',
-                                                  p_job.skip_next) as soon);
+        v_skipped := array(select kronos.next_counted(p_job, v_next, p_job.skip_next));
     end if;
     return query
         with each as materialized (
@@ -52,7 +50,7 @@ begin
                        over (order by with_run.at) as nth_without
               from with_run
         )
-        select numbered.at, numbered.facts, numbered.at >= v_next and numbered.at <= v_skip_until is true,
+        select numbered.at, numbered.facts, numbered.at = any (v_skipped),
                case when numbered.facts is null
                      and numbered.at <= kronos.now()
                      and numbered.at >= v_next

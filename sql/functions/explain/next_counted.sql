@@ -1,0 +1,40 @@
+-- next_counted: the first p_count ticks of a job from p_tick on that skip_next and max_runs count: those that
+-- its pause leaves, and that its calendars have run. Of a job with calendars 2,000 ticks are looked at.
+-- Returns: ascending; fewer where the schedule or the job ends, or no more are found.
+-- Raises: 22xxx where the schedule is malformed.
+create or replace function kronos.next_counted(p_job kronos.jobs, p_tick timestamptz, p_count integer)
+returns setof timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_moment  constant interval    := interval '1 microsecond';
+    v_resumes constant timestamptz := kronos.finite(p_job.resume_at);
+    v_tick   timestamptz;
+    v_latest timestamptz;      -- when the ticks up to this one are accounted for
+    v_left   integer := p_count;
+    v_run    record;
+begin
+    if p_job.calendars = '{}' then
+        return query select kronos.next_ticks(p_job.schedule, greatest(p_tick, v_resumes) - c_moment,
+                                              p_count);
+        return;
+    end if;
+    v_tick := greatest(p_tick, case when v_resumes is not null
+                                    then kronos.first_waiting(p_job.schedule, p_job.on_blackout,
+                                                              v_resumes - c_moment) end);
+    for v_nth in 1 .. 2000 loop
+        exit when v_left <= 0 or v_tick is null or v_tick >= p_job.ends_at;
+        v_run := kronos.when_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
+                                  p_job.starts_at, p_job.ends_at, v_tick);
+        v_latest := greatest(v_latest, coalesce(v_run.run_at, v_tick));
+        if v_run.run_at is not null and (v_resumes is null or v_latest >= v_resumes) then
+            return next v_tick;
+            v_left := v_left - 1;
+        end if;
+        v_tick := case when v_run.run_at is null
+                       then kronos.after_closed(p_job.schedule, p_job.on_blackout, p_job.starts_at,
+                                                p_job.ends_at, v_tick, v_run.until)
+                       else kronos.next_tick(p_job.schedule, v_tick) end;
+    end loop;
+end
+$$;
