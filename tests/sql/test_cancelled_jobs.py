@@ -14,6 +14,8 @@ from worker.protocol import claim, expire, finalize, release
 
 MANY = 1_010
 FEW = 1_000
+# A job that has no tick of its own while it is cancelled.
+SELDOM = "0 0 29 2 *"
 _RUNS = """
 insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
     scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
@@ -24,6 +26,11 @@ select kronos.uuid7(now() + n * interval '1 us'), job.workspace_id, job.job_id, 
  cross join generate_series(1, %(count)s) as n
  where job.job_id = %(job_id)s
 """
+
+
+@pytest.fixture
+def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
+    return make_cron_job(superuser, endpoint, cron=SELDOM)
 
 
 def add_runs(superuser: Connection, job_id: uuid.UUID, count: int, *, is_held: bool = False) -> None:
@@ -96,7 +103,7 @@ def test_a_thousand_executions_end_with_their_job(
 def test_of_more_none_is_claimed_from_then_on_and_a_step_ends_no_more_than_it_may(
     superuser: Connection, worker: psycopg.Connection, endpoint: EndpointRow
 ) -> None:
-    job_id = make_cron_job(superuser, endpoint, is_registered=True)
+    job_id = make_cron_job(superuser, endpoint, cron=SELDOM, is_registered=True)
     add_runs(superuser, job_id, MANY)
     (other,) = add_executions(superuser, endpoint)
     assert cancel(superuser, endpoint, job_id)
@@ -180,7 +187,7 @@ def test_those_that_cannot_be_written_stop_no_other_and_are_told_of(
 def test_runs_that_wait_for_one_another_end_without_one_of_them_being_let_go(
     superuser: Connection, worker: psycopg.Connection, endpoint: EndpointRow
 ) -> None:
-    job_id = make_cron_job(superuser, endpoint, overlap="QUEUE")
+    job_id = make_cron_job(superuser, endpoint, cron=SELDOM, overlap="QUEUE")
     add_runs(superuser, job_id, 30, is_held=True)
     (token, claimed) = claim(worker, endpoint)
     assert len(claimed) == 1
@@ -196,7 +203,7 @@ def test_runs_that_wait_for_one_another_end_without_one_of_them_being_let_go(
 def test_a_step_that_is_undone_is_done_again_and_workers_and_the_reaper_take_them(
     superuser: Connection, worker: psycopg.Connection, endpoint: EndpointRow
 ) -> None:
-    jobs = [make_cron_job(superuser, endpoint) for _ in range(2)]
+    jobs = [make_cron_job(superuser, endpoint, cron=SELDOM) for _ in range(2)]
     for job_id in jobs:
         add_runs(superuser, job_id, MANY)
         cancel(superuser, endpoint, job_id)

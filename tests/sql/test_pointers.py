@@ -109,7 +109,7 @@ def test_a_firing_that_is_held_open_by_hand_keeps_nobody_from_making_jobs(scene:
     rung = make_cron_job(scene.one, next_tick_at=scene.now)
     with scene.other.transaction():
         scene.other.execute("select pg_sleep(0.05)")  # nobody's hand is faster
-        assert value(scene.other, "select kronos.fire(%s)", [rung]) == 1
+        assert value(scene.other, "select kronos.fire(%s)", [rung]) >= 1  # two, where a minute has ended since
         scene.one.execute("set lock_timeout = '1s'")
         make_cron_job(scene.one)
         assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
@@ -187,6 +187,7 @@ def test_once_an_hour_what_is_below_the_floor_is_found_and_reported(scene: Scene
     assert below_floor(scene.one) == [scene.params["ahead"]]
     told: list[str] = []
     scene.one.add_notice_handler(lambda notice: told.append(f"{notice.severity_nonlocalized} {notice.message_primary}"))
+    scene.one.execute("update kronos.pointers_floor set checked_at = clock_timestamp()")
     scene.one.execute("select kronos.keep_up()")
     assert below_floor(scene.one) != []  # looked through within the last hour
     scene.one.execute("update kronos.pointers_floor set checked_at = checked_at - interval '2 hours'")

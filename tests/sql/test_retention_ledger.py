@@ -42,12 +42,13 @@ def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
 
 def daily(connection: Connection, endpoint: EndpointRow, *, days: int) -> uuid.UUID:
     """A job of every day that ran on each of so many days, up to yesterday."""
-    at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
-    job_id = make_cron_job(
-        connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY
-    )
-    for day in range(1, days):
-        finished(connection, job_id, days=day + 1 / 1440)
+    with connection.transaction():  # in which it is one minute
+        at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
+        job_id = make_cron_job(
+            connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY
+        )
+        for day in range(1, days):
+            finished(connection, job_id, days=day + 1 / 1440)
     return job_id
 
 
