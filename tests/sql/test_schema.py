@@ -274,7 +274,10 @@ def fill(connection: Connection) -> None:
                    'SCHEDULE', 'SUCCESS',
                    tick.at, tick.at, tick.at, 5, '{}'
               from (select * from kronos.jobs where endpoint_id = %s limit 30) as job,
-                   generate_series(now() - interval '1 day', now(), make_interval(secs => 864000.0 / %s)) as tick (at)
+                   -- on a Monday those of all of it: this week's partition is large at any time of the week
+                   lateral (select greatest(now(), date_trunc('week', now(), 'UTC') + interval '1 day') as upto) as day,
+                   generate_series(day.upto - interval '1 day', day.upto,
+                                   make_interval(secs => 864000.0 / %s)) as tick (at)
             """,
             [endpoint.endpoint_id, JOBS],
         )
