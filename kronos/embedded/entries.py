@@ -1,6 +1,7 @@
 """pg_cron's entries after PostgreSQL has moved to another port."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import psycopg
 
@@ -17,6 +18,8 @@ class EntriesLeft:
 
 
 _REAP = statement("entries.reap", EntriesLeft)
+# Of a server that answers; the supervisor looks after nothing else meanwhile.
+_WITHIN = timedelta(seconds=10)
 
 
 def correct(superuser_url: str) -> bool:
@@ -27,7 +30,8 @@ def correct(superuser_url: str) -> bool:
     workers, and the API not be ready in it. Raises ClusterFailed.
     """
     try:
-        with session.connect(superuser_url, session.wanted(None), autocommit=False) as connection:
+        asked = session.wanted(None, statement_timeout=_WITHIN)
+        with session.connect(superuser_url, asked, autocommit=False) as connection:
             owner.act_as_owner(connection)
             (found,) = session.rows(connection, _REAP, {})
     except (psycopg.Error, errors.DatabaseUnavailable) as error:
