@@ -245,7 +245,7 @@ def test_a_paused_job_says_so_and_shows_what_a_resumption_would_bring(
         10,
         ["the job is paused: nothing runs until it is resumed"],
     )
-    assert [run["at"] for run in for_a_time["next_runs"]] == ["2126-12-02T09:00:00Z"]
+    assert [run["at"] for run in for_a_time["next_runs"]] == ["2126-12-01T09:00:00Z"]  # it resumes with that tick
     assert for_a_time["lints"] == ["the job is paused: nothing runs until 2126-12-01T09:00:00Z"]
 
 

@@ -235,7 +235,8 @@ JOBS = depth(6_000, deep=20_000)
 
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[Connection]:
-    """A workspace with thousands of jobs and three executions of a day for each, and as much of a neighbour's."""
+    """A workspace with thousands of jobs and three executions of a day for each, and as much of a neighbour's. On a
+    Monday it is all of that day: this week's partition is large at any time of the week."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill(connection)
         yield connection
@@ -268,16 +269,12 @@ def fill(connection: Connection) -> None:
         connection.execute(
             """
             insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
-                endpoint_version, cause, status,
-                                               scheduled_at, run_at, created_at, max_attempts, input)
+                endpoint_version, cause, status, scheduled_at, run_at, created_at, max_attempts, input)
             select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1,
-                   'SCHEDULE', 'SUCCESS',
-                   tick.at, tick.at, tick.at, 5, '{}'
+                   'SCHEDULE', 'SUCCESS', tick.at, tick.at, tick.at, 5, '{}'
               from (select * from kronos.jobs where endpoint_id = %s limit 30) as job,
-                   -- on a Monday those of all of it: this week's partition is large at any time of the week
                    lateral (select greatest(now(), date_trunc('week', now(), 'UTC') + interval '1 day') as upto) as day,
-                   generate_series(day.upto - interval '1 day', day.upto,
-                                   make_interval(secs => 864000.0 / %s)) as tick (at)
+                   generate_series(day.upto - '1 day'::interval, day.upto, '864000 s'::interval / %s) as tick (at)
             """,
             [endpoint.endpoint_id, JOBS],
         )
