@@ -82,6 +82,10 @@ def test_the_calendar_counts_the_days_and_leads_to_each(scene: Scene, reader: Re
         "2026-03-02: 1 unaccounted",
     ]
     assert len(days) == 31
+    # What is read aloud begins with what is seen (WCAG 2.5.3), also where something is amiss.
+    assert days[1].get("aria-label") is None
+    seen, _, aloud = days[1].text_content().partition("2026-03-02")
+    assert (seen.split()[:2], seen.split()[-1], aloud.strip()) == (["2", "1"], "1", ": 1 unaccounted")
     rows = texts(page, "//section[@aria-labelledby='calendar']//tbody/tr")
     assert rows[0] == "2026-03-01 1 1 delivered"
     day = reader(days[0].get("href").partition("#")[0])
