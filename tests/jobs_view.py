@@ -71,13 +71,22 @@ create trigger write instead of insert or update on tests.jobs for each row exec
 """
 )
 
-# An internal job that ticks once an hour would be due in all copies of a template for some seconds of the hour, and the
-# reaper spares what is due: what it leaves would depend on when a test runs. An hour more is longer than any suite. The
-# template's own migration spared it too, where it ran in that minute: the entry leads to the port of the server that
-# was copied, and each test's own migration would give it another number.
+# An internal job that ticks once an hour begins an hour later, which is longer than any suite. It would be due in all
+# copies of a server or a template for some seconds of the hour, and the reaper spares what is due: from 15 s before
+# that minute to 90 s after it its entry would go on naming the port of the server that was copied. The template's own
+# migration spared it too, where it ran in that minute, and each test's own would give it another number.
 KEEP_HOURLY_TICKS_AWAY = """
-    update tests.jobs
-       set next_tick_at = kronos.next_tick(schedule, next_tick_at)
-     where name is not null and kronos.next_tick(schedule, next_tick_at) > next_tick_at + interval '59 minutes';
+    with hourly as (
+        update kronos.jobs as job
+           set ticks_from = pointer.next_tick_at
+          from kronos.pointers as pointer
+         where pointer.job_id = job.job_id and pointer.is_internal
+           and kronos.next_tick(job.schedule, pointer.next_tick_at) > pointer.next_tick_at + interval '59 minutes'
+        returning job.job_id, job.schedule
+    )
+    update kronos.pointers as pointer
+       set next_tick_at = kronos.next_tick(hourly.schedule, pointer.next_tick_at)
+      from hourly
+     where hourly.job_id = pointer.job_id;
     select kronos.repair_pg_cron('10 seconds')
 """

@@ -18,28 +18,13 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from held_ports import held_port
+from jobs_view import KEEP_HOURLY_TICKS_AWAY
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 
 # A database for each test is a thousand files copied and removed: 70 ms of CPU on a disk's file system, 17 in memory.
 _MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
 _OURS = "kronos-tests-"
-# An internal job that ticks once an hour begins an hour later: the reaper spares what is due, so from 15 s before that
-# minute to 90 s after it the entry of a copy would go on naming the port of the server that was copied.
-_KEEP_HOURLY_TICKS_AWAY = b"""
-    with hourly as (
-        update kronos.jobs as job
-           set ticks_from = pointer.next_tick_at
-          from kronos.pointers as pointer
-         where pointer.job_id = job.job_id and pointer.is_internal
-           and kronos.next_tick(job.schedule, pointer.next_tick_at) > pointer.next_tick_at + interval '59 minutes'
-        returning job.job_id, job.schedule
-    )
-    update kronos.pointers as pointer
-       set next_tick_at = kronos.next_tick(hourly.schedule, pointer.next_tick_at)
-      from hourly
-     where hourly.job_id = pointer.job_id
-"""
 
 
 class Server(Protocol):
@@ -168,7 +153,7 @@ def _use(cluster: Cluster) -> None:
     with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
         user, password = connection.info.user, connection.info.password
         connection.execute(f"alter role {user} password '{_quick_verifier(password)}'".encode())
-        connection.execute(_KEEP_HOURLY_TICKS_AWAY)
+        connection.execute(KEEP_HOURLY_TICKS_AWAY)
     cluster.stop()
 
 
