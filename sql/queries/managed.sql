@@ -153,7 +153,8 @@ select document.document_id, workspace.slug as workspace, document.name, documen
 -- Of resources of one kind, by name: the first of %(names)s that there are, as many as make no more than
 -- %(bytes)s of what users wrote, but one at least. No row: there is none of them any more.
 with named as materialized (
-    select array_agg(present.id order by wanted.nth) as ids, array_agg(wanted.name order by wanted.nth) as names
+    select array_agg(present.id order by wanted.nth) as ids,
+           array_agg(wanted.name order by wanted.nth) as names
       from unnest(%(names)s::text[]) with ordinality as wanted (name, nth)
      cross join lateral (select endpoint.endpoint_id as id
                            from kronos.endpoints as endpoint

@@ -3,8 +3,8 @@ before its end."""
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ def test_a_file_is_written_as_if_it_had_been_read_at_once(document: dict[str, An
 @contextmanager
 def _answering(answer: bytes) -> Iterator[str]:
     """The URL of a server whose one answer this is; then it closes the connection."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        server.settimeout(60)
 
         def serve() -> None:
             connection, _ = server.accept()
@@ -54,10 +55,8 @@ def _answering(answer: bytes) -> Iterator[str]:
                 connection.recv(65536)
                 connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
+        threads.submit(serve)
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        thread.join()
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
