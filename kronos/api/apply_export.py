@@ -72,21 +72,16 @@ async def export(view: WorkspaceView, query: ExportQuery) -> Response:
     """The file. CRON jobs without a name cannot stand in one and are left out, as one-shots are. Raises Unprocessable
     where there is more than a file may hold.
 
-    What makes no more than a page is one transaction. Of more, each further piece is a transaction of its own, which
-    ends before the piece is sent: who reads slowly holds nothing.
+    Each piece is read by itself, and no session is held while it is written and sent: who reads slowly holds nothing.
+    What makes no more than a page is sent once all of it is there.
     """
-    begun, pieces = await view.in_one(lambda inside: _begin(inside, query.set), is_trial=True)
+    begun, pieces = await _named(view, query.set), list[_Piece]()
+    while begun.left and sum(len(text) for piece in pieces for text in piece.texts) < PAGE_BYTES:
+        pieces.append(await begun.piece(view))
     text = _text(begun, pieces, view)
     if not begun.left:
         return Response(b"".join([some async for some in text]), media_type=_JSON)
     return StreamingResponse(text, media_type=_JSON)
-
-
-async def _begin(view: WorkspaceView, set_name: str | None) -> tuple[_Export, list[_Piece]]:
-    begun, pieces = await _named(view, set_name), list[_Piece]()
-    while begun.left and sum(len(text) for piece in pieces for text in piece.texts) < PAGE_BYTES:
-        pieces.append(await begun.piece(view))
-    return begun, pieces
 
 
 async def _named(view: WorkspaceView, set_name: str | None) -> _Export:
@@ -127,7 +122,7 @@ async def _all_pieces(begun: _Export, pieces: list[_Piece], view: WorkspaceView)
     while pieces:
         yield pieces.pop(0)
     while begun.left:
-        yield await view.in_one(begun.piece, is_trial=True)
+        yield await begun.piece(view)
 
 
 def _between(before: Kind | None, after: Kind | None) -> bytes:

@@ -3,6 +3,8 @@ held while its reader takes its time."""
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import httpx
@@ -12,6 +14,8 @@ import pytest
 
 from conftest import Api, await_condition, make_workspace
 from kronos.api import apply_export
+from kronos.api.apply_files import Writable
+from kronos.managed import Kind
 from sql_factory import values
 
 _TEXT = "x" * 60_000
@@ -118,3 +122,27 @@ def test_who_goes_away_leaves_nothing_behind(
     slow.close()
     await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
     assert client.get(f"/v1/workspaces/{large}").status_code == 200
+
+
+def test_what_is_being_written_holds_no_session_and_nobody_up(
+    client: httpx.Client, large: str, shared_superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = Event(), Event()
+    texts = apply_export._texts
+
+    def waiting(kind: Kind, rows: list[Writable]) -> list[bytes]:
+        begun.set()
+        assert may_end.wait(60)
+        return texts(kind, rows)
+
+    monkeypatch.setattr(apply_export, "_texts", waiting)
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            asked = [threads.submit(client.get, f"/v1/workspaces/{large}/export?set=some") for _ in range(2)]
+            assert begun.wait(60)
+            await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+            assert client.get(f"/v1/workspaces/{large}").status_code == 200
+        finally:
+            may_end.set()
+    first, second = (each.result() for each in asked)
+    assert (first.status_code, first.content) == (200, second.content)
