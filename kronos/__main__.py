@@ -27,7 +27,7 @@ _COMMANDS = {
     "job": "kronos.cli.job_commands:job",
     "plan": "kronos.cli.apply:plan",
     "apply": "kronos.cli.apply:apply",
-    "export": "kronos.cli.apply:export",
+    "export": "kronos.cli.export:export",
     "execution": "kronos.cli.execution:execution",
     "heartbeat": "kronos.cli.heartbeat:heartbeat",
     "run-and-ping": "kronos.cli.run_and_ping:run_and_ping",

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from kronos import alerts, batches, beats
 from kronos.alert_rows import AlertRule
 from kronos.beats import Heartbeat
-from kronos.database import WorkspaceView
+from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import Document, DocumentKind, Endpoint, Job, JsonObject
 from kronos.sql import statement
 
@@ -74,6 +74,13 @@ class AnyName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FittingName:
+    """A resource that is read together with others."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastChange:
     """Who changed a resource last without files, when and how, from the audit."""
 
@@ -131,6 +138,7 @@ _LOCK_JOBS = statement("managed.lock_jobs", LiveJob)
 _ENDPOINTS = statement("managed.list_endpoints", Endpoint)
 _DOCUMENTS = statement("managed.list_documents", Document)
 _ALL_NAMES = statement("managed.list_all_names", AnyName)
+_FITTING = statement("managed.list_fitting", FittingName)
 _LAST_CHANGES = statement("managed.list_last_changes", LastChange)
 _COMING_RUNS = statement("managed.list_coming_runs", ComingRuns)
 _SET = statement("managed.set_managed", Marked)
@@ -186,6 +194,13 @@ async def set_patience(view: WorkspaceView, patience: str) -> str:
 async def all_names(view: WorkspaceView, *, limit: int) -> list[AnyName]:
     """The names of all that could stand in files, up to `limit` of each kind."""
     return await view.rows(_ALL_NAMES, {"limit": limit})
+
+
+async def fitting(view: WorkspaceView, kind: Kind, names: Sequence[str]) -> list[str]:
+    """The first of these that there are: as many as hold no more than PAGE_BYTES of what users wrote, one at least;
+    none where there is none any more."""
+    params = {"kind": kind, "names": list(names), "bytes": PAGE_BYTES}
+    return [each.name for each in await view.rows(_FITTING, params)]
 
 
 async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Name, LastChange]:

@@ -91,7 +91,7 @@ async def _read_findings(view: InstanceView, settings: Settings) -> list[Measure
     """With what they are made of. Raises KronosError."""
     zones = await system.zone_data(view, database_url=settings.database_url.get_secret_value())
     history, kept = await system.partitions(view), await system.retention(view)
-    findings = await asked.count(view, settings, zones=zones, kept=kept, history=history)
+    findings = await asked.count(view, settings, zones=zones, kept=kept, ends=system.ends_of(history))
     return [
         Measured(instance.TZDATA_DIFFERS, len(zones.differs_in)),
         *_tzdata_age(),

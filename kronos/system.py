@@ -1,6 +1,7 @@
 """The instance as its administrator sees it: its status, where jobs and pg_cron's entries differ, its time zone
 data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -175,6 +176,14 @@ class HistoryPartition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEnd:
+    """Until when a history has partitions."""
+
+    history: Literal["executions", "attempts"]
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptHistory:
     """How long the instance keeps what, in days; when retention last ran, and last left nothing to do. `unsealed`: rows
     of the audit that are in no chain yet, counted up to 10,000."""
@@ -206,6 +215,7 @@ _DRIFT = statement("system.list_drift", DriftRow)
 _WORKERS = statement("system.list_workers", RunningRow)
 _WORKERS_SHOWN = 200
 _ALARMS = statement("system.get_alarms", Alarms)
+_HISTORY_ENDS = statement("system.list_history_ends", HistoryEnd)
 _PARTITIONS = statement("system.list_partitions", HistoryPartition)
 _RETENTION = statement("system.get_retention", KeptHistory)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
@@ -271,6 +281,19 @@ async def alarms(view: InstanceView) -> Alarms:
     """How pg_cron is asked to ring for jobs. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_ALARMS, {})
     return found
+
+
+async def history_ends(view: InstanceView) -> list[HistoryEnd]:
+    """Until when history has partitions, which costs less than to tell of each. Raises DatabaseUnavailable."""
+    return await view.rows(_HISTORY_ENDS, {})
+
+
+def ends_of(history: Iterable[HistoryPartition]) -> list[HistoryEnd]:
+    """The same, of the partitions that were told of."""
+    ends: dict[Literal["executions", "attempts"], datetime] = {}
+    for each in history:
+        ends[each.history] = max(each.until_at, ends.get(each.history, each.until_at))
+    return [HistoryEnd(history=name, until_at=until) for name, until in ends.items()]
 
 
 async def partitions(view: InstanceView) -> list[HistoryPartition]:

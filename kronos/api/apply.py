@@ -62,4 +62,4 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
 )
 async def export_workspace(view: View, query: Annotated[ExportQuery, Query()]) -> Response:
     """What a workspace has, or of a set what is its, as a file that apply reads back as no change."""
-    return answer(await apply_export.export(view, query))
+    return await apply_export.export(view, query)

@@ -51,7 +51,7 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
             zones=zones,
             steps=steps,
             kept=await system.retention(instance),
-            history=await system.partitions(instance),
+            ends=await system.history_ends(instance),
         ),
     )
     return answer(shown)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
@@ -18,7 +17,6 @@ from kronos.model import JsonObject
 _SECONDS = 90.0
 """A thousand jobs that all change take some seconds, and the API gives up after sixty."""
 MOST_BYTES_SENT = 1024 * 1024
-SCHEMA_PATH = "v1/schemas/workspace-file.json"
 
 
 class FilesAsked(TypedDict):
@@ -85,37 +83,6 @@ def apply(api: Api, paths: tuple[str, ...], dry_run: bool, yes: bool, **asked: U
         click.confirm("Apply this?", abort=True, err=True)
     applied = _send(api, gathered, asked, is_trial=dry_run)
     apply_output.show(api.output, applied)
-
-
-@command(None)
-@click.option("--set", "set_name", metavar="NAME", help="What this set manages.")
-@click.option("--all", "is_all", is_flag=True, help="All, whoever made it; as without --set.")
-@click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
-def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> None:
-    """Write a workspace as a file that apply reads.
-
-    kronos export > kronos.yaml
-    kronos export --set billing -o billing.yaml
-    """
-    from kronos.cli.yaml_files import written
-
-    if is_all and set_name is not None:
-        raise click.UsageError("--all and --set are two things: leave one of them out")
-    document: JsonObject = api.get("export", fields=("set",), set=set_name)
-    if api.as_json:
-        api.say("", document)
-        return
-    schema = f"{api.client.url.rstrip('/')}/{SCHEMA_PATH}"
-    spoken = {name: value for name, value in document.items() if value}
-    text = f"# yaml-language-server: $schema={schema}\n{written(spoken)}"
-    if to is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        to.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Ended(f"{to} cannot be written: {error.strerror}", Exit.USAGE) from None
-    api.say(f"{to} is written")
 
 
 def _send(api: Api, gathered: GatheredFiles, asked: FilesAsked, *, is_trial: bool) -> JsonObject:

@@ -84,7 +84,7 @@ class Client:
 
     def copy(self, to: BinaryIO, path: Sequence[str], *, query: Mapping[str, str | None]) -> None:
         """Writes the answer to a GET as it comes. Raises ClickException where it is none, or ends before its end."""
-        for some in self._pieces(path, query):
+        for some in self.pieces(path, query=query):
             to.write(some)
         to.flush()
 
@@ -109,8 +109,9 @@ class Client:
         """An answer that is none of Kronos's."""
         return Ended(self._named(f"the answer of {self.url} {what}: is it Kronos, and of this release?"))
 
-    def _pieces(self, path: Sequence[str], query: Mapping[str, str | None]) -> Iterator[bytes]:
-        """An answer as it comes. What goes wrong where it is written is not the API's, and not seen here."""
+    def pieces(self, path: Sequence[str], *, query: Mapping[str, str | None]) -> Iterator[bytes]:
+        """An answer to a GET as it comes. What goes wrong where it is written is not the API's, and not seen here.
+        Raises ClickException as `copy`."""
         with self._answer("GET", path, query) as response:
             if response.status != 200:
                 self._read(response.status, response.read(_MAX_ANSWER_BYTES))

@@ -51,6 +51,10 @@ class Api:
         """Writes an answer as it comes, however long it is. Raises ClickException."""
         self.client.copy(to, self._path(path), query=query)
 
+    def pieces(self, *path: str, **query: str | None) -> Iterator[bytes]:
+        """An answer as it comes. Raises ClickException."""
+        return self.client.pieces(self._path(path), query=query)
+
     def listen(self, *path: str, after: str | None, **query: str | None) -> Iterator[Told]:
         """The events of a stream, until it ends. Raises LostError, ClickException."""
         return self.client.listen(self._path(path), query=query, after=after)

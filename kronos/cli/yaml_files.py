@@ -80,7 +80,10 @@ class _Reading:
 def documents(text: bytes, file: str) -> list[YamlDocument]:
     """The documents of a file; one that is empty is none. Raises Ended with the place of what is wrong."""
     if len(text) > MOST_BYTES:
-        raise Ended(f"{file}: it has more than {MOST_BYTES} bytes, which is the most that is read", Exit.USAGE)
+        raise Ended(
+            f"{file}: it has more than {MOST_BYTES} bytes, which is the most that is read: divide it into sets",
+            Exit.USAGE,
+        )
     found: list[YamlDocument] = []
     reading = _Reading(file=file, events=iter(yaml.parse(text, Loader=_LOADER)), left=MOST_VALUES)
     try:

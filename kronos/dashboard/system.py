@@ -54,7 +54,8 @@ async def get_system(
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     steps = await system.steps(instance)
     kept, history = await system.retention(instance), await system.partitions(instance)
-    findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps, kept=kept, history=history)
+    ends = system.ends_of(history)
+    findings = await asked.ask(instance, settings, status=found, zones=zones, steps=steps, kept=kept, ends=ends)
     own = WorkspaceView(call.context.pool, workspaces.SYSTEM)
     runs = await executions.list_page(own, ExecutionFilter(), limit=_LOOKED_AT, before=None)
     return shown(

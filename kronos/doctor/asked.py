@@ -15,7 +15,7 @@ from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
 from kronos.server_time import CLOCK
-from kronos.system import HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
+from kronos.system import HistoryEnd, KeptHistory, PendingWork, Status, ZoneData
 
 # Where names are resolved by nobody, each look takes the resolver's 10 to 30 s: the status does not wait for it, and
 # looks that nobody awaits any more hold up no other work of the process.
@@ -55,7 +55,7 @@ async def ask(
     zones: ZoneData,
     steps: list[PendingWork],
     kept: KeptHistory,
-    history: list[HistoryPartition],
+    ends: list[HistoryEnd],
 ) -> list[ShownFinding]:
     """What each of these checks finds: what does not hold first, the worst before the others. Raises
     DatabaseUnavailable."""
@@ -80,7 +80,7 @@ async def ask(
         *work.alerting(alerting),
         *work.keys(keys),
         findings.retention((now - kept.ran_at).total_seconds(), (now - kept.done_at).total_seconds()),
-        partitions(history, now),
+        partitions(ends, now),
         *process.process(settings),
         await _certificates(settings.database_url.get_secret_value(), now),
     ]
@@ -101,7 +101,7 @@ async def _certificates(url: str, now: datetime) -> Finding:
 
 
 async def count(
-    view: InstanceView, settings: Settings, *, zones: ZoneData, kept: KeptHistory, history: list[HistoryPartition]
+    view: InstanceView, settings: Settings, *, zones: ZoneData, kept: KeptHistory, ends: list[HistoryEnd]
 ) -> dict[Severity, int]:
     """How many of these checks do not hold, by how bad that is. Raises DatabaseUnavailable."""
     found = await ask(
@@ -111,7 +111,7 @@ async def count(
         zones=zones,
         steps=await system.steps(view),
         kept=kept,
-        history=history,
+        ends=ends,
     )
     worst: tuple[Severity, ...] = ("critical", "warning", "notice")
     return {severity: sum(not each.ok and each.severity == severity for each in found) for severity in worst}
@@ -180,9 +180,8 @@ def _step(each: PendingWork, now: datetime) -> StepsUnderWay:
     )
 
 
-def partitions(found: list[HistoryPartition], now: datetime) -> Finding:
+def partitions(found: list[HistoryEnd], now: datetime) -> Finding:
     """Whether the coming weeks have theirs, by the last one that is there."""
-    ends = {name: max((each.until_at for each in found if each.history == name), default=now)
-            for name in ("executions", "attempts")}  # fmt: skip
+    ends = {"executions": now, "attempts": now} | {each.history: each.until_at for each in found}
     short = [f"{name} from {end:%Y-%m-%d}" for name, end in ends.items() if end < now + findings.AHEAD]
     return findings.partitions_of(short)

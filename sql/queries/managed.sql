@@ -149,6 +149,57 @@ select document.document_id, workspace.slug as workspace, document.name, documen
   where rule.workspace_id = kronos.current_workspace_id()
   order by rule.name limit %(limit)s::integer);
 
+-- name: list_fitting
+-- Of resources of one kind, by name: the first of %(names)s that there are, as many as make no more than
+-- %(bytes)s of what users wrote, but one at least. No row: there is none of them any more.
+with named as materialized (
+    select array_agg(present.id order by wanted.nth) as ids,
+           array_agg(wanted.name order by wanted.nth) as names
+      from unnest(%(names)s::text[]) with ordinality as wanted (name, nth)
+     cross join lateral (select endpoint.endpoint_id as id
+                           from kronos.endpoints as endpoint
+                          where %(kind)s::text = 'endpoint'
+                            and endpoint.workspace_id = kronos.current_workspace_id()
+                            and endpoint.name = wanted.name and endpoint.deleted_at is null
+                          union all
+                         select document.document_id
+                           from kronos.documents as document
+                          where document.workspace_id = kronos.current_workspace_id()
+                            and document.kind = upper(%(kind)s::text)
+                            and document.name = wanted.name and document.deleted_at is null
+                          union all
+                         select job.job_id
+                           from kronos.jobs as job
+                          where %(kind)s::text = 'job'
+                            and job.workspace_id = kronos.current_workspace_id()
+                            and job.name = wanted.name and job.status in ('ACTIVE', 'PAUSED')
+                          union all
+                         select beat.heartbeat_id
+                           from kronos.beats as beat
+                          where %(kind)s::text = 'heartbeat'
+                            and beat.workspace_id = kronos.current_workspace_id()
+                            and beat.name = wanted.name and beat.deleted_at is null
+                          union all
+                         select rule.rule_id
+                           from kronos.alert_rules as rule
+                          where %(kind)s::text = 'alert_rule'
+                            and rule.workspace_id = kronos.current_workspace_id()
+                            and rule.name = wanted.name) as present
+), fitting as (
+    select case when %(kind)s::text in ('heartbeat', 'alert_rule') then named.ids
+                when %(kind)s::text = 'endpoint'
+                    then kronos.fitting_endpoints(named.ids, cardinality(named.ids), %(bytes)s::integer)
+                when %(kind)s::text = 'job'
+                    then kronos.fitting_jobs(named.ids, cardinality(named.ids), %(bytes)s::integer)
+                else kronos.fitting_documents(named.ids, cardinality(named.ids), %(bytes)s::integer)
+           end as ids
+      from named
+     where named.ids is not null
+)
+select unnest(named.names[1:cardinality(fitting.ids)]) as name
+  from named
+ cross join fitting;
+
 -- name: list_last_changes
 -- Of each of %(objects)s the last row of the audit that no apply wrote. No row of one: none, or none is kept.
 select asked.kind, asked.name, change.actor, change.at, change.action

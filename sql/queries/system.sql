@@ -35,6 +35,10 @@ select timezone, probes, distances from kronos.zones_read();
 select worker_id, running, execution_id, workspace, endpoint, job_id, job, attempt, claimed_at
   from kronos.system_workers(%(limit)s);
 
+-- name: list_history_ends
+-- Until when history has partitions. No row of one: it has none.
+select history, until_at from kronos.system_history_ends();
+
 -- name: list_partitions
 -- Of history, the newest week first.
 select history, partition, from_at, until_at, rows, bytes from kronos.system_partitions();

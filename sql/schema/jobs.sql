@@ -64,6 +64,9 @@ create table kronos.jobs (
     -- how far its owner lets a run be moved from its tick (null: not at all), and by how much each is
     spread                   text,
     offset_seconds           integer     not null default 0,
+    -- what q is looked for in (search_text), written with the row; null: there is nothing, or, of a row of a
+    -- release before, not yet
+    search_text              text,
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -98,11 +101,14 @@ create index jobs_by_live_name on kronos.jobs (workspace_id, (coalesce(name coll
     where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves the names of retired jobs (find_job).
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
--- Serves search_jobs, which reads names, titles and schedules in words in the order of the list, and of the
--- index alone.
+-- Serves search_jobs, which reads texts in the order of the list, and of the index alone.
+create index jobs_searched on kronos.jobs (workspace_id, trigger, status, created_at, job_id)
+    include (search_text, endpoint_id)
+    where search_text is not null;
+-- Serves bare_jobs and note_search_texts: rows of a release before, until they have their text.
 create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_at, job_id)
     include (name, title, description, endpoint_id)
-    where name is not null or title is not null or description is not null;
+    where search_text is null and (name is not null or title is not null or description is not null);
 -- Serves find_jobs, and delete_endpoint: is it in use?
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,

@@ -1,6 +1,7 @@
 """What the instance's administrator asks: how it does, and its jobs against pg_cron's entries."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psycopg
@@ -218,6 +219,26 @@ def test_history_says_how_long_it_is_kept_and_in_which_weeks(own_api: Api, su: p
     su.execute(f"analyze kronos.{analysed}".encode())
     again = own_api.client.get("/v1/system/history").json()["partitions"]
     assert [each["rows"] for each in again if each["partition"] == analysed] == [0]
+
+
+def test_status_says_where_partitions_end_and_looks_at_no_file_of_theirs(own_api: Api, su: psycopg.Connection) -> None:
+    def finding() -> dict[str, Any]:
+        listed = own_api.client.get("/v1/system/status").json()["findings"]
+        (found,) = (each for each in listed if each["check"] == "partitions")
+        return dict(found)
+
+    told = su.execute("select history, max(until_at) from kronos.system_partitions() group by history order by history")
+    assert su.execute("select * from kronos.system_history_ends() order by history").fetchall() == told.fetchall()
+    assert finding()["ok"]
+    su.execute("alter function kronos.system_partitions() rename to system_partitions_away")
+    assert finding()["ok"]
+    last = "select partition, from_id from kronos.partitions() where parent = 'attempt' order by from_id desc limit 7"
+    *gone, (_, end) = su.execute(last).fetchall()
+    for partition, end_of in gone:
+        su.execute(f"drop table kronos.{partition}".encode())
+        end = end_of
+    day = su.execute("select to_char(kronos.uuid7_time(%s), 'YYYY-MM-DD')", [end]).fetchone()
+    assert (finding()["ok"], finding()["detail"]) == (False, f"missing: attempts from {day[0] if day else None}")
 
 
 def test_what_is_to_be_looked_at_in_each_workspace_that_the_caller_may_see(

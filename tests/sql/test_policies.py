@@ -268,7 +268,7 @@ _MAY = {
         "take_ping",
         "turn_beat",
         *(f"system_{name}" for name in ("status", "drift", "workers", "partitions", "retention")),
-        *(f"system_{name}" for name in ("alarms", "counts", "ends", "queue", "alarm_quotas", "beats")),
+        *(f"system_{name}" for name in ("alarms", "counts", "ends", "queue", "alarm_quotas", "beats", "history_ends")),
         *(f"find_{name}" for name in ("api_key", "deletion", "key", "jobs", "key_sign_in", "sign_in", "workspace")),
         *(f"cancel_{name}" for name in ("further", "runs", "execution")),
         *(f"signs_of_{it}" for it in ("alerts", "sessions", "server", "cron", "tables", "work", "tasks", "keys")),

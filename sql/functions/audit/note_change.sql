@@ -127,7 +127,7 @@ create or replace trigger audited_version after insert on kronos.jobs for each r
     execute function kronos.note_change('job', 'job_id', 'name',
                                         'workspace_id,first_version_id,schedule,alarm,runs,last_run_at,'
                                         'request_sha256,created_at,retired_at,ticks_from,ticks_until,'
-                                        'replaced_by_id,status_reason,status,traceparent');
+                                        'replaced_by_id,status_reason,status,traceparent,search_text');
 -- a replaced version is its heir's row, and an end of a one-shot its worker's affair, unless it is cancelled
 create or replace trigger audited_update after update on kronos.jobs for each row
     when (new.replaced_by_id is null
@@ -135,11 +135,11 @@ create or replace trigger audited_update after update on kronos.jobs for each ro
     execute function kronos.note_change('job', 'job_id', 'name',
                                         'workspace_id,first_version_id,schedule,alarm,runs,last_run_at,'
                                         'request_sha256,retired_at,ticks_from,ticks_until,'
-                                        'replaced_by_id,previous_version_id,traceparent');
+                                        'replaced_by_id,previous_version_id,traceparent,search_text');
 create or replace trigger audited_deletion after delete on kronos.jobs for each row
     when (old.status in ('ACTIVE', 'PAUSED') and old.trigger = 'CRON')
     execute function kronos.note_change('job', 'job_id', 'name',
-                                        'workspace_id,schedule,alarm,request_sha256,traceparent');
+                                        'workspace_id,schedule,alarm,request_sha256,traceparent,search_text');
 create or replace trigger audited after insert on kronos.backfills for each row
     execute function kronos.note_change('backfill', 'backfill_id', '',
                                         'workspace_id,first_version_id,next_at,created,left_out,redriven,'

@@ -4,7 +4,8 @@
 -- kept by the session.
 -- A new status is stamp_job's to look at, which is called for it anyway: one-shots are COMPLETED many at a
 -- time. Each rule as in a constraint: what is null breaks none. The first that is broken, by name, is
--- reported. The trigger is the last of those before a row is written, and runs for logical replication too.
+-- reported. The trigger is the last of those before a row is written, and runs for logical replication too;
+-- so it is here that the row gets the text that q is looked for in.
 -- Raises: 23514.
 create or replace function kronos.require_sound_job() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
@@ -57,6 +58,7 @@ begin
         raise exception 'new row for relation "jobs" violates check constraint "%"', v_broken
             using errcode = 'check_violation', schema = 'kronos', table = 'jobs', constraint = v_broken;
     end if;
+    new.search_text := kronos.search_text(new.name, new.title, new.description);
     return new;
 end
 $$;

@@ -4,9 +4,8 @@
 create or replace function kronos.is_found(p_job kronos.jobs, p_q text, p_named uuid[]) returns boolean
 language sql stable
 as $$
-    select position(lower(p_q) in lower(p_job.name collate "C")) > 0
-        or position(lower(p_q) in lower(p_job.title)) > 0
-        or position(lower(p_q) in lower(p_job.description collate "C")) > 0
+    select (position(E'\n' in p_q) = 0
+            and position(lower(p_q) in kronos.search_text(p_job.name, p_job.title, p_job.description)) > 0)
         or p_job.endpoint_id = any (p_named)
         or exists (select from unnest(p_job.tags) as tag where position(lower(p_q) in lower(tag)) > 0)
         or (p_q ~* '^[0-9a-f]{4}[0-9a-f-]*$' and starts_with(p_job.job_id::text, lower(p_q)))

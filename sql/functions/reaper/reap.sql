@@ -6,9 +6,10 @@
 --      jobs, and of what deleted workspaces held;
 --   3. reads time zones again, and puts right the alarms and pointers that this changes;
 --   4. decides whether jobs share entries (decide_alarms);
---   5. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
+--   5. gives rows of a release before the text that q is looked for in;
+--   6. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
 --      role, or edited by hand; registers what an ACTIVE job lacks;
---   6. has pg_cron read its entries again.
+--   7. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
 -- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
 -- each task stops by the clock and keeps what it has done, all of them so that rows are held for about
@@ -34,7 +35,8 @@ begin
           from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.4),
                        (4, 'move_all', 0.45), (5, 'cancel_all', 0.5), (6, 'delete_further', 0.55),
                        (7, 'refresh_zones', 0.65), (8, 'decide_alarms', 0.65), (9, 'settle_alarms', 0.65),
-                       (10, 'repair_pg_cron', 1), (11, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+                       (10, 'note_search_texts', 0.7), (11, 'repair_pg_cron', 1),
+                       (12, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         -- both account for ticks
@@ -79,6 +81,8 @@ begin
                 when 'settle_alarms' then
                     -- before any of their locks is held: from here on they are only tried
                     perform kronos.settle_alarms();
+                when 'note_search_texts' then
+                    perform kronos.note_search_texts(v_until);
                 when 'repair_pg_cron' then
                     select * into v_done from kronos.repair_pg_cron(p_budget * 0.8);
                     v_errors := v_errors || v_done.errors;

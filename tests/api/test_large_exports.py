@@ -1,0 +1,148 @@
+"""An export of more than a page comes piece by piece: the same bytes as if it had been made at once, and nothing is
+held while its reader takes its time."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+import pytest
+
+from conftest import Api, await_condition, make_workspace
+from kronos.api import apply_export
+from kronos.api.apply_files import Writable
+from kronos.managed import Kind
+from sql_factory import values
+
+_TEXT = "x" * 60_000
+_SESSIONS = """
+select state from pg_stat_activity
+ where datname = current_database() and application_name like 'kronos-api%' and state <> 'idle'
+"""
+
+
+@pytest.fixture(scope="module")
+def client(shared_api: Api) -> httpx.Client:
+    return shared_api.client
+
+
+@pytest.fixture(scope="module")
+def large(client: httpx.Client) -> str:
+    """A workspace with 5 MB of configs, and something of most other kinds."""
+    workspace = make_workspace(client)
+    for first in range(0, 80, 16):  # an apply takes a megabyte
+        values = {"text": _TEXT, "at": "12:30", "Ä": ["ß", None, 1.5]}
+        configs = [{"name": f"config-{n}", "values": values | {"n": n}} for n in range(first, first + 16)]
+        body: dict[str, Any] = {"set": f"from-{first}", "configs": configs}
+        client.post(f"/v1/workspaces/{workspace}/apply", json=body).raise_for_status()
+    body = {
+        "set": "some",
+        "calendars": [
+            {"name": f"closed-{n}", "days": [{"starts": "2027-01-01", "name": "New Year"}]} for n in range(3)
+        ],
+        "endpoints": [{"name": f"e-{n}", "type": "HTTP", "spec": {"url": "https://example.com/"}} for n in range(52)],
+        "jobs": [{"name": f"job-{n}", "endpoint": "e-1", "cron": "0 9 * * 1", "input": {"n": n}} for n in range(10)],
+        "alert_rules": [],
+    }
+    client.post(f"/v1/workspaces/{workspace}/apply", json=body).raise_for_status()
+    return workspace
+
+
+def _whole(client: httpx.Client, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(path).raise_for_status().json()
+    return found
+
+
+def test_what_comes_in_pieces_is_what_was_made_at_once(
+    client: httpx.Client, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/workspaces/{large}/export"
+    pieces = client.get(path)
+    assert "content-length" not in pieces.headers
+    with monkeypatch.context() as patched:
+        patched.setattr(apply_export, "PAGE_BYTES", 2**30)
+        at_once = client.get(path)
+    assert int(at_once.headers["content-length"]) == len(at_once.content) > 4_000_000
+    assert pieces.content == at_once.content
+    found = at_once.json()
+    assert at_once.content == orjson.dumps(found)
+    assert list(found) == ["set", "secrets", "configs", "payload_specs", "calendars", "endpoints", "jobs", "heartbeats",
+                           "alert_rules"]  # fmt: skip
+    assert {name: len(found[name]) for name in found if name != "set"} == {
+        "secrets": 0, "configs": 80, "payload_specs": 0, "calendars": 3, "endpoints": 53, "jobs": 10, "heartbeats": 0,
+        "alert_rules": 0,
+    }  # fmt: skip
+    for kind in ("configs", "calendars", "endpoints", "jobs"):
+        names = [each["name"] for each in found[kind]]
+        assert names == sorted(names)
+    assert found["configs"][0]["values"] == _whole(client, f"/v1/workspaces/{large}/configs/config-0")["values"]
+
+
+def test_a_set_of_it_is_no_more_than_it_was(client: httpx.Client, large: str) -> None:
+    of_set = _whole(client, f"/v1/workspaces/{large}/export?set=some")
+    assert (of_set["set"], of_set["configs"], len(of_set["endpoints"]), len(of_set["jobs"])) == ("some", [], 52, 10)
+
+
+@pytest.fixture
+def slow(shared_api: Api, large: str) -> Iterator[socket.socket]:
+    """Somebody who asked for the export and reads none of it; kernels hold less than all of it meanwhile."""
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.settimeout(60)
+        url = shared_api.client.base_url
+        reader.connect((url.host, url.port))
+        head = f"GET /v1/workspaces/{large}/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_api.key}\r\n"
+        reader.sendall(f"{head}Connection: close\r\n\r\n".encode())
+        assert reader.recv(12) == b"HTTP/1.1 200"
+        yield reader
+
+
+def test_who_reads_slowly_holds_no_session(
+    client: httpx.Client, slow: socket.socket, shared_superuser: psycopg.Connection, large: str
+) -> None:
+    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+    client.delete(f"/v1/workspaces/{large}/configs/config-9").raise_for_status()  # the last of all
+    rest = bytearray()
+    while some := slow.recv(65536):
+        rest += some
+    assert rest.rstrip().endswith(b"0")  # the chunk that ends it
+    assert rest.count(b'"name":"config-') in (79, 80)
+    assert b'"alert_rules":[]}' in rest
+    made = {"name": "config-9", "values": {"text": _TEXT}}
+    client.post(f"/v1/workspaces/{large}/configs", json=made).raise_for_status()
+
+
+def test_who_goes_away_leaves_nothing_behind(
+    client: httpx.Client, slow: socket.socket, shared_superuser: psycopg.Connection, large: str
+) -> None:
+    slow.close()
+    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+    assert client.get(f"/v1/workspaces/{large}").status_code == 200
+
+
+def test_what_is_being_written_holds_no_session_and_nobody_up(
+    client: httpx.Client, large: str, shared_superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = Event(), Event()
+    texts = apply_export._texts
+
+    def waiting(kind: Kind, rows: list[Writable]) -> list[bytes]:
+        begun.set()
+        assert may_end.wait(60)
+        return texts(kind, rows)
+
+    monkeypatch.setattr(apply_export, "_texts", waiting)
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            asked = [threads.submit(client.get, f"/v1/workspaces/{large}/export?set=some") for _ in range(2)]
+            assert begun.wait(60)
+            await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+            assert client.get(f"/v1/workspaces/{large}").status_code == 200
+        finally:
+            may_end.set()
+    first, second = (each.result() for each in asked)
+    assert (first.status_code, first.content) == (200, second.content)
