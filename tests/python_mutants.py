@@ -64,10 +64,14 @@ def _changes(node: ast.expr | ast.stmt) -> Iterator[Callable[[Any], None]]:
         yield lambda at: setattr(at, "value", at.value + 1)
     if isinstance(node, ast.Name) and node.id in _OF_NAMES:
         yield lambda at: setattr(at, "id", _OF_NAMES[at.id])
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
         yield lambda at: setattr(at, "value", ast.Constant(None))
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
         yield lambda at: setattr(at, "value", ast.Constant(None))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _of_conditions(node: ast.expr | ast.stmt) -> Iterator[Callable[[Any], None]]:

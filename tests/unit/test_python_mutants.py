@@ -30,6 +30,7 @@ def changed(folder: Path, body: str) -> set[str]:
         ("return a is None", {"return None", "return a is not None"}),
         ("x = 1 if a else -b", {"x = 2 if a else -b", "x = 1 if True else -b", "x = 1 if False else -b"}),
         ("x = not a", {"x = not not a"}),
+        ("return None", set()),
         ("x = min(a, b)", {"x = max(a, b)"}),
         ("a += True", {"a -= True", "a += False"}),
         ("print(a)", {"None"}),
