@@ -91,6 +91,20 @@ def test_a_step_takes_no_job_whose_workspace_is_turning(noon: Connection) -> Non
     assert value(noon, step) is None
 
 
+def test_a_job_that_is_held_for_too_long_is_left_and_said(noon: Connection, database_url: str) -> None:
+    job_id = make_cron_job(noon, next_tick_at=NOON)
+    noon.execute("set lock_timeout = '20ms'")  # as long as a firing waits
+    said: list[str] = []
+    noon.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [job_id])
+        assert value(noon, "select kronos.lock_own(%s)", [job_id]) is False
+    assert said == [
+        f"kronos: job {job_id} is held by another session for longer than a firing waits; other jobs' ticks go on"
+    ]
+    assert value(noon, "select kronos.lock_own(%s)", [job_id]) is True
+
+
 def test_a_heartbeat_of_this_moment_is_heard(superuser: Connection) -> None:
     silence(superuser, since=SECOND)
     assert look(superuser, SILENCE, value(superuser, "select now() - interval '2 minutes'"))["is_heard"] is True

@@ -1,4 +1,4 @@
-"""What keeps a client from a Kafka broker, by what it means for the delivery: tried again, or for the author to correct."""
+"""What keeps a client from a Kafka broker, and what that means: it is tried again, or its author has to correct it."""
 
 import pytest
 from aiokafka.errors import (
