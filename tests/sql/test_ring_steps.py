@@ -80,15 +80,17 @@ def test_a_step_raises_the_floor_where_nobody_holds_its_transaction_open(noon: C
 def test_a_step_takes_no_job_whose_workspace_is_turning(noon: Connection) -> None:
     """A tick from before its workspace was suspended or resumed is not a ring's to account for."""
     turning = add_endpoint(noon)
-    make_cron_job(noon, turning, next_tick_at=NOON)
-    other = make_cron_job(noon, next_tick_at=NOON)
+    of_before = make_cron_job(noon, turning, next_tick_at=NOON)
+    others = sorted(make_cron_job(noon, next_tick_at=NOON) for _ in range(2))
     noon.execute(
         "insert into kronos.turns (workspace_id, turned_at, instants, steps_left) values (%s, %s, %s, 2)",
         [turning.workspace_id, NOON + SECOND, [NOON + SECOND]],
     )
     step = "select kronos.ring_held('00000000-0000-0000-0000-000000000000')"
-    assert value(noon, step) == other
+    assert value(noon, step) == others[0]
+    assert value(noon, STEP) == 1
     assert value(noon, step) is None
+    assert [len(live(noon, job_id)) for job_id in (of_before, *others)] == [0, 1, 1]
 
 
 def test_a_job_that_is_held_for_too_long_is_left_and_said(noon: Connection, database_url: str) -> None:

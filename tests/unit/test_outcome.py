@@ -1,7 +1,7 @@
 """Retry-After in all its forms, what is stored of answers, and signatures against the published vector."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from kronos.delivery.answer import AnswerParser
 from kronos.delivery.outcome import MAX_STORED_BODY_BYTES, MOST_ASKED, Outcome, aborted, answered, failed, retry_after
 from kronos.delivery.signing import signature, signer
+from kronos.server_time import CLOCK
 
 DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
 
@@ -46,7 +47,7 @@ def test_retry_after_is_seconds_or_a_date_against_the_answers_own(value: str, wa
 
 
 def test_retry_after_date_without_a_date_header_is_against_our_clock() -> None:
-    soon = datetime.now(UTC) + timedelta(minutes=10)
+    soon = CLOCK.now() + timedelta(minutes=10)
     found = retry_after({"retry-after": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")})
     assert found is not None
     assert timedelta(minutes=9) < found <= timedelta(minutes=10)
