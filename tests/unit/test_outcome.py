@@ -186,3 +186,5 @@ def test_long_bodies_are_cut_and_those_with_a_coding_withheld_however_often_they
         assert (long["body"], long["truncated"]) == ("x" * MAX_STORED_BODY_BYTES, True)
         coded = _stored(head % (3, b"Content-Encoding: gzip\r\n"), b"abc")
         assert (coded["body"], coded["truncated"]) == ("", True)
+        empty = _stored(head % (0, b"Content-Encoding: gzip\r\n"), b"")
+        assert (empty["body_bytes"], empty["truncated"]) == (0, False)
