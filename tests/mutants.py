@@ -1,6 +1,8 @@
-"""A pytest plugin that asks whether tests notice: each line of SQL is made wrong, and one of them must fail.
+"""A pytest plugin that asks whether tests notice: each line of SQL, or of Python, is made wrong, and one of them must
+fail.
 
     bin/mutants sql/functions/overlap/admit_run.sql sql/queries/results.sql -- tests/sql/test_overlap.py
+    bin/mutants kronos/worker/backoff.py -- tests/worker/test_backoff.py
 
 The tests run once as they are. Then one mutant after the other takes its original's place, in the template of their
 databases, and they run until one fails: first those that found others, then the quickest. A mutant that survives shows
@@ -23,15 +25,19 @@ import psycopg
 import pytest
 from _pytest.runner import runtestprotocol
 
+import python_mutants
+import sql_mutants
 from kronos import sql
-from sql_mutants import Mutant, mutants_of
+from sql_mutants import Mutant
 
 ROOT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mutants")
-    group.addoption("--mutate", action="append", default=[], metavar="FILE", help="a file of sql/, to make mutants of")
+    group.addoption(
+        "--mutate", action="append", default=[], metavar="FILE", help="a file of sql/ or kronos/, to make mutants of"
+    )
     group.addoption("--only", default="", metavar="REGEX", help="mutants whose line matches")
 
 
@@ -81,7 +87,8 @@ class _Trial:
         only = self._session.config.getoption("--only")
         counts = {"stillborn": 0, "found": 0, "survived": 0}
         for path in self._session.config.getoption("--mutate"):
-            for mutant in mutants_of(ROOT / path):
+            made = python_mutants if path.endswith(".py") else sql_mutants
+            for mutant in made.mutants_of(ROOT / path):
                 if re.search(only, mutant.what):
                     verdict, finder = self._tried(mutant)
                     counts[verdict] += 1
@@ -111,6 +118,10 @@ class _Trial:
     @contextmanager
     def _in_place(self, mutant: Mutant) -> Iterator[bool]:
         """Whether PostgreSQL takes it: a function at once, a statement once it is sent."""
+        if mutant.path.suffix == ".py":
+            with python_mutants.in_place(mutant) as is_sound:
+                yield is_sound
+            return
         whole = mutant.path.read_text()
         try:
             self._put(mutant, mutant.text)

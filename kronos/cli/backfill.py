@@ -1,15 +1,12 @@
 """`kronos backfill …`: what `kronos job backfill` began, how far it has come, and its end, over the API."""
 
-import sys
-
 import click
 
 from kronos.cli.command import Api, command, group
-from kronos.cli.exits import Exit
-from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import Json, JsonObject
+from kronos.cli.following import Stand, Work, whole
+from kronos.model import JsonObject
 
-FIELDS = (
+_FIELDS = (
     "backfill_id",
     "job_id",
     "status",
@@ -44,6 +41,18 @@ _EMPTY = (
 )
 
 
+def _stand(found: JsonObject) -> Stand:
+    """How far a backfill is: of its ticks, those that were left out or whose run has ended."""
+    progress, ticks = found.get("progress"), whole(found, "ticks")
+    parts = progress if isinstance(progress, dict) else {}
+    return Stand(
+        done=ticks - whole(parts, "undecided", "waiting", "running"), total=ticks, failed=whole(parts, "failed")
+    )
+
+
+BACKFILL = Work(noun="backfill", fields=_FIELDS, stand=_stand)
+
+
 @group
 def backfill() -> None:
     """Backfills: a job's ticks of a past window, run now. `kronos job backfill` begins one."""
@@ -67,7 +76,7 @@ def get(api: Api, backfill_id: str) -> None:
 
     kronos backfill get 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    api.show(api.get("backfills", backfill_id), FIELDS)
+    api.show(api.get("backfills", backfill_id), _FIELDS)
 
 
 @command(backfill)
@@ -77,7 +86,7 @@ def cancel(api: Api, backfill_id: str) -> None:
 
     kronos backfill cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    api.show(api.send("POST", "backfills", backfill_id, "cancel"), FIELDS)
+    api.show(api.send("POST", "backfills", backfill_id, "cancel"), _FIELDS)
 
 
 @command(backfill)
@@ -87,43 +96,4 @@ def watch(api: Api, backfill_id: str) -> None:
 
     kronos backfill watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    finish(api, backfill_id)
-
-
-def begun(api: Api, document: Json, wanted: bool | None) -> None:
-    """What a command that began a backfill shows: its end, where it stays, or the backfill and how to watch it.
-    `wanted` is what --watch or --no-watch says."""
-    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
-    if is_running and follows(api, wanted):
-        finish(api, str(document["backfill_id"]))
-        return
-    api.show(document, FIELDS)
-    if is_running:
-        click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['backfill_id']))}", err=True)
-
-
-def finish(api: Api, backfill_id: str) -> None:
-    """Watches a backfill to its end, shows it, and exits as it ended."""
-    work = Work(
-        what=f"backfill {backfill_id}",
-        path=("backfills", backfill_id),
-        stand=stand_of,
-        again=_again(api, backfill_id),
-    )
-    ended = followed(api, work)
-    api.show(ended, FIELDS)
-    if ended["status"] != "COMPLETED" or stand_of(ended).failed:
-        sys.exit(Exit.FAILED)
-
-
-def stand_of(found: JsonObject) -> Stand:
-    """How far a backfill is: of its ticks, those that were left out or whose run has ended."""
-    progress, ticks = found.get("progress"), whole(found, "ticks")
-    parts = progress if isinstance(progress, dict) else {}
-    return Stand(
-        done=ticks - whole(parts, "undecided", "waiting", "running"), total=ticks, failed=whole(parts, "failed")
-    )
-
-
-def _again(api: Api, backfill_id: str) -> str:
-    return f"kronos backfill watch {backfill_id} -w {api.workspace}"
+    BACKFILL.finish(api, backfill_id)

@@ -8,8 +8,7 @@ import click
 from kronos.cli.command import Api, IdempotencyKey, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
-from kronos.cli.operation import FIELDS as OPERATION
-from kronos.cli.operation import begun
+from kronos.cli.operation import OPERATION
 from kronos.model import Json
 
 _P = ParamSpec("_P")
@@ -109,9 +108,9 @@ def _begin(
     fields = () if dry_run else ("status", "operation_id")
     found = api.send("POST", "dead-letters", what, body=body, key=idempotency_key, fields=fields)
     if dry_run:
-        api.show(found, OPERATION)
+        api.show(found, OPERATION.fields)
     else:
-        begun(api, found, watch)
+        OPERATION.begun(api, found, watch)
 
 
 @command(dead_letter)

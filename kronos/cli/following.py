@@ -16,7 +16,7 @@ from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.cli.output import console
-from kronos.model import JsonObject
+from kronos.model import Json, JsonObject
 
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0
@@ -120,30 +120,50 @@ def may_pass(error: click.ClickException) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Work behind a request: its name, where it is looked at, how its stand is read, and the command that finds it
-    again."""
+    """Work that goes on behind the request that began it: what its commands call it, the fields of it that are shown,
+    and how its stand is read. Its route, its id and the command that finds it again are named after it."""
 
-    what: str
-    path: tuple[str, ...]
+    noun: str
+    fields: tuple[str, ...]
     stand: Callable[[JsonObject], Stand]
-    again: str
+
+    def begun(self, api: Api, document: Json, wanted: bool | None) -> None:
+        """What a command that began it shows: its end, where it stays, or the work and how to watch it. `wanted` is
+        what --watch or --no-watch says."""
+        is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
+        its_id = str(document.get(f"{self.noun}_id")) if isinstance(document, dict) else ""
+        if is_running and _follows(api, wanted):
+            self.finish(api, its_id)
+            return
+        api.show(document, self.fields)
+        if is_running:
+            click.echo(f"it goes on behind this command; watch it: {self._again(api, its_id)}", err=True)
+
+    def finish(self, api: Api, its_id: str) -> None:
+        """Watches it to its end, shows it, and exits as it ended. Ctrl-C leaves it running. Raises ClickException."""
+        ended = self._followed(api, its_id)
+        api.show(ended, self.fields)
+        if ended["status"] != "COMPLETED" or self.stand(ended).failed:
+            sys.exit(Exit.FAILED)
+
+    def _followed(self, api: Api, its_id: str) -> JsonObject:
+        what = f"{self.noun} {its_id}"
+        left = f"{what} goes on without you. Find it again: {self._again(api, its_id)}"
+        with left_to_the_server(lambda: left), display(what) as shown:
+            while True:
+                found: JsonObject = patiently(lambda: api.get(f"{self.noun}s", its_id, fields=("status",)))
+                status = str(found["status"])
+                has_ended = status != "RUNNING"
+                shown.show(self.stand(found), status=status, is_last=has_ended)
+                if has_ended:
+                    return found
+                sleep(_LOOK_SECONDS)  # operations and backfills have no events
+
+    def _again(self, api: Api, its_id: str) -> str:
+        return f"kronos {self.noun} watch {its_id} -w {api.workspace}"
 
 
-def followed(api: Api, work: Work) -> JsonObject:
-    """The work as it is at its end. Ctrl-C leaves it running and ends the command. Raises ClickException."""
-    left = f"{work.what} goes on without you. Find it again: {work.again}"
-    with left_to_the_server(lambda: left), display(work.what) as shown:
-        while True:
-            found: JsonObject = patiently(lambda: api.get(*work.path, fields=("status",)))
-            status = str(found["status"])
-            has_ended = status != "RUNNING"
-            shown.show(work.stand(found), status=status, is_last=has_ended)
-            if has_ended:
-                return found
-            sleep(_LOOK_SECONDS)  # operations and backfills have no events
-
-
-def follows(api: Api, wanted: bool | None) -> bool:
+def _follows(api: Api, wanted: bool | None) -> bool:
     """Whether a command that began work stays to watch it: as it is told, else where a person looks on."""
     return wanted if wanted is not None else console(err=True).is_terminal and not api.as_json
 

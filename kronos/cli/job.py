@@ -2,8 +2,7 @@
 
 import click
 
-from kronos.cli.backfill import FIELDS as BACKFILL
-from kronos.cli.backfill import begun
+from kronos.cli.backfill import BACKFILL
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
@@ -316,9 +315,9 @@ def backfill(
     fields = () if dry_run else ("status", "backfill_id")
     found = api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key, fields=fields)
     if dry_run:
-        api.show(found, BACKFILL)
+        api.show(found, BACKFILL.fields)
     else:
-        begun(api, found, watch)
+        BACKFILL.begun(api, found, watch)
 
 
 @command(job)

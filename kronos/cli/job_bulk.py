@@ -15,7 +15,7 @@ from kronos.cli.exits import Ended
 from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, watch_option, whole
 from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
-from kronos.cli.operation import begun
+from kronos.cli.operation import OPERATION
 from kronos.model import Json, JsonObject
 
 _MADE = {
@@ -138,7 +138,8 @@ def _begin(api: Api, body: JsonObject, found: JsonObject, key: str | None, watch
     at_most = None if found["is_more"] else whole(found, "count")
     header = None if key is None else IdempotencyKey().convert(key, None, None)
     body = {**body, **given(at_most=at_most)}
-    begun(api, api.send("POST", "operations", body=body, key=header, fields=("status", "operation_id")), watch)
+    begun = api.send("POST", "operations", body=body, key=header, fields=("status", "operation_id"))
+    OPERATION.begun(api, begun, watch)
 
 
 def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:

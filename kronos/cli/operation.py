@@ -1,15 +1,12 @@
 """`kronos operation …`: work over many rows, begun by a request, that goes on behind it, over the API."""
 
-import sys
-
 import click
 
 from kronos.cli.command import Api, command, group
-from kronos.cli.exits import Exit
-from kronos.cli.following import Stand, Work, followed, follows, whole
-from kronos.model import Json
+from kronos.cli.following import Stand, Work, whole
+from kronos.model import JsonObject
 
-FIELDS = (
+_FIELDS = (
     "operation_id",
     "kind",
     "status",
@@ -38,6 +35,15 @@ _COLUMNS = {
 _EMPTY = "no operation yet; begin one: kronos job bulk pause --tag TAG --dry-run"
 
 
+def _stand(found: JsonObject) -> Stand:
+    return Stand(
+        done=whole(found, "done", "failed"), total=whole(found, "total") or None, failed=whole(found, "failed")
+    )
+
+
+OPERATION = Work(noun="operation", fields=_FIELDS, stand=_stand)
+
+
 @group
 def operation() -> None:
     """Operations: bulks, redrives, discards, deletions; how far."""
@@ -60,7 +66,7 @@ def get(api: Api, operation_id: str) -> None:
 
     kronos operation get 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    api.show(api.get("operations", operation_id), FIELDS)
+    api.show(api.get("operations", operation_id), _FIELDS)
 
 
 @command(operation)
@@ -70,7 +76,7 @@ def cancel(api: Api, operation_id: str) -> None:
 
     kronos operation cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    api.show(api.send("POST", "operations", operation_id, "cancel"), FIELDS)
+    api.show(api.send("POST", "operations", operation_id, "cancel"), _FIELDS)
 
 
 @command(operation)
@@ -80,36 +86,4 @@ def watch(api: Api, operation_id: str) -> None:
 
     kronos operation watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    finish(api, operation_id)
-
-
-def begun(api: Api, document: Json, wanted: bool | None) -> None:
-    """What a command that began an operation shows: its end, where it stays, or the operation and how to watch it.
-    `wanted` is what --watch or --no-watch says."""
-    is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
-    if is_running and follows(api, wanted):
-        finish(api, str(document["operation_id"]))
-        return
-    api.show(document, FIELDS)
-    if is_running:
-        click.echo(f"it goes on behind this command; watch it: {_again(api, str(document['operation_id']))}", err=True)
-
-
-def finish(api: Api, operation_id: str) -> None:
-    """Watches an operation to its end, shows it, and exits as it ended."""
-    work = Work(
-        what=f"operation {operation_id}",
-        path=("operations", operation_id),
-        stand=lambda found: Stand(
-            done=whole(found, "done", "failed"), total=whole(found, "total") or None, failed=whole(found, "failed")
-        ),
-        again=_again(api, operation_id),
-    )
-    ended = followed(api, work)
-    api.show(ended, FIELDS)
-    if ended["status"] != "COMPLETED" or ended.get("failed"):
-        sys.exit(Exit.FAILED)
-
-
-def _again(api: Api, operation_id: str) -> str:
-    return f"kronos operation watch {operation_id} -w {api.workspace}"
+    OPERATION.finish(api, operation_id)

@@ -12,6 +12,7 @@ from kronos.cli import environment
 from kronos.cli.exits import Ended
 from kronos.cli.helping import Command
 from kronos.config import Settings
+from kronos.dashboard import static
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
@@ -73,6 +74,7 @@ def up(
     # The cluster's URL is the children's; nobody's password is needed before there is one.
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
     try:
+        static.require_all()  # the API would end for it, again and again
         place = (Path(home) if home is not None else default_home()).absolute()
         plan = Plan(
             home=place,
@@ -84,6 +86,8 @@ def up(
             companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(place))),) if demo else (),
         )
         Supervisor(plan, announce=_announce, note=_noting(settings)).run()
+    except static.NotInstalled as error:
+        raise Ended(str(error)) from None
     except PASSING as error:
         raise Ended(explained(error)) from error
     except KronosError as error:

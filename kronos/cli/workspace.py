@@ -9,7 +9,7 @@ from kronos.cli.command import NULL, Api, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import watch_option
-from kronos.cli.operation import begun
+from kronos.cli.operation import OPERATION
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left",
            "max_concurrency", "in_flight", "organization")  # fmt: skip
@@ -125,7 +125,7 @@ def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent)
         consent.require("delete the workspace, with all that it holds,", slug)
     found = api.send("DELETE", slug, query={"confirm": consent.name or slug})
     if isinstance(found, dict) and "operation_id" in found:
-        begun(api.of(slug), found, watch)
+        OPERATION.begun(api.of(slug), found, watch)
     else:
         api.say(f"workspace {slug} is deleted", found)
 

@@ -60,8 +60,8 @@ def file(name: str) -> StaticFile:
         content = _FILES[name].read_bytes()
     except FileNotFoundError:
         raise NotInstalled(
-            f"the dashboard lacks {_FILES[name]}, which npm brings: run bin/install in the checkout, and build "
-            "the wheel again (docs/install.md)"
+            f"the dashboard lacks {_FILES[name]}, which npm brings and `pip install .` does not: run bin/install in "
+            "the checkout, then install from it again, or build its wheel again (docs/install.md)"
         ) from None
     return StaticFile(name=name, content=content, sha384=hashlib.sha384(content).digest())
 

@@ -62,7 +62,8 @@ class Head:
     def _frame(self, headers: list[tuple[str, str]], *, is_http_1_1: bool) -> None:
         """How long the body is (RFC 9112 section 6.3).
 
-        Where a length cannot be believed the body is read to the end, as far as bodies are read at all.
+        Without a length, and where it is no number, the body is read to the connection's end, as far as bodies are read
+        at all; where there are two lengths nobody can say.
         """
 
         def parts(wanted: str) -> list[str]:
@@ -79,12 +80,12 @@ class Head:
             # Both framings at once is what request smuggling is made of: such a connection is not used again.
             self.keeps_alive = self.keeps_alive and not lengths and codings == ["chunked"]
             self.framing = _CHUNKS if codings[-1] == "chunked" else _TO_THE_END
-        elif len(lengths) == 1 and (length := lengths.pop()).isascii() and length.isdigit() and len(length) < 16:
+        elif len(lengths) == 1 and (length := min(lengths)).isascii() and length.isdigit() and len(length) < 16:
             self.length = int(length)
             self.framing = _LENGTH
         else:
             self.keeps_alive = False
-            self.framing = _TO_THE_END if not lengths else _GARBLED
+            self.framing = _GARBLED if len(lengths) > 1 else _TO_THE_END
 
 
 _heads: Cache[bytes, Head] = Cache(budget=_HEADS_BYTES, each=4 * _HEAD_BYTES)

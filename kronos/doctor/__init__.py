@@ -34,6 +34,7 @@ from kronos.doctor import (
     sealed,
     server,
     signs,
+    silence,
     tables,
     work,
 )
@@ -249,37 +250,45 @@ def examine(
     """The findings of the instance behind `url`, whose encryption `keys` are there, and of this process, where it has
     `settings`; after what fixes.py does where `fix` is set, and after saying what that would be where `dry_run` is.
     Never raises: a failure is a finding."""
+    watch: silence.Watch | None = None
     try:
         with session.connect(
             url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
         ) as connection:
-            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'".encode())
-            doctor = Doctor(connection, keys=keys, progress=progress)
-            if settings is not None:
-                yield from process.process(settings, is_server=False)
-                yield certified.database(url)
-            if fix or dry_run:
-                yield from doctor.fixed(dry_run=dry_run)
-            yield from doctor.examine()
-    except errors.SessionRefused as error:
-        yield Finding(
+            watch = silence.Watch(connection, url)
+            with watch:
+                connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'".encode())
+                doctor = Doctor(connection, keys=keys, progress=progress)
+                if settings is not None:
+                    yield from process.process(settings, is_server=False)
+                    yield certified.database(url)
+                if fix or dry_run:
+                    yield from doctor.fixed(dry_run=dry_run)
+                yield from doctor.examine()
+    except (errors.SessionRefused, errors.Unconnected, psycopg.Error) as error:
+        yield silence.finding(url) if watch is not None and watch.is_silent else _unanswered(error, url)
+
+
+def _unanswered(error: errors.SessionRefused | errors.Unconnected | psycopg.Error, url: str) -> Finding:
+    """Why there is no answer, or none that can be used."""
+    if isinstance(error, errors.SessionRefused):
+        return Finding(
             check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted"
         )
-    except errors.Unconnected as error:
+    if isinstance(error, errors.Unconnected):
         refusal = certified.refusal(url) if error.why.kind == "certificate" else None
-        yield Finding(
+        return Finding(
             check="database",
             ok=False,
             detail=f"its certificate is not trusted: {refusal[0]}" if refusal else error.said,
             meaning="PostgreSQL cannot be asked as KRONOS_DATABASE_URL says",
             fix=refusal[1] if refusal else "correct KRONOS_DATABASE_URL, or what stands in the way there",
         )
-    except psycopg.Error as error:
-        known = database_errors.from_database(error)
-        yield Finding(
-            check="database",
-            ok=False,
-            detail=known.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
-            meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
-            fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
-        )
+    known = database_errors.from_database(error)
+    return Finding(
+        check="database",
+        ok=False,
+        detail=known.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
+        meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
+        fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
+    )

@@ -60,8 +60,8 @@ class Fixes:
             left = _left(reaped.counts)
         more: JsonObject = {
             "caught_up": self._rows(_CATCH_UP)[0].made,
+            "sealed": self._sealed(),  # before the lease-keeper, which seals too and does not say so
             "leases": self._rows(_KEEP_LEASES)[0].counts,
-            "sealed": self._sealed(),
             "partitions": self._partitions(),
             "noted": self._noted(),
             "tables": self._tables(),

@@ -102,10 +102,13 @@ class Supervisor:
         host = self._settings.host
         self._home.require_usable()
         network.require_listenable(host)
-        self._home.create()
         with ExitStack() as held:
             door = held.enter_context(ports.listener(host)) if self._settings.port == 0 else None
+            if door is None and not self._home.path.exists():
+                # No instance in this home can hold the port: where it is taken none is made.
+                door = held.enter_context(network.listen(host, self._settings.port, patience=0.0))
             port = door.getsockname()[1] if door is not None else self._settings.port
+            self._home.create()
             self._url = network.url(host, port)
             held.enter_context(HomeLock(self._home, self._url))
             wakeups = held.enter_context(Wakeups())

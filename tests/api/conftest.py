@@ -1,6 +1,6 @@
 """What several files of the API's tests share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
 import httpx
@@ -10,12 +10,22 @@ import pytest
 from api_callers import CONNECTIONS, NO_DATABASE, PER_ADDRESS, Caller
 from api_process import Process, serving
 from explain_scene import Scene
+from kronos.pool import Pool
 
 
 @pytest.fixture
 def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
     """For GET …/explain."""
     return Scene(api, shared_superuser, workspace)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """An API process's connections to a database of the test's own."""
+    made = Pool(database_url, size=4, wait_seconds=60)
+    await made.open(wait=True)
+    yield made
+    await made.close()
 
 
 @pytest.fixture(scope="module")

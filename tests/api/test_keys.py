@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import pytest_asyncio
 
 from conftest import Api, await_condition, holding, make_workspace, running_api
 from factory import add_key
@@ -27,14 +26,6 @@ def key(database_url: str, tmp_path: Path) -> str:
     file = tmp_path / "admin.key"
     keys.ensure_admin_key(database_url, file)
     return file.read_text().strip()
-
-
-@pytest_asyncio.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=1, wait_seconds=60)
-    await made.open(wait=True)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -23,14 +23,6 @@ from sql_factory import Connection, value
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=4, wait_seconds=60)
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def hub(pool: Pool) -> AsyncIterator[Hub]:
     made = Hub(pool, ListenerBounds(in_all=5000, of_workspace=5000, of_caller=5000))
     yield made

@@ -24,14 +24,6 @@ values (%s, 'REDRIVE', '{"q": "hunter2"}', '{}', 900, 1) returning operation_id
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=4, wait_seconds=60)
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def hub(pool: Pool) -> AsyncIterator[Hub]:
     made = Hub(pool)
     yield made

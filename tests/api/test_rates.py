@@ -4,14 +4,12 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
 import psycopg
 import pytest
-import pytest_asyncio
 
 from api_answers import problem_of
 from clock import Clock
@@ -31,14 +29,6 @@ def make_key(connection: psycopg.Connection, per_minute: int | None) -> str:
         [public_id, hashlib.sha256(secret.encode()).digest(), per_minute],
     )
     return f"kr_live_{public_id}_{secret}"
-
-
-@pytest_asyncio.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    made = Pool(database_url, size=4, wait_seconds=60)
-    await made.open(wait=True)
-    yield made
-    await made.close()
 
 
 async def served(keys: Keys, key: str, count: int) -> int:

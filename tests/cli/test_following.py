@@ -159,7 +159,7 @@ def test_what_is_over_before_a_line_is_due_has_none(
 
 def test_of_a_backfill_is_done_what_has_ended_or_was_left_out() -> None:
     progress = {"undecided": 4, "waiting": 2, "running": 1, "succeeded": 2, "failed": 1, "cancelled": 0, "skipped": 0}
-    assert backfill.stand_of({"ticks": 10, "progress": progress}) == Stand(done=3, total=10, failed=1)
+    assert backfill.BACKFILL.stand({"ticks": 10, "progress": progress}) == Stand(done=3, total=10, failed=1)
 
 
 @pytest.mark.parametrize(

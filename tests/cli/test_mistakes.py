@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kronos.__main__ import main
+from kronos.dashboard import static
 from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home
 
@@ -93,18 +94,30 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     assert_told(run(command, *arguments, **(_DATABASE | variables)), told, code=2)
 
 
-def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
-    home = tmp_path / "home"
+def test_a_port_that_is_taken(home: Path, taken: str) -> None:
     assert_told(
         run("up", "--home", str(home), "--port", taken),
         f"cannot listen on 127.0.0.1 port {taken}: Address already in use",
     )
-    assert not (home / "postgres").exists()
     assert_told(run("up", "--home", str(home), KRONOS_PORT=taken), f"port {taken}", "KRONOS_PORT")
     assert_told(run("up", "--home", str(home), "--port", taken, KRONOS_PORT="0"), f"port {taken}")
     assert_told(
         run("serve", "--port", taken, **_DATABASE), f"cannot listen on 127.0.0.1 port {taken}: Address already in use"
     )
+
+
+def test_a_port_that_is_taken_and_a_home_that_is_there(tmp_path: Path, taken: str) -> None:
+    """Only an instance in it may hold the port; who that is would be said first."""
+    assert_told(
+        run("up", "--home", str(tmp_path), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address"
+    )
+    assert [each.name for each in tmp_path.iterdir()] == ["lock"]
+
+
+def test_scripts_that_pip_does_not_bring(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "htmx.min.js"
+    monkeypatch.setattr(static, "_FILES", {"kronos.css": static._FILES["kronos.css"], "missing.js": missing})
+    assert_told(run("up", "--home", str(home), "--port", "0"), f"lacks {missing}", "run bin/install in the checkout")
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,28 @@ async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [0.05, SECONDS])
+async def test_what_had_no_connection_at_the_workers_end_was_not_attempted_and_before_it_has_timed_out(
+    seconds: float,
+) -> None:
+    """Its broker takes connections and says nothing, as one that was stopped. An attempt whose time for connecting was
+    over before the worker's is one that failed."""
+    ended: list[Outcome] = []
+    async with Streams(LOCAL) as streams:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            where = to([f"127.0.0.1:{silent.getsockname()[1]}"], connect_seconds=seconds)
+            streams.send(where, RECORD, seconds=SECONDS, on_end=ended.append)
+            connection, _ = await asyncio.get_running_loop().run_in_executor(None, silent.accept)
+            with connection:
+                if seconds < SECONDS:
+                    await until(lambda: ended, "the timeout")
+                streams.cut_off()
+                await until(lambda: ended, "the outcome")
+    (outcome,) = ended
+    expected = ("timeout", False, False) if seconds < SECONDS else ("worker_stopped", True, True)
+    assert (error_type(outcome), outcome.is_cut_off, outcome.is_unsent) == expected
+
+
 async def test_who_logs_in_by_sasl_is_let_in_and_others_are_refused_for_good() -> None:
     async with ScriptedBroker(users={"kronos": "canary-secret"}) as broker:
         right = await deliver(to(broker.bootstrap, sasl=Sasl(mechanism="PLAIN", username="kronos",

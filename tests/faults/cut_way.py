@@ -1,4 +1,5 @@
-"""A way to PostgreSQL that can be cut at any byte, as a firewall or a switch does."""
+"""A way to PostgreSQL that can be cut at any byte, as a firewall or a switch does, or that falls silent, as where
+PostgreSQL was stopped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ class CutWay:
         self._target = str(parts["host"]), int(str(parts["port"]))
         self._open: set[asyncio.StreamWriter] = set()
         self._url = url
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
         self.url = ""
 
     def opened_on(self, port: int) -> None:
@@ -28,6 +31,10 @@ class CutWay:
             end.transport.abort()
         return len(ends) // 2
 
+    async def fall_silent(self) -> None:
+        """From now on nothing is passed on; connections stay open, and new ones are taken."""
+        self._goes_on.clear()
+
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         """One connection, until one of its ends goes."""
         try:
@@ -38,7 +45,7 @@ class CutWay:
         ends = {to_client, to_server}
         self._open |= ends
         try:
-            ways = [asyncio.create_task(_pass_on(*way)) for way in ((client, to_server), (server, to_client))]
+            ways = [asyncio.create_task(self._pass_on(*way)) for way in ((client, to_server), (server, to_client))]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
@@ -48,12 +55,12 @@ class CutWay:
             for end in ends:
                 end.transport.abort()
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(2**16):
-            writer.write(data)
-            await writer.drain()
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(2**16):
+                await self._goes_on.wait()
+                writer.write(data)
+                await writer.drain()
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Retry-After in all its forms, what is stored of answers, and signatures against the published vector."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from kronos.delivery.answer import AnswerParser
-from kronos.delivery.outcome import MAX_STORED_BODY_BYTES, MOST_ASKED, answered, failed, retry_after
+from kronos.delivery.outcome import MAX_STORED_BODY_BYTES, MOST_ASKED, Outcome, aborted, answered, failed, retry_after
 from kronos.delivery.signing import signature, signer
+from kronos.server_time import CLOCK
 
 DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
 
@@ -46,7 +47,7 @@ def test_retry_after_is_seconds_or_a_date_against_the_answers_own(value: str, wa
 
 
 def test_retry_after_date_without_a_date_header_is_against_our_clock() -> None:
-    soon = datetime.now(UTC) + timedelta(minutes=10)
+    soon = CLOCK.now() + timedelta(minutes=10)
     found = retry_after({"retry-after": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")})
     assert found is not None
     assert timedelta(minutes=9) < found <= timedelta(minutes=10)
@@ -124,6 +125,59 @@ def test_an_answer_that_was_cut_is_not_taken_for_a_whole_one_with_the_same_bytes
     assert _stored(head, b"whole")["truncated"] is False
 
 
+@pytest.mark.parametrize("name", [b"whole-first", b"cut-first"])
+def test_pieces_that_end_early_are_a_cut_answer_beside_a_whole_one_of_the_same_bytes(name: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Test: %s\r\n\r\n" % name
+    whole, cut = b"3\r\nabc\r\n0\r\n\r\n", b"3\r\nabc\r\n"
+    for body in (whole, cut, cut, whole) if name == b"whole-first" else (cut, whole, cut):
+        found = _stored(head, body)
+        assert (found["body"], found["truncated"]) == ("abc", body is cut)
+
+
+def _answered(status: int, *, expected: tuple[int, ...] = (), more: bytes = b"") -> Outcome:
+    answer = AnswerParser()
+    answer.feed(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n%s\r\n" % (status, more))
+    answer.end()
+    return answered(answer, expected=expected, request="{}", duration=timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [
+        *((status, True) for status in (408, 425, 429, 500, 501, 502, 503, 504, 599)),
+        *((status, False) for status in (400, 401, 404, 407, 409, 410, 424, 426, 428, 430, 431, 499)),
+        *((status, False) for status in (300, 301, 302, 308, 399)),
+    ],
+)
+def test_an_answer_says_whether_sending_again_can_help(status: int, retryable: bool) -> None:
+    found = _answered(status)
+    assert (found.status, found.retryable, found.status_code, found.is_unknown) == ("FAILED", retryable, status, False)
+    assert isinstance(found.error, dict)
+    if 300 <= status < 400:
+        assert (found.error["type"], "redirects are not followed" in found.error["message"]) == ("redirect", True)
+    else:
+        assert found.error == {
+            "type": "http_status",
+            "message": f"the endpoint answered {status}, expected 200 to 299",
+        }
+
+
+def test_what_is_expected_decides_and_is_named() -> None:
+    assert [_answered(status).status for status in (200, 299)] == ["SUCCESS", "SUCCESS"]
+    assert _answered(404, expected=(404, 302)).status == "SUCCESS"
+    assert _answered(302, expected=(404, 302)).retryable is False
+    refused = _answered(200, expected=(404, 302), more=b"Retry-After: 7\r\n")
+    assert (refused.status, refused.retry_after) == ("FAILED", timedelta(seconds=7))
+    assert isinstance(refused.error, dict)
+    assert refused.error["message"] == "the endpoint answered 200, expected 404, 302"
+
+
+@pytest.mark.parametrize(("is_sent", "status"), [(True, "UNKNOWN"), (False, "FAILED")])
+def test_what_was_cancelled_before_it_was_sent_is_no_unknown(is_sent: bool, status: str) -> None:
+    found = aborted("it was cancelled", is_sent=is_sent, request="{}", duration=timedelta())
+    assert (found.status, found.error) == (status, {"type": "cancelled", "message": "it was cancelled"})
+
+
 def test_long_bodies_are_cut_and_those_with_a_coding_withheld_however_often_they_come() -> None:
     head = b"HTTP/1.1 200 OK\r\nX-Test: long\r\nContent-Length: %d\r\n%s\r\n"
     body = b"x" * (MAX_STORED_BODY_BYTES + 1)
@@ -132,3 +186,5 @@ def test_long_bodies_are_cut_and_those_with_a_coding_withheld_however_often_they
         assert (long["body"], long["truncated"]) == ("x" * MAX_STORED_BODY_BYTES, True)
         coded = _stored(head % (3, b"Content-Encoding: gzip\r\n"), b"abc")
         assert (coded["body"], coded["truncated"]) == ("", True)
+        empty = _stored(head % (0, b"Content-Encoding: gzip\r\n"), b"")
+        assert (empty["body_bytes"], empty["truncated"]) == (0, False)

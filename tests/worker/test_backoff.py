@@ -149,6 +149,19 @@ def test_what_was_asked_for_and_is_less_than_the_delay_changes_nothing() -> None
     assert wait[0] == wait[1] > timedelta(seconds=8)
 
 
+def test_beyond_what_was_asked_for_waits_are_spread_by_the_jitter_and_no_further() -> None:
+    backoff = Backoff.parse({"initial_delay_ms": 1000})
+    random, asked = Random(7), timedelta(seconds=10)
+    waits = {backoff.wait(1, retry_after=asked, random=random) for _ in range(200)}
+    assert asked <= min(waits) < asked + timedelta(milliseconds=10)
+    assert asked + timedelta(milliseconds=190) < max(waits) <= asked + timedelta(milliseconds=200)
+
+
+def test_the_first_wait_is_that_of_its_shape_without_jitter() -> None:
+    assert Backoff.parse({"backoff": "exponential", "initial_delay_ms": 70}).first == timedelta(milliseconds=70)
+    assert Backoff.parse({"delays_ms": [900, 30]}).first == timedelta(milliseconds=900)
+
+
 def test_at_its_longest_a_listed_delay_is_spread_down_to_the_shortest_of_the_list() -> None:
     backoff = Backoff.parse({"delays_ms": [9500, 10_000], "jitter": 1})
     random = Random(7)
