@@ -191,8 +191,20 @@ def _members(reading: _Reading, pointer: str, depth: int) -> Iterator[tuple[str,
         yield key, _value(reading, next(reading.events), at, depth + 1)
 
 
+_OTHERWISE: Final = ("\\U", "? ", '"":')
+"""Of libyaml: it escapes what is beyond U+FFFF, and marks other keys, those that are empty or of two lines. Files that
+people keep stay as they were written before."""
+
+
 class _Dumper(yaml.SafeDumper):
     """Quotes what would not be read back as a text; no anchors, whatever is the same object."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401  # as PyYAML has it
+        return True
+
+
+class _FastDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # it is there, or not
+    """The same, a sixth of its time. What it writes otherwise has one of `_OTHERWISE` in it."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401  # as PyYAML has it
         return True
@@ -209,9 +221,15 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+_FastDumper.add_representer(str, _text)
 
 
 def written(document: JsonObject | list[JsonObject]) -> str:
     """A document, or a part of one, as `documents` reads it back."""
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    text = _dumped(document, _FastDumper)
+    return _dumped(document, _Dumper) if any(each in text for each in _OTHERWISE) else text
+
+
+def _dumped(document: JsonObject | list[JsonObject], dumper: type[yaml.SafeDumper]) -> str:
+    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
     return text

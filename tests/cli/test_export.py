@@ -104,3 +104,30 @@ def test_json_is_what_the_api_answered(kronos: Kronos) -> None:
     printed = kronos("export", "--json")
     assert list(json.loads(printed.stdout))[:2] == ["set", "secrets"]
     assert printed.stdout == orjson.dumps(json.loads(printed.stdout), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+_ANY = st.characters(codec="utf-8")
+_ODD = st.text(_ANY, max_size=30) | st.sampled_from(
+    ["", "?", "? x", '"":', "\\U", "🦊", "a\nb", "é" * 150, "word " * 40, "x: " * 80, "\x85", "\ufeff"]
+)
+_ODD_VALUES = st.recursive(
+    _VALUES | _ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_ODD, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(document=st.dictionaries(_ODD, _ODD_VALUES, max_size=3))
+def test_files_are_as_they_were_when_python_alone_wrote_them(document: dict[str, Any]) -> None:
+    assert yaml_files.written(document) == yaml_files._dumped(document, yaml_files._Dumper)
+
+
+def test_what_most_files_hold_is_written_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow: list[object] = []
+    monkeypatch.setattr(yaml_files._Dumper, "open", lambda dumper: slow.append(dumper))
+    days = [{"starts": "2027-01-01", "name": "Neujahr: geschlossen"}]
+    assert yaml_files.written({"calendars": [{"name": "closed", "days": days}]}).startswith(
+        "calendars:\n- name: closed"
+    )
+    assert slow == []
