@@ -69,6 +69,10 @@ def calendars(connection: Connection, workspace_id: uuid.UUID, since: datetime) 
         day(near[2], open=True),
     ]  # fmt: skip
     put_calendar(connection, workspace_id, "fair", days=days, timezone="America/New_York")
+    mornings = [
+        day(each, f"{each}T{hours}") for each, hours in zip(near, ("06:00", "12:30", "18:00", "11:00"), strict=False)
+    ]
+    put_calendar(connection, workspace_id, "mornings", days=mornings)
 
 
 def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
@@ -78,6 +82,7 @@ def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
     crons = [
         f"{minute} * * * *", f"{minute} {hour} * * *", f"{minute} {hour},23 * * {weekday}", f"30 2 * * {weekday},0",
         f"{minute} {hour} {since.day} * *", f"*/20 9-17 * * {weekday}", f"0 {hour} 1,15 * *", "15 0 * * 6",
+        f"{minute} 2-22/4 * * {weekday}", f"{minute} */3 {(since + timedelta(days=1)).day} * *",
     ]  # fmt: skip
     kinds: list[dict[str, object]] = [{"cron": each} for each in crons]
     kinds += [{"every": each, "anchor": anchor} for each in ("90m", "168h", "26h")]
@@ -87,7 +92,9 @@ def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
 
 def written(connection: Connection, endpoint: EndpointRow, choose: random.Random, since: datetime) -> None:
     """A job that was there long before, with calendars and perhaps a window or a pause that ends."""
-    names: Sequence[str] = choose.choice([[], ["week"], ["office"], ["fair", "week"], ["week", "fair", "office"]])
+    names: Sequence[str] = choose.choice(
+        [[], ["week"], ["office"], ["fair", "week"], ["week", "fair", "office"], ["mornings"]]
+    )
     windows: list[dict[str, object]] = [{}, {}, {"ends_at": since + timedelta(hours=choose.randrange(20, 90))}]
     windows += [{"starts_at": since + timedelta(hours=choose.randrange(1, 60))}]
     pauses: list[dict[str, object]] = [{}, {}, {}, {"status": "PAUSED", "resume_at": since + timedelta(hours=30)}]

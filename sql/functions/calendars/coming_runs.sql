@@ -1,9 +1,8 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
 -- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years; what
--- does not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list.  Ticks are
--- accounted for in their order, so one of a day that moves less far than the one before it waits for that
--- one.
+-- does not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list. One that
+-- moves less far than the one before it, or not at all, waits for that one (fate_in_turn).
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -37,10 +36,9 @@ begin
         end if;
         exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
                or cardinality(v_runs) >= p_count;
-        v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
-                                   p_ends_at, v_tick);
-        v_latest := greatest(v_latest, coalesce(v_fate.run_at, v_tick));
-        v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
+        v_fate := kronos.fate_in_turn(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
+                                      p_ends_at, v_tick, v_latest);
+        v_latest := v_fate.due_at;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then
             v_left := v_left - 1;

@@ -7,8 +7,9 @@
 -- it.
 -- Returns: all times in minutes from p_from on. After each of begins each of hours (bits 0 to 23) has in its
 -- minutes (bits 0 to 59) so many runs, as far as these begin within one of the times from opens up to closes;
--- null: within all. In the row without begins jobs: how many of them were looked at; left_out: how many were
--- not, as their schedules are too many, or malformed, or move too much.   50,000 jobs: decision 0132.
+-- null: within all. Less than none: so many of them wait, and run later. In the row without begins jobs: how
+-- many of them were looked at; left_out: how many were not, as their schedules are too many, or malformed, or
+-- move too much.   50,000 jobs: decision 0132.
 create or replace function kronos.coming_hours(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                p_schedules integer)
 returns table (begins integer[], hours integer, minutes bigint[], runs bigint[], opens integer[],
