@@ -1,6 +1,6 @@
--- rolled_jobs_at: coming_jobs, of the jobs whose closed ticks roll: those that have a tick in the minute which
--- no calendar of theirs closes and which waits for none, or one that runs there (moved_hours). What is written
--- alike is asked once; then its jobs are read.
+-- rolled_jobs_at: coming_jobs, of the jobs whose closed ticks roll: those that have a tick in the minute
+-- which no calendar of theirs closes and which waits for none, or one that runs there (moved_hours). What is
+-- written alike is asked once; then its jobs are read.
 create or replace function kronos.rolled_jobs_at(p_workspace_id uuid, p_at timestamptz, p_schedules integer)
 returns setof kronos.jobs
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
