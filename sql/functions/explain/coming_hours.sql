@@ -25,10 +25,11 @@ begin
                             else 'cron' end as kind
           from kronos.asked_terms(p_workspace_id, p_from, p_to, p_schedules) as each
     ), closed as materialized (
-        select alike.*, row_number() over () as nth,
-               kronos.open_times(alike.workspace_id, alike.calendars, p_from, p_to) as times
-          from (select distinct told.workspace_id, told.calendars
-                  from told where told.is_asked and told.calendars <> '{}') as alike
+        select each.*, row_number() over () as nth
+          from kronos.open_times_of((
+               select jsonb_agg(distinct jsonb_build_object('workspace_id', told.workspace_id,
+                                                            'calendars', told.calendars))
+                 from told where told.is_asked and told.calendars <> '{}'), p_from, p_to) as each
     ), term as materialized (
         select told.*, closed.nth as closed, greatest(told.from_at, told.starts_at) as since,
                least(told.to_at, told.ends_at) as until
