@@ -10,7 +10,7 @@ from calendar_rows import day, put_calendar
 from clock import Clock
 from depth import depth
 from factory import EndpointRow, add_endpoint
-from kronos.calendar_terms import BusinessHours
+from kronos.calendar_terms import BusinessHours, Weekday
 from sql.test_calendar_jobs import job_at
 from sql_factory import Connection, records, value, values
 
@@ -123,8 +123,8 @@ def test_what_comes_after_time_that_calendars_close_together_is_found(superuser:
         days = choose.sample(range(-30, 300), choose.choice([40, 150, 300]))
         closed = [day(f"{_FRIDAY + timedelta(days=nth):%Y-%m-%d}") for nth in sorted(days)]
         zone = choose.choice(["UTC", "Pacific/Kiritimati", "Europe/Berlin"])
-        week = choose.choice([None, ["mon", "wed"], ["tue", "thu"]])
-        put_calendar(superuser, endpoint.workspace_id, name, days=closed, week=week, timezone=zone)
+        weeks: list[list[Weekday] | None] = [None, ["mon", "wed"], ["tue", "thu"]]
+        put_calendar(superuser, endpoint.workspace_id, name, days=closed, week=choose.choice(weeks), timezone=zone)
     for cron in ("* * * * *", "0 9,17 * * *", "30 4 * * 6", "0 9 1,15 * *", "0 9 13 * 5", "*/15 22 * * 2"):
         for on_blackout in ("SKIP", "NEXT", "PREVIOUS"):
             since = _FRIDAY - timedelta(days=choose.choice([0, 20]))
