@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import add
+from operator import add, sub
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -37,8 +37,9 @@ _HOUR = struct.Struct(f"<{_IN_HOUR}Q")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRow:
     """Alike hours: after each of `begins` each of `hours` (bits 0 to 23) has in its `minutes` (bits 0 to 59) so many
-    runs, as far as they begin within one of the times from `opens` up to `closes`; None: within all. Begins and times
-    are minutes from `from_at` on. Without `begins`: how many jobs were looked at, and how many were left out."""
+    runs, as far as they begin within one of the times from `opens` up to `closes`; None: within all. Less than none: so
+    many of them wait, and run later. Begins and times are minutes from `from_at` on. Without `begins`: how many jobs
+    were looked at, and how many were left out."""
 
     begins: list[int] | None
     hours: int | None
@@ -286,24 +287,29 @@ def busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
 def per_minute(rows: Iterable[LoadRow], minutes: int) -> list[int]:
     """How many runs each of so many minutes has."""
     hours: dict[int, int] = {}  # packed, by the minute with which each begins
+    fewer: dict[int, int] = {}  # the same, of runs that wait and do not run then
     once: dict[int, int] = {}
     for row in rows:
         if row.begins is None or row.hours is None or row.minutes is None or row.runs is None:
             continue
-        packed = 0
+        packed = less = 0
         for named, runs in zip(row.minutes, row.runs, strict=True):
             if named not in once:
                 once[named] = _packed(named)
-            packed += once[named] * runs
+            packed += once[named] * max(runs, 0)
+            less += once[named] * max(-runs, 0)
         after = [_IN_HOUR * hour for hour in range(row.hours.bit_length()) if row.hours >> hour & 1]
         for at in (begin + each for begin in row.begins for each in after):
             if -_IN_HOUR < at < minutes:
                 hours[at] = hours.get(at, 0) + (packed & _within(row.opens, row.closes, at))
+                if less:
+                    fewer[at] = fewer.get(at, 0) + less
     counted = [0] * minutes
-    for at, packed in hours.items():
-        first, last = max(0, -at), min(_IN_HOUR, minutes - at)
-        counts = _HOUR.unpack(packed.to_bytes(_HOUR.size, "little"))[first:last]
-        counted[at + first : at + last] = map(add, counted[at + first : at + last], counts)
+    for change, packed_hours in ((add, hours), (sub, fewer)):
+        for at, packed in packed_hours.items():
+            first, last = max(0, -at), min(_IN_HOUR, minutes - at)
+            counts = _HOUR.unpack(packed.to_bytes(_HOUR.size, "little"))[first:last]
+            counted[at + first : at + last] = map(change, counted[at + first : at + last], counts)
     return counted
 
 

@@ -91,7 +91,7 @@ def _as_recorded(reason: JsonObject) -> str:
 
 def _halted_now(facts: Facts) -> tuple[str, str] | None:
     if facts.status == "PAUSED" and not (
-        facts.resume_at is not None and facts.tick is not None and (facts.rolled_at or facts.tick) >= facts.resume_at
+        facts.resume_at is not None and facts.turn_at is not None and facts.turn_at >= facts.resume_at
     ):
         reason = facts.standing
         text = _as_recorded(
@@ -147,7 +147,7 @@ def missed(facts: Facts) -> Judged:
         return step, Verdict(decision="MISSED", code="expired", because=f"The execution expired: {detail}.")
     if facts.tick is None:
         return None, None
-    late = (_made_at(run) - (facts.rolled_at or facts.tick)).total_seconds()
+    late = (_made_at(run) - (facts.turn_at or facts.tick)).total_seconds()
     if run["status"] != "MISSED":
         if run["cause"] != "CATCH_UP":
             return None, None
@@ -243,6 +243,5 @@ def alarm(facts: Facts) -> Judged:
 
 
 def _overdue(facts: Facts) -> str:
-    due_at = facts.rolled_at or facts.tick
-    late = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
+    late = (facts.now - facts.turn_at).total_seconds() if facts.turn_at is not None else 0.0
     return f"The tick is due since {seconds(late)} and not yet accounted for"

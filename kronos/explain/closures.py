@@ -23,4 +23,4 @@ def closure(facts: Facts) -> Judged:
         because = f"The tick is going to be skipped: {detail}."
         return step, Verdict(decision="WILL_BE_SKIPPED", code=str(code), because=because)
     because = f"It is going to run at {said(rolled_at)}: {detail}."
-    return step, Verdict(decision="WILL_RUN", code="rolled", because=because)
+    return step, Verdict(decision="WILL_RUN", code=str(code), because=because)

@@ -80,7 +80,7 @@ class Facts:
     suspended_at: datetime | None
     turns: list[datetime] | None  # when it was suspended and resumed, in turn, as far as jobs have still to follow
     is_to_be_skipped: bool
-    closure: JsonObject | None  # what calendars make of the tick now: its reason, empty where it is open, and run_at
+    closure: JsonObject | None  # what calendars make of the tick: its reason, empty where it is open, run_at and due_at
     is_beyond_max_runs: bool
     fault: JsonObject | None
     retained_from: datetime | None
@@ -140,15 +140,19 @@ class Facts:
 
     @property
     def is_past(self) -> bool:
-        """Whether the tick's time has come: that of the day on which it runs."""
-        due_at = self.rolled_at or self.due_at
-        return due_at is not None and due_at <= self.now
+        """Whether the tick's time has come: that of the day on which it runs, in its turn."""
+        return self.turn_at is not None and self.turn_at <= self.now
 
     @property
     def rolled_at(self) -> datetime | None:
-        """When the tick runs, where calendars move it to another day."""
+        """When the tick runs, where calendars move it to another day, or it waits for one before it that they move."""
         moved = document(self.closure)
-        return instant(moved.get("run_at")) if moved.get("code") == "rolled" else None
+        return instant(moved.get("run_at")) if moved.get("code") in ("rolled", "in_turn") else None
+
+    @property
+    def turn_at(self) -> datetime | None:
+        """When the tick is to be accounted for: when it runs, or when it is skipped, and not before those before it."""
+        return instant(document(self.closure).get("due_at")) or self.due_at
 
     @property
     def is_overdue(self) -> bool:

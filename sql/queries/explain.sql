@@ -66,8 +66,11 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
             else false
        end as is_to_be_skipped,
        case when version.calendars <> '{}' and version.tick is not null
-            then (select coalesce(fate.reason, '{}') || jsonb_build_object('run_at', kronos.iso(fate.run_at))
-                    from kronos.fate_of(version.whole, version.tick) as fate) end as closure,
+            then (select told.closure
+                    from kronos.closures_told(version.whole,
+                                              nullif(coalesce(pointer.tick_at, pointer.next_tick_at),
+                                                     'infinity'),
+                                              array[version.tick]) as told) end as closure,
        coalesce(version.tick > kronos.last_tick_left(version.whole, pointer), false) as is_beyond_max_runs,
        kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id),
                                                         '-infinity') as retained_from, run.facts as run,
@@ -126,19 +129,30 @@ with version as materialized (
        and (job.ticks_until is null or job.ticks_until >= %(from_at)s::timestamptz)
      order by job.ticks_from
      limit 1000
+), tick as materialized (
+    select version.job_id, told.*
+      from version
+     cross join lateral kronos.ticks_told(version.whole, %(from_at)s, %(to_at)s, %(limit)s) as told
+     order by told.tick, version.version
+     limit %(limit)s
+), closed as materialized (
+    select version.job_id, told.tick, told.closure
+      from version
+     cross join lateral kronos.closures_told(version.whole, (
+           select nullif(coalesce(pointer.tick_at, pointer.next_tick_at), 'infinity')
+             from kronos.pointer_of(version.job_id) as pointer), array(
+           select tick.tick from tick where tick.job_id = version.job_id order by 1)) as told
+     where version.calendars <> '{}'
 )
 select told.tick, version.job_id as version_id, version.version, version.status, version.ticks_from,
        version.ticks_until, version.starts_at, version.ends_at, version.overlap, version.jitter_seconds,
        version.offset_seconds,
        version.catch_up_policy, version.catch_up_window_seconds, told.facts as run, told.is_to_be_skipped,
-       told.pg_cron,
-       case when version.calendars <> '{}'
-            then (select coalesce(fate.reason, '{}') || jsonb_build_object('run_at', kronos.iso(fate.run_at))
-                    from kronos.fate_of(version.whole, told.tick) as fate) end as closure
-  from version
- cross join lateral kronos.ticks_told(version.whole, %(from_at)s, %(to_at)s, %(limit)s) as told
- order by told.tick, version.version
- limit %(limit)s;
+       told.pg_cron, closed.closure
+  from tick as told
+  join version using (job_id)
+  left join closed on closed.job_id = told.job_id and closed.tick = told.tick
+ order by told.tick, version.version;
 -- name: count_tick_days
 -- What became of the ticks of a window of all versions of a CRON job, by day and outcome. No row: there are
 -- none, or no such job.

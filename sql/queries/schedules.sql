@@ -42,7 +42,9 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
 select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
            || kronos.describe_calendars(%(calendars)s::text[], %(on_blackout)s::text) as description,
        coming.next_runs, coming.skipped,
-       kronos.lint_schedule(%(cron)s::text, schedule, asked.after, null) as lints
+       kronos.lint_schedule(%(cron)s::text, schedule, asked.after, null)
+           || kronos.lint_closures(kronos.current_workspace_id(), %(calendars)s::text[], asked.after, null,
+                                   coming.next_runs, coming.skipped) as lints
   from (select coalesce(%(after)s::timestamptz, kronos.now()) as after) as asked
  cross join kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text,
                                  %(dst_gap)s::text, %(dst_overlap)s::text, %(anchor_local)s::timestamp)

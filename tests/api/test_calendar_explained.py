@@ -16,15 +16,37 @@ _NAMES = ["sat", "sun", "mon", "tue", "wed"]
 
 
 class Job:
-    """A job of one calendar, which closes weekends, at noon of a Friday."""
+    """A job of one calendar, which closes weekends, or `days`, at noon of a Friday."""
 
-    def __init__(self, api: httpx.Client, superuser: psycopg.Connection, **terms: Any) -> None:
+    def __init__(
+        self, api: httpx.Client, superuser: psycopg.Connection, days: list[dict[str, str]] | None = None, **terms: Any
+    ) -> None:
         Clock(superuser).set(_FRIDAY)
-        base = f"/v1/workspaces/{make_workspace(api)}"
-        api.put(f"{base}/calendars/week", json={"timezone": "UTC", **_WEEK}).raise_for_status()
-        body = {"name": "job", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "calendars": ["week"]}
-        api.post(f"{base}/jobs", json=body | terms).raise_for_status()
+        self._base = base = f"/v1/workspaces/{make_workspace(api)}"
+        closed = {"days": days} if days else _WEEK
+        api.put(f"{base}/calendars/week", json={"timezone": "UTC", **closed}).raise_for_status()
         self._api, self._path = api, f"{base}/jobs/job"
+        self.again("job", **terms)
+
+    def again(self, name: str, **terms: Any) -> None:
+        """Another job of it."""
+        body = {"name": name, "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "calendars": ["week"]}
+        self._api.post(f"{self._base}/jobs", json=body | terms).raise_for_status()
+
+    def load(self) -> dict[str, int]:
+        """The minutes of the coming week in which something runs."""
+        found = self._api.get(f"{self._base}/load", params={"window": "7d"}).raise_for_status().json()
+        since = datetime.fromisoformat(found["from_at"])
+        return {
+            f"{since + timedelta(minutes=nth):%Y-%m-%dT%H:%M:%SZ}": runs
+            for nth, runs in enumerate(found["runs"])
+            if runs
+        }
+
+    def names(self, at: str) -> list[str]:
+        """The jobs that run in a minute."""
+        found = self._api.get(f"{self._base}/load/minute", params={"at": at}).raise_for_status().json()
+        return [job["name"] for job in found["jobs"]]
 
     def post(self, action: str, **body: Any) -> None:
         self._api.post(f"{self._path}/{action}", json=body).raise_for_status()
@@ -84,3 +106,48 @@ def test_a_tick_that_moves_is_the_pauses_where_it_runs(
     assert job.first()[:10] == first
     tick = "2027-06-12T09:00:00Z" if on_blackout == "NEXT" else "2027-06-19T09:00:00Z"
     assert job.get("explain", at=tick)["code"] == code
+
+
+# One of Saturday's two ticks waits for the other: on Monday is open what is closed on Saturday before noon, and on
+# Friday what is closed after it.
+_HELD = [
+    ("NEXT", [("2027-06-12", "2027-06-12T12:00"), ("2027-06-13", "2027-06-13")], ["2027-06-14T09:00:00Z"] * 2),
+    ("PREVIOUS", [("2027-06-12T12:00", "2027-06-13")], ["2027-06-12T09:00:00Z"] * 2),
+]
+_TICKS = ["2027-06-12T09:00:00Z", "2027-06-12T17:00:00Z"]
+
+
+@pytest.mark.parametrize(("on_blackout", "closed", "runs_at"), _HELD)
+def test_a_tick_that_waits_for_the_one_before_it_is_told_of_where_it_runs(
+    own_api: Api, superuser: psycopg.Connection, on_blackout: str, closed: list[tuple[str, str]], runs_at: list[str]
+) -> None:
+    """explain named its own time, or Friday; the load and its jobs had it there, too."""
+    terms = {"cron": "0 9,17 12 6 *", "on_blackout": on_blackout}
+    job = Job(own_api.client, superuser, days=[{"starts": a, "ends": b, "name": "shut"} for a, b in closed], **terms)
+    for now in ("2027-06-11T12:00:00Z", "2027-06-12T08:59:00Z", *["2027-06-12T20:00:00Z"][: on_blackout == "NEXT"]):
+        Clock(superuser).stand(datetime.fromisoformat(now))
+        runs = job.get("next-runs", count="2")["next_runs"]
+        assert [run["at"] for run in runs] == runs_at
+        assert [run["rolled_from"] or run["at"] for run in runs] == _TICKS
+        listed = job.get("ticks", **{"from": _TICKS[0], "to": "2027-06-13T00:00:00Z"})["data"]
+        explained = [job.get("explain", at=at) for at in _TICKS]
+        for said, tick, run in zip(explained, listed, runs, strict=True):
+            assert (said["decision"], said["code"], said["because"]) == (
+                tick["decision"], tick["code"], tick["because"],
+            )  # fmt: skip
+            assert said["decision"] == "WILL_RUN"
+            if run["rolled_from"]:
+                assert said["because"] == f"It is going to run at {run['at']}: {run['reason']}.", said
+        assert explained[1]["code"] == "in_turn"
+        assert job.load() == {runs_at[0]: 2}
+
+
+def test_a_job_made_between_two_ticks_waits_for_neither(own_api: Api, superuser: psycopg.Connection) -> None:
+    """Of jobs of one schedule some answer for the tick that is moved, and others not."""
+    half = [{"starts": a, "ends": b, "name": "shut"} for a, b in _HELD[0][1]]
+    terms = {"cron": "0 9,17 12 6 *", "on_blackout": "NEXT"}
+    job = Job(own_api.client, superuser, days=half, **terms)
+    Clock(superuser).set(datetime(2027, 6, 12, 10, tzinfo=UTC))
+    job.again("later", **terms)
+    assert job.load() == {_TICKS[1]: 1, "2027-06-14T09:00:00Z": 2}
+    assert (job.names(_TICKS[1]), job.names("2027-06-14T09:00:00Z")) == (["later"], ["job"])

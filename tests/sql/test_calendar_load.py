@@ -69,6 +69,10 @@ def calendars(connection: Connection, workspace_id: uuid.UUID, since: datetime) 
         day(near[2], open=True),
     ]  # fmt: skip
     put_calendar(connection, workspace_id, "fair", days=days, timezone="America/New_York")
+    mornings = [
+        day(each, f"{each}T{hours}") for each, hours in zip(near, ("06:00", "12:30", "18:00", "11:00"), strict=False)
+    ]
+    put_calendar(connection, workspace_id, "mornings", days=mornings)
 
 
 def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
@@ -78,6 +82,7 @@ def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
     crons = [
         f"{minute} * * * *", f"{minute} {hour} * * *", f"{minute} {hour},23 * * {weekday}", f"30 2 * * {weekday},0",
         f"{minute} {hour} {since.day} * *", f"*/20 9-17 * * {weekday}", f"0 {hour} 1,15 * *", "15 0 * * 6",
+        f"{minute} 2-22/4 * * {weekday}", f"{minute} */3 {(since + timedelta(days=1)).day} * *",
     ]  # fmt: skip
     kinds: list[dict[str, object]] = [{"cron": each} for each in crons]
     kinds += [{"every": each, "anchor": anchor} for each in ("90m", "168h", "26h")]
@@ -87,7 +92,9 @@ def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
 
 def written(connection: Connection, endpoint: EndpointRow, choose: random.Random, since: datetime) -> None:
     """A job that was there long before, with calendars and perhaps a window or a pause that ends."""
-    names: Sequence[str] = choose.choice([[], ["week"], ["office"], ["fair", "week"], ["week", "fair", "office"]])
+    names: Sequence[str] = choose.choice(
+        [[], ["week"], ["office"], ["fair", "week"], ["week", "fair", "office"], ["mornings"]]
+    )
     windows: list[dict[str, object]] = [{}, {}, {"ends_at": since + timedelta(hours=choose.randrange(20, 90))}]
     windows += [{"starts_at": since + timedelta(hours=choose.randrange(1, 60))}]
     pauses: list[dict[str, object]] = [{}, {}, {}, {"status": "PAUSED", "resume_at": since + timedelta(hours=30)}]
@@ -248,3 +255,25 @@ def test_jobs_that_roll_alike_are_each_counted_however_they_were_written(superus
     assert {nth: runs for nth, runs in enumerate(found.runs) if runs} == {monday: 4}
     at = params | {"at": since + monday * MINUTE}
     assert len(records(superuser, "select * from kronos.coming_jobs(%(workspace)s, %(at)s, 1000, 100)", at)) == 4
+
+
+def test_a_tick_that_waits_is_taken_off_an_hour_that_begins_at_half_past(superuser: Connection) -> None:
+    """In India the hours of a day are other ones than those in UTC: what waits was less than none of them."""
+    since = datetime(2027, 6, 11, 12, 0, tzinfo=UTC)  # a Friday
+    Clock(superuser).set(since)
+    endpoint = add_endpoint(superuser)
+    closed = [day("2027-06-12", "2027-06-12T12:00"), day("2027-06-13")]
+    put_calendar(superuser, endpoint.workspace_id, "week", days=closed, timezone="Asia/Kolkata")
+    for _ in range(2):
+        job_id = job_at(superuser, endpoint, "0 9,17 * * 6", "NEXT", since=since)
+        terms = dict.fromkeys(("every", "anchor", "local", "starts_at", "ends_at", "resume_at"))
+        superuser.execute(
+            _WRITTEN,
+            terms | {"cron": "0 9,17 * * 6", "zone": "Asia/Kolkata", "status": "ACTIVE", "job_id": job_id},
+        )
+    params = {"workspace": endpoint.workspace_id, "from": since, "to": since + timedelta(days=4), "schedules": 9}
+    found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 4 * 1440)
+    monday = datetime(2027, 6, 14, 3, 30, tzinfo=UTC)
+    assert {found.from_at + nth * MINUTE: runs for nth, runs in enumerate(found.runs) if runs} == {monday: 4}
+    superuser.execute(PLACED, params | {"since": since})
+    assert set(values(superuser, _NEXT, params)) == {monday}

@@ -300,9 +300,8 @@ class NextRun:
 
     `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
     local time that does not exist was moved to this one, "repeated" where the zone shows this local
-    time twice. `rolled_from`: the tick, where a calendar closes it, and `reason` says which and what
-    that calls its day. `run_at`: when its delivery begins, where the job's offset or jitter moves
-    that.
+    time twice. `rolled_from`: the tick, where calendars have it run at another time, and `reason`
+    says why. `run_at`: when its delivery begins, where the job's offset or jitter moves that.
     """
 
     at: datetime

@@ -1,9 +1,10 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
--- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years; what
--- does not run in a closure is leapt over (after_closed) once 20 ticks in a row are in the list.  Ticks are
--- accounted for in their order, so one of a day that moves less far than the one before it waits for that
--- one.
+-- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years, and of
+-- those that would roll 200 in a row; what
+-- does not run in a closure is leapt over (after_closed), and what all calendars close together (leapt), once
+-- 20 ticks in a row are in the list. One that moves less far than the one before it, or not at all, waits for
+-- that one (fate_in_turn).
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(
@@ -23,6 +24,8 @@ declare
     v_last timestamptz;
     v_latest timestamptz;      -- when the ticks up to this one are accounted for
     v_open tstzmultirange;      -- of the time that has passed
+    v_before timestamptz;
+    v_since timestamptz;
     v_fate record;
 begin
     if v_tick < p_starts_at then
@@ -35,12 +38,17 @@ begin
         if v_latest is null or v_latest <= p_after then
             v_tick := coalesce(kronos.after_open(p_schedule, v_open, v_tick), v_tick);
         end if;
+        v_since := kronos.runs_since(p_schedule, p_on_blackout, v_since, v_before, v_tick);
+        if v_row > 0 and v_row % 20 = 0 then
+            v_tick := kronos.leapt(p_workspace_id, p_calendars, p_on_blackout, p_schedule, v_tick, v_since,
+                                   true);
+        end if;
+        v_before := v_tick;
         exit when v_tick is null or v_tick >= least(p_ends_at, p_after + interval '5 years')
-               or cardinality(v_runs) >= p_count;
-        v_fate := kronos.tick_fate(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
-                                   p_ends_at, v_tick);
-        v_latest := greatest(v_latest, coalesce(v_fate.run_at, v_tick));
-        v_fate.run_at := case when v_fate.run_at is not null then v_latest end;
+               or cardinality(v_runs) >= p_count or (v_row >= 200 and p_on_blackout <> 'SKIP');
+        v_fate := kronos.fate_in_turn(p_workspace_id, p_calendars, p_on_blackout, p_schedule, p_starts_at,
+                                      p_ends_at, v_tick, v_latest);
+        v_latest := v_fate.due_at;
         v_row := case when v_fate.run_at is null then v_row + 1 else 0 end;
         if v_fate.run_at > p_after and v_left > 0 then
             v_left := v_left - 1;
@@ -62,12 +70,6 @@ begin
                        else kronos.next_tick(p_schedule, v_tick) end;
     end loop;
     next_runs := (select coalesce(jsonb_agg(run order by run ->> 'at'), '[]') from unnest(v_runs) as run);
-    skipped := (select coalesce(jsonb_agg(tick order by tick ->> 'at'), '[]')
-                  from (select unnest(v_out) as tick
-                         union all
-                        select jsonb_build_object('at', gap.at, 'local',
-                                                  to_char(gap.local, 'YYYY-MM-DD"T"HH24:MI:SS'),
-                                                  'dst', 'skipped', 'reason', null)
-                          from kronos.skipped_ticks(p_schedule, p_after, v_last) as gap) as told);
+    skipped := kronos.left_out(p_schedule, v_out, p_after, v_last);
 end
 $$;

@@ -6,21 +6,27 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return tstzmultirange(tstzrange(p_from, p_to)) - coalesce((
-        with calendar as (
-            select each.timezone, each.closed_week, each.froms, each.tos, each.are_open,
+        with calendar as materialized (      -- of its days those near by, read once
+            select each.timezone, each.closed_week, each.froms[near.first:near.last] as froms,
+                   each.tos[near.first:near.last] as tos, each.are_open[near.first:near.last] as are_open,
                    array[p_from] || array(select change.at
                                             from kronos.zone_changes(each.timezone, p_from, p_to) as change)
                                  || p_to as edges
               from kronos.calendars as each
+             cross join lateral (
+                   select greatest(1, width_bucket(p_from at time zone each.timezone - interval '2 days',
+                                                   each.froms)) as first,
+                          width_bucket(p_to at time zone each.timezone + interval '2 days',
+                                       each.froms) as last) as near
              where each.workspace_id = p_workspace_id and each.name = any (p_calendars)
-        ), stretch as (
+        ), stretch as materialized (
             select calendar.*, calendar.edges[nth] as begins, calendar.edges[nth + 1] as ends,
                    calendar.edges[nth] at time zone calendar.timezone as local_begins,
                    calendar.edges[nth] at time zone calendar.timezone
                    - calendar.edges[nth] at time zone 'UTC' as distance
               from calendar
              cross join generate_series(1, cardinality(calendar.edges) - 1) as nth
-        ), named as (
+        ), named as materialized (
             select stretch.*, week.closed as closed_weeks, day.opened, day.closed
               from stretch
              cross join lateral (

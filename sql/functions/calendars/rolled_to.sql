@@ -1,7 +1,8 @@
 -- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own,
 -- within a year, on which the same local time is open for all of the calendars. A day on the way that has
 -- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step; and of a
--- long closure the days within it are leapt over, all but one at either end, where clocks may change.
+-- long closure the days within it are leapt over, all but one at either end, where clocks may change. After
+-- six looks the other days are asked of together (rolled_far).
 -- Returns: at: null where there is none; a time that does not exist there is what dst_gap SHIFT makes of it.
 -- is_taken: a day on the way has ticks.
 create or replace function kronos.rolled_to(
@@ -18,9 +19,17 @@ declare
     v_from  timestamptz := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT');
     v_other timestamptz;      -- a tick of another day
     v_days  integer     := 1;
+    v_looks integer     := 0;
     v_shut  record;
 begin
     while v_days <= c_days loop
+        v_looks := v_looks + 1;
+        if v_looks > 6 then
+            select far.at, far.is_taken into at, is_taken
+              from kronos.rolled_far(p_workspace_id, p_calendars, p_schedule, p_starts_at, p_ends_at, p_local,
+                                     p_step, v_days) as far;
+            return;
+        end if;
         if p_step < 0 then
             v_from := kronos.local_instant(v_day - v_days * interval '1 day', v_zone, 'SHIFT');
         end if;

@@ -1,4 +1,5 @@
--- coming_rolls: of the load to come (coming_hours) the runs that calendars move from one day to another. What
+-- coming_rolls: of the load to come (coming_hours) the runs that calendars move from one day to another, and
+-- those that wait for them, which are as many less at their own time (moved_hours). What
 -- days have such ticks is asked once for all schedules that have the same days (rolling_days); near a change
 -- of the clocks, and of intervals, for each. Of these days each tick is asked for: 10,000 of them at most,
 -- those of the schedules first that most jobs have.
@@ -52,7 +53,7 @@ begin
     )
     select each.hour, each.minutes, each.jobs * rolling.times, null::bigint
       from rolling
-     cross join lateral kronos.rolled_hours(rolling.workspace_id, rolling.calendars, rolling.on_blackout,
+     cross join lateral kronos.moved_hours(rolling.workspace_id, rolling.calendars, rolling.on_blackout,
                                             rolling.schedule, rolling.starts_at, rolling.ends_at,
                                             rolling.days, rolling.waits_from, rolling.from_at, p_to) as each
      where rolling.is_within

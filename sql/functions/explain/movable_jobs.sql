@@ -1,5 +1,5 @@
 -- movable_jobs: the live CRON jobs of a workspace whose owners let their runs be moved, and when they run in
--- [p_from, p_to), as their calendars have it, an hour in one number (run_hours). What runs alike is asked
+-- [p_from, p_to), as their calendars have it, an hour in one number (runs_by_hour). What runs alike is asked
 -- once, and told once. A job of each minute is not among them, nor one that may be moved by less than a
 -- minute: it has no minute to go to. Row level security confines it.
 -- Returns: at most p_limit, by id; number: how many there are in all. Jobs of one term run alike: the first
@@ -29,8 +29,7 @@ begin
            and ((job.schedule).every_seconds is null or (job.schedule).every_seconds > 60)
            and coalesce((job.schedule).minutes, 0) <> (1::bigint << 60) - 1
     ), sound as materialized (
-        select alike.schedule
-          from (select distinct spreading.schedule from spreading offset 0) as alike
+        select alike.schedule from (select distinct spreading.schedule from spreading offset 0) as alike
          where kronos.schedule_fault(alike.schedule) is null
     ), allowed as materialized (
         select spreading.*, count(*) over () as number from spreading
@@ -39,22 +38,25 @@ begin
     ), named as materialized (
         select allowed.*,
                dense_rank() over (order by calendars, on_blackout, schedule, starts_at, ends_at, waits_from,
-                                           from_at) as term
-          from allowed
+                                           from_at) as term from allowed
+    ), closed as materialized (
+        select each.calendars, each.times from kronos.open_times_of((
+               select jsonb_agg(jsonb_build_object('workspace_id', named.workspace_id, 'calendars',
+                                                   named.calendars)) from named), p_from, p_to) as each
     ), told as materialized (
         select alike.term, array_agg(extract(epoch from each.hour - p_from)::integer / 60) as hours,
                array_agg(each.minutes) as minutes
           from (select distinct on (named.term) named.* from named) as alike
+          left join closed using (calendars)
          cross join lateral (
                select open.hour, open.minutes
                  from kronos.schedule_hours(alike.schedule, greatest(alike.from_at, alike.starts_at),
-                                            least(p_to, alike.ends_at)) as open
-                where alike.calendars = '{}'
+                                            least(p_to, alike.ends_at)) as open where alike.calendars = '{}'
                 union all
                select run.hour, run.minutes
-                 from kronos.run_hours(alike.workspace_id, alike.calendars, alike.on_blackout, alike.schedule,
-                                       alike.starts_at, alike.ends_at, alike.waits_from, alike.from_at,
-                                       p_to) as run
+                 from kronos.runs_by_hour(alike.workspace_id, alike.calendars, alike.on_blackout,
+                                          alike.schedule, alike.starts_at, alike.ends_at, alike.waits_from,
+                                          closed.times, alike.from_at, p_to) as run
                 where alike.calendars <> '{}') as each
          where each.minutes <> 0
          group by alike.term

@@ -1,5 +1,6 @@
 -- next_counted: the first p_count ticks of a job from p_tick on that skip_next and max_runs count: those that
--- its pause leaves, and that its calendars have run. Of a job with calendars 2,000 ticks are looked at.
+-- its pause leaves, and that its calendars have run. Of a job with calendars 2,000 ticks are looked at,
+-- and 200 in a row that do not run.
 -- Returns: ascending; fewer where the schedule or the job ends, or no more are found.
 -- Raises: 22xxx where the schedule is malformed.
 create or replace function kronos.next_counted(p_job kronos.jobs, p_tick timestamptz, p_count integer)
@@ -12,6 +13,9 @@ declare
     v_tick   timestamptz;
     v_latest timestamptz;      -- when the ticks up to this one are accounted for
     v_left   integer := p_count;
+    v_row    integer := 0;      -- ticks since the last that runs
+    v_before timestamptz;
+    v_since  timestamptz;
     v_run    record;
 begin
     if p_job.calendars = '{}' then
@@ -23,10 +27,17 @@ begin
                                     then kronos.first_waiting(p_job.schedule, p_job.on_blackout,
                                                               v_resumes - c_moment) end);
     for v_nth in 1 .. 2000 loop
-        exit when v_left <= 0 or v_tick is null or v_tick >= p_job.ends_at;
+        v_since := kronos.runs_since(p_job.schedule, p_job.on_blackout, v_since, v_before, v_tick);
+        if v_row > 0 and v_row % 20 = 0 then
+            v_tick := kronos.leapt(p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
+                                   v_tick, v_since, true);
+        end if;
+        v_before := v_tick;
+        exit when v_left <= 0 or v_tick is null or v_tick >= p_job.ends_at or v_row >= 200;
         v_run := kronos.when_runs(p_job.workspace_id, p_job.calendars, p_job.on_blackout, p_job.schedule,
                                   p_job.starts_at, p_job.ends_at, v_tick);
         v_latest := greatest(v_latest, coalesce(v_run.run_at, v_tick));
+        v_row := case when v_run.run_at is null then v_row + 1 else 0 end;
         if v_run.run_at is not null and (v_resumes is null or v_latest >= v_resumes) then
             return next v_tick;
             v_left := v_left - 1;

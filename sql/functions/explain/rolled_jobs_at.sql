@@ -1,6 +1,6 @@
 -- rolled_jobs_at: coming_jobs, of the jobs whose closed ticks roll: those that have a tick in the minute
--- which no calendar of theirs closes, or one that they move there. What is written alike is asked once; then
--- its jobs are read.
+-- which no calendar of theirs closes and which waits for none, or one that runs there (moved_hours). What is
+-- written alike is asked once; then its jobs are read.
 create or replace function kronos.rolled_jobs_at(p_workspace_id uuid, p_at timestamptz, p_schedules integer)
 returns setof kronos.jobs
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -28,30 +28,31 @@ begin
           from kronos.asked_terms(p_workspace_id, p_at, v_until, p_schedules) as each
          where each.is_asked and each.on_blackout <> 'SKIP'
     ), due as materialized (
-        select term.*, moved.tick
+        select term.*, moved.come, moved.wait
           from term
-          left join lateral (
-               select max(each.tick) as tick
-                 from kronos.rolled_hours(term.workspace_id, term.calendars, term.on_blackout, term.schedule,
-                                          term.starts_at, term.ends_at,
-                                          kronos.rolling_days(term.schedule,
-                                                              case term.on_blackout when 'NEXT' then 1
-                                                                                    else -1 end,
-                                                              term.starts_at, term.ends_at, p_at, v_until),
-                                          term.waits_from, term.from_at, v_until) as each
-                where not coalesce(term.is_open, false)) as moved on true
-         where term.is_open or moved.tick is not null
+         cross join lateral (
+               select coalesce(range_agg(each.began) filter (where each.jobs > 0), '{}') as come,
+                      coalesce(range_agg(each.began) filter (where each.jobs < 0), '{}') as wait
+                 from kronos.moved_hours(term.workspace_id, term.calendars, term.on_blackout, term.schedule,
+                                         term.starts_at, term.ends_at,
+                                         kronos.rolling_days(term.schedule,
+                                                             case term.on_blackout when 'NEXT' then 1
+                                                                                   else -1 end,
+                                                             term.starts_at, term.ends_at, p_at, v_until),
+                                         term.waits_from, term.from_at, v_until) as each) as moved
+         where term.is_open or moved.come <> '{}'
     )
     select job.*
       from due
      cross join lateral kronos.jobs_written(due.workspace_id, due.cron, due.every, due.timezone, due.anchor,
                                             due.anchor_local, due.dst_gap, due.dst_overlap) as job
+     cross join lateral (select case when job.status = 'ACTIVE' then job.ticks_from
+                                     else '-infinity' end as at) as began
      where job.calendars = due.calendars and job.on_blackout = due.on_blackout
        and (job.status = 'ACTIVE' or job.resume_at < v_until)
        and (due.starts_at, due.ends_at)
            is not distinct from (kronos.finite(job.starts_at), kronos.finite(job.ends_at))
        and greatest(p_at, kronos.finite(job.resume_at)) = due.from_at
-       and (due.is_open or job.status = 'PAUSED' or job.ticks_from < due.tick or due.on_blackout = 'PREVIOUS'
-            or due.tick >= kronos.now());
+       and (due.is_open and not due.wait @> began.at or due.come @> began.at);
 end
 $$;

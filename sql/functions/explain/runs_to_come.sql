@@ -49,6 +49,9 @@ begin
                          case when p_job.skip_next > 0 then 'ticks to come that are skipped before the '
                                                             'next run (skip_next): ' || p_job.skip_next end
                      ], null) || kronos.lint_schedule(p_job.cron, p_job.schedule, v_after, v_until)
+                     || case when v_count > 0
+                             then kronos.lint_closures(p_job.workspace_id, p_job.calendars, v_after, v_until,
+                                                       next_runs, skipped) else '{}' end
                 else array['the schedule does not fire again']
             end;
             return;

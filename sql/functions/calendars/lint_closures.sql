@@ -1,0 +1,25 @@
+-- lint_closures: why a schedule with calendars does not run at all from p_after on, where coming_runs found
+-- none (p_skipped: what that has as skipped).
+-- Returns: a sentence, or none.
+create or replace function kronos.lint_closures(p_workspace_id uuid, p_calendars text[], p_after timestamptz,
+                                                p_ends_at timestamptz, p_next_runs jsonb, p_skipped jsonb)
+returns text[]
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_open timestamptz;
+begin
+    if p_next_runs <> '[]' or p_calendars = '{}' then
+        return '{}';
+    end if;
+    v_open := kronos.next_open(p_workspace_id, p_calendars, p_after, true);
+    return case when v_open = 'infinity'
+                then array['its calendars leave no time open within six years: nothing runs']
+                when v_open >= p_ends_at
+                then array[format('its calendars leave no time open before %s, when the job has ended: '
+                                  'nothing runs', kronos.iso(v_open))]
+                when p_skipped <> '[]'
+                then array['its calendars close each of the ticks that were looked at: nothing runs']
+                else '{}' end;
+end
+$$;

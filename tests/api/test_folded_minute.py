@@ -1,0 +1,84 @@
+"""What is done to a job at the edge of a minute that is folded, in which two entries ring for it: its tick is told of
+once, whoever comes first."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import psycopg
+import pytest
+
+from clock import Clock
+from conftest import Api, make_workspace
+from depth import depth
+from sharing import reap, share
+from sql_factory import records, value, values
+
+_TICK = datetime(2027, 3, 6, 3, 40, tzinfo=UTC)
+_CHANGES = {
+    "patch": ("PATCH", "", {"cron": "40 3 * * *", "priority": 3}),
+    "move": ("PATCH", "", {"cron": "40,41 3 * * *"}),
+    "away": ("PATCH", "", {"cron": "10 3 * * *"}),
+    "pause": ("POST", "/pause", {}),
+    "cancel": ("DELETE", "", None),
+}
+_EDGES = (-0.001, 0.0, 0.001, -1.0, 20.0)
+_ALL = ["QUEUED", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"]
+_DELIVERED = """
+select count(*)
+  from (select job_id, scheduled_at, 'QUEUED' as status from kronos.execution_live
+         union all
+        select job_id, scheduled_at, status from kronos.execution_done) as row
+  join kronos.jobs as job using (job_id)
+ where job.workspace_id = (select workspace_id from kronos.workspaces where slug = %s)
+   and row.scheduled_at = %s and row.status = any (%s)
+"""
+
+
+def _ring(superuser: psycopg.Connection) -> None:
+    """As each of the fold's two entries does."""
+    superuser.execute("call kronos.ring('fold')")
+
+
+def _change(api: httpx.Client, path: str, kind: str) -> None:
+    method, action, body = _CHANGES[kind]
+    api.request(method, path + action, json=body).raise_for_status()
+
+
+@pytest.mark.parametrize("kind", _CHANGES)
+def test_a_tick_in_a_folded_minute_is_told_of_once(own_api: Api, superuser: psycopg.Connection, kind: str) -> None:
+    api, clock = own_api.client, Clock(superuser)
+    share(superuser)
+    superuser.execute("update kronos.alarm_setting set folded = %s, folded_at = now()", [1 << 40 | 1 << 10])
+    for seconds in _EDGES[: depth(3, deep=5)]:
+        for rings in range(depth(2, deep=3)):  # before the change
+            workspace = make_workspace(api)
+            path = f"/v1/workspaces/{workspace}/jobs/job"
+            clock.stand(_TICK - timedelta(hours=1))
+            body = {"name": "job", "endpoint": "sink", "trigger": "CRON", "cron": "40 3 * * *"}
+            api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
+            clock.stand(_TICK + timedelta(seconds=seconds))
+            for _ in range(rings):
+                _ring(superuser)
+            _change(api, path, kind)
+            for _ in range(2 - rings):
+                clock.stand(max(_TICK, _TICK + timedelta(seconds=seconds)) + timedelta(milliseconds=5))
+                _ring(superuser)
+            clock.stand(_TICK + timedelta(seconds=70))
+            _ring(superuser)
+            is_there = seconds >= 0 or kind in ("patch", "move")  # was the job's own at the tick
+            runs = ["CANCELLED" if kind == "cancel" else "QUEUED"]  # a cancelled job's runs do not wait
+            found = [value(superuser, _DELIVERED, [workspace, _TICK, each]) for each in (runs, _ALL)]
+            assert found == [is_there, is_there], (seconds, rings)
+            if kind == "pause":
+                api.post(f"{path}/resume").raise_for_status()  # what was due within the pause is told of now
+                if seconds < 0:
+                    assert value(superuser, _DELIVERED, [workspace, _TICK, ["SKIPPED"]]) == 1
+            for job_id in values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and name = 'job'"):
+                (ledger,) = records(
+                    superuser,
+                    "select unaccounted, surplus from kronos.check_ledger(%s, %s, kronos.clock())",
+                    [job_id, _TICK - timedelta(hours=2)],
+                )
+                assert ledger == {"unaccounted": 0, "surplus": 0}, (seconds, rings)
+    reap(superuser)
+    assert values(superuser, "select * from kronos.pg_cron_drift()") == []

@@ -1,0 +1,76 @@
+"""How often large calendars are read: what asks of many jobs, or of a year, reads each once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from calendar_rows import day, put_calendar
+from clock import Clock
+from factory import EndpointRow, add_endpoint
+from kronos.calendar_terms import BusinessHours
+from sql.test_calendar_jobs import job_at
+from sql_factory import Connection, value
+
+_SINCE = datetime(2027, 3, 5, 13, tzinfo=UTC)
+_NAMES = ["one", "two", "three", "four"]
+
+
+def calls(connection: Connection, function: str, asked: str, *params: Any) -> int:
+    """How often a statement calls a function."""
+    called = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = %s"
+    with connection.transaction():
+        connection.execute("set local track_functions = 'all'")
+        before = value(connection, called, [function])  # what of other transactions is not passed on yet
+        connection.execute(asked, params)
+        return int(value(connection, called, [function]) - before)
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    Clock(superuser).set(_SINCE)
+    made = add_endpoint(superuser)
+    days = [day(f"{_SINCE + timedelta(days=2 * nth):%Y-%m-%d}") for nth in range(60)]
+    for name in _NAMES:
+        put_calendar(superuser, made.workspace_id, name, days=days, timezone="Europe/Berlin")
+    hours = BusinessHours(opens="06:00", closes="11:00")
+    put_calendar(superuser, made.workspace_id, "mornings", hours=hours)
+    return made
+
+
+@pytest.mark.parametrize("asked", ["coming_hours", "movable_jobs"])
+def test_a_calendar_that_many_jobs_name_is_read_once(superuser: Connection, endpoint: EndpointRow, asked: str) -> None:
+    """Each set of calendars read all of its own: of two thousand jobs of ten that took longer than a statement may."""
+    sets = [[one, two] for one in _NAMES for two in _NAMES if one != two]
+    for nth, names in enumerate(sets):
+        job_at(superuser, endpoint, f"{nth} 9 * * *", "SKIP", since=_SINCE, calendars=names, spread="5m")
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    within = "select count(*) from kronos.coming_hours(kronos.current_workspace_id(), %s, %s, 1000)"
+    if asked == "movable_jobs":
+        within = "select count(*) from kronos.movable_jobs(%s, %s, 500)"
+    assert calls(superuser, "open_times", within, _SINCE, _SINCE + timedelta(days=7)) == len(_NAMES)
+
+
+def test_the_changes_of_a_zone_are_asked_for_once_a_calendar(superuser: Connection, endpoint: EndpointRow) -> None:
+    """They were for each of a year's days, six times: ten calendars of 5,000 days took 1.8 s."""
+    within = "select kronos.open_times(%s, %s, %s, %s)"
+    found = calls(
+        superuser, "zone_changes", within, endpoint.workspace_id, _NAMES, _SINCE, _SINCE + timedelta(days=365)
+    )
+    assert found == len(_NAMES)
+
+
+@pytest.mark.parametrize("on_blackout", ["NEXT", "PREVIOUS"])
+def test_a_time_that_is_closed_on_each_day_is_asked_of_a_few(
+    superuser: Connection, endpoint: EndpointRow, on_blackout: str
+) -> None:
+    """On 366 of them, for each tick that was looked at: what skip_next is to skip of such a job took 12 s."""
+    job_id = job_at(superuser, endpoint, "0 12 1 1 *", on_blackout, since=_SINCE, calendars=["mornings"], skip_next=2)
+    for look, most in (
+        ("kronos.fate_of(job, kronos.next_tick(job.schedule, kronos.now()))", 7),
+        ("kronos.next_run_of(job, kronos.pointer_of(job.job_id))", 60),
+        ("kronos.next_counted(job, kronos.next_tick(job.schedule, kronos.now()), 2)", 1400),
+        ("kronos.runs_to_come(job, 3)", 60),
+    ):
+        asked = f"select {look} from kronos.jobs as job where job.job_id = %s"
+        assert calls(superuser, "closed_by", asked, job_id) <= most, look
