@@ -89,6 +89,8 @@ const IDLE_MS = 30000;
 const ownSource = document.currentScript.getAttribute("src");
 
 const mainOf = () => byId("main");
+// What costs the server much is asked for at once, and then not again for so long.
+const restOf = () => Math.max(REFRESH_MS, 1000 * (mainOf()?.dataset.rest ?? 0));
 const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
 
 // What is being typed or ticked is not taken away.
@@ -102,6 +104,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (isBusy()) {
     event.detail.shouldSwap = false;
     live.isStale = true;
+    if (event.detail.xhr.status === 200) markOutdated(event.detail.serverResponse);
   } else if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes(ownSource)) {
     event.detail.shouldSwap = false; // of another release, whose pages go with its own scripts
     location.reload();
@@ -117,8 +120,8 @@ function refresh() {
     live.waiting = null;
     live.isStale = Boolean(isBusy());
     showLive();
-    if (live.isStale) return;
-    live.next = performance.now() + REFRESH_MS;
+    if (live.isStale && !plannedOf().length) return;
+    live.next = performance.now() + restOf();
     htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
   }, Math.max(0, live.next - performance.now()));
 }
@@ -130,7 +133,7 @@ document.addEventListener("htmx:beforeSend", (event) => {
   live.isAsking = true;
   event.detail.xhr.addEventListener("loadend", () => {
     const now = performance.now();
-    live.next = Math.max(began + REFRESH_MS, now + REST * (now - began));
+    live.next = Math.max(began + restOf(), now + REST * (now - began));
     live.isAsking = false;
     if (live.isDue) refresh();
   });
@@ -144,6 +147,23 @@ function isTyped() {
       ? each.selectedOptions[0] !== ([...each.options].findLast((option) => option.defaultSelected) ?? each.options[0])
       : each.matches("[type=checkbox], [type=radio]") ? each.checked !== each.defaultChecked : each.value !== each.defaultValue,
   );
+}
+
+// Of a form whose rows are what the server suggests, and which waits: the rows of jobs that are others by now.
+const plannedOf = () => [...document.querySelectorAll("main form[data-planned] input[name=move]")];
+const versionOf = (box) => box.value.split(" ", 2).join(" ");
+
+function markOutdated(answer) {
+  if (!plannedOf().length) return;
+  const there = new DOMParser().parseFromString(answer, "text/html").querySelectorAll("input[name=move]");
+  const planned = new Set([...there].map(versionOf));
+  const rows = plannedOf().filter((each) => {
+    const isOld = !planned.has(versionOf(each));
+    each.closest("tr").querySelector(".outdated").hidden = !isOld;
+    return isOld;
+  });
+  const said = !rows.length ? "" : `Jobs were changed since this was shown, and ${rows.length} of its rows ${rows.length > 1 ? "are" : "is"} out of date. What somebody changed is left alone. Load the page again to see what is best now.`;
+  if (byId("outdated").textContent !== said) byId("outdated").textContent = said;
 }
 
 function listen() {
