@@ -95,7 +95,7 @@ const againOf = () => document.querySelector("[data-again]"); // what is fetched
 
 // What is being typed or ticked is not taken away.
 function isBusy() {
-  return document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]") || isTyped();
+  return document.activeElement?.matches("main form :not(summary), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
 // Nor what was begun while the answer was on its way.
@@ -272,7 +272,7 @@ document.addEventListener("keydown", (event) => {
   }
   const actions = {
     "?": () => byId("shortcuts").showModal(),
-    "/": () => document.querySelector("input[type=search]")?.focus(),
+    "/": () => unfolded(document.querySelector("main input[type=search]"))?.focus(),
     g: () => (pressed = "g"),
     n: () => document.querySelector("a[data-key=new]")?.click(),
     p: () => byId("live") && toggleLive(),
@@ -315,9 +315,14 @@ for (const type of ["pointerover", "focusin"]) {
   });
 }
 // A link to something folded opens it.
+function unfolded(element) {
+  const folded = element?.closest("details");
+  if (folded) folded.open = true;
+  return element;
+}
 function unfold() {
   const target = location.hash && byId(location.hash.slice(1));
-  if (target instanceof HTMLDetailsElement) target.open = true;
+  if (target instanceof HTMLDetailsElement) unfolded(target);
 }
 window.addEventListener("hashchange", unfold);
 unfold();
@@ -392,6 +397,4 @@ showTimes();
 showLive();
 enhance();
 // To the first field that is not right, and where it is folded to it unfolded; else to what is wrong with the whole.
-const faulty = document.querySelector("main [aria-invalid=true]") ?? byId("refusal");
-if (faulty?.closest("details")) faulty.closest("details").open = true;
-faulty?.focus();
+unfolded(document.querySelector("main [aria-invalid=true]") ?? byId("refusal"))?.focus();
