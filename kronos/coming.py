@@ -23,7 +23,7 @@ class AsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Made(Generic[Found]):
+class Reckoned(Generic[Found]):
     """What was found, of so many jobs, and how large it is."""
 
     found: Found
@@ -55,7 +55,11 @@ class Coming:
         self._looking: WeakValueDictionary[UUID | None, asyncio.Lock] = WeakValueDictionary()
 
     async def once(
-        self, as_of: AsOf, kind: type[Found], asked: tuple[Hashable, ...], make: Callable[[], Awaitable[Made[Found]]]
+        self,
+        as_of: AsOf,
+        kind: type[Found],
+        asked: tuple[Hashable, ...],
+        make: Callable[[], Awaitable[Reckoned[Found]]],
     ) -> Found:
         """What is kept of it, or is made now. Raises as `make`."""
         if (kept := self._of(as_of, kind, asked)) is not None:
@@ -75,7 +79,7 @@ class Coming:
         since, found, _ = kept.found.get((kind, *asked), (0.0, None, 0))
         return found if isinstance(found, kind) and time.monotonic() - since <= self._SECONDS else None
 
-    def _keep(self, as_of: AsOf, asked: tuple[Hashable, ...], made: Made[Found]) -> Found:
+    def _keep(self, as_of: AsOf, asked: tuple[Hashable, ...], made: Reckoned[Found]) -> Found:
         """Keep it where it is dear; what was found as of a change before is no longer of use."""
         kept = self._kept.get(as_of.workspace_id)
         if made.jobs < self._MANY or (kept is not None and kept.changes > as_of.changes):

@@ -10,7 +10,7 @@ from operator import add
 from typing import Literal
 from uuid import UUID
 
-from kronos.coming import AsOf, Coming, Made
+from kronos.coming import AsOf, Coming, Reckoned
 from kronos.database import InstanceView, WorkspaceView
 from kronos.sql import statement
 
@@ -158,9 +158,9 @@ async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | Non
     """What the workspace's jobs are going to do, or were half a minute ago (`coming`). Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
 
-    async def make() -> Made[Load]:
+    async def make() -> Reckoned[Load]:
         found = of_rows(await view.rows(LIST, asked(minutes)), minutes)
-        return Made(found, jobs=found.jobs + found.left_out, minutes=minutes)
+        return Reckoned(found, jobs=found.jobs + found.left_out, minutes=minutes)
 
     if coming is None:
         return (await make()).found
@@ -172,11 +172,11 @@ async def of_instance(view: InstanceView, window: Window, coming: Coming | None 
     half a minute ago (`coming`)."""
     minutes = MINUTES[window]
 
-    async def make() -> Made[InstanceLoad]:
+    async def make() -> Reckoned[InstanceLoad]:
         found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
         (measured,) = await view.rows(_GET_RATES, {})
         made = InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
-        return Made(made, jobs=found.jobs + found.left_out, minutes=minutes)
+        return Reckoned(made, jobs=found.jobs + found.left_out, minutes=minutes)
 
     if coming is None:
         return (await make()).found
@@ -190,12 +190,12 @@ async def minute(
     """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
     is of that time; or did half a minute ago (`coming`). Raises WorkspaceNotFound."""
 
-    async def make() -> Made[LoadMinute]:
+    async def make() -> Reckoned[LoadMinute]:
         jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
         begins_at = at.replace(second=0, microsecond=0)
         number = jobs[0]._number if jobs else 0
         found = LoadMinute(at=begins_at, number=number, jobs=jobs, spread=spread(load, begins_at, jobs, minutes))
-        return Made(found, jobs=load.jobs + load.left_out, rows=len(jobs))
+        return Reckoned(found, jobs=load.jobs + load.left_out, rows=len(jobs))
 
     if coming is None:
         return (await make()).found

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from uuid import UUID
 
 from kronos import load
-from kronos.coming import Coming, Made
+from kronos.coming import Coming, Reckoned
 from kronos.database import WorkspaceView
 from kronos.load import MINUTES, BusyMinute, Window
 from kronos.sql import statement
@@ -121,11 +121,11 @@ async def compared(view: WorkspaceView, window: Window, coming: Coming | None = 
     WorkspaceNotFound."""
     minutes = MINUTES[window]
 
-    async def make() -> Made[SpreadComparison]:
+    async def make() -> Reckoned[SpreadComparison]:
         found = await load.of_workspace(view, window)
         jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
         made = await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
-        return Made(made, jobs=found.jobs + found.left_out, rows=len(made.plan.moves), minutes=2 * minutes)
+        return Reckoned(made, jobs=found.jobs + found.left_out, rows=len(made.plan.moves), minutes=2 * minutes)
 
     if coming is None:
         return (await make()).found

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from kronos.coming import AsOf, Coming, Made
+from kronos.coming import AsOf, Coming, Reckoned
 
 _ACME, _OTHER = UUID(int=1), UUID(int=2)
 
@@ -14,7 +14,7 @@ def as_of(changes: int, workspace_id: UUID | None = _ACME) -> AsOf:
     return AsOf(workspace_id=workspace_id, changes=changes)
 
 
-class Finding:
+class Looks:
     """Counts how often something is found. It takes until it is let go."""
 
     def __init__(self, *, jobs: int = 5000, rows: int = 0) -> None:
@@ -24,16 +24,16 @@ class Finding:
         self.may_go = asyncio.Event()
         self.may_go.set()
 
-    async def __call__(self) -> Made[str]:
+    async def __call__(self) -> Reckoned[str]:
         self.number += 1
         nth = self.number
         self.begun.put_nowait(nth)
         await self.may_go.wait()
-        return Made(f"found {nth}", jobs=self._jobs, rows=self._rows)
+        return Reckoned(f"found {nth}", jobs=self._jobs, rows=self._rows)
 
 
 async def test_it_is_found_again_after_each_change_and_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    coming, find = Coming(), Finding()
+    coming, find = Coming(), Looks()
     monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
     assert [await coming.once(as_of(7), str, ("day",), find) for _ in range(2)] == ["found 1", "found 1"]
     assert await coming.once(as_of(7), str, ("week",), find) == "found 2"
@@ -46,7 +46,7 @@ async def test_it_is_found_again_after_each_change_and_after_a_while(monkeypatch
 
 
 async def test_who_asks_while_it_is_found_waits_for_it() -> None:
-    coming, find = Coming(), Finding()
+    coming, find = Coming(), Looks()
     await coming.once(as_of(1), str, (), find)
     find.may_go.clear()
     asking = [asyncio.create_task(coming.once(as_of(2), str, (), find)) for _ in range(20)]
@@ -61,10 +61,10 @@ async def test_who_asks_while_it_is_found_waits_for_it() -> None:
 
 
 async def test_what_fails_is_asked_again_by_who_waited() -> None:
-    coming, find = Coming(), Finding()
+    coming, find = Coming(), Looks()
     await coming.once(as_of(1), str, (), find)
 
-    async def fail() -> Made[str]:
+    async def fail() -> Reckoned[str]:
         await asyncio.sleep(0)
         raise ConnectionError
 
@@ -76,7 +76,7 @@ async def test_what_fails_is_asked_again_by_who_waited() -> None:
 
 
 async def test_of_few_jobs_nothing_is_kept_and_of_many_it_has_a_bound() -> None:
-    coming, few, many = Coming(), Finding(jobs=1), Finding(rows=1000)
+    coming, few, many = Coming(), Looks(jobs=1), Looks(rows=1000)
     assert [await coming.once(as_of(1), str, (), few) for _ in range(2)] == ["found 1", "found 2"]
     for nth in range(20):
         await coming.once(as_of(1), str, (nth,), many)
