@@ -88,6 +88,7 @@ const RETRY_MS = [1000, 2000, 5000, 10000];
 const IDLE_MS = 30000;
 const ownSource = document.currentScript.getAttribute("src");
 
+const retry = (again) => setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
 const mainOf = () => byId("main");
 // What costs the server much is asked for at once, and then not again for so long.
 const restOf = () => Math.max(REFRESH_MS, 1000 * (mainOf()?.dataset.rest ?? 0));
@@ -181,9 +182,7 @@ function listen() {
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) {
       live.source = null;
-      const wait = RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)];
-      live.failures += 1;
-      setTimeout(listen, wait);
+      retry(listen);
       refresh(); // who has been signed out is sent to sign in
     }
     showLive();
@@ -230,17 +229,19 @@ function notice(text, { isBad = false } = {}) {
 for (const lost of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(lost, () => {
     notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
-    live.failures += 1;
-    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
+    retry(refresh);
   });
 }
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
-  if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) {
-    live.failures += 1;
-    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
-  }
+  if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) retry(refresh);
+});
+// Who is signed out is sent to sign in, but not away from what was typed.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.status !== 401 || !isTyped()) return;
+  event.preventDefault();
+  notice("You are signed out. What you typed is still here: sign in in another tab, and go on.", { isBad: true });
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   live.failures = 0;
@@ -338,16 +339,15 @@ document.addEventListener("input", (event) => {
   const typed = event.target.closest("input[data-confirm]");
   if (typed) typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
 });
-// A menu closes when its reader goes elsewhere.
-document.addEventListener("focusin", (event) => {
-  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-document.addEventListener("pointerdown", (event) => {
-  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-document.addEventListener("keyup", (event) => {
-  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.more[open]")) menu.open = false;
-});
+// A menu closes when its reader goes elsewhere; with Escape its reader is back where it was opened.
+function closeMenus(unless) {
+  for (const menu of document.querySelectorAll("details.more[open]")) {
+    if (!unless && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    if (!menu.contains(unless)) menu.open = false;
+  }
+}
+for (const type of ["focusin", "pointerdown"]) document.addEventListener(type, (event) => closeMenus(event.target));
+document.addEventListener("keyup", (event) => event.key === "Escape" && closeMenus(null));
 
 function enhance() {
   for (const each of document.querySelectorAll("[data-scripted][hidden]")) each.hidden = false;
