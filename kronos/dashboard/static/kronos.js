@@ -96,7 +96,7 @@ const againOf = () => document.querySelector("[data-again]"); // what is fetched
 
 // What is being typed or ticked is not taken away.
 function isBusy() {
-  return document.activeElement?.matches("main form :not(summary), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
+  return document.activeElement?.matches("main form :is(input, select, textarea, button), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
 // Nor what was begun while the answer was on its way.
