@@ -41,8 +41,3 @@ class Cache(Generic[Key, Value]):
         while self._bytes > self._budget:
             _, (_, freed) = self._values.popitem(last=False)
             self._bytes -= freed
-
-    def drop(self, key: Key) -> None:
-        """Keep it no longer."""
-        if (before := self._values.pop(key, None)) is not None:
-            self._bytes -= before[1]

@@ -2,17 +2,16 @@
 
 import re
 import struct
-import time
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import add, sub
-from typing import Literal, TypeVar
+from typing import Literal
 from uuid import UUID
 
+from kronos.coming import AsOf, Coming, Reckoned
 from kronos.database import InstanceView, WorkspaceView
-from kronos.kept import Cache
 from kronos.sql import statement
 
 Window = Literal["24h", "7d"]
@@ -24,8 +23,6 @@ DELIVERIES_PER_MINUTE = 261_000
 """Of one worker, to endpoints that answer at once: 4,351 a second (docs/benchmarks.md, "Deliveries to a local
 sink")."""
 MOST_SCHEDULES = 5_000
-Found = TypeVar("Found")
-_INSTANCE = ""  # no workspace is called so
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
 _MOST_BUSY = 10
@@ -148,73 +145,44 @@ MOST_MINUTES_APART = 59
 _ONE_MINUTE = re.compile(r"([0-9]{1,2})(\s+\S+\s+\S+\s+\S+\s+\S+)", re.ASCII)
 _GET_RATES = statement("load.get_measured_rates", MeasuredRates)
 _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
+_GET_AS_OF = statement("load.get_as_of", AsOf)
+_GET_AS_OF_OF_ALL = statement("load.get_as_of_of_all", AsOf)
 
 
-class Coming:
-    """What was found of what workspaces of very many jobs are going to do, looked at again after half a minute: 50,000
-    jobs cost PostgreSQL 0.1 to 0.2 s. Of fewer jobs nothing is kept: a new one shows at once. By workspace, kind, and
-    what was asked. What names jobs is asked with the workspace's id: its name may be another's by then."""
-
-    _MANY = 2_000
-    _SECONDS = 30.0
-    _MOST_BYTES = 4 * 1024 * 1024
-    _BYTES_OF_MINUTE, _BYTES_OF_EACH = 40, 1024
-
-    def __init__(self) -> None:
-        self._kept: Cache[str, dict[tuple[object, ...], tuple[float, object, int]]] = Cache(
-            budget=2 * self._MOST_BYTES, each=self._MOST_BYTES
-        )
-
-    def of(self, workspace: str, kind: type[Found], *asked: object) -> Found | None:
-        """What was found within the last half minute."""
-        kept = (self._kept.get(workspace) or {}).get((kind, *asked))
-        if kept is None or time.monotonic() - kept[0] > self._SECONDS:
-            return None
-        return kept[1] if isinstance(kept[1], kind) else None
-
-    def keep(self, workspace: str, jobs: int, found: object, *asked: object, rows: int = 0, minutes: int = 0) -> None:
-        """Keep it where it is dear, as so many rows and minutes are kept."""
-        if jobs < self._MANY:
-            return
-        now, size = time.monotonic(), self._BYTES_OF_EACH * (1 + rows) + self._BYTES_OF_MINUTE * minutes
-        fresh = {key: each for key, each in (self._kept.get(workspace) or {}).items() if now - each[0] <= self._SECONDS}
-        fresh |= {(type(found), *asked): (now, found, size)}
-        while (whole := sum(each[2] for each in fresh.values())) > self._MOST_BYTES:
-            del fresh[min(fresh, key=lambda key: fresh[key][0])]
-        self._kept.put(workspace, fresh, whole)
-
-    def forget(self, workspace: str) -> None:
-        """Its jobs were changed here: whoever did it sees what it came to."""
-        self._kept.drop(workspace)
+async def as_of(view: WorkspaceView) -> AsOf:
+    """Up to which change the workspace is read. Raises WorkspaceNotFound."""
+    (found,) = await view.rows(_GET_AS_OF, {})
+    return found
 
 
 async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | None = None) -> Load:
     """What the workspace's jobs are going to do, or were half a minute ago (`coming`). Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
+
+    async def make() -> Reckoned[Load]:
+        found = of_rows(await view.rows(LIST, asked(minutes)), minutes)
+        return Reckoned(found, jobs=found.jobs + found.left_out, minutes=minutes)
+
     if coming is None:
-        return of_rows(await view.rows(LIST, asked(minutes)), minutes)
-    asked_for = (await view.enter()).workspace_id, minutes
-    if (kept := coming.of(view.workspace, Load, *asked_for)) is not None:
-        return kept
-    found = of_rows(await view.rows(LIST, asked(minutes)), minutes)
-    coming.keep(view.workspace, found.jobs + found.left_out, found, *asked_for, minutes=minutes)
-    return found
+        return (await make()).found
+    return await coming.once(await as_of(view), Load, (minutes,), make)
 
 
 async def of_instance(view: InstanceView, window: Window, coming: Coming | None = None) -> InstanceLoad:
     """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do; or as it was
     half a minute ago (`coming`)."""
     minutes = MINUTES[window]
-    if coming is not None and (kept := coming.of(_INSTANCE, InstanceLoad, minutes)) is not None:
-        return kept
-    found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
-    measured = await view.one_or_none(_GET_RATES, {})
-    if measured is None:
-        raise RuntimeError("a call of a function has one row")
-    made = InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
-    if coming is not None:
-        coming.keep(_INSTANCE, found.jobs + found.left_out, made, minutes, minutes=minutes)
-    return made
+
+    async def make() -> Reckoned[InstanceLoad]:
+        found = of_rows(await view.rows(_LIST_OF_ALL, asked(minutes)), minutes)
+        (measured,) = await view.rows(_GET_RATES, {})
+        made = InstanceLoad(**{name: getattr(found, name) for name in Load.__dataclass_fields__}, measured=measured)
+        return Reckoned(made, jobs=found.jobs + found.left_out, minutes=minutes)
+
+    if coming is None:
+        return (await make()).found
+    (changes,) = await view.rows(_GET_AS_OF_OF_ALL, {})
+    return await coming.once(changes, InstanceLoad, (minutes,), make)
 
 
 async def minute(
@@ -222,17 +190,17 @@ async def minute(
 ) -> LoadMinute:
     """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
     is of that time; or did half a minute ago (`coming`). Raises WorkspaceNotFound."""
-    here = None if coming is None else (await view.enter()).workspace_id
-    asked_for = here, at, minutes, load.from_at, load.until
-    if coming is not None and (kept := coming.of(view.workspace, LoadMinute, *asked_for)) is not None:
-        return kept
-    jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
-    at = at.replace(second=0, microsecond=0)
-    number = jobs[0]._number if jobs else 0
-    found = LoadMinute(at=at, number=number, jobs=jobs, spread=spread(load, at, jobs, minutes))
-    if coming is not None:
-        coming.keep(view.workspace, load.jobs + load.left_out, found, *asked_for, rows=len(jobs))
-    return found
+
+    async def make() -> Reckoned[LoadMinute]:
+        jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
+        begins_at = at.replace(second=0, microsecond=0)
+        number = jobs[0]._number if jobs else 0
+        found = LoadMinute(at=begins_at, number=number, jobs=jobs, spread=spread(load, begins_at, jobs, minutes))
+        return Reckoned(found, jobs=load.jobs + load.left_out, rows=len(jobs))
+
+    if coming is None:
+        return (await make()).found
+    return await coming.once(await as_of(view), LoadMinute, (at, minutes, load.from_at, load.until), make)
 
 
 def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:

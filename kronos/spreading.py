@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from uuid import UUID
 
 from kronos import load
+from kronos.coming import Coming, Reckoned
 from kronos.database import WorkspaceView
 from kronos.load import MINUTES, BusyMinute, Window
 from kronos.sql import statement
@@ -115,21 +116,20 @@ async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
     return (await compared(view, window)).plan
 
 
-async def compared(view: WorkspaceView, window: Window, coming: load.Coming | None = None) -> SpreadComparison:
+async def compared(view: WorkspaceView, window: Window, coming: Coming | None = None) -> SpreadComparison:
     """The plan, with each minute before and after; or as it was half a minute ago (`coming`). Raises
     WorkspaceNotFound."""
     minutes = MINUTES[window]
-    here = None if coming is None else (await view.enter()).workspace_id
-    asked_for = here, minutes
-    if coming is not None and (kept := coming.of(view.workspace, SpreadComparison, *asked_for)) is not None:
-        return kept
-    found = await load.of_workspace(view, window)
-    jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
-    made = await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
-    if coming is not None:
-        whole = found.jobs + found.left_out
-        coming.keep(view.workspace, whole, made, *asked_for, rows=len(made.plan.moves), minutes=2 * minutes)
-    return made
+
+    async def make() -> Reckoned[SpreadComparison]:
+        found = await load.of_workspace(view, window)
+        jobs = await view.rows(_LIST, {"minutes": minutes, "limit": MOST_JOBS})
+        made = await asyncio.to_thread(comparison, found.from_at, found.runs, jobs)
+        return Reckoned(made, jobs=found.jobs + found.left_out, rows=len(made.plan.moves), minutes=2 * minutes)
+
+    if coming is None:
+        return (await make()).found
+    return await coming.once(await load.as_of(view), SpreadComparison, (minutes,), make)
 
 
 def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadPlan:

@@ -50,8 +50,6 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
         there = await apply_export.unseen_there(view, names)  # what is as it was is no change
         asked = await call.aside(partial(read, there=there))
     applied = await applies.apply(view, asked)
-    if applied.is_applied:
-        call.context.coming.forget(view.workspace)
     return answer(applied)
 
 

@@ -22,12 +22,12 @@ from kronos.api.live import Hub
 from kronos.api.pingers import Pings
 from kronos.api.sessions import Person, Sessions
 from kronos.api.validation import faults_of, trimmed
+from kronos.coming import Coming
 from kronos.config import Settings
 from kronos.database import WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys
 from kronos.lines import about
-from kronos.load import Coming
 from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
 from kronos.replica import Replica

@@ -12,7 +12,7 @@ from kronos.api.alert_schemas import NUMBERS, AlertRuleCreate, AlertRulePut, new
 from kronos.api.call import Call
 from kronos.api.dependencies import AlertRuleName, View
 from kronos.dashboard.documents import version_of
-from kronos.dashboard.forms import FilledForm, SentForm, sent
+from kronos.dashboard.forms import FilledForm, SentForm, left_out, sent
 from kronos.dashboard.page import Pages, done, shown
 from kronos.database import WorkspaceView
 from kronos.jobs import JobFilter
@@ -29,6 +29,36 @@ _TYPES_OF: Mapping[str, list[str]] = {
     for name in (*needed, *optional)
 }
 """Of each number the types of conditions that have it."""
+_NUMBERS = (
+    (
+        "count",
+        "So many in a row",
+        "Runs that fail, or ticks that are missed: of these one, where it is empty.",
+        "integer",
+    ),
+    ("percent", "So many of 100", "Of too many runs that fail.", "integer"),
+    ("runs", "Of the last so many runs", "Of too many runs that fail: this, or the seconds below.", "integer"),
+    (
+        "window_seconds",
+        "Of the runs of the last so many seconds",
+        "Of too many runs that fail: 60 to 86,400.",
+        "integer",
+    ),
+    (
+        "min_runs",
+        "Of fewer runs it says nothing",
+        "Of too many runs that fail; empty: as many as the last runs above, or 1.",
+        "integer",
+    ),
+    ("seconds", "Longer than so many seconds", "Of what begins late, takes too long, or has no success.", "integer"),
+    (
+        "factor",
+        "Longer than so many times what is usual",
+        "Of what takes too long: this, or the seconds, or both.",
+        "number",
+    ),
+)
+"""Of each number its label, its hint, and how it is read."""
 _PRESET: Mapping[str, object] = {"condition": {"type": "FAILURES", "count": 3}, "recovered": True, "enabled": True}
 
 
@@ -60,7 +90,8 @@ async def post_rule(call: Call, view: View) -> Response:
         await alerts.create(view, new)
     except errors.KronosError as error:
         return _form(call, None, given.form.refused(error))
-    return done(call, f"The alert rule {new.name} is made.", "w", view.workspace, "alerts")
+    told = f"The alert rule {new.name} is made. {_left_out(given, FilledForm.of(_PRESET))}"
+    return done(call, told.strip(), "w", view.workspace, "alerts")
 
 
 @pages.get("/{name}", needs=Role.ADMIN)
@@ -82,7 +113,8 @@ async def put_rule(call: Call, view: View, name: AlertRuleName) -> Response:
         await alerts.replace(view, new, if_match={version_of(given)}, must_exist=True)
     except errors.KronosError as error:
         return _form(call, rule, given.form.refused(error))
-    return done(call, f"The alert rule {name} is changed.", "w", view.workspace, "alerts")
+    told = f"The alert rule {name} is changed. {_left_out(given, _filled(rule))}"
+    return done(call, told.strip(), "w", view.workspace, "alerts")
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
@@ -105,10 +137,19 @@ def _put_document(given: SentForm) -> JsonObject:
     return document
 
 
+def _others(given: SentForm) -> list[str]:
+    """The numbers of other kinds of conditions."""
+    return [name for name, types in _TYPES_OF.items() if given.text("/condition/type") not in types]
+
+
+def _left_out(given: SentForm, before: FilledForm) -> str:
+    labels = {name: label for name, label, _, _ in _NUMBERS}
+    return left_out(given, before, {f"/condition/{name}": labels[name] for name in _others(given)})
+
+
 def _of_its_kind(given: SentForm) -> SentForm:
     """The form without the numbers of other kinds of conditions, which its page does not show."""
-    others = _TYPES_OF.keys() - {name for name, types in _TYPES_OF.items() if given.text("/condition/type") in types}
-    hidden = {f"/condition/{name}" for name in others}
+    hidden = {f"/condition/{name}" for name in _others(given)}
     return SentForm(fields=[(name, text) for name, text in given.fields if name.partition(":")[0] not in hidden])
 
 
@@ -141,4 +182,13 @@ async def _preview(view: WorkspaceView, rule: NewRule) -> RulePreview:
 
 
 def _form(call: Call, rule: AlertRule | None, form: FilledForm, preview: RulePreview | None = None) -> Response:
-    return shown(call, "alert_rule.html", form.status, rule=rule, form=form, preview=preview, types_of=_TYPES_OF)
+    return shown(
+        call,
+        "alert_rule.html",
+        form.status,
+        rule=rule,
+        form=form,
+        preview=preview,
+        types_of=_TYPES_OF,
+        numbers=_NUMBERS,
+    )

@@ -4,6 +4,8 @@ What people write may be 256 KiB, and HTML writes one `&` as five bytes. A page 
 texts cut, all alike, as far as it takes, and a link to itself whole. A form is never cut, as what was cut would be
 saved: one that holds a long text stands on the whole page alone. Nor is what a button copies: where it was cut the
 button is a link to the whole page.
+
+An answer to a form holds what was typed, as long as it is, and has no whole page: there all that is beside it is cut.
 """
 
 import re
@@ -17,6 +19,7 @@ _LEAST_OF_OURS = 120
 """Less than that is cut in the rows of tables alone: elsewhere it may be what Kronos itself says, and its buttons."""
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.DOTALL)
+_TYPED = re.compile(r'(?<=>)[^<]*(?=</textarea>)|(?<=\svalue=")[^"]*')
 _COPY = re.compile(r'<button\b[^>]*\sdata-copy="(?P<id>[^"]*)"[^>]*>.*?</button>', re.DOTALL)
 _STRIP = re.compile(r'<svg class="strip"[^>]*>.*?</svg>', re.DOTALL)
 """A picture of what the text beside it says: fifty of them are 20 kB."""
@@ -26,18 +29,20 @@ _TOLD = re.compile(r'(?P<name>\s(?:title|aria-label)=")(?P<text>[^"]*)')
 _PART_OF_REFERENCE = re.compile(r"&[^;\s]{0,9}\Z")
 
 
-def is_too_long(html: str) -> bool:
-    """Whether a page is larger than it may be."""
-    return len(html) > MOST_BYTES or len(html.encode(errors="surrogatepass")) > MOST_BYTES
+def is_too_long(html: str, *, beside_forms: bool = False) -> bool:
+    """Whether a page is larger than it may be, or what it has beside what was typed."""
+    counted = _TYPED.sub("", html) if beside_forms else html
+    return len(counted) > MOST_BYTES or len(counted.encode(errors="surrogatepass")) > MOST_BYTES
 
 
-def shown(html: str, whole: str) -> str:
-    """The page with its texts cut; `whole`: its address with nothing cut."""
+def shown(html: str, whole: str | None) -> str:
+    """The page with its texts cut; `whole`: its address with nothing cut. None: it answers a form, which stays."""
     made = html
     for most in _LENGTHS:
         least = max(most, _LEAST_OF_OURS)
-        made = _rows_cut(_copies_cut(_forms_cut(html, whole, least), whole, least), most, least)
-        if not is_too_long(made):
+        forms = html if whole is None else _forms_cut(html, whole, least)
+        made = _rows_cut(_copies_cut(forms, whole, least), most, least)
+        if not is_too_long(made, beside_forms=whole is None):
             return made
     return _STRIP.sub("", made)
 
@@ -55,7 +60,7 @@ def _form(form: str, whole: str, most: int) -> str:
     return f'{texts}<p><a class="button" href="{escape(whole)}">Open the whole form</a></p>'
 
 
-def _copies_cut(html: str, whole: str, most: int) -> str:
+def _copies_cut(html: str, whole: str | None, most: int) -> str:
     return _COPY.sub(lambda copy: copy[0] if _is_short(html, copy["id"], most) else _whole_to_copy(whole), html)
 
 
@@ -65,7 +70,9 @@ def _is_short(html: str, identifier: str, most: int) -> bool:
     return found is not None and len(found["text"]) <= most
 
 
-def _whole_to_copy(whole: str) -> str:
+def _whole_to_copy(whole: str | None) -> str:
+    if whole is None:
+        return ""
     return f'<a class="button" href="{escape(whole)}">Show it whole, to copy it</a>'
 
 

@@ -143,6 +143,17 @@ class SentForm:
         return made
 
 
+def left_out(given: SentForm, before: FilledForm, labels: Mapping[str, str]) -> str:
+    """What somebody wrote into fields that go with a choice that was not made, in a sentence that names each by its
+    label: where a browser hides them, and where it does not. Empty: nothing, or what stood there before."""
+    wrote = [
+        label
+        for name, label in labels.items()
+        if (texts := [each.strip() for each in given.all(name) if each.strip()]) and texts != list(before.all(name))
+    ]
+    return f"Left out, as it goes with another choice: {', '.join(wrote)}." if wrote else ""
+
+
 async def sent(call: Call) -> SentForm:
     """The form that a request sends. Raises InvalidRequest, PayloadTooLarge."""
     raw = await call.body()

@@ -1,7 +1,7 @@
 """The forms of a job: a new one, and another version of one, whose runs are compared before it is saved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -55,8 +55,7 @@ class Previewed:
 @pages.get("/w/{w}/jobs/~new", needs=Role.OPERATOR)
 async def get_new_job(call: Call, view: View) -> Response:
     """The form of a new job."""
-    form = FilledForm(values={"way": ["sentence"], "/trigger": ["CRON"], "/timezone": ["UTC"], "/input": ["{}"]})
-    return await _shown(call, view, form)
+    return await _shown(call, view, replace(job_terms.NEW, once=FilledForm().once))
 
 
 @pages.post("/w/{w}/jobs/~new", needs=Role.OPERATOR)
@@ -71,7 +70,8 @@ async def create_job(call: Call, view: View) -> Response:
     except errors.KronosError as error:
         return await _shown(call, view, form.form.refused(_forgiving(error)))
     ref = job.name or str(job.job_id)
-    return done(call, f"Job {ref} is made.", "w", view.workspace, "jobs", ref)
+    told = f"Job {ref} is made. {job_terms.not_used(form, job_terms.NEW)}"
+    return done(call, told.strip(), "w", view.workspace, "jobs", ref)
 
 
 @pages.post("/w/{w}/jobs/preview", needs=Role.VIEWER)
@@ -99,7 +99,8 @@ async def edit_job(call: Call, view: View, ref: JobRef) -> Response:
     try:
         document = job_terms.changes(job_terms.document_of(form), job)
         if not document:
-            return done(call, "Nothing was changed.", "w", view.workspace, "jobs", ref)
+            told = f"Nothing was changed. {job_terms.not_used(form, job_terms.of_job(job))}"
+            return done(call, told.strip(), "w", view.workspace, "jobs", ref)
         asked = job_changes(await call.judged(JobPatch, document, lambda: jobs.get(view, ref)))
         _require_version(form.text("version"), job)
         if form.has("save"):
@@ -114,7 +115,9 @@ async def edit_job(call: Call, view: View, ref: JobRef) -> Response:
         return await _shown(call, view, refused, job=job, fields=_fields(document, job), is_overtaken=True)
     except errors.KronosError as error:
         return await _shown(call, view, form.form.refused(_forgiving(error)), job=job)
-    return await _shown(call, view, form.form, job=job, fields=_fields(document, job), differing=differing)
+    unused = job_terms.not_used(form, job_terms.of_job(job))
+    fields = _fields(document, job)
+    return await _shown(call, view, form.form, job=job, fields=fields, differing=differing, unused=unused)
 
 
 def _require_editable(job: Job) -> None:
@@ -178,6 +181,7 @@ async def _shown(
     fields: Sequence[FieldDiff] = (),
     differing: FireDiff | None = None,
     is_overtaken: bool = False,
+    unused: str = "",
 ) -> Response:
     if previewed is None and form.text("/trigger", "CRON") == "CRON":
         held = [(name, text) for name, texts in form.values.items() for text in texts]
@@ -192,6 +196,7 @@ async def _shown(
         "fields": list(fields),
         "differing": differing,
         "is_overtaken": is_overtaken,
+        "unused": unused,
         "known": _FIELDS,
         "ways": job_terms.WAYS,
         "weekdays": job_terms.WEEKDAYS,

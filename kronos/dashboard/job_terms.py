@@ -8,7 +8,7 @@ from typing import Final
 
 from kronos import errors, sentences
 from kronos.api.copies import shown
-from kronos.dashboard.forms import FilledForm, SentForm
+from kronos.dashboard.forms import FilledForm, SentForm, left_out
 from kronos.errors import Fault
 from kronos.model import Job, Json, JsonObject
 from kronos.sentences import Picks
@@ -21,6 +21,23 @@ WAYS: Final = (
 )
 WEEKDAYS: Final = ((1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun"))
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FIELDS_OF: Final[Mapping[str, Mapping[str, str]]] = {
+    "sentence": {"sentence": "In words"},
+    "cron": {"/cron": "Cron text"},
+    "calendar": {"times": "Times", "weekdays": "Weekdays", "days": "Days of the month", "months": "Months"},
+    "every": {"/every": "Every", "/anchor": "Counted from"},
+}
+"""Of each way its fields, and what they are called."""
+_FIELDS_OF_CRON: Final = {
+    "/calendars": "Calendars",
+    "/starts_at": "Not before",
+    "/ends_at": "Not from then on",
+    "/max_runs": "At most so many ticks",
+    "/jitter_seconds": "Spread over seconds",
+    "/spread": "May be moved by",
+}
+NEW: Final = FilledForm(values={"way": ["sentence"], "/trigger": ["CRON"], "/timezone": ["UTC"], "/input": ["{}"]})
+"""The form of a new job."""
 _CALLBACKS = ("on_success", "on_failure")
 _OF_CRON = (
     "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
@@ -76,6 +93,19 @@ def document_of(form: SentForm) -> JsonObject:
         if not document.get(name):
             document.pop(name, None)
     return {"tags": [], "input": {}} | document
+
+
+def not_used(form: SentForm, before: FilledForm) -> str:
+    """What was written into fields of other ways to say the schedule, or of other kinds of jobs, in a sentence."""
+    trigger = form.text("/trigger") or "CRON"
+    is_cron = trigger == "CRON"
+    labels = {} if is_cron else {**_FIELDS_OF_CRON}
+    for way, fields in _FIELDS_OF.items():
+        if not is_cron or way != (form.text("way") or "cron"):
+            labels |= fields
+    if trigger != "DELAYED":
+        labels["/run_at"] = "At"
+    return left_out(form, before, labels)
 
 
 def _is_local(run_at: Json) -> bool:

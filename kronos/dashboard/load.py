@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import changes, errors, load, spreading
+from kronos import changes, errors, jobs, load, spreading
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.fields import UUID_FORM
@@ -26,6 +26,7 @@ _SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
 _OTHER_FORM = ("the form is not as it was shown", "Load the page again.")
 _MOST_MOVED = 50
 _MOST_PLANNED = 50
+_MOST_TOLD = 3
 
 
 @pages.get("/w/{w}/load", needs=Role.VIEWER)
@@ -101,9 +102,22 @@ async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, i
             await changes.replace(view, ref, job_changes(body), if_match=frozenset({version}))
             moved += 1
         except (errors.Conflict, errors.JobNotFound, errors.PreconditionFailed, errors.Unprocessable) as error:
-            refused.append(error.detail)
-    call.context.coming.forget(view.workspace)
-    return " ".join([f"{moved} of {len(moves)} jobs have new times.", *refused[:2]])[:600]
+            refused.append((ref, error))
+    told = [await _left_alone(view, ref, error) for ref, error in refused[:_MOST_TOLD]]
+    more = f"And {len(refused) - _MOST_TOLD} more." if len(refused) > _MOST_TOLD else ""
+    return " ".join([f"{moved} of {len(moves)} jobs have new times.", *told, more]).strip()[:900]
+
+
+async def _left_alone(view: WorkspaceView, ref: str, error: errors.KronosError) -> str:
+    """Which job was not moved, and why."""
+    try:
+        job = await jobs.get(view, ref)
+    except errors.JobNotFound:
+        return f"{ref[:8]} is gone."
+    name = job.name or ref[:8]
+    if error.code in ("precondition_failed", "job_not_updatable"):
+        return f"{name} was changed meanwhile, and is left as it is."
+    return f"{name}: {error.detail}."
 
 
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)

@@ -113,16 +113,16 @@ def _give_notice(response: Response, call: Call, text: str, *, seconds: int) -> 
 
 
 def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
-    """What went wrong, as a page; who has to sign in is sent there; a script gets one sentence."""
+    """What went wrong, as a page; a script gets one sentence. Who has to sign in is sent there, but not from a form
+    that was sent: to load the answer to it again is to send it again, with all that was typed."""
     call = Call(scope)
     status = int(document["status"])
     answered = {name: value for name, value in headers.items() if name != "WWW-Authenticate"}
     is_script = call.headers.get("hx-request") == "true"
-    if status == 401:
-        location = _sign_in(call)
-        if is_script:
-            return Response(status_code=401, headers={"HX-Redirect": location})
-        return redirect(location) if call.method in ("GET", "HEAD") else redirect(_sign_in_alone(call))
+    if status == 401 and is_script:
+        return Response(status_code=401, headers={"HX-Redirect": _sign_in(call)})
+    if status == 401 and call.method in ("GET", "HEAD"):
+        return redirect(_sign_in(call))
     if is_script:
         text = rendered(call, "parts/problem.html", problem=document)
         return Response(text, status, media_type="text/html", headers=answered | _HEADERS)

@@ -55,8 +55,8 @@ class PageContext:
         self.request_id: str = call.scope["kronos.request_id"]
         self.is_whole: bool = call.scope.get("kronos.is_whole", False)
         """Who reads it asked for all of it."""
-        self.may_be_brief: bool = call.method in ("GET", "HEAD") and not self.is_whole
-        """Else all of it is shown: who asked for it, and what was typed and refused."""
+        self.is_read: bool = call.method in ("GET", "HEAD")
+        """Else it answers a form, whose address may be none to read, and what was typed stays."""
         self.is_brief = False
         """Long texts are going to be cut (brief.py)."""
 
@@ -105,10 +105,11 @@ def rendered(call: Call, template: str, **values: object) -> str:
     shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
     page = PageContext(call)
     html = _html(template, page, shown)
-    if not page.may_be_brief or not brief.is_too_long(html):
+    if page.is_whole or not brief.is_too_long(html, beside_forms=not page.is_read):
         return html
     page.is_brief = True
-    return brief.shown(_html(template, page, shown), page.with_query(whole="yes"))
+    whole = page.with_query(whole="yes") if page.is_read else None
+    return brief.shown(_html(template, page, shown), whole)
 
 
 def _html(template: str, page: PageContext, values: Mapping[str, object]) -> str:

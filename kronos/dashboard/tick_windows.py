@@ -70,7 +70,7 @@ async def time_line(
     day: str | None = None,
 ) -> Ticks:
     """The ticks of the window, or of a day; by default the last forty or so, and the next ones."""
-    now = CLOCK.now()
+    now = frame.now
     if day is not None and since is None and until is None:
         first, zone = _day(day), zone_of(job.timezone)
         since, until = _at(first, zone), _at(first + timedelta(days=1), zone)
@@ -132,7 +132,7 @@ def month_name(job: Job) -> tuple[str, str]:
 def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -> Month:
     """A month as it is shown: what became of its ticks, and what is to come as far as `preview` tells."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
-    today = CLOCK.now().astimezone(zone).date()
+    today = counted.at.astimezone(zone).date()
     coming = coming_days(preview, zone) if job.status == "ACTIVE" or job.resume_at else {}
     of_days = {each.day: each.ticks for each in counted.data}
     for day in coming.keys() & {first + timedelta(days=each) for each in range(31)}:

@@ -40,3 +40,20 @@ select movable.job_id, movable.name, movable.version, movable.endpoint, movable.
 select rates.rings as rings_per_second, rates.ticks as ticks_per_second,
        rates.deliveries as deliveries_per_second
   from kronos.measured_rates() as rates;
+
+-- name: get_as_of
+-- Up to which change of what people configure the workspace is read: how many rows its audit has, sealed or
+-- not. So many there are whichever transaction is committed first, and none is counted before it is.
+select workspace.workspace_id,
+       coalesce(chain.number, 0)
+       + (select count(*)
+            from kronos.audit_pending as pending
+           where pending.workspace_id = workspace.workspace_id) as changes
+  from (select kronos.current_workspace_id() as workspace_id) as workspace
+  left join kronos.audit_chains as chain on chain.chain_id = workspace.workspace_id;
+
+-- name: get_as_of_of_all
+-- As get_as_of, of all workspaces, for the instance's administrator.
+select null::uuid as workspace_id,
+       (select coalesce(sum(chain.number), 0)::bigint from kronos.audit_chains as chain)
+       + (select count(*) from kronos.audit_pending) as changes;

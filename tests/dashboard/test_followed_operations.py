@@ -13,7 +13,7 @@ from conftest import await_condition
 from dashboard.browser import Watched
 from dashboard.runs import ended
 from dashboard.test_followed import opened
-from kronos.load import Coming
+from kronos.coming import Coming
 from sql_factory import values
 
 Connection = psycopg.Connection[tuple[object, ...]]

@@ -40,6 +40,11 @@ def words(page: html.HtmlElement, path: str = "//main") -> str:
     return " ".join(found.text_content().split())
 
 
+def told(api: httpx.Client, path: str) -> str:
+    """What the page says of what was done just before."""
+    return words(html.document_fromstring(api.get(path).text), "//div[@id='notices']")
+
+
 @pytest.mark.parametrize("window", ["24h", "7d"])
 def test_the_plan_shows_what_changes_before_it_is_done_and_is_done_once(
     api: httpx.Client, reader: Reader, crowd: str, window: str
@@ -79,13 +84,17 @@ def test_only_what_is_ticked_and_as_it_was_shown_is_moved(api: httpx.Client, rea
     unticked = moves.pop("nine-2")
     answered = api.post(path, data={"move": list(moves.values()), "confirmed": "yes"})
     assert answered.status_code == 303
-    assert "1 of 2 jobs have new times." in words(html.document_fromstring(api.get(path).text), "//*[@role='status']")
+    assert told(api, path) == "1 of 2 jobs have new times. nine-1 was changed meanwhile, and is left as it is."
     found = offsets(api, crowd)
     assert (found["nine-1"], found["nine-2"]) == ((0, 2), (0, 1))
     assert found["nine-3"] == (int(moves["nine-3"].split()[-1]), 2)
     too_far = unticked.rpartition(" ")[0] + " 181"
     assert api.post(path, data={"move": too_far, "confirmed": "yes"}).status_code == 303
     assert offsets(api, crowd)["nine-2"] == (0, 1), "its owner allows three minutes"
+    assert told(api, path).startswith("0 of 1 jobs have new times. nine-2: ")
+    nobody = "00000000-0000-7000-8000-000000000000 1 60"
+    assert api.post(path, data={"move": [nobody] * 5, "confirmed": "yes"}).status_code == 303
+    assert told(api, path) == f"0 of 5 jobs have new times. {'00000000 is gone. ' * 3}And 2 more."
 
 
 @pytest.mark.parametrize(

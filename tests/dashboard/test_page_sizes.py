@@ -1,11 +1,13 @@
 """A page is less than 100 kB, whatever people write: it cuts long texts, says so, and shows them whole to who asks."""
 
 import re
+from urllib.parse import urlencode
 
 import httpx
 import psycopg
 import pytest
 from lxml import html
+from markupsafe import escape
 
 from dashboard.browser import Watched
 from dashboard.heavy import DEAR, make_heavy
@@ -13,6 +15,7 @@ from dashboard.test_all_pages import axe, told_of
 from kronos.dashboard import brief
 
 _MOST_BYTES = 100_000
+_SENT = "application/x-www-form-urlencoded"
 _CUT = "Long texts are cut here"
 _PAGE = (
     '<main><h1>{text}</h1><form action="/x"><textarea name="a">{area}</textarea></form><p title="{text}">x</p></main>'
@@ -79,11 +82,33 @@ def _is_changed_whole(page: Watched, api: httpx.Client, workspace: str) -> None:
 
 
 def _refused_form_keeps_all(api: httpx.Client, workspace: str) -> None:
+    """Each form with a long text, sent of a version that nobody has seen: what was typed is there, and little else."""
     typed = '{"a": "' + DEAR * 40_000
     refused = api.post(f"/w/{workspace}/configs/heavy", data={"version": "2", "/values:json": typed})
     assert refused.status_code == 422
     (area,) = html.document_fromstring(refused.text).xpath("//textarea")
     assert area.text_content().strip() == typed
+    seen = []
+    for path in ("configs/heavy", "payload-specs/heavy", "endpoints/heavy", "jobs/heavy/edit"):
+        page = _read(api.get(f"/w/{workspace}/{path}?whole=yes"))
+        for form in page.xpath("//main//form[@method='post'][.//textarea][.//input[@name='version']]"):
+            action = form.get("action") or f"/w/{workspace}/{path}"
+            other = {"version": "77", "/title:?": "Another"}
+            fields = [(name, other.get(name, text.replace('"a"', '"b"'))) for name, text in form.form_values()]
+            answered = api.post(action, content=urlencode(fields), headers={"content-type": _SENT})
+            assert answered.status_code in (412, 422), (path, action, answered.text[:300])
+            areas = {each.name: each.text_content().lstrip("\n") for each in _areas(answered.text)}
+            long = {name: text for name, text in fields if name in areas and len(text) > 1000}
+            assert {name: areas[name].strip() for name in long} == {name: text.strip() for name, text in long.items()}
+            beside = len(answered.content) - sum(len(escape(text).encode()) for text in areas.values())
+            seen += [path] if long else []
+            assert beside < _MOST_BYTES, (path, len(answered.content), beside)
+            assert "whole=yes" not in answered.text
+    assert set(seen) >= {"configs/heavy", "payload-specs/heavy", "jobs/heavy/edit"}
+
+
+def _areas(text: str) -> list[html.HtmlElement]:
+    return list(html.document_fromstring(text).xpath("//textarea"))
 
 
 def test_whole_is_a_word_of_pages_alone(api: httpx.Client, workspace: str) -> None:

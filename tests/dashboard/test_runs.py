@@ -1,10 +1,9 @@
 """Overview, executions, dead letters and load as pages: by their HTML, and in a browser what people do there."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -17,8 +16,9 @@ from dashboard.browser import Watched, watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
 from factory import add_key
+from kronos import load
 from kronos.api import live as hubs
-from kronos.load import Coming
+from kronos.coming import Coming
 from sql_factory import value
 
 Reader = Callable[[str], html.HtmlElement]
@@ -195,35 +195,38 @@ def test_spreading_a_minute_gives_jobs_new_times_at_the_version_that_was_shown(
     assert api.post(f"/w/{workspace}/load/spread", data={"move": "nine-0 1 5 9 * * *"}).status_code == 400
 
 
-def test_the_load_of_very_many_jobs_is_counted_each_half_minute_and_when_they_are_spread(
+def test_the_load_of_very_many_jobs_is_counted_each_half_minute_and_when_anything_was_changed(
     api: httpx.Client, reader: Reader, workspace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make() -> dict[str, Any]:
-        body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}
-        made = api.post(f"/v1/workspaces/{workspace}/jobs", json=body)
-        made.raise_for_status()
-        job: dict[str, Any] = made.json()
-        return job
+    counted: list[int] = []
 
-    def told() -> str:
-        return words(reader(f"/w/{workspace}/load?window=7d"), "//main").partition(" runs of ")[2].partition(" ")[0]
+    def of_rows(rows: Sequence[load.LoadRow], minutes: int) -> load.Load:
+        counted.append(minutes)
+        return count(rows, minutes)
 
-    make()
-    assert told() == "1"
-    make()
-    assert told() == "2"  # of few jobs nothing is kept
-    monkeypatch.setattr(Coming, "_MANY", 2)
+    count = load.of_rows
+    monkeypatch.setattr(load, "of_rows", of_rows)
     monkeypatch.setattr(Coming, "_SECONDS", 3600.0)
-    assert told() == "2"
-    job = make()
-    assert told() == "2"
-    spread = {"move": f"{job['job_id']} {job['version']} 5 9 * * *"}
-    assert api.post(f"/w/{workspace}/load/spread", data=spread).status_code == 303
-    assert told() == "3"
+
+    def make() -> str:
+        body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}
+        return str(api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status().json()["job_id"])
+
+    def told() -> tuple[str, int]:
+        text = words(reader(f"/w/{workspace}/load?window=7d"), "//main").partition(" runs of ")[2].partition(" ")[0]
+        return text, len(counted)
+
     make()
-    assert told() == "3"
+    make()
+    assert [told(), told()] == [("2", 1), ("2", 2)], "of few jobs nothing is kept"
+    monkeypatch.setattr(Coming, "_MANY", 2)
+    assert [told(), told()] == [("2", 3), ("2", 3)]
+    third = make()
+    assert [told(), told()] == [("3", 4), ("3", 4)]
+    api.post(f"/v1/workspaces/{workspace}/jobs/{third}/pause", json={"note": "x"}).raise_for_status()
+    assert [told(), told()] == [("2", 5), ("2", 5)]
     monkeypatch.setattr(Coming, "_SECONDS", -1.0)
-    assert told() == "4"
+    assert [told(), told()] == [("2", 6), ("2", 7)]
 
 
 def test_the_overview_says_what_fails_and_leads_to_it(

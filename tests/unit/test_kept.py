@@ -131,8 +131,7 @@ def test_what_is_kept_stays_within_its_budget_and_the_oldest_goes() -> None:
     assert [key for key in range(7) if key in kept] == [2, 5]
     assert (kept.get(6), kept.get(4)) == (None, None)
 
-    kept.drop(2)
-    kept.drop(2)
+    kept.put(2, "too large now", 41)
     kept.put(7, "a", 40)
     kept.put(8, "b", 30)
     assert [key for key in range(9) if key in kept] == [5, 7, 8]  # its bytes are free again

@@ -88,12 +88,15 @@ const RETRY_MS = [1000, 2000, 5000, 10000];
 const IDLE_MS = 30000;
 const ownSource = document.currentScript.getAttribute("src");
 
+const retry = (again) => setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
 const mainOf = () => byId("main");
+// What costs the server much is asked for at once, and then not again for so long.
+const restOf = () => Math.max(REFRESH_MS, 1000 * (mainOf()?.dataset.rest ?? 0));
 const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
 
 // What is being typed or ticked is not taken away.
 function isBusy() {
-  return document.activeElement?.closest?.("main form, main dialog[open]") || document.querySelector("main input:checked[data-select]") || isTyped();
+  return document.activeElement?.matches("main form :is(input, select, textarea, button), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
 // Nor what was begun while the answer was on its way.
@@ -102,6 +105,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (isBusy()) {
     event.detail.shouldSwap = false;
     live.isStale = true;
+    if (event.detail.xhr.status === 200) markOutdated(event.detail.serverResponse);
   } else if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes(ownSource)) {
     event.detail.shouldSwap = false; // of another release, whose pages go with its own scripts
     location.reload();
@@ -117,8 +121,8 @@ function refresh() {
     live.waiting = null;
     live.isStale = Boolean(isBusy());
     showLive();
-    if (live.isStale) return;
-    live.next = performance.now() + REFRESH_MS;
+    if (live.isStale && !plannedOf().length) return;
+    live.next = performance.now() + restOf();
     htmx.trigger(againOf() ?? mainOf(), "kronos:changed");
   }, Math.max(0, live.next - performance.now()));
 }
@@ -130,7 +134,7 @@ document.addEventListener("htmx:beforeSend", (event) => {
   live.isAsking = true;
   event.detail.xhr.addEventListener("loadend", () => {
     const now = performance.now();
-    live.next = Math.max(began + REFRESH_MS, now + REST * (now - began));
+    live.next = Math.max(began + restOf(), now + REST * (now - began));
     live.isAsking = false;
     if (live.isDue) refresh();
   });
@@ -144,6 +148,23 @@ function isTyped() {
       ? each.selectedOptions[0] !== ([...each.options].findLast((option) => option.defaultSelected) ?? each.options[0])
       : each.matches("[type=checkbox], [type=radio]") ? each.checked !== each.defaultChecked : each.value !== each.defaultValue,
   );
+}
+
+// Of a form whose rows are what the server suggests, and which waits: the rows of jobs that are others by now.
+const plannedOf = () => [...document.querySelectorAll("main form[data-planned] input[name=move]")];
+const versionOf = (box) => box.value.split(" ", 2).join(" ");
+
+function markOutdated(answer) {
+  if (!plannedOf().length) return;
+  const there = new DOMParser().parseFromString(answer, "text/html").querySelectorAll("input[name=move]");
+  const planned = new Set([...there].map(versionOf));
+  const rows = plannedOf().filter((each) => {
+    const isOld = !planned.has(versionOf(each));
+    each.closest("tr").querySelector(".outdated").hidden = !isOld;
+    return isOld;
+  });
+  const said = !rows.length ? "" : `Jobs were changed since this was shown, and ${rows.length} of its rows ${rows.length > 1 ? "are" : "is"} out of date. What somebody changed is left alone. Load the page again to see what is best now.`;
+  if (byId("outdated").textContent !== said) byId("outdated").textContent = said;
 }
 
 function listen() {
@@ -161,9 +182,7 @@ function listen() {
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) {
       live.source = null;
-      const wait = RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)];
-      live.failures += 1;
-      setTimeout(listen, wait);
+      retry(listen);
       refresh(); // who has been signed out is sent to sign in
     }
     showLive();
@@ -210,17 +229,19 @@ function notice(text, { isBad = false } = {}) {
 for (const lost of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(lost, () => {
     notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
-    live.failures += 1;
-    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
+    retry(refresh);
   });
 }
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
-  if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) {
-    live.failures += 1;
-    setTimeout(refresh, RETRY_MS[Math.min(live.failures, RETRY_MS.length - 1)]);
-  }
+  if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) retry(refresh);
+});
+// Who is signed out is sent to sign in, but not away from what was typed.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.status !== 401 || !isTyped()) return;
+  event.preventDefault();
+  notice("You are signed out. What you typed is still here: sign in in another tab, and go on.", { isBad: true });
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   live.failures = 0;
@@ -252,7 +273,7 @@ document.addEventListener("keydown", (event) => {
   }
   const actions = {
     "?": () => byId("shortcuts").showModal(),
-    "/": () => document.querySelector("input[type=search]")?.focus(),
+    "/": () => unfolded(document.querySelector("main input[type=search]"))?.focus(),
     g: () => (pressed = "g"),
     n: () => document.querySelector("a[data-key=new]")?.click(),
     p: () => byId("live") && toggleLive(),
@@ -295,9 +316,14 @@ for (const type of ["pointerover", "focusin"]) {
   });
 }
 // A link to something folded opens it.
+function unfolded(element) {
+  const folded = element?.closest("details");
+  if (folded) folded.open = true;
+  return element;
+}
 function unfold() {
   const target = location.hash && byId(location.hash.slice(1));
-  if (target instanceof HTMLDetailsElement) target.open = true;
+  if (target instanceof HTMLDetailsElement) unfolded(target);
 }
 window.addEventListener("hashchange", unfold);
 unfold();
@@ -313,16 +339,15 @@ document.addEventListener("input", (event) => {
   const typed = event.target.closest("input[data-confirm]");
   if (typed) typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
 });
-// A menu closes when its reader goes elsewhere.
-document.addEventListener("focusin", (event) => {
-  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-document.addEventListener("pointerdown", (event) => {
-  for (const menu of document.querySelectorAll("details.more[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-document.addEventListener("keyup", (event) => {
-  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.more[open]")) menu.open = false;
-});
+// A menu closes when its reader goes elsewhere; with Escape its reader is back where it was opened.
+function closeMenus(unless) {
+  for (const menu of document.querySelectorAll("details.more[open]")) {
+    if (!unless && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    if (!menu.contains(unless)) menu.open = false;
+  }
+}
+for (const type of ["focusin", "pointerdown"]) document.addEventListener(type, (event) => closeMenus(event.target));
+document.addEventListener("keyup", (event) => event.key === "Escape" && closeMenus(null));
 
 function enhance() {
   for (const each of document.querySelectorAll("[data-scripted][hidden]")) each.hidden = false;
@@ -372,6 +397,4 @@ showTimes();
 showLive();
 enhance();
 // To the first field that is not right, and where it is folded to it unfolded; else to what is wrong with the whole.
-const faulty = document.querySelector("main [aria-invalid=true]") ?? byId("refusal");
-if (faulty?.closest("details")) faulty.closest("details").open = true;
-faulty?.focus();
+unfolded(document.querySelector("main [aria-invalid=true]") ?? byId("refusal"))?.focus();
