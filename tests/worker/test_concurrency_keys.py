@@ -293,6 +293,28 @@ def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed
     assert in_flight(superuser, endpoint) == 1
 
 
+def test_what_is_changed_while_a_claim_is_under_way_is_left_to_the_next_under_the_key_that_it_has_then(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    """It is not where the claim has seen it, and holds no slot."""
+    endpoint = add_endpoint(superuser, max_in_flight=3)
+    _limit(superuser, endpoint, 1)
+    (first,), (second,) = _add(superuser, endpoint, 1, "a"), _add(superuser, endpoint, 1, "b")
+    other.execute("lock table kronos.workspace_gate in access exclusive mode")  # as above
+    with ThreadPoolExecutor(1) as thread:
+        claiming = thread.submit(claim, worker, endpoint)
+        await_lock(superuser, worker)
+        changed = """update kronos.execution_live set input = '{"customer": "c"}' where execution_id = %s"""
+        superuser.execute(changed, [second])
+        other.rollback()
+        token, ids = claiming.result()
+    assert (ids, in_flight(superuser, endpoint)) == ([first], 1)
+    assert claim(worker, endpoint)[1] == [second]
+    assert _running(superuser, endpoint) == {"a": 1, "c": 1}
+    finalize(worker, token, ids)
+    assert in_flight(superuser, endpoint) == 1
+
+
 async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_its_poll(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
@@ -335,10 +357,8 @@ def test_claims_of_the_release_before_have_the_same_by_ids(superuser: psycopg.Co
         "as picked join kronos.execution_live as live using (execution_id, endpoint_id) order by key, execution_id",
         [endpoint.endpoint_id],
     ).fetchall()
-    assert picked == [
-        *((each, endpoint.endpoint_id, "a", True) for each in sorted(busy[:2])),
-        (free[0], endpoint.endpoint_id, "b", True),
-    ]
+    wanted = [*((each, "a") for each in sorted(busy[:2])), (free[0], "b")]
+    assert picked == [(each, endpoint.endpoint_id, key, True) for each, key in wanted]
     assert _parked(superuser, endpoint) == busy[2:]
 
 
