@@ -29,7 +29,9 @@ begin
         return;
     end if;
     for v_known in
-        select * from kronos.first_of_queues(p_endpoint_id, p_due_from, p_rank_from) as first order by first.rank
+        select first.*
+          from kronos.first_of_queues(p_endpoint_id, p_due_from, p_rank_from) as first
+         order by first.rank
     loop
         exit when v_known.rank > v_bound or p_room <= 0;
         select array_agg(v_known.queue) as queues, array_agg(first.visible_at) as times,

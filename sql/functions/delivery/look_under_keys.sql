@@ -1,8 +1,8 @@
 -- look_under_keys: a step of take_keyed: of up to p_limit executions of an endpoint that are due and have the
 -- rank p_from or a later one, beside those that were taken (p_places, p_keys), it locks and takes what its
--- keys have room for, and parks the rest. Each priority is a queue of its own, as claim_shares has it. A short
--- key with one value, at p_path and between p_texts, is put together in place: a call of concurrency_key costs
--- as much as all the rest.
+-- keys have room for, and parks the rest. Each priority is a queue of its own, as claim_shares has it. A
+-- short key with one value, at p_path and between p_texts, is put together in place: a call of
+-- concurrency_key costs as much as all the rest.
 -- Returns: one row: where it found what it took, lowest rank first; how many it looked at, and the last of
 -- their ranks.
 create or replace function kronos.look_under_keys(p_endpoint_id uuid, p_parts jsonb, p_path text[],

@@ -16,7 +16,7 @@ as $$
 declare
     c_step  constant integer := 200;
     c_most  constant integer := 1000;
-    v_gate  record;      -- with the only value in the template, and the texts around it; null: there are several
+    v_gate  record;      -- with the only value in the template, and the texts around it; null: it has several
     v_found record;
     v_seen  integer     := 0;
     v_limit integer     := p_room;
