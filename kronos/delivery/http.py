@@ -24,6 +24,7 @@ from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
 from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
+from kronos.model import Json
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -107,9 +108,10 @@ class HttpTransport:
             )
         return envelope(method, url, headers, destination)
 
-    def head(self, method: str, url: str, headers: Mapping[str, str]) -> ReadyHead:
-        """Templates of a URL and of headers, made ready for many deliveries. Raises Refused where they are not."""
-        return ReadyHead(method, url, headers, self._urls.check)
+    def head(self, method: str, url: str, headers: Mapping[str, str], config: Json = None) -> ReadyHead:
+        """Templates of a URL and of headers, made ready for many deliveries, with what they name of a config. Raises
+        Refused where they are not."""
+        return ReadyHead(method, url, headers, self._urls.check, config)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[Signer] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.

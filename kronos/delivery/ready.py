@@ -1,6 +1,9 @@
 """The templates of one version of an HTTP endpoint, made ready: literals as they are sent, and the places of values
 between them.
 
+What is filled in of a config is the same for all deliveries of a version: it is written as literals are. Each other
+value is looked up once, however often it stands there.
+
 They fill what is usual: printable headers, segments of a URL that are no path steps, all that JSON can say. Of anything
 else they say None: kronos.delivery.template renders it, and judges, and names the fault. Where they fill, the result is
 the same, byte by byte (tests/unit/test_ready.py).
@@ -8,7 +11,9 @@ the same, byte by byte (tests/unit/test_ready.py).
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import quote
 
 import orjson
@@ -19,7 +24,7 @@ from kronos.delivery.headers import MAX_HEADER_BYTES
 from kronos.delivery.outcome import stored_url
 from kronos.delivery.refused import Refused
 from kronos.delivery.template import MAX_RENDERED_BYTES, check, check_header_templates
-from kronos.delivery.template_text import Name, parse
+from kronos.delivery.template_text import Name, Piece, parse
 from kronos.model import Json
 
 Context = Mapping[str, Json]
@@ -39,82 +44,129 @@ class _Unusual(Exception):
 class Slot:
     """The place of a value. `is_text`: it stands in a text; `depth`: in so many arrays and objects."""
 
-    __slots__ = ("_default", "_path", "depth", "is_text")
+    __slots__ = ("depth", "is_text", "name")
 
     def __init__(self, name: Name, *, is_text: bool = True, depth: int = 0) -> None:
-        self._path = ("scheduled_local",) if name.is_local else name.parts
-        self._default: Json = _NOTHING if name.default is None else json.loads(name.default)
+        self.name = name
         self.is_text = is_text
         self.depth = depth
 
+    def json(self, value: Json) -> bytes:
+        """The value inside a body. Raises TypeError."""
+        if type(value) is str:
+            return orjson.dumps(value)[1:-1] if self.is_text else orjson.dumps(value)
+        if self.is_text:
+            return orjson.dumps(orjson.dumps(value).decode())[1:-1]
+        if not self.depth or type(value) not in (dict, list):
+            return orjson.dumps(value)
+        for _ in range(self.depth):  # as deep as it will stand
+            value = [value]
+        return orjson.dumps(value)[self.depth : -self.depth]
+
+
+class Values:
+    """The values that names stand for, each looked up once."""
+
+    __slots__ = ("_members", "_others", "_places")
+
+    def __init__(self, names: Iterable[Name]) -> None:
+        roots: dict[str, list[Name]] = {}
+        others: list[Name] = []
+        for name in dict.fromkeys(names):
+            is_member = len(name.parts) == 2 and name.default is None and not name.is_local
+            (roots.setdefault(name.root, []) if is_member else others).append(name)
+        # Of each root its members at once, which is a third of the time for three of them.
+        self._members = [(root, _getter([name.parts[1] for name in of])) for root, of in roots.items()]
+        self._others = [_Path(name) for name in others]
+        ordered = [name for of in roots.values() for name in of] + others
+        self._places = {name: place for place, name in enumerate(ordered)}
+
+    def place(self, name: Name) -> int:
+        """Of the name's value among those that `of` gives."""
+        return self._places[name]
+
+    def of(self, context: Context) -> list[Json]:
+        """What stands for them. Raises _Unusual, KeyError."""
+        found: list[Json] = []
+        for root, getter in self._members:
+            if type(members := context[root]) is not dict:
+                raise _Unusual
+            found += getter(members)
+        for path in self._others:
+            found.append(path.value(context))
+        return found
+
+
+class _Path:
+    """The way to a value that is not simply a root's member."""
+
+    __slots__ = ("_default", "_parts")
+
+    def __init__(self, name: Name) -> None:
+        self._parts = ("scheduled_local",) if name.is_local else name.parts
+        self._default: Json = _NOTHING if name.default is None else json.loads(name.default)
+
     def value(self, context: Context) -> Json:
-        """What stands for it. Raises _Unusual."""
+        """What stands there. Raises _Unusual."""
         value: Json = context
-        for part in self._path:
+        for part in self._parts:
             if type(value) is not dict or part not in value:  # a list's element, or nothing
                 raise _Unusual
             value = value[part]
         return self._default if value is None and self._default is not _NOTHING else value
 
-    def text(self, context: Context) -> str:
-        """The same inside a text. Raises _Unusual, TypeError."""
-        value = self.value(context)
-        return value if type(value) is str else orjson.dumps(value).decode()
-
-    def json(self, context: Context) -> tuple[bytes, int]:
-        """The same inside a body, and how much of the rendering's bound it takes. Raises _Unusual, TypeError."""
-        value = self.value(context)
-        if type(value) is str:
-            made = orjson.dumps(value)
-            return (made[1:-1] if self.is_text else made), len(made)
-        if self.is_text:
-            made = orjson.dumps(value)
-            return orjson.dumps(made.decode())[1:-1], len(made)
-        for _ in range(self.depth if type(value) in (dict, list) else 0):  # as deep as it will stand
-            value = [value]
-        made = orjson.dumps(value)
-        made = made[self.depth : -self.depth] if type(value) is list and self.depth else made
-        return made, len(made)
-
 
 class ReadyBody:
     """A body template that can be filled. Raises Refused, TypeError where it cannot."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_most", "_pieces", "_slots", "_values")
 
-    def __init__(self, template: Json) -> None:
+    def __init__(self, template: Json, config: Json = None) -> None:
+        """`config`: what {{config.…}} names."""
         check(template)
-        self._pieces: list[bytes | Slot] = []
-        for piece in _json_pieces(template, 0):
-            if isinstance(piece, bytes) and self._pieces and isinstance(last := self._pieces[-1], bytes):
-                self._pieces[-1] = last + piece
-            else:
-                self._pieces.append(piece)
+        pieces = list(_json_pieces(template, 0))
+        # What is filled in has no more bytes than the body that it stands in, and two for each text's quotes.
+        self._most = MAX_RENDERED_BYTES - 2 * sum(isinstance(piece, Slot) for piece in pieces)
+        written = [piece if isinstance(piece, bytes) else _json_constant(piece, config) for piece in pieces]
+        self._values = Values(piece.name for piece in written if isinstance(piece, Slot))
+        self._pieces: list[bytes] = []
+        self._slots: list[tuple[int, int, Slot]] = []
+        for is_literal, run in groupby(written, lambda piece: isinstance(piece, bytes)):
+            if is_literal:
+                self._pieces.append(b"".join(piece for piece in run if isinstance(piece, bytes)))
+                continue
+            for slot in run:
+                if isinstance(slot, Slot):
+                    self._slots.append((len(self._pieces), self._values.place(slot.name), slot))
+                    self._pieces.append(b"")
 
     def fill(self, context: Context) -> bytes | None:
         """The bytes to send; None: template.py says what they are."""
-        left = MAX_RENDERED_BYTES
-        filled: list[bytes] = []
         try:
-            for piece in self._pieces:
-                if isinstance(piece, bytes):
-                    filled.append(piece)
-                else:
-                    made, size = piece.json(context)
-                    left -= size
-                    filled.append(made)
-        except (_Unusual, TypeError):  # orjson's errors are TypeErrors
+            values = self._values.of(context)
+            filled = self._pieces.copy()
+            for at, place, slot in self._slots:
+                filled[at] = slot.json(values[place])
+        except (_Unusual, KeyError, TypeError):  # orjson's errors are TypeErrors
             return None
-        return b"".join(filled) if left >= 0 else None
+        body = b"".join(filled)
+        return body if len(body) <= self._most else None
 
 
 class ReadyHead:
     """A URL and headers with templates that can be filled. Raises Refused where they cannot."""
 
-    __slots__ = ("_form", "_headers", "_host", "_lead", "_origin", "_target", "_url_has_query")
+    __slots__ = ("_form", "_host", "_is_stored", "_lead", "_lines", "_origin", "_slots", "_target", "_values")
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str], judge: Callable[[str], Destination]) -> None:
-        """`judge` says where a URL leads; raises Refused."""
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        judge: Callable[[str], Destination],
+        config: Json = None,
+    ) -> None:
+        """`judge` says where a URL leads; raises Refused. `config`: what {{config.…}} names."""
         check_header_templates(headers)
         pieces = parse(url)
         lead = _LEAD.match(pieces[0]) if isinstance(pieces[0], str) else None
@@ -123,26 +175,36 @@ class ReadyHead:
             raise Refused("template", "values of this URL are judged one by one")
         destination = judge("".join(piece if isinstance(piece, str) else "x" for piece in pieces))
         self._lead = lead[0]
-        self._target = [piece if isinstance(piece, str) else Slot(piece) for piece in pieces]
-        self._target[0] = str(pieces[0]).removeprefix(self._lead)
-        self._url_has_query = any(isinstance(piece, str) and "?" in piece for piece in pieces)
+        literals = "".join(piece for piece in pieces if isinstance(piece, str))
+        # Without a query, and where JSON has its literals as they are, it is stored as it is: its values are escaped.
+        self._is_stored = "?" not in literals and orjson.dumps(literals) == f'"{literals}"'.encode()
         self._origin = origin_of(destination)
-        self._host = f" HTTP/1.1\r\nHost: {destination.authority}\r\n"
         self._form = Form(method, headers)
-        self._headers = [
-            (f"{name}: ", [piece if isinstance(piece, str) else Slot(piece) for piece in parse(value)])
-            for name, value in headers.items()
+        self._host = f" HTTP/1.1\r\nHost: {destination.authority}\r\n"
+        target = _with_constants(pieces, config, _segment)
+        lines = [(f"{name}: ", _with_constants(parse(value), config, _text)) for name, value in headers.items()]
+        self._values = values = Values(
+            piece for parts in (target, *(parts for _, parts in lines)) for piece in parts if isinstance(piece, Name)
+        )
+        self._target = ["" if isinstance(piece, Name) else piece for piece in target]
+        self._target[0] = self._target[0].removeprefix(self._lead)
+        self._slots = [(at, values.place(piece)) for at, piece in enumerate(target) if isinstance(piece, Name)]
+        self._lines = [
+            (name, [values.place(piece) if isinstance(piece, Name) else piece for piece in parts])
+            for name, parts in lines
         ]
 
     def fill(self, context: Context) -> Envelope | None:
         """The envelope of one delivery; None: template.py says what it is."""
         try:
-            target = "".join(
-                [piece if isinstance(piece, str) else _segment(piece.text(context)) for piece in self._target]
-            )
-            lines = "".join([_line(name, pieces, context) for name, pieces in self._headers])
-        except (_Unusual, TypeError):  # orjson's errors are TypeErrors
+            values = self._values.of(context)
+            segments = self._target.copy()
+            for at, place in self._slots:
+                segments[at] = _segment(values[place])
+            lines = "".join([_line(name, parts, values) for name, parts in self._lines])
+        except (_Unusual, KeyError, TypeError):  # orjson's errors are TypeErrors
             return None
+        target = "".join(segments)
         url = self._lead + target
         if len(url) > MAX_URL_CHARACTERS or len(lines) > MAX_HEADER_BYTES:
             return None
@@ -150,22 +212,62 @@ class ReadyHead:
             self._form,
             self._origin,
             f"{self._form.method} {target if target[0] == '/' else '/' + target}{self._host}{lines}",
-            stored_url(url) if self._url_has_query else orjson.dumps(url).decode(),
+            f'"{url}"' if self._is_stored else stored_url(url),
         )
 
 
-def _segment(text: str) -> str:
-    """A value in a URL's path or query. Raises _Unusual."""
-    if _PLAIN.fullmatch(text):
+def _getter(members: Sequence[str]) -> Callable[[dict[str, Json]], Sequence[Json]]:
+    """What gives these members of an object, and raises KeyError where it lacks one."""
+    if len(members) > 1:
+        return itemgetter(*members)
+    (only,) = members
+    return lambda found: (found[only],)
+
+
+def _constant(name: Name, config: Json) -> Json:
+    """A value of the config. Raises _Unusual where it is none, or is not there."""
+    if name.root != "config":
+        raise _Unusual
+    return _Path(name).value({"config": config})
+
+
+def _json_constant(slot: Slot, config: Json) -> bytes | Slot:
+    """A value of the config, as a literal; the slot itself where it is none."""
+    try:
+        return slot.json(_constant(slot.name, config))
+    except (_Unusual, TypeError):
+        return slot
+
+
+def _with_constants(pieces: Iterable[Piece], config: Json, write: Callable[[Json], str]) -> list[Piece]:
+    """The pieces, with what is of the config as literals."""
+    written: list[Piece] = []
+    for piece in pieces:
+        try:
+            written.append(piece if isinstance(piece, str) else write(_constant(piece, config)))
+        except (_Unusual, TypeError):
+            written.append(piece)
+    return written
+
+
+def _text(value: Json) -> str:
+    """A value inside a text. Raises TypeError."""
+    return value if type(value) is str else orjson.dumps(value).decode()
+
+
+def _segment(value: Json) -> str:
+    """A value in a URL's path or query. Raises _Unusual, TypeError."""
+    text = _text(value)
+    if type(value) is int or _PLAIN.fullmatch(text):
         return text
     if _NO_STEP.fullmatch(text):
         return quote(text, safe="", errors="replace")
     raise _Unusual
 
 
-def _line(name: str, pieces: list[str | Slot], context: Context) -> str:
+def _line(name: str, parts: Sequence[str | int], values: Sequence[Json]) -> str:
     """A header's. Raises _Unusual, TypeError."""
-    value = "".join([piece if isinstance(piece, str) else piece.text(context) for piece in pieces]).strip()
+    value = "".join([_text(values[part]) if isinstance(part, int) else part for part in parts]).strip()
     if not (value.isascii() and value.isprintable()):
         raise _Unusual
     return f"{name}{value}\r\n"

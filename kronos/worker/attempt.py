@@ -312,7 +312,7 @@ def _envelope(to: HttpTarget, context: Mapping[str, Json], transport: HttpTransp
     """Of one delivery. Raises Refused."""
     if to.head is None:
         try:
-            to.head = transport.head(to.method, to.url, to.headers)
+            to.head = transport.head(to.method, to.url, to.headers, to.config)
         except Refused as refused:  # each delivery says what is wrong
             to.head = refused
     if not isinstance(to.head, Refused) and (filled := to.head.fill(context)) is not None:

@@ -57,7 +57,7 @@ class HttpTarget:
     def __post_init__(self) -> None:
         self.is_fixed = not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
         try:
-            self.body = None if self.body_template is None else ReadyBody(self.body_template)
+            self.body = None if self.body_template is None else ReadyBody(self.body_template, self.config)
         except (Refused, TypeError):  # each delivery says what is wrong
             self.body = None
 

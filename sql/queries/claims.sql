@@ -110,11 +110,11 @@ select requeued, failed, 0 as released, null::integer as backfilled
 -- gates are only read. One on trial (trial_seconds) is limited to one delivery at a time, each so long after
 -- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
 -- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
--- past its deadline. Of those with a concurrency_key pick_keyed says what may be taken. The floor is a hint
+-- past its deadline. Of those with a concurrency_key take_keyed says what may be taken. The floor is a hint
 -- that skips the dead beginning of the index; '-infinity' every few seconds. Of an endpoint with executions
 -- of several priorities claim_shares says how many of each are taken; of others, nearly all, the queue of
 -- priority 0 (11) is all there is. What is counted at the gates is what was claimed, not what was due: what
--- came since this began pick_keyed sees, and this does not. Where the gate names a version (use: latest),
+-- came since this began take_keyed sees, and this does not. Where the gate names a version (use: latest),
 -- what is claimed is made of that one; its timeout and attempts stay as they were.
 -- What was locked is changed where it was found (place), without a second look by its key, 1 us for each. A
 -- row that another has changed since this began is elsewhere then, and left to the next claim.
@@ -175,10 +175,10 @@ with wanted as materialized (
                           limit queue.most
                             for update skip locked) as picked
      union all
-    select live.ctid, picked.visible_at, key, is_counted, latest_version
+    select taken.*, is_counted, latest_version
       from gate
-     cross join lateral kronos.pick_keyed(endpoint_id, room) as picked
-      join kronos.execution_live as live on kronos.looked_up(live.execution_id, picked.execution_id)
+     cross join lateral kronos.take_keyed(endpoint_id, room)
+     cross join lateral unnest(places, times, keys) as taken (place, visible_at, key)
      where key_max > 0
 ), claimed as (
     update kronos.execution_live as live

@@ -96,7 +96,7 @@ create index execution_live_held on kronos.execution_live (overlap_key, overlap_
 create sequence kronos.overlap_nth;
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
--- Serves pick_keyed and release_parked: how many of a key are under way, and how many are due.
+-- Serves take_keyed and release_parked: how many of a key are under way, and how many are due.
 create index execution_live_keyed
     on kronos.execution_live (endpoint_id, concurrency_key, claim_token, visible_at)
     where concurrency_key is not null and parked_at is null;

@@ -10,7 +10,8 @@ from kronos.delivery.headers import check_headers
 from kronos.delivery.ready import ReadyBody, ReadyHead
 from kronos.delivery.refused import Refused
 from kronos.delivery.template import MAX_RENDERED_BYTES, render_body, render_headers, render_url
-from kronos.model import Json
+from kronos.delivery.template_text import TemplateError
+from kronos.model import Json, JsonObject
 
 PUBLIC = EgressPolicy()
 VALUES: tuple[Json, ...] = (
@@ -46,6 +47,9 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"X-V": "{{input.none | default: 7}}", "X-T": "a\tb"},
     {"Host": "{{input.v}}"},
     {"X-V": "{{input.long}}", "X-W": "{{input.long}}"},
+    {"X-E": "{{execution.id}}/{{ execution.attempt }}", "X-J": "{{job.name | default: 'none'}}", "X-C": "{{config.s}}"},
+    {"X-C": "{{config.t}} {{input.l}}", "X-N": "{{config.none}}"},
+    {"X-C": " {{config.u}}", "X-V": "{{input.v}}{{input.v}}{{input.w}}"},
 )
 BODIES: tuple[Json, ...] = (
     *("{{input}}", "{{input.v}}", "a {{input.v}} b", "\\{{ {{input.v}}", [], {}, [[{}], "x", 1, None, True, 1.0, "é"]),
@@ -61,17 +65,28 @@ BODIES: tuple[Json, ...] = (
         "{{nobody}}",
         [2**70, "{{input.v}}"],
         [["{{input.deep}}"]],
+        ["{{config.c}}", "{{config.c}} of {{config.s}}", "{{config.s}}", {"x": "{{config.c.d}}"}],
+        ["{{config.none}}"],
+        ["{{config.none | default: [1]}}", "{{config.null | default: 'x'}}", "{{config.null}}"],
+        ["{{job.id}}", "{{input.v}}", "{{input.w}}", "{{execution.attempt}} {{input.v}}", "{{secret.s}}"],
+        [["{{config.deep}}"]],
     ),
 )
+CONFIG: JsonObject = {"c": {"d": 1}, "s": 'a "b"', "t": "", "u": "é\t", "null": None}
+
+
+def _deep(value: Json) -> Json:
+    for _ in range(252):
+        value = [value]
+    return value
 
 
 def _context(value: Json) -> dict[str, Json]:
-    deep: Json = value
-    for _ in range(252):
-        deep = [deep]
     return {
-        "input": {"v": value, "l": [value, "second"], "long": "y" * 9_000, "deep": deep},
-        "config": {"c": {"d": 1}},
+        "input": {"v": value, "w": 7, "l": [value, "second"], "long": "y" * 9_000, "deep": _deep(value)},
+        "config": {**CONFIG, "deep": _deep(None)},
+        "job": {"id": "0193-1", "name": None},
+        "execution": {"id": "0193-2", "attempt": 3},
         "secret": {"s": "hidden"},
         "scheduled_at": "2026-12-01T09:00:00Z",
         "scheduled_local": "2026-12-01T10:00:00+01:00",
@@ -89,11 +104,13 @@ def _all_of(one: Envelope) -> tuple[object, ...]:
     return one.origin, one.head, one.request("", b"{}"), stored
 
 
-def test_a_head_is_filled_as_it_is_rendered_or_not_at_all() -> None:
+@pytest.mark.parametrize("config", [None, _context(None)["config"]])
+def test_a_head_is_filled_as_it_is_rendered_or_not_at_all(config: Json) -> None:
+    """Whether what is of the config was written before, as it is, or not."""
     filled = refused = 0
     for url, headers in product(URLS, HEADERS):
         try:
-            head = ReadyHead("POST", url, headers, lambda text: check_url(text, PUBLIC))
+            head = ReadyHead("POST", url, headers, lambda text: check_url(text, PUBLIC), config)
         except Refused:
             refused += 1
             continue
@@ -115,14 +132,15 @@ def test_a_head_is_filled_as_it_is_rendered_or_not_at_all() -> None:
 )
 def test_usual_values_are_filled(url: str, value: Json) -> None:
     head = ReadyHead("POST", url, {"X-V": "{{input.l}}"}, lambda text: check_url(text, PUBLIC))
-    assert head.fill({"input": {"v": value, "l": "x"}}) is not None
+    assert head.fill({"input": {"v": value, "w": 7, "l": "x"}}) is not None
 
 
-def test_a_body_is_filled_as_it_is_rendered_or_not_at_all() -> None:
+@pytest.mark.parametrize("config", [None, _context(None)["config"]])
+def test_a_body_is_filled_as_it_is_rendered_or_not_at_all(config: Json) -> None:
     filled = 0
     for template in BODIES:
         try:
-            body = ReadyBody(template)
+            body = ReadyBody(template, config)
         except (Refused, TypeError):
             continue
         for value in VALUES:
@@ -137,5 +155,28 @@ def test_a_body_is_filled_as_it_is_rendered_or_not_at_all() -> None:
 def test_a_body_is_bounded_as_where_it_is_rendered(template: Json) -> None:
     body = ReadyBody(template)
     fits = MAX_RENDERED_BYTES // 9 - 2
-    assert body.fill({"input": {"v": "x" * fits}}) == render_body(template, {"input": {"v": "x" * fits}})
-    assert body.fill({"input": {"v": "x" * (fits + 1)}}) is None
+    assert body.fill(_of(fits - 9)) == render_body(template, _of(fits - 9))
+    assert body.fill(_of(fits)) in (None, render_body(template, _of(fits))), "it has a literal's bytes to spare"
+    assert body.fill(_of(fits + 1)) is None
+    with pytest.raises(TemplateError):
+        render_body(template, _of(fits + 1))
+
+
+def test_what_a_config_fills_in_counts_to_the_bound() -> None:
+    half = "x" * (MAX_RENDERED_BYTES // 2)
+    template: Json = ["{{config.c}}", "{{config.c}}", "{{input.v}}"]
+    assert ReadyBody(template, {"c": half}).fill(_of(1)) is None
+    assert ReadyBody(template[1:], {"c": half}).fill(_of(1)) == render_body(
+        template[1:], {**_of(1), "config": {"c": half}}
+    )
+
+
+def _of(size: int) -> dict[str, Json]:
+    return {"input": {"v": "x" * size}}
+
+
+@pytest.mark.parametrize("input", [[], "text", None, 7, {}, {"a": 1}, {"b": 1}])
+def test_an_input_without_what_is_named_is_left_to_what_names_the_fault(input: Json) -> None:
+    for template in ("{{input.a}}-{{input.b}}", ["{{input.a}}", {"x": "{{input.b}}"}], "{{input.c}}"):
+        assert ReadyBody(template).fill({"input": input}) is None
+    assert ReadyBody("{{secret.s}}").fill({"input": input}) is None, "there are no secrets"

@@ -275,7 +275,7 @@ def _lose(_: psycopg.Connection, undertaker: psycopg.Connection, execution_id: U
 def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
 ) -> None:
-    """pick_keyed has a newer snapshot than the claim that calls it: a slot for each that only it saw was never given
+    """take_keyed has a newer snapshot than the claim that calls it: a slot for each that only it saw was never given
     back."""
     endpoint = add_endpoint(superuser, max_in_flight=3)
     _limit(superuser, endpoint, 2)
@@ -290,6 +290,28 @@ def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed
     assert (ids, in_flight(superuser, endpoint)) == ([first], 1)
     finalize(worker, token, ids)
     assert claim(worker, endpoint)[1] == [second]
+    assert in_flight(superuser, endpoint) == 1
+
+
+def test_what_is_changed_while_a_claim_is_under_way_is_left_to_the_next_under_the_key_that_it_has_then(
+    superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    """It is not where the claim has seen it, and holds no slot."""
+    endpoint = add_endpoint(superuser, max_in_flight=3)
+    _limit(superuser, endpoint, 1)
+    (first,), (second,) = _add(superuser, endpoint, 1, "a"), _add(superuser, endpoint, 1, "b")
+    other.execute("lock table kronos.workspace_gate in access exclusive mode")  # as above
+    with ThreadPoolExecutor(1) as thread:
+        claiming = thread.submit(claim, worker, endpoint)
+        await_lock(superuser, worker)
+        changed = """update kronos.execution_live set input = '{"customer": "c"}' where execution_id = %s"""
+        superuser.execute(changed, [second])
+        other.rollback()
+        token, ids = claiming.result()
+    assert (ids, in_flight(superuser, endpoint)) == ([first], 1)
+    assert claim(worker, endpoint)[1] == [second]
+    assert _running(superuser, endpoint) == {"a": 1, "c": 1}
+    finalize(worker, token, ids)
     assert in_flight(superuser, endpoint) == 1
 
 
@@ -320,10 +342,24 @@ def test_what_is_under_way_under_other_keys_is_not_read(
     )
     superuser.execute("vacuum (analyze) kronos.execution_live")
     assert len(claim(worker, endpoint, quota=300)[1]) == 300
-    picked = f"select count(*) from kronos.pick_keyed('{endpoint.endpoint_id}', 100)"
+    picked = f"select cardinality(places) from kronos.take_keyed('{endpoint.endpoint_id}', 100)"
     assert value(superuser, picked) == 100, "and its statements are planned"
     assert buffers(superuser, picked) < 850
     assert _running(superuser, endpoint).total() == 300
+
+
+def test_claims_of_the_release_before_have_the_same_by_ids(superuser: psycopg.Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    _limit(superuser, endpoint, 2)
+    busy, free = _add(superuser, endpoint, 3, "a", due_in_seconds=-9), _add(superuser, endpoint, 1, "b")
+    picked = superuser.execute(
+        "select execution_id, endpoint_id, key, picked.visible_at = live.visible_at from kronos.pick_keyed(%s, 9) "
+        "as picked join kronos.execution_live as live using (execution_id, endpoint_id) order by key, execution_id",
+        [endpoint.endpoint_id],
+    ).fetchall()
+    wanted = [*((each, "a") for each in sorted(busy[:2])), (free[0], "b")]
+    assert picked == [(each, endpoint.endpoint_id, key, True) for each, key in wanted]
+    assert _parked(superuser, endpoint) == busy[2:]
 
 
 @pytest.mark.parametrize(

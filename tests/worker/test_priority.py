@@ -172,6 +172,36 @@ def test_what_is_not_due_yet_stands_in_no_claims_way(
     assert set(ids) < due
 
 
+def test_the_shares_are_those_of_a_sort_however_many_queues_they_are_of(superuser: psycopg.Connection) -> None:
+    """Of one queue alone, to the last of it and beyond; where the first queue has nothing but what is past its
+    deadline; of several, where a later queue's goes before what the first one has."""
+    endpoint = add_endpoint(superuser)
+
+    def shares(room: int) -> dict[int, int]:
+        asked = "select queue, executions from kronos.claim_shares(%s, '-infinity', '-infinity', %s)"
+        return dict(superuser.execute(asked, [endpoint.endpoint_id, room]).fetchall())
+
+    for minutes in (3, 2, 1):
+        add(superuser, endpoint, 5, minutes)
+    assert [shares(room) for room in (0, 1, 2, 3, 9)] == [{}, {5: 1}, {5: 2}, {5: 3}, {5: 3}]
+    late = add(superuser, endpoint, 10, 1)
+    superuser.execute(
+        "update kronos.execution_live set deadline_at = kronos.now() where execution_id = %s",
+        [late],
+    )
+    assert [shares(room) for room in (1, 3, 9)] == [{5: 1}, {5: 3}, {5: 3}]
+    add(superuser, endpoint, 0, 7.5)  # after the first of 5, and before its second
+    add(superuser, endpoint, -10, 16.5)  # after the second, before its third
+    assert [shares(room) for room in range(1, 7)] == [
+        {5: 1},
+        {5: 1, 11: 1},
+        {5: 2, 11: 1},
+        {5: 2, 11: 1, -10: 1},
+        {5: 3, 11: 1, -10: 1},
+        {5: 3, 11: 1, -10: 1},
+    ]
+
+
 def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
     superuser: psycopg.Connection, database_url: str
 ) -> None:

@@ -18,6 +18,7 @@ declare
     v_queues integer[]     := array[]::integer[];
     v_times  timestamptz[] := array[]::timestamptz[];
     v_ranks  timestamptz[] := array[]::timestamptz[];
+    v_read   integer       := 0;                            -- queues that gave something
     v_bound  timestamptz   := 'infinity'::timestamptz;      -- the last one's rank, once there are p_room
 begin
     if not exists (select
@@ -28,20 +29,11 @@ begin
         return;
     end if;
     for v_known in
-        select each.queue, each.queue % 11 as priority, first.visible_at
-          from (select queue, p_rank_from + queue % 11 * interval '1 minute' as ranked_from
-                  from unnest(kronos.queues()) as queue) as each
-         cross join lateral (select live.visible_at
-                               from kronos.execution_live as live
-                              where live.endpoint_id = p_endpoint_id and live.claim_token is null
-                                and kronos.queue_of(live.priority) = each.queue
-                                and live.visible_at <= kronos.now()
-                                and live.visible_at >= least(p_due_from, each.ranked_from)
-                              order by live.visible_at
-                              limit 1) as first
-         order by kronos.rank_of(first.visible_at, each.queue % 11)
+        select first.*
+          from kronos.first_of_queues(p_endpoint_id, p_due_from, p_rank_from) as first
+         order by first.rank
     loop
-        exit when kronos.rank_of(v_known.visible_at, v_known.priority) > v_bound or p_room <= 0;
+        exit when v_known.rank > v_bound or p_room <= 0;
         select array_agg(v_known.queue) as queues, array_agg(first.visible_at) as times,
                array_agg(kronos.rank_of(first.visible_at, v_known.priority)) as ranks
           into v_found
@@ -55,13 +47,21 @@ begin
                    and live.job_id not in (select job_id from kronos.cancelled_jobs)
                  order by live.visible_at
                  limit p_room) as first;
+        v_read   := v_read + (v_found.queues is not null)::integer;      -- null: all is past its deadline
         v_queues := v_queues || v_found.queues;
         v_times  := v_times || v_found.times;
         v_ranks  := v_ranks || v_found.ranks;
-        if cardinality(v_ranks) >= p_room then
+        if v_read = 1 then
+            v_bound := coalesce(v_ranks[p_room], v_bound);      -- they are in their order
+        elsif cardinality(v_ranks) >= p_room then
             v_bound := (select each from unnest(v_ranks) as each order by each offset p_room - 1 limit 1);
         end if;
     end loop;
+    if v_read = 1 then      -- mostly: without a sort, and two statements less
+        return query select v_queues[1], least(cardinality(v_ranks), p_room),
+                            least(p_due_from, p_rank_from + v_queues[1] % 11 * interval '1 minute');
+        return;
+    end if;
     return query
         select taken.queue, count(*)::integer,
                least(p_due_from, p_rank_from + taken.queue % 11 * interval '1 minute')

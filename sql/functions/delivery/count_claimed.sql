@@ -26,6 +26,9 @@ begin
       from unnest(p_endpoint_ids, p_taken, p_are_counted) as taken (endpoint_id, executions, is_counted)
      where gate.endpoint_id = taken.endpoint_id
        and (taken.executions > 0 or gate.rate_at > v_at);      -- the clock was set back
+    if array_remove(p_bounds, null) = '{}' then
+        return;      -- no limit binds
+    end if;
     return query
     select gate.endpoint_id, gate.workspace_id,
            case when spent.bound = 'rate'

@@ -27,7 +27,7 @@ begin
         return 0;
     end if;
     if not v_is_old then
-        v_room := v_max - (select count(held.claim_token)      -- those come first, as in look_at_keyed
+        v_room := v_max - (select count(held.claim_token)      -- those come first, as in look_under_keys
                              from (select running.claim_token
                                      from kronos.execution_live as running
                                     where running.endpoint_id = p_endpoint_id
