@@ -1,12 +1,13 @@
 -- jobs_written: the live CRON jobs of a workspace that were written alike: of those with a cron text p_cron,
 -- of those with an interval p_every and one of the anchors. By jobs_by_terms. Plain, without a search_path of
--- its own, so that it is inlined. Row level security confines it.
+-- its own, so that it is inlined; and a text: a body that is kept parsed (begin atomic) has the columns that
+-- the table had then, and fails once a migration has added one. Row level security confines it.
 create or replace function kronos.jobs_written(p_workspace_id uuid, p_cron text, p_every text,
                                                p_timezone text, p_anchor timestamptz,
                                                p_anchor_local timestamp, p_dst_gap text, p_dst_overlap text)
 returns setof kronos.jobs
 language sql stable rows 50
-begin atomic
+as $$
     select job.*
       from kronos.jobs as job
      where p_cron is not null
@@ -27,5 +28,5 @@ begin atomic
        and job.workspace_id = p_workspace_id and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
        and job.cron is null and job.every = p_every and job.timezone = p_timezone and job.anchor is null
        and job.anchor_local = p_anchor_local and job.dst_gap = p_dst_gap
-       and job.dst_overlap = p_dst_overlap;
-end;
+       and job.dst_overlap = p_dst_overlap
+$$;
