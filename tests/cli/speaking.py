@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import quick
 from kronos.model import JsonObject
 
 if TYPE_CHECKING:  # the package takes 0.3 s to import: not in each of pytest's processes
@@ -62,9 +63,8 @@ async def speaking(url: str, key: str, workspace: str, log: Path, *options: str)
     from mcp.client.client import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
-    command, *arguments = _COMMAND
     parameters = StdioServerParameters(
-        command=command, args=[*arguments, *options], env=environment(url, key, workspace)
+        command=str(quick.folder() / "kronos"), args=["mcp", *options], env=environment(url, key, workspace)
     )
     with log.open("w") as errlog:
         async with Client(stdio_client(parameters, errlog=errlog)) as client:
