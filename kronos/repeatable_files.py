@@ -54,12 +54,11 @@ class Files:
 def read() -> Files:
     """Those of this release, read once for all of a process: to read 850 files and to put them in order takes 20 ms of
     CPU, and doctor asks twice."""
-    return _read()
+    return _read(sql.root())
 
 
 @cache
-def _read() -> Files:
-    root = sql.root()
+def _read(root: Path) -> Files:
     policies, grants = root / "policies.sql", root / "grants.sql"
     return Files(
         functions={path.stem: _file(floor.owner, path, text) for floor, path, text in floors.sources()},
