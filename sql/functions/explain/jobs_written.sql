@@ -2,14 +2,15 @@
 -- of those with an interval p_every and one of the anchors. By jobs_by_terms, and in its order, with which a
 -- caller that takes sorts for dear (enable_sort) has this index where the table was never analyzed, too: of
 -- indexes on the workspace or the zone the planner then knows no difference, and each of 4,000 schedules that
--- had just come was looked for among all. Plain, without a search_path of its own, so that it is inlined. Row
--- level security confines it.
+-- had just come was looked for among all. Plain, without a search_path of its own, so that it is inlined; and
+-- a text: a body that is kept parsed (begin atomic) has the columns that the table had then, and fails once a
+-- migration has added one. Row level security confines it.
 create or replace function kronos.jobs_written(p_workspace_id uuid, p_cron text, p_every text,
                                                p_timezone text, p_anchor timestamptz,
                                                p_anchor_local timestamp, p_dst_gap text, p_dst_overlap text)
 returns setof kronos.jobs
 language sql stable rows 50
-begin atomic
+as $$
     (select job.*
        from kronos.jobs as job
       where p_cron is not null
@@ -33,5 +34,5 @@ begin atomic
         and job.cron is null and job.every = p_every and job.timezone = p_timezone and job.anchor is null
         and job.anchor_local = p_anchor_local and job.dst_gap = p_dst_gap
         and job.dst_overlap = p_dst_overlap
-      order by job.cron, job.anchor, job.starts_at);
-end;
+      order by job.cron, job.anchor, job.starts_at)
+$$;
