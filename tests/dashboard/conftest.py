@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 from lxml import html
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Request
 
 from conftest import Api
 from dashboard.browser import Watched, chromium, watched
@@ -67,6 +67,19 @@ def page(browser: Browser, shared_api: Api, origin: str) -> Iterator[Watched]:
     with watched(browser, origin, key=shared_api.key) as page:
         yield page
         assert page.wrong == []
+
+
+@pytest.fixture
+def asked(page: Watched) -> list[str]:
+    """The requests that the page's script has made since it was opened."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.headers.get("hx-request"):
+            found.append(request.url)
+
+    page.page.on("request", note)
+    return found
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from conftest import await_condition
 from dashboard.browser import Watched
@@ -31,17 +31,10 @@ def base(api: httpx.Client, workspace: str) -> str:
 
 
 @pytest.fixture
-def asked(page: Watched) -> list[str]:
-    """The requests that the page's script makes. Its clock is ours: what it does not hear of it does not look for."""
-    found: list[str] = []
-
-    def note(request: Request) -> None:
-        if request.headers.get("hx-request"):
-            found.append(request.url)
-
-    page.page.on("request", note)
+def asked(page: Watched, asked: list[str]) -> list[str]:
+    """The same of a page whose clock is ours: what it does not hear of it does not look for."""
     page.page.add_init_script("window.setInterval = () => 0;")
-    return found
+    return asked
 
 
 def _make(api: httpx.Client, base: str, name: str) -> None:
