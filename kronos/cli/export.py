@@ -112,5 +112,5 @@ def _draft(folder: Path) -> IO[bytes]:
     make one there, as beside /dev/stdout, it is in that. Raises OSError."""
     try:
         return tempfile.TemporaryFile(dir=folder)
-    except PermissionError:
+    except OSError:  # nor in /dev/fd: each says it in its own way
         return tempfile.TemporaryFile()
