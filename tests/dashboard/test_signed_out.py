@@ -6,6 +6,7 @@ import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from starlette.types import Scope
 
 from factory import add_key
 from kronos.dashboard.page import PageRoute
@@ -69,7 +70,7 @@ def test_who_sent_a_form_is_not_led_to_an_empty_one(status: int) -> None:
     problem = {"title": "Away", "detail": "no room", "status": status, "code": "away", "request_id": "1"}
     texts = {}
     for method in ("GET", "POST"):
-        scope = {
+        scope: Scope = {
             "type": "http",
             "method": method,
             "path": "/w/acme/load/spread",  # no page is there
