@@ -4,6 +4,7 @@ its locks everybody waits."""
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kronos import floors, sql
@@ -51,8 +52,13 @@ class Files:
 
 
 def read() -> Files:
-    """As they are now."""
-    root = sql.root()
+    """Those of this release, read once for all of a process: to read 850 files and to put them in order takes 20 ms of
+    CPU, and doctor asks twice."""
+    return _read(sql.root())
+
+
+@cache
+def _read(root: Path) -> Files:
     policies, grants = root / "policies.sql", root / "grants.sql"
     return Files(
         functions={path.stem: _file(floor.owner, path, text) for floor, path, text in floors.sources()},

@@ -12,13 +12,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, TextIO, TypeAlias
 
 _OF_THE_INTERPRETER = ("PYTHON", "LD_")  # what is read when a process is executed, and not when it is forked
+
+
+at_end = ExitStack()
 
 
 class Forked:
@@ -79,9 +82,9 @@ class _Origin:
             command = [sys.executable, "-P", str(Path(__file__).with_name("forking.py")), str(theirs.fileno())]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
 
-    def fork(self, order: Mapping[str, Any], outputs: Sequence[int]) -> Forked:
+    def fork(self, order: Mapping[str, Any], streams: Sequence[int]) -> Forked:
         with self._lock:
-            descriptors = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", outputs))]
+            descriptors = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))]
             self._control.sendmsg([json.dumps(order).encode()], descriptors)
             while "began" not in (heard := self._hear()):
                 pass
@@ -129,6 +132,8 @@ def start(
     *,
     stdout: IO[Any] | int,
     stderr: IO[Any] | int,
+    stdin: int = subprocess.DEVNULL,
+    folder: str | None = None,
     program: str = "",
     modules: Sequence[str] = (),
 ) -> Started:
@@ -143,10 +148,14 @@ def start(
         if name.startswith(_OF_THE_INTERPRETER)
     ):
         of_it = ["-c", program] if program else ["-m", "kronos", *arguments]
-        return subprocess.Popen([sys.executable, "-P", *of_it], env=environment, stdout=stdout, stderr=stderr)
-    outputs = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
-    order = {"arguments": list(arguments), "program": program, "modules": list(modules)}
-    return _origin().fork(order | {"environment": dict(environment)}, outputs)
+        return subprocess.Popen(
+            [sys.executable, "-P", *of_it], env=environment, cwd=folder, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+    streams = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
+    if stdin != subprocess.DEVNULL:  # else it has the origin's, where nothing is
+        streams.append(stdin)
+    order = {"arguments": list(arguments), "program": program, "modules": list(modules), "folder": folder}
+    return _origin().fork(order | {"environment": dict(environment)}, streams)
 
 
 _SERVE = ("kronos.cli.processes", "kronos.api.serve", "kronos.api.app", "kronos.dashboard.app")
@@ -192,6 +201,7 @@ def speaking(command: str, environment: Mapping[str, str]) -> Iterator[tuple[Sta
 
 def end() -> None:
     """Ends what was started."""
+    at_end.close()
     if _origin.cache_info().currsize:
         _origin().close()
         _origin.cache_clear()

@@ -30,6 +30,7 @@ class Order:
     program: str
     modules: Sequence[str]
     environment: Mapping[str, str]
+    folder: str | None
 
 
 def next_order(control: socket.socket) -> Order:
@@ -45,7 +46,7 @@ def next_order(control: socket.socket) -> Order:
                     os.close(key.fd)
                     control.send(json.dumps({"ended": pid, "code": _code_of(pid)}).encode())
                     continue
-                order, outputs = _received(control)
+                order, streams = _received(control)
                 if isinstance(order, int):
                     os.waitpid(order, 0)
                     continue
@@ -59,10 +60,10 @@ def next_order(control: socket.socket) -> Order:
                 if threading.active_count() != 1:
                     raise RuntimeError(f"an import has started threads, which no fork has: {threading.enumerate()}")
                 if (pid := os.fork()) == 0:
-                    _become(order, outputs, [control.fileno(), *children])
+                    _become(order, streams, [control.fileno(), *children])
                     return order
-                for output in outputs:
-                    os.close(output)
+                for stream in streams:
+                    os.close(stream)
                 ends = os.pidfd_open(pid)
                 children[ends] = pid
                 selector.register(ends, selectors.EVENT_READ)
@@ -79,7 +80,7 @@ def _code_of(pid: int) -> int:
 
 def _received(control: socket.socket) -> tuple[Order | int | None, list[int]]:
     """An order; the process that is to leave /proc; or None: nobody is there."""
-    text, control_data, _, _ = control.recvmsg(_MOST_BYTES, socket.CMSG_SPACE(2 * array.array("i").itemsize))
+    text, control_data, _, _ = control.recvmsg(_MOST_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
     if not text:
         return None, []
     descriptors = array.array("i")
@@ -89,12 +90,15 @@ def _received(control: socket.socket) -> tuple[Order | int | None, list[int]]:
     return told["reap"] if "reap" in told else Order(**told), list(descriptors)
 
 
-def _become(order: Order, outputs: list[int], of_parent: list[int]) -> None:
-    for number, output in enumerate(outputs, start=1):
-        os.dup2(output, number)
-    for each in [*outputs, *of_parent]:
+def _become(order: Order, streams: list[int], of_parent: list[int]) -> None:
+    for number, stream in zip((1, 2, 0), streams, strict=False):  # the last where it has one of its own
+        os.dup2(stream, number)
+    for each in [*streams, *of_parent]:
         os.close(each)
+    if order.folder is not None:
+        os.chdir(order.folder)
     # The parent's know of their files what is not true of these, such as whether one can seek in them.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the process is there
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process is there
     # As the interpreter makes it: what a full disk did not take is not tried again at the end, with exit code 120.
     unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115 - as well

@@ -17,6 +17,7 @@ def forget() -> None:
     # start).
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("PYTHONUNBUFFERED", None)  # or what a command says first comes first by itself
     os.environ.pop("KRONOS_DATABASE_URL", None)
     os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
     libpq.forget_environment()

@@ -6,8 +6,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import unasync
-
 from generate.document import Json
 from generate.models import bodies, models
 from generate.resources import resources
@@ -88,6 +86,8 @@ def _formatted(target: Path, root: Path) -> None:
 
 def _without_async(target: Path) -> None:
     """The client for threads: the words of the other, without async and await."""
+    import unasync  # here: it loads setuptools, and the tests of what was made import this module
+
     sources = sorted(path for path in (target / "_async").rglob("*.py") if path.name != "clock.py")
     names = {name for path in sources for name in re.findall(r"\bAsync[A-Z]\w*", path.read_text(encoding="utf-8"))}
     words = {name: name.removeprefix("Async") for name in names} | _RENAMED

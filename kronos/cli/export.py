@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import click
 import orjson
@@ -33,9 +34,9 @@ def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> Non
     schema = f"{api.client.url.rstrip('/')}/{SCHEMA_PATH}"
     texts = as_json(members) if api.as_json else as_yaml(members, schema)
     try:
-        if to is not None and not api.as_json:
+        if to is not None:
             _write(to, texts)
-            api.say(f"{to} is written")
+            click.echo(f"{to} is written", err=api.as_json)
             return
         for text in texts:
             click.echo(text, nl=False)
@@ -93,10 +94,10 @@ def _indented(value: Json, by: bytes) -> bytes:
 
 
 def _write(to: Path, texts: Iterator[bytes]) -> None:
-    """Writes the file once all of it is there: one that was there stays, where the API's answer ends before its end.
-    Raises Ended."""
+    """Writes the file once all of it is there: one that was there stays, where the API's answer ends before its end. It
+    may be a pipe, or in a folder where no other may be made. Raises Ended."""
     try:
-        with tempfile.TemporaryFile(dir=to.parent) as whole:
+        with _draft(to.parent) as whole:
             for text in texts:
                 whole.write(text)
             whole.seek(0)
@@ -104,3 +105,12 @@ def _write(to: Path, texts: Iterator[bytes]) -> None:
                 shutil.copyfileobj(whole, file)
     except OSError as error:
         raise Ended(f"{to} cannot be written: {error.strerror}", Exit.USAGE) from None
+
+
+def _draft(folder: Path) -> IO[bytes]:
+    """A file without a name, beside what it is going to be: a system's folder for such may be memory. Where nobody may
+    make one there, as beside /dev/stdout, it is in that. Raises OSError."""
+    try:
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError:  # nor in /dev/fd: each says it in its own way
+        return tempfile.TemporaryFile()

@@ -62,6 +62,7 @@ class Output:
                 print(f"{field}\t{_plain(document.get(field))}")
         else:
             _print_fields({field: document[field] for field in fields if document.get(field) not in (None, {}, [])})
+        _hand_over()
 
     def list(self, rows: Sequence[JsonObject], columns: Mapping[str, str], *, empty: str) -> None:
         """A table of rows: with --json all of each. `empty` says what to do where there are none.
@@ -77,6 +78,7 @@ class Output:
             _print_table(rows, columns)
         else:
             click.echo(empty, err=True)
+        _hand_over()
 
     def say(self, sentence: str, document: Json = None) -> None:
         """What was done, in a sentence; with --json the answer itself, with --plain its fields where it has some."""
@@ -86,6 +88,14 @@ class Output:
             self.show(document, list(document))
         else:
             print(sentence)
+        _hand_over()
+
+
+def _hand_over() -> None:
+    """Python keeps lines back from what is no terminal: what a command says on standard error after them would come
+    before them where both lead to one file."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def _is_terminal() -> bool:

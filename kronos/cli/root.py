@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -47,6 +48,8 @@ class Root(CommandGroup):
         is_last = extra.pop("standalone_mode", True)
         try:
             ended: object = super().main(*args, **{**extra, "standalone_mode": False})
+            if is_last and sys.stdout is not None:
+                sys.stdout.flush()
         except click.ClickException as error:
             if not is_last:
                 raise
@@ -58,8 +61,11 @@ class Root(CommandGroup):
             click.echo("Cancelled.", err=True)
             sys.exit(Exit.CANCELLED)
         except OSError as error:
-            if error.errno not in _CANNOT_WRITE or error.filename is not None:
+            if error.errno not in (*_CANNOT_WRITE, errno.EPIPE) or error.filename is not None:
                 raise
+            _drop_what_is_left()
+            if error.errno == errno.EPIPE:  # who reads has heard enough
+                sys.exit(Exit.FAILED)
             with contextlib.suppress(OSError):
                 click.echo(f"Error: what this command says cannot be written: {error.strerror}", err=True)
             sys.exit(Exit.FAILED)
@@ -105,3 +111,12 @@ class Root(CommandGroup):
             formatter.write_dl(list(_ENVIRONMENT.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(each)), each.meaning) for each in Exit])
+
+
+def _drop_what_is_left() -> None:
+    """Of what cannot be written: Python would try again at its end, and end with 120."""
+    with contextlib.suppress(OSError):  # a stream that is no file, as a test's
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if sys.stdout is not None:
+            os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -33,10 +33,6 @@ from kronos.api.app import create
 from kronos.api.keys import TRUSTED_SECONDS
 from sql_factory import records, value
 
-with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
-    warnings.simplefilter("ignore")
-    import oidc_provider_mock  # type: ignore[import-untyped]  # it has none
-
 # The tests' server has uvicorn's access log; Kronos's has none (BoundedConfig).
 _THEIRS = {"httpx", "httpcore", "werkzeug", "oidc_provider_mock", "authlib", "uvicorn"}
 
@@ -44,6 +40,10 @@ _THEIRS = {"httpx", "httpcore", "werkzeug", "oidc_provider_mock", "authlib", "uv
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """The issuer's URL of a running provider."""
+    with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
+        warnings.simplefilter("ignore")
+        import oidc_provider_mock  # type: ignore[import-untyped]  # it has none
+
     people = [
         oidc_provider_mock.User(sub="ada", claims={"email": "ada@example.com", "groups": ["ops", "readers"]}),
         oidc_provider_mock.User(sub="bob", claims={"email": "bob@example.com", "groups": ["readers"]}),

@@ -6,13 +6,14 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import CallToolResult, TextContent, Tool
-
+import quick
 from kronos.model import JsonObject
+
+if TYPE_CHECKING:  # the package takes 0.3 s to import: not in each of pytest's processes
+    from mcp.client.client import Client
+    from mcp.types import CallToolResult, Tool
 
 _COMMAND = (sys.executable, "-P", "-m", "kronos", "mcp")
 
@@ -20,10 +21,10 @@ _COMMAND = (sys.executable, "-P", "-m", "kronos", "mcp")
 class Speaking:
     """A client whose server has started."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: "Client") -> None:
         self.client = client
 
-    async def tools(self) -> dict[str, Tool]:
+    async def tools(self) -> dict[str, "Tool"]:
         return {tool.name: tool for tool in (await self.client.list_tools()).tools}
 
     async def call(self, name: str, **arguments: Any) -> JsonObject:
@@ -40,13 +41,17 @@ class Speaking:
         assert result.is_error, _text(result)
         return _text(result)
 
-    async def _called(self, name: str, arguments: JsonObject) -> CallToolResult:
+    async def _called(self, name: str, arguments: JsonObject) -> "CallToolResult":
+        from mcp.types import CallToolResult
+
         result = await self.client.call_tool(name, arguments)
         assert isinstance(result, CallToolResult)
         return result
 
 
-def _text(result: CallToolResult) -> str:
+def _text(result: "CallToolResult") -> str:
+    from mcp.types import TextContent
+
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
@@ -55,9 +60,11 @@ def _text(result: CallToolResult) -> str:
 @asynccontextmanager
 async def speaking(url: str, key: str, workspace: str, log: Path, *options: str) -> AsyncIterator[Speaking]:
     """A server of the workspace, with this key; what it says beside the protocol stands in `log`."""
-    command, *arguments = _COMMAND
+    from mcp.client.client import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
     parameters = StdioServerParameters(
-        command=command, args=[*arguments, *options], env=environment(url, key, workspace)
+        command=str(quick.folder() / "kronos"), args=["mcp", *options], env=environment(url, key, workspace)
     )
     with log.open("w") as errlog:
         async with Client(stdio_client(parameters, errlog=errlog)) as client:

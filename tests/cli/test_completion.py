@@ -5,27 +5,26 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+import quick
 from cli.commands import Kronos
 from cli.stranger import Stranger
 from conftest import Api
 from kronos.cli.names import SECONDS
 
 Complete = Callable[..., list[str]]
-PROGRAM = Path(sys.executable).parent / "kronos"
 
 
 @pytest.fixture
 def known(no_contexts: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of a shell that finds `kronos`, and no API."""
     here = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
-    path = f"{PROGRAM.parent}{os.pathsep}{here['PATH']}"
+    path = f"{quick.folder()}{os.pathsep}{here['PATH']}"
     return here | {"PATH": path, "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(no_contexts)}
 
 
@@ -46,7 +45,9 @@ def by_protocol(words: str, known: dict[str, str]) -> list[str]:
         "COMP_CWORD": str(len(words.split(" ")) - 1),
         "_KRONOS_COMPLETE": "bash_complete",
     }
-    ended = subprocess.run([PROGRAM], env=asked, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    ended = subprocess.run(
+        [quick.folder() / "kronos"], env=asked, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
     assert ended.stderr == ""
     return [line.partition(",")[2] for line in ended.stdout.splitlines() if line]
 
@@ -151,7 +152,7 @@ def test_names_are_asked_of_the_api_that_is_typed(kronos: Kronos, shared_api: Ap
     assert by_protocol(typed, known | key) == ["team"]
     assert by_protocol(typed.replace("-w", "-x"), known | key) == []
     added = ("context", "add", "staging", "--url", str(shared_api.client.base_url), "-w", workspace)
-    subprocess.run([PROGRAM, *added], env=known | key, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([quick.folder() / "kronos", *added], env=known | key, check=True, stdout=subprocess.DEVNULL)
     assert by_protocol("kronos job ls --context s", known) == ["staging"]
     assert by_protocol("kronos context use s", known) == ["staging"]
     assert by_protocol("kronos config get --context staging t", known) == ["team"]

@@ -2,12 +2,14 @@
 before its end."""
 
 import json
+import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pytest
@@ -100,10 +102,41 @@ def test_what_is_written_keeps_whose_the_file_is(kronos: Kronos, tmp_path: Path)
     assert to.read_text().startswith("# yaml-language-server: $schema=http")
 
 
-def test_json_is_what_the_api_answered(kronos: Kronos) -> None:
+def test_a_pipe_is_written_too(kronos: Kronos) -> None:
+    reads, writes = os.pipe()  # as `-o >(gzip > it)` has it, whose folder takes no other file
+    try:
+        assert kronos("export", "-o", f"/dev/fd/{writes}").exit_code == 0
+        assert os.read(reads, 100).startswith(b"# yaml-language-server: $schema=http")
+    finally:
+        os.close(reads)
+        os.close(writes)
+
+
+def test_json_is_what_the_api_answered(kronos: Kronos, tmp_path: Path) -> None:
     printed = kronos("export", "--json")
     assert list(json.loads(printed.stdout))[:2] == ["set", "secrets"]
     assert printed.stdout == orjson.dumps(json.loads(printed.stdout), option=orjson.OPT_INDENT_2).decode() + "\n"
+    to = tmp_path / "kronos.json"
+    written = kronos("export", "--json", "-o", str(to))
+    assert (written.stdout, written.stderr, to.read_text()) == ("", f"{to} is written\n", printed.stdout)
+
+
+def test_a_file_is_written_in_a_folder_that_takes_no_other(
+    kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /dev does, for who is not root."""
+    make = tempfile.TemporaryFile
+
+    def refused(dir: Path | None = None) -> IO[bytes]:
+        if dir is not None:
+            raise PermissionError(13, "Permission denied")
+        return make()
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    to = tmp_path / "kronos.yaml"
+    to.write_text("as it was\n")
+    assert kronos("export", "-o", str(to)).exit_code == 0
+    assert to.read_text().startswith("# yaml-language-server: $schema=http")
 
 
 _ANY = st.characters(codec="utf-8")

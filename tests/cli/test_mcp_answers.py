@@ -4,8 +4,6 @@ import json
 import signal
 from pathlib import Path
 
-from mcp.types import CallToolResult, TextContent
-
 from cli.speaking import environment, lines, speaking
 from conftest import Api
 from kronos.mcp.bounds import MAX_BYTES
@@ -15,6 +13,8 @@ async def test_the_text_that_a_model_reads_is_no_larger_than_its_document(
     shared_api: Api, workspace: str, tmp_path: Path
 ) -> None:
     """Lists of lists, each number of which could have a line of its own."""
+    from mcp.types import CallToolResult, TextContent
+
     body = {"name": "matrix", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1"}
     rows = {"rows": [[1] * 20] * 900}
     assert shared_api.client.post(f"/v1/workspaces/{workspace}/jobs", json={**body, "input": rows}).status_code == 201

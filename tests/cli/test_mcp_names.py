@@ -5,11 +5,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from kronos.cli.client import Client
 from kronos.cli.command import Api
-from kronos.mcp.server import Server
 
 _REFS = {"job", "endpoint", "execution_id", "operation_id", "backfill_id"}
 _OTHERS = {"change": {}, "since": "2026-01-05T00:00:00Z", "until": "2026-01-12T00:00:00Z"}
@@ -27,6 +25,10 @@ def own_logging() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../../w", "a\n", "a?x=1"])
 async def test_what_is_no_name_is_no_part_of_a_path(name: str) -> None:
     """Behind a proxy that normalises paths, DELETE …/jobs/.. would be of the workspace."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    from kronos.mcp.server import Server
+
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         api = Api(client=Client(url=url, key="kr_live_secret"), workspace="acme", as_json=True)

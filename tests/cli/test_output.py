@@ -3,10 +3,12 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from cli.commands import Kronos
 from cli.stranger import Stranger
 from conftest import Api
 from kronos.__main__ import main
+from kronos.cli.output import Output
 
 ESCAPE = "\x1b["
 
@@ -153,6 +156,22 @@ def test_a_pipe_gets_neither_colours_nor_boxes(shared_api: Api, workspace: str) 
         shown = subprocess.run(asked, env=known, capture_output=True, text=True, check=True).stdout
         assert shown
         assert not set(shown) & set("\x1b│─┃━╭╮╰╯┌┐└┘"), typed
+
+
+def test_what_a_command_says_after_its_answer_stands_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where both streams lead to one file."""
+    with (tmp_path / "both").open("a") as out, (tmp_path / "both").open("a", buffering=1) as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        for number, form in enumerate((Output(), Output(as_plain=True), Output(as_json=True))):
+            form.show({"name": "shown"}, ["name"])
+            click.echo(number, err=True)
+            form.list([{"name": "listed"}], {"name": "NAME"}, empty="none")
+            click.echo(number, err=True)
+            form.say("said", {"name": "said"})
+            click.echo(number, err=True)
+    told = re.sub(r"[^a-z0-9]+", " ", (tmp_path / "both").read_text().replace("name", "").replace("NAME", ""))
+    assert told.split() == [word for number in "012" for what in ("shown", "listed", "said") for word in (what, number)]
 
 
 def test_two_forms_at_once_are_refused() -> None:

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+import quick
 from cli.stranger import Stranger
 from kronos.__main__ import main
 from kronos.cli import following
@@ -214,6 +215,20 @@ def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
         ended = subprocess.run(["/bin/sh", "-c", line], env=known, stderr=subprocess.PIPE, text=True, check=False)
         told = "Error: what this command says cannot be written: No space left on device\n" if output == "full" else ""
         assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
+
+
+def test_who_has_heard_enough_is_told_no_more(stranger: Stranger) -> None:
+    stranger.answers(200, b'{"slug": "w"}')
+    known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        for command in (["workspace", "get", "w"], ["workspace", "get", "w", "--json"], ["completion", "bash"]):
+            asked = [str(quick.folder() / "kronos"), *command]
+            ended = subprocess.run(asked, env=known, stdout=writing, stderr=subprocess.PIPE, text=True)
+            assert (ended.returncode, ended.stderr) == (1, "")
+    finally:
+        os.close(writing)
 
 
 @pytest.mark.parametrize(

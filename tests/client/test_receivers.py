@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from django.urls import clear_url_caches
 
 from client.conftest import Instance
 from conftest import await_condition, make_workspace
@@ -26,6 +25,8 @@ EXAMPLES = Path(__file__).parents[2] / "client" / "examples"
 
 def loaded(name: str) -> ModuleType:
     """The example as a module of its own."""
+    from django.urls import clear_url_caches
+
     spec = importlib.util.spec_from_file_location(f"receiver_{name}", EXAMPLES / f"receiver_{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,16 +1,18 @@
-"""A browser for each file of the dashboard's tests that opens pages, and pages in it.
+"""A browser for those files of the dashboard's tests that open pages, and pages in it.
 
 reader(path)     HTML of a page by httpx, parsed: most tests need no browser
 page             a page of Chromium with the administrator's key; what it does wrong fails the test
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import psycopg
 import pytest
 from lxml import html
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Request
 
 from conftest import Api
 from dashboard.browser import Watched, chromium, watched
@@ -20,11 +22,32 @@ from explain_scene import Scene
 Reader = Callable[[str], html.HtmlElement]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Of one file: while it is there its loop runs in this thread, and no asynchronous test can."""
+@pytest.fixture(scope="session")
+def started() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """One browser, and Playwright's loop, of which this thread knows nothing: else no asynchronous test could run."""
     with chromium() as browser:
+        loop = asyncio.get_running_loop()
+        with _known(None):
+            yield browser, loop
+
+
+@pytest.fixture(scope="module")
+def browser(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """While a file has it, its loop runs in this thread."""
+    browser, loop = started
+    with _known(loop):
         yield browser
+
+
+@contextmanager
+def _known(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
+    """As the loop that runs in this thread."""
+    before = asyncio.events._get_running_loop()
+    asyncio.events._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.events._set_running_loop(before)
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +67,19 @@ def page(browser: Browser, shared_api: Api, origin: str) -> Iterator[Watched]:
     with watched(browser, origin, key=shared_api.key) as page:
         yield page
         assert page.wrong == []
+
+
+@pytest.fixture
+def asked(page: Watched) -> list[str]:
+    """The requests that the page's script has made since it was opened."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.headers.get("hx-request"):
+            found.append(request.url)
+
+    page.page.on("request", note)
+    return found
 
 
 @pytest.fixture

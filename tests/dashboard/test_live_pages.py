@@ -5,9 +5,8 @@ from typing import Any
 
 import httpx
 import psycopg
-import pytest
 from lxml import html
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from conftest import await_condition
 from dashboard.browser import Watched
@@ -17,19 +16,6 @@ _HIDE = """isHidden => {
     Object.defineProperty(document, "hidden", { configurable: true, value: isHidden });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-@pytest.fixture
-def asked(page: Watched) -> list[str]:
-    """The requests that the page's script has made since it was opened."""
-    found: list[str] = []
-
-    def note(request: Request) -> None:
-        if request.headers.get("hx-request"):
-            found.append(request.url)
-
-    page.page.on("request", note)
-    return found
 
 
 def make(api: httpx.Client, workspace: str, **body: Any) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from check_jsonschema import main  # type: ignore[import-untyped]  # it has no types
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +52,8 @@ def test_the_image_is_made_last_and_runs_as_nobody() -> None:
 
 
 def test_the_compose_file_is_as_compose_reads_it(tmp_path: Path) -> None:
+    from check_jsonschema import main  # type: ignore[import-untyped]  # it has no types
+
     def judged(file: Path) -> int:
         return CliRunner().invoke(main, ["--builtin-schema", "vendor.compose-spec", str(file)]).exit_code
 

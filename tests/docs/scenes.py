@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
+import quick
 from cli.stranger import Stranger
 from conftest import await_condition
 from dead_letter_rows import Failing
@@ -55,6 +56,11 @@ class Stage:
             "KRONOS_API_KEY": (self.up.home / "admin.key").read_text().strip(),
             "KRONOS_WORKSPACE": self.workspace,
         }
+
+    def at_a_shell(self) -> dict[str, str]:
+        """The same for commands that end."""
+        variables = self.variables()
+        return variables | {"PATH": f"{quick.folder()}:{variables['PATH']}"}
 
     def of_a_server(self) -> dict[str, str]:
         """The same for somebody who starts processes beside the instance's own."""

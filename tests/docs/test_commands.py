@@ -75,7 +75,7 @@ def stage(instance: Instance, tmp_path: Path, request: pytest.FixtureRequest) ->
 def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
     scene = SCENES.get(page, Scene())
     typed = {_CALLED: stage.workspace, **scene.prepare(stage)}
-    terminal = Terminal(folder=stage.folder, environment=stage.variables())
+    terminal = Terminal(folder=stage.folder, environment=stage.at_a_shell())
     try:
         for block in _PAGES[page]:
             if block.mark is None:

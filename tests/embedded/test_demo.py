@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
+import quick
 from dashboard.browser import chromium, watched
 from embedded.conftest import Up, made_home, starting
 from embedded.shells import OF_ANOTHER_SERVER, kronos
@@ -58,7 +59,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def terminal(demo: Demo) -> Iterator[Terminal]:
     """In the checkout, with this environment's commands, and with the instance in the home that is the default one."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
-    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    path = f"{quick.folder()}:{Path(sys.executable).parent}:{environment['PATH']}"
     variables = {**environment, "PATH": path, "XDG_DATA_HOME": str(demo.data_home)}
     opened = Terminal(folder=ROOT, environment=variables)
     yield opened

@@ -1,6 +1,7 @@
 """What is read of the database, as the numbers that Prometheus is given: each under its own name."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from kronos import gauges
@@ -78,20 +79,7 @@ def test_pg_cron_and_what_is_not_known_of_it_is_missing() -> None:
     }
     known = {"pg_cron_running_max": 17, "reaper_age_seconds": 18.5, "drift_mended": 19, "drift_left": 20}
     assert _series(gauges._of_pg_cron(_STATUS, _COUNTS)) == of_alarms | known
-    bare = gauges.InstanceCounts(
-        workers=10,
-        claimed=11,
-        dead_letters=12,
-        alarms=13,
-        alarms_ended=14,
-        alarms_failed=15,
-        running=16,
-        max_running=None,
-        reaped_seconds=None,
-        mended=None,
-        left_over=None,
-        revision=None,
-    )
+    bare = replace(_COUNTS, max_running=None, reaped_seconds=None, mended=None, left_over=None, revision=None)
     assert _series(gauges._of_pg_cron(_STATUS, bare)) == of_alarms
 
 

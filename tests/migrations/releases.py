@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kronos import migrations, revisions, sql
+from kronos import migrations, repeatable_files, revisions, sql
 
 
 class Release:
@@ -38,6 +38,7 @@ def next_release(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     root = directory / "sql"
     shutil.copytree(sql.root(), root)
     monkeypatch.setattr(sql, "root", lambda: root)
+    monkeypatch.setattr(repeatable_files, "_read", repeatable_files._read.__wrapped__)  # as they are each time
     return Release(root)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
 
 from conftest import await_condition
 from depth import depth
@@ -106,7 +105,7 @@ def test_a_migration_has_all_its_locks_before_it_does_anything(
     begun = []
     monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "20ms")
     monkeypatch.setattr(migrations, "_TRIES", 1)
-    monkeypatch.setattr(command, "upgrade", lambda *_: begun.append(True))
+    monkeypatch.setattr("alembic.command.upgrade", lambda *_: begun.append(True))
     for table in tables:
         with psycopg.connect(database_url) as user:
             user.execute(f"select from {table} limit 0")

@@ -23,7 +23,7 @@ from conftest import await_condition
 from factory import add_endpoint, add_key, add_workspace
 from kronos import keys
 from migrations.old_processes import running
-from sql.test_statements import prepared_columns, role_of
+from prepared import prepared_columns, role_of
 from sql_factory import Connection, acting_as, records, value, values
 
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)

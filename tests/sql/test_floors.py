@@ -96,7 +96,8 @@ def test_a_function_that_nobody_calls_is_named(release: Release) -> None:
     assert {"words/lonely", "words/unwanted"} <= set(_uncalled())
 
 
-def test_each_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_file_is_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    repeatable_files._read.cache_clear()
     read: list[Path] = []
     read_bytes = Path.read_bytes
 
@@ -107,6 +108,7 @@ def test_each_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_bytes", noted)
     files = repeatable_files.read()
     assert {each.path for each in files.functions.values()} <= set(read)
+    assert repeatable_files.read() is files
     assert len(read) == len(set(read))
     assert all(each.text == each.path.read_bytes() for each in files.functions.values())
 

@@ -92,7 +92,7 @@ def _asked(searched: Searched, chance: random.Random) -> dict[str, str | None]:
     piece = text[at : at + chance.choice([1, 2, 5, 200])]
     q = chance.choice([piece, piece.upper(), piece.lower(), "".join(chance.choices(_LETTERS, k=chance.choice([1, 2])))])
     return {
-        "q": chance.choice([q, q, q, f"{text}\n{q}", q * 200][:4]),
+        "q": chance.choice([q, q, q, f"{text}\n{q}", (q * 200)[:200]]),
         "endpoint": chance.choice([None, None, searched.endpoint]),
         "tag": chance.choice([None, "t1"]),
         "status": "ACTIVE",

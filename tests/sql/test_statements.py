@@ -12,12 +12,10 @@ import uuid
 
 import psycopg
 import pytest
-from psycopg._queries import PostgresQuery
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
 
 import kronos
 from kronos import sql
+from prepared import prepared_columns, role_of
 
 for module in pkgutil.walk_packages(kronos.__path__, "kronos."):
     if not module.name.endswith("__main__"):
@@ -42,47 +40,6 @@ _PYTHON = {
 }
 
 
-# Of the keys: the others are the API's.
-_ADMINISTRATORS = {
-    f"keys.{name}"
-    for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
-} | {"audit.list_chains", "audit.read_chain", "audit.seal"}
-
-
-def role_of(name: str) -> str:
-    if name in (
-        "doctor.get_ground",
-        "doctor.list_orphans",
-        "doctor.get_tzdata",
-        "ringing.get_setup",
-        "ringing.get_password",
-        "ringing.list_rules",
-        "readiness.get_silence",
-    ):
-        return "postgres"
-    if (
-        name.startswith(
-            (
-                "doctor.",
-                "doctor_fixes.",
-                "support.",
-                "ringing.",
-                "instance_settings.",
-                "sql_grants.",
-                "encryption.",
-                "entries.",
-            )
-        )
-        or name in _ADMINISTRATORS
-        or (
-            name.startswith("retention.")
-            and name not in ("retention.get_retention", "retention.match_retention", "retention.set_retention")
-        )
-    ):
-        return "kronos_owner"
-    return "kronos_worker" if name.startswith(("claims.", "results.", "watchdog.")) else "kronos_api"
-
-
 def as_postgres_says(annotation: object) -> object:
     """A field's type without None, Literal and parameters; JSON of any shape is a dict to PostgreSQL's jsonb."""
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
@@ -95,18 +52,6 @@ def as_postgres_says(annotation: object) -> object:
     if typing.get_origin(annotation) is typing.Literal:
         return str
     return typing.get_origin(annotation) or annotation
-
-
-def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, list[tuple[str, str]]]:
-    """How many parameters the statement `checked`, prepared here, has; and its columns with their types."""
-    query = PostgresQuery(Transformer(connection))
-    query.convert(text.encode(), dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-    result = connection.pgconn.prepare(b"checked", query.query)
-    assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
-    described = connection.pgconn.describe_prepared(b"checked")
-    type_names: dict[int, str] = dict(connection.execute("select oid::integer, typname from pg_type").fetchall())
-    columns = [((described.fname(n) or b"").decode(), type_names[described.ftype(n)]) for n in range(described.nfields)]
-    return described.nparams, columns
 
 
 def test_no_statement_that_writes_counts_as_a_read() -> None:

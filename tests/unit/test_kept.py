@@ -22,6 +22,7 @@ from kronos.kept import Cache
 _OURS = {  # asked by names of ours alone
     "kronos/sql.py",
     "kronos/floors.py",
+    "kronos/repeatable_files.py",
     "kronos/revisions.py",
     "kronos/api/docs.py",
     "kronos/dashboard/static.py",

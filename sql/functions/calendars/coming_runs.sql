@@ -1,10 +1,9 @@
 -- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
 -- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
 -- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years, and of
--- those that would roll 200 in a row; what
--- does not run in a closure is leapt over (after_closed), and what all calendars close together (leapt), once
--- 20 ticks in a row are in the list. One that moves less far than the one before it, or not at all, waits for
--- that one (fate_in_turn).
+-- those that would roll 200 in a row; what does not run in a closure is leapt over (after_closed), and what
+-- all calendars close together (leapt), once 20 ticks in a row are in the list. One that moves less far than
+-- the one before it, or not at all, waits for that one (fate_in_turn).
 -- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
 -- dst, reason}, dst null but where a local time does not exist.
 create or replace function kronos.coming_runs(

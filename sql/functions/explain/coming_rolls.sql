@@ -1,8 +1,8 @@
 -- coming_rolls: of the load to come (coming_hours) the runs that calendars move from one day to another, and
--- those that wait for them, which are as many less at their own time (moved_hours). What
--- days have such ticks is asked once for all schedules that have the same days (rolling_days); near a change
--- of the clocks, and of intervals, for each. Of these days each tick is asked for: 10,000 of them at most,
--- those of the schedules first that most jobs have.
+-- those that wait for them, which are as many less at their own time (moved_hours). What days have such ticks
+-- is asked once for all schedules that have the same days (rolling_days); near a change of the clocks, and of
+-- intervals, for each. Of these days each tick is asked for: 10,000 of them at most, those of the schedules
+-- first that most jobs have.
 -- Returns: as tick_hours, with the runs in each; in the row without an hour left_out: how many jobs are not
 -- looked at.
 create or replace function kronos.coming_rolls(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
@@ -54,8 +54,8 @@ begin
     select each.hour, each.minutes, each.jobs * rolling.times, null::bigint
       from rolling
      cross join lateral kronos.moved_hours(rolling.workspace_id, rolling.calendars, rolling.on_blackout,
-                                            rolling.schedule, rolling.starts_at, rolling.ends_at,
-                                            rolling.days, rolling.waits_from, rolling.from_at, p_to) as each
+                                           rolling.schedule, rolling.starts_at, rolling.ends_at,
+                                           rolling.days, rolling.waits_from, rolling.from_at, p_to) as each
      where rolling.is_within
      union all
     select null, null, null, coalesce(sum(rolling.jobs) filter (where not rolling.is_within), 0)::bigint
