@@ -58,6 +58,6 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
     needs=Role.OPERATOR,
     responses=answers({200: ExportedFile}) | problems(errors.WorkspaceNotFound, errors.Forbidden, errors.Unprocessable),
 )
-async def export_workspace(view: View, query: Annotated[ExportQuery, Query()]) -> Response:
+async def export_workspace(call: Call, view: View, query: Annotated[ExportQuery, Query()]) -> Response:
     """What a workspace has, or of a set what is its, as a file that apply reads back as no change."""
-    return await apply_export.export(view, query)
+    return await apply_export.export(call, view, query, needs=Role.OPERATOR)

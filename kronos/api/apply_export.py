@@ -8,16 +8,19 @@ from dataclasses import dataclass
 
 import orjson
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from kronos import errors, managed, reading, unseen
 from kronos.api import apply_files, withheld
 from kronos.api.apply_files import FIELDS, Writable
+from kronos.api.call import Call
 from kronos.api.fields import Query, Slug
+from kronos.api.streams import streamed
 from kronos.apply_terms import MOST_OF_A_KIND
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, AnyName, Kind, Name, Present
+from kronos.model import Role
 
 _JSON = "application/json"
 _AT_ONCE = 50
@@ -68,9 +71,9 @@ class _Export:
         return _Piece(kind=kind, texts=texts)
 
 
-async def export(view: WorkspaceView, query: ExportQuery) -> Response:
+async def export(call: Call, view: WorkspaceView, query: ExportQuery, *, needs: Role) -> Response:
     """The file. CRON jobs without a name cannot stand in one and are left out, as one-shots are. Raises Unprocessable
-    where there is more than a file may hold.
+    where there is more than a file may hold. `needs`: what its caller is to be while it is written.
 
     Each piece is read by itself, and no session is held while it is written and sent: who reads slowly holds nothing.
     What makes no more than a page is sent once all of it is there.
@@ -81,7 +84,7 @@ async def export(view: WorkspaceView, query: ExportQuery) -> Response:
     text = _text(begun, pieces, view)
     if not begun.left:
         return Response(b"".join([some async for some in text]), media_type=_JSON)
-    return StreamingResponse(text, media_type=_JSON)
+    return streamed(call, needs, text, _JSON)
 
 
 async def _named(view: WorkspaceView, set_name: str | None) -> _Export:

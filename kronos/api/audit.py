@@ -5,16 +5,17 @@ from dataclasses import fields
 from typing import Annotated
 
 from fastapi import Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from kronos import audit, errors
-from kronos.api.call import answer
+from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, Place, bounded, decoded, encoded, list_digest
 from kronos.api.dependencies import Instance, View
 from kronos.api.document import answers, problems
 from kronos.api.fields import UUID_FORM
 from kronos.api.operation import Router
 from kronos.api.query_schemas import AuditExportQuery, AuditQuery, SealedQuery
+from kronos.api.streams import streamed
 from kronos.audit import AuditFilter, AuditRow, ChainHead, ListedAuditRow
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Role
@@ -57,7 +58,7 @@ async def get_audit_head(view: View) -> Response:
     response_class=Response,
     responses=_EXPORTED | problems(errors.WorkspaceNotFound),
 )
-async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
+async def export_audit(call: Call, view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
     """A workspace's sealed audit rows as JSON lines, the oldest first; with object_type=one_shot who made its
     one-shots, the newest first."""
     for name in ("after", "before") if query.object_type is None else ("cursor",):
@@ -65,9 +66,9 @@ async def export_audit(view: View, query: Annotated[AuditExportQuery, Query()]) 
             hint = "Sealed rows go on by cursor; one-shots, with object_type=one_shot, by after and before."
             raise errors.InvalidRequest.of(f"{name} is of the other export", hint, f"/{name}")
     if query.object_type is None:
-        return await _exported(audit.exported(view, after=query.cursor))
+        return await _exported(call, Role.ADMIN, audit.exported(view, after=query.cursor))
     filters = AuditFilter(after=query.after, before=query.before)
-    return await _exported(audit.exported_one_shots(view, filters))
+    return await _exported(call, Role.ADMIN, audit.exported_one_shots(view, filters))
 
 
 @router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
@@ -83,9 +84,9 @@ async def get_instance_audit_head(instance: Instance) -> Response:
 
 
 @router.get("/audit/export", needs=Role.INSTANCE_ADMIN, response_class=Response, responses=_EXPORTED)
-async def export_instance_audit(instance: Instance, query: Annotated[SealedQuery, Query()]) -> Response:
+async def export_instance_audit(call: Call, instance: Instance, query: Annotated[SealedQuery, Query()]) -> Response:
     """The instance's own sealed audit rows as JSON lines, the oldest first. Each workspace has its own."""
-    return await _exported(audit.exported(instance, after=query.cursor))
+    return await _exported(call, Role.INSTANCE_ADMIN, audit.exported(instance, after=query.cursor))
 
 
 async def page_of(
@@ -115,7 +116,7 @@ async def _one_shots(
     return Page(data=data, next_cursor=None if place is None else encoded(of, place))
 
 
-async def _exported(lines: AsyncIterator[bytes]) -> Response:
+async def _exported(call: Call, needs: Role, lines: AsyncIterator[bytes]) -> Response:
     first = await anext(lines, b"")  # what is refused is refused before the answer begins
 
     async def all_lines() -> AsyncIterator[bytes]:
@@ -123,4 +124,4 @@ async def _exported(lines: AsyncIterator[bytes]) -> Response:
         async for some in lines:
             yield some
 
-    return StreamingResponse(all_lines(), media_type=_LINES)
+    return streamed(call, needs, all_lines(), _LINES)

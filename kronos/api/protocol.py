@@ -27,7 +27,7 @@ from kronos.api.refusals import (
     too_slow,
     url_too_long,
 )
-from kronos.api.whole import Ends, Lingering, Whole
+from kronos.api.whole import Ends, Lingering, Whole, answering, without_chunks
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
@@ -251,10 +251,8 @@ class BoundedProtocol(HttpToolsProtocol):
     # uvicorn has types of its own for ASGI
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
         self._served = cycle
-        self._answering = Whole(cycle.transport)
-        cycle.transport = cast(asyncio.Transport, self._answering)
-        cast(dict[str, object], cycle.scope)["kronos.at_end"] = self._at_end
-        super()._start_asgi_task(cycle, app)
+        self._answering = answering(cycle, self._at_end)
+        super()._start_asgi_task(cycle, cast(Any, without_chunks(cycle, app)))
 
     # What the doors call
 

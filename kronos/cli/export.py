@@ -94,8 +94,8 @@ def _indented(value: Json, by: bytes) -> bytes:
 
 
 def _write(to: Path, texts: Iterator[bytes]) -> None:
-    """Writes the file once all of it is there: one that was there stays, where the API's answer ends before its end.
-    Raises Ended."""
+    """Writes the file once all of it is there: one that was there stays, where the API's answer ends before its end. It
+    may be a pipe, or in a folder where no other may be made. Raises Ended."""
     try:
         with _draft(to.parent) as whole:
             for text in texts:
@@ -112,5 +112,5 @@ def _draft(folder: Path) -> IO[bytes]:
     make one there, as beside /dev/stdout, it is in that. Raises OSError."""
     try:
         return tempfile.TemporaryFile(dir=folder)
-    except PermissionError:
+    except OSError:  # nor in /dev/fd: each says it in its own way
         return tempfile.TemporaryFile()

@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api
@@ -55,7 +56,9 @@ class Display:
         """Shows this stand. What is over before a line is due has none."""
         text = f"{self._what}: {status} {stand}".replace(":  ", ": ")
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=stand.done, total=stand.total, status=status)
+            failed = f"{stand.failed:,} failed" if stand.failed else ""
+            said = " ".join(each for each in (status, failed) if each)
+            self._bar.update(self._task, completed=stand.done, total=stand.total, status=said)
             return
         is_due = monotonic() - self._said_at >= _LINE_SECONDS
         if text != self._said and (is_due or (is_last and self._said is not None)):
@@ -64,14 +67,15 @@ class Display:
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
+            # On a narrow terminal the name and the bar are short, and the figures are whole.
             columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
+                TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+                BarColumn(bar_width=None, table_column=Column(ratio=1)),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[status]}"),
+                TextColumn("{task.fields[status]}", markup=False),
                 TimeElapsedColumn(),
             )
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar = Progress(*columns, console=self._console, transient=True, expand=True)
             self._task = self._bar.add_task(self._what, total=None, status="")
             self._bar.start()
         return self

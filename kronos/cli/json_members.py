@@ -74,6 +74,8 @@ class _Text:
             except json.JSONDecodeError:
                 if tried > _MOST_OF_A_VALUE:
                     raise CutError("a value has no end") from None
+            except (ValueError, RecursionError):  # digits without end, or arrays in arrays
+                raise CutError("a value is none that Kronos writes") from None
             while comes and len(self._text) - self._at < max(tried + 1, int(tried * _GROWS_BY)):
                 comes = self._more()
             comes = comes or len(self._text) - self._at > tried

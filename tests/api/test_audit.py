@@ -6,6 +6,7 @@ import threading
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 
 from api.cut_scene import Scene
@@ -13,8 +14,9 @@ from api.test_lost_answers import HTTP, WRITES, asked
 from api_answers import answered
 from conftest import Api, await_condition
 from factory import add_key
-from kronos import audit, config
+from kronos import audit, config, errors
 from kronos.api import app
+from kronos.api.call import Call
 from kronos.api.operation import Operation
 from kronos.model import Role
 from sql_factory import Connection, records, value
@@ -337,6 +339,25 @@ def test_an_export_is_whole_goes_on_where_it_stopped_and_is_verified_without_a_d
     pin = audit.Pin(number=head["number"], hash=head["hash"])
     assert audit.verify_export(lines, [pin]).fault is None
     assert "is not in it" in str(audit.verify_export(lines[:-1], [pin]).fault)
+
+
+@pytest.mark.parametrize(
+    "path", ["{base}/audit/export", "{base}/audit/export?object_type=one_shot", "/v1/audit/export"]
+)
+def test_an_export_ends_with_the_role_of_who_reads_it(
+    scene: _Audited, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed: list[Role] = []
+
+    async def remains(_: Call, role: Role) -> None:
+        needed.append(role)
+        raise errors.Forbidden("no more")
+
+    assert scene.client.get(path.format(base=scene.base)).status_code == 200
+    monkeypatch.setattr(Call, "remains", remains)
+    with pytest.raises(httpx.TransportError):
+        scene.client.get(path.format(base=scene.base))
+    assert needed == [Role.INSTANCE_ADMIN if path.startswith("/v1") else Role.ADMIN]
 
 
 def test_who_may_read_it(scene: _Audited) -> None:

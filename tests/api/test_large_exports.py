@@ -4,6 +4,7 @@ held while its reader takes its time."""
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 import psycopg
 import pytest
 
-from conftest import Api, await_condition, make_workspace
+from conftest import Api, await_condition, holding, make_workspace
 from kronos.api import apply_export
 from kronos.api.apply_files import Writable
 from kronos.managed import Kind
@@ -87,17 +88,30 @@ def test_a_set_of_it_is_no_more_than_it_was(client: httpx.Client, large: str) ->
     assert (of_set["set"], of_set["configs"], len(of_set["endpoints"]), len(of_set["jobs"])) == ("some", [], 52, 10)
 
 
-@pytest.fixture
-def slow(shared_api: Api, large: str) -> Iterator[socket.socket]:
+@contextmanager
+def _reading(api: Api, workspace: str, key: str, more: str, version: str = "1.1") -> Iterator[socket.socket]:
     """Somebody who asked for the export and reads none of it; kernels hold less than all of it meanwhile."""
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.settimeout(60)
-        url = shared_api.client.base_url
+        url = api.client.base_url
         reader.connect((url.host, url.port))
-        head = f"GET /v1/workspaces/{large}/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_api.key}\r\n"
-        reader.sendall(f"{head}Connection: close\r\n\r\n".encode())
+        head = f"GET /v1/workspaces/{workspace}/export HTTP/{version}\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        reader.sendall(f"{head}{more}\r\n".encode())
         assert reader.recv(12) == b"HTTP/1.1 200"
+        yield reader
+
+
+def _rest(reader: socket.socket) -> bytes:
+    rest = bytearray()
+    while some := reader.recv(65536):
+        rest += some
+    return bytes(rest)
+
+
+@pytest.fixture
+def slow(shared_api: Api, large: str) -> Iterator[socket.socket]:
+    with _reading(shared_api, large, shared_api.key, "Connection: close\r\n") as reader:
         yield reader
 
 
@@ -106,9 +120,7 @@ def test_who_reads_slowly_holds_no_session(
 ) -> None:
     await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
     client.delete(f"/v1/workspaces/{large}/configs/config-9").raise_for_status()  # the last of all
-    rest = bytearray()
-    while some := slow.recv(65536):
-        rest += some
+    rest = _rest(slow)
     assert rest.rstrip().endswith(b"0")  # the chunk that ends it
     assert rest.count(b'"name":"config-') in (79, 80)
     assert b'"alert_rules":[]}' in rest
@@ -146,3 +158,33 @@ def test_what_is_being_written_holds_no_session_and_nobody_up(
             may_end.set()
     first, second = (each.result() for each in asked)
     assert (first.status_code, first.content) == (200, second.content)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_key_that_is_revoked_gets_no_more_of_it(
+    client: httpx.Client, shared_api: Api, large: str, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = f"/v1/workspaces/{large}/keys"
+    made = client.post(keys, json={"role": "operator", "name": "slow"}).raise_for_status().json()
+    with _reading(shared_api, large, made["key"], "Connection: close\r\n", version) as reader:
+        client.delete(f"{keys}/{made['key_id']}").raise_for_status()
+        with holding(client, made["key"]) as revoked:
+            path = f"/v1/workspaces/{large}"
+            await_condition(lambda: revoked.get(path).status_code == 401, "the key is known still")
+        with pytest.raises(ConnectionResetError):  # nobody takes what there is for whole, not without chunks either
+            _rest(reader)
+    (told,) = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert "is cut off in its answer: unauthorized: " in told.getMessage()
+    assert told.exc_info is None
+
+
+@pytest.mark.parametrize("more", ["", "Connection: keep-alive\r\n"])
+def test_who_speaks_http_1_0_gets_it_without_chunks(
+    client: httpx.Client, shared_api: Api, large: str, more: str
+) -> None:
+    with _reading(shared_api, large, shared_api.key, more, "1.0") as reader:
+        head, _, body = _rest(reader).partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert "connection: close" in lines
+    assert not any(line.startswith(("transfer-encoding:", "content-length:")) for line in lines)
+    assert body == client.get(f"/v1/workspaces/{large}/export").content

@@ -2,6 +2,7 @@
 before its end."""
 
 import json
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -99,6 +100,16 @@ def test_what_is_written_keeps_whose_the_file_is(kronos: Kronos, tmp_path: Path)
     assert kronos("export", "-o", str(link)).exit_code == 0
     assert (to.stat().st_mode & 0o777, link.is_symlink()) == (0o600, True)
     assert to.read_text().startswith("# yaml-language-server: $schema=http")
+
+
+def test_a_pipe_is_written_too(kronos: Kronos) -> None:
+    reads, writes = os.pipe()  # as `-o >(gzip > it)` has it, whose folder takes no other file
+    try:
+        assert kronos("export", "-o", f"/dev/fd/{writes}").exit_code == 0
+        assert os.read(reads, 100).startswith(b"# yaml-language-server: $schema=http")
+    finally:
+        os.close(reads)
+        os.close(writes)
 
 
 def test_json_is_what_the_api_answered(kronos: Kronos, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Work that goes on behind a command: how far it is is shown, Ctrl-C leaves it, and it is found again."""
 
+import io
 import json
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import click
 import pytest
@@ -145,6 +147,26 @@ def test_a_terminal_has_a_bar_and_a_pipe_has_lines(capsys: pytest.CaptureFixture
         "copy\\x1bing: RUNNING 5 of 1,000 done",
         "copy\\x1bing: RUNNING 1,000 of 1,000 done, 2 failed",
     ]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_narrow_terminal_has_all_figures(width: int) -> None:
+    console = Console(force_terminal=True, width=width, file=io.StringIO())
+    with following.Display(f"operation {UUID(int=1)} [/x]", console) as shown:
+        shown.show(Stand(done=1234, total=3727, failed=12), status="RUNNING")
+        assert shown._bar is not None
+        table = shown._bar.get_renderable()
+    written = Console(width=width, file=io.StringIO(), record=True)
+    written.print(table)
+    assert "1234/3727 RUNNING 12 failed 0:00:0" in written.export_text()
+
+
+def test_a_name_is_no_markup() -> None:
+    console = Console(force_terminal=True, width=100, file=io.StringIO())
+    with following.Display("operation [/x] [red]", console) as shown:
+        shown.show(Stand(done=1), status="[/]")
+    assert isinstance(console.file, io.StringIO)
+    assert "operation [/x] [red]" in console.file.getvalue()
 
 
 def test_what_is_over_before_a_line_is_due_has_none(

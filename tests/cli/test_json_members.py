@@ -57,6 +57,12 @@ def test_what_is_no_object_is_refused(text: str) -> None:
         _read(iter([text.encode()]))
 
 
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000 + "}"])
+def test_what_python_does_not_read_is_refused(value: str) -> None:
+    with pytest.raises(CutError, match="none that Kronos writes"):
+        _read(iter([b'{"a":', value.encode()]))
+
+
 def test_what_is_no_utf_8_is_refused() -> None:
     with pytest.raises(CutError, match="UTF-8"):
         _read(iter([b'{"a":"', b"\xff", b'"}']))

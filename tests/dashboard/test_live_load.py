@@ -146,7 +146,9 @@ def test_a_form_that_waits_says_which_of_its_rows_are_out_of_date(
     browser.evaluate("live.next = 0")
     api.patch(f"{base}/jobs/nine-1", json={"title": "theirs"}).raise_for_status()
     expect(browser.get_by_role("row", name="nine-1")).to_contain_text("out of date")
-    expect(browser.locator("#outdated")).to_contain_text("1 of its rows is out of date")
+    expect(browser.locator("#outdated")).to_contain_text(
+        "1 of its rows is out of date: jobs were changed since this was shown, or time went on"
+    )
     expect(browser.get_by_label("Move nine-2")).not_to_be_checked()
     expect(browser.locator(".outdated:visible")).to_have_count(2)
     assert rows.count() == number
@@ -155,3 +157,19 @@ def test_a_form_that_waits_says_which_of_its_rows_are_out_of_date(
     browser.get_by_role("button", name=re.compile("ticked jobs")).click()
     said = browser.locator("#notices")
     expect(said).to_contain_text(f"{number - 2} of {number - 1} jobs have new times. nine-1 was changed meanwhile")
+
+
+def test_what_was_wrong_is_said_once_and_no_longer_than_it_is(
+    page: Watched, api: httpx.Client, base: str, asked: list[str]
+) -> None:
+    browser = opened(page, _page(base, "/load/plan"))
+    browser.get_by_label("Move nine-2").uncheck()  # no answer is shown from now on
+    said = "() => { notice('You are signed out.', {isBad: true}); return byId('notices').firstChild; }"
+    first, second = browser.evaluate_handle(said), browser.evaluate_handle(said)
+    assert browser.evaluate("([first, second]) => first === second && first.isConnected", [first, second])
+    browser.evaluate("live.failures = 3")
+    api.put(f"{base}/configs/other", json={"values": {}}).raise_for_status()
+    expect(browser.locator("#notices")).to_be_empty()
+    assert asked
+    assert browser.evaluate("live.failures") == 0
+    expect(browser.get_by_label("Move nine-2")).not_to_be_checked()

@@ -1,12 +1,15 @@
-"""A session that ends under an open form: what was typed is there after the next sign-in."""
+"""A session that ends under an open form, or a database: what was typed is there afterwards."""
 
 import re
 
 import httpx
 import psycopg
+import pytest
 from playwright.sync_api import Browser, Page, expect
+from starlette.types import Scope
 
 from factory import add_key
+from kronos.dashboard.page import PageRoute
 
 
 def _sign_in(page: Page, key: str) -> None:
@@ -60,3 +63,23 @@ def test_nobodys_form_does_nothing_and_says_who_is_asked(origin: str, workspace:
     assert "www-authenticate" not in answered.headers, "else the browser asks for a password"
     assert 'target="_blank"' in answered.text
     assert "/name" not in answered.text
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_who_sent_a_form_is_not_led_to_an_empty_one(status: int) -> None:
+    problem = {"title": "Away", "detail": "no room", "status": status, "code": "away", "request_id": "1"}
+    texts = {}
+    for method in ("GET", "POST"):
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "path": "/w/acme/load/spread",  # no page is there
+            "query_string": b"",
+            "headers": [],
+            "path_params": {"w": "acme"},
+            "kronos.request_id": "1",
+        }
+        texts[method] = bytes(PageRoute.shown_as(scope, problem, {}).body).decode()
+    assert "try again</a>" not in texts["POST"]
+    assert "What you typed is not lost" in texts["POST"]
+    assert ("try again</a>" in texts["GET"]) == (status >= 500)

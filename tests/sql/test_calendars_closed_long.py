@@ -166,3 +166,18 @@ def test_an_outage_of_days_is_caught_up_on_in_steps(superuser: Connection, endpo
     value(superuser, "select kronos.catch_up(kronos.clock())")
     left = "select count(*) from kronos.pointers where next_tick_at < kronos.clock() - interval '8 days'"
     assert value(superuser, left) == 2
+
+
+def test_a_note_that_is_cut_is_none(superuser: Connection, endpoint: EndpointRow) -> None:
+    """Notes are cut where there are 20,000 characters of them: a list of some 300 sets of calendars, of which it asked
+    one again, failed with a time that is none."""
+    asked = "select kronos.next_open(%s, array['even', 'odd'], kronos.now(), %s)::text"
+    notes = "select set_config('kronos.closed_sets', %s, true)"
+    with superuser.transaction():
+        assert value(superuser, asked, [endpoint.workspace_id, True]) == "infinity"
+        note = value(superuser, "select current_setting('kronos.closed_sets')")
+        assert value(superuser, asked, [endpoint.workspace_id, False]) == "infinity"
+        for length in range(len(note)):
+            value(superuser, notes, [note[:length]])
+            assert value(superuser, asked, [endpoint.workspace_id, False]) is None, note[:length]
+            assert value(superuser, asked, [endpoint.workspace_id, True]) == "infinity"

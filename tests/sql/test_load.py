@@ -8,6 +8,7 @@ import pytest
 
 from factory import EndpointRow, add_endpoint
 from kronos.load import LoadRow, of_rows
+from scale import buffers, fill_cron_jobs
 from sql.test_count_ticks import WINDOWS, ZONES, random_cron
 from sql_factory import Connection, make_cron_job, pg_cron, records, value, values
 
@@ -331,3 +332,13 @@ def test_two_spellings_are_one_schedule_and_the_schedules_that_most_jobs_have_ar
     assert asked(1) == (5, 5, [5, 0, 0])
     assert asked(2) == (9, 1, [5, 4, 0])
     assert asked(3) == asked(1000) == (10, 0, [5, 4, 1])
+
+
+def test_a_schedule_is_looked_for_by_what_was_written_before_the_first_analyze_too(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
+    fill_cron_jobs(superuser, 1000, endpoint=endpoint, is_registered=False)  # each a minute of its own
+    superuser.execute("delete from pg_statistic where starelid = 'kronos.jobs'::regclass")
+    looked = "select * from kronos.alike_terms(%s, now(), now() + interval '1 day')"
+    assert len(values(superuser, looked, [endpoint.workspace_id])) == 1000
+    assert buffers(superuser, looked, [endpoint.workspace_id]) < 20 * 1000

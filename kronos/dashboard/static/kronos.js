@@ -163,7 +163,7 @@ function markOutdated(answer) {
     each.closest("tr").querySelector(".outdated").hidden = !isOld;
     return isOld;
   });
-  const said = !rows.length ? "" : `Jobs were changed since this was shown, and ${rows.length} of its rows ${rows.length > 1 ? "are" : "is"} out of date. What somebody changed is left alone. Load the page again to see what is best now.`;
+  const said = !rows.length ? "" : `${rows.length} of its rows ${rows.length > 1 ? "are" : "is"} out of date: jobs were changed since this was shown, or time went on. What somebody changed is left alone. Load the page again to see what is best now.`;
   if (byId("outdated").textContent !== said) byId("outdated").textContent = said;
 }
 
@@ -175,7 +175,7 @@ function listen() {
   const source = (live.source = new EventSource(url));
   source.onopen = () => {
     if (live.failures) refresh(); // what happened meanwhile
-    live.failures = 0;
+    answered();
     showLive();
   };
   for (const type of [...main.dataset.live.split(","), "reset"]) source.addEventListener(type, refresh);
@@ -220,12 +220,18 @@ function toggleLive() {
 
 function notice(text, { isBad = false } = {}) {
   const place = byId("notices");
+  if (isBad && place.querySelector(".bad")?.textContent === text) return; // a screen reader says it once
   const shown = document.createElement("p");
   shown.className = isBad ? "notice bad" : "notice";
   shown.textContent = text;
   place.replaceChildren(shown);
 }
 
+// Kronos answers, and knows who asks: whatever was wrong is over, also where the answer is not shown.
+function answered() {
+  live.failures = 0;
+  byId("notices").querySelector(".bad")?.remove();
+}
 for (const lost of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(lost, () => {
     notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
@@ -243,9 +249,8 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   event.preventDefault();
   notice("You are signed out. What you typed is still here: sign in in another tab, and go on.", { isBad: true });
 });
+document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && answered());
 document.addEventListener("htmx:afterSwap", (event) => {
-  live.failures = 0;
-  byId("notices").querySelector(".bad")?.remove();
   showTimes(event.detail.target.isConnected ? event.detail.target : document);
   enhance();
 });

@@ -10,7 +10,7 @@ declare
     v_open timestamptz;
 begin
     if p_next_runs <> '[]' or p_calendars = '{}' then
-        return '{}';
+        return array[]::text[];
     end if;
     v_open := kronos.next_open(p_workspace_id, p_calendars, p_after, true);
     return case when v_open = 'infinity'

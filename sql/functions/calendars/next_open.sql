@@ -25,7 +25,7 @@ begin
                          || string_agg(each.document_id || ' ' || each.version, ',' order by each.name))
                 from kronos.calendars as each
                where each.workspace_id = p_workspace_id and each.name = any (p_calendars));
-    v_note := substring(v_noted from v_key || '[^\n]*');
+    v_note := substring(v_noted from v_key || '[^\n]*(?=\n)');      -- the last one may be cut
     if split_part(v_note, '|', 2)::timestamptz <= p_from
     and p_from < split_part(v_note, '|', 3)::timestamptz then
         return split_part(v_note, '|', 3)::timestamptz;

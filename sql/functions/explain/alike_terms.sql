@@ -13,7 +13,8 @@ returns table (workspace_id uuid, cron text, every text, timezone text, anchor t
                to_at timestamptz, jobs bigint, schedule kronos.schedule, seconds integer, calendars text[],
                on_blackout text, starts_at timestamptz, ends_at timestamptz, waits_from timestamptz[])
 language plpgsql stable rows 500 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_sort = off set jit = off
 as $$
 begin
     return query

@@ -8,7 +8,8 @@ create or replace function kronos.coming_jobs(p_workspace_id uuid, p_at timestam
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
                description text, number bigint)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_sort = off set jit = off
 as $$
 declare
     c_moment constant interval    := interval '1 microsecond';

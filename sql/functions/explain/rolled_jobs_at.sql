@@ -4,7 +4,8 @@
 create or replace function kronos.rolled_jobs_at(p_workspace_id uuid, p_at timestamptz, p_schedules integer)
 returns setof kronos.jobs
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off
+set jit = off
 as $$
 declare
     c_moment constant interval    := interval '1 microsecond';
