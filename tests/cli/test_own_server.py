@@ -155,6 +155,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
 ) -> None:
     """kronos_cron has a password, so that the file alone does not tell: the next minute's alarms do, in rows without a
     time."""
+    migrations.migrate(cluster.superuser_url)  # where no test before has
     with (
         psycopg.connect(cluster.superuser_url, autocommit=True) as superuser,
         running_api(cluster.superuser_url, tmp_path, database_wait_seconds=3) as api,
@@ -181,19 +182,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "pg_cron_unavailable")
         assert "'connection failed'; `kronos doctor` says what to write where" in ready.json()["detail"]
-        # The alarms that failed may be those of the minute in which the job was made.
-        first = value(
-            superuser,
-            "select date_trunc('minute', created_at) + interval '1 minute' from kronos.jobs where job_id = %s",
-            (job_id,),
-        )
-
-        def explained() -> dict[str, Any]:
-            return _explained(api.client, workspace, job_id, first)
-
-        await_condition(lambda: explained()["code"] == "alarm_failed", "the job's first alarm to fail", seconds=90)
-        assert explained()["decision"] == "OVERDUE"
-        assert "pg_cron could not start the alarm: connection failed" in explained()["because"]
+        _first_tick_is_explained(api.client, superuser, workspace, job_id)
 
         _write(superuser, cluster.data / "pg_hba.conf", rung.fix or "")
         found = examined(cluster)
@@ -218,6 +207,19 @@ def _rings_soon(cluster: Cluster, progress: list[str]) -> ringing.Ringing:
         with psycopg.connect(cluster.superuser_url) as connection:
             connection.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
         return waiting.result(60)
+
+
+def _first_tick_is_explained(client: httpx.Client, superuser: psycopg.Connection, workspace: str, job_id: str) -> None:
+    """The alarms that failed may be those of the minute in which the job was made."""
+    minute = "select date_trunc('minute', created_at) + interval '1 minute' from kronos.jobs where job_id = %s"
+    first = value(superuser, minute, (job_id,))
+
+    def explained() -> dict[str, Any]:
+        return _explained(client, workspace, job_id, first)
+
+    await_condition(lambda: explained()["code"] == "alarm_failed", "the job's first alarm to fail", seconds=90)
+    assert explained()["decision"] == "OVERDUE"
+    assert "pg_cron could not start the alarm: connection failed" in explained()["because"]
 
 
 def _explained(client: httpx.Client, workspace: str, job_id: str, minute: datetime) -> dict[str, Any]:

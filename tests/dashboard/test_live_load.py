@@ -147,7 +147,7 @@ def test_a_form_that_waits_says_which_of_its_rows_are_out_of_date(
     api.patch(f"{base}/jobs/nine-1", json={"title": "theirs"}).raise_for_status()
     expect(browser.get_by_role("row", name="nine-1")).to_contain_text("out of date")
     expect(browser.locator("#outdated")).to_contain_text(
-        "1 of its rows is out of date: jobs were changed since this was shown, or time went on"
+        "1 of these rows is out of date: jobs were changed since this was shown, or time went on"
     )
     expect(browser.get_by_label("Move nine-2")).not_to_be_checked()
     expect(browser.locator(".outdated:visible")).to_have_count(2)

@@ -163,7 +163,7 @@ function markOutdated(answer) {
     each.closest("tr").querySelector(".outdated").hidden = !isOld;
     return isOld;
   });
-  const said = !rows.length ? "" : `${rows.length} of its rows ${rows.length > 1 ? "are" : "is"} out of date: jobs were changed since this was shown, or time went on. What somebody changed is left alone. Load the page again to see what is best now.`;
+  const said = !rows.length ? "" : `${rows.length} of these rows ${rows.length > 1 ? "are" : "is"} out of date: jobs were changed since this was shown, or time went on. What somebody changed is left alone. Load the page again to see what is best now.`;
   if (byId("outdated").textContent !== said) byId("outdated").textContent = said;
 }
 
