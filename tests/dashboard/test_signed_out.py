@@ -69,7 +69,7 @@ def test_who_sent_a_form_is_not_led_to_an_empty_one(status: int) -> None:
     problem = {"title": "Away", "detail": "no room", "status": status, "code": "away", "request_id": "1"}
     texts = {}
     for method in ("GET", "POST"):
-        scope = {
+        scope: dict[str, object] = {
             "type": "http",
             "method": method,
             "path": "/w/acme/load/spread",  # no page is there
