@@ -1,6 +1,5 @@
 """Every precondition and invariant of an instance, each with what it means and what puts it right: `kronos doctor`."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -252,7 +251,6 @@ def examine(
     `settings`; after what fixes.py does where `fix` is set, and after saying what that would be where `dry_run` is.
     Never raises: a failure is a finding."""
     watch: silence.Watch | None = None
-    logging.getLogger("psycopg").setLevel(logging.ERROR)  # of a connection that falls silent there is a finding
     try:
         with session.connect(
             url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
