@@ -79,7 +79,8 @@ def finding(url: str) -> Finding:
         ok=False,
         detail=f"{unreachable.server(url)} has stopped answering, over this connection and over new ones",
         meaning="PostgreSQL, or the machine or disk under it, stands still: no tick is accounted for, nothing is "
-        "delivered, and what follows could not be checked",
-        fix="look at its processes there: `ps -o pid,stat,wchan,args -u postgres` shows T where they were stopped "
-        "(kill -CONT PID), D where they wait for a disk",
+        "delivered, and what follows could not be checked; or a pooler before it has no room for this command",
+        fix="where KRONOS_DATABASE_URL leads to a pooler, look first whether clients wait there (pgbouncer: "
+        "SHOW POOLS), or name PostgreSQL itself; look at its processes there: `ps -o pid,stat,wchan,args -u "
+        "postgres` shows T where they were stopped (kill -CONT PID), D where they wait for a disk",
     )

@@ -38,6 +38,7 @@ async def test_a_database_that_falls_silent_is_a_finding_and_the_end(
     assert (last.check, last.ok) == ("database", False)
     assert "has stopped answering, over this connection and over new ones" in last.detail
     assert "kill -CONT" in (last.fix or "")
+    assert "SHOW POOLS" in (last.fix or ""), "of a pooler without room no more can be told"
 
 
 async def test_a_slow_statement_is_waited_for(way: CutWay, monkeypatch: pytest.MonkeyPatch) -> None:

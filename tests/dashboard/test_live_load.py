@@ -173,3 +173,21 @@ def test_what_was_wrong_is_said_once_and_no_longer_than_it_is(
     assert asked
     assert browser.evaluate("live.failures") == 0
     expect(browser.get_by_label("Move nine-2")).not_to_be_checked()
+
+
+@pytest.mark.parametrize(("status", "least", "most"), [(503, -70_000, 0), (200, 10_000, 30_000)])
+def test_who_was_not_answered_for_a_minute_does_not_rest_for_four(
+    page: Watched, api: httpx.Client, base: str, asked: list[str], status: int, least: int, most: int
+) -> None:
+    page.page.add_init_script(
+        "window.skew = 0; const real = performance.now.bind(performance); performance.now = () => real() + window.skew;"
+    )
+    browser = opened(page, _page(base, "/load"))
+    browser.evaluate("document.addEventListener('htmx:beforeSend', () => { window.skew += 60000; })")
+    browser.evaluate("window.setTimeout = () => 0")  # it is not asked again
+    if status != 200:
+        browser.route("**/load", lambda route: route.fulfill(status=status, body="away"))
+    browser.evaluate("live.waiting = null; htmx.trigger(mainOf(), 'kronos:changed')")
+    await_condition(lambda: browser.evaluate("live.next > 0 && !live.isAsking") and asked, "it has no answer")
+    assert least <= browser.evaluate("live.next - performance.now()") <= most
+    page.wrong[:] = [each for each in page.wrong if "503" not in each]

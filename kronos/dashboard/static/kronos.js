@@ -134,7 +134,8 @@ document.addEventListener("htmx:beforeSend", (event) => {
   live.isAsking = true;
   event.detail.xhr.addEventListener("loadend", () => {
     const now = performance.now();
-    live.next = Math.max(began + restOf(), now + REST * (now - began));
+    const isDear = event.detail.xhr.status === 200; // else nobody answered, and RETRY_MS says when to ask again
+    live.next = Math.max(began + restOf(), isDear ? now + Math.min(IDLE_MS, REST * (now - began)) : 0);
     live.isAsking = false;
     if (live.isDue) refresh();
   });
