@@ -262,6 +262,8 @@ _NEEDS_NONE = {
     "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
     "job_reads.count_jobs_for_bulk": "as the one before",
     "load.list_load_of_all": "the instance's",
+    "load.get_as_of_of_all": "the instance's",
+    "system.list_history_ends": "the instance's",
     **{
         f"heartbeats.{name}": "kronos.lock_beat, by which it finds the heartbeat, names it"
         for name in ("set_heartbeat", "turn_heartbeat", "replace_token")
