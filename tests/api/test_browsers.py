@@ -21,8 +21,9 @@ ORIGIN = "https://console.example.com"
 async def asking(
     *, client: tuple[str, int] = ("127.0.0.1", 1), wrapped: Callable[[ASGIApp], ASGIApp] | None = None, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An application as it is served, without a database: nothing here needs one."""
-    read = config.load(database_url="postgresql://", **settings)
+    """An application as it is served, without a database: nothing here needs one. Its document, a second of CPU, is
+    waited for on a busy machine."""
+    read = config.load(**{"database_url": "postgresql://", "request_seconds": 60, **settings})
     served = serve.configuration(app.create(read), read)
     served.load()
     whole: ASGIApp = served.loaded_app

@@ -133,7 +133,9 @@ def diff(api: httpx.Client, workspace: str, job: str, status: int = 200, **body:
 
 def test_another_minute_moves_each_run_of_the_week(api: httpx.Client, workspace: str, jobs: list[str]) -> None:
     found = diff(api, workspace, "job-0", cron="30 3 * * *")
-    assert (found["before"], found["after"], found["moved"], found["added"], found["removed"]) == (7, 7, 7, 0, 0)
+    assert (found["before"], found["after"]) == (7, 7)
+    # Between three and half past, today's run comes besides, and the last of the week is gone.
+    assert (found["moved"], found["added"], found["removed"]) in ((7, 0, 0), (6, 1, 1))
     assert {(each["from_at"][10:], each["to_at"][10:]) for each in found["first_moved"]} == {
         ("T03:00:00Z", "T03:30:00Z")
     }

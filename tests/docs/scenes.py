@@ -203,7 +203,11 @@ SCENES: Mapping[str, Scene] = {
     # Retention runs by itself at 17 minutes past the hour, and says from when on all is kept.
     "docs/retention.md": Scene(rules=[(r"^\d+ ", "N "), (r'"retained_from":(?:null|"[^"]*")', '"retained_from":null')]),
     "docs/secrets.md": Scene(prepare=_token),
-    "docs/tutorials/first-job.md": Scene(prepare=_first_job, rules=[(r"after [\d,]+ ms", "after N ms")]),
+    # between the time before and the time after, today's run is one that comes besides
+    "docs/tutorials/first-job.md": Scene(
+        prepare=_first_job,
+        rules=[(r"after [\d,]+ ms", "after N ms"), (r"^(added|removed) [01]$", r"\1 N"), (r"^moved [45]$", "moved N")],
+    ),
     "docs/tutorials/three-in-the-morning.md": Scene(prepare=_at_night, rules=[(r"after [\d,]+ ms", "after N ms")]),
     "docs/worker-groups.md": Scene(prepare=_render),
 }
