@@ -14,6 +14,7 @@ from typing import Self, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import PipelineStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from psycopg_pool.pool_async import ReturnConnection
@@ -191,7 +192,11 @@ class Pool(AsyncConnectionPool[Connection]):
         return connection
 
     async def putconn(self, connection: Connection) -> None:
-        """Give it back, also where the caller is cut off meanwhile."""
+        """Give it back, also where the caller is cut off meanwhile. One whose round trip was not ended is closed: what
+        the next one writes by a statement alone would be answered, and not committed."""
+        if is_within_round_trip(connection):
+            _log.warning("connection.unended", "a connection to PostgreSQL is closed: its round trip was not ended")
+            await connection.close()
         try:
             await super().putconn(connection)
         except asyncio.CancelledError:  # it waited for the pool's lock, and the connection would be nobody's
@@ -247,6 +252,13 @@ class Pool(AsyncConnectionPool[Connection]):
         while self._asking:
             await asyncio.sleep(_AGAIN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311 - no secret
             await self.check()  # where the pool is empty, it lets it grow
+
+
+def is_within_round_trip(connection: Connection) -> bool:
+    """Whether psycopg, or libpq, holds a connection that nobody uses to be within a pipeline (round_trips)."""
+    if connection.closed:
+        return False
+    return connection._pipeline is not None or connection.pgconn.pipeline_status != PipelineStatus.OFF
 
 
 def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:

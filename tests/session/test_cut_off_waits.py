@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kronos.pool import Pool
+from sql_factory import Connection, value
 
 _MOST_TURNS = 12
 """Of the event loop, from a connection's return to the last step of who waits for it."""
@@ -54,3 +55,20 @@ async def test_what_is_given_back_by_who_is_cut_off_is_there_for_the_next(databa
         assert gives.cancelled()
         async with asyncio.timeout(60), pool.connection() as connection:
             assert connection.info.backend_pid
+
+
+async def test_a_connection_whose_round_trip_was_not_ended_is_used_by_nobody(
+    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within a pipeline a statement alone is answered, and committed by the next pipeline's end, if there is one."""
+    superuser.execute("create table tests.kept (number integer); grant usage on schema tests to kronos_api")
+    superuser.execute("grant insert on tests.kept to kronos_api")
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
+        async with pool.connection() as connection:
+            await connection.pipeline().__aenter__()
+            left = connection
+        async with pool.connection() as connection:
+            assert connection is not left
+            await connection.execute("insert into tests.kept values (1)")
+    assert value(superuser, "select count(*) from tests.kept") == 1
+    assert "its round trip was not ended" in caplog.text
