@@ -11,6 +11,7 @@ from kronos.model import Json
 Member: TypeAlias = tuple[str, Json | Iterator[Json]]
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\n\r"
+_OF_NUMBERS = "0123456789+-.eE"
 _GROWS_BY = 1.5
 _CUT = "the text ends before its end"
 _MOST_OF_A_VALUE = 64 * 1024 * 1024
@@ -68,14 +69,16 @@ class _Text:
             tried = len(self._text) - self._at
             try:
                 found, end = _DECODER.raw_decode(self._text, self._at)
-                if end < len(self._text):  # of a number more may come, and something follows each
+                # Something follows each value; where a number is cut, at its exponent too, more of it does.
+                if end < len(self._text) and self._text[end] not in _OF_NUMBERS:
                     self._at = end
                     return found
             except json.JSONDecodeError:
-                if tried > _MOST_OF_A_VALUE:
-                    raise CutError("a value has no end") from None
+                pass  # more of it may come
             except (ValueError, RecursionError):  # digits without end, or arrays in arrays
                 raise CutError("a value is none that Kronos writes") from None
+            if tried > _MOST_OF_A_VALUE:
+                raise CutError("a value has no end")
             while comes and len(self._text) - self._at < max(tried + 1, int(tried * _GROWS_BY)):
                 comes = self._more()
             comes = comes or len(self._text) - self._at > tried

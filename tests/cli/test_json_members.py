@@ -93,3 +93,10 @@ def test_a_value_without_end_is_not_kept_without_end(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(json_members, "_MOST_OF_A_VALUE", 1000)
     with pytest.raises(CutError, match="no end"):
         _read(iter([b'{"a":"', *[b"x" * 100] * 100, b'"}']))
+
+
+def test_a_number_is_whole_wherever_it_is_cut() -> None:
+    for number in ("-12", "0.5", "3.163304641849679e-216", "1E+20"):
+        text = f'{{"a":{number},"b":[{number}]}}'.encode()
+        for cut in range(1, len(text)):
+            assert _read(iter([text[:cut], text[cut:]])) == {"a": float(number), "b": [float(number)]}, (text, cut)
