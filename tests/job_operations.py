@@ -17,3 +17,9 @@ def work_off(superuser: psycopg.Connection, is_over: Callable[[], object]) -> No
         return is_over()
 
     await_condition(stepped, "the operation to be over")
+
+
+def rest(superuser: psycopg.Connection) -> None:
+    """All steps that can be made now, of other tests' operations too, which may be in the same database."""
+    while (superuser.execute(_STEP).fetchone() or (0,))[0]:
+        pass

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import await_condition, holding, make_workspace
 from factory import add_key
-from job_operations import work_off
+from job_operations import rest, work_off
 from sql_factory import records, values
 
 
@@ -130,7 +130,7 @@ def test_a_cancelled_operation_leaves_the_others_as_they_are(
     work_off(shared_superuser, lambda: look(api, begun)["done"])
     path = f"/v1/workspaces/{workspace}/operations/{begun['operation_id']}/cancel"
     assert api.post(path).json()["status"] == "CANCELLED"
-    assert shared_superuser.execute("select kronos.change_jobs()").fetchone() == (None,)
+    rest(shared_superuser)
     done = look(api, begun)
     assert 0 < done["done"] < 6
     assert list(statuses(api, workspace).values()).count("PAUSED") == done["done"]
@@ -153,13 +153,13 @@ def test_it_waits_for_a_suspended_workspace_and_ends_with_a_deleted_one(
     first = begin(api, workspace, action="pause", filter={"tag": "even"})
     path = f"/v1/workspaces/{workspace}"
     assert api.patch(path, json={"status": "SUSPENDED"}).status_code == 200
-    assert shared_superuser.execute("select kronos.change_jobs()").fetchone() == (None,)
+    rest(shared_superuser)
     assert look(api, first)["done"] == 0
     assert api.patch(path, json={"status": "ACTIVE"}).status_code == 200
     assert ended(api, shared_superuser, first)["done"] == 3
     last = begin(api, workspace, action="cancel", filter={})
     assert api.delete(path, params={"confirm": workspace}).status_code in (200, 202)
-    assert shared_superuser.execute("select kronos.change_jobs()").fetchone() == (None,)
+    rest(shared_superuser)
     there = "select operation_id from kronos.operations where operation_id = %s"
 
     def is_gone() -> bool:

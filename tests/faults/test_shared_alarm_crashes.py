@@ -19,6 +19,10 @@ from sharing import add, own_entries, reap, share, shared_entries, uncovered, wa
 from sql_factory import EVERY_MINUTE, Connection, make_cron_job, value, values
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
+_RINGING = """
+select exists (select from pg_stat_activity where usename = 'kronos_cron')
+    or exists (select from cron.job_run_details where status not in ('succeeded', 'failed'))
+"""
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 AWAY = 20 * SECOND
@@ -44,6 +48,7 @@ def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_r
     """There and back. Each step of the reaper is committed, but for those in which its session is killed."""
     with connected(cluster) as superuser:
         superuser.execute("update cron.job set active = false")  # the test alone reaps
+        await_condition(lambda: not value(superuser, _RINGING), "the rings of the minute that has begun to be over")
         endpoint = _fill(superuser)
         internal = values(superuser, "select jobid from cron.job where not active")
         superuser.execute("select kronos.reap('0 ms')")
