@@ -194,7 +194,7 @@ class Pool(AsyncConnectionPool[Connection]):
     async def putconn(self, connection: Connection) -> None:
         """Give it back, also where the caller is cut off meanwhile. One whose round trip was not ended is closed: what
         the next one writes by a statement alone would be answered, and not committed."""
-        if is_within_round_trip(connection):
+        if _is_within_round_trip(connection):
             _log.warning("connection.unended", "a connection to PostgreSQL is closed: its round trip was not ended")
             await connection.close()
         try:
@@ -254,7 +254,7 @@ class Pool(AsyncConnectionPool[Connection]):
             await self.check()  # where the pool is empty, it lets it grow
 
 
-def is_within_round_trip(connection: Connection) -> bool:
+def _is_within_round_trip(connection: Connection) -> bool:
     """Whether psycopg, or libpq, holds a connection that nobody uses to be within a pipeline (round_trips)."""
     if connection.closed:
         return False
