@@ -255,7 +255,12 @@ class Pool(AsyncConnectionPool[Connection]):
 
 
 def _is_within_round_trip(connection: Connection) -> bool:
-    """Whether psycopg, or libpq, holds a connection that nobody uses to be within a pipeline (round_trips)."""
+    """Whether an unused connection is still in a pipeline, by psycopg's state or by libpq's (round_trips).
+
+    psycopg 3.3 leaves it there when its task is cancelled in one place: AsyncPipeline.__aenter__ puts libpq into
+    pipeline mode, then wait_async may yield to a busy event loop. A cancellation raised from that yield means that
+    __aenter__ fails and __aexit__ never runs (tests/session/test_cut_off_waits.py).
+    """
     if connection.closed:
         return False
     return connection._pipeline is not None or connection.pgconn.pipeline_status != PipelineStatus.OFF

@@ -3,12 +3,15 @@
 import asyncio
 
 import pytest
+from psycopg import waiting
 
 from kronos.pool import Pool
+from kronos.round_trips import one_round_trip
 from sql_factory import Connection, value
 
 _MOST_TURNS = 12
-"""Of the event loop, from a connection's return to the last step of who waits for it."""
+"""Turns of the event loop from a connection's return to the last step of the task that waits for it, or from a task's
+first step to its first statement."""
 
 
 @pytest.mark.parametrize("turns", range(_MOST_TURNS))
@@ -57,18 +60,48 @@ async def test_what_is_given_back_by_who_is_cut_off_is_there_for_the_next(databa
             assert connection.info.backend_pid
 
 
-async def test_a_connection_whose_round_trip_was_not_ended_is_used_by_nobody(
-    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Within a pipeline a statement alone is answered, and committed by the next pipeline's end, if there is one."""
+@pytest.fixture
+def writable(superuser: Connection) -> None:
     superuser.execute("create table tests.kept (number integer); grant usage on schema tests to kronos_api")
-    superuser.execute("grant insert on tests.kept to kronos_api")
+    superuser.execute("grant insert, select on tests.kept to kronos_api")
+
+
+@pytest.mark.parametrize("turns", range(1, _MOST_TURNS))
+async def test_a_task_cancelled_as_it_enters_a_pipeline_takes_no_later_write_with_it(
+    superuser: Connection, database_url: str, writable: None, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """In a pipeline that nobody exits, a later statement is answered but not committed. psycopg yields to a busy event
+    loop right after it has entered libpq's pipeline; a cancellation there means that it never exits it."""
+    monkeypatch.setattr(waiting, "MAX_BUSY_TIME", -1.0)  # the event loop always counts as busy
+    async with Pool(database_url, size=1, wait_seconds=60) as pool:
+
+        async def ask() -> None:
+            async with pool.connection() as connection, one_round_trip(connection):
+                await connection.execute("select 1")
+
+        await pool.wait()
+        asks = asyncio.create_task(ask())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asks.cancel()
+        await asyncio.wait({asks}, timeout=60)
+        assert asks.done()
+        async with pool.connection() as connection:
+            written = await connection.execute("insert into tests.kept values (1) returning number")
+            assert await written.fetchall() == [(1,)]
+        assert value(superuser, "select count(*) from tests.kept") == 1
+
+
+async def test_a_connection_whose_round_trip_was_not_ended_is_used_by_nobody(
+    superuser: Connection, database_url: str, writable: None, caplog: pytest.LogCaptureFixture
+) -> None:
     async with Pool(database_url, size=1, wait_seconds=60) as pool:
         async with pool.connection() as connection:
             await connection.pipeline().__aenter__()
             left = connection
         async with pool.connection() as connection:
             assert connection is not left
-            await connection.execute("insert into tests.kept values (1)")
+            written = await connection.execute("insert into tests.kept values (1) returning number")
+            assert await written.fetchall() == [(1,)]
     assert value(superuser, "select count(*) from tests.kept") == 1
     assert "its round trip was not ended" in caplog.text
