@@ -1,10 +1,10 @@
-# Two images. `kronos`, the last stage: migrate, serve, worker and every other command, as a user that owns nothing, on a
-# file system that may be read-only. `database`: PostgreSQL 17 with pg_cron 1.6, for those who have none (docker-compose.yml).
+# Two images. `kronos`, the last stage, has migrate, serve, worker and every other command. It runs as an unprivileged user,
+# and its file system may be read-only. `database` is PostgreSQL 17 with pg_cron 1.6, if you have none (docker-compose.yml).
 #   docker build -t kronos .
 #   docker build -t kronos-database --target database .
-# What is in the first: /usr/share/kronos/python.cdx.json (CycloneDX), /usr/share/kronos/debian.txt.
+# Contents of the first: /usr/share/kronos/python.cdx.json (CycloneDX), /usr/share/kronos/debian.txt.
 
-# The dashboard's scripts, as npm has them: the stage has a network and npm, the image neither.
+# The dashboard's scripts, installed with npm. Only this stage has npm; the image does not.
 FROM debian:trixie-slim AS scripts
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates npm \
@@ -13,7 +13,7 @@ WORKDIR /scripts
 COPY kronos/dashboard/package.json kronos/dashboard/package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
-# The environment, and the list of what it has: pip and the tools that list are in neither image.
+# The Python environment and the list of its contents. pip and the listing tools are in neither image.
 FROM debian:trixie-slim AS environment
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends binutils ca-certificates python3 python3-venv \
@@ -24,7 +24,7 @@ RUN python3 -m venv --without-pip /opt/kronos \
     && python3 -m venv /opt/pip \
     && /opt/pip/bin/pip --python /opt/kronos/bin/python install --no-cache-dir --disable-pip-version-check \
         --require-hashes -r requirements.lock \
-    # What debuggers read of compiled modules: a tenth of the image. Libraries that wheels bring are left as they are.
+    # Strip debug symbols of compiled modules, a tenth of the image. Libraries bundled in wheels stay as they are.
     && find /opt/kronos -name '*.so' -not -path '*.libs/*' -exec strip --strip-unneeded {} +
 COPY requirements-audit.lock ./
 RUN python3 -m venv /opt/audit \
@@ -36,7 +36,7 @@ COPY kronos kronos
 COPY --from=scripts /scripts/node_modules kronos/dashboard/node_modules
 RUN /opt/pip/bin/pip --python /opt/kronos/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
         --no-build-isolation . \
-    # What made the wheel, what packages test themselves with, and what compiled modules were made of.
+    # Remove build tools, the packages' own tests, and the sources of compiled modules.
     && /opt/pip/bin/pip --python /opt/kronos/bin/python uninstall --yes --quiet \
         editables hatchling pathspec pluggy trove-classifiers \
     && find /opt/kronos/lib/python3*/site-packages -mindepth 2 -type d '(' -name test -o -name tests ')' \
@@ -48,7 +48,7 @@ RUN /opt/pip/bin/pip --python /opt/kronos/bin/python install --no-cache-dir --di
         -o /listed/python.cdx.json /opt/kronos/bin/python
 
 FROM debian:trixie-slim AS base
-# tzdata-legacy: the names that tzdata keeps for old times, such as US/Eastern, which many jobs have.
+# tzdata-legacy: old zone names that tzdata keeps, such as US/Eastern, which many jobs use.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates python3 tzdata tzdata-legacy \
@@ -60,8 +60,8 @@ ENV PATH=/opt/kronos/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME
 WORKDIR /
 
 FROM base AS database
-# plpgsql-check: the tests that read the bodies of SQL functions run against this image too (bin/test --containers).
-# createcluster.d: the server package makes no cluster of its own; the command makes one in its volume.
+# plpgsql-check: tests that check the bodies of SQL functions also run against this image (bin/test --containers).
+# createcluster.d: the server package creates no cluster; the entry point creates one in its volume.
 RUN mkdir -p /etc/postgresql-common/createcluster.d \
     && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/kronos.conf \
     && apt-get update \
@@ -72,7 +72,7 @@ RUN mkdir -p /etc/postgresql-common/createcluster.d \
 USER postgres
 VOLUME /var/lib/kronos-database
 EXPOSE 5432
-# A fast shutdown; SIGTERM would wait for every session to leave.
+# SIGINT is a fast shutdown; SIGTERM would wait for every session to end.
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=2s --timeout=3s --start-period=60s --retries=5 \
     CMD ["/usr/lib/postgresql/17/bin/pg_isready", "-q", "-h", "127.0.0.1"]
@@ -82,7 +82,7 @@ FROM base AS kronos
 RUN dpkg-query -W > /tmp/debian.txt && install -D -m 644 /tmp/debian.txt /usr/share/kronos/debian.txt && rm /tmp/debian.txt
 COPY --from=environment /listed/python.cdx.json /usr/share/kronos/
 USER 10001:10001
-# The API answers on its port, a worker on its port of metrics: the event loop goes round, whatever the database does.
+# Both processes answer /healthz on the metrics port while their event loop runs, whatever the state of the database.
 ENV KRONOS_HOST=0.0.0.0 KRONOS_PORT=8080 KRONOS_METRICS_HOST=0.0.0.0 KRONOS_METRICS_PORT=9464
 EXPOSE 8080 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

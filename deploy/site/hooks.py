@@ -1,4 +1,4 @@
-"""What mkdocs does besides: pages beside docs/ come in, and links to them go where they came."""
+"""mkdocs hooks: add pages from outside docs/ to the site, and rewrite links to them."""
 
 import posixpath
 import re
@@ -9,7 +9,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-# Files of the repository, by the names that they have in the site.
+# Files of the repository and their names in the site.
 BESIDE = {
     "README.md": "tour.md",
     "CHANGELOG.md": "CHANGELOG.md",
@@ -25,7 +25,7 @@ _MERMAID = Path(__file__).parent / "node_modules" / "mermaid" / "dist" / "mermai
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages beside docs/, and what draws charts where bin/site has fetched it."""
+    """Add the pages from outside docs/, and the chart script if bin/site has fetched it."""
     for repository, site in BESIDE.items():
         files.append(File.generated(config, site, content=(ROOT / repository).read_text(encoding="utf-8")))
     if _MERMAID.exists():
@@ -37,8 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links between docs/ and what is beside it, by their names in the site. One that leads nowhere stays, and is an
-    error."""
+    """Rewrite links between docs/ and the added pages to their names in the site. A broken link stays, and fails the
+    build."""
     del config
     source = page.file.src_uri
     here = posixpath.dirname(_CAME_FROM.get(source, f"docs/{source}"))
@@ -51,7 +51,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def without_what_is_no_page(link: re.Match[str]) -> str:
         is_there = files.get_file_from_path(placed(link[2])) or not (ROOT / here / link[2]).exists()
-        return link[0] if is_there else link[1]  # a file of the repository that the site has not is named, and no link
+        return (
+            link[0] if is_there else link[1]
+        )  # a repository file that is not in the site keeps its text without the link
 
     def in_site(link: re.Match[str]) -> str:
         return posixpath.relpath(placed(link[1]), posixpath.dirname(source) or ".")

@@ -1,4 +1,4 @@
-// A client of Kronos: every path, parameter and answer is typed by the API's own document (src/api.d.ts).
+// A Kronos client. Every path, parameter and response is typed from the API's OpenAPI document (src/api.d.ts).
 import createClient, { type Client } from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
@@ -6,7 +6,7 @@ export type Job = components["schemas"]["Job"];
 export type Execution = components["schemas"]["Execution"];
 export type Problem = components["schemas"]["Problem"];
 
-/** What the API refused, as it said it. */
+/** An error response of the API. */
 export class KronosError extends Error {
   constructor(readonly problem: Problem) {
     super(`${problem.status} ${problem.code}: ${problem.detail} (request ${problem.request_id})`);
@@ -19,14 +19,14 @@ export function kronos(url: string, key: string): Kronos {
   return createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
 }
 
-/** The answer's data, or the error that it is. */
+/** Return the response's data. Throws KronosError for an error response. */
 export async function sure<T>(answer: Promise<{ data?: T; error?: unknown }>): Promise<T> {
   const { data, error } = await answer;
   if (error !== undefined) throw new KronosError(error as Problem);
   return data as T;
 }
 
-/** A workspace's jobs, page by page, as they are needed. */
+/** Iterate over a workspace's jobs, fetching pages as needed. */
 export async function* jobs(api: Kronos, w: string): AsyncGenerator<Job> {
   let cursor: string | undefined;
   do {
@@ -39,7 +39,7 @@ export async function* jobs(api: Kronos, w: string): AsyncGenerator<Job> {
 
 const ENDED = ["SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"];
 
-/** The execution once it has ended; throws after so many milliseconds. */
+/** Wait until the execution has ended and return it. Throws after `milliseconds`. */
 export async function ended(api: Kronos, w: string, e: string, milliseconds = 60_000): Promise<Execution> {
   const until = Date.now() + milliseconds;
   for (;;) {

@@ -1,5 +1,5 @@
-// Makes a job, waits for its run, lists the workspace's jobs, and shows what a refusal looks like.
-//   KRONOS_URL, KRONOS_API_KEY: the API; arguments: a workspace, and an endpoint in it.
+// Create a job, wait for its run, list the workspace's jobs, and show an error response.
+//   Environment: KRONOS_URL, KRONOS_API_KEY. Arguments: a workspace, and an endpoint in it.
 import { randomUUID } from "node:crypto";
 import { KronosError, ended, jobs, kronos, sure } from "./kronos.js";
 

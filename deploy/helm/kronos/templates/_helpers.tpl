@@ -1,4 +1,4 @@
-{{/* A release's name may have dots and begin with a digit, a service's may not. */}}
+{{/* A release's name may contain dots and begin with a digit; a service's name may not. */}}
 {{- define "kronos.name" -}}
 {{- $name := .Release.Name | replace "." "-" }}
 {{- if regexMatch "^[0-9]" $name }}{{ $name = printf "%s-%s" .Chart.Name $name }}
@@ -23,7 +23,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* What each pod has: who it runs as, where it writes. */}}
+{{/* Settings of every pod: the user it runs as, and where it can write. */}}
 {{- define "kronos.pod" -}}
 serviceAccountName: {{ include "kronos.name" . }}
 automountServiceAccountToken: false
@@ -62,7 +62,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* `root`, and the names of keys in the database's secret by the variables that they fill. */}}
+{{/* Takes `root`, and a map from variables to the keys of the database's secret that fill them. */}}
 {{- define "kronos.secretEnv" -}}
 {{- range $name, $key := .keys }}
 - name: {{ $name }}
@@ -71,12 +71,12 @@ imagePullSecrets:
 - {name: KRONOS_ENCRYPTION_KEY_FILE, value: /var/lib/kronos/encryption/key}
 {{- end }}
 
-{{/* A number of a file of values is a float to Helm, which writes 1000000 as 1e+06: no setting, and no field, reads that. */}}
+{{/* Helm reads a number in a values file as a float and writes 1000000 as 1e+06, which no setting or field accepts. */}}
 {{- define "kronos.text" -}}
 {{- if kindIs "float64" . }}{{ if eq . (floor .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
-{{/* `own` settings over those of `all`. An empty one, false and 0 count, too: they switch off what the others have. */}}
+{{/* `own` settings override `all`. Empty, false and 0 count too: they switch off a shared setting. */}}
 {{- define "kronos.env" -}}
 {{- range $name, $value := mustMergeOverwrite (deepCopy .all) (deepCopy .own) }}
 - {name: {{ $name }}, value: {{ include "kronos.text" $value | quote }}}
