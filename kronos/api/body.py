@@ -55,8 +55,8 @@ def parse(body: bytes) -> JsonObject:
         _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.")
     if not isinstance(value, dict):
         _refuse(f"the body is {_kind(value)}, not an object", "Send one JSON object: {…}.")
-        # Most bodies contain no \u escape and few brackets. Then no string can contain NUL or a surrogate, and the
-        # nesting cannot be too deep.
+    # Most bodies contain no \u escape and few brackets. Then no string can contain NUL or a surrogate, and the
+    # nesting cannot be too deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
     return value
