@@ -270,7 +270,7 @@ def whole(value: object) -> object:
 def _cron(text: str) -> str:
     if len(text) > MAX_CRON_CHARACTERS:
         _refuse(
-            f"cron text: {len(text)} characters are too long, at most {MAX_CRON_CHARACTERS} are allowed",
+            f"cron text: {len(text)} characters are too long, {MAX_CRON_CHARACTERS} are allowed",
             "Shorten lists with ranges and steps, such as */5. Leave out commands and comments.",
         )
     return text

@@ -62,7 +62,7 @@ class Callback(Body):
         default=None, description="Name of a live CRON job to run once.", examples=["load-warehouse"]
     )
     input: Literal["own", "run"] | None = Field(
-        default=None, description="The job's input: its own (the default), or the run's result.", examples=["run"]
+        default=None, description="`own`: the job's own input (default). `run`: the run's result.", examples=["run"]
     )
 
 
@@ -100,7 +100,7 @@ class _JobFields(Body):
         examples=["UTC"],
     )
     starts_at: Time | None = Field(
-        default=None, description="CRON: the first tick is not earlier.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="CRON: no tick before this time.", examples=["2026-12-01T00:00:00Z"]
     )
     ends_at: Time | None = Field(
         default=None, description="CRON: no tick at or after this time.", examples=["2027-12-01T00:00:00Z"]
@@ -126,7 +126,9 @@ class _JobFields(Body):
         examples=["5m"],
     )
     overlap: Overlap | None = Field(
-        default=None, description="CRON: for ticks during the previous run; ALLOW by default.", examples=["ALLOW"]
+        default=None,
+        description="CRON: what to do with a tick while the previous run is in progress. Default: ALLOW.",
+        examples=["ALLOW"],
     )
     catch_up: CatchUp | None = Field(
         default=None,
@@ -260,7 +262,9 @@ class JobPatch(Body):
         description="Seconds by which each run is moved, within `spread`. GET …/load/plan proposes values.",
         examples=[120],
     )
-    overlap: Overlap = Field(default="ALLOW", description="For ticks during the previous run.", examples=["ALLOW"])
+    overlap: Overlap = Field(
+        default="ALLOW", description="What to do with a tick while the previous run is in progress.", examples=["ALLOW"]
+    )
     catch_up: CatchUp = Field(
         default_factory=lambda: CatchUp(), description="What happens to missed ticks.", examples=[{"policy": "LATEST"}]
     )
