@@ -343,12 +343,12 @@ class ReadOnly(DatabaseUnavailable):
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection was lost after the statement was sent: the request may or may not have been done."""
+    """The connection was lost after the statement was sent: the request may have been done, or not."""
 
     @property
     def said(self) -> str:
         """The message with what is unknown. A request knows more (database.Writes)."""
-        return f"{self.detail}: the request may or may not have been done"
+        return f"{self.detail}: the request may have been done, or not"
 
 
 class PgCronUnavailable(Unavailable):
@@ -370,7 +370,7 @@ class EncryptionKeyMissing(Unavailable):
 
 
 class OutcomeUnknown(KronosError):
-    """A write was sent to PostgreSQL, but its answer was lost. It may or may not have been done."""
+    """A write was sent to PostgreSQL, but its answer was lost. It may have been done, or not."""
 
     status = 503
     code = "outcome_unknown"

@@ -61,7 +61,8 @@ class CalendarPut(Body):
     )
     days: Annotated[list[NamedDay], Field(max_length=MOST_DAYS)] = Field(
         default_factory=list,
-        description="Additional closed days and periods. Where two overlap, the first one's name counts.",
+        description="Additional days and periods, closed unless `open`. Where two overlap, the first one's name "
+        "counts.",
         examples=[[{"starts": "2026-12-25", "ends": "2026-12-26", "name": "Christmas"}]],
     )
     icalendar: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = Field(

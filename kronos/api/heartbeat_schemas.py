@@ -28,10 +28,10 @@ class HeartbeatPut(Body):
     )
     timezone: Zone = Field(default="UTC", description="Time zone of the schedule.", examples=["Europe/Berlin"])
     dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = Field(
-        default="SHIFT", description="For local times that do not exist.", examples=["SHIFT"]
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
     )
     dst_overlap: Literal["FIRST", "BOTH"] = Field(
-        default="FIRST", description="For local times that occur twice.", examples=["FIRST"]
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
     )
     period_seconds: int | None = Field(
         default=None,

@@ -108,12 +108,14 @@ class _JobFields(Body):
     max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many ticks.", examples=[100])
     dst_gap: _Gap | None = Field(
         default=None,
-        description="For local times that do not exist; SHIFT by default. DELAYED with a local run_at: not SKIP.",
+        description="What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local "
+        "run_at: not SKIP.",
         examples=["SHIFT"],
     )
     dst_overlap: _Overlap | None = Field(
         default=None,
-        description="For local times that occur twice; FIRST by default. DELAYED with a local run_at: not BOTH.",
+        description="What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local "
+        "run_at: not BOTH.",
         examples=["FIRST"],
     )
     jitter_seconds: _Jitter | None = Field(
@@ -249,8 +251,12 @@ class JobPatch(Body):
     max_runs: Int32 | None = Field(
         default=None, description="Retire the job after this many ticks; null: never.", examples=[100]
     )
-    dst_gap: _Gap = Field(default="SHIFT", description="For local times that do not exist.", examples=["SHIFT"])
-    dst_overlap: _Overlap = Field(default="FIRST", description="For local times that occur twice.", examples=["FIRST"])
+    dst_gap: _Gap = Field(
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
+    )
+    dst_overlap: _Overlap = Field(
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
+    )
     jitter_seconds: _Jitter = Field(
         default=0, description="Spread deliveries over up to this many seconds.", examples=[30]
     )
@@ -364,8 +370,12 @@ class SchedulePreview(Body):
         examples=["2026-12-01T00:00:00Z"],
     )
     count: int = Field(default=10, ge=1, le=100, description="How many runs to return.", examples=[10])
-    dst_gap: _Gap = Field(default="SHIFT", description="For local times that do not exist.", examples=["SHIFT"])
-    dst_overlap: _Overlap = Field(default="FIRST", description="For local times that occur twice.", examples=["FIRST"])
+    dst_gap: _Gap = Field(
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
+    )
+    dst_overlap: _Overlap = Field(
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
+    )
 
 
 class ClosedSchedulePreview(SchedulePreview):

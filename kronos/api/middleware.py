@@ -213,7 +213,7 @@ class Boundary:
             return http_problem(408, "request_timeout", "Request timeout", detail, scope, {"Connection": "close"})
         writes: Writes = scope["kronos.writes"]
         if writes.may_be_done:
-            detail = f"the request took longer than {seconds}: it may or may not have been done"
+            detail = f"the request took longer than {seconds}: it may have been done, or not"
             return problem(errors.OutcomeUnknown(detail), scope)
         detail = f"the request took longer than {seconds}; nothing was changed"
         return http_problem(503, "request_timeout", "Timed out", detail, scope, _LATER)

@@ -376,7 +376,7 @@ def test_no_person_signs_in_where_no_provider_is_configured(api: httpx.Client) -
         ({"oidc_issuer": "https://id.example"}, "needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL"),
         (
             {"oidc_issuer": "http://id.example", "oidc_client_id": "k", "oidc_redirect_url": REDIRECT},
-            "KRONOS_OIDC_ISSUER has to be https",
+            "KRONOS_OIDC_ISSUER must be an https URL",
         ),
         (
             {

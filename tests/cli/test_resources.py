@@ -116,7 +116,7 @@ def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
     kronos("job", "create", "report", "--endpoint", "hook", "--cron", "0 9 * * 1")
     kronos("endpoint", "disable", "hook")
-    assert "the endpoint hook is DISABLED since" in kronos("job", "status", "report").stdout
+    assert "the endpoint hook has been DISABLED since" in kronos("job", "status", "report").stdout
 
 
 def test_an_endpoints_limit_per_key_is_edited(kronos: Kronos) -> None:

@@ -111,9 +111,11 @@ class JobFile(TypedDict, total=False):
     max_runs: int | None
     """CRON: retired after this many ticks."""
     dst_gap: DstGap | None
-    """For local times that do not exist; SHIFT by default. DELAYED with a local run_at: not SKIP."""
+    """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
+    SKIP."""
     dst_overlap: DstOverlap | None
-    """For local times that occur twice; FIRST by default. DELAYED with a local run_at: not BOTH."""
+    """What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local run_at: not
+    BOTH."""
     jitter_seconds: int | None
     """CRON: spread deliveries over up to this many seconds. Default: 0."""
     spread: str | None

@@ -37,7 +37,7 @@ class CalendarCreate(TypedDict, total=False):
     business_hours: Hours | None
     """Hours in which these days are open; null: all day."""
     days: Sequence[NamedDay]
-    """Additional closed days and periods. Where two overlap, the first one's name counts."""
+    """Additional days and periods, closed unless `open`. Where two overlap, the first one's name counts."""
     icalendar: str | None
     """An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last year
     until 10 years ahead."""
@@ -55,7 +55,7 @@ class CalendarPut(TypedDict, total=False):
     business_hours: Hours | None
     """Hours in which these days are open; null: all day."""
     days: Sequence[NamedDay]
-    """Additional closed days and periods. Where two overlap, the first one's name counts."""
+    """Additional days and periods, closed unless `open`. Where two overlap, the first one's name counts."""
     icalendar: str | None
     """An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last year
     until 10 years ahead."""

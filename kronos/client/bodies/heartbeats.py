@@ -20,9 +20,9 @@ class HeartbeatCreate(TypedDict, total=False):
     timezone: str
     """Time zone of the schedule."""
     dst_gap: DstGap
-    """For local times that do not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """For local times that occur twice."""
+    """What to do when a tick's local time occurs twice."""
     period_seconds: int | None
     """Instead of a schedule: the next ping is expected this long after the previous one."""
     grace_seconds: int
@@ -56,9 +56,9 @@ class HeartbeatPut(TypedDict, total=False):
     timezone: str
     """Time zone of the schedule."""
     dst_gap: DstGap
-    """For local times that do not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """For local times that occur twice."""
+    """What to do when a tick's local time occurs twice."""
     period_seconds: int | None
     """Instead of a schedule: the next ping is expected this long after the previous one."""
     grace_seconds: int

@@ -71,9 +71,11 @@ class JobCreate(TypedDict, total=False):
     max_runs: int | None
     """CRON: retired after this many ticks."""
     dst_gap: DstGap | None
-    """For local times that do not exist; SHIFT by default. DELAYED with a local run_at: not SKIP."""
+    """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
+    SKIP."""
     dst_overlap: DstOverlap | None
-    """For local times that occur twice; FIRST by default. DELAYED with a local run_at: not BOTH."""
+    """What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local run_at: not
+    BOTH."""
     jitter_seconds: int | None
     """CRON: spread deliveries over up to this many seconds. Default: 0."""
     spread: str | None
@@ -210,9 +212,9 @@ class JobPatch(TypedDict, total=False):
     max_runs: int | None
     """Retire the job after this many ticks; null: never."""
     dst_gap: DstGap
-    """For local times that do not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """For local times that occur twice."""
+    """What to do when a tick's local time occurs twice."""
     jitter_seconds: int
     """Spread deliveries over up to this many seconds."""
     spread: str | None

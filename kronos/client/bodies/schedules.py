@@ -24,9 +24,9 @@ class ClosedSchedulePreview(TypedDict, total=False):
     count: int
     """How many runs to return."""
     dst_gap: DstGap
-    """For local times that do not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """For local times that occur twice."""
+    """What to do when a tick's local time occurs twice."""
     calendars: Sequence[str]
     """Names of calendars."""
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
@@ -51,9 +51,9 @@ class SchedulePreview(TypedDict, total=False):
     count: int
     """How many runs to return."""
     dst_gap: DstGap
-    """For local times that do not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """For local times that occur twice."""
+    """What to do when a tick's local time occurs twice."""
 
 
 class ScheduleSentence(TypedDict, total=False):
