@@ -63,7 +63,7 @@ class Provider:
             raise ValueError("KRONOS_OIDC_ISSUER also needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL")
         for name, url in (("ISSUER", settings.oidc_issuer), ("REDIRECT_URL", settings.oidc_redirect_url)):
             if not _is_safe(url):
-                raise ValueError(f"KRONOS_OIDC_{name} must be an https URL: http can be read on the way")
+                raise ValueError(f"KRONOS_OIDC_{name} must be an https URL: http can be read in transit")
         file = settings.oidc_client_secret_file
         try:
             secret = "" if file is None else file.read_text(encoding="utf-8").strip()
