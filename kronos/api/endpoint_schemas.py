@@ -22,7 +22,7 @@ class RetryPolicyBody(Body):
         default="exponential", description="How the delay grows between attempts.", examples=["exponential"]
     )
     initial_delay_ms: int = Field(
-        default=1000, ge=0, le=_DAY_MS, description="Delay after the first attempt.", examples=[1000]
+        default=1000, ge=0, le=_DAY_MS, description="Delay after the end of the first attempt.", examples=[1000]
     )
     max_delay_ms: int = Field(default=60_000, ge=0, le=_DAY_MS, description="Longest delay.", examples=[60000])
     max_retry_after_seconds: int = Field(

@@ -183,7 +183,7 @@ async def resume_job(
 
 @router.post("/{j}/skip-next", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: IfMatch = None) -> Response:
-    """Skip this many of a CRON job's next ticks."""
+    """Skip the given number of a CRON job's next ticks."""
     job = await pauses.skip_next(view, ref, count=body.count, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 

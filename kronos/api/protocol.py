@@ -54,7 +54,7 @@ class BoundedConfig(uvicorn.Config):
         self, app: ASGIApp, doors: Doors, *, shutdown_seconds: int, trusted_proxies: Sequence[str] = ()
     ) -> None:
         super().__init__(
-            cast(Any, app),  # uvicorn has types of its own for ASGI
+            cast(Any, app),  # uvicorn has its own ASGI types
             loop="uvloop",
             http=BoundedProtocol,
             ws="none",

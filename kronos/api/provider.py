@@ -88,7 +88,7 @@ class Provider:
             scope=self._settings.oidc_scopes,
             state=attempt.state,
             nonce=attempt.nonce,
-            code_challenge=create_s256_code_challenge(attempt.verifier),  # type: ignore[no-untyped-call]  # as its stubs have it
+            code_challenge=create_s256_code_challenge(attempt.verifier),  # type: ignore[no-untyped-call]  # untyped in its stubs
             code_challenge_method="S256",
         )
         return url

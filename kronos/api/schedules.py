@@ -1,4 +1,4 @@
-"""Routes of schedules that are not saved."""
+"""Routes that preview and parse schedules without saving them."""
 
 from dataclasses import dataclass
 

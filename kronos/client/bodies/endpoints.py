@@ -51,7 +51,7 @@ class RetryPolicyBody(TypedDict, total=False):
     backoff: Literal["fixed", "linear", "exponential"]
     """How the delay grows between attempts."""
     initial_delay_ms: int
-    """Delay after the first attempt."""
+    """Delay after the end of the first attempt."""
     max_delay_ms: int
     """Longest delay."""
     max_retry_after_seconds: int

@@ -149,7 +149,7 @@ class JobsResource(Resource):
         )
 
     def skip_next(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]) -> Job:
-        """Skip this many of a CRON job's next ticks.
+        """Skip the given number of a CRON job's next ticks.
 
         Needs the role `operator`.
 
