@@ -1,4 +1,4 @@
-"""What is not there of alerts."""
+"""Errors for alert rules and incidents that do not exist."""
 
 from kronos.errors import NotFound
 

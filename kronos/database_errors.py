@@ -1,6 +1,7 @@
-"""What an error of PostgreSQL means to a caller: SQLSTATE and constraint name become one of kronos/errors.py.
+"""Map PostgreSQL's errors to those of kronos/errors.py, by SQLSTATE and constraint name.
 
-A SQLSTATE of ours (KRnnn) stands in _BY_SQLSTATE or _OF_SCHEDULES, a constraint that callers meet in _BY_CONSTRAINT.
+Our own SQLSTATEs (KRnnn) are in _BY_SQLSTATE, _OF_QUOTAS or _OF_SCHEDULES. Constraints that callers can violate are in
+_BY_CONSTRAINT.
 """
 
 import json
@@ -37,7 +38,7 @@ from kronos.errors import (
 # https://www.postgresql.org/docs/current/errcodes-appendix.html. 57014 is our own statement_timeout.
 _PASSING = ("40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
-# As an error of a session that goes on, these are another server's, which this one reads (kronos/distribution.py).
+# If the session continues, these come from another server, which this one reads (kronos/distribution.py).
 _FAR = ("08001", "08003", "08006")
 READ_ONLY = "25006"
 _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
@@ -47,7 +48,7 @@ _OF_PG_CRON = re.compile(
 
 
 _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
-    "idempotency_keys_pkey": KeyTaken("a call with the same idempotency key is done at the same time"),
+    "idempotency_keys_pkey": KeyTaken("another call with the same idempotency key is in progress"),
     "jobs_name_taken": name_taken(),
     "endpoints_name_taken": Conflict("another endpoint of this workspace has this name"),
     "jobs_offset_within_spread": Unprocessable(
@@ -56,7 +57,7 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
             Fault(
                 pointer="/offset_seconds",
                 detail="longer than the job's spread allows",
-                hint='choose a spread that is as long, as "spread": "5m" for 300, or an offset_seconds of 0',
+                hint='choose a spread at least as long, such as "spread": "5m" for 300, or an offset_seconds of 0',
             ),
         ),
     ),
@@ -78,16 +79,16 @@ def _endpoint_deleted(message: str) -> EndpointNotFound:
 
 
 def _no_calendar(message: str) -> CalendarNotFound:
-    hint = "Make it first, or name another one: kronos calendar list."
+    hint = "Create it first, or name another one; `kronos calendar list` lists them."
     return CalendarNotFound(message, faults=(Fault(pointer="/calendars", detail=message, hint=hint),))
 
 
 def _read_only(message: str) -> ReadOnly:
-    return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
+    return ReadOnly(f"PostgreSQL is a standby and rejects writes: {message}", sqlstate=READ_ONLY)
 
 
 def _job_in_use(message: str) -> Conflict:
-    hint = "Take the callbacks away from them first: PATCH on_success or on_failure."
+    hint = "Remove their callbacks first: PATCH on_success or on_failure."
     return Conflict(message, code="job_in_use", faults=(Fault(pointer="", detail=message, hint=hint),))
 
 
@@ -119,13 +120,13 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
 
 
 def is_undone(error: psycopg.Error) -> bool:
-    """Whether the transaction that met the error is certainly rolled back: so it is where PostgreSQL said so and went
-    on."""
+    """Return whether the failed transaction was certainly rolled back: PostgreSQL reported the error and the session
+    continues."""
     return error.diag.severity_nonlocalized == "ERROR"
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection, of which libpq's own errors have no SQLSTATE, ended with this error."""
+    """Return whether the connection ended with this error. libpq's own errors have no SQLSTATE."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     if is_of_history(error):
@@ -134,18 +135,17 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def is_of_history(error: psycopg.Error) -> bool:
-    """Whether it was the servers of the old history that could not be reached; the connection itself goes on."""
+    """Return whether the servers of the old history could not be reached. The connection itself continues."""
     return error.sqlstate in _FAR and is_undone(error)
 
 
 def is_over(error: psycopg.Error) -> bool:
-    """Whether the connection that met the error is of no more use: it is lost, or leads to a server that takes no
-    writes."""
+    """Return whether the connection is of no further use: it is lost, or its server is read-only."""
     return is_lost(error) or error.sqlstate == READ_ONLY
 
 
 def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str | None) -> Unprocessable | None:
-    """What PostgreSQL found wrong with a schedule, a local time or a callback; None for any other SQLSTATE."""
+    """Return PostgreSQL's error about a schedule, a local time or a callback; None for any other SQLSTATE."""
     if (known := _OF_SCHEDULES.get(sqlstate)) is None:
         return None
     code, pointer = known
@@ -164,7 +164,8 @@ def quota_refused(
     pointer: str = "",
     hint: str | None = None,
 ) -> QuotaUsedUp | QuotaTooSmall:
-    """A refusal with its numbers: quota, used, limit, asked, resets_at; retry_after_seconds becomes the header."""
+    """Return a quota error with its numbers: quota, used, limit, asked, resets_at. retry_after_seconds becomes the
+    header."""
     refused = kind(message, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
     refused.numbers = {name: value for name, value in numbers.items() if name != "retry_after_seconds"}
     seconds = numbers.get("retry_after_seconds")
@@ -176,25 +177,25 @@ def quota_refused(
 def over_quota(
     sqlstate: str, message: str, detail: str | None, column: str | None, hint: str | None
 ) -> QuotaUsedUp | QuotaTooSmall | None:
-    """What PostgreSQL found to be over a quota of the workspace, with its numbers; None for any other SQLSTATE."""
+    """Return PostgreSQL's error about an exceeded quota, with its numbers; None for any other SQLSTATE."""
     if (kind := _OF_QUOTAS.get(sqlstate)) is None:
         return None
     return quota_refused(kind, message, json.loads(detail or "{}"), pointer=f"/{column}" if column else "", hint=hint)
 
 
 def from_database(error: psycopg.Error) -> KronosError:
-    """What a database error means to a caller. Never its text where that could quote a user's row or a connection
-    string."""
+    """Return the error that a database error means to a caller. Its text is left out where it could quote a user's row
+    or a connection string."""
     if is_lost(error):
         return ConnectionLost("the connection to PostgreSQL was lost before it answered", sqlstate=error.sqlstate)
     if is_of_history(error):
         return DatabaseUnavailable(
-            "the servers that hold the older weeks of the history cannot be reached: newer ones are answered, and "
-            "deliveries go on",
+            "the servers that hold the older weeks of the history are unavailable; newer history and deliveries are "
+            "not affected",
             sqlstate=error.sqlstate,
         )
     if error.sqlstate is None:
-        return KronosError(f"unforeseen {type(error).__name__} of the database driver")
+        return KronosError(f"unexpected {type(error).__name__} from the database driver")
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
     if of_schedule := schedule_refused(sqlstate, message, error.diag.message_hint, error.diag.column_name):
         return of_schedule
@@ -210,10 +211,10 @@ def from_database(error: psycopg.Error) -> KronosError:
     context = f"{error.diag.context or ''} {message}"
     if sqlstate.startswith("22") and _OF_A_SCHEDULE.search(context):
         return Conflict(
-            f"the job's schedule is malformed: {message}; PATCH it to make a sound version", code="job_malformed"
+            f"the job's schedule is malformed: {message}; PATCH the job to create a valid version", code="job_malformed"
         )
     if _OF_PG_CRON.search(context):
-        return PgCronUnavailable(f"pg_cron refused: {message}", sqlstate=sqlstate)
+        return PgCronUnavailable(f"pg_cron rejected the change: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):
-        return DatabaseUnavailable(f"PostgreSQL could not do it now: {message}", sqlstate=sqlstate)
-    return KronosError(f"unforeseen database error {sqlstate}")
+        return DatabaseUnavailable(f"PostgreSQL is unavailable: {message}", sqlstate=sqlstate)
+    return KronosError(f"unexpected database error {sqlstate}")

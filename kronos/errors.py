@@ -1,38 +1,38 @@
-"""Every error Kronos raises on purpose: its HTTP status and its stable code. What of the database becomes which is
-kronos/database_errors.py.
+"""Every error that Kronos raises on purpose, with its HTTP status and its stable code. kronos/database_errors.py maps
+PostgreSQL's errors to these.
 
-KronosError                        500  internal_error          we did not foresee it
+KronosError                        500  internal_error          unexpected
 ├── InvalidRequest                 400  invalid_request         malformed: body, cursor, id, limit
-│   └── KeyInUrl                        key_in_url              a key stood in the URL, and is burnt
+│   └── KeyInUrl                        key_in_url              the URL contained a key, which is now marked as burnt
 ├── Unauthorized                   401  unauthorized
 ├── Forbidden                      403  forbidden
-├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
+├── NotFound                       404  *_not_found             does not exist, or is another workspace's
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
 │   ├── WorkspaceSuspended              workspace_suspended
-│   └── Overtaken                       conflict, where looking again may tell more
-│       ├── Unvalidated                 an input that was not validated against the payload spec as it is now
-│       └── KeyTaken                    an idempotency key that a call at the same time was first to keep
+│   └── Overtaken                       conflict: something changed concurrently, so read again
+│       ├── Unvalidated                 the input was not validated against the current payload spec
+│       └── KeyTaken                    a concurrent call stored the same idempotency key first
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
 ├── RateLimited                    429  rate_limited            nothing was done
-├── QuotaUsedUp                    429  quota_exceeded          nothing was done; it fits later
+├── QuotaUsedUp                    429  quota_exceeded          nothing was done; there is room later
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
 │   │                                   idempotency_mismatch
-│   └── QuotaTooSmall                   quota_exceeded          it never fits
-├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
+│   └── QuotaTooSmall                   quota_exceeded          it can never fit
+├── OutcomeUnknown                 503  outcome_unknown         PostgreSQL's answer was lost: it may have been done
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
-│   │   ├── SessionRefused              a connection that is not who or how it must be; no process starts with one
-│   │   ├── Unconnected                 no connection could be made: nothing was sent
-│   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
-│   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
+│   │   ├── SessionRefused              wrong role or settings; no process starts with it
+│   │   ├── Unconnected                 no connection could be made, so nothing was sent
+│   │   ├── ReadOnly                    PostgreSQL is read-only and rejected the write
+│   │   └── ConnectionLost              lost after the statement was sent: it may have been done
 │   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
-│   ├── ProviderUnavailable             identity_provider_unavailable  nobody can sign in now
-│   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
-├── AuditRefused                        only on the command line: who connects may not verify the audit
-├── SqlGrantRefused                     only on the command line: a role cannot be let make jobs by SQL
-├── KeyRefused                          only on the command line: a key's file and the database do not agree
-└── MigrationFailed                     only on the command line
+│   ├── ProviderUnavailable             identity_provider_unavailable  signing in is not possible now
+│   └── EncryptionKeyMissing            encryption_key_missing  the operator must set a key to store secrets
+├── AuditRefused                        command line only: this connection may not verify the audit
+├── SqlGrantRefused                     command line only: a role cannot be allowed to create jobs by SQL
+├── KeyRefused                          command line only: a key's file and the database disagree
+└── MigrationFailed                     command line only
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ from kronos.unreachable import Unreachable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is wrong with one field of the input: where (a JSON pointer), what, and what to write instead."""
+    """A problem with one field of the input: where (a JSON pointer), what is wrong, and what to write instead."""
 
     pointer: str
     detail: str
@@ -53,19 +53,19 @@ class Fault:
 
 
 def summary(what: str, faults: tuple[Fault, ...]) -> str:
-    """The first of the faults, and how many more there are; `what` is what their pointers name."""
+    """Return the first fault and the number of others. `what` names the kind of thing that pointers refer to."""
     more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
     return f"{what} {faults[0].pointer or 'body'}: {faults[0].detail}{more}"
 
 
 class KronosError(Exception):
-    """Base of all. The API makes an RFC 9457 problem document of it; the message is shown to the caller."""
+    """Base class. The API turns it into an RFC 9457 problem document; the message is shown to the caller."""
 
     status: ClassVar[int] = 500
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
     numbers: Mapping[str, object] = MappingProxyType({})
-    """Members of the problem document that say by how much."""
+    """Numeric members of the problem document, such as a limit and its usage."""
 
     def __init__(self, detail: str, *, code: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail)
@@ -76,13 +76,13 @@ class KronosError(Exception):
 
     @property
     def said(self) -> str:
-        """As it is shown to the operator of Kronos, in the log and on the command line: with names that are not for
-        callers of the API."""
+        """The message for the operator, in the log and on the command line. It may contain names that API callers must
+        not see."""
         return self.detail
 
 
 class InvalidRequest(KronosError):
-    """The request cannot be read: not JSON, a malformed id, cursor or limit."""
+    """The request is malformed: invalid JSON, id, cursor or limit."""
 
     status = 400
     code = "invalid_request"
@@ -90,18 +90,18 @@ class InvalidRequest(KronosError):
 
     @classmethod
     def of(cls, detail: str, hint: str, pointer: str = "") -> "InvalidRequest":
-        """That one thing is wrong."""
+        """Return an error with a single fault."""
         return cls(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))
 
 
 class KeyInUrl(InvalidRequest):
-    """The URL holds an API key, which is burnt."""
+    """The URL contains an API key. The key is burnt: replace it."""
 
     code = "key_in_url"
 
 
 class Unauthorized(KronosError):
-    """No key, or one that is not valid."""
+    """The API key is missing or invalid."""
 
     status = 401
     code = "unauthorized"
@@ -109,7 +109,7 @@ class Unauthorized(KronosError):
 
 
 class Forbidden(KronosError):
-    """The key's role does not suffice, or nobody may do this."""
+    """The key's role does not allow this, or no role does."""
 
     status = 403
     code = "forbidden"
@@ -117,7 +117,7 @@ class Forbidden(KronosError):
 
 
 class NotFound(KronosError):
-    """It is not there, or it is another workspace's."""
+    """The resource does not exist, or belongs to another workspace."""
 
     status = 404
     code = "not_found"
@@ -131,7 +131,7 @@ class WorkspaceNotFound(NotFound):
 
     @classmethod
     def of(cls, workspace: str) -> "WorkspaceNotFound":
-        """That this one, by slug or id, is not there for the caller: one answer, whatever the reason."""
+        """Return the error for this slug or id. It is the same whether the workspace is absent or hidden."""
         return cls(f"no workspace {workspace!r}")
 
 
@@ -142,7 +142,7 @@ class OrganizationNotFound(NotFound):
 
 
 class KeyNotFound(NotFound):
-    """No such key in this workspace, or it works no longer."""
+    """No such key in this workspace, or it no longer works."""
 
     code = "key_not_found"
 
@@ -202,7 +202,7 @@ class PayloadSpecNotFound(NotFound):
 
 
 class Conflict(KronosError):
-    """It is not in a state in which this can be done."""
+    """The resource's state does not allow this."""
 
     status = 409
     code = "conflict"
@@ -210,16 +210,16 @@ class Conflict(KronosError):
 
 
 class WorkspaceSuspended(Conflict):
-    """The workspace is suspended: nothing in it is changed until it is ACTIVE again."""
+    """The workspace is suspended. Nothing in it can be changed until it is ACTIVE again."""
 
     code = "workspace_suspended"
 
     def __init__(self, workspace: str, status: str, what: str) -> None:
-        self._say(f"workspace {workspace} is {status}: it takes no {what}")
+        self._say(f"workspace {workspace} is {status}: it accepts no {what}")
 
     @classmethod
     def of(cls, message: str) -> "WorkspaceSuspended":
-        """As PostgreSQL says it."""
+        """Return the error with PostgreSQL's message."""
         made = cls.__new__(cls)
         made._say(message)
         return made
@@ -232,19 +232,19 @@ class WorkspaceSuspended(Conflict):
 
 
 class Overtaken(Conflict):
-    """What it was about was changed by somebody else between the look and the write: another look shows how."""
+    """A concurrent change came between this request's read and its write. Read again."""
 
 
 class Unvalidated(Overtaken):
-    """The endpoint names a payload spec against whose present version the input was not validated; nothing was done."""
+    """The input was not validated against the current version of the endpoint's payload spec. Nothing was done."""
 
 
 class KeyTaken(Overtaken):
-    """A call with the same idempotency key was first, at the same time; nothing was done."""
+    """A concurrent call with the same idempotency key came first. Nothing was done."""
 
 
 class RateLimited(KronosError):
-    """Too many of these at once, or of this key in a minute: the call may be repeated after Retry-After."""
+    """Too many concurrent calls of this kind, or too many with this key per minute. Retry after Retry-After."""
 
     status = 429
     code = "rate_limited"
@@ -256,18 +256,18 @@ class RateLimited(KronosError):
 
 
 class QuotaUsedUp(KronosError):
-    """A quota of the workspace has no room now: the call may be repeated after Retry-After. Nothing was done."""
+    """A quota of the workspace has no room now. Nothing was done. Retry after Retry-After."""
 
     status = 429
     code = "quota_exceeded"
     title = "Quota exceeded"
 
     retry_after_seconds: int = 60
-    """Until the quota begins again, by PostgreSQL's clock."""
+    """Seconds until the quota resets, by PostgreSQL's clock."""
 
 
 class PreconditionFailed(KronosError):
-    """If-Match does not name the present version, or If-None-Match does."""
+    """If-Match does not name the current version, or If-None-Match does."""
 
     status = 412
     code = "precondition_failed"
@@ -275,7 +275,7 @@ class PreconditionFailed(KronosError):
 
 
 class PayloadTooLarge(KronosError):
-    """The body is larger than is accepted."""
+    """The body is too large."""
 
     status = 413
     code = "payload_too_large"
@@ -283,7 +283,7 @@ class PayloadTooLarge(KronosError):
 
 
 class Unprocessable(KronosError):
-    """The caller's own value is wrong; repeating the call cannot help."""
+    """A value in the request is invalid. Repeating the call cannot help."""
 
     status = 422
     code = "input_validation_failed"
@@ -291,20 +291,20 @@ class Unprocessable(KronosError):
 
     @classmethod
     def of(cls, *faults: Fault) -> "Unprocessable":
-        """That fields of the body are wrong, at least one."""
+        """Return the error for one or more invalid fields of the body."""
         return cls(summary("field", faults), faults=faults)
 
 
 class QuotaTooSmall(Unprocessable):
-    """A quota of the workspace has no room for this, whenever it is asked for. Nothing was done."""
+    """The request exceeds a quota of the workspace and can never fit. Nothing was done."""
 
     code = "quota_exceeded"
     title = "Quota exceeded"
 
 
 class Unavailable(KronosError):
-    """A dependency could not do it now; nothing was changed, so the call may be repeated. Of ConnectionLost alone that
-    is not known."""
+    """A dependency is unavailable. Nothing was changed, so the call may be repeated. Only ConnectionLost leaves that
+    open."""
 
     status = 503
     title = "Unavailable"
@@ -316,17 +316,17 @@ class Unavailable(KronosError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """PostgreSQL could not do it now."""
+    """PostgreSQL is unavailable."""
 
     code = "database_unavailable"
 
 
 class SessionRefused(DatabaseUnavailable):
-    """The connection does not act as it must: another role, other settings, or a pooler that shares sessions."""
+    """The connection does not behave as required: wrong role, wrong settings, or a pooler that shares sessions."""
 
 
 class Unconnected(DatabaseUnavailable):
-    """No connection to PostgreSQL could be made, so nothing was sent. `why` is the cause."""
+    """No connection to PostgreSQL could be made, so nothing was sent. `why` has the cause."""
 
     def __init__(self, why: Unreachable) -> None:
         super().__init__(why.outside)
@@ -334,44 +334,43 @@ class Unconnected(DatabaseUnavailable):
 
     @property
     def said(self) -> str:
-        """With the names of server, user and database, and what to do."""
+        """The message with the names of server, user and database, and what to do."""
         return self.why.inside
 
 
 class ReadOnly(DatabaseUnavailable):
-    """PostgreSQL refused to write, so nothing was done: it is a standby, as it may be while a fail-over is under
-    way."""
+    """PostgreSQL is a standby and rejected the write, so nothing was done. This may happen during a failover."""
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection died after the statement was sent: what was asked for may have been done, or not."""
+    """The connection was lost after the statement was sent: the request may have been done, or not."""
 
     @property
     def said(self) -> str:
-        """With what that leaves open. A request knows more (database.Writes)."""
-        return f"{self.detail}: what was asked for may have been done, or not"
+        """The message with what is unknown. A request knows more (database.Writes)."""
+        return f"{self.detail}: the request may have been done, or not"
 
 
 class PgCronUnavailable(Unavailable):
-    """pg_cron could not write or remove the entry; the job's row is as it was."""
+    """pg_cron could not write or remove the entry. The job is unchanged."""
 
     code = "pg_cron_unavailable"
 
 
 class ProviderUnavailable(Unavailable):
-    """The identity provider did not answer, or not as one: nobody can sign in now. Who is signed in stays so."""
+    """The identity provider did not answer correctly: signing in is not possible now. Existing sessions continue."""
 
     code = "identity_provider_unavailable"
 
 
 class EncryptionKeyMissing(Unavailable):
-    """This API has no key to encrypt a secret with: its operator has to set one."""
+    """This API has no encryption key for secrets. Its operator must set one."""
 
     code = "encryption_key_missing"
 
 
 class OutcomeUnknown(KronosError):
-    """A write was sent to PostgreSQL and its answer was lost: it may have been done, or not."""
+    """A write was sent to PostgreSQL, but its answer was lost. It may have been done, or not."""
 
     status = 503
     code = "outcome_unknown"
@@ -379,7 +378,7 @@ class OutcomeUnknown(KronosError):
 
 
 class KeyRefused(KronosError):
-    """There is no such key, or the file of one and the database do not agree."""
+    """The key does not exist, or its file and the database disagree."""
 
 
 class AuditRefused(KronosError):
@@ -387,14 +386,14 @@ class AuditRefused(KronosError):
 
 
 class SqlGrantRefused(KronosError):
-    """The role cannot be let make jobs by SQL, or in this workspace."""
+    """The role cannot be allowed to create jobs by SQL, at all or in this workspace."""
 
 
 class MigrationFailed(KronosError):
-    """The database could not be brought to this release; it is as it was."""
+    """The database could not be migrated to this release. It is unchanged."""
 
 
 def name_taken(by: str = "another live job of this workspace has this name") -> Conflict:
-    """That a job cannot have its name."""
+    """Return the error for a job name that is already taken."""
     hint = "choose another name, or PATCH the job that has it"
     return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))

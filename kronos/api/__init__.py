@@ -1,1 +1,1 @@
-"""The HTTP API: routes, what requests may hold, problems, and the process that serves them."""
+"""The HTTP API: routes, request bodies, problem documents, and the process that serves them."""

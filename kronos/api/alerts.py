@@ -50,7 +50,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     responses=answers({201: AlertRule}, "ETag", "Location") | problems(*_WRITE),
 )
 async def create_alert_rule(call: Call, view: View, body: AlertRuleCreate) -> Response:
-    """Make an alert rule. It is about what ends from then on."""
+    """Create an alert rule. It considers only what ends after its creation."""
     rule = await alerts.create(view, new_rule(body.name, body))
     return named.made(call, rule.workspace, "alert-rules", rule)
 
@@ -61,10 +61,10 @@ async def create_alert_rule(call: Call, view: View, body: AlertRuleCreate) -> Re
     responses=answers({200: Page[AlertRule]}, READ_FROM) | problems(errors.WorkspaceNotFound),
 )
 async def list_alert_rules(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
-    """Alert rules of a workspace, newest first."""
+    """List the alert rules of a workspace, newest first."""
     of = list_digest("alert-rules", view.workspace, {})
     rows = await alerts.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
-    place = lambda row: (row.created_at, row._rule_id)  # noqa: E731  # not private: it is left out of the answer
+    place = lambda row: (row.created_at, row._rule_id)  # noqa: E731  # left out of the response
     return answer(page(rows, limit=query.limit, of=of, place=place))
 
 
@@ -74,7 +74,7 @@ async def list_alert_rules(view: ReadView, query: Annotated[PageQuery, Query()])
     responses=answers({200: AlertRule, 304: None}, "ETag") | problems(*_ABSENT),
 )
 async def get_alert_rule(view: View, name: AlertRuleName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One alert rule."""
+    """Get an alert rule."""
     return named.current(await alerts.get(view, name), if_none_match)
 
 
@@ -87,8 +87,9 @@ async def get_alert_rule(view: View, name: AlertRuleName, if_none_match: IfNoneM
 async def put_alert_rule(
     call: Call, view: View, name: NewAlertRuleName, draft: Draft[AlertRulePut], asked: PutConditions
 ) -> Response:
-    """Make an alert rule, or its next version. Where it selects or judges otherwise than before, its incidents are
-    over, and nobody is told."""
+    """Create an alert rule, or its next version.
+
+    If the new version selects or judges differently, the rule's incidents end without a notification."""
     change = await named.change(_COPY, name, draft, lambda: alerts.get(view, name))
     new, held = new_rule(name, change.body), change.held(asked)
     if held.if_none_match is None:
@@ -111,7 +112,7 @@ async def _new(view: View, new: alerts.NewRule) -> tuple[AlertRule, bool]:
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_alert_rule(view: View, name: AlertRuleName, if_match: IfMatch = None) -> Response:
-    """Delete an alert rule. Its incidents are over, and nobody is told."""
+    """Delete an alert rule. Its incidents end without a notification."""
     await alerts.delete(view, name, if_match=if_match)
     return Response(status_code=204)
 
@@ -122,7 +123,7 @@ async def delete_alert_rule(view: View, name: AlertRuleName, if_match: IfMatch =
     responses=answers({200: Page[Incident]}, READ_FROM) | problems(errors.WorkspaceNotFound),
 )
 async def list_incidents(view: ReadView, query: Annotated[IncidentQuery, Query()]) -> Response:
-    """Incidents, newest first."""
+    """List incidents, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("incidents", view.workspace, filters)
     rows = await alerts.list_incidents(
@@ -137,7 +138,7 @@ async def list_incidents(view: ReadView, query: Annotated[IncidentQuery, Query()
     responses=answers({200: Incident}) | problems(errors.WorkspaceNotFound, alert_errors.IncidentNotFound),
 )
 async def get_incident(view: View, incident_id: IncidentId) -> Response:
-    """One incident, and the last deliveries that told of it."""
+    """Get an incident and the last notifications sent about it."""
     return answer(await alerts.incident(view, incident_id))
 
 
@@ -152,7 +153,7 @@ async def acknowledge_incident(
     caller: CallerOf,
     body: Annotated[IncidentAcknowledge, Body(default_factory=IncidentAcknowledge)],
 ) -> Response:
-    """Say that somebody has it: it is not said again. Who acknowledged it first stays."""
+    """Acknowledge an incident, which stops its notifications. The first acknowledgement is kept."""
     return answer(await alerts.acknowledge(view, incident_id, actor=caller.actor, note=body.note))
 
 
@@ -162,10 +163,11 @@ async def acknowledge_incident(
     responses=answers({200: Incident}) | problems(*_WRITE, alert_errors.IncidentNotFound),
 )
 async def snooze_incident(view: View, incident_id: IncidentId, caller: CallerOf, body: IncidentSnooze) -> Response:
-    """Say nothing more of it until an instant; then it is said once more, where it lasts and nobody has acknowledged
-    it."""
+    """Stop an incident's notifications until a given time.
+
+    If the incident is still open and unacknowledged then, one more notification is sent."""
     if body.until is not None and body.seconds is not None:
-        fault = errors.Fault(pointer="/seconds", detail="until says when it ends, too", hint="Give one of the two.")
+        fault = errors.Fault(pointer="/seconds", detail="until and seconds both set the end", hint="Give one of them.")
         raise errors.Unprocessable.of(fault)
     snoozed = await alerts.snooze(view, incident_id, actor=caller.actor, until=body.until, seconds=body.seconds)
     return answer(snoozed)

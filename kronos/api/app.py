@@ -87,14 +87,13 @@ if TYPE_CHECKING:
 
 _log = Log("kronos.api")
 _DESCRIPTION = (
-    "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists "
-    "are paged by "
-    "`cursor`, newest first; every answer carries `Request-Id`."
+    "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`. Lists "
+    "are paged with `cursor`, newest first. Every response has a `Request-Id`."
 )
 _REF = "#/components/schemas/{model}"
 _NO_BODIES = (Body, apply_schemas.WorkspaceFile)
-"""What bodies are made of, and no request has as it is."""
-# The most asked for first: a request is compared with one path after the other, 2 µs each.
+"""Base classes of bodies, which no request uses themselves."""
+# Most requested first: a request is compared with one path after another, at 2 µs each.
 _RESOURCES = (
     jobs,
     batch,
@@ -131,10 +130,10 @@ _RESOURCES = (
 
 
 class Application(FastAPI):
-    """FastAPI with what it cannot know of our operations: the problem document, and what is true of every path."""
+    """FastAPI with our problem documents, and with the parts of the OpenAPI document that hold for every path."""
 
     def openapi(self) -> JsonObject:
-        """The OpenAPI 3.1 document, made once."""
+        """Return the OpenAPI 3.1 document, built once."""
         if self.openapi_schema is None:
             made = get_openapi(
                 title=self.title,
@@ -145,7 +144,7 @@ class Application(FastAPI):
                 tags=document.TAGS,
                 contact=document.CONTACT,
             )
-            # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
+            # pydantic's schemas: FastAPI drops defaults of null, and turns bounds of 1 and 100 into 1.0 and 100.0.
             bodies = [
                 each
                 for name, each in (
@@ -178,8 +177,8 @@ class Application(FastAPI):
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
-        """From the boundary on, which answers whatever is raised inside: FastAPI's layers around it are for
-        applications without one."""
+        """Return the stack from the boundary inward. The boundary answers everything raised inside it; FastAPI's layers
+        around it are for applications that have none."""
         stack: Any = super().build_middleware_stack()
         while not isinstance(stack, Boundary):
             stack = stack.app
@@ -193,12 +192,12 @@ def create(
     pages: Sequence[BaseRoute] = (),
     metrics: socket.socket | None = None,
 ) -> FastAPI:
-    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
-    encryption keys as they were read at the start; `pages` the routes of the dashboard; `metrics` the socket at which
+    """Create the application. It starts and answers 503 while PostgreSQL is unavailable, and recovers automatically.
+    `keys`: the encryption keys read at startup. `pages`: the routes of the dashboard. `metrics`: the socket on which
     /metrics is served without a key.
 
-    Raises ValueError where settings.egress_allow names no networks, or what is said of an identity provider does not
-    suffice.
+    Raises ValueError if settings.egress_allow is not a list of networks, or if the settings of an identity provider are
+    incomplete.
     """
     egress = EgressPolicy.parse(settings.egress_allow)
     provider = _provider(settings)
@@ -252,19 +251,19 @@ def create(
         servers=[{"url": settings.path_prefix or "/"}],
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=None,  # it is docs.py's: FastAPI writes it again for each request, 4 ms
-        docs_url=None,  # without a CDN
+        openapi_url=None,  # docs.py serves it: FastAPI would serialize it for each request, 4 ms
+        docs_url=None,  # docs.py serves it without a CDN
         redoc_url=None,
         telemetry={
             "tracing": False,
             "metrics": False,
             "logs": False,
-        },  # nobody sets it up; asking whether costs 5 µs a request
+        },  # never set up, and checking for it costs 5 µs per request
     )
     app.state.has_dashboard = bool(pages)
-    # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
+    # Not include_router: it matches each path against a resource's routes twice, and hides them from app.routes.
     app.router.routes[:0] = [*(route for resource in _RESOURCES for route in resource.router.routes), *pages]
-    app.add_middleware(Heads)  # inside of the boundary, which is added after it
+    app.add_middleware(Heads)  # inside the boundary, which is added last
     app.add_middleware(Urls)
     app.add_middleware(
         Boundary,
@@ -290,19 +289,19 @@ def _replica(settings: Settings, primary: Pool) -> Replica | None:
 
 
 def _provider(settings: Settings) -> "Provider | None":
-    """The identity provider, where one is configured. Raises ValueError."""
+    """Return the identity provider, if one is configured. Raises ValueError."""
     if settings.oidc_issuer is None:
         return None
-    from kronos.api.provider import Provider  # with it aiohttp and more, 13 MB that others do not need
+    from kronos.api.provider import Provider  # it loads aiohttp and more, 13 MB that most processes do not need
 
     return Provider.of(settings)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """An error of ours: its problem document."""
-    assert isinstance(error, errors.KronosError)  # noqa: S101  # it is for these that this handler is asked
+    """Return the problem document of a KronosError."""
+    assert isinstance(error, errors.KronosError)  # noqa: S101  # the handler is registered for these
     if error.status >= 500:
-        # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
+        # The caller gets only the id and the log has the rest: PostgreSQL's message may quote rows.
         unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
         traced = error if unforeseen else None
         _log.error(
@@ -318,20 +317,20 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """No such route, or not with this method: a problem document that says what there is."""
+    """Return a problem document for an unknown path or method, with the allowed ones."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
         allow = ", ".join(sorted(_methods(request)))
-        detail = f"{request.method} is not a method of this path: {allow}"
+        detail = f"{request.method} is not allowed for this path; allowed: {allow}"
         return problems.http_problem(
             405, "method_not_allowed", "Method not allowed", detail, request.scope, {"Allow": allow}
         )
-    detail = "there is no such path; /openapi.json lists those there are"
+    detail = "no such path; /openapi.json lists the paths"
     return problems.http_problem(status, "not_found", "Not found", detail, request.scope)
 
 
 def _methods(request: Request) -> set[str]:
-    """Those of its path."""
+    """Return the methods of the request's path."""
     routes = [
         route
         for route in request.app.routes

@@ -1,4 +1,4 @@
-"""Routes of what files say of a workspace: made true at once, or only tried, and written from what is there."""
+"""Routes that apply files to a workspace, try them out, or export a workspace as a file."""
 
 from functools import partial
 from typing import Annotated
@@ -19,7 +19,7 @@ from kronos.model import Role
 
 router = Router("/v1/workspaces/{w}", tags=["apply"])
 _SECONDS = 60.0
-"""A thousand jobs that all change take some seconds; so long an apply may wait for others' locks besides."""
+"""Time limit of an apply. Changing a thousand jobs takes some seconds; the rest may go to waiting for locks."""
 
 
 @router.post(
@@ -37,8 +37,9 @@ _SECONDS = 60.0
 )
 @shown_at("/v1/workspaces/{w}/export")
 async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, draft: Draft[ApplyBody]) -> Response:
-    """Make a workspace what files say, in one transaction: all of it or nothing. With validate_only all of it is done
-    and rolled back. Applying the same again changes nothing."""
+    """Change a workspace to match files, in one transaction: all changes or none.
+
+    With validate_only, everything is done and then rolled back. Applying the same files again changes nothing."""
     call.take(_SECONDS)
     may_configure = caller.role.covers(Role.ADMIN)
     read = partial(apply_files.read, draft.document, call.context.egress, may_configure=may_configure)
@@ -47,7 +48,7 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
     except errors.Unprocessable:
         if not (names := apply_files.unseen_names(draft.document)):
             raise
-        there = await apply_export.unseen_there(view, names)  # what is as it was is no change
+        there = await apply_export.unseen_there(view, names)  # an unchanged value is no change
         asked = await call.aside(partial(read, there=there))
     applied = await applies.apply(view, asked)
     return answer(applied)
@@ -59,5 +60,5 @@ async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, dra
     responses=answers({200: ExportedFile}) | problems(errors.WorkspaceNotFound, errors.Forbidden, errors.Unprocessable),
 )
 async def export_workspace(call: Call, view: View, query: Annotated[ExportQuery, Query()]) -> Response:
-    """What a workspace has, or of a set what is its, as a file that apply reads back as no change."""
+    """Export a workspace, or one set of it, as a file. Applying that file changes nothing."""
     return await apply_export.export(call, view, query, needs=Role.OPERATOR)

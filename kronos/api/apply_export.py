@@ -1,4 +1,4 @@
-"""What a workspace has, as files hold it: written as it is read, a piece at a time, however much it is."""
+"""Exports a workspace in the format of files: read and written piece by piece, however large it is."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -24,25 +24,25 @@ from kronos.model import Role
 
 _JSON = "application/json"
 _AT_ONCE = 50
-"""Resources of one kind, read together; fewer where they are large (managed.fitting)."""
-# A full calendar takes 30 ms to write. Beside the event loop, one piece after the other: nobody else waits.
+"""How many resources of one kind are read together; fewer where they are large (managed.fitting)."""
+# A full calendar takes 30 ms to write. One thread writes the pieces in turn, so that the event loop stays free.
 _WRITER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="exports")
 
 
 class ExportQuery(Query):
-    """Which resources."""
+    """Which resources to export."""
 
     set: Slug | None = Field(
         default=None,
-        description="What this set of files manages; else all, whoever made it, under the name of the set that there "
-        "is, or as `default`.",
+        description="Export only the resources that this set of files manages. Without it: all resources, under the "
+        "name of the workspace's only set, or as `default`.",
         examples=["billing"],
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """Some resources of one kind, written."""
+    """Some resources of one kind, serialized."""
 
     kind: Kind
     texts: list[bytes]
@@ -50,21 +50,21 @@ class _Piece:
 
 @dataclass(slots=True, kw_only=True)
 class _Export:
-    """A file that is being written. `left`: what is still to be read, in the order of the file."""
+    """An export in progress. `left`: the resources still to be read, in file order."""
 
     set_name: str
     secrets: list[str]
     left: list[Name]
 
     async def piece(self, view: WorkspaceView) -> _Piece:
-        """The next resources, as they are now; what was deleted since they were named is left out."""
+        """Return the next resources in their current state. Resources deleted since they were listed are left out."""
         kind = self.left[0][0]
         names = [name for each, name in self.left[:_AT_ONCE] if each == kind]
         fitting = await managed.fitting(view, kind, names)
         rows = _rows(await managed.present(view, [(kind, name) for name in fitting])) if fitting else {}
         asked = names[: names.index(fitting[-1]) + 1] if fitting else names
         del self.left[: len(asked)]
-        written = copy_context().run  # who asks may not see all
+        written = copy_context().run  # in this context, as the caller may not see payloads
         texts = await asyncio.get_running_loop().run_in_executor(
             _WRITER, written, _texts, kind, [rows[kind, name] for name in asked if (kind, name) in rows]
         )
@@ -72,11 +72,11 @@ class _Export:
 
 
 async def export(call: Call, view: WorkspaceView, query: ExportQuery, *, needs: Role) -> Response:
-    """The file. CRON jobs without a name cannot stand in one and are left out, as one-shots are. Raises Unprocessable
-    where there is more than a file may hold. `needs`: what its caller is to be while it is written.
+    """Return the file. CRON jobs without a name are left out, as files identify jobs by name; so are one-shots. Raises
+    Unprocessable if there is more than a file may hold. `needs`: the role that the caller must keep until the end.
 
-    Each piece is read by itself, and no session is held while it is written and sent: who reads slowly holds nothing.
-    What makes no more than a page is sent once all of it is there.
+    Each piece is read separately, and no database session is held while it is sent, so a slow client blocks nothing. An
+    export of at most one page is sent when it is complete.
     """
     begun, pieces = await _named(view, query.set), list[_Piece]()
     while begun.left and sum(len(text) for piece in pieces for text in piece.texts) < PAGE_BYTES:
@@ -88,7 +88,7 @@ async def export(call: Call, view: WorkspaceView, query: ExportQuery, *, needs: 
 
 
 async def _named(view: WorkspaceView, set_name: str | None) -> _Export:
-    """What the file is going to hold."""
+    """Return what the file will contain."""
     found = await managed.all_names(view, limit=MOST_OF_A_KIND + 1)
     notes = await managed.of_workspace(view)
     sets = {note.set_name for note in notes.values() if note.is_same}
@@ -107,7 +107,7 @@ async def _named(view: WorkspaceView, set_name: str | None) -> _Export:
 
 
 async def _text(begun: _Export, pieces: list[_Piece], view: WorkspaceView) -> AsyncIterator[bytes]:
-    """The file's text: as ExportedFile would be written, whose fields stand in this order."""
+    """Yield the file's text: the JSON of an ExportedFile, whose fields have this order."""
     secrets = [{"name": name} for name in begun.secrets]
     yield orjson.dumps({"set": begun.set_name, "secrets": secrets})[:-1]
     open_kind: Kind | None = None
@@ -129,7 +129,7 @@ async def _all_pieces(begun: _Export, pieces: list[_Piece], view: WorkspaceView)
 
 
 def _between(before: Kind | None, after: Kind | None) -> bytes:
-    """What stands between the resources of one kind and those of another: kinds of which there are none."""
+    """Return the text between the resources of two kinds: empty lists for the kinds in between."""
     places = list(KINDS)
     first = 0 if before is None else places.index(before) + 1
     last = len(places) if after is None else places.index(after)
@@ -145,7 +145,7 @@ def _texts(kind: Kind, rows: list[Writable]) -> list[bytes]:
 
 
 async def unseen_there(view: WorkspaceView, names: Collection[Name]) -> dict[Name, unseen.Texts]:
-    """What of these resources, as they are now, holds a character that is not seen."""
+    """Return the stored texts of these resources that contain invisible characters."""
     found = await view.in_one(lambda inside: managed.present(inside, names), is_trial=True)
     return {(kind, name): unseen.texts_in(apply_files.written(kind, row)) for (kind, name), row in _rows(found).items()}
 
@@ -159,7 +159,7 @@ def _rows(present: Present) -> dict[Name, Writable]:
 
 
 async def _secrets_of(view: WorkspaceView, endpoints: list[str]) -> set[str]:
-    """The secrets that these endpoints need."""
+    """Return the secrets that these endpoints need."""
     found: set[str] = set()
     for names in _parts(endpoints):
         present = await managed.present(view, [("endpoint", name) for name in names])
@@ -176,5 +176,5 @@ def _require_few(found: list[AnyName]) -> None:
     for kind in ("secret", *KINDS):
         if sum(each.kind == kind for each in found) > MOST_OF_A_KIND:
             detail = f"the workspace has more than {MOST_OF_A_KIND} {kind.replace('_', ' ')}s, more than a file holds"
-            hint = "Export the sets that manage them, one by one: ?set=NAME."
+            hint = "Export their sets one by one: ?set=NAME."
             raise errors.Unprocessable.of(Fault(pointer="/set", detail=detail, hint=hint))

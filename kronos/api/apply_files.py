@@ -1,5 +1,5 @@
-"""Resources as files hold them: read and judged one by one, compared by all their fields, with defaults, and written
-again without these."""
+"""Resources in files: read and validated one by one, compared by all their fields including defaults, and written
+without defaults."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -36,7 +36,7 @@ FIELDS: Final[dict[Kind, str]] = {
     "heartbeat": "heartbeats",
     "alert_rule": "alert_rules",
 }
-"""Where resources of each kind stand in a file."""
+"""The field of a file that holds the resources of each kind."""
 _MODELS: Final[dict[Kind, type[BaseModel]]] = {
     "config": ConfigCreate,
     "payload_spec": PayloadSpecCreate,
@@ -51,7 +51,7 @@ Writable: TypeAlias = Document | Endpoint | Job | Heartbeat | AlertRule
 
 
 class _UnjudgedFiles(Body):
-    """Files whose resources are not judged yet."""
+    """Files whose resources are not validated yet."""
 
     set: SetName = "default"
     secrets: list[Any] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
@@ -70,8 +70,8 @@ class _UnjudgedFiles(Body):
 def read(
     document: JsonObject, policy: EgressPolicy, *, may_configure: bool, there: Mapping[Name, unseen.Texts] = _NOTHING
 ) -> WantedWorkspace:
-    """What a body asks for; titles and tags that are `there` may stay. Raises Unprocessable with the pointer of all
-    that is wrong in it."""
+    """Return what a body asks for. Titles and tags that are already `there` may stay. Raises Unprocessable with a
+    pointer to each fault."""
     try:
         envelope = _UnjudgedFiles.model_validate(trimmed(document, ApplyBody))
     except ValidationError as error:
@@ -95,7 +95,7 @@ def read(
 
 
 def unseen_names(document: JsonObject) -> list[Name]:
-    """The resources in a body that hold a character which is not seen."""
+    """Return the resources in a body that contain an invisible character."""
     found: list[Name] = []
     for kind, field in FIELDS.items():
         items = document.get(field)
@@ -106,7 +106,7 @@ def unseen_names(document: JsonObject) -> list[Name]:
 
 
 def written(kind: Kind, row: Writable) -> JsonObject:
-    """A resource as a file has it, without what is as by default."""
+    """Return a resource as a file has it, without defaults."""
     match row:
         case Endpoint():
             return {"name": row.name, "type": row.type} | _spoken(_endpoint_of(row))
@@ -123,19 +123,19 @@ def written(kind: Kind, row: Writable) -> JsonObject:
 
 
 def endpoint_fields(endpoint: Endpoint) -> JsonObject:
-    """An endpoint that is there, by all that files say of one."""
+    """Return an existing endpoint with all fields that files have."""
     return _fields_of(_endpoint_of(endpoint))
 
 
 def secrets_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """The secrets that its deliveries need."""
+    """Return the secrets that the endpoint's deliveries need."""
     return secrets_named(_endpoint_of(endpoint))
 
 
 def _resources(
     envelope: _UnjudgedFiles, policy: EgressPolicy, faults: list[Fault], there: Mapping[Name, unseen.Texts]
 ) -> Iterator[WantedResource]:
-    """Those that are sound; what is wrong with the others is added to `faults`."""
+    """Yield the valid resources, and add the faults of the others to `faults`."""
     for kind, field in FIELDS.items():
         for place, item in enumerate(getattr(envelope, field)):
             pointer = f"/{field}/{place}"
@@ -150,9 +150,11 @@ def _resources(
 def _wanted(
     kind: Kind, pointer: str, item: Json, policy: EgressPolicy, there: Mapping[Name, unseen.Texts]
 ) -> WantedResource:
-    """One resource. Raises ValidationError, Unprocessable."""
+    """Return one resource. Raises ValidationError, Unprocessable."""
     if not isinstance(item, dict):
-        raise errors.Unprocessable.of(Fault(pointer="", detail="a resource is an object", hint="Write name: … in it."))
+        raise errors.Unprocessable.of(
+            Fault(pointer="", detail="a resource must be an object", hint="Write an object with a name.")
+        )
     kept = there.get((kind, item["name"])) if there and isinstance(item.get("name"), str) else None
     model = _MODELS[kind].model_validate(trimmed(item, _MODELS[kind]), context=kept)
     match model:
@@ -189,7 +191,7 @@ def _wanted(
 
 
 def _asked(body: JobFile) -> JobCreate:
-    """The job as a call would ask for it; it was judged."""
+    """Return the job as a request would create it. It is already validated."""
     given = {name: getattr(body, name) for name in JobFile.model_fields}
     return JobCreate.model_construct(**given, trigger="CRON", run_at=None, idempotency_key=None)
 
@@ -211,21 +213,21 @@ def _doubles(resources: Sequence[WantedResource]) -> Iterator[Fault]:
     first: dict[tuple[str, str], str] = {}
     for each in resources:
         if (before := first.setdefault(each.key, each.pointer)) != each.pointer:
-            detail = f"the {each.kind.replace('_', ' ')} {each.name!r} stands at {before} too"
+            detail = f"the {each.kind.replace('_', ' ')} {each.name!r} is already at {before}"
             yield Fault(pointer=f"{each.pointer}/name", detail=detail, hint="Write it once.")
 
 
 def _endpoint_of(endpoint: Endpoint) -> AnyEndpoint:
-    """An endpoint that is there, as PUT would take it."""
+    """Return an existing endpoint as PUT would take it."""
     document = shown(endpoint)
     judged = EndpointPut.model_validate(
         {name: document[name] for name in HttpEndpointPut.model_fields.keys() - {"title"}}
     )
-    return judged.root.model_copy(update={"title": document["title"]})  # one of before may be refused now
+    return judged.root.model_copy(update={"title": document["title"]})  # a stored title may be invalid by today's rules
 
 
 def _fields_of(body: AnyEndpoint) -> JsonObject:
-    """All that is said of an endpoint; a limit that may be said in two ways in one."""
+    """Return all fields of an endpoint. A limit that can be written in two places is in one of them."""
     found: JsonObject = body.model_dump(mode="json", exclude={"name"})
     limits, rate = found["limits"], body.limits.rate
     if body.max_in_flight is None:
@@ -239,7 +241,7 @@ def _fields_of(body: AnyEndpoint) -> JsonObject:
 
 
 def _spoken(body: AnyEndpoint) -> JsonObject:
-    """What is otherwise than by default."""
+    """Return the fields that differ from their defaults."""
     found: JsonObject = body.model_dump(mode="json", exclude_defaults=True, exclude={"name", "type"})
     limits: JsonObject = found.get("limits", {})
     limits.pop("max_in_flight", None)
@@ -249,7 +251,7 @@ def _spoken(body: AnyEndpoint) -> JsonObject:
 
 
 def _unlike(found: JsonObject, fields: Mapping[str, FieldInfo]) -> JsonObject:
-    """What is otherwise than these fields have it by default."""
+    """Return the values that differ from the defaults of these fields."""
     plain: JsonObject = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
     return {
         name: value for name, value in found.items() if not (value == {} or apply_diffs.is_same(value, plain.get(name)))
@@ -271,5 +273,5 @@ def _is_plain(name: str, value: Json, plain: JsonObject) -> bool:
 
 
 def _plain_job() -> JsonObject:
-    """A job of which nothing is said that need not be."""
+    """Return a job with only its required fields."""
     return apply_diffs.of_new_job(new_job(_asked(JobFile(name="plain", endpoint="plain", cron="* * * * *")), None))

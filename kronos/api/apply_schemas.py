@@ -1,5 +1,5 @@
-"""What files hold of a workspace, and what apply is asked besides: bounds, defaults and examples, as requests' models
-have them."""
+"""The format of files that describe a workspace, and the options of apply: bounds, defaults and examples, as in request
+bodies."""
 
 from typing import Annotated
 
@@ -18,26 +18,26 @@ from kronos.model import Json, JsonObject
 SetName = Annotated[
     Slug,
     Field(
-        description="The set that these files are: what they do not have any more may be pruned, what is of other sets "
-        "or was made by hand never is.",
+        description="The set that these files form. Resources of the set that the files no longer contain can be "
+        "pruned. Resources of other sets or made by hand are never pruned.",
         examples=["billing"],
     ),
 ]
 
 
 class SecretRef(Body):
-    """A secret that has to be there. Its value never stands in a file."""
+    """A secret that must exist. Its value is never in a file."""
 
-    name: SecretName = Field(description="Its name in the workspace.", examples=["api-token"])
+    name: SecretName = Field(description="Name in the workspace.", examples=["api-token"])
 
 
 class WorkspaceFile(Body):
-    """What a workspace is to have, of one set of files. Each resource is known by its name. Several documents of a set
-    are one, whatever stands in which."""
+    """The resources that one set of files describes. Each resource is identified by its name. Several documents of a
+    set are merged, in any order."""
 
     set: SetName = "default"
     secrets: Annotated[list[SecretRef], Field(max_length=MOST_OF_A_KIND)] = Field(
-        default_factory=list, description="Secrets that have to be there.", examples=[[{"name": "api-token"}]]
+        default_factory=list, description="Secrets that must exist.", examples=[[{"name": "api-token"}]]
     )
     configs: Annotated[list[ConfigCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
         default_factory=list, description="Configs.", examples=[[{"name": "production", "values": {"region": "eu"}}]]
@@ -64,7 +64,7 @@ class WorkspaceFile(Body):
     )
     heartbeats: Annotated[list[HeartbeatCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
         default_factory=list,
-        description="Heartbeats. The ping URL of one that is made is shown to nobody: rotate gives it one.",
+        description="Heartbeats. The ping URL of a new heartbeat is not shown: rotate it to get one.",
         examples=[[{"name": "nightly-backup", "cron": "0 3 * * *", "grace_seconds": 900}]],
     )
     alert_rules: Annotated[list[AlertRuleCreate], Field(max_length=MOST_OF_A_KIND)] = Field(
@@ -75,33 +75,33 @@ class WorkspaceFile(Body):
 
 
 def file_schema() -> JsonObject:
-    """The JSON Schema of a file, made of the models that judge it."""
+    """Return the JSON Schema of a file, generated from the models that validate it."""
     made = WorkspaceFile.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_discriminators(made)}
 
 
 def _without_discriminators(value: Json) -> Json:
-    """JSON Schema has none: oneOf says the same."""
+    """Remove discriminators, which JSON Schema lacks: oneOf expresses the same."""
     if isinstance(value, dict):
         return {name: _without_discriminators(each) for name, each in value.items() if name != "discriminator"}
     return [_without_discriminators(each) for each in value] if isinstance(value, list) else value
 
 
 class ApplyBody(WorkspaceFile):
-    """What a workspace is to have, and what is done about it."""
+    """The resources that a workspace should have, and how to apply them."""
 
     prune: bool = Field(
         default=False,
-        description="Remove what is the set's and does not stand here any more, other than secrets.",
+        description="Remove resources of the set that are not in this file, except secrets.",
         examples=[False],
     )
     take_over: bool = Field(
         default=False,
-        description="What stands here and is of another set becomes this set's; else it is refused.",
+        description="Resources in this file that belong to another set become this set's. Otherwise they are rejected.",
         examples=[False],
     )
     validate_only: bool = Field(
         default=False,
-        description="Do all of it, register with pg_cron too, say what became of it, and roll it back.",
+        description="Make all changes, including pg_cron's entries, report them, and roll them back.",
         examples=[True],
     )

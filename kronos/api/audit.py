@@ -1,4 +1,4 @@
-"""Routes of the audit: who changed what, of a workspace and of the instance."""
+"""Routes of the audit: who changed what in a workspace or in the instance."""
 
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -24,8 +24,8 @@ router = Router("/v1", tags=["audit"])
 _LINES = "application/x-ndjson"
 _EXPORTED = {
     200: {
-        "description": "A JSON object a line, the oldest first: number, hash, and the record that the hash is made of. "
-        "Of one-shots, which no hash is made of, the rows of the list.",
+        "description": "One JSON object per line, oldest first: number, hash, and the hashed record. One-shots are not "
+        "hashed; their lines are the rows of the list.",
         "headers": answers({200: None})[200]["headers"],
         "content": {_LINES: {"schema": {"type": "string"}}},
     }
@@ -38,7 +38,7 @@ _EXPORTED = {
     responses=answers({200: Page[AuditRow]}) | problems(errors.WorkspaceNotFound),
 )
 async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Response:
-    """Who changed what in a workspace, the last change first; with object_type=one_shot who made its one-shots."""
+    """List who changed what in a workspace, newest first. With object_type=one_shot: who created its one-shots."""
     return answer(await page_of(view, view.workspace, query))
 
 
@@ -48,7 +48,7 @@ async def list_audit(view: View, query: Annotated[AuditQuery, Query()]) -> Respo
     responses=answers({200: ChainHead}) | problems(errors.WorkspaceNotFound),
 )
 async def get_audit_head(view: View) -> Response:
-    """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere."""
+    """Get the number and hash of the last sealed row of a workspace's audit, to store elsewhere."""
     return answer(await audit.head(view))
 
 
@@ -59,12 +59,13 @@ async def get_audit_head(view: View) -> Response:
     responses=_EXPORTED | problems(errors.WorkspaceNotFound),
 )
 async def export_audit(call: Call, view: View, query: Annotated[AuditExportQuery, Query()]) -> Response:
-    """A workspace's sealed audit rows as JSON lines, the oldest first; with object_type=one_shot who made its
-    one-shots, the newest first."""
+    """Export a workspace's sealed audit rows as JSON lines, oldest first.
+
+    With object_type=one_shot: who created its one-shots, newest first."""
     for name in ("after", "before") if query.object_type is None else ("cursor",):
         if getattr(query, name):
-            hint = "Sealed rows go on by cursor; one-shots, with object_type=one_shot, by after and before."
-            raise errors.InvalidRequest.of(f"{name} is of the other export", hint, f"/{name}")
+            hint = "Use cursor for sealed rows. Use after and before for one-shots (object_type=one_shot)."
+            raise errors.InvalidRequest.of(f"{name} does not apply to this export", hint, f"/{name}")
     if query.object_type is None:
         return await _exported(call, Role.ADMIN, audit.exported(view, after=query.cursor))
     filters = AuditFilter(after=query.after, before=query.before)
@@ -73,27 +74,27 @@ async def export_audit(call: Call, view: View, query: Annotated[AuditExportQuery
 
 @router.get("/audit", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[AuditRow]}))
 async def list_instance_audit(instance: Instance, query: Annotated[AuditQuery, Query()]) -> Response:
-    """Who changed what in the instance and all workspaces, the last change first."""
+    """List who changed what in the instance and all workspaces, newest first."""
     return answer(await page_of(instance, "", query))
 
 
 @router.get("/audit/head", needs=Role.INSTANCE_ADMIN, responses=answers({200: ChainHead}))
 async def get_instance_audit_head(instance: Instance) -> Response:
-    """The last sealed row of the instance's own audit."""
+    """Get the last sealed row of the instance's own audit."""
     return answer(await audit.head(instance))
 
 
 @router.get("/audit/export", needs=Role.INSTANCE_ADMIN, response_class=Response, responses=_EXPORTED)
 async def export_instance_audit(call: Call, instance: Instance, query: Annotated[SealedQuery, Query()]) -> Response:
-    """The instance's own sealed audit rows as JSON lines, the oldest first. Each workspace has its own."""
+    """Export the instance's own sealed audit rows as JSON lines, oldest first. Each workspace has its own audit."""
     return await _exported(call, Role.INSTANCE_ADMIN, audit.exported(instance, after=query.cursor))
 
 
 async def page_of(
     view: WorkspaceView | InstanceView, workspace: str, query: AuditQuery
 ) -> Page[AuditRow] | Page[ListedAuditRow]:
-    """A page of the audit of a workspace, or of the instance. One of one-shots may have fewer than there are, or none,
-    before its next one. Raises InvalidRequest, WorkspaceNotFound."""
+    """Return a page of the audit of a workspace or of the instance. A page of one-shots may be short or empty although
+    more pages follow. Raises InvalidRequest, WorkspaceNotFound."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("audit", workspace, filters)
     if (named := filters["object"]) is not None and UUID_FORM.fullmatch(named):
@@ -109,15 +110,15 @@ async def _one_shots(
     view: WorkspaceView | InstanceView, which: AuditFilter, limit: int, of: bytes, place: Place | None
 ) -> Page[AuditRow]:
     if isinstance(view, InstanceView):
-        hint = "Ask for /v1/workspaces/{workspace}/audit?object_type=one_shot."
-        raise errors.InvalidRequest.of("who made one-shots is kept in each workspace", hint, "/object_type")
+        hint = "Use /v1/workspaces/{workspace}/audit?object_type=one_shot."
+        raise errors.InvalidRequest.of("one-shots are recorded in their workspace's audit", hint, "/object_type")
     rows, place = await audit.list_one_shots(view, which, limit=limit, before=place)
     data = [AuditRow(**{each.name: getattr(row, each.name) for each in fields(AuditRow)}) for row in rows]
     return Page(data=data, next_cursor=None if place is None else encoded(of, place))
 
 
 async def _exported(call: Call, needs: Role, lines: AsyncIterator[bytes]) -> Response:
-    first = await anext(lines, b"")  # what is refused is refused before the answer begins
+    first = await anext(lines, b"")  # errors are raised before the response starts
 
     async def all_lines() -> AsyncIterator[bytes]:
         yield first

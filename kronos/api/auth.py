@@ -1,4 +1,4 @@
-"""Routes by which people sign in and out, and that say who calls."""
+"""Routes to sign in and out, and to describe the caller."""
 
 import base64
 import hmac
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 router = Router(tags=["keys"])
 _ATTEMPT_SECONDS = 600
 _MOST_WORKSPACES = 100
-# Neither //host nor /\host, which browsers take for another's; nothing that they leave out, such as a tab.
+# Excludes //host and /\host, which browsers take for another site, and characters that browsers drop, such as tabs.
 _OWN_PATH = re.compile(r"/(?:[\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]*)?", re.ASCII)
 _MOST_PATH = 1000
 _SECRET_BYTES = 32
@@ -38,7 +38,7 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the caller may in a workspace; in none by name: in the instance."""
+    """The caller's role in a workspace. Without a workspace: its role in the instance."""
 
     workspace: str | None
     role: Literal["viewer", "operator", "admin", "instance_admin"]
@@ -47,7 +47,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who calls, and what it may. kind: by a key in Authorization, or by the cookie of who is signed in."""
+    """The caller and its permissions. `kind`: key, by the Authorization header, or session, by the sign-in cookie."""
 
     kind: Literal["key", "session"]
     actor: str
@@ -56,14 +56,14 @@ class Me:
 
 
 class KeySignIn(Body):
-    """A key to sign in with."""
+    """An API key to sign in with."""
 
-    key: str = Field(max_length=512, description="The key, as it was shown when it was made.", repr=False)
+    key: str = Field(max_length=512, description="The key, as shown when it was created.", repr=False)
 
 
 @router.get("/v1/me", needs=Role.VIEWER, responses=answers({200: Me}))
 async def get_me(call: Call) -> Response:
-    """Who calls: a key, or somebody who is signed in; and what it may."""
+    """Get the caller, a key or a signed-in person, and its permissions."""
     person = call.person
     callers = (call.caller,) if person is None else person.callers
     grants = [
@@ -76,19 +76,19 @@ async def get_me(call: Call) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnWorkspaces:
-    """Workspaces of the caller's, by slug; of an instance's key the newest."""
+    """Workspaces of the caller, by slug. For a key of the instance: the newest ones."""
 
     data: list[WorkspaceHealth]
 
 
 @router.get("/v1/me/workspaces", needs=Role.VIEWER, responses=answers({200: OwnWorkspaces}))
 async def list_own_workspaces(call: Call, instance: Instance) -> Response:
-    """The workspaces that the caller may see, up to a hundred, and what somebody has to look at in each."""
+    """List up to a hundred workspaces that the caller can see, with what needs attention in each."""
     return answer(OwnWorkspaces(data=await own_workspaces(call, instance)))
 
 
 async def own_workspaces(call: Call, instance: InstanceView) -> list[WorkspaceHealth]:
-    """The workspaces that the caller may see, by slug, up to a hundred. Raises DatabaseUnavailable."""
+    """Return up to a hundred workspaces that the caller can see, by slug. Raises DatabaseUnavailable."""
     callers = (call.caller,) if call.person is None else call.person.callers
     ids = [each.workspace_id for each in callers if each.workspace_id is not None][:_MOST_WORKSPACES]
     if len(ids) < len(callers) and not ids:  # a key of the instance
@@ -99,7 +99,7 @@ async def own_workspaces(call: Call, instance: InstanceView) -> list[WorkspaceHe
 
 @router.get("/auth/login", needs=None, include_in_schema=False)
 async def begin_sign_in(call: Call) -> Response:
-    """Send a browser to the identity provider."""
+    """Redirect a browser to the identity provider."""
     provider = _provider(call)
     attempt = SignInAttempt(
         state=secrets.token_urlsafe(_SECRET_BYTES),
@@ -115,14 +115,14 @@ async def begin_sign_in(call: Call) -> Response:
 
 @router.get("/auth/callback", needs=None, include_in_schema=False)
 async def end_sign_in(call: Call, instance: Instance) -> Response:
-    """A browser comes back from the identity provider: a session for who it says that it is. One that the browser had
-    before ends."""
+    """Complete a sign-in when the browser returns from the identity provider, and open a session. An earlier session of
+    the browser ends."""
     provider, sessions = _provider(call), call.context.sessions
     attempt, back = _attempt(call)
     given = call.query_params
     if "error" in given or not given.get("code"):
-        raise errors.Forbidden("the identity provider did not let you in: begin again at /auth/login")
-    with sessions.guessed(given["code"], call.host):  # each asks the provider
+        raise errors.Forbidden("the identity provider rejected the sign-in: start again at /auth/login")
+    with sessions.guessed(given["code"], call.host):  # each code costs a request to the provider
         identity = await provider.identity(given["code"], attempt, issuer=given.get("iss"))
     if not await people.granted_roles(instance, identity.groups):
         raise errors.Forbidden(
@@ -148,15 +148,15 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
 
 @router.post("/auth/key", needs=None, include_in_schema=False)
 async def sign_in_with_key(call: Call, new: KeySignIn) -> Response:
-    """A session for who holds this key: it may what the key may, for as long as that works."""
+    """Open a session for the holder of a key. It has the key's permissions, for as long as the key works."""
     response = Response(status_code=204)
     await open_session(call, new.key, response)
     return response
 
 
 async def open_session(call: Call, key: str, response: Response) -> None:
-    """Sign in with a key, from a page of ours alone: no other site signs anybody in. A session that the browser had
-    before ends. Raises Forbidden, Unauthorized, RateLimited, DatabaseUnavailable."""
+    """Sign in with a key. Only our own pages may do this, so that no other site can sign a person in. An earlier
+    session of the browser ends. Raises Forbidden, Unauthorized, RateLimited, DatabaseUnavailable."""
     sessions = call.context.sessions
     sessions.require_own_origin(call)
     lasts = timedelta(seconds=call.context.settings.key_session_seconds)
@@ -175,7 +175,7 @@ async def sign_out(call: Call) -> Response:
 
 
 async def close_session(call: Call, response: Response) -> None:
-    """Sign out, from a page of ours alone. Raises Forbidden, RateLimited, DatabaseUnavailable."""
+    """Sign out. Only our own pages may do this. Raises Forbidden, RateLimited, DatabaseUnavailable."""
     sessions = call.context.sessions
     sessions.require_own_origin(call)
     if secret := sessions.secret_of(call):
@@ -184,26 +184,26 @@ async def close_session(call: Call, response: Response) -> None:
 
 
 def _provider(call: Call) -> "Provider":
-    """Raises NotFound where no people sign in."""
+    """Return the identity provider. Raises NotFound if none is configured."""
     if (provider := call.context.sessions.provider) is None:
-        raise errors.NotFound("no people sign in here: KRONOS_OIDC_ISSUER is not set; sign in with a key")
+        raise errors.NotFound("no identity provider is configured (KRONOS_OIDC_ISSUER is not set): sign in with a key")
     return provider
 
 
 def own_path(given: str | None) -> str:
-    """Where a browser goes once it is signed in: `given`, where it is a path of ours below the prefix, and no address
-    of another site in any reading of it; else to the beginning."""
+    """Return where to send a browser after signing in: `given`, if it is a path below our prefix and no browser can
+    read it as another site's address; otherwise the start page."""
     return given if given is not None and len(given) <= _MOST_PATH and _OWN_PATH.fullmatch(given) else "/w"
 
 
 def _attempt(call: Call) -> tuple[SignInAttempt, str]:
-    """What this browser was sent out with, and where it wants to. Raises InvalidRequest where it was not, or not with
-    this state."""
+    """Return this browser's sign-in attempt and its destination. Raises InvalidRequest if there is none, or if its
+    state differs."""
     parts = call.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state = call.query_params.get("state", "")
     if len(parts) != 4 or not hmac.compare_digest(parts[0].encode(), state.encode("utf-8", "surrogateescape")):
         raise errors.InvalidRequest.of(
-            "this sign-in was not begun in this browser, or too long ago", "Begin again at /auth/login.", "/state"
+            "this sign-in was not started in this browser, or it has expired", "Start again at /auth/login.", "/state"
         )
     try:
         back = base64.urlsafe_b64decode(f"{parts[3]}{'=' * (-len(parts[3]) % 4)}").decode("ascii")

@@ -30,7 +30,7 @@ _NAMES = {"from_at": "from", "to_at": "to"}  # in Python `from` is a keyword
 
 
 class BackfillShown(BaseModel):
-    """A backfill as it is answered."""
+    """A backfill, as the API returns it."""
 
     backfill_id: UUID
     job_id: UUID
@@ -53,7 +53,7 @@ class BackfillShown(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillCount:
-    """What a backfill would do now: its ticks, those that are left out, and those that are to run; `redriven` of these
+    """What a backfill would do now: its ticks, how many are left out, and how many would run. `redriven` of those
     FAILED before."""
 
     ticks: int
@@ -75,8 +75,9 @@ class BackfillCount:
 async def backfill_job(
     call: Call, view: View, ref: JobRef, body: BackfillCreate, key: IdempotencyKey = None
 ) -> Response:
-    """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency key, the
-    backfill that it made."""
+    """Run a CRON job's ticks of a past window.
+
+    With validate_only, only count them. With a known idempotency key, return the backfill created before."""
     new = new_backfill(body)
     if body.validate_only:
         return answer(_counted(await backfills.count(view, ref, new)))
@@ -91,11 +92,11 @@ async def backfill_job(
     responses=answers({200: Page[BackfillShown]}, READ_FROM) | problems(errors.WorkspaceNotFound, errors.JobNotFound),
 )
 async def list_backfills(view: ReadView, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
-    """Backfills of a job, newest first."""
+    """List a job's backfills, newest first."""
     of = list_digest("backfills", view.workspace, {"job": ref})
     rows = await backfills.list_page(view, ref, limit=query.limit + 1, before=decoded(query.cursor, of))
     if not rows:
-        await jobs.get(view, ref)  # no such job is 404, not an empty list
+        await jobs.get(view, ref)  # an unknown job is a 404, not an empty list
     found = page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.backfill_id))
     return answer(Page(data=[_shown(row) for row in found.data], next_cursor=found.next_cursor))
 
@@ -104,7 +105,7 @@ async def list_backfills(view: ReadView, ref: JobRef, query: Annotated[PageQuery
     "/backfills/{b}", needs=Role.VIEWER, responses=answers({200: BackfillShown}, READ_FROM) | problems(*_ABSENT)
 )
 async def get_backfill(view: ReadView, backfill_id: BackfillId) -> Response:
-    """One backfill, and what has become of its executions."""
+    """Get a backfill and the progress of its executions."""
     return answer(_shown(await backfills.get(view, backfill_id)))
 
 
@@ -116,7 +117,7 @@ async def get_backfill(view: ReadView, backfill_id: BackfillId) -> Response:
 async def cancel_backfill(
     view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Stop a backfill: what waits is cancelled, what runs ends."""
+    """Cancel a backfill: waiting executions are cancelled, running ones finish."""
     return answer(_shown(await backfills.cancel(view, backfill_id)))
 
 

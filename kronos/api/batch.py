@@ -1,4 +1,4 @@
-"""The route that makes many jobs at once."""
+"""The route that creates many jobs in one request."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,13 +27,13 @@ router = Router("/v1/workspaces/{w}/jobs:batch", tags=["jobs"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsMade:
-    """What became of each job, in the order in which they were sent: the job, or why there is none."""
+    """The result for each job, in request order: the job, or the problem that prevented it."""
 
     data: list[Job | problems.Problem]
 
 
 class _Envelope(Body):
-    """A batch whose jobs are not judged yet."""
+    """A batch whose jobs are not validated yet."""
 
     jobs: list[Any] = Field(min_length=1, max_length=MOST_JOBS)
     atomic: bool = True
@@ -56,11 +56,11 @@ class _Envelope(Body):
 )
 @shown_at("/v1/workspaces/{w}/jobs")
 async def create_jobs(call: Call, view: View, draft: Draft[JobBatch]) -> Response:
-    """Make up to 1,000 jobs: all of them or none, or each for itself."""
+    """Create up to 1,000 jobs: all or none, or each separately."""
     if IDEMPOTENCY_KEY in call.headers:
         raise errors.InvalidRequest.of(
-            f"a batch has no {IDEMPOTENCY_KEY}: each of its jobs has its own",
-            "Leave the header out, and give each job an idempotency_key.",
+            f"a batch takes no {IDEMPOTENCY_KEY}: each of its jobs has its own",
+            "Omit the header, and give each job an idempotency_key.",
             f"/{IDEMPOTENCY_KEY}",
         )
     asked, is_atomic = await call.aside(lambda: _read(draft.document))
@@ -74,7 +74,7 @@ async def create_jobs(call: Call, view: View, draft: Draft[JobBatch]) -> Respons
 
 
 def _read(document: JsonObject) -> tuple[list[NewJob | errors.KronosError], bool]:
-    """The jobs, or what is wrong with each, and whether all are to be made or none. Raises Unprocessable."""
+    """Return the jobs, or the error of each, and whether the batch is atomic. Raises Unprocessable."""
     try:
         envelope = _Envelope.model_validate(trimmed(document, JobBatch))
     except ValidationError as error:
@@ -83,13 +83,15 @@ def _read(document: JsonObject) -> tuple[list[NewJob | errors.KronosError], bool
 
 
 def _job(given: Json) -> NewJob | errors.KronosError:
-    """One job, or what is wrong with it."""
+    """Return one job, or its error."""
     if not isinstance(given, dict):
         return errors.Unprocessable.of(
-            errors.Fault(pointer="", detail="a job is an object", hint="Write each job as POST …/jobs takes it.")
+            errors.Fault(pointer="", detail="a job must be an object", hint="Write each job as POST …/jobs takes it.")
         )
     try:
-        is_modest = len(given) <= len(JobCreate.model_fields) and "catch_up" not in given  # else pydantic may find much
+        is_modest = (
+            len(given) <= len(JobCreate.model_fields) and "catch_up" not in given
+        )  # else pydantic may report many
         body = JobCreate.model_validate(given if is_modest else trimmed(given, JobCreate))
     except ValidationError as error:
         return errors.Unprocessable.of(*faults_of(error, JobCreate))

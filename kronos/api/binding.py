@@ -1,8 +1,8 @@
-"""A route's parameters, read by what FastAPI has made of its signature, without FastAPI's way through each request.
+"""Reads a route's parameters from what FastAPI derived from its signature, without FastAPI's work per request.
 
-FastAPI finds out again for each request what its route's parameters are: a third of the time that a creation spends
-above the database (decision 0045). Here that is found out once, for routes of the plain kind that most of ours are.
-Whatever is unusual, a value that is refused among it, is left to FastAPI, which finds it again and says so.
+FastAPI works out its routes' parameters again for each request: a third of the time that a creation spends above the
+database (decision 0045). Here that is done once per route, for the plain kind that most of our routes are. Anything
+unusual, including an invalid value, is left to FastAPI, which finds and reports it again.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,25 +16,25 @@ from starlette.responses import Response
 
 from kronos.api.call import Call
 
-# What is read here of a route or of what it depends on, and what says nothing of its parameters.
+# The fields of a Dependant that are read here, and those that do not concern its parameters.
 _READ = {"path_params", "header_params", "body_params", "dependencies", "name", "call", "request_param_name"}
 _OTHER = {"use_cache", "path", "scope", "own_oauth_scopes", "parent_oauth_scopes", "concurrency"}
 
 
 class UnusualError(Exception):
-    """FastAPI has to say what this is."""
+    """FastAPI has to handle this request."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A parameter of the path or of the headers."""
+    """A parameter in the path or in a header."""
 
     name: str
     alias: str
     validate: Callable[..., tuple[Any, Sequence[Any]]]
     info: FieldInfo
     is_list: bool
-    """Each line of a header counts, not the first alone."""
+    """Every line of a header counts, not only the first."""
 
     def of_path(self, call: Call) -> object:
         return self._read(call.path_params.get(self.alias))
@@ -55,7 +55,7 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a route, or what it depends on, is called with."""
+    """The arguments of a route, or of one of its dependencies."""
 
     call: Callable[..., Awaitable[Any]]
     request: str | None
@@ -65,7 +65,7 @@ class Binding:
     needs: Sequence[tuple[str, "Binding"]]
 
     async def values(self, call: Call) -> dict[str, Any]:
-        """By the parameters' names. Raises UnusualError, and what one of those that are depended on raises."""
+        """Return the arguments by name. Raises UnusualError, and whatever a dependency raises."""
         found: dict[str, Any] = {}
         for name, need in self.needs:
             found[name] = await need.call(**await need.values(call))
@@ -82,7 +82,7 @@ class Binding:
 
 
 def binding(declared: Dependant) -> Binding | None:
-    """How a route, or what it depends on, is called; None for one of another kind, which FastAPI has to call."""
+    """Return how to call a route or a dependency; None if it is of a kind that FastAPI has to call."""
     if declared.call is None or any(
         getattr(declared, each.name) for each in fields(declared) if each.name not in _READ | _OTHER
     ):
@@ -111,7 +111,7 @@ def _given(field: Any) -> _Given:  # noqa: ANN401  # FastAPI's ModelField, whose
 
 
 def _body(call: Call, info: FieldInfo) -> object:
-    """What the body was judged to be; where none came and none is needed, what stands for it. Raises UnusualError."""
+    """Return the validated body, or the default if there is none and none is required. Raises UnusualError."""
     if call.is_judged:
         return call.judged_body
     if call.refusal is not None or info.is_required():
@@ -120,5 +120,5 @@ def _body(call: Call, info: FieldInfo) -> object:
 
 
 async def response_of(route: Binding, call: Call) -> Response:
-    """The route's answer. Raises UnusualError before the route was called, and what it raises."""
-    return cast(Response, await route.call(**await route.values(call)))  # which Operation has seen to
+    """Return the route's response. Raises UnusualError before the route is called, and whatever the route raises."""
+    return cast(Response, await route.call(**await route.values(call)))  # guaranteed by Operation

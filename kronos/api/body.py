@@ -1,8 +1,8 @@
-"""The one parser of request bodies: strict JSON that jsonb can store and that means the same to every reader.
+"""The only parser of request bodies: strict JSON that jsonb can store and that every parser reads the same way.
 
-Refused: what is not RFC 8259 (NaN, Infinity, other encodings), what readers disagree on (a member twice, integers
-beyond 64 bits, numbers beyond a double, or so small that it has only zero for them), what PostgreSQL cannot store (NUL,
-lone surrogates), nesting beyond 64, and anything but an object.
+Rejected: anything outside RFC 8259 (NaN, Infinity, other encodings); what parsers disagree on (duplicate members,
+integers beyond 64 bits, numbers beyond a double or so small that a double rounds them to zero); what PostgreSQL cannot
+store (NUL, lone surrogates); nesting beyond 64; and anything but an object.
 """
 
 import json
@@ -17,7 +17,7 @@ from kronos.delivery.refused import pointer_to
 from kronos.model import Json, JsonObject
 
 MAX_DEPTH = 64
-_WRITTEN_DEPTH = 254  # that orjson writes
+_WRITTEN_DEPTH = 254  # orjson's limit when it serializes
 _MIN_PLAIN_BYTES = 4096
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MEDIA_TYPE = re.compile(rb'\s*application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.IGNORECASE)
@@ -27,18 +27,18 @@ _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
 def check_media_type(content_type: bytes | None) -> None:
-    """Whether a body that says so is JSON. Raises InvalidRequest."""
+    """Require a JSON Content-Type. Raises InvalidRequest."""
     if content_type is None or not _MEDIA_TYPE.fullmatch(content_type):
         given = (
             "no Content-Type"
             if content_type is None
             else f"Content-Type {content_type[:80].decode('ascii', 'replace')!r}"
         )
-        _refuse(f"the body came with {given}", "Send JSON with the header Content-Type: application/json.")
+        _refuse(f"the body was sent with {given}", "Send JSON with the header Content-Type: application/json.")
 
 
 def parse(body: bytes) -> JsonObject:
-    """The object that the body is. Raises InvalidRequest, which says where and what to write instead."""
+    """Return the object in the body. Raises InvalidRequest with the position and a hint."""
     if len(body) > _MIN_PLAIN_BYTES and isinstance(plain := _plain(body), dict):
         return plain
     try:
@@ -55,19 +55,19 @@ def parse(body: bytes) -> JsonObject:
         _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.")
     if not isinstance(value, dict):
         _refuse(f"the body is {_kind(value)}, not an object", "Send one JSON object: {…}.")
-    # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too
-    # deep.
+    # Most bodies contain no \u escape and few brackets. Then no string can contain NUL or a surrogate, and the
+    # nesting cannot be too deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
     return value
 
 
 def _plain(body: bytes) -> Json:
-    """What a body is that is spelt as most programs spell JSON, read in a third of the time; else None.
+    """Parse a body in its usual spelling, in a third of the time; None for any other.
 
-    It is written again and compared. Where all is the same but blanks after , and :, nothing was dropped (a member
-    twice), rounded or spelt otherwise. An escape \\u and what may be an integer beyond 64 bits are left to who looks at
-    each text.
+    The value is serialized again and compared. If both texts are equal but for spaces after , and :, nothing was
+    dropped (a duplicate member), rounded or spelled differently. Bodies with a \\u escape or a possible integer beyond
+    64 bits are left to the strict parser.
     """
     if b"\\u" in body or _LONG_NUMBER.search(body):
         return None
@@ -86,27 +86,27 @@ def _without_blanks(text: bytes) -> bytes:
 
 
 def _wrapped(value: Json) -> Json:
-    """So deep that what is nested deeper than MAX_DEPTH cannot be written."""
+    """Nest the value so deeply that anything beyond MAX_DEPTH cannot be serialized."""
     for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
         value = [value]
     return value
 
 
 def strict(text: str) -> Json:
-    """The value that `text` is, without a look at its depth and its texts.
+    """Parse `text` without checking its depth and its strings.
 
-    Raises InvalidRequest, JSONDecodeError and, where it is nested deeper than Python goes, RecursionError.
+    Raises InvalidRequest, JSONDecodeError and, for nesting beyond Python's limit, RecursionError.
     """
     value: Json = _DECODER.decode(text)
     return value
 
 
 def member(text: str) -> Json:
-    """The JSON value that `text` is, held to what a body is held to. Raises InvalidRequest, JSONDecodeError."""
+    """Parse `text` under the same rules as a body. Raises InvalidRequest, JSONDecodeError."""
     try:
         value = strict(text)
     except RecursionError:
-        _refuse(f"it is nested deeper than {MAX_DEPTH}", "Flatten it.")
+        _refuse(f"the value is nested deeper than {MAX_DEPTH}", "Flatten it.")
     _check(value, "", 1)
     return value
 
@@ -129,7 +129,7 @@ def _check(value: Json, pointer: str, depth: int) -> None:
 def _check_text(text: str, pointer: str) -> None:
     if found := _UNSTORABLE.search(text):
         hint = "Remove it." if found[0] == "\0" else "Write both halves of the surrogate pair, or the character itself."
-        _refuse(f"a string holds U+{ord(found[0]):04X}, which cannot be stored", hint, pointer)
+        _refuse(f"a string contains U+{ord(found[0]):04X}, which cannot be stored", hint, pointer)
 
 
 def _members(pairs: list[tuple[str, Json]]) -> JsonObject:
@@ -138,7 +138,7 @@ def _members(pairs: list[tuple[str, Json]]) -> JsonObject:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                _refuse(f"the member {_shown(name)} stands twice in one object", "Keep one of them.")
+                _refuse(f"the member {_shown(name)} occurs twice in one object", "Keep one of them.")
             seen.add(name)
     return members
 
@@ -154,7 +154,7 @@ def _float(text: str) -> float:
     if isinf(number):
         _refuse(f"the number {text[:24]} is beyond a double", "Write a smaller number, or a string.")
     if number == 0 and text.lower().partition("e")[0].strip("-0."):
-        _refuse(f"the number {text[:24]} is too small for a double, which has only 0 for it", "Write 0, or a string.")
+        _refuse(f"the number {text[:24]} is too small for a double, which rounds it to 0", "Write 0, or a string.")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The routes that do the same to many jobs, and the one that shows how many jobs are doing."""
+"""Routes for actions on many jobs, and for the recent runs of many jobs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ router = Router("/v1/workspaces/{w}", tags=["jobs"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDone:
-    """What a call has done: to how many jobs, and which it was refused for. `next_cursor`: there are more, and the same
-    body with this cursor goes on; null: all are done."""
+    """The result of a call: how many jobs were changed, and which were rejected. `next_cursor`: more jobs remain;
+    repeat the call with the same body and this cursor. null: all jobs are done."""
 
     action: BulkAction
     done: int
@@ -41,7 +41,7 @@ class BulkDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glances:
-    """How each of the jobs that were asked for is doing, in their order; of what is no CRON job nothing is known."""
+    """The recent runs of the requested jobs, in request order. Jobs that are not CRON jobs are omitted."""
 
     data: list[Glance]
 
@@ -61,8 +61,9 @@ class Glances:
 )
 @shown_at("/v1/workspaces/{w}/jobs")
 async def change_jobs(call: Call, view: View, caller: CallerOf, body: Annotated[JobBulk, Body()]) -> Response:
-    """Pause, resume, cancel or trigger many jobs, up to 500 a call, each for itself: named ones, or all that a filter
-    lets through. With validate_only, count them."""
+    """Pause, resume, cancel or trigger many jobs, up to 500 per call.
+
+    The jobs are listed, or match a filter. Each is changed separately. With validate_only, only count them."""
     call.scope["kronos.is_repeatable"] = body.idempotency_key is not None
     bulk = bulk_of(body, actor=caller.actor)
     if body.validate_only:
@@ -76,7 +77,7 @@ async def change_jobs(call: Call, view: View, caller: CallerOf, body: Annotated[
     responses=answers({200: Glances}) | problems(errors.WorkspaceNotFound, errors.Unprocessable),
 )
 async def list_glances(view: ReadView, query: Annotated[GlanceQuery, Query()]) -> Response:
-    """The last 20 runs of each of some CRON jobs, with their success rate and how long they take."""
+    """List the last 20 runs of each of the given CRON jobs, with their success rate and durations."""
     found = await glances.recent(view, query.job_ids)
     return answer(Glances(data=list(found.values())))
 
@@ -94,8 +95,9 @@ async def list_glances(view: ReadView, query: Annotated[GlanceQuery, Query()]) -
 async def begin_operation(
     call: Call, view: View, caller: CallerOf, body: Annotated[JobOperation, Body()], key: IdempotencyKey = None
 ) -> Response:
-    """Pause, resume, cancel or trigger all jobs that a filter lets through, behind the request; it goes on whoever
-    leaves."""
+    """Start an operation that pauses, resumes, cancels or triggers all jobs that match a filter.
+
+    It runs in the background and continues if the client disconnects."""
     new = operation_of(body, actor=caller.actor)
     operation, is_new = await job_operations.begin(view, new, idempotency_key=key)
     location = call.path("workspaces", operation.workspace, "operations", operation.operation_id)
@@ -103,7 +105,7 @@ async def begin_operation(
 
 
 def operation_of(body: JobOperation, *, actor: str) -> NewJobOperation:
-    """What a request asks for. Raises Unprocessable."""
+    """Return what a request asks for. Raises Unprocessable."""
     if faults := list(_pause_faults(body)):
         raise errors.Unprocessable.of(*faults)
     which = JobFilter(**body.filter.model_dump())
@@ -112,15 +114,15 @@ def operation_of(body: JobOperation, *, actor: str) -> NewJobOperation:
 
 
 def bulk_of(body: JobBulk, *, actor: str) -> Bulk:
-    """What a request asks for. Raises Unprocessable."""
+    """Return what a request asks for. Raises Unprocessable."""
     faults = []
     if (body.jobs is None) == (body.filter is None):
-        hint = "Name up to 500 jobs, or give a filter; an empty one, {}, is all jobs."
-        faults.append(Fault(pointer="", detail="it names jobs or gives a filter: one of them", hint=hint))
+        hint = "List up to 500 jobs, or give a filter; an empty filter, {}, matches all jobs."
+        faults.append(Fault(pointer="", detail="exactly one of jobs and filter must be given", hint=hint))
     faults += _pause_faults(body)
     if body.idempotency_key is not None and body.action != "trigger":
-        detail = "idempotency_key goes with action trigger: the others may be repeated as they are"
-        faults.append(Fault(pointer="/idempotency_key", detail=detail, hint="Leave it out."))
+        detail = "idempotency_key requires action trigger: the other actions are safe to repeat without a key"
+        faults.append(Fault(pointer="/idempotency_key", detail=detail, hint="Omit it."))
     if faults:
         raise errors.Unprocessable.of(*faults)
     return Bulk(
@@ -136,10 +138,10 @@ def bulk_of(body: JobBulk, *, actor: str) -> Bulk:
 def _pause_faults(body: JobBulk | JobOperation) -> Iterator[Fault]:
     for name in ("note", "pause_until"):
         if name in body.model_fields_set and body.action != "pause":
-            yield Fault(pointer=f"/{name}", detail=f"{name} goes with action pause", hint="Leave it out.")
+            yield Fault(pointer=f"/{name}", detail=f"{name} requires action pause", hint="Omit it.")
     if body.pause_until is not None and body.pause_until <= CLOCK.now():
         detail = f"{body.pause_until.isoformat()} is in the past"
-        yield Fault(pointer="/pause_until", detail=detail, hint="Write a later time, or leave it out.")
+        yield Fault(pointer="/pause_until", detail=detail, hint="Write a later time, or omit it.")
 
 
 def _terms(body: JobBulk | JobOperation) -> PauseTerms:
@@ -152,7 +154,7 @@ def _terms(body: JobBulk | JobOperation) -> PauseTerms:
 
 
 async def done_step(view: View, bulk: Bulk, *, limit: int, cursor: str | None) -> BulkDone:
-    """A step from where the cursor says. Raises InvalidRequest for the cursor of another action."""
+    """Take one step, starting at the cursor. Raises InvalidRequest for the cursor of another action."""
     which = {"action": bulk.action, "jobs": bulk.jobs, "filter": bulk.which}
     of = list_digest("bulk", view.workspace, which)
     place = decoded(cursor, of)

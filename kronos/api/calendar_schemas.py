@@ -1,5 +1,5 @@
-"""What requests about calendars may hold, field by field: bounds, defaults, and an example for documentation and
-hints."""
+"""Request bodies for calendars, field by field: bounds, defaults, and an example that the documentation and hints
+show."""
 
 from typing import Annotated
 
@@ -22,68 +22,71 @@ _DayOrTime = Annotated[str, Field(min_length=10, max_length=26)]
 
 
 class Hours(Body):
-    """The hours of a business day."""
+    """Opening hours of a business day."""
 
-    opens: str = Field(min_length=5, max_length=5, description="A local time.", examples=["09:00"])
+    opens: str = Field(min_length=5, max_length=5, description="Local time.", examples=["09:00"])
     closes: str = Field(
-        min_length=5, max_length=5, description="A later one; 24:00 is the day's end.", examples=["17:00"]
+        min_length=5, max_length=5, description="A later local time. 24:00 is the end of the day.", examples=["17:00"]
     )
 
 
 class NamedDay(Body):
-    """A day, some days or a time that a calendar names: closed, or open whatever else it says."""
+    """A day, a range of days, or a period that the calendar names. It is closed, or open despite other rules."""
 
-    starts: _DayOrTime = Field(description="A day, or a local time of the calendar's zone.", examples=["2026-12-25"])
+    starts: _DayOrTime = Field(description="A day, or a local time in the calendar's zone.", examples=["2026-12-25"])
     ends: _DayOrTime | None = Field(
         default=None,
-        description="The last day, which is closed too, or the time from which on it is open; the day itself.",
+        description="The last day, inclusive, or the local time at which the period ends. Defaults to the first day.",
         examples=["2026-12-26"],
     )
-    name: DayName = Field(description="What it is called in the ledger.", examples=["Christmas"])
-    open: bool = Field(default=False, description="Business is done then after all.", examples=[False])
+    name: DayName = Field(description="Name shown in the ledger.", examples=["Christmas"])
+    open: bool = Field(
+        default=False, description="The calendar is open then, despite its other rules.", examples=[False]
+    )
 
 
 class CalendarPut(Body):
-    """A calendar without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A calendar without its name, which is in the path. A document from GET may be sent back whole."""
 
-    timezone: Zone = Field(default="UTC", description="Whose clocks it is read on.", examples=["Europe/Berlin"])
+    timezone: Zone = Field(default="UTC", description="Time zone of the calendar.", examples=["Europe/Berlin"])
     business_days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] | None = Field(
         default=None,
-        description="The days of the week that are open; null: all of them.",
+        description="Days of the week that are open; null: all.",
         examples=[["mon", "tue", "wed", "thu", "fri"]],
     )
     business_hours: Hours | None = Field(
         default=None,
-        description="When these days are open; null: all day.",
+        description="Hours in which these days are open; null: all day.",
         examples=[{"opens": "09:00", "closes": "17:00"}],
     )
     days: Annotated[list[NamedDay], Field(max_length=MOST_DAYS)] = Field(
         default_factory=list,
-        description="What is closed besides. Of two names for one time the first counts.",
+        description="Additional days and periods, closed unless `open`. Where two overlap, the first one's name "
+        "counts.",
         examples=[[{"starts": "2026-12-25", "ends": "2026-12-26", "name": "Christmas"}]],
     )
     icalendar: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = Field(
         default=None,
-        description="An iCalendar file (RFC 5545), as text: what its events close, from the year before this one on "
-        f"and {YEARS_AHEAD} years, is added to the days.",
+        description="An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last "
+        f"year until {YEARS_AHEAD} years ahead.",
         examples=[_FILE],
     )
 
 
 class CalendarCreate(CalendarPut):
-    """A calendar to be made."""
+    """A calendar to create."""
 
-    name: CalendarName = Field(description="Its name in this workspace.", examples=["holidays"])
+    name: CalendarName = Field(description="Name, unique in the workspace.", examples=["holidays"])
 
 
 def new_calendar(body: CalendarPut) -> NewCalendar:
-    """What the body asks for, an iCalendar file's days with the others. Raises Unprocessable."""
+    """Return the calendar a body asks for, including the days of an iCalendar file. Raises Unprocessable."""
     days = [CalendarDay(starts=day.starts, ends=day.ends, name=day.name, open=day.open) for day in body.days]
     if body.icalendar is not None:
         days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
-    if len(days) > MOST_DAYS:  # what GET gives may be sent back
-        detail = f"with its days the calendar has {len(days)}, at most {MOST_DAYS} are kept"
-        raise errors.Unprocessable.of(Fault(pointer="/icalendar", detail=detail, hint="Name two calendars."))
+    if len(days) > MOST_DAYS:  # a document from GET may be sent back
+        detail = f"with the file's days the calendar has {len(days)} days; at most {MOST_DAYS} are stored"
+        raise errors.Unprocessable.of(Fault(pointer="/icalendar", detail=detail, hint="Split it into two calendars."))
     hours = body.business_hours
     return NewCalendar(
         timezone=body.timezone,

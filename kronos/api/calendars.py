@@ -1,4 +1,4 @@
-"""Routes of calendars: what is closed, which jobs name."""
+"""Routes of calendars: closed days and times that jobs refer to."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     | problems(*_WRITE, CalendarNotFound),
 )
 async def create_calendar(call: Call, view: View, body: CalendarCreate, key: IdempotencyKey = None) -> Response:
-    """Make a calendar; with a known idempotency key, the one that it made."""
+    """Create a calendar. With a known idempotency key, return the calendar created before."""
     new = await call.aside(lambda: new_calendar(body))
     document, is_new = await calendars.create(view, body.name, new, idempotency_key=key)
     return _ROUTES.made(call, document, is_new=is_new)
@@ -52,13 +52,13 @@ async def create_calendar(call: Call, view: View, body: CalendarCreate, key: Ide
     "", needs=Role.VIEWER, responses=answers({200: Page[Calendar]}, READ_FROM) | problems(errors.WorkspaceNotFound)
 )
 async def list_calendars(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
-    """Calendars of a workspace, newest first."""
+    """List the calendars of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 
 
 @router.get("/{name}", needs=Role.VIEWER, responses=answers({200: Calendar, 304: None}, "ETag") | problems(*_ABSENT))
 async def get_calendar(view: View, name: CalendarName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One calendar, at its present version."""
+    """Get the current version of a calendar."""
     return await _ROUTES.current(view, name, if_none_match)
 
 
@@ -71,7 +71,7 @@ async def get_calendar(view: View, name: CalendarName, if_none_match: IfNoneMatc
 async def put_calendar(
     call: Call, view: View, name: NewCalendarName, draft: Draft[CalendarPut], asked: PutConditions
 ) -> Response:
-    """Make a calendar, or its next version, which holds for every tick that is not accounted for."""
+    """Create a calendar, or its next version, which applies to every tick not yet accounted for."""
     change = await _ROUTES.change(view, name, draft)
     held = change.held(asked)
     new = await call.aside(lambda: new_calendar(change.body))
@@ -95,6 +95,6 @@ async def put_calendar(
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_calendar(view: View, name: CalendarName, if_match: IfMatch = None) -> Response:
-    """Delete a calendar that no live job names."""
+    """Delete a calendar that no live job uses."""
     await calendars.delete(view, name, if_match=if_match)
     return Response(status_code=204)

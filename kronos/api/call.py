@@ -1,4 +1,4 @@
-"""One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
+"""One request as a route sees it: its caller, its strictly validated body, and its response."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -35,19 +35,19 @@ from kronos.replica import Replica
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
 Present: TypeAlias = Callable[[], Awaitable[Row]]
-"""Reads a row; raises NotFound."""
+"""Reads a row. Raises NotFound."""
 _MAX_SLUGS = 10_000
-# A body of 32 kB is read in a few milliseconds. Larger ones are read beside the event loop, one after the other: nobody
-# else waits.
+# A body of 32 kB is parsed in a few milliseconds. Larger ones are parsed in one thread in turn, so that the event loop
+# stays free.
 _MAX_BYTES_ON_LOOP = 32 * 1024
-# So few hold some hundred fields at most: of each that is none pydantic may make an error.
+# Bodies up to this size have some hundred fields at most. pydantic may create an error for each unknown one.
 _MAX_BYTES_UNTRIMMED = 2 * 1024
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bodies")
 
 
 class Probe:
-    """A question that is asked once at a time, whoever waits for its answer: one that PostgreSQL never answers takes
-    one connection, however often it is asked."""
+    """A query that runs once at a time for all waiting callers. If PostgreSQL never answers, it holds one connection,
+    however many callers ask."""
 
     def __init__(self) -> None:
         self._asking: asyncio.Task[readiness.Readiness] | None = None
@@ -55,7 +55,7 @@ class Probe:
     async def ask(
         self, question: Callable[[], Coroutine[None, None, readiness.Readiness]], seconds: float
     ) -> readiness.Readiness | None:
-        """The answer; None where there is none in time. Raises KronosError."""
+        """Return the answer, or None if it does not arrive in time. Raises KronosError."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(question())
             self._asking.add_done_callback(_looked_at)
@@ -65,14 +65,14 @@ class Probe:
 
 
 def _looked_at(asked: asyncio.Task[readiness.Readiness]) -> None:
-    """An error that came too late for who asked is no news: the next one asks again."""
+    """Retrieve an error that came after its callers stopped waiting. The next caller queries again."""
     if not asked.cancelled():
         asked.exception()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the routes of one process share."""
+    """State shared by the routes of one process."""
 
     settings: Settings
     pool: Pool
@@ -81,17 +81,17 @@ class Context:
     egress: EgressPolicy
     encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
-    """Workspaces' ids and their slugs, which never change; at most 10,000."""
+    """Workspaces' ids with their slugs, which never change. At most 10,000."""
     replica: Replica | None = None
-    """Where lists and reads may be answered from."""
+    """Optional replica for lists and reads."""
     probe: Probe = field(default_factory=Probe)
-    """Readiness."""
+    """Shared readiness query."""
     live: Hub
-    """Who listens to what changes."""
+    """Listeners for live changes."""
     pings: Pings = field(default_factory=Pings)
-    """Who pings."""
+    """Limits for ping requests."""
     coming: Coming = field(default_factory=Coming)
-    """What workspaces of very many jobs are going to do."""
+    """Upcoming runs of workspaces with very many jobs."""
 
 
 class Call(Request):
@@ -99,67 +99,66 @@ class Call(Request):
 
     @property
     def context(self) -> Context:
-        """What the process shares."""
+        """The state shared by the process."""
         return cast(Context, self.scope["app"].state.context)  # set by app.create, once
 
     known_caller: Caller | None = None
-    """Who calls, once `authenticate` has been awaited; None before, and where nobody has to be known."""
+    """The caller, once `authenticate` has been awaited. None before that, and where no caller needs to be known."""
     person: Person | None = None
-    """Who is signed in, where no key is held."""
+    """The signed-in person, if the request has no key."""
     is_signed_in: bool = False
-    """Whether it calls by the cookie of a session, a person's or a key's."""
+    """Whether the request uses a session cookie, a person's or a key's."""
     refusal: errors.KronosError | None = None
-    """What is wrong with the body, once it was judged."""
+    """The error in the body, once it is validated."""
     _judged: object = False
 
     @property
     def caller(self) -> Caller:
-        """Who calls a route that needs a role."""
+        """The caller of a route that needs a role."""
         if self.known_caller is None:
-            raise RuntimeError("nobody is known to call: the route needs no role, or it was not asked for yet")
+            raise RuntimeError("the caller is not known: the route needs no role, or authenticate was not awaited yet")
         return self.known_caller
 
     @property
     def host(self) -> str:
-        """The caller's address, as the connection or a trusted proxy says it."""
+        """The caller's address, from the connection or from a trusted proxy."""
         return self.client.host if self.client is not None else ""
 
     async def judge(self, kind: object, *, is_needed: bool) -> None:
-        """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is
-        kept in `refusal`: it is reported where the path is right. Raises PayloadTooLarge."""
+        """Read the body and validate it as `kind`, a model or a Draft of one, for FastAPI to find (json). An error is
+        kept in `refusal` and reported only if the path is valid. Raises PayloadTooLarge."""
         raw = await self.body()
         if not raw and not is_needed:
             return
         try:
             if get_origin(kind) is Draft:
                 self._judged = Draft(self, get_args(kind)[0], await self.document())
-            elif len(raw) <= _MAX_BYTES_UNTRIMMED:  # as most are: as `read` does it, in half the time
+            elif len(raw) <= _MAX_BYTES_UNTRIMMED:  # most bodies: like `read`, in half the time
                 body.check_media_type(self._content_type())
                 self._judged = _judged(body.parse(raw), cast(type[BaseModel], kind))
             else:
                 self._judged = await self.read(cast(type[BaseModel], kind))
         except errors.KronosError as error:
-            self.refusal = error.with_traceback(None)  # which holds this call, and so the body, until it is looked for
+            self.refusal = error.with_traceback(None)  # its traceback would keep this call and its body alive
 
     @property
     def is_judged(self) -> bool:
-        """Whether there is a body, and nothing wrong with it."""
+        """Whether there is a valid body."""
         return self._judged is not False
 
     @property
     def judged_body(self) -> object:
-        """What the body was judged to be."""
+        """The validated body."""
         return self._judged
 
     async def json(self) -> object:
-        """What FastAPI gives the route for the body: what it was judged to be; False, which is no body, where it was
-        refused."""
+        """Return what FastAPI passes to the route as the body: the validated body, or False, which means no body, if it
+        was rejected."""
         return self._judged
 
     async def authenticate(self, needed: Role, *, writes: bool) -> None:
-        """Whether the caller may do this, which needs a role. Raises Unauthorized, RateLimited, Forbidden; and
-        WorkspaceNotFound for any workspace but that of its key, whether or not there is one, before anything of it is
-        read."""
+        """Check that the caller has the role that the route needs. Raises Unauthorized, RateLimited, Forbidden. Raises
+        WorkspaceNotFound for any workspace but its key's, whether or not it exists, before anything of it is read."""
         workspace = self.path_params.get("w")
         self.known_caller = caller = await self._find_caller(workspace, writes=writes)
         self.scope["kronos.actor"], self.scope["kronos.caller"] = caller.actor, caller
@@ -169,14 +168,14 @@ class Call(Request):
         if workspace is not None and WORKSPACE_FORM.fullmatch(workspace) and caller.is_confined_from(workspace):
             raise errors.WorkspaceNotFound.of(workspace.lower())
         if not caller.role.covers(needed):
-            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
-        if workspace is not None and (writes or "kronos.problem" in self.scope):  # a page says what may be changed
+            raise errors.Forbidden(f"this needs the role {needed.value}; this key's role is {caller.role.value}")
+        if workspace is not None and (writes or "kronos.problem" in self.scope):  # a page shows what may be changed
             self.scope["kronos.is_system"] = await self._is_system(workspace)
         if writes and self.scope.get("kronos.is_system"):
-            raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
+            raise errors.Forbidden(f"workspace {workspaces.SYSTEM} belongs to Kronos: it can be read but not changed")
 
     async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:
-        """The holder of the key, or who is signed in. Raises Unauthorized, RateLimited, Forbidden,
+        """Return the holder of the key, or the signed-in caller. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
         authorization, sessions = self.headers.get("authorization"), self.context.sessions
         if authorization is not None or (secret := sessions.secret_of(self)) is None:
@@ -188,7 +187,8 @@ class Call(Request):
         return known.calls(workspace) if isinstance(known, Person) else known
 
     async def recognise(self, secret: str) -> Caller | Person:
-        """Who is signed in with this secret of a session. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        """Return the caller or person signed in with this session secret. Raises Unauthorized, RateLimited,
+        DatabaseUnavailable."""
         sessions = self.context.sessions
         if sessions.is_of_key(secret):
             return await sessions.caller(secret, self)
@@ -196,8 +196,8 @@ class Call(Request):
         return self.person
 
     async def remains(self, needed: Role) -> None:
-        """Whether the caller may still do what it was let begin: its key or session is looked at as for a request, and
-        none is counted. Raises as `authenticate`, and DatabaseUnavailable where nobody knows."""
+        """Check that the caller may still do what it started. Its key or session is checked as for a request, but no
+        request is counted. Raises like `authenticate`, and DatabaseUnavailable if that cannot be known."""
         workspace, authorization = self.path_params.get("w"), self.headers.get("authorization")
         sessions = self.context.sessions
         if authorization is not None or (secret := sessions.secret_of(self)) is None:
@@ -208,7 +208,7 @@ class Call(Request):
         if workspace is not None and caller.is_confined_from(workspace):
             raise errors.WorkspaceNotFound.of(workspace.lower())
         if not caller.role.covers(needed):
-            raise errors.Forbidden(f"this needs the role {needed.value}, and the key's is {caller.role.value}")
+            raise errors.Forbidden(f"this needs the role {needed.value}; this key's role is {caller.role.value}")
 
     async def _is_system(self, workspace: str) -> bool:
         if not UUID_FORM.fullmatch(workspace):
@@ -222,24 +222,24 @@ class Call(Request):
         return slug == workspaces.SYSTEM
 
     def take(self, seconds: float) -> None:
-        """Let this request take this long from now on, as few must."""
+        """Give this request this much time from now on. Few routes need it."""
         deadline: asyncio.Timeout = self.scope["kronos.deadline"]
         deadline.reschedule(asyncio.get_running_loop().time() + seconds)
-        self.scope["kronos.seconds"] = seconds  # as its caller hears
+        self.scope["kronos.seconds"] = seconds  # shown to the caller
 
     async def read(self, model: type[Model]) -> Model:
-        """The body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
+        """Return the validated body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
         return await self.judged(model, await self.document())
 
     async def document(self) -> JsonObject:
-        """The body as it came, not yet judged. Raises InvalidRequest, PayloadTooLarge."""
+        """Return the body before validation. Raises InvalidRequest, PayloadTooLarge."""
         raw = await self.body()
         body.check_media_type(self._content_type())
         return await self.aside(lambda: body.parse(raw))
 
     async def judged(self, model: type[Model], value: JsonObject, present: Present | None = None) -> Model:
-        """The body that `value` is. `present` reads what it would change: a title or a tag that stands there already
-        may stay, though it is one that is refused by now. Raises Unprocessable."""
+        """Return `value` as a valid body. `present` reads the resource it changes: an unchanged title or tag may stay,
+        even if it is invalid by today's rules. Raises Unprocessable."""
         try:
             return await self.aside(lambda: _validated(value, model))
         except errors.Unprocessable:
@@ -251,7 +251,7 @@ class Call(Request):
             raise
 
     async def aside(self, judge: Callable[[], Judged]) -> Judged:
-        """What `judge` makes of the body, which was read: beside the event loop where the body is large."""
+        """Return what `judge` makes of the body that was read: in a thread if the body is large."""
         if len(await self.body()) <= _MAX_BYTES_ON_LOOP:
             return judge()
         return await asyncio.get_running_loop().run_in_executor(_READER, judge)
@@ -260,40 +260,40 @@ class Call(Request):
         return next((value for name, value in self.scope["headers"] if name == b"content-type"), None)
 
     def path(self, *parts: object) -> str:
-        """The path of a resource of this API, as the caller reaches it: with the proxy's prefix."""
+        """Return the path of a resource of this API as the caller reaches it, with the proxy's prefix."""
         return "/".join([self.scope.get("root_path", ""), "v1", *map(str, parts)])
 
 
 class Draft(Generic[Model]):
-    """A body that was read and not judged yet: it may be an edited copy of what is there, with which the route compares
-    it first."""
+    """A body that was read but not validated yet. It may be an edited copy of the resource, with which the route
+    compares it first."""
 
     def __init__(self, call: Call, model: type[Model], document: JsonObject) -> None:
         self.document = document
         self._call, self._model = call, model
 
     async def judged(self, document: JsonObject, present: Present | None = None) -> Model:
-        """The body that `document` is, which the route made of its own; `present` reads what it would change. Raises
-        Unprocessable."""
+        """Return the valid body for `document`, which the route derived from its own. `present` reads the resource it
+        changes. Raises Unprocessable."""
         return await self._call.judged(self._model, document, present)
 
     @classmethod
     # as pydantic calls it
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
-        """It is one already when pydantic sees it; /openapi.json has the model's schema."""
+        """Accept a Draft as it is. /openapi.json shows the model's schema."""
         return core_schema.json_or_python_schema(
             handler.generate_schema(get_args(source)[0]), core_schema.is_instance_schema(cls)
         )
 
 
 def unchanged(version: int) -> Response:
-    """The answer to who has the present version already."""
+    """Return the response for a caller that already has the current version."""
     return Response(status_code=304, headers={"ETag": conditions.etag(version)})
 
 
 def answer(value: object, status: int = 200, *, is_repeat: bool = False, **headers: str) -> Response:
-    """The JSON answer of rows as they are; `headers` are named with _ for -. `is_repeat`: a call before, with the same
-    key, made it."""
+    """Return rows as a JSON response. `headers` are named with _ for -. `is_repeat`: an earlier call with the same key
+    created it."""
     content = orjson.dumps(withheld.shown(value), reading.plain, orjson.OPT_UTC_Z)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     if is_repeat:

@@ -1,4 +1,4 @@
-"""The route that looks at a schedule with the calendars of a workspace."""
+"""The route that previews a schedule with a workspace's calendars."""
 
 from starlette.responses import Response
 
@@ -23,7 +23,7 @@ router = Router("/v1/workspaces/{w}/schedules", tags=["schedules"])
     | problems(errors.WorkspaceNotFound, CalendarNotFound, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def preview_closed_schedule(view: ReadView, body: ClosedSchedulePreview) -> Response:
-    """The same with calendars of the workspace: which runs move to another day, and which are left out."""
+    """Preview a schedule with calendars of the workspace: which runs move to another day, and which are skipped."""
     found = await schedules.preview_closed(
         view,
         schedule_text(body),

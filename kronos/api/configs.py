@@ -1,4 +1,4 @@
-"""Routes of configs: named JSON objects, whose values the templates of endpoints hold."""
+"""Routes of configs: named JSON objects whose values endpoint templates use."""
 
 from typing import Annotated
 
@@ -41,7 +41,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     | problems(*_WRITE, errors.ConfigNotFound),
 )
 async def create_config(call: Call, view: View, body: ConfigCreate, key: IdempotencyKey = None) -> Response:
-    """Make a config; with a known idempotency key, the one that it made."""
+    """Create a config. With a known idempotency key, return the config created before."""
     configs.require_small(body.values)
     return await _ROUTES.create(call, view, body.name, body.values, key)
 
@@ -50,13 +50,13 @@ async def create_config(call: Call, view: View, body: ConfigCreate, key: Idempot
     "", needs=Role.VIEWER, responses=answers({200: Page[Config]}, READ_FROM) | problems(errors.WorkspaceNotFound)
 )
 async def list_configs(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
-    """Configs of a workspace, newest first."""
+    """List the configs of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 
 
 @router.get("/{name}", needs=Role.VIEWER, responses=answers({200: Config, 304: None}, "ETag") | problems(*_ABSENT))
 async def get_config(view: View, name: ConfigName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One config, at its present version."""
+    """Get the current version of a config."""
     return await _ROUTES.current(view, name, if_none_match)
 
 
@@ -68,7 +68,7 @@ async def get_config(view: View, name: ConfigName, if_none_match: IfNoneMatch = 
 async def put_config(
     call: Call, view: View, name: NewConfigName, draft: Draft[ConfigPut], asked: PutConditions
 ) -> Response:
-    """Make a config, or its next version; executions that exist keep the values that they have."""
+    """Create a config, or its next version. Existing executions keep their values."""
     change = await _ROUTES.change(view, name, draft)
     held, values = change.held(asked), change.body.values
     if held.if_none_match is None:
@@ -92,6 +92,6 @@ async def put_config(
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_config(view: View, name: ConfigName, if_match: IfMatch = None) -> Response:
-    """Delete a config that no endpoint names."""
+    """Delete a config that no endpoint uses."""
     await documents.delete(view, CONFIG, name, if_match=if_match)
     return Response(status_code=204)

@@ -1,8 +1,8 @@
-"""A document that GET gave, edited and sent back whole: what of it cannot be changed is ignored where it is as it was,
-else refused.
+"""Documents from GET that are edited and sent back whole. Read-only fields are ignored if unchanged, and rejected
+otherwise.
 
-A body is such a copy where it holds a field that only GET gives. Then what is equal to the resource as it is now is no
-change, and each write is held to the version that the rest was compared with.
+A body counts as such a copy if it contains a field that only GET returns. Values equal to the resource's current ones
+are then no change, and each write is held to the version that the copy was compared with.
 """
 
 from collections.abc import Mapping
@@ -25,36 +25,36 @@ from kronos.retention import Retention
 from kronos.server_time import CLOCK
 
 _HINTS = {
-    "version": "It has been changed since: read it again, and edit that.",
-    "status": "POST …/pause, …/resume, or DELETE change it.",
-    "status_reason": "POST …/pause takes a note.",
-    "resume_at": "POST …/pause takes it as until.",
-    "skip_next": "POST …/skip-next changes it.",
-    "name": "It is the name in the path, and never changes.",
+    "version": "The resource has changed since: read it again, and edit that.",
+    "status": "Use POST …/pause, POST …/resume or DELETE.",
+    "status_reason": "Use the note of POST …/pause.",
+    "resume_at": "Use until of POST …/pause.",
+    "skip_next": "Use POST …/skip-next.",
+    "name": "The name in the path identifies the resource and never changes.",
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",
 }
 _MOVES = ("next_run_at", "last_run_at", "retained_from", "jobs_left", "health", "in_flight", "usage")
-"""Time alone moves them on while somebody edits."""
+"""These change with time alone, while the copy is being edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A resource's fields that only GET gives."""
+    """The fields of a resource that only GET returns."""
 
     read_only: frozenset[str]
 
     def given(self, raw: JsonObject) -> JsonObject:
-        """Those of a body; empty where it is no copy."""
+        """Return the read-only fields of a body; empty if the body is not a copy."""
         return {name: value for name, value in raw.items() if name in self.read_only}
 
     def writable(self, raw: JsonObject) -> JsonObject:
-        """The others."""
+        """Return the other fields."""
         return {name: value for name, value in raw.items() if name not in self.read_only}
 
     def edited(self, raw: JsonObject, present: Mapping[str, Json]) -> JsonObject:
-        """What the copy changes of the resource as GET gives it now. Raises Unprocessable for what cannot be
-        changed."""
+        """Return what the copy changes compared with the resource's current state. Raises Unprocessable for changed
+        read-only fields."""
         faults = tuple(
             _fault(name, present.get(name))
             for name, value in self.given(raw).items()
@@ -71,17 +71,17 @@ _ABSENT = object()
 Row: TypeAlias = (
     AlertRule | Calendar | Config | Endpoint | Heartbeat | Job | PayloadSpec | Workspace | Retention | Quotas
 )
-"""What GET gives, and a body changes."""
+"""A row that GET returns and a body changes."""
 
 
 def kind_of(row: type, body: type[BaseModel]) -> Kind:
-    """The fields of `row`, which GET answers, that `body` does not take."""
+    """Return the fields of `row`, which GET returns, that `body` does not accept."""
     taken = {field.alias or name for name, field in body.model_fields.items()}
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
 def shown(row: Row) -> JsonObject:
-    """A row as GET gives it."""
+    """Return a row as GET returns it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document
 
@@ -97,7 +97,7 @@ def _is_as_it_was(name: str, told: Json, present: Json) -> bool:
         return isinstance(told, int)
     if name in ("in_flight", "usage"):
         return told is None or isinstance(told, int if name == "in_flight" else dict)
-    # What was to come has come, and what ran last has run again.
+    # The next run may have happened since, and the last run may be a later one.
     before, now = _instant(told), _instant(present)
     if name == "next_run_at":
         return before is not None and before <= CLOCK.now()
@@ -117,5 +117,5 @@ def _instant(value: Json) -> datetime | None:
 
 
 def _fault(name: str, present: Json) -> Fault:
-    detail = f"it cannot be changed here, and is {orjson.dumps(present).decode()[:200]}"
-    return Fault(pointer=f"/{name}", detail=detail, hint=_HINTS.get(name, "Leave it out, or send it as GET gives it."))
+    detail = f"it is read-only, and its current value is {orjson.dumps(present).decode()[:200]}"
+    return Fault(pointer=f"/{name}", detail=detail, hint=_HINTS.get(name, "Omit it, or send it as GET returned it."))

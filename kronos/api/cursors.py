@@ -1,4 +1,4 @@
-"""Cursors of lists: the place after a page's last row, tied to the list, workspace and filter that it came from."""
+"""Cursors of lists: the place after a page's last row, tied to its list, workspace and filter."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ Row = TypeVar("Row")
 
 
 class _Listed(Protocol):
-    """A row of a page that is bounded in bytes."""
+    """A row of a page that is limited in bytes."""
 
     @property
     def _more(self) -> bool: ...
@@ -25,33 +25,33 @@ class _Listed(Protocol):
 
 Listed = TypeVar("Listed", bound=_Listed)
 Place = tuple[datetime, UUID]
-_LAYOUT = struct.Struct(">B8sq16s")  # version, digest of what is listed, the instant as PostgreSQL counts it, id
+_LAYOUT = struct.Struct(">B8sq16s")  # version, digest of the list, instant in PostgreSQL's microseconds, id
 _VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Row]):
-    """One page of a list, newest first; `next_cursor` is null on the last one."""
+    """One page of a list, newest first. `next_cursor` is null on the last page."""
 
     data: Sequence[Row]
     next_cursor: str | None
 
 
 def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], Place]) -> Page[Row]:
-    """The page that `rows` make, which were asked for with limit + 1 to know whether another follows."""
+    """Return a page of rows that were fetched with limit + 1, to know whether more follow."""
     if len(rows) <= limit:
         return Page(data=rows[:limit], next_cursor=None)
     return Page(data=rows[:limit], next_cursor=encoded(of, place(rows[limit - 1])))
 
 
 def bounded(rows: Sequence[Listed], *, of: bytes, place: Callable[[Listed], Place]) -> Page[Listed]:
-    """The page that `rows` make, which say themselves whether others follow."""
-    more = bool(rows) and rows[-1]._more  # not private: what begins with _ is left out of the answer
+    """Return a page of rows that report themselves whether more follow."""
+    more = bool(rows) and rows[-1]._more  # not private: fields with _ are left out of the response
     return Page(data=rows, next_cursor=encoded(of, place(rows[-1])) if more else None)
 
 
 def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:
-    """What a cursor is valid for."""
+    """Return the digest of the list, workspace and filters that a cursor is valid for."""
     parts = "\0".join(
         [name, workspace, *(f"{key}={value!r}" for key, value in sorted(filters.items()) if value is not None)]
     )
@@ -59,7 +59,7 @@ def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> byt
 
 
 def decoded(cursor: str | None, of: bytes) -> Place | None:
-    """The place a cursor stands for; None where there is no cursor. Raises InvalidRequest."""
+    """Return the place of a cursor; None without a cursor. Raises InvalidRequest."""
     if cursor is None:
         return None
     try:
@@ -74,13 +74,13 @@ def decoded(cursor: str | None, of: bytes) -> Place | None:
 
 
 def encoded_text(of: bytes, text: str, row_id: UUID) -> str:
-    """The cursor that stands for a place in a list that is in the order of a text."""
+    """Return the cursor of a place in a list ordered by a text."""
     raw = _LAYOUT.pack(_VERSION, of, 0, row_id.bytes) + text.encode()
     return base64.urlsafe_b64encode(raw).decode()
 
 
 def decoded_text(cursor: str | None, of: bytes) -> tuple[str, UUID] | None:
-    """The place that such a cursor stands for; None where there is no cursor. Raises InvalidRequest."""
+    """Return the place of such a cursor; None without a cursor. Raises InvalidRequest."""
     if cursor is None:
         return None
     try:
@@ -95,21 +95,21 @@ def decoded_text(cursor: str | None, of: bytes) -> tuple[str, UUID] | None:
 
 
 def numbered(number: int, row_id: UUID) -> Place:
-    """The place of a row in a list that is in the order of a number, which takes the instant's place."""
+    """Return the place of a row in a list ordered by a number. The number is stored as the instant."""
     return instant(number), row_id
 
 
 def number_of(place: Place | None) -> int | None:
-    """The number of such a place; None where there is no place."""
+    """Return the number of such a place; None without a place."""
     return None if place is None else counted(place[0])
 
 
 def encoded(of: bytes, place: Place) -> str:
-    """The cursor that stands for a place."""
+    """Return the cursor of a place."""
     created_at, row_id = place
     return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, counted(created_at), row_id.bytes)).decode()
 
 
 def _refused(detail: str) -> errors.InvalidRequest:
-    hint = "Pass next_cursor of the page before as it is, with the same filters; leave it out for the first page."
+    hint = "Pass next_cursor of the previous page unchanged, with the same filters. Omit it for the first page."
     return errors.InvalidRequest.of(detail, hint, "/cursor")

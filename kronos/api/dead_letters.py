@@ -25,15 +25,15 @@ _FILTER = ("endpoint", "job", "error_type", "q", "after", "before")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCount:
-    """How many dead letters an operation would deal with now."""
+    """How many dead letters an operation would process now."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterGroups:
-    """Dead letters by endpoint and type of error, the largest groups first, of the newest 10,000: `counted` of them.
-    `is_cut`: there may be more."""
+    """The newest dead letters, at most 10,000, by endpoint and error type, largest groups first. `counted`: how many
+    were counted. `is_cut`: there may be more."""
 
     data: list[LetterGroup]
     counted: int
@@ -46,12 +46,12 @@ class DeadLetterGroups:
     responses=answers({200: DeadLetterGroups}, READ_FROM) | problems(errors.WorkspaceNotFound),
 )
 async def list_dead_letter_groups(view: ReadView, query: Annotated[LetterFilterQuery, Query()]) -> Response:
-    """Dead letters by endpoint and type of error."""
+    """Count dead letters by endpoint and error type."""
     return answer(grouped(await dead_letters.groups(view, LetterFilter(**query.model_dump()))))
 
 
 def grouped(data: list[ListedLetterGroup]) -> DeadLetterGroups:
-    """The groups, with how many were counted."""
+    """Return the groups with the number of dead letters counted."""
     counted = data[0]._counted if data else 0
     return DeadLetterGroups(data=list(data), counted=counted, is_cut=counted >= dead_letters.MOST_GROUPED)
 
@@ -62,7 +62,7 @@ def grouped(data: list[ListedLetterGroup]) -> DeadLetterGroups:
     responses=answers({200: Page[Execution]}, READ_FROM) | problems(errors.WorkspaceNotFound),
 )
 async def list_dead_letters(view: ReadView, query: Annotated[LetterQuery, Query()]) -> Response:
-    """Executions that FAILED and that nobody has retried or discarded, the last that failed first."""
+    """List executions that FAILED and were neither retried nor discarded, latest failure first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("dead-letters", view.workspace, filters)
     rows = await dead_letters.list_page(
@@ -82,8 +82,9 @@ async def list_dead_letters(view: ReadView, query: Annotated[LetterQuery, Query(
 async def redrive_dead_letters(
     call: Call, view: View, body: Annotated[LetterRedrive, Body()], key: IdempotencyKey = None
 ) -> Response:
-    """Make all dead letters of a filter due again, each under its own id, oldest first; with validate_only, count
-    them."""
+    """Make all dead letters that match a filter due again, oldest first. Each keeps its id.
+
+    With validate_only, only count them."""
     new = NewOperation(
         kind="REDRIVE", which=_which(body), per_second=body.per_second, endpoint_version=body.endpoint_version
     )
@@ -101,8 +102,9 @@ async def redrive_dead_letters(
 async def discard_dead_letters(
     call: Call, view: View, body: Annotated[LetterDiscard, Body()], key: IdempotencyKey = None
 ) -> Response:
-    """Take all dead letters of a filter off the list; their executions and attempts stay in the history. With
-    validate_only, count them."""
+    """Discard all dead letters that match a filter. Their executions and attempts stay in the history.
+
+    With validate_only, only count them."""
     return await _begun(call, view, body, NewOperation(kind="DISCARD", which=_which(body)), key)
 
 
@@ -110,7 +112,7 @@ async def discard_dead_letters(
     "/operations", needs=Role.VIEWER, responses=answers({200: Page[BulkOperation]}) | problems(errors.WorkspaceNotFound)
 )
 async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """Operations of a workspace, newest first."""
+    """List the operations of a workspace, newest first."""
     of = list_digest("operations", view.workspace, {})
     rows = await dead_letters.list_operations(view, limit=query.limit + 1, before=decoded(query.cursor, of))
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.operation_id)))
@@ -118,8 +120,9 @@ async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> R
 
 @router.get("/operations/{o}", needs=Role.VIEWER, responses=answers({200: BulkOperation}) | problems(*_ABSENT))
 async def get_operation(view: View, instance: Instance, caller: CallerOf, operation_id: OperationId) -> Response:
-    """One operation, and how far it has come; for the instance's administrator the deletion of a workspace too, also
-    once that is gone."""
+    """Get an operation and its progress.
+
+    The instance's administrator also sees the deletion of a workspace, even after the workspace is gone."""
     try:
         return answer(await dead_letters.get(view, operation_id))
     except (errors.WorkspaceNotFound, errors.OperationNotFound) as absent:
@@ -139,7 +142,7 @@ async def get_operation(view: View, instance: Instance, caller: CallerOf, operat
 async def cancel_operation(
     view: View, operation_id: OperationId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Stop an operation: what it has done stays done."""
+    """Stop an operation. The work it has done is kept."""
     return answer(await dead_letters.cancel(view, operation_id))
 
 

@@ -1,5 +1,4 @@
-"""What routes ask FastAPI for besides their bodies: who calls, on which workspace, what the path and the headers
-say."""
+"""The parameters of routes other than bodies: the caller, the workspace, and the values of paths and headers."""
 
 import re
 from collections.abc import Callable
@@ -37,14 +36,14 @@ _QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.AS
 
 
 class Authorization(SecurityBase):
-    """The Authorization header. Its key is checked before anything of the request is read (Operation); here is who it
-    was."""
+    """The Authorization header. Operation checks its key before anything of the request is read; this returns the
+    caller."""
 
-    model = HTTPBearer(description="A key such as kr_live_…")
+    model = HTTPBearer(description="An API key, such as kr_live_…")
     scheme_name = "key"
 
     async def __call__(self, call: Call) -> Caller:
-        """The caller."""
+        """Return the caller."""
         return call.caller
 
 
@@ -53,52 +52,52 @@ CallerOf = Annotated[Caller, Depends(KEY)]
 
 
 def judged_later(read: Callable[[Given], Read]) -> Callable[[Given], Read]:
-    """`read` as a validator of pydantic's. What it raises is kept until all parameters are judged: then Operation
-    decides what is said."""
+    """Return `read` as a pydantic validator whose KronosError is kept until all parameters are validated. Operation
+    then decides which error to report."""
 
     def judge(given: Given) -> Read:
         try:
             return read(given)
         except errors.KronosError as error:
-            # without its traceback, whose frames hold what holds it, until somebody looks for garbage
+            # Without its traceback: the frames would keep their objects alive until the next garbage collection.
             raise PydanticCustomError("refused", "refused", {"error": error.with_traceback(None)}) from None
 
     return judge
 
 
 def _workspace_ref(given: str) -> str:
-    """A workspace, by slug or id. Raises InvalidRequest."""
+    """Return a workspace's slug or id. Raises InvalidRequest."""
     if _SLUG.fullmatch(given):
         return given
     if UUID_FORM.fullmatch(given):
         return given.lower()
     raise errors.InvalidRequest.of(
         f"{given[:80]!r} is neither a workspace's slug nor its id",
-        "A slug has lower case letters, digits and -, 1 to 63 of them.",
+        "A slug has 1 to 63 lowercase letters, digits and -.",
     )
 
 
 def _organization_ref(given: str) -> str | UUID:
-    """An organization, by slug or id. Raises InvalidRequest."""
+    """Return an organization's slug or id. Raises InvalidRequest."""
     if UUID_FORM.fullmatch(given):
         return UUID(given)
     if _SLUG.fullmatch(given):
         return given
     raise errors.InvalidRequest.of(
         f"{given[:80]!r} is neither an organization's slug nor its id",
-        "A slug has lower case letters, digits and -, 1 to 63 of them.",
+        "A slug has 1 to 63 lowercase letters, digits and -.",
     )
 
 
 def _job_ref(given: str) -> str:
-    """A job, by id or name. Raises InvalidRequest."""
+    """Return a job's id or name. Raises InvalidRequest."""
     if UUID_FORM.fullmatch(given):
         return given.lower()
     if _JOB_NAME.fullmatch(given):
         return given
     raise errors.InvalidRequest.of(
         f"{given[:80]!r} is neither a job's id nor its name",
-        "A name has letters, digits, '.', '_' and '-', 1 to 127 of them.",
+        "A name has 1 to 127 letters, digits, '.', '_' and '-'.",
     )
 
 
@@ -107,50 +106,50 @@ def _id_of(what: str) -> Callable[[str], UUID]:
         if UUID_FORM.fullmatch(given):
             return UUID(given)
         raise errors.InvalidRequest.of(
-            f"{given[:80]!r} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b."
+            f"{given[:80]!r} is not a valid {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b."
         )
 
     return judged_later(read)
 
 
 def _name_of(what: str) -> Callable[[str], str]:
-    """Reads the name of something that a workspace has. It raises InvalidRequest."""
+    """Return a reader of names of this kind. The reader raises InvalidRequest."""
 
     def read(given: str) -> str:
         if _ENDPOINT_NAME.fullmatch(given):
             return given
         raise errors.InvalidRequest.of(
-            f"{given[:80]!r} is no {what}'s name",
-            "A name has letters, digits, '.', '_' and '-', 1 to 63 of them.",
+            f"{given[:80]!r} is not a valid {what} name",
+            "A name has 1 to 63 letters, digits, '.', '_' and '-'.",
         )
 
     return read
 
 
 def _new_name_of(what: str) -> Callable[[str], str]:
-    """Reads a name for something that may not be there yet. It raises InvalidRequest."""
+    """Return a reader of names that may be new. The reader raises InvalidRequest."""
 
     def read(given: str) -> str:
         if UUID_FORM.fullmatch(_name_of(what)(given)):
-            raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
+            raise errors.InvalidRequest.of("a name must not look like an id", "Use a name that is not a UUID.")
         return given
 
     return read
 
 
 def _secret_name(given: str) -> str:
-    """A secret's name. Raises InvalidRequest."""
+    """Return a secret's name. Raises InvalidRequest."""
     if _SECRET_NAME.fullmatch(given):
         return given
     raise errors.InvalidRequest.of(
-        f"{given[:80]!r} is no secret's name", "A name has letters, digits, '_' and '-', 1 to 63 of them."
+        f"{given[:80]!r} is not a valid secret name", "A name has 1 to 63 letters, digits, '_' and '-'."
     )
 
 
 def _new_secret_name(given: str) -> str:
-    """A name for a secret that may not be there yet. Raises InvalidRequest."""
+    """Return a secret's name that may be new. Raises InvalidRequest."""
     if UUID_FORM.fullmatch(_secret_name(given)):
-        raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
+        raise errors.InvalidRequest.of("a name must not look like an id", "Use a name that is not a UUID.")
     return given
 
 
@@ -161,19 +160,19 @@ def _text(pattern: str, longest: int, example: str) -> WithJsonSchema:
 _WORKSPACE_TEXT = _text(SLUG, 63, "acme")
 _ENDPOINT_TEXT = _text(ENDPOINT_NAME, 63, "weekly-report")
 _SECRET_TEXT = _text(SECRET_NAME, 63, "api-token")
-_SECRET_PATH = Path(alias="name", description="A secret's name. One that looks like a UUID is none.")
-_ENDPOINT_PATH = Path(alias="name", description="An endpoint's name. One that looks like a UUID is none.")
+_SECRET_PATH = Path(alias="name", description="A secret's name. Names must not look like a UUID.")
+_ENDPOINT_PATH = Path(alias="name", description="An endpoint's name. Names must not look like a UUID.")
 WorkspaceRef = Annotated[
     str,
     AfterValidator(judged_later(_workspace_ref)),
     _WORKSPACE_TEXT,
-    Path(alias="w", description="A workspace's slug, or its id."),
+    Path(alias="w", description="A workspace's slug or id."),
 ]
 OrganizationRef = Annotated[
     str | UUID,
     BeforeValidator(judged_later(_organization_ref)),
     _WORKSPACE_TEXT,
-    Path(alias="org", description="An organization's slug, or its id."),
+    Path(alias="org", description="An organization's slug or id."),
 ]
 KeyId = Annotated[UUID, BeforeValidator(_id_of("key")), Path(alias="key_id", description="A key's id.")]
 MappingId = Annotated[
@@ -183,24 +182,24 @@ JobRef = Annotated[
     str,
     AfterValidator(judged_later(_job_ref)),
     _text(JOB_NAME, 127, "weekly-report"),
-    Path(alias="j", description="A job's name, which means the job with all its versions, or the id of one version."),
+    Path(alias="j", description="A job's name, which covers all its versions, or the id of one version."),
 ]
 ExecutionId = Annotated[UUID, BeforeValidator(_id_of("execution")), Path(alias="e", description="An execution's id.")]
 BackfillId = Annotated[UUID, BeforeValidator(_id_of("backfill")), Path(alias="b", description="A backfill's id.")]
 OperationId = Annotated[UUID, BeforeValidator(_id_of("operation")), Path(alias="o", description="An operation's id.")]
 IncidentId = Annotated[UUID, BeforeValidator(_id_of("incident")), Path(alias="i", description="An incident's id.")]
 EndpointName = Annotated[str, AfterValidator(judged_later(_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
-_RULE_PATH = Path(alias="name", description="An alert rule's name. One that looks like a UUID is none.")
+_RULE_PATH = Path(alias="name", description="An alert rule's name. Names must not look like a UUID.")
 AlertRuleName = Annotated[str, AfterValidator(judged_later(_name_of("alert rule"))), _ENDPOINT_TEXT, _RULE_PATH]
 NewAlertRuleName = Annotated[str, AfterValidator(judged_later(_new_name_of("alert rule"))), _ENDPOINT_TEXT, _RULE_PATH]
-_CONFIG_PATH = Path(alias="name", description="A config's name. One that looks like a UUID is none.")
-_BEAT_PATH = Path(alias="name", description="A heartbeat's name. One that looks like a UUID is none.")
+_CONFIG_PATH = Path(alias="name", description="A config's name. Names must not look like a UUID.")
+_BEAT_PATH = Path(alias="name", description="A heartbeat's name. Names must not look like a UUID.")
 HeartbeatName = Annotated[str, AfterValidator(judged_later(_name_of("heartbeat"))), _ENDPOINT_TEXT, _BEAT_PATH]
 NewHeartbeatName = Annotated[str, AfterValidator(judged_later(_new_name_of("heartbeat"))), _ENDPOINT_TEXT, _BEAT_PATH]
-_SPEC_PATH = Path(alias="name", description="A payload spec's name. One that looks like a UUID is none.")
+_SPEC_PATH = Path(alias="name", description="A payload spec's name. Names must not look like a UUID.")
 ConfigName = Annotated[str, AfterValidator(judged_later(_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
 NewConfigName = Annotated[str, AfterValidator(judged_later(_new_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
-_CALENDAR_PATH = Path(alias="name", description="A calendar's name. One that looks like a UUID is none.")
+_CALENDAR_PATH = Path(alias="name", description="A calendar's name. Names must not look like a UUID.")
 CalendarName = Annotated[str, AfterValidator(judged_later(_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
 NewCalendarName = Annotated[str, AfterValidator(judged_later(_new_name_of("calendar"))), _ENDPOINT_TEXT, _CALENDAR_PATH]
 SpecName = Annotated[str, AfterValidator(judged_later(_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
@@ -214,13 +213,13 @@ LastEventId = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": MAX_CHARACTERS}),
     Header(
         alias="Last-Event-ID",
-        description="The id of the last event that came, to go on after it; browsers send it themselves.",
+        description="Id of the last event received. The stream continues after it. Browsers send it automatically.",
     ),
 ]
 
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:
-    """The view of the path's workspace; whether there is one shows at its first statement."""
+    """Return the view of the path's workspace. Whether the workspace exists shows at its first statement."""
     return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"], _origin(call))
 
 
@@ -229,10 +228,10 @@ _PRIMARY = "primary"
 
 
 def _read_from(header: str | None) -> str | None:
-    """Who is to answer. Raises InvalidRequest."""
+    """Return the server to read from. Raises InvalidRequest."""
     if header not in (None, _PRIMARY):
         raise errors.InvalidRequest.of(
-            f"the header {READ_FROM} is not {_PRIMARY}", f"Leave it out, or write {_PRIMARY}.", f"/{READ_FROM}"
+            f"the header {READ_FROM} must be {_PRIMARY}", f"Omit it, or send {_PRIMARY}.", f"/{READ_FROM}"
         )
     return header
 
@@ -243,15 +242,15 @@ ReadFrom = Annotated[
     WithJsonSchema({"type": "string", "enum": [_PRIMARY], "pattern": f"^{_PRIMARY}$"}),
     Header(
         alias=READ_FROM,
-        description="Where KRONOS_DATABASE_READ_URL names a replica: let the primary answer, with all that was written "
-        "before.",
+        description="`primary`: read from the primary, which has everything written before. Matters only where "
+        "KRONOS_DATABASE_READ_URL names a replica.",
     ),
 ]
 
 
 async def read_view(call: Call, workspace: WorkspaceRef, read_from: ReadFrom = None) -> WorkspaceView:
-    """As workspace_view, of what may be some seconds old: on the replica, where there is one, unless the caller asks
-    for the primary."""
+    """Return a workspace_view whose data may be some seconds old: from the replica, if there is one and the caller does
+    not ask for the primary."""
     replica = call.context.replica
     if replica is None:
         return WorkspaceView(call.context.pool, workspace, call.scope["kronos.writes"])
@@ -261,13 +260,13 @@ async def read_view(call: Call, workspace: WorkspaceRef, read_from: ReadFrom = N
 
 
 async def instance_view(call: Call) -> InstanceView:
-    """The instance administrator's view."""
+    """Return the instance administrator's view."""
     return InstanceView(call.context.pool, call.scope["kronos.writes"], _origin(call))
 
 
 def _origin(call: Call) -> ChangeOrigin | None:
-    """Who changes what the request changes, for the audit; a read changes nothing, nor does who signs out, for which
-    nobody has to be known."""
+    """Return the origin of the request's changes, for the audit. None for reads, which change nothing, and for signing
+    out, which works without a known caller."""
     if call.method in ("GET", "HEAD") or call.known_caller is None:
         return None
     actor = call.known_caller.actor
@@ -281,13 +280,13 @@ def _origin(call: Call) -> ChangeOrigin | None:
 
 
 def _traceparent(call: Call) -> str | None:
-    """The span that the request is: this process's, or, where it makes none, its caller's."""
+    """Return the request's span: this process's, or its caller's if this process creates none."""
     span = SWITCH.current() or parent.of_headers(call.scope["headers"])
     return None if span is None else str(span)
 
 
 async def process_settings(call: Call) -> Settings:
-    """How this process is set up."""
+    """Return the settings of this process."""
     return call.context.settings
 
 
@@ -306,36 +305,36 @@ IfMatch = Annotated[
     _TAGS,
     Header(
         alias="If-Match",
-        description="The versions, as ETag gave them, that the change is meant for; "
-        "at any other it is answered with 412 and nothing is done.",
+        description="Versions, as in ETag, that the change applies to. At any other version the response is 412 and "
+        "nothing is done.",
     ),
 ]
-"""The versions that If-Match names; None where any will do, of those that there are, or where it is not sent."""
+"""The versions in If-Match. None: any existing version, or the header was not sent."""
 IfNoneMatch = Annotated[
     frozenset[int] | None,
     BeforeValidator(judged_later(conditions.if_none_match)),
     _TAGS,
     Header(
         alias="If-None-Match",
-        description="Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: "
-        "any that there is.",
+        description="Versions, as in ETag. GET answers 304 if the current version is among them; PUT answers 412. `*` "
+        "matches any existing version.",
     ),
 ]
-"""The versions that If-None-Match names, none where it is not sent; None: whichever there is."""
+"""The versions in If-None-Match, empty if the header was not sent. None: any existing version."""
 
 
 def _idempotency_key(header: str) -> str:
-    """The key of the header: a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or as it
-    is: abc."""
+    """Return the key of the header: an RFC 8941 string, "abc", as draft-ietf-httpapi-idempotency-key-header defines it,
+    or bare: abc."""
     if header.startswith('"'):
         if _QUOTED.fullmatch(header):
             return re.sub(r"\\(.)", r"\1", header[1:-1])
         _refuse_key(
-            "the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII "
+            "the header Idempotency-Key starts with a quote but is not a quoted string of 1 to 255 visible ASCII "
             "characters"
         )
     if not _BARE.fullmatch(header):
-        _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
+        _refuse_key("the header Idempotency-Key must be 1 to 255 visible ASCII characters")
     return header
 
 
@@ -351,16 +350,15 @@ IdempotencyKey = Annotated[
     ),
     Header(
         alias=IDEMPOTENCY_KEY,
-        description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the '
-        "same key. "
-        "Remembered for 24 hours; that of a job as long as the job is kept.",
+        description='Makes the call safe to repeat: the same key and request create nothing twice. "abc" and abc are '
+        "the same key. Stored for 24 hours; a job's key as long as the job.",
     ),
 ]
-"""The key that makes the call repeatable."""
+"""The key that makes the call safe to repeat."""
 
 
 def note_idempotency_key(call: Call) -> None:
-    """Whether the call says that it may be repeated, for those who have to know. Raises InvalidRequest where it says so
+    """Note whether the call may be repeated, for code that needs to know. Raises InvalidRequest if the header is given
     twice."""
     given = call.headers.getlist(IDEMPOTENCY_KEY)
     if len(given) > 1:
@@ -369,7 +367,7 @@ def note_idempotency_key(call: Call) -> None:
 
 
 def one_idempotency_key(call: Call, key: str | None, in_body: str | None) -> str | None:
-    """The key of the header or of the body, which do not differ. Raises Unprocessable."""
+    """Return the key from the header or the body, which must not differ. Raises Unprocessable."""
     if None not in (key, in_body) and key != in_body:
         detail = "idempotency_key and the header Idempotency-Key differ"
         raise errors.Unprocessable.of(Fault(pointer="/idempotency_key", detail=detail, hint="Give one of them."))
@@ -381,6 +379,6 @@ def one_idempotency_key(call: Call, key: str | None, in_body: str | None) -> str
 def _refuse_key(detail: str) -> NoReturn:
     raise errors.InvalidRequest.of(
         detail,
-        'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".',
+        'Use for example a UUID, bare or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".',
         "/Idempotency-Key",
     )

@@ -1,8 +1,8 @@
-"""/openapi.json, and /docs: the same for people, by Swagger UI.
+"""/openapi.json, and /docs: the same document as a Swagger UI page.
 
-Its scripts and styles are the package fastapi-swagger's, pinned like everything we install, and served from here: the
-page needs no other host, and its Content-Security-Policy lets it ask none. Everything it names is relative, so it works
-behind a proxy's prefix.
+Swagger UI's scripts and styles come from the package fastapi-swagger, pinned like all our dependencies, and are served
+from here. The page needs no other host, and its Content-Security-Policy allows none. All its links are relative, so it
+works behind a proxy's path prefix.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-# Without validatorUrl Swagger UI would have a server of its makers judge the document.
+# Without validatorUrl: null, Swagger UI would send the document to its makers' server for validation.
 _START = """SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null });
 """
 
@@ -52,8 +52,8 @@ _MAKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openapi")
 
 @router.get("/openapi.json")
 async def get_document(request: Request) -> Response:
-    """The document: made at the first request, with a second of CPU beside the event loop, and written once, as
-    strangers may ask for it. A request whose time is over before leaves it to the next one."""
+    """Return the document. The first request builds it, which takes a second of CPU in a thread, and it is kept, as it
+    can be requested without a key. A request that times out before that leaves the result to the next one."""
     kept = request.app.state
     if not hasattr(kept, "document"):
         kept.document = asyncio.get_running_loop().run_in_executor(_MAKER, _written, request.app)
@@ -62,37 +62,37 @@ async def get_document(request: Request) -> Response:
 
 @router.get("/v1/schemas/workspace-file.json")
 async def get_file_schema() -> Response:
-    """The JSON Schema of the files that apply reads, for editors: they hold no key."""
+    """Return the JSON Schema of the files that apply reads. It needs no key, because editors have none."""
     return Response(_file_schema(), media_type="application/schema+json", headers=_KEPT)
 
 
 @router.get("/docs")
 async def get_docs() -> Response:
-    """The page."""
+    """Return the page."""
     return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY} | _FOR_ALL)
 
 
 @router.get("/docs/start.js")
 async def get_start() -> Response:
-    """What starts Swagger UI: a file, for the page may hold no script."""
+    """Return the script that starts Swagger UI. It is a file because the page must not contain scripts."""
     return Response(_START, media_type="text/javascript", headers=_KEPT)
 
 
 @router.get("/docs/swagger-ui-bundle.js")
 async def get_bundle() -> Response:
-    """Swagger UI."""
+    """Return Swagger UI's script."""
     return Response(_content("swagger-ui-bundle.js"), media_type="text/javascript", headers=_KEPT)
 
 
 @router.get("/docs/swagger-ui.css")
 async def get_styles() -> Response:
-    """Its styles."""
+    """Return Swagger UI's styles."""
     return Response(_content("swagger-ui.css"), media_type="text/css", headers=_KEPT)
 
 
 @router.get("/docs/favicon-32x32.png")
 async def get_icon() -> Response:
-    """Its icon."""
+    """Return the icon."""
     return Response(_content("favicon-32x32.png"), media_type="image/png", headers=_KEPT)
 
 
@@ -107,6 +107,6 @@ def _file_schema() -> bytes:
 
 @cache
 def _content(name: str) -> bytes:
-    """A file of Swagger UI, whole: FileResponse would read it piece by piece in threads, and refuse a Range in words of
-    its own."""
+    """Return a whole file of Swagger UI. FileResponse would read it in pieces in threads, and would reject a Range with
+    an error that is not a problem document."""
     return (_DISTRIBUTION / name).read_bytes()

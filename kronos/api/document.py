@@ -1,5 +1,5 @@
-"""/openapi.json beyond what FastAPI makes of the routes: what is true of every path, and the names that generators of
-clients go by."""
+"""Completes FastAPI's /openapi.json: responses and headers that every path has, and the names that client generators
+use."""
 
 import re
 from collections.abc import Mapping
@@ -11,53 +11,53 @@ from kronos.model import Json, JsonObject
 
 CONTACT = {"name": "The operator of this instance of Kronos"}
 TAGS = [
-    {"name": "jobs", "description": "What is run, and when: IMMEDIATE, DELAYED or CRON."},
-    {"name": "executions", "description": "One time that a job was due, and the attempts to deliver it."},
-    {"name": "events", "description": "What changes, as it changes: server-sent events."},
-    {"name": "backfills", "description": "A CRON job's ticks of a past window, delivered later."},
-    {"name": "dead-letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
-    {"name": "alerts", "description": "What a workspace wants to be told of, and what it was."},
-    {"name": "overview", "description": "What a workspace did and is going to do, at a glance."},
-    {"name": "heartbeats", "description": "Jobs that run elsewhere: what is expected of them, and what they said."},
+    {"name": "jobs", "description": "What to run and when: IMMEDIATE, DELAYED or CRON."},
+    {"name": "executions", "description": "Each time that a job was due, and the attempts to deliver it."},
+    {"name": "events", "description": "Changes as they happen, as server-sent events."},
+    {"name": "backfills", "description": "A CRON job's ticks in a past window, delivered later."},
+    {"name": "dead-letters", "description": "Failed executions that need attention, and operations on many of them."},
+    {"name": "alerts", "description": "Alert rules and incidents."},
+    {"name": "overview", "description": "The recent past and the near future of a workspace."},
+    {"name": "heartbeats", "description": "Jobs that run elsewhere: what is expected of them, and their pings."},
     {"name": "endpoints", "description": "Where deliveries go."},
-    {"name": "calendars", "description": "What is closed, by days, times and a pattern of the week; jobs name them."},
-    {"name": "configs", "description": "Values that templates of endpoints hold."},
-    {"name": "payload-specs", "description": "What inputs must be."},
-    {"name": "secrets", "description": "Values that deliveries need and nobody may read."},
-    {"name": "apply", "description": "What files say of a workspace, all at once."},
+    {"name": "calendars", "description": "Closed days and times, and weekly patterns, that jobs refer to."},
+    {"name": "configs", "description": "Values that endpoint templates use."},
+    {"name": "payload-specs", "description": "JSON Schemas that inputs are validated against."},
+    {"name": "secrets", "description": "Values that deliveries need and that no call returns."},
+    {"name": "apply", "description": "Apply files to a workspace, or export it as a file."},
     {"name": "workspaces", "description": "Tenants."},
-    {"name": "keys", "description": "Who may call, and what each may do."},
-    {"name": "organizations", "description": "Whom workspaces are of."},
-    {"name": "audit", "description": "Who changed what, sealed into a chain of hashes."},
+    {"name": "keys", "description": "API keys, their roles, and the caller."},
+    {"name": "organizations", "description": "Owners of workspaces."},
+    {"name": "audit", "description": "Who changed what, sealed in a chain of hashes."},
     {"name": "retention", "description": "How long history is kept."},
-    {"name": "schedules", "description": "Schedules that are not saved."},
-    {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},
+    {"name": "schedules", "description": "Preview and parse schedules without saving them."},
+    {"name": "system", "description": "The instance: its version, health and status."},
 ]
 _HEADERS: Mapping[str, JsonObject] = {
-    "Request-Id": {"description": "The request's id, as in the log: the caller's own Request-Id, or a new one."},
-    "ETag": {"description": 'The version as an entity tag, such as "3": for If-Match and If-None-Match.'},
-    "Location": {"description": "Where what was made is found."},
+    "Request-Id": {"description": "Id of the request, as in the log: the caller's Request-Id, or a new one."},
+    "ETag": {"description": 'The version as an entity tag, such as "3", for If-Match and If-None-Match.'},
+    "Location": {"description": "Path of the created resource."},
     "Retry-After": {
-        "description": "Seconds after which the call may be repeated.",
+        "description": "Seconds to wait before repeating the call.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "RateLimit-Policy": {
-        "description": "How many requests a minute the key may make (draft-ietf-httpapi-ratelimit-headers-10); absent "
-        "where there is no limit.",
+        "description": "Requests per minute that the key may make (draft-ietf-httpapi-ratelimit-headers-10). Absent "
+        "if there is no limit.",
     },
-    "RateLimit": {"description": "r: how many of them are left; t: the seconds until there are more."},
+    "RateLimit": {"description": "r: requests left; t: seconds until the limit resets."},
     "WWW-Authenticate": {"description": "Bearer."},
     "Kronos-Read-From": {
-        "description": "Where KRONOS_DATABASE_READ_URL names a replica: who answered, `replica; lag_seconds=0.412`, or "
-        "`primary` and why. A call with `Kronos-Read-From: primary` is answered by the primary, with all that was "
-        "written before.",
+        "description": "If KRONOS_DATABASE_READ_URL names a replica: which server answered, as in "
+        "`replica; lag_seconds=0.412`, or `primary` and the reason. With the request header "
+        "`Kronos-Read-From: primary` the primary answers, with everything written before.",
     },
     "Idempotent-Replayed": {
-        "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
+        "description": "Nothing was created: an earlier call with the same Idempotency-Key created what is returned.",
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
-"""Headers of answers: text, unless they say otherwise."""
+"""Response headers: strings, unless they have a schema."""
 
 EXAMPLES: Mapping[str, JsonObject] = {
     "BackfillCreate": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "validate_only": True},
@@ -134,11 +134,11 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "WorkspaceCreate": {"slug": "acme", "name": "Acme"},
     "WorkspacePatch": {"name": "Acme Ltd"},
 }
-"""A body that is accepted as it is, for each that has fields, by its name in the document."""
+"""A valid example of each body that has fields, by its name in the document."""
 
 _NAMES = {
     "BackfillShown": "Backfill",
-    # Generators name the enumeration of Job.trigger JobTrigger.
+    # Generators use the name JobTrigger for the enumeration of Job.trigger.
     "JobTrigger": "TriggerRequest",
 }
 Responses = dict[int | str, JsonObject]
@@ -146,16 +146,16 @@ _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _PAGE = re.compile(r"Page_(\w+?)_")
 _REF = "#/components/schemas/"
 _OF_THE_SERVER = {
-    "414": "The URL is longer than is accepted.",
-    "431": "The headers are more, or longer, than are accepted.",
+    "414": "The URL is too long.",
+    "431": "The headers are too many or too long.",
 }
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
-"""Schemas of FastAPI's own answer to what it refuses: ours are problems."""
-_LATE_BODY = "The body did not arrive in time; nothing was done."
+"""Schemas of FastAPI's own error responses. Ours are problem documents."""
+_LATE_BODY = "The body did not arrive in time. Nothing was done."
 
 
 def answers(models: Mapping[int, object], *headers: str) -> Responses:
-    """For `responses=`: what is answered with which status, and the headers that tell more of it."""
+    """Return `responses=` for successful answers: a model and headers for each status."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -167,11 +167,11 @@ def answers(models: Mapping[int, object], *headers: str) -> Responses:
 
 
 def problems(*raised: type[errors.KronosError]) -> Responses:
-    """For `responses=`: the errors that the operation ends in, as their classes tell it; those of all operations need
-    not be named."""
+    """Return `responses=` for the errors that an operation raises, described by their docstrings. Errors that every
+    operation may raise need not be given."""
     given: dict[int, list[str]] = {}
     for error in raised:
-        what = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
+        what = "An unexpected error." if error is errors.KronosError else (error.__doc__ or "").strip()
         given.setdefault(error.status, []).append(f"`{error.code}`: {what}")
     return {
         status: {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": _PROBLEM}
@@ -180,7 +180,7 @@ def problems(*raised: type[errors.KronosError]) -> Responses:
 
 
 def headers_of(status: int, more: tuple[str, ...] = ()) -> JsonObject:
-    """The headers that an answer has."""
+    """Return the headers of a response."""
     names = ["Request-Id", *more]
     if status == 401:
         names.append("WWW-Authenticate")
@@ -190,8 +190,7 @@ def headers_of(status: int, more: tuple[str, ...] = ()) -> JsonObject:
 
 
 def finished(document: JsonObject) -> JsonObject:
-    """The document with names that no generator mistakes for one another, and what the server answers to any
-    request."""
+    """Return the document with unambiguous schema names, and with the responses that any request may get."""
     schemas: JsonObject = document["components"]["schemas"]
     names = {name: _NAMES.get(name) or _paged(name) for name in schemas}
     document = _renamed(document, names)
@@ -210,7 +209,7 @@ _OF_A_KEY = {name: {"schema": {"type": "string"}, **_HEADERS[name]} for name in 
 
 
 def _complete(path: str, method: str, operation: JsonObject) -> None:
-    """What is true of every operation, or follows from what the operation declares."""
+    """Complete an operation with what every operation has, or what follows from its declaration."""
     parameters = operation.setdefault("parameters", [])
     parameters.sort(key=lambda each: path.find(f"{{{each['name']}}}") if each["in"] == "path" else len(path))
     for parameter in parameters:
@@ -218,7 +217,7 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
     operation.setdefault("security", [])
     responses: JsonObject = operation["responses"]
     if "application/json" in responses.get("422", {}).get("content", {}):
-        del responses["422"]  # FastAPI's own, for parameters: ours are 400
+        del responses["422"]  # FastAPI's own, for parameters: we answer 400
     always = [errors.KronosError, errors.DatabaseUnavailable, *([] if method == "get" else [errors.OutcomeUnknown])]
     if operation["security"]:
         always += [errors.InvalidRequest, errors.KeyInUrl, errors.Unauthorized, errors.Forbidden, errors.RateLimited]
@@ -237,13 +236,13 @@ def _complete(path: str, method: str, operation: JsonObject) -> None:
 
 
 def _say_role(operation: JsonObject) -> None:
-    """What its security requirement says, which most readers of the document show nobody."""
+    """Put the role from the security requirement into the description: most OpenAPI viewers do not show it."""
     (role,) = operation["security"][0]["key"]
     operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role `{role}`.".lstrip()
 
 
 def _add(responses: JsonObject, status: str, response: JsonObject) -> None:
-    """An answer besides those that there are, of the same status perhaps."""
+    """Add a response, or append its description to an existing one with the same status."""
     if status not in responses:
         responses[status] = response
     elif response["description"] not in responses[status]["description"]:
@@ -259,7 +258,7 @@ def _complete_body(body: JsonObject) -> None:
 
 
 def _of_parameter(schema: JsonObject) -> JsonObject:
-    """A parameter's schema: it has no null, one is left out; what it is for stands beside it."""
+    """Return a parameter's schema without null (parameters are omitted instead), title and description."""
     schema = {name: value for name, value in schema.items() if name not in ("title", "description")}
     if alternatives := [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]:
         schema |= alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}

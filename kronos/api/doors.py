@@ -1,7 +1,7 @@
-"""How many connections one API process holds, how long each may take, and which of them yields to a newcomer.
+"""Limits on the connections of one API process: how many, how long each may take, and which one yields to a newcomer.
 
-A connection without a request under way is kept for its caller's convenience only: where there is no room, the one that
-has waited longest is closed. So idle connections, however many, keep nobody out.
+A connection without a request in progress is kept only for its caller's convenience. If there is no room, the one that
+has waited longest is closed. So idle connections, however many, keep no caller out.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Protocol
 from kronos.config import Settings
 
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
-"""Of all answers that wait for their callers to read them; beyond it the one that has waited longest is cut off."""
+"""Limit for all responses that callers have not read yet. Beyond it, the one that has waited longest is cut off."""
 
 _LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a caller may send and hold before it has been asked who it is. Settings has each one's unit, default and
-    why."""
+    """What a caller may send and hold before it is authenticated. Settings documents each value's unit, default and
+    reason."""
 
     url_bytes: int
     header_bytes: int
@@ -34,7 +34,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
-        """As the settings say."""
+        """Return the limits in the settings."""
         return cls(
             url_bytes=settings.max_url_bytes,
             header_bytes=settings.max_header_bytes,
@@ -48,20 +48,20 @@ class Limits:
 
 
 class Visitor(Protocol):
-    """A connection, as the doors see it."""
+    """A connection, as Doors sees it."""
 
     address: str
-    """Whom it counts for, as `address_of` has it."""
+    """The address that it counts for, as returned by `address_of`."""
 
     @property
     def unread_bytes(self) -> int:
-        """What of its answers has not been taken by the system yet."""
+        """Response bytes that the system has not accepted yet."""
 
     def look(self, now: float) -> None:
         """End what has taken too long."""
 
     def cut(self) -> None:
-        """Close the connection, whatever is left of it."""
+        """Close the connection immediately."""
 
 
 class Doors:
@@ -70,9 +70,9 @@ class Doors:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._all: set[Visitor] = set()
-        self._waiting: OrderedDict[Visitor, None] = OrderedDict()  # without a request under way, longest first
+        self._waiting: OrderedDict[Visitor, None] = OrderedDict()  # without a request in progress, longest wait first
         self._of_address: dict[str, set[Visitor]] = {}
-        self._unread: OrderedDict[Visitor, None] = OrderedDict()  # whose caller does not keep up, longest first
+        self._unread: OrderedDict[Visitor, None] = OrderedDict()  # whose caller reads too slowly, longest wait first
         self._look_seconds = min(
             _LOOK_SECONDS, limits.head_seconds / 4, limits.idle_seconds / 4, limits.write_seconds / 4
         )
@@ -82,13 +82,13 @@ class Doors:
         return len(self._all)
 
     def enter(self, visitor: Visitor) -> str | None:
-        """Count a new connection, which waits; None, or why there is no room for it."""
+        """Add a new connection, which waits for a request. Return None, or the reason why there is no room."""
         limits, same = self.limits, self._of_address.setdefault(visitor.address, set())
         refusal = None
         if limits.connections_per_address and len(same) >= limits.connections_per_address and not self._cut_one(same):
-            refusal = f"{limits.connections_per_address} requests are under way from this address"
+            refusal = f"{limits.connections_per_address} requests from this address are in progress"
         elif len(self._all) >= limits.connections and not self._cut_one(None):
-            refusal = f"{limits.connections} connections of this process have requests under way"
+            refusal = f"all {limits.connections} connections of this process have requests in progress"
         self._all.add(visitor)
         self._of_address.setdefault(visitor.address, same).add(visitor)
         self._waiting[visitor] = None
@@ -98,7 +98,7 @@ class Doors:
         return refusal
 
     def leave(self, visitor: Visitor) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._all.discard(visitor)
         self._waiting.pop(visitor, None)
         self._unread.pop(visitor, None)
@@ -108,27 +108,27 @@ class Doors:
                 del self._of_address[visitor.address]
 
     def waits(self, visitor: Visitor) -> None:
-        """From now on it has no request under way, or is sending one: the last to yield."""
+        """Note that the connection has no complete request from now on. It becomes the last to yield."""
         self._waiting[visitor] = None
         self._waiting.move_to_end(visitor)
 
     def serves(self, visitor: Visitor) -> None:
-        """It has a request under way, and does not yield."""
+        """Note that the connection has a request in progress and does not yield."""
         self._waiting.pop(visitor, None)
 
     def is_unread(self, visitor: Visitor) -> None:
-        """Its caller does not keep up with what is written."""
+        """Note that the caller reads too slowly."""
         self._unread[visitor] = None
         while len(self._unread) > 1 and sum(each.unread_bytes for each in self._unread) > MAX_UNREAD_BYTES:
             oldest, _ = self._unread.popitem(last=False)
             oldest.cut()
 
     def is_read(self, visitor: Visitor) -> None:
-        """Its caller has caught up."""
+        """Note that the caller has caught up."""
         self._unread.pop(visitor, None)
 
     def _cut_one(self, among: set[Visitor] | None) -> bool:
-        """Close the connection that has waited longest, of those given or of all; whether there was one."""
+        """Close the connection that has waited longest, among the given ones or all. Return whether there was one."""
         for visitor in self._waiting:
             if among is None or visitor in among:
                 self.leave(visitor)
@@ -147,7 +147,7 @@ class Doors:
 
 
 def address_of(host: str) -> str:
-    """Whom a connection counts for: an IPv4 address; of IPv6 the 64 bits that one caller usually has to itself."""
+    """Return the address that a connection counts for. For IPv6: the 64 bits that one caller usually has to itself."""
     if ":" not in host:
         return host
     address = ipaddress.IPv6Address(host.partition("%")[0])

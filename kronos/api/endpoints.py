@@ -60,7 +60,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     | problems(*_WRITE, errors.EndpointNotFound),
 )
 async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: IdempotencyKey = None) -> Response:
-    """Make an endpoint; with a known idempotency key, the endpoint that it made."""
+    """Create an endpoint. With a known idempotency key, return the endpoint created before."""
     new = await call.aside(lambda: new_endpoint(body.root.name, body.root, call.context.egress))
     endpoint, is_new = await endpoints.create(view, new, idempotency_key=key)
     return _made(call, endpoint, is_new=is_new)
@@ -70,7 +70,7 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     "", needs=Role.VIEWER, responses=answers({200: Page[Endpoint]}, READ_FROM) | problems(errors.WorkspaceNotFound)
 )
 async def list_endpoints(view: ReadView, query: Annotated[PageQuery, Query()]) -> Response:
-    """Endpoints of a workspace, newest first."""
+    """List the endpoints of a workspace, newest first."""
     of = list_digest("endpoints", view.workspace, {})
     rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
@@ -82,7 +82,7 @@ async def list_endpoints(view: ReadView, query: Annotated[PageQuery, Query()]) -
     responses=answers({200: Endpoint, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One endpoint, at its present version."""
+    """Get the current version of an endpoint."""
     endpoint = await endpoints.get(view, name)
     return named.current(endpoint, if_none_match, is_moving=_is_moving(endpoint))
 
@@ -93,7 +93,7 @@ async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatc
     responses=answers({200: SigningKeys}) | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
 async def get_signing_keys(view: View, name: EndpointName) -> Response:
-    """The keys that sign an endpoint's deliveries, newest first: of v1a what receivers verify with."""
+    """List the keys that sign an endpoint's deliveries, newest first. For v1a: the keys that receivers verify with."""
     if not (found := await secrets.signing_keys(view, name)):
         await endpoints.get(view, name)
     return answer(SigningKeys(data=found))
@@ -113,7 +113,7 @@ async def put_endpoint(
     query: Annotated[ChangeQuery, Query()],
     asked: PutConditions,
 ) -> Response:
-    """Make an endpoint, or its next version; executions that exist keep theirs."""
+    """Create an endpoint, or its next version. Existing executions keep their version."""
     change = await named.change(_COPY, name, draft, lambda: endpoints.get(view, name))
     new = await call.aside(lambda: new_endpoint(name, change.body.root, call.context.egress))
     if query.validate_only:
@@ -148,7 +148,7 @@ async def put_endpoint(
 async def render_endpoint(
     view: View, name: EndpointName, body: Annotated[EndpointRender, Body(default_factory=EndpointRender)]
 ) -> Response:
-    """What would be sent for an input; secrets are masked."""
+    """Render what would be sent for an input. Secrets are masked."""
     sample = Sample(input=body.input, job_name=body.job_name, timezone=body.timezone, scheduled_at=body.scheduled_at)
     return answer(await endpoint_tests.render(view, name, sample))
 
@@ -166,8 +166,9 @@ async def try_endpoint(
     body: Annotated[EndpointTest, Body(default_factory=EndpointTest)],
     key: IdempotencyKey = None,
 ) -> Response:
-    """One delivery now, by a worker, and what was answered: 202 where it is still under way. It is tried once; what no
-    worker takes in time is CANCELLED."""
+    """Send one test delivery now, through a worker, and return the response.
+
+    202: the delivery is still in progress. It is attempted once, and is CANCELLED if no worker takes it in time."""
     call.take(endpoint_tests.LONGEST_WAIT_SECONDS + call.context.settings.request_seconds)
     tried, is_new = await endpoint_tests.deliver(view, name, body.input, idempotency_key=key)
     execution = tried.execution
@@ -180,7 +181,7 @@ async def try_endpoint(
 async def enable_endpoint(
     view: View, name: EndpointName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer, a person."""
+    """Resume deliveries to an endpoint, whatever stopped them: failures, a 410, a slow-down or a person."""
     endpoint = await endpoints.enable(view, name)
     return named.current(endpoint, is_moving=_is_moving(endpoint))
 
@@ -192,7 +193,7 @@ async def disable_endpoint(
     caller: CallerOf,
     body: Annotated[EndpointDisable, Body(default_factory=EndpointDisable)],
 ) -> Response:
-    """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does."""
+    """Stop deliveries to an endpoint until it is enabled by hand. Deliveries in progress finish normally."""
     endpoint = await endpoints.disable(view, name, actor=caller.actor, note=body.note)
     return named.current(endpoint, is_moving=_is_moving(endpoint))
 
@@ -217,6 +218,6 @@ def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
 
 
 def _is_moving(endpoint: Endpoint) -> bool:
-    """Whether it shows what changes without a new version: its health, once it has failed or was disabled, and how far
-    its limits are used."""
+    """Return whether the endpoint shows values that change without a new version: its health, after a failure or while
+    disabled, and the usage of its limits."""
     return endpoint.health.get("since") is not None or endpoint.usage is not None

@@ -1,4 +1,4 @@
-"""The route of events: what changes in a workspace, as server-sent events (HTML, 9.2)."""
+"""The route of events: a workspace's changes as server-sent events (HTML, 9.2)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,20 +36,20 @@ router = Router("/v1/workspaces/{w}", tags=["events"])
 MEDIA_TYPE = "text/event-stream"
 _HEARTBEAT_SECONDS = 15.0
 _CHECKED_SECONDS = 0.5
-"""How often the stream's key or session is looked at: what is revoked has no stream 2 s later."""
+"""How often the stream's key or session is checked: a revoked one loses its stream within 2 s."""
 _RETRY = b"retry: 2000\n\n"
 _EVENTS = (JobEvent, ExecutionEvent, HeartbeatEvent, ResourceEvent, OperationEvent, AuditEvent, ResetEvent)
 _STREAM: Responses = {
     200: {
-        "description": "A stream without an end: `event:` is job, execution, heartbeat, resource, operation, audit or "
-        "reset, `data:` one line of JSON, `id:` what a client sends as Last-Event-ID to go on after it. A comment "
-        "comes every 15 s.",
+        "description": "An endless stream. `event:` is job, execution, heartbeat, resource, operation, audit or reset. "
+        "`data:` is one line of JSON. `id:` is what a client sends as Last-Event-ID to continue after this event. A "
+        "comment is sent every 15 s.",
         "headers": answers({200: None})[200]["headers"],
         "content": {
             MEDIA_TYPE: {
                 "schema": {
                     "type": "string",
-                    "description": "Of each event the text behind `data:`.",
+                    "description": "The text after `data:` of each event.",
                     "contentMediaType": "application/json",
                     "contentSchema": {"anyOf": [{"$ref": f"#/components/schemas/{each.__name__}"} for each in _EVENTS]},
                 }
@@ -60,7 +60,7 @@ _STREAM: Responses = {
 
 
 class EventStream(Response):
-    """A subscription as server-sent events, until it is over, or `remains` raises."""
+    """A subscription as server-sent events, until it ends or `remains` raises."""
 
     media_type = MEDIA_TYPE
 
@@ -72,7 +72,7 @@ class EventStream(Response):
         self._is_head = is_head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one listener."""
+        """Serve one client."""
         at_end = cast(list[Callable[[], None]], scope.get("kronos.at_end", []))
 
         def end() -> None:
@@ -104,7 +104,7 @@ class EventStream(Response):
             try:
                 await self._remains()
             except errors.Unavailable:
-                pass  # nothing new is known either, and it is asked again
+                pass  # no news either; checked again on the next round
             except errors.KronosError as error:
                 await write(b": %s\n\n" % error.code.encode())
                 return
@@ -131,11 +131,11 @@ class EventStream(Response):
 async def listen_to_events(
     call: Call, view: View, query: Annotated[EventQuery, Query()], last_event_id: LastEventId = None
 ) -> Response:
-    """What changes in a workspace, as server-sent events.
+    """Stream a workspace's changes as server-sent events.
 
-    An event says how a job, an execution, a heartbeat, an operation or what people configure is now: the latest state
-    of each that changes is reported at least once, within a second of its commit, in the order of its states; states in
-    between may be left out. After `reset` read the lists again.
+    An event holds the current state of a job, an execution, a heartbeat, an operation or a configured resource. The
+    latest state of each changed object is reported at least once, within a second of its commit. Events of one object
+    arrive in order; intermediate states may be left out. After `reset`, read the lists again.
     """
     workspace = await view.enter()
     wanted = Filter(
@@ -160,7 +160,7 @@ def _written(event: Event) -> bytes:
 
 
 def _placed(place: str | None) -> bytes:
-    """An event without data is none: it only says where the listener is."""
+    """Return an id without data. Clients store the id and dispatch no event."""
     return b"" if place is None else _id(place) + b"\n"
 
 

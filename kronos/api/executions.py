@@ -26,7 +26,7 @@ _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, 
     "", needs=Role.VIEWER, responses=answers({200: Page[Execution]}, READ_FROM) | problems(errors.WorkspaceNotFound)
 )
 async def list_executions(view: ReadView, query: Annotated[ExecutionQuery, Query()]) -> Response:
-    """Executions of a workspace, newest first."""
+    """List the executions of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
     found = await executions.find_page(
@@ -37,7 +37,7 @@ async def list_executions(view: ReadView, query: Annotated[ExecutionQuery, Query
 
 @router.get("/{e}", needs=Role.VIEWER, responses=answers({200: Execution}, READ_FROM) | problems(*_ABSENT))
 async def get_execution(view: ReadView, execution_id: ExecutionId) -> Response:
-    """One execution."""
+    """Get an execution."""
     return answer(await executions.get(view, execution_id))
 
 
@@ -47,8 +47,10 @@ async def get_execution(view: ReadView, execution_id: ExecutionId) -> Response:
 async def cancel_execution(
     view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its request, and
-    the attempt says what is known of it. What was answered before counts."""
+    """Cancel an execution.
+
+    200: it is CANCELLED. 202: a worker is delivering it. The worker aborts the request, and the attempt records what is
+    known. A response that arrived before counts."""
     execution = await executions.cancel(view, execution_id)
     return answer(execution, 200 if execution.status == "CANCELLED" else 202)
 
@@ -62,7 +64,7 @@ async def retry_execution(
     body: Annotated[ExecutionRetry, Body(default_factory=ExecutionRetry)],
     key: IdempotencyKey = None,
 ) -> Response:
-    """Make a failed, cancelled or expired execution due again, under its own id."""
+    """Make a failed, cancelled or expired execution due again. It keeps its id."""
     execution, is_new = await executions.retry(
         view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key
     )
@@ -71,7 +73,7 @@ async def retry_execution(
 
 @router.get("/{e}/attempts", needs=Role.VIEWER, responses=answers({200: Page[Attempt]}, READ_FROM) | problems(*_ABSENT))
 async def list_attempts(view: ReadView, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
-    """An execution's attempts, first to last."""
+    """List an execution's attempts, oldest first."""
     of = list_digest("attempts", view.workspace, {"execution": execution_id})
     rows = await executions.attempts(
         view, execution_id, limit=query.limit, after=_number(number_of(decoded(query.cursor, of)))
@@ -81,11 +83,11 @@ async def list_attempts(view: ReadView, execution_id: ExecutionId, query: Annota
 
 @router.get("/{e}/logs", needs=Role.VIEWER, responses=answers({200: Page[LogLine]}, READ_FROM) | problems(*_ABSENT))
 async def list_logs(view: ReadView, execution_id: ExecutionId) -> Response:
-    """What happened to an execution, in order; of its attempts the last 200."""
+    """List the events of an execution in order, including its last 200 attempts."""
     return answer(Page(data=await executions.logs(view, execution_id), next_cursor=None))
 
 
 def _number(after: int | None) -> int:
-    """An attempt's number, whatever a cursor says: one that we did not make may say anything. None: before all that a
-    row can hold."""
+    """Return an attempt number within the column's range: a forged cursor may hold any number. None becomes the number
+    before all attempts."""
     return _BEFORE_ALL if after is None else min(max(after, _BEFORE_ALL), 32_767)

@@ -1,4 +1,4 @@
-"""Kinds of fields that several request models have: names, timestamps, bounded integers, JSON of limited size."""
+"""Field types shared by several request models: names, timestamps, bounded integers, JSON of limited size."""
 
 import re
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?", re.ASCII)
-# A local time as people and the form fields of browsers write it: to the minute, with a blank, a date alone.
+# Local times as people and browsers' form fields write them: to the minute, with a space, or only a date.
 _NEARLY_LOCAL = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?",
     re.ASCII,
@@ -41,7 +41,7 @@ _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
 SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 WORKSPACE_FORM = re.compile(f"{SLUG}|(?i:{UUID_FORM.pattern})", re.ASCII)
-# of workers; `default` are those that serve none
+# For workers. `default` stands for workers that serve no group.
 WORKER_GROUP = r"(?!default$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
@@ -51,7 +51,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
 def _is_integer(annotation: object) -> bool:
-    """Whether it is int, int | None, or one of these with bounds; not a list of them."""
+    """Return whether the annotation is int or int | None, with or without bounds; lists of them are not."""
     origin = get_origin(annotation)
     return annotation is int or (
         origin in (Annotated, Union, UnionType) and any(map(_is_integer, get_args(annotation)))
@@ -59,14 +59,14 @@ def _is_integer(annotation: object) -> bool:
 
 
 class Body(BaseModel):
-    """A request body: no other fields, no conversion between types; 1.0 is an integer, as JSON Schema has it."""
+    """A request body: no unknown fields, no type conversion. 1.0 is an integer, as in JSON Schema."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     _integers: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
-        """Know the fields that hold an integer."""
+        """Remember the fields that hold an integer."""
         super().__pydantic_init_subclass__(**kwargs)
         cls._integers = tuple(
             field.alias or name for name, field in cls.model_fields.items() if _is_integer(field.annotation)
@@ -83,24 +83,24 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """A query string: no other parameters; numbers and times are read from their text."""
+    """A query string: no unknown parameters. Numbers and times are parsed from text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def timestamp(text: object) -> datetime:
-    """The instant that an RFC 3339 text names. Raises PydanticCustomError with a hint."""
+    """Return the instant of an RFC 3339 text. Raises PydanticCustomError with a hint."""
     if not isinstance(text, str):
-        _refuse("a timestamp is a string", _TIMESTAMP_HINT)
+        _refuse("a timestamp must be a string", _TIMESTAMP_HINT)
     if not (found := _RFC3339.fullmatch(text)):
         hint = _TIMESTAMP_HINT
         if re.fullmatch(r".*T[0-9:.]* [0-9:]*", text):
-            hint = "In a URL write the + of an offset as %2B, or use Z."
+            hint = "In a URL, write the + of an offset as %2B, or use Z."
         elif re.fullmatch(r"[0-9-]{10}[Tt ][0-9:.]+", text):
-            hint = f"It lacks its offset: w{hint[1:]}"
+            hint = f"The offset is missing: w{hint[1:]}"
         _refuse("not an RFC 3339 timestamp with an offset", hint)
     offset = "+00:00" if found["offset"] in "Zz" else found["offset"]
-    # PostgreSQL keeps microseconds: what is finer is cut.
+    # PostgreSQL stores microseconds; finer digits are cut.
     fraction = (found["fraction"] or ".0")[:7]
     try:
         return datetime.fromisoformat(f"{found['date']}T{found['time']}{fraction:0<7}{offset}").astimezone(UTC)
@@ -109,7 +109,7 @@ def timestamp(text: object) -> datetime:
 
 
 def is_timestamp(value: object) -> bool:
-    """Whether it is the text of an instant that there is."""
+    """Return whether the value is the text of a valid instant."""
     try:
         timestamp(value)
     except PydanticCustomError:
@@ -118,15 +118,15 @@ def is_timestamp(value: object) -> bool:
 
 
 def time_or_local(text: object) -> datetime:
-    """The instant that an RFC 3339 text names; of one without its offset the local time, naive. Raises
-    PydanticCustomError with a hint."""
+    """Return the instant of an RFC 3339 text, or, for a text without an offset, the local time as a naive datetime.
+    Raises PydanticCustomError with a hint."""
     if isinstance(text, str) and _LOCAL.fullmatch(text):
         return timestamp(f"{text}Z").replace(tzinfo=None)
     if isinstance(text, str) and not _RFC3339.fullmatch(text) and (near := _NEARLY_LOCAL.fullmatch(text)):
         full = f"{near['date']}T{near['time'] or '09:00'}{near['second'] or ':00'}"
         _refuse(
-            "not a local time in full, nor an instant",
-            f"Write {full} with a timezone, or an offset behind it: {full}Z for UTC.",
+            "neither a full local time nor an instant",
+            f"Write {full} and a timezone, or append an offset: {full}Z for UTC.",
         )
     return timestamp(text)
 
@@ -139,21 +139,21 @@ def _schedulable(at: datetime) -> datetime:
 
 def _named(text: str, pattern: str, hint: str) -> str:
     if not re.fullmatch(pattern, text, re.ASCII):
-        _refuse("the name is out of its pattern", hint)
+        _refuse("the name is invalid", hint)
     if UUID_FORM.fullmatch(text):
-        _refuse("a name may not look like an id", "Write a name that is no UUID.")
+        _refuse("a name must not look like an id", "Use a name that is not a UUID.")
     return text
 
 
 def _slug(text: str) -> str:
-    hint = "Use 1 to 63 lower case letters, digits and -, with a letter or digit first and last, such as acme."
+    hint = "Use 1 to 63 lowercase letters, digits and -, with a letter or digit first and last, such as acme."
     return _named(text, SLUG, hint)
 
 
 def _endpoint_name(text: str) -> str:
     hint = (
-        "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its "
-        "title may be any text."
+        "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. The title "
+        "may be any text."
     )
     return _named(text, ENDPOINT_NAME, hint)
 
@@ -165,29 +165,29 @@ def _calendar_name(text: str) -> str:
 
 def _worker_group(text: str) -> str:
     hint = (
-        "Use 1 to 63 small letters, digits and '-', with a letter or digit at both ends, such as private-net. Leave it "
-        "out for the workers that serve no group: these are called default."
+        "Use 1 to 63 lowercase letters, digits and '-', with a letter or digit first and last, such as private-net. "
+        "Omit it for workers that serve no group; their group is called default."
     )
     return _named(text, WORKER_GROUP, hint)
 
 
 def _secret_name(text: str) -> str:
     hint = (
-        "Use 1 to 63 letters, digits, '_' and '-', with a letter or digit first, such as api-token. A '.' would end it "
-        "in a template."
+        "Use 1 to 63 letters, digits, '_' and '-', with a letter or digit first, such as api-token. In a template, a "
+        "'.' would end the name."
     )
     return _named(text, SECRET_NAME, hint)
 
 
 def _secret_value(text: str) -> str:
     if (size := len(text.encode())) > MAX_VALUE_BYTES:
-        _refuse(f"the value has {size} bytes, at most {MAX_VALUE_BYTES} are stored", "Store a key to it instead.")
+        _refuse(f"the value has {size} bytes; at most {MAX_VALUE_BYTES} are allowed", "Store a key to it instead.")
     return text
 
 
 def _job_name(text: str) -> str:
     hint = (
-        "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its "
+        "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. The "
         "title may be any text."
     )
     return _named(text, JOB_NAME, hint)
@@ -197,25 +197,25 @@ def _small(value: Json) -> Json:
     size = written_bytes(value)
     if size > MAX_INPUT_BYTES:
         detail = (
-            f"{size} bytes as JSON with its numbers written out (1e20 is 21 digits): at most {MAX_INPUT_BYTES} are "
-            "stored"
+            f"{size} bytes as JSON with its numbers written out (1e20 is 21 digits); at most {MAX_INPUT_BYTES} are "
+            "allowed"
         )
-        _refuse(detail, "Store it elsewhere and pass its address.")
+        _refuse(detail, "Store the data elsewhere, and pass its address.")
     return value
 
 
 def written_bytes(value: Json) -> int:
-    """The bytes of a value as PostgreSQL gives it back: as compact JSON, but numbers without an exponent, 1e300 as 301
-    digits."""
+    """Return the size in bytes of a value as PostgreSQL returns it: compact JSON, but numbers without an exponent, so
+    1e300 has 301 digits."""
     text = orjson.dumps(value)
-    # Strings look like such numbers now and then, so what this finds is only worth counting exactly.
+    # Strings may look like such numbers, so a match here only means that exact counting is needed.
     if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
         return len(text)
     return len(text) + _written_out(value)
 
 
 def _written_out(value: Json) -> int:
-    """The digits that numbers in the value have more, written without an exponent."""
+    """Return how many more digits the numbers in the value have when written without an exponent."""
     if isinstance(value, float):
         found = _EXPONENT.search(orjson.dumps(value))
         return int(found[1]) if found else 0
@@ -227,19 +227,19 @@ def _written_out(value: Json) -> int:
 
 
 def few_headers(given: object) -> object:
-    """Headers, if they are not too many: before each is judged, or there would be as many faults. Raises
-    PydanticCustomError."""
+    """Return the headers if they are not too many. Checked before each header, to report one fault and not hundreds.
+    Raises PydanticCustomError."""
     if isinstance(given, dict) and len(given) > MAX_HEADERS:
         _refuse(
-            f"{len(given)} headers are set, at most {MAX_HEADERS} are sent",
-            "Leave out what the receiver does not read.",
+            f"{len(given)} headers are set; at most {MAX_HEADERS} are allowed",
+            "Remove headers that the receiver does not read.",
         )
     return given
 
 
 def _number_text(text: object) -> object:
     if isinstance(text, str) and not _INTEGER.fullmatch(text):
-        _refuse("not a whole number", "Write digits only, such as 50.")
+        _refuse("not an integer", "Write only digits, such as 50.")
     return text
 
 
@@ -250,20 +250,20 @@ def _flag_text(text: object) -> object:
 
 
 def schema(value: Json) -> Json:
-    """What a JSON Schema can be. Raises PydanticCustomError."""
+    """Return the value if it can be a JSON Schema. Raises PydanticCustomError."""
     if not isinstance(value, dict | bool):
-        _refuse("a JSON Schema is an object, or true or false", 'Write one such as {"type":"object"}.')
+        _refuse("a JSON Schema must be an object, true or false", 'Write for example {"type":"object"}.')
     return value
 
 
 def shallow(value: Json) -> Json:
-    """A document whose numbers PostgreSQL gives back in no more than the bytes of an input. Raises
+    """Return the document if PostgreSQL returns it in no more bytes than an input may have. Raises
     PydanticCustomError."""
     return _small(value)
 
 
 def whole(value: object) -> object:
-    """An integer, as JSON Schema has it: 1.0 is one."""
+    """Return an integer for a float such as 1.0, as in JSON Schema."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -271,17 +271,17 @@ def _cron(text: str) -> str:
     if len(text) > MAX_CRON_CHARACTERS:
         _refuse(
             f"cron text: {len(text)} characters are too long, {MAX_CRON_CHARACTERS} are allowed",
-            "Shorten lists with ranges and steps, such as */5; a command or a comment is no part of a schedule.",
+            "Shorten lists with ranges and steps, such as */5. Leave out commands and comments.",
         )
     return text
 
 
 def _titled(text: str, info: ValidationInfo) -> str:
-    # The context has the texts that were there before they were refused: what is not changed may stay.
+    # The context has the stored texts: an unchanged text may stay, although it would be rejected today.
     if (found := unseen.found(text)) and (info.field_name, text) not in (info.context or ()):
         _refuse(
-            f"the text holds the character {found}, which is not seen",
-            "Remove it: a title or tag is one line of characters that can be seen.",
+            f"the text contains the invisible character {found}",
+            "Remove it: a title or tag is one line of visible characters.",
         )
     return _shown(text)
 
@@ -293,7 +293,7 @@ def _shown(text: str) -> str:
 
 
 def _refuse(message: str, hint: str) -> NoReturn:
-    # pydantic formats the message with the context: braces of a caller's value must not be read as fields.
+    # pydantic formats the message with the context: braces in a caller's value must not be read as fields.
     raise PydanticCustomError("kronos", "{message}", {"message": message, "hint": hint})
 
 
@@ -308,7 +308,7 @@ def _line(most: int) -> WithJsonSchema:
 _TIME = {"type": "string", "format": "date-time"}
 _SCHEDULABLE = _TIME | {"pattern": "^(19[7-9]|2[0-9][0-9])[0-9]-"}
 AnyTime = Annotated[datetime, BeforeValidator(timestamp), WithJsonSchema(_TIME)]
-"""An instant, whichever: for filters."""
+"""Any instant, for filters."""
 Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), WithJsonSchema(_SCHEDULABLE)]
 """An instant at which something may be scheduled."""
 TimeOrLocal = Annotated[
@@ -324,7 +324,7 @@ TimeOrLocal = Annotated[
         }
     ),
 ]
-"""An instant, or, naive, a local time of the zone that is given with it."""
+"""An instant, or a naive local time in the zone given with it."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
 CalendarName = Annotated[str, AfterValidator(_calendar_name), _pattern(ENDPOINT_NAME)]
@@ -335,9 +335,9 @@ SecretValue = Annotated[
     str, Field(min_length=MIN_VALUE_CHARACTERS, max_length=MAX_VALUE_BYTES), AfterValidator(_secret_value)
 ]
 WholeNumber = Annotated[int, BeforeValidator(_number_text)]
-"""Of a query string: digits and nothing else."""
+"""An integer in a query string: only digits."""
 Flag = Annotated[bool, BeforeValidator(_flag_text), WithJsonSchema({"type": "boolean"})]
-"""Of a query string: true or false."""
+"""A boolean in a query string: true or false."""
 Template = Annotated[Any, AfterValidator(_small), WithJsonSchema({})]
 Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
 Cron = Annotated[

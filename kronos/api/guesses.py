@@ -1,9 +1,9 @@
-"""Keys that were wrong, by the address they came from and by their public id: who guesses is slowed, in bounded memory.
+"""Slows down callers that guess keys, by their address and by the key's public id, in bounded memory.
 
-An address (of IPv6: a network of 64 bits) may be wrong 20 times at once, and once in 3 s after that. Of one public id
-100 may be, from all addresses together; beyond that only an address that was not wrong yet is looked at. A key that was
-right lately is never refused for what others sent, from whatever address it comes: those behind one proxy with somebody
-who guesses go on, and a newcomer among them waits a few seconds.
+An address (for IPv6: a /64 network) may send 20 wrong keys at once, and then one every 3 s. One public id may be wrong
+100 times, from all addresses together; beyond that, only keys from addresses without wrong keys are checked. A key that
+was valid recently is never rejected because of others' wrong keys, whatever address it comes from. Callers that share a
+proxy with a guesser continue, and a newcomer among them waits a few seconds.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kronos.api.doors import address_of
 
 MOST = 10_000
-"""Addresses, public ids and keys that were right, each: what was used longest ago is forgotten, 200 bytes of it."""
+"""Maximum addresses, public ids and valid keys, each. The least recently used, 200 bytes each, are dropped first."""
 
 _EACH_SECONDS = 3.0
 _OF_AN_ADDRESS, _OF_AN_ID = 20, 100
@@ -20,7 +20,7 @@ _OF_AN_ADDRESS, _OF_AN_ID = 20, 100
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A key that is being looked at: counted as wrong until it is found to be right."""
+    """A key being checked. It counts as wrong until it is found to be valid."""
 
     address: str
     public_id: str
@@ -28,7 +28,7 @@ class Guess:
 
 
 class Guesses:
-    """Those of one process."""
+    """The guesses of one process."""
 
     def __init__(self) -> None:
         self._addresses = _Buckets(_OF_AN_ADDRESS)
@@ -36,8 +36,8 @@ class Guesses:
         self._right: OrderedDict[bytes, None] = OrderedDict()  # digests of whole keys
 
     def begin(self, host: str, public_id: str, digest: bytes, now: float) -> Guess | float:
-        """Count it before it is looked at, so that many at once are no more than one after the other; or how many
-        seconds it has to wait."""
+        """Count the key before it is checked, so that parallel guesses gain nothing. Return the guess, or the seconds
+        to wait."""
         guess = Guess(_network(host), public_id, digest)
         if digest in self._right:
             return guess
@@ -51,7 +51,7 @@ class Guesses:
         return guess
 
     def was_right(self, guess: Guess, now: float) -> None:
-        """It is no guess: what was counted is given back."""
+        """The key is valid: what was counted is given back."""
         if guess.digest not in self._right:
             self._addresses.give_back(guess.address, now)
             self._ids.give_back(guess.public_id, now)
@@ -61,13 +61,13 @@ class Guesses:
             self._right.popitem(last=False)
 
     def was_wrong(self, guess: Guess, now: float) -> None:
-        """It is one, also where it was right before: what is revoked is no key."""
+        """The key is wrong. That counts even if it was valid before: a revoked key is a wrong key."""
         if self._right.pop(guess.digest, _ABSENT) is None:
             self._addresses.count(guess.address, now)
             self._ids.count(guess.public_id, now)
 
     def is_undecided(self, guess: Guess, now: float) -> None:
-        """Nobody knows: PostgreSQL was away."""
+        """Unknown, because PostgreSQL was unavailable: what was counted is given back."""
         if guess.digest not in self._right:
             self._addresses.give_back(guess.address, now)
             self._ids.give_back(guess.public_id, now)
@@ -80,7 +80,7 @@ _ABSENT = object()
 
 
 class _Buckets:
-    """When each will have been forgotten: an instant that each wrong key moves on by 3 s."""
+    """For each name, when it will be forgotten. Each wrong key moves that instant by 3 s."""
 
     def __init__(self, burst: int) -> None:
         self._until: OrderedDict[str, float] = OrderedDict()
@@ -93,7 +93,7 @@ class _Buckets:
         return name in self._until
 
     def wait(self, name: str, now: float) -> float:
-        """Seconds until one more may be wrong; 0: now."""
+        """Return the seconds until one more may be wrong; 0: now."""
         return max(0.0, self._until.get(name, now) - now - self._room)
 
     def count(self, name: str, now: float) -> None:
@@ -111,7 +111,7 @@ class _Buckets:
 
 
 def _network(host: str) -> str:
-    """Whom a wrong key counts for; what a proxy says of its caller need be no address."""
+    """Return what a wrong key counts for. A proxy may report a caller that is not an address."""
     try:
         return address_of(host)
     except ValueError:

@@ -1,10 +1,10 @@
-"""HEAD wherever GET is: what GET would answer, without its body (RFC 9110 9.3.2)."""
+"""HEAD for every GET: the response of GET without its body (RFC 9110 9.3.2)."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Heads:
-    """Has HEAD answered as GET, and keeps the body back. Its length is given all the same."""
+    """Serves HEAD as GET and drops the body. Content-Length is kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,4 +24,4 @@ class Heads:
         try:
             await self._app(asked, receive, send_head)
         finally:
-            scope["route"] = asked.get("route")  # by which it is counted
+            scope["route"] = asked.get("route")  # metrics count by route

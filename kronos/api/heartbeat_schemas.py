@@ -1,5 +1,5 @@
-"""What requests about heartbeats may hold, field by field: bounds, defaults, and an example for documentation and
-hints."""
+"""Request bodies and queries for heartbeats, field by field: bounds, defaults, and an example that the documentation
+and hints show."""
 
 from typing import Annotated, Literal
 
@@ -13,86 +13,89 @@ from kronos.schedules import ScheduleText, instant, local_time
 
 
 class HeartbeatPut(Body):
-    """What is expected of a job that runs elsewhere: `cron`, `every` or `period_seconds`, exactly one of them. `anchor`
-    goes with `every`, and a local one with `timezone`; a period has no zone."""
+    """What is expected of a job that runs elsewhere. Exactly one of `cron`, `every` and `period_seconds`. `anchor`
+    requires `every`, and a local `anchor` requires `timezone`. A period has no time zone."""
 
-    cron: Cron | None = Field(default=None, description="Five fields, as jobs have them.", examples=["0 3 * * *"])
+    cron: Cron | None = Field(default=None, description="Five fields, as for jobs.", examples=["0 3 * * *"])
     every: Annotated[str, Field(min_length=1, max_length=32)] | None = Field(
-        default=None, description="An interval on a grid, in place of cron.", examples=["90m"]
+        default=None, description="Interval on a fixed grid, instead of `cron`.", examples=["90m"]
     )
     anchor: TimeOrLocal | None = Field(
         default=None,
-        description="What the interval is counted from; now. Without an offset, on the zone's clocks.",
+        description="Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, "
+        "and the intervals then follow that zone's clocks.",
         examples=["2026-12-01T00:00:00Z"],
     )
-    timezone: Zone = Field(default="UTC", description="The zone of the expression.", examples=["Europe/Berlin"])
+    timezone: Zone = Field(default="UTC", description="Time zone of the schedule.", examples=["Europe/Berlin"])
     dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = Field(
-        default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"]
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
     )
     dst_overlap: Literal["FIRST", "BOTH"] = Field(
-        default="FIRST", description="A local time that there is twice.", examples=["FIRST"]
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
     )
     period_seconds: int | None = Field(
         default=None,
         ge=10,
         le=34_560_000,
-        description="In place of a schedule: a ping is expected so long after the one before, whenever that was.",
+        description="Instead of a schedule: the next ping is expected this long after the previous one.",
         examples=[3600],
     )
     grace_seconds: int = Field(
         default=300,
         ge=1,
         le=31_536_000,
-        description="How long after its tick a ping is on time, and the tick not missed.",
+        description="How long after its tick a ping still counts as on time. After that the tick is missed.",
         examples=[900],
     )
     max_run_seconds: int = Field(
         default=86_400,
         ge=1,
         le=31_536_000,
-        description="A run that said that it began and has not ended after so long has FAILED.",
+        description="A run that reported its start and has not ended after this long is FAILED.",
         examples=[7200],
     )
     tags: Annotated[list[Tag], Field(max_length=20)] = Field(
-        default_factory=list, description="Words to find it by.", examples=[["backups"]]
+        default_factory=list, description="Tags to find the heartbeat by.", examples=[["backups"]]
     )
 
 
 class HeartbeatCreate(HeartbeatPut):
-    """A heartbeat to be made: as HeartbeatPut, with its name."""
+    """A heartbeat to create: a HeartbeatPut with a name."""
 
     name: EndpointName = Field(
-        description="A name, unique among the workspace's heartbeats; never changes.", examples=["nightly-backup"]
+        description="Name, unique among the workspace's heartbeats. Never changes.", examples=["nightly-backup"]
     )
 
 
 class HeartbeatPause(Body):
     """Why a heartbeat is paused."""
 
-    note: Note | None = Field(default=None, description="For people who wonder later.", examples=["moving hosts"])
+    note: Note | None = Field(default=None, description="Reason, shown to other people.", examples=["moving hosts"])
 
 
 class HeartbeatQuery(PageQuery):
-    """Which heartbeats."""
+    """Filters for heartbeats."""
 
-    tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["backups"])
-    state: HeartbeatState | None = Field(default=None, description="In this state.", examples=["DOWN"])
+    tag: str | None = Field(default=None, max_length=64, description="Heartbeats with this tag.", examples=["backups"])
+    state: HeartbeatState | None = Field(default=None, description="Heartbeats in this state.", examples=["DOWN"])
 
 
 class PingQuery(PageQuery):
-    """Which pings, and what of them."""
+    """Filters for pings, and what to include."""
 
-    include: Literal["log"] | None = Field(default=None, description="log: what each printed, too.", examples=["log"])
+    include: Literal["log"] | None = Field(
+        default=None, description="log: include the output of each ping.", examples=["log"]
+    )
 
 
 class HeartbeatTickQuery(PageQuery):
-    """Which ticks of a heartbeat."""
+    """Filters for a heartbeat's ticks."""
 
-    status: BeatTickStatus | None = Field(default=None, description="Of which this has become.", examples=["MISSED"])
+    status: BeatTickStatus | None = Field(default=None, description="Ticks with this status.", examples=["MISSED"])
 
 
 def expectation(body: HeartbeatPut) -> Expectation:
-    """What a body asks for. Raises Unprocessable."""
+    """Return what a body asks for. Raises Unprocessable."""
     schedule: ScheduleText | None = None
     if body.period_seconds is None:
         zone = body.timezone if "timezone" in body.model_fields_set else None
@@ -108,8 +111,8 @@ def expectation(body: HeartbeatPut) -> Expectation:
             dst_overlap=body.dst_overlap,
         )
     elif given := [name for name in ("cron", "every", "anchor") if getattr(body, name) is not None]:
-        hint = "Give a schedule or a period, one of them."
-        fault = errors.Fault(pointer=f"/{given[0]}", detail=f"{given[0]} and period_seconds are given", hint=hint)
+        hint = "Give either a schedule or a period."
+        fault = errors.Fault(pointer=f"/{given[0]}", detail=f"both {given[0]} and period_seconds are given", hint=hint)
         raise errors.Unprocessable.of(fault)
     return Expectation(
         schedule=schedule,

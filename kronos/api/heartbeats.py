@@ -1,4 +1,4 @@
-"""Routes of heartbeats: what is expected of jobs that run elsewhere, and what they said."""
+"""Routes of heartbeats: what is expected of jobs that run elsewhere, and their pings."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -44,7 +44,7 @@ _NOBODY = UUID(int=0)
     responses=answers({201: NewHeartbeat}, "ETag", "Location") | problems(*_WRITE),
 )
 async def create_heartbeat(call: Call, view: View, body: HeartbeatCreate) -> Response:
-    """Make a heartbeat. Its ping URL is shown this once: whoever has it may ping, without a key."""
+    """Create a heartbeat. Its ping URL is shown only once. Anyone who has it can ping without a key."""
     token = beats.new_token()
     made, _ = await beats.put(view, body.name, expectation(body), token=token, must_be_new=True)
     return _made(call, made, token)
@@ -52,7 +52,7 @@ async def create_heartbeat(call: Call, view: View, body: HeartbeatCreate) -> Res
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Page[Heartbeat]}) | problems(errors.WorkspaceNotFound))
 async def list_heartbeats(view: View, query: Annotated[HeartbeatQuery, Query()]) -> Response:
-    """Heartbeats of a workspace, newest first."""
+    """List the heartbeats of a workspace, newest first."""
     of = list_digest("heartbeats", view.workspace, {"tag": query.tag, "state": query.state})
     before = decoded(query.cursor, of)
     rows = await beats.list_page(view, tag=query.tag, state=query.state, limit=query.limit, before=before)
@@ -61,7 +61,7 @@ async def list_heartbeats(view: View, query: Annotated[HeartbeatQuery, Query()])
 
 @router.get("/{name}", needs=Role.VIEWER, responses=answers({200: Heartbeat}, "ETag") | problems(*_GONE))
 async def get_heartbeat(view: View, name: HeartbeatName) -> Response:
-    """One heartbeat, as it is now."""
+    """Get a heartbeat and its current state."""
     return named.current(await beats.get(view, name), is_moving=True)
 
 
@@ -74,7 +74,7 @@ async def get_heartbeat(view: View, name: HeartbeatName) -> Response:
 async def put_heartbeat(
     call: Call, view: View, name: NewHeartbeatName, draft: Draft[HeartbeatPut], asked: PutConditions
 ) -> Response:
-    """Make a heartbeat, or say what is expected of it from now on. Its ping URL stays as it is."""
+    """Create a heartbeat, or change what is expected of it from now on. Its ping URL does not change."""
     body = await draft.judged(draft.document, lambda: beats.get(view, name))
     token = beats.new_token()
     put, is_new = await beats.put(
@@ -93,7 +93,7 @@ async def put_heartbeat(
 async def pause_heartbeat(
     view: View, name: HeartbeatName, body: Annotated[HeartbeatPause, Body(default_factory=HeartbeatPause)]
 ) -> Response:
-    """Expect nothing of a heartbeat until it is resumed. Pings are kept, and not counted. Safe to repeat."""
+    """Pause a heartbeat until it is resumed. Pings are stored but not counted. Safe to repeat."""
     return named.current(await beats.turn(view, name, "PAUSED", body.note), is_moving=True)
 
 
@@ -101,7 +101,7 @@ async def pause_heartbeat(
 async def resume_heartbeat(
     view: View, name: HeartbeatName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Expect the next tick of a paused heartbeat again; those of its pause are SKIPPED. Safe to repeat."""
+    """Resume a paused heartbeat from its next tick. Ticks during the pause are SKIPPED. Safe to repeat."""
     return named.current(await beats.turn(view, name, "ACTIVE", None), is_moving=True)
 
 
@@ -109,7 +109,7 @@ async def resume_heartbeat(
 async def rotate_heartbeat(
     call: Call, view: View, name: HeartbeatName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Give a heartbeat another ping URL, which is shown this once; the one before works no longer."""
+    """Replace a heartbeat's ping URL. The new URL is shown only once; the old one stops working."""
     token = beats.new_token()
     row = await beats.rotate(view, name, token)
     return _shown(with_url(call, row, token))
@@ -122,14 +122,14 @@ async def rotate_heartbeat(
     responses=answers({204: None}) | problems(*_GONE, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_heartbeat(view: View, name: HeartbeatName, if_match: IfMatch = None) -> Response:
-    """Delete a heartbeat with all that it said. Its ping URL works no longer."""
+    """Delete a heartbeat and its pings. Its ping URL stops working."""
     await beats.delete(view, name, if_match=if_match)
     return Response(status_code=204)
 
 
 @router.get("/{name}/pings", needs=Role.VIEWER, responses=answers({200: Page[KeptPing]}) | problems(*_GONE))
 async def list_pings(view: View, name: HeartbeatName, query: Annotated[PingQuery, Query()]) -> Response:
-    """What came, the newest first: the last thousand pings, with what each printed where it is asked for."""
+    """List a heartbeat's last thousand pings, newest first, with their output if requested."""
     of = list_digest("pings", f"{view.workspace} {name}", {"include": query.include})
     before = number_of(decoded(query.cursor, of))
     rows = await beats.pings(view, name, limit=query.limit, before=before, with_log=query.include is not None)
@@ -140,7 +140,7 @@ async def list_pings(view: View, name: HeartbeatName, query: Annotated[PingQuery
 async def list_heartbeat_ticks(
     view: View, name: HeartbeatName, query: Annotated[HeartbeatTickQuery, Query()]
 ) -> Response:
-    """What became of each tick, the newest first."""
+    """List a heartbeat's ticks and their outcomes, newest first."""
     of = list_digest("heartbeat ticks", f"{view.workspace} {name}", {"status": query.status})
     place = decoded(query.cursor, of)
     before: datetime | None = None if place is None else place[0]
@@ -149,7 +149,7 @@ async def list_heartbeat_ticks(
 
 
 def with_url(call: Call, row: Heartbeat, token: str | None) -> NewHeartbeat:
-    """The heartbeat with the URL that its job pings, as the caller reaches this API; None: nobody is told."""
+    """Return the heartbeat with its ping URL, under the address that the caller used. Without a token, no URL."""
     url = None if token is None else f"{str(call.base_url).rstrip('/')}/ping/{token}"
     return NewHeartbeat(**asdict(row), ping_url=url)
 

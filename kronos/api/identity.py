@@ -1,11 +1,11 @@
-"""What a sign-in at an identity provider begins with and comes to."""
+"""The start and the result of a sign-in at an identity provider."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who the provider says that somebody is."""
+    """A person, as the identity provider describes them."""
 
     subject: str
     email: str | None
@@ -14,7 +14,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInAttempt:
-    """What a browser that was sent to the provider has to come back with."""
+    """The values that a browser must bring back from the provider."""
 
     state: str
     nonce: str

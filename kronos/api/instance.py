@@ -1,4 +1,4 @@
-"""Routes of the instance's administrator: how it is doing, and its jobs against pg_cron's entries."""
+"""Routes for the instance's administrator: its status, and its jobs compared with pg_cron's entries."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,9 +22,11 @@ router = Router("/v1/system", tags=["system"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
-    """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that hold, and
-    that rows still follow, and operations; `warnings` say what keeps ticks from their time, or soon will; `findings`:
-    what `kronos doctor` would say, of the checks that cost little, what does not hold first."""
+    """pg_cron, lag, workers and time zone data.
+
+    `steps`: operations, and suspensions, resumptions and cancellations that took effect but whose rows are still being
+    updated. `warnings`: what delays ticks, or soon will. `findings`: results of `kronos doctor`'s cheap checks, failed
+    checks first."""
 
     status: Status
     steps: list[PendingWork]
@@ -35,7 +37,7 @@ class InstanceStatus:
 
 @router.get("/status", needs=Role.INSTANCE_ADMIN, responses=answers({200: InstanceStatus}))
 async def get_status(instance: Instance, settings: SettingsOf) -> Response:
-    """The instance: pg_cron, lag, workers, what is followed in steps, time zone data."""
+    """Get the status of the instance: pg_cron, lag, workers, work done in steps, and time zone data."""
     found = await system.status(instance)
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     steps = await system.steps(instance)
@@ -59,14 +61,14 @@ async def get_status(instance: Instance, settings: SettingsOf) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyWorkers:
-    """The workers that have something under way."""
+    """The workers that have deliveries in progress."""
 
     data: list[BusyWorker]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """How history is kept: for how long, and in which partitions."""
+    """How long history is kept, and in which partitions."""
 
     retention: KeptHistory
     partitions: list[HistoryPartition]
@@ -74,23 +76,23 @@ class History:
 
 @router.get("/workers", needs=Role.INSTANCE_ADMIN, responses=answers({200: BusyWorkers}))
 async def list_workers(instance: Instance) -> Response:
-    """What workers have under way. One that has nothing to do is not listed: status counts the sessions of all."""
+    """List the deliveries in progress per worker. Idle workers are not listed; status counts the sessions of all."""
     return answer(BusyWorkers(data=await system.workers(instance)))
 
 
 @router.get("/history", needs=Role.INSTANCE_ADMIN, responses=answers({200: History}))
 async def get_history(instance: Instance) -> Response:
-    """The instance's retention, and the partitions of its history."""
+    """Get the instance's retention and the partitions of its history."""
     return answer(History(retention=await system.retention(instance), partitions=await system.partitions(instance)))
 
 
 @router.get("/alarms", needs=Role.INSTANCE_ADMIN, responses=answers({200: Alarms}))
 async def get_alarms(instance: Instance) -> Response:
-    """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how often it rings."""
+    """Get how pg_cron rings for jobs: one entry per job, or one for all jobs that ring together, and how often."""
     return answer(await system.alarms(instance))
 
 
 @router.get("/drift", needs=Role.INSTANCE_ADMIN, responses=answers({200: Drift}))
 async def get_drift(instance: Instance, query: Annotated[DriftQuery, Query()]) -> Response:
-    """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most."""
+    """Compare jobs with pg_cron's entries. The reaper repairs differences within a minute."""
     return answer(await system.drift(instance, limit=query.limit))

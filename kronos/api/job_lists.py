@@ -1,4 +1,4 @@
-"""Pages of the list of jobs: the newest first, by name, or by next run."""
+"""Pages of the list of jobs: newest first, by name, or by next run."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _LIVE = (None, "LIVE", "ACTIVE", "PAUSED")
 
 
 async def page_of(view: WorkspaceView, query: JobQuery, *, limit: int) -> Page[ListedJob] | Page[SortedJob]:
-    """A page, in the order that is asked for. Raises InvalidRequest, WorkspaceNotFound."""
+    """Return a page in the requested order. Raises InvalidRequest, WorkspaceNotFound."""
     filters = query.model_dump(exclude={"limit", "cursor", "sort"})
     sort = query.sort
     of = list_digest("jobs", view.workspace, filters if sort == "created" else filters | {"sort": sort})
@@ -22,8 +22,8 @@ async def page_of(view: WorkspaceView, query: JobQuery, *, limit: int) -> Page[L
         rows = await jobs.list_page(view, which, limit=limit, before=decoded(query.cursor, of))
         return bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id))
     if query.trigger not in (None, "CRON") or query.status not in _LIVE:
-        hint = "Leave trigger and status out, or ask for trigger=CRON and status=LIVE, ACTIVE or PAUSED."
-        raise errors.InvalidRequest.of(f"only live CRON jobs are listed by {sort}", hint, "/sort")
+        hint = "Omit trigger and status, or use trigger=CRON and status=LIVE, ACTIVE or PAUSED."
+        raise errors.InvalidRequest.of(f"only live CRON jobs can be sorted by {sort}", hint, "/sort")
     after = _place(query.cursor, of, by_name=sort == "name")
     return _sorted(await jobs.list_sorted(view, which, sort=sort, limit=limit, after=after), of)
 

@@ -1,5 +1,5 @@
-"""What requests about jobs, their runs and their schedules may hold, field by field: bounds, defaults, and an example
-for documentation and hints."""
+"""Request bodies for jobs, runs and schedules, field by field: bounds, defaults, and an example that the documentation
+and hints show."""
 
 from typing import Annotated, Literal
 
@@ -32,13 +32,13 @@ _Overlap = Literal["FIRST", "BOTH"]
 
 
 class CatchUp(Body):
-    """What happens to ticks that were missed."""
+    """What happens to missed ticks."""
 
     policy: Literal["SKIP", "LATEST", "ALL"] = Field(
-        default="LATEST", description="Which of them run.", examples=["LATEST"]
+        default="LATEST", description="Which missed ticks run.", examples=["LATEST"]
     )
     window_seconds: int = Field(
-        default=3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600]
+        default=3600, ge=0, le=31 * 24 * 3600, description="Older ticks do not run.", examples=[3600]
     )
 
 
@@ -53,328 +53,345 @@ _Priority = Annotated[int, Field(ge=-10, le=10)]
 
 
 class Callback(Body):
-    """What the end of a job's run sets off: `endpoint` or `job`, exactly one of them; `input` goes with `job`."""
+    """What happens when a job's run ends. Exactly one of `endpoint` and `job`; `input` requires `job`."""
 
     endpoint: EndpointName | None = Field(
-        default=None, description="It gets what happened, as a delivery of its own.", examples=["on-call"]
+        default=None, description="Endpoint that receives the result, as a separate delivery.", examples=["on-call"]
     )
     job: JobName | None = Field(
-        default=None, description="The name of a live CRON job, which is run once.", examples=["load-warehouse"]
+        default=None, description="Name of a live CRON job to run once.", examples=["load-warehouse"]
     )
     input: Literal["own", "run"] | None = Field(
-        default=None, description="Of a job: its own input, by default, or what happened.", examples=["run"]
+        default=None, description="`own`: the job's own input (default). `run`: the run's result.", examples=["run"]
     )
 
 
 class FailureCallback(Callback):
-    """What the failure of a job's run sets off: as Callback, and for which ends."""
+    """What happens when a job's run fails: a Callback, and the statuses it applies to."""
 
     statuses: Annotated[list[Literal["FAILED", "EXPIRED", "CANCELLED"]], Field(min_length=1, max_length=3)] | None = (
-        Field(default=None, description="FAILED and EXPIRED by default.", examples=[["FAILED"]])
+        Field(default=None, description="Statuses that trigger it. Default: FAILED and EXPIRED.", examples=[["FAILED"]])
     )
 
 
 class _JobFields(Body):
-    """What is said of a job, by a call or by a file."""
+    """The fields of a job, in a request or in a file."""
 
     name: JobName | None = Field(
-        default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"]
+        default=None, description="Name, unique among the workspace's live jobs.", examples=["weekly-report"]
     )
     title: Title | None = Field(
-        default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"]
+        default=None, description="Display name: any text on one line.", examples=["Weekly report, Mondays"]
     )
-    endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
+    endpoint: EndpointName = Field(description="Name of the endpoint.", examples=["weekly-report"])
     cron: Cron | None = Field(
-        default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"]
+        default=None, description="CRON: five fields, in pg_cron's syntax.", examples=["0 9 * * 1"]
     )
-    every: _Every | None = Field(default=None, description="CRON: an interval, in place of cron.", examples=["90m"])
+    every: _Every | None = Field(default=None, description="CRON: interval, instead of `cron`.", examples=["90m"])
     anchor: TimeOrLocal | None = Field(
         default=None,
-        description="CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on "
-        "whose clocks it counts.",
+        description="CRON: start of the interval's grid; defaults to now. A time without an offset is local to "
+        "`timezone`, and the intervals then follow that zone's clocks.",
         examples=["2026-12-01T00:00:00Z"],
     )
     timezone: Zone | None = Field(
         default=None,
-        description="CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at.",
+        description="CRON: time zone of the schedule; defaults to UTC. DELAYED: time zone of a local run_at.",
         examples=["UTC"],
     )
-    starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
+    starts_at: Time | None = Field(
+        default=None, description="CRON: no tick before this time.", examples=["2026-12-01T00:00:00Z"]
+    )
     ends_at: Time | None = Field(
-        default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"]
+        default=None, description="CRON: no tick at or after this time.", examples=["2027-12-01T00:00:00Z"]
     )
     max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many ticks.", examples=[100])
     dst_gap: _Gap | None = Field(
         default=None,
-        description="For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP.",
+        description="What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local "
+        "run_at: not SKIP.",
         examples=["SHIFT"],
     )
     dst_overlap: _Overlap | None = Field(
         default=None,
-        description="For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH.",
+        description="What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local "
+        "run_at: not BOTH.",
         examples=["FIRST"],
     )
     jitter_seconds: _Jitter | None = Field(
-        default=None, description="CRON: spreads deliveries over up to this many seconds; 0.", examples=[30]
+        default=None, description="CRON: spread deliveries over up to this many seconds. Default: 0.", examples=[30]
     )
     spread: _Spread | None = Field(
         default=None,
-        description="CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; "
-        "null: not at all.",
+        description="CRON: how far a run may be moved after its tick to even out the load, at most one hour. null: "
+        "not at all.",
         examples=["5m"],
     )
     overlap: Overlap | None = Field(
-        default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
+        default=None,
+        description="CRON: what to do with a tick while the previous run is in progress. Default: ALLOW.",
+        examples=["ALLOW"],
     )
     catch_up: CatchUp | None = Field(
         default=None,
-        description="CRON: ticks that were missed.",
+        description="CRON: what happens to missed ticks.",
         examples=[{"policy": "LATEST", "window_seconds": 3600}],
     )
     calendars: _Calendars | None = Field(
         default=None,
-        description="CRON: names of calendars; a tick that one of them closes does not run at its time.",
+        description="CRON: names of calendars. A tick that any of them closes does not run at its time.",
         examples=[["holidays"]],
     )
     on_blackout: OnBlackout | None = Field(
         default=None,
-        description="CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT "
-        "or PREVIOUS day that is open.",
+        description="CRON: what happens to such a tick. SKIP (the default): it does not run. NEXT or PREVIOUS: it runs "
+        "at the same local time on the next or previous open day.",
         examples=["NEXT"],
     )
-    input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
-    tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
+    input: Input = Field(default_factory=dict, description="Values for the endpoint's templates.", examples=[{"id": 7}])
+    tags: _Tags = Field(default_factory=list, description="Tags to find the job by.", examples=[["reports"]])
     on_success: Callback | None = Field(
         default=None,
-        description="What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job.",
+        description="What happens after a run succeeds: a delivery to an endpoint, or a run of a CRON job.",
         examples=[{"job": "load-warehouse", "input": "run"}],
     )
     on_failure: FailureCallback | None = Field(
         default=None,
-        description="What a run that failed for good sets off, and with `statuses` one that was cancelled.",
+        description="What happens after a run fails for good. With `statuses`, cancelled runs can be included.",
         examples=[{"endpoint": "on-call"}],
     )
     deadline_seconds: _Deadline | None = Field(
         default=None,
-        description="An execution that was not delivered within so long of its tick, its run_at or its creation is "
-        "EXPIRED, and not sent any more.",
+        description="Seconds within which an execution must be delivered, counted from its tick, run_at or creation. "
+        "After that it is EXPIRED and no longer sent.",
         examples=[900],
     )
     priority: _Priority = Field(
         default=0,
-        description="Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of "
-        "waiting.",
+        description="Among the endpoint's due executions, higher priorities are delivered first. Each step counts as "
+        "much as a minute of waiting.",
         examples=[5],
     )
 
 
 class JobCreate(_JobFields):
-    """A job to be made.
+    """A job to create.
 
-    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a
-    local one, without an offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is
-    refused with another trigger. `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no
-    U+0000 and are not blank.
+    CRON takes exactly one of `cron` and `every`; `anchor` requires `every`. DELAYED takes `run_at`; a local `run_at`,
+    without an offset, requires `timezone`. IMMEDIATE takes none of these. Fields marked CRON or DELAYED are rejected
+    with any other trigger. `ends_at` must be after `starts_at`. Times must be in the years 1970 to 2999. Texts must not
+    contain U+0000 or be blank.
     """
 
-    trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
+    trigger: Trigger = Field(description="When the job runs.", examples=["CRON"])
     run_at: TimeOrLocal | None = Field(
         default=None,
-        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
-        "zone's rules change.",
+        description="DELAYED: when the job runs. A time without an offset is local to `timezone`; the job keeps that "
+        "local time if the zone's rules change.",
         examples=["2026-12-01T09:00:00Z"],
     )
     idempotency_key: IdempotencyKey | None = Field(
-        default=None, description="Same key, same job.", examples=["order-17"]
+        default=None, description="A repeated key returns the job created first.", examples=["order-17"]
     )
 
 
 class JobFile(_JobFields):
-    """A CRON job as a file has it, by its name. `cron` or `every`, exactly one of them; what is not written has its
-    default."""
+    """A CRON job in a file, identified by its name. Exactly one of `cron` and `every`. Omitted fields take their
+    defaults."""
 
     name: JobName = Field(
-        description="What it is known by among the workspace's live jobs.", examples=["weekly-report"]
+        description="Name that identifies the job among the workspace's live jobs.", examples=["weekly-report"]
     )
 
 
 class JobBatch(Body):
-    """Jobs to be made together."""
+    """Jobs to create together."""
 
     jobs: list[JobCreate] = Field(
         min_length=1,
         max_length=MOST_JOBS,
-        description="Each as POST …/jobs takes it, its `idempotency_key` too.",
+        description="Each job as POST …/jobs takes it, including its `idempotency_key`.",
         examples=[[{"endpoint": "weekly-report", "trigger": "IMMEDIATE", "input": {"id": 7}}]],
     )
     atomic: bool = Field(
         default=True,
-        description="All are made or none; false: each for itself, and one that cannot be made is a problem in its "
-        "place of the answer.",
+        description="true: all jobs are created, or none. false: each job is created separately, and a job that cannot "
+        "be created has a problem in its place in the response.",
         examples=[True],
     )
 
 
 class JobPatch(Body):
-    """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what
-    is equal is no change, and what cannot be changed is ignored as long as it is as GET gives it.
+    """Changes to a CRON job. null clears a field that may be empty. A document from GET may be sent back whole: equal
+    values change nothing, and read-only fields are ignored as long as they are as GET returned them.
 
-    At least one field is given. `cron` and `every` take each other's place, so one of them at most; `anchor` is of a
-    job with `every`. `ends_at` is after `starts_at`.
+    At least one field is required. `cron` and `every` replace each other, so give at most one. `anchor` requires a job
+    with `every`. `ends_at` must be after `starts_at`.
     """
 
-    name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
+    name: JobName | None = Field(default=None, description="Name; null: none.", examples=["weekly-report"])
     title: Title | None = Field(
-        default=None, description="Its name for people; null: none.", examples=["Weekly report, Mondays"]
+        default=None, description="Display name; null: none.", examples=["Weekly report, Mondays"]
     )
-    endpoint: EndpointName = Field(
-        default_factory=str, description="The name of the endpoint.", examples=["weekly-report"]
-    )
-    cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
-    every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
+    endpoint: EndpointName = Field(default_factory=str, description="Name of the endpoint.", examples=["weekly-report"])
+    cron: Cron = Field(default_factory=str, description="Five fields, in pg_cron's syntax.", examples=["0 9 * * 1"])
+    every: _Every = Field(default_factory=str, description="Interval, instead of `cron`.", examples=["90m"])
     anchor: TimeOrLocal = Field(
         default_factory=CLOCK.now,
-        description="What it is counted from; without an offset, on the zone's clocks.",
+        description="Start of the interval's grid. A time without an offset is local to `timezone`.",
         examples=["2026-12-01T00:00:00Z"],
     )
-    timezone: Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
+    timezone: Zone = Field(default="UTC", description="Time zone of the schedule.", examples=["UTC"])
     starts_at: Time | None = Field(
-        default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="No tick before this time; null: from now on.", examples=["2026-12-01T00:00:00Z"]
     )
     ends_at: Time | None = Field(
-        default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"]
+        default=None, description="No tick at or after this time; null: no end.", examples=["2027-12-01T00:00:00Z"]
     )
     max_runs: Int32 | None = Field(
-        default=None, description="Retired after this many ticks; null: never.", examples=[100]
+        default=None, description="Retire the job after this many ticks; null: never.", examples=[100]
     )
-    dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
-    dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
+    dst_gap: _Gap = Field(
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
+    )
+    dst_overlap: _Overlap = Field(
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
+    )
     jitter_seconds: _Jitter = Field(
-        default=0, description="Spreads deliveries over up to this many seconds.", examples=[30]
+        default=0, description="Spread deliveries over up to this many seconds.", examples=[30]
     )
     spread: _Spread | None = Field(
         default=None, description="How far a run may be moved after its tick; null: not at all.", examples=["5m"]
     )
     offset_seconds: _Offset = Field(
         default=0,
-        description="By how much each run is moved, within `spread`: GET …/load/plan has one.",
+        description="Seconds by which each run is moved, within `spread`. GET …/load/plan proposes values.",
         examples=[120],
     )
     overlap: Overlap = Field(
-        default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"]
+        default="ALLOW", description="What to do with a tick while the previous run is in progress.", examples=["ALLOW"]
     )
     catch_up: CatchUp = Field(
-        default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}]
+        default_factory=lambda: CatchUp(), description="What happens to missed ticks.", examples=[{"policy": "LATEST"}]
     )
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
     on_success: Callback | None = Field(
-        default=None, description="What a run that succeeded sets off; null: nothing.", examples=[{"job": "load"}]
+        default=None, description="What happens after a run succeeds; null: nothing.", examples=[{"job": "load"}]
     )
     on_failure: FailureCallback | None = Field(
         default=None,
-        description="What a run that failed for good sets off; null: nothing.",
+        description="What happens after a run fails for good; null: nothing.",
         examples=[{"endpoint": "on-call"}],
     )
     deadline_seconds: _Deadline | None = Field(
-        default=None, description="Of the executions to come; null: none.", examples=[900]
+        default=None, description="Deadline of future executions, in seconds; null: none.", examples=[900]
     )
     priority: _Priority = Field(
-        default=0, description="Of its executions from now on; those that wait keep theirs.", examples=[5]
+        default=0, description="For executions from now on. Those already waiting keep theirs.", examples=[5]
     )
     calendars: _Calendars = Field(
-        default_factory=list, description="Names of calendars, in place of those before.", examples=[["holidays"]]
+        default_factory=list, description="Names of calendars. Replaces the whole list.", examples=[["holidays"]]
     )
     on_blackout: OnBlackout = Field(
-        default="SKIP", description="A tick that one of them closes: SKIP, NEXT or PREVIOUS.", examples=["NEXT"]
+        default="SKIP", description="What happens to a tick that a calendar closes.", examples=["NEXT"]
     )
 
 
 class JobPause(Body):
-    """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what was; null
-    takes it away."""
+    """Why a job is paused, and for how long. If the job is already paused, the given values replace the old ones; null
+    clears a value."""
 
-    note: Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
+    note: Note | None = Field(default=None, description="Reason, shown to other people.", examples=["until the audit"])
     until: Time | None = Field(
-        default=None, description="When it resumes by itself; null: only by a call.", examples=["2026-12-01T00:00:00Z"]
+        default=None,
+        description="When it resumes automatically; null: only by a call.",
+        examples=["2026-12-01T00:00:00Z"],
     )
 
 
 class JobSkipNext(Body):
-    """How many of a job's ticks to come are skipped."""
+    """How many upcoming ticks of a job to skip."""
 
-    count: int = Field(ge=0, le=10_000, description="Replaces the number that was set before; 0: none.", examples=[1])
+    count: int = Field(ge=0, le=10_000, description="Replaces the number set before; 0: none.", examples=[1])
 
 
 class JobTrigger(Body):
-    """One run beside the schedule."""
+    """One run outside the schedule."""
 
-    input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
-    priority: _Priority | None = Field(default=None, description="In place of the job's own.", examples=[5])
+    input: Input | None = Field(default=None, description="Instead of the job's own input.", examples=[{"id": 7}])
+    priority: _Priority | None = Field(default=None, description="Instead of the job's own priority.", examples=[5])
     deadline_seconds: _Deadline | None = Field(
         default=None,
-        description="In place of the job's own: what was not delivered so long after now is not sent any more.",
+        description="Seconds from now within which the run must be delivered, instead of the job's own deadline. After "
+        "that it is no longer sent.",
         examples=[600],
     )
 
 
 class BackfillCreate(Body):
-    """A past window whose ticks are to be run: [`from`, `to`), so `to` is after `from`."""
+    """A past window whose ticks to run: [`from`, `to`), so `to` must be after `from`."""
 
-    from_: Time = Field(alias="from", description="Its first tick is not before.", examples=["2026-11-01T00:00:00Z"])
-    to: Time = Field(description="Its last tick is before; not in the future.", examples=["2026-11-08T00:00:00Z"])
+    from_: Time = Field(alias="from", description="Start of the window, inclusive.", examples=["2026-11-01T00:00:00Z"])
+    to: Time = Field(description="End of the window, exclusive; not in the future.", examples=["2026-11-08T00:00:00Z"])
     max_active: int = Field(
-        default=10, ge=1, le=1000, description="Executions of it that may be unfinished at once.", examples=[10]
+        default=10, ge=1, le=1000, description="Maximum unfinished executions of the backfill.", examples=[10]
     )
     include: list[TickOutcome] = Field(
         default=["MISSED", "SKIPPED", "CANCELLED"],
         min_length=1,
         max_length=4,
-        description="Which ticks it takes, by what had become of them. FAILED: the run is due again, under its own id "
-        "and key. "
-        "MISSED: also those of which nothing had become.",
+        description="Which ticks to run, by their outcome. FAILED: the execution becomes due again, under its own id "
+        "and key. MISSED: includes ticks that have no recorded outcome.",
         examples=[["FAILED"]],
     )
-    validate_only: bool = Field(default=False, description="Only count the ticks: nothing is written.", examples=[True])
+    validate_only: bool = Field(default=False, description="Only count the ticks. Nothing is written.", examples=[True])
     priority: _Priority | None = Field(
-        default=None, description="Of its executions, in place of the job's own.", examples=[-5]
+        default=None, description="Priority of the backfill's executions, instead of the job's own.", examples=[-5]
     )
 
 
 class SchedulePreview(Body):
-    """A schedule to be looked at: `cron` or `every`, exactly one of them; `anchor` goes with `every`, and a local one
-    with `timezone`."""
+    """A schedule to preview. Exactly one of `cron` and `every`; `anchor` requires `every`, and a local `anchor`
+    requires `timezone`."""
 
-    cron: Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
-    every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
+    cron: Cron | None = Field(default=None, description="Five fields, in pg_cron's syntax.", examples=["0 9 * * 1"])
+    every: _Every | None = Field(default=None, description="Interval, instead of `cron`.", examples=["90m"])
     anchor: TimeOrLocal | None = Field(
         default=None,
-        description="What the interval is counted from; now. Without an offset, on the zone's clocks.",
+        description="Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, "
+        "and the intervals then follow that zone's clocks.",
         examples=["2026-12-01T00:00:00Z"],
     )
-    timezone: Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
+    timezone: Zone = Field(default="UTC", description="Time zone of the schedule.", examples=["UTC"])
     after: Time | None = Field(
-        default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"]
+        default=None,
+        description="Runs are strictly later than this; defaults to now.",
+        examples=["2026-12-01T00:00:00Z"],
     )
-    count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
-    dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
-    dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
+    count: int = Field(default=10, ge=1, le=100, description="How many runs to return.", examples=[10])
+    dst_gap: _Gap = Field(
+        default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]
+    )
+    dst_overlap: _Overlap = Field(
+        default="FIRST", description="What to do when a tick's local time occurs twice.", examples=["FIRST"]
+    )
 
 
 class ClosedSchedulePreview(SchedulePreview):
-    """A schedule to be looked at with calendars."""
+    """A schedule to preview with calendars."""
 
     calendars: _Calendars = Field(default_factory=list, description="Names of calendars.", examples=[["holidays"]])
     on_blackout: OnBlackout = Field(
-        default="SKIP", description="A tick that one of them closes: SKIP, NEXT or PREVIOUS.", examples=["NEXT"]
+        default="SKIP", description="What happens to a tick that a calendar closes.", examples=["NEXT"]
     )
 
 
 class ScheduleSentence(Body):
-    """A schedule in plain English."""
+    """A schedule as an English sentence."""
 
     sentence: Annotated[Text, Field(max_length=MOST_CHARACTERS)] = Field(
-        description="When it runs.", examples=["every weekday at 9:30"]
+        description="When the job runs.", examples=["every weekday at 9:30"]
     )
-    timezone: Zone = Field(default="UTC", description="The zone of its times.", examples=["UTC"])
-    count: int = Field(default=10, ge=1, le=100, description="How many runs to foresee.", examples=[10])
+    timezone: Zone = Field(default="UTC", description="Time zone of the sentence's times.", examples=["UTC"])
+    count: int = Field(default=10, ge=1, le=100, description="How many runs to preview.", examples=[10])

@@ -68,13 +68,14 @@ _TURN = (*_WRITE, errors.PreconditionFailed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is accounted
-    for.
+    """A job's health, its ticks of the last 24 hours by status, and whether each tick is accounted for.
 
-    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE:
-    there was none; ERROR: `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest
-    due tick waits to be; 0 where none does. `waiting_seconds`: how long its oldest due execution waits to be taken by a
-    worker. `warnings`: what keeps it waiting. `alerts`: its incidents that are not over, the newest ten.
+    HEALTHY: no tick failed, was missed, or waits for more than a minute. DEGRADED: some did. FAILING: none succeeded.
+    IDLE: there were no ticks. ERROR: `error` is why its ticks cannot be accounted for.
+
+    `overdue_seconds`: how long the oldest due tick has waited to be accounted for; 0 if there is none.
+    `waiting_seconds`: how long the oldest due execution has waited for a worker. `warnings`: why it waits. `alerts`:
+    the job's newest ten open incidents.
     """
 
     job_id: UUID
@@ -100,20 +101,20 @@ class JobState:
     | problems(*_WRITE, errors.EndpointNotFound),
 )
 async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKey = None) -> Response:
-    """Make a job; with a known idempotency key, the job that it made."""
+    """Create a job. With a known idempotency key, return the job created before."""
     job, is_new = await jobs.create(view, new_job(body, one_idempotency_key(call, key, body.idempotency_key)))
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Page[Job]}, READ_FROM) | problems(errors.WorkspaceNotFound))
 async def list_jobs(view: ReadView, query: Annotated[JobQuery, Query()]) -> Response:
-    """Jobs of a workspace, newest first, or as `sort` says."""
+    """List the jobs of a workspace, newest first or in the order given by `sort`."""
     return answer(await job_lists.page_of(view, query, limit=query.limit))
 
 
 @router.get("/{j}", needs=Role.VIEWER, responses=answers({200: Job}, READ_FROM, "ETag") | problems(*_ABSENT))
 async def get_job(view: ReadView, ref: JobRef) -> Response:
-    """One job."""
+    """Get a job."""
     job = await jobs.get(view, ref)
     return answer(job, ETag=etag(job.version))
 
@@ -125,7 +126,7 @@ async def get_job(view: ReadView, ref: JobRef) -> Response:
     | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
 async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch], if_match: IfMatch = None) -> Response:
-    """Retire the version of a CRON job and make the next one, in one transaction."""
+    """Change a CRON job: retire its current version and create the next one, in one transaction."""
     document = draft.document
     if _COPY.given(document):
         present = await jobs.get(view, ref)
@@ -144,7 +145,7 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
     | problems(*_ABSENT, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def preview_change(view: View, ref: JobRef, draft: Draft[JobPatch]) -> Response:
-    """What a change would do to a CRON job's runs of the coming 7 days; nothing is written."""
+    """Preview how a change would affect a CRON job's runs in the next 7 days. Nothing is written."""
     body = await draft.judged(draft.document, lambda: jobs.get(view, ref))
     return answer(await fire_diffs.foreseen(view, ref, job_changes(body)))
 
@@ -153,7 +154,7 @@ async def preview_change(view: View, ref: JobRef, draft: Draft[JobPatch]) -> Res
     "/{j}", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_CHANGE, errors.PgCronUnavailable)
 )
 async def cancel_job(view: View, ref: JobRef, if_match: IfMatch = None) -> Response:
-    """Retire a job and remove its pg_cron entry, in one transaction."""
+    """Cancel a job: retire it and remove its pg_cron entry, in one transaction."""
     job = await changes.cancel(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
@@ -166,7 +167,7 @@ async def pause_job(
     body: Annotated[JobPause, Body(default_factory=JobPause)],
     if_match: IfMatch = None,
 ) -> Response:
-    """Stop a CRON job's ticks until it is resumed, or until an instant."""
+    """Pause a CRON job until it is resumed, or until a given time."""
     job = await pauses.pause(view, ref, pause_terms(body), actor=caller.actor, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
@@ -175,14 +176,14 @@ async def pause_job(
 async def resume_job(
     view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None
 ) -> Response:
-    """Go on with a paused job."""
+    """Resume a paused job."""
     job = await pauses.resume(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
 @router.post("/{j}/skip-next", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: IfMatch = None) -> Response:
-    """Skip this many of a CRON job's next ticks."""
+    """Skip the given number of a CRON job's next ticks."""
     job = await pauses.skip_next(view, ref, count=body.count, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
@@ -201,7 +202,7 @@ async def trigger_job(
     body: Annotated[JobTrigger, Body(default_factory=JobTrigger)],
     key: IdempotencyKey = None,
 ) -> Response:
-    """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
+    """Run a CRON job once now, outside its schedule. With a known idempotency key, return the run created before."""
     execution, is_new = await changes.trigger(
         view,
         ref,
@@ -218,19 +219,19 @@ async def trigger_job(
     "/{j}/executions", needs=Role.VIEWER, responses=answers({200: Page[Execution]}, READ_FROM) | problems(*_ABSENT)
 )
 async def list_job_executions(view: ReadView, ref: JobRef, query: Annotated[JobExecutionQuery, Query()]) -> Response:
-    """Executions of a job, newest first."""
+    """List a job's executions, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
     of = list_digest("executions", view.workspace, filters)
     before = decoded(query.cursor, of)
     rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit, before=before)
     if not rows:
-        await jobs.get(view, ref)  # no such job is 404, not an empty list
+        await jobs.get(view, ref)  # an unknown job is a 404, not an empty list
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
 @router.get("/{j}/versions", needs=Role.VIEWER, responses=answers({200: Page[Job]}, READ_FROM) | problems(*_ABSENT))
 async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
-    """Versions of a job, newest first."""
+    """List a job's versions, newest first."""
     of = list_digest("versions", view.workspace, {"job": ref})
     rows = await jobs.versions(view, ref, limit=query.limit, before=number_of(decoded(query.cursor, of)))
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
@@ -238,7 +239,7 @@ async def list_job_versions(view: ReadView, ref: JobRef, query: Annotated[PageQu
 
 @router.get("/{j}/status", needs=Role.VIEWER, responses=answers({200: JobState}) | problems(*_ABSENT))
 async def get_job_status(view: View, ref: JobRef) -> Response:
-    """A job's health and its last 24 hours."""
+    """Get a job's health and the outcome of its last 24 hours."""
     return answer(await state_of(view, await jobs.get(view, ref), ref))
 
 
@@ -246,13 +247,13 @@ async def get_job_status(view: View, ref: JobRef) -> Response:
     "/{j}/next-runs", needs=Role.VIEWER, responses=answers({200: Preview}) | problems(*_ABSENT, errors.Conflict)
 )
 async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Query()]) -> Response:
-    """A CRON job's next runs."""
+    """List a CRON job's next runs."""
     return answer(await jobs.next_runs(view, ref, count=query.count))
 
 
 @router.get("/{j}/explain", needs=Role.VIEWER, responses=answers({200: Explanation}) | problems(*_ABSENT))
 async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
-    """Why a job did or did not run at an instant."""
+    """Explain why a job did or did not run at an instant."""
     return answer(await explain.explain(view, ref, at=query.at))
 
 
@@ -262,7 +263,7 @@ async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Qu
     responses=answers({200: Ticks}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
 )
 async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query()]) -> Response:
-    """A CRON job's ticks of a window, and what became of each."""
+    """List a CRON job's ticks in a window, and the outcome of each."""
     return answer(await ticks.list_ticks(view, ref, since=query.from_, until=query.to, limit=query.limit))
 
 
@@ -272,12 +273,12 @@ async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query
     responses=answers({200: TickDays}) | problems(*_ABSENT, errors.Conflict, errors.Unprocessable),
 )
 async def count_tick_days(view: View, ref: JobRef, query: Annotated[TickDaysQuery, Query()]) -> Response:
-    """A CRON job's ticks of a window, counted by day and by what became of them."""
+    """Count a CRON job's ticks in a window, by day and outcome."""
     return answer(await ticks.count_days(view, ref, since=query.from_, until=query.to, timezone=query.timezone))
 
 
 async def state_of(view: WorkspaceView, job: Job, ref: str) -> JobState:
-    """How the job is doing that `ref` names: as a name, with the ticks of all its versions."""
+    """Return the state of the job that `ref` names. A name includes the ticks of all versions."""
     counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
     standing = await ledger.standing(view, str(job.job_id))
     waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
@@ -305,28 +306,28 @@ def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) 
 
 def _why_waiting(standing: ledger.Standing) -> list[str]:
     if standing.worker_sessions == 0:
-        return ["no worker is connected: nothing is delivered until one is"]
+        return ["no worker is connected: nothing is delivered until one connects"]
     if standing.unserved_group is not None:
         return [
-            f"no worker serves the group {standing.unserved_group}, which its endpoint names: nothing of it is "
+            f"no worker serves the group {standing.unserved_group} of the job's endpoint: its executions are not "
             "delivered until one does"
         ]
     if standing.waiting_seconds > WAITS_LONG.total_seconds():
-        return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says what for"]
+        return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says why"]
     return []
 
 
 def _kept_off(standing: ledger.Standing, job: Job) -> list[str]:
-    """That its endpoint is disabled, or slowed down at the moment, and why."""
+    """Return a warning if the job's endpoint is disabled or slowed down, with the reason."""
     health = standing.endpoint_health or {}
     if health.get("state") not in ("DISABLED", "SLOWED"):
         return []
     reason = health.get("reason") or {}
     until = health.get("until")
-    said = f"the endpoint {job.endpoint} is {health['state']} since {health['since']}: {reason.get('detail')}"
+    said = f"the endpoint {job.endpoint} has been {health['state']} since {health['since']}: {reason.get('detail')}"
     if health["state"] == "SLOWED":
         return [f"{said}; nothing is delivered to it until {until}"]
-    tried = f"; it is tried again from {until} on" if until else ""
+    tried = f"; it is tried again at {until} or later" if until else ""
     return [f"{said}{tried}; `kronos endpoint enable {job.endpoint}` enables it"]
 
 

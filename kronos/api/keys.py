@@ -1,12 +1,12 @@
-"""Who calls: API keys of the form kr_live_<public id>_<secret>, known by the SHA-256 of their secret.
+"""Authentication by API keys of the form kr_live_<public id>_<secret>, which are stored as the SHA-256 of their secret.
 
-A key that was right is trusted for a moment. While it is used, one statement renews this trust for all keys of the
-process, beside the requests: these cost one round trip, and what was revoked, has expired or may less now is so within
-2 s everywhere. The statement that checks a key takes the requests that this process will serve for it
-(kronos/api/rates.py); of those who wait for the same key's check one asks.
+A valid key is trusted for a moment. While keys are in use, one statement renews the trust in all keys of the process,
+in the background, so that requests cost a single round trip. A key that was revoked, expired or lost a role is rejected
+within 2 s everywhere. The statement that checks a key also takes the requests that this process will serve for it
+(kronos/api/rates.py). Requests that wait for the same key share one check.
 
-Who has signed in with a key calls as the key, by the cookie of a session. Such a session is trusted for the same
-moment, and asked for anew when that is over.
+A person who signed in with a key calls with a session cookie and acts as the key. Such a session is trusted for the
+same moment, and then checked again.
 """
 
 import asyncio
@@ -30,24 +30,24 @@ from kronos.pool import Pool
 
 _log = Log("kronos.api")
 TRUSTED_SECONDS = 1.5
-"""How long what the database said of a key is acted on, from before it was asked."""
+"""How long the database's answer about a key is trusted, counted from before the query."""
 RENEWED_SECONDS = 0.5
-"""How often it is asked anew of those in use: three times, before the trust in one ends."""
+"""How often the trust in keys in use is renewed: three times before the trust in one ends."""
 _KEPT_SECONDS = 60.0
-"""How long after its last use a key is renewed, so that who calls now and then waits for no check either."""
+"""How long after its last use a key is still renewed, so that occasional callers need not wait for a check either."""
 _NOTED_SECONDS = 60.0
-"""How often the use of a key is written down."""
+"""How often the use of a key is recorded."""
 _MAX_TRUSTED = 1024
 _NOBODY = bytes(32)
-_HINT = "send Authorization: Bearer kr_live_…; `kronos up` prints where the administrator's key is kept"
+_HINT = "send Authorization: Bearer kr_live_…; `kronos up` prints where the administrator's key is stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose key it is, and what it may. `actor` is the key's public id, as it stands in what its holder did.
+    """A caller and its permissions. `actor` is the key's public id, as recorded for the caller's actions.
 
-    `workspace_id` and `workspace`, its slug, which never changes: the only one that there is for it; None: the key is
-    the instance's.
+    `workspace_id` and `workspace`, its slug, which never changes, name the only workspace that the caller can see. None
+    for keys of the instance.
     """
 
     actor: str
@@ -58,14 +58,14 @@ class Caller:
     workspace: str | None
 
     def is_confined_from(self, workspace: str) -> bool:
-        """Whether this workspace, by slug or id, is none for the caller."""
+        """Return whether the caller must not see this workspace, given by slug or id."""
         return self.workspace_id is not None and workspace.lower() not in (self.workspace, str(self.workspace_id))
 
 
 @dataclass(slots=True, kw_only=True)
 class _Trust:
-    """What is known of a key, or of a session of one. `until`: when it ends; `used_at`: its last use; `noted_at`: when
-    that was last written down. By time.monotonic. And the requests that it may make."""
+    """What is known about a key or its session. By time.monotonic: `until`, when the trust ends; `used_at`, its last
+    use; `noted_at`, when its use was last recorded. `allowance`: the requests that it may make."""
 
     caller: Caller
     allowance: Allowance
@@ -77,7 +77,7 @@ class _Trust:
 
 @dataclass(frozen=True, slots=True)
 class _OfKey:
-    """A key that is looked at. `name`: what wrong ones are counted under, besides their address."""
+    """A key to check. `name`: what wrong keys are counted under, in addition to their address."""
 
     given: keys.GivenKey
     is_session = False
@@ -88,16 +88,16 @@ class _OfKey:
         return self.given.public_id
 
     async def find(self, view: InstanceView, wanted: int) -> tuple[str, keys.AdmittedKey] | None:
-        """Its public id, and what it may. Raises DatabaseUnavailable."""
+        """Return the key's public id and permissions. Raises DatabaseUnavailable."""
         key = await keys.find(view, self.given, wanted)
-        # Compared for an unknown key too: the time taken does not tell which public ids exist.
+        # Compared for unknown keys too: response times must not reveal which public ids exist.
         is_right = hmac.compare_digest(self.given.digest, key.secret_sha256 if key else _NOBODY)
         return (self.given.public_id, key) if key is not None and is_right else None
 
 
 @dataclass(frozen=True, slots=True)
 class _OfSession:
-    """A session of a key that is looked at, by the digest of its secret."""
+    """A key's session to check, by the digest of its secret."""
 
     digest: bytes
     is_session = True
@@ -108,28 +108,28 @@ class _OfSession:
         return self.digest.hex()
 
     async def find(self, view: InstanceView, wanted: int) -> tuple[str, keys.AdmittedKey] | None:
-        """Its key's public id, and what that may. Raises DatabaseUnavailable."""
+        """Return the key's public id and permissions. Raises DatabaseUnavailable."""
         found = await people.find_of_key(view, self.digest, wanted)
         return None if found is None else (found.public_id, found)
 
 
 class Keys:
-    """Checks keys, and trusts those that were right for a moment."""
+    """Checks keys, and trusts valid ones for a moment."""
 
     def __init__(self, pool: Pool, *, trusted_seconds: float = TRUSTED_SECONDS) -> None:
         self._pool = pool
         self._trusted_seconds = trusted_seconds
-        self._trusted: dict[bytes, _Trust] = {}  # by the digest of the whole key; of a session by _key_of
+        self._trusted: dict[bytes, _Trust] = {}  # by the digest of the whole key; sessions by _key_of
         self._checks: dict[bytes, asyncio.Task[_Trust | None]] = {}
         self._waiting: dict[bytes, int] = {}
         self._guesses = Guesses()
         self._in_use = asyncio.Event()
 
     async def authenticate(self, authorization: str | None, scope: Scope | None = None) -> Caller:
-        """Whose key stands in an Authorization header, with one of its requests spent; what is left of them stands in
-        the request's scope. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        """Return the caller of an Authorization header, and spend one of its requests. Its allowance is put into the
+        request's scope. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         if authorization is None:
-            raise errors.Unauthorized(f"this needs an API key: {_HINT}")
+            raise errors.Unauthorized(f"an API key is required: {_HINT}")
         scheme, _, key = authorization.partition(" ")
         is_bearer = scheme.lower() == "bearer"
         digest = hashlib.sha256(key.strip().encode()).digest()
@@ -137,14 +137,14 @@ class Keys:
         if trust is None or not is_bearer or now >= trust.until or not trust.allowance.spend(now):
             given = keys.parse(key.strip())
             if given is None or not is_bearer:
-                raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
+                raise errors.Unauthorized(f"the Authorization header contains no API key: {_HINT}")
             trust = await self._admitted(_OfKey(given), digest, scope)
         trust.used_at = now
         stands(scope, trust.allowance)
         return trust.caller
 
     async def signed_in(self, session: bytes, scope: Scope | None = None) -> Caller:
-        """Whose key the session was opened with that has a secret with this digest; as `authenticate`."""
+        """Return the caller whose key opened the session with this secret's digest. Otherwise like `authenticate`."""
         digest = _key_of(session)
         trust, now = self._trusted.get(digest), time.monotonic()
         if trust is None or now >= trust.until or not trust.allowance.spend(now):
@@ -154,19 +154,19 @@ class Keys:
         return trust.caller
 
     def forget(self, session: bytes) -> None:
-        """Ask anew about this session."""
+        """Check this session again at its next use."""
         self._trusted.pop(_key_of(session), None)
 
     async def known(self, authorization: str) -> Caller:
-        """As authenticate, for a request that goes on: none of the key's is spent. Raises Unauthorized, RateLimited,
+        """Like `authenticate`, for a request in progress: no request is spent. Raises Unauthorized, RateLimited,
         DatabaseUnavailable."""
         key = authorization.partition(" ")[2].strip()
         if (given := keys.parse(key)) is None:
-            raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
+            raise errors.Unauthorized(f"the Authorization header contains no API key: {_HINT}")
         return await self._known(_OfKey(given), hashlib.sha256(key.encode()).digest())
 
     async def still_signed_in(self, session: bytes) -> Caller:
-        """As signed_in, where none is spent."""
+        """Like `signed_in`, but no request is spent."""
         return await self._known(_OfSession(session), _key_of(session))
 
     async def _known(self, asked: _OfKey | _OfSession, digest: bytes) -> Caller:
@@ -177,19 +177,19 @@ class Keys:
         return trust.caller
 
     async def run(self) -> None:
-        """Renew the trust in the keys that are in use, and write down their use, until cancelled. While PostgreSQL is
-        away trust ends by itself."""
+        """Renew the trust in keys in use and record their use, until cancelled. While PostgreSQL is unavailable, trust
+        simply ends."""
         while True:
             await self._in_use.wait()
             try:
                 await self.renew()
                 await self.note()
             except errors.KronosError as error:
-                _log.debug("api.read_failed", "keys cannot be asked for: %s", error)
+                _log.debug("api.read_failed", "keys cannot be queried: %s", error)
             await asyncio.sleep(RENEWED_SECONDS)
 
     async def renew(self) -> None:
-        """Ask what the keys in use may now, and forget those that work no longer, or that nobody uses. Raises
+        """Query what the keys in use may do now, and drop those that no longer work or are no longer used. Raises
         KronosError."""
         asked_at = time.monotonic()
         in_use = {
@@ -211,8 +211,7 @@ class Keys:
             self._in_use.clear()
 
     async def note(self) -> None:
-        """Write down that keys were used: of each once a minute, whatever the number of requests. Raises
-        KronosError."""
+        """Record that keys were used: each once a minute, however many requests it made. Raises KronosError."""
         now = time.monotonic()
         due = [
             each
@@ -225,13 +224,13 @@ class Keys:
                 each.noted_at = now
 
     async def note_burnt(self, text: str, scope: Scope) -> None:
-        """That a key stood in a URL, where it is one: a line in the log names it, and its row says since when. Nobody
-        learns from it whether it is one."""
+        """Log that a URL contained a key, and record it in the key's row, if it is one. The caller cannot learn from
+        this whether the key exists."""
         given = keys.parse(text)
         if given is None:
             return
         _log.warning(
-            "key.burnt", "a key stood in a URL: %s. Whatever logs URLs has it now: replace it", given.public_id
+            "key.burnt", "a URL contained the key %s. Anything that logs URLs has it now: replace it", given.public_id
         )
         digest, now = hashlib.sha256(text.encode()).digest(), time.monotonic()
         guess = self._guesses.begin(_host(scope), given.public_id, digest, now)
@@ -242,7 +241,7 @@ class Keys:
         except errors.KronosError as error:
             _log.warning(
                 "key.burnt_not_noted",
-                "that the key %s stood in a URL could not be noted: %s",
+                "could not record that a URL contained the key %s: %s",
                 given.public_id,
                 error.said,
             )
@@ -259,26 +258,26 @@ class Keys:
                     return trust
                 if trust.allowance.is_used_up(now):
                     raise rate_limited(f"the key {trust.caller.actor}", trust.allowance, now, scope)
-                # What was taken went to others who waited, or its minute has just ended.
+                # Other waiting requests took all that was granted, or the minute has just ended.
         finally:
             self._waiting[digest] -= 1
             if not self._waiting[digest]:
                 del self._waiting[digest]
 
     async def _checked(self, asked: _OfKey | _OfSession, digest: bytes, scope: Scope | None) -> _Trust:
-        """The key as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        """Check the key in the database. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         check = self._checks.get(digest)
-        # One that has ended and stands here still was made for those before: to wait for it would not even let others
-        # go on, and nothing that it has left would ever change.
+        # A finished check that is still here was made for earlier requests. Waiting for it would not even yield to
+        # other tasks, and what it left would never change.
         if check is None or check.done():
             guess = self._guesses.begin(_host(scope), asked.name, digest, time.monotonic())
             if isinstance(guess, float):
                 seconds = math.ceil(guess)
-                detail = f"too many keys were wrong that came from this address, or had this id: wait {seconds} s"
+                detail = f"too many wrong keys from this address or with this id; retry in {seconds} s"
                 raise errors.RateLimited(detail, retry_after_seconds=seconds)
             check = self._checks[digest] = asyncio.create_task(self._check(asked, digest, guess))
             check.add_done_callback(lambda done: self._ended(digest, done))
-        # It goes on where the request that began it is cut off: others wait for it.
+        # It continues when the request that began it is cut off: others wait for it.
         if (trust := await asyncio.shield(check)) is None:
             raise errors.Unauthorized(asked.refusal)
         return trust
@@ -287,7 +286,7 @@ class Keys:
         if self._checks.get(digest) is check:
             del self._checks[digest]
         if not check.cancelled():
-            check.exception()  # whoever waits has it; nobody may
+            check.exception()  # retrieved: waiting requests raise it, but there may be none
 
     async def _check(self, asked: _OfKey | _OfSession, digest: bytes, guess: Guess) -> _Trust | None:
         trust, now = self._trusted.get(digest), time.monotonic()
@@ -320,7 +319,7 @@ class Keys:
         return trust
 
     def _until(self, asked_at: float, key: keys.KeyNow) -> float:
-        """When the trust in what was said of it ends: when it expires, at the latest."""
+        """Return when the trust in an answer about the key ends: at its expiry at the latest."""
         if key.valid_seconds is None:
             return asked_at + self._trusted_seconds
         return asked_at + min(self._trusted_seconds, key.valid_seconds)
@@ -338,7 +337,7 @@ def _caller(public_id: str, key: keys.KeyNow) -> Caller:
 
 
 def _key_of(session: bytes) -> bytes:
-    """What a session is known by here: nothing in an Authorization header has such a digest."""
+    """Return the name of a session in the cache. No digest of an Authorization header looks like this."""
     return b"session:" + session
 
 
@@ -347,6 +346,6 @@ def _key_ids(trusts: Iterable[_Trust]) -> list[UUID]:
 
 
 def _host(scope: Scope | None) -> str:
-    """The caller's address, as the connection or a trusted proxy says it."""
+    """Return the caller's address, from the connection or from a trusted proxy."""
     client = scope.get("client") if scope is not None else None
     return str(client[0]) if client else ""

@@ -1,14 +1,14 @@
-"""What changes, for those who listen: one reader for all listeners of a process, and what each of them gets.
+"""Live changes for listeners: one reader per process for all of them.
 
-    hub = Hub(pool, ListenerBounds.of(settings))                 # one a process, in Context.live
+    hub = Hub(pool, ListenerBounds.of(settings))                 # one per process, in Context.live
     async with subscribe(hub, workspace_id, Filter(job="nightly"), after=None) as events:
         async for event in events:                       # job, execution, or reset: read the lists again
             ...
 
-While anybody listens the hub asks PostgreSQL four times a second what has changed in all workspaces with listeners, in
-one statement, and then once a workspace for what of it is how now. It holds no connection and no transaction between.
-Each event says how a job or an execution is, so what happened in between may be missing; what was committed last never
-is. Events of one object come in the order of its states (decision 0083).
+While there are listeners, the hub queries PostgreSQL four times a second: one statement for the changes in all
+workspaces with listeners, then one per workspace for the current state of what changed. It holds no connection and no
+transaction in between. An event has an object's current state, so intermediate states may be missing; the last
+committed state never is. Events of one object arrive in the order of its states (decision 0083).
 """
 
 import asyncio
@@ -31,23 +31,23 @@ from kronos.pool import Pool
 
 _log = Log("kronos.api")
 EVERY_SECONDS = 0.25
-"""How often is asked what has changed: what is committed is with its listeners 0.3 s later at the latest."""
+"""How often changes are queried. A committed change reaches its listeners within 0.3 s."""
 _RENEWED_SECONDS = 60.0
-"""How often a workspace is said to be watched still."""
+"""How often the watch of a workspace is renewed."""
 _LINGER_SECONDS = 30.0
-"""How long it is after its last listener has gone: a page that is left for another begins where it was."""
+"""How long a workspace is still watched after its last listener left, so that the next page continues where it was."""
 _BEGINNING_SECONDS = 2.0
-"""How long a new listener waits for what began before it and is not over yet; then it is asked to read again later."""
+"""How long a new listener waits for transactions that began before it. After that it is told to read again later."""
 _BUSY_SECONDS = 0.05
-"""The same while one begins, or more has changed than is read at once."""
+"""Query interval while a listener starts, or while more has changed than is read at once."""
 _RETRY_SECONDS = 10
 _MOST_PENDING = 5000
-"""Objects of a workspace that have changed and were not read yet. Of more, its listeners are asked to read again."""
+"""Changed objects of a workspace that are not read yet. Beyond this, its listeners are told to read the lists again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerBounds:
-    """How many may listen at once: in one process, to one workspace, and with one key or session."""
+    """How many listeners are allowed at the same time: per process, per workspace, and per key or session."""
 
     in_all: int = 500
     of_workspace: int = 200
@@ -55,7 +55,7 @@ class ListenerBounds:
 
     @classmethod
     def of(cls, settings: Settings) -> "ListenerBounds":
-        """As the settings say."""
+        """Return the bounds in the settings."""
         return cls(
             in_all=settings.event_streams,
             of_workspace=settings.event_streams_per_workspace,
@@ -65,33 +65,33 @@ class ListenerBounds:
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """One workspace with listeners. Times are the event loop's."""
+    """A workspace with listeners. Times are the event loop's."""
 
     workspace_id: UUID
     left_at: float
-    """When it last had a listener."""
+    """When its last listener left."""
     said_at: float = -math.inf
-    """When it was last said to be watched."""
+    """When its watch was last renewed."""
     listeners: set[Subscription] = field(default_factory=set)
     pending: PendingChanges = field(default_factory=PendingChanges)
     is_reset_due: ResetReason | None = None
     whole: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether all that changes is known: so it is as soon as nothing is under way that began before it was watched."""
+    """Set when all changes are known: once no transaction is running that began before the watch."""
 
     def is_not_whole(self) -> None:
-        """Something is missing: listeners hear of it as soon as nothing is any more."""
+        """Note that changes may be missing. Listeners are told once nothing is missing any more."""
         if self.whole.is_set():
             self.whole.clear()
             self.is_reset_due = "missed"
 
     def put(self, events: list[Event], place: str | None) -> None:
-        """For all its listeners."""
+        """Give the events to all listeners."""
         for each in list(self.listeners):
             each.put(events, place)
 
 
 class Hub:
-    """Who listens in this process. Its task runs while anybody does."""
+    """The listeners of this process. Its task runs while there are any."""
 
     def __init__(self, pool: Pool, bounds: ListenerBounds | None = None) -> None:
         self._pool = pool
@@ -105,18 +105,20 @@ class Hub:
         self._is_closed = False
 
     def enter(self, subscription: Subscription) -> None:
-        """Count a listener. Raises RateLimited."""
+        """Add a listener. Raises RateLimited."""
         bounds, caller, workspace_id = self._bounds, subscription.caller, subscription.workspace_id
         watched = self._watched.get(workspace_id)
         detail = None
         if self._listening >= bounds.in_all:
-            detail = f"{bounds.in_all} clients listen to this process already"
+            detail = f"{bounds.in_all} clients are already listening to this process"
         elif watched is not None and len(watched.listeners) >= bounds.of_workspace:
-            detail = f"{bounds.of_workspace} clients listen to this workspace already"
+            detail = f"{bounds.of_workspace} clients are already listening to this workspace"
         elif caller is not None and self._of_caller[caller] >= bounds.of_caller:
-            detail = f"{bounds.of_caller} clients listen with this key or session already"
+            detail = f"{bounds.of_caller} clients are already listening with this key or session"
         if detail is not None:
-            raise errors.RateLimited(f"{detail}: end one of them, or come again", retry_after_seconds=_RETRY_SECONDS)
+            raise errors.RateLimited(
+                f"{detail}: close one of them, or try again later", retry_after_seconds=_RETRY_SECONDS
+            )
         if watched is None:
             watched = self._watched[workspace_id] = _Watched(workspace_id, left_at=_now())
         watched.listeners.add(subscription)
@@ -126,11 +128,11 @@ class Hub:
         if self._is_closed:
             subscription.end("closing")
         elif self._task is None or self._task.done():
-            # of no request, though one begins it
+            # its own context: it belongs to no request, although one starts it
             self._task = asyncio.create_task(self._run(), context=Context())
 
     def leave(self, subscription: Subscription) -> None:
-        """Forget a listener."""
+        """Remove a listener."""
         watched = self._watched.get(subscription.workspace_id)
         if watched is None or subscription not in watched.listeners:
             return
@@ -143,14 +145,15 @@ class Hub:
                 del self._of_caller[caller]
 
     async def begin(self, subscription: Subscription) -> None:
-        """Until what changes is noted, and what has changed since the listener's place is known. Raises KronosError."""
+        """Wait until changes are being noted, and the changes since the listener's place are known. Raises
+        KronosError."""
         watched = self._watched.get(subscription.workspace_id)
         if watched is None or subscription.why is not None:
             return
         try:
             async with asyncio.timeout(_BEGINNING_SECONDS):
                 await watched.whole.wait()
-        except TimeoutError:  # something that began before is not over yet: it may have changed what nobody noted
+        except TimeoutError:  # an older transaction is still running: its changes may not be noted
             watched.is_reset_due = watched.is_reset_due or "missed"
         if (after := subscription.after) is None:
             subscription.place = self._place_of(watched)
@@ -169,18 +172,18 @@ class Hub:
 
     @property
     def watched(self) -> Sequence[_Watched]:
-        """The workspaces with listeners, or that had one lately."""
+        """Return the workspaces with listeners, and those whose last listener left recently."""
         return list(self._watched.values())
 
     async def close(self) -> None:
-        """End all streams, and listen no more."""
+        """End all streams and stop."""
         self.end_all("closing")
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def end_all(self, why: str) -> None:
-        """The process ends: nobody listens any more, and nobody may begin."""
+        """End all streams, because the process ends, and start no new ones."""
         self._is_closed = True
         self._end_listeners(why)
 
@@ -194,16 +197,16 @@ class Hub:
             try:
                 await self.look()
             except errors.KronosError as error:
-                _log.debug("api.read_failed", "what changes cannot be asked for: %s", error)
-            except Exception as error:  # of ours, which would end what all workspaces hear: it is logged
-                _log.error("live.failed", "what changes cannot be reported: its listeners come again", traced=error)
+                _log.debug("api.read_failed", "changes cannot be queried: %s", error)
+            except Exception as error:  # a bug of ours: logged, as it would silence all workspaces
+                _log.error("live.failed", "changes cannot be reported; listeners have to reconnect", traced=error)
                 self._end_listeners("failed")
             rests = (each.pending.rest() if each.whole.is_set() else 0.0 for each in self._watched.values())
             await asyncio.sleep(max(_BUSY_SECONDS, min(EVERY_SECONDS, *rests)))
         self._snapshot = None
 
     async def look(self) -> None:
-        """Ask what has changed, read it, and hand it out. Raises KronosError."""
+        """Query the changes, read the changed objects, and hand out events. Raises KronosError."""
         instance, now = InstanceView(self._pool), _now()
         for watched in list(self._watched.values()):
             if not watched.listeners and now - watched.left_at >= _LINGER_SECONDS:
@@ -236,7 +239,7 @@ class Hub:
             watched.whole.set()
         else:
             watched.is_not_whole()
-            if not news.is_begun and watched.said_at != said_now:  # its watch has ended, or PostgreSQL has forgotten it
+            if not news.is_begun and watched.said_at != said_now:  # the watch expired, or PostgreSQL lost it
                 watched.said_at = -math.inf
 
     async def _hand_out(self, watched: _Watched) -> None:
@@ -254,11 +257,11 @@ class Hub:
                 each.end("deleted")
 
     def _place(self, watched: _Watched) -> str | None:
-        """Where all that has changed has been handed out; None: it has not."""
+        """Return the place after all changes so far. None if some are not handed out yet."""
         return None if watched.pending else self._place_of(watched)
 
     def _place_of(self, watched: _Watched) -> str | None:
-        """Where nothing has to be known of that has changed before."""
+        """Return the place after which no earlier change has to be known."""
         if not watched.whole.is_set() or self._snapshot is None or self._generation is None:
             return None
         return str(EventPlace(workspace_id=watched.workspace_id, generation=self._generation, snapshot=self._snapshot))
@@ -273,9 +276,9 @@ def subscribe(
     caller: UUID | None = None,
     pointer: str = "/Last-Event-ID",
 ) -> Subscription:
-    """The events of a workspace that this listener wants, from now on, or from its place on (`after`: the last event's
-    `place`, or `place`). `caller`: whose key or session it is, of which so many may listen. To be used as a context
-    manager, or `end`ed. Raises InvalidRequest, RateLimited."""
+    """Subscribe to a workspace's events, from now on or from a place (`after`: the `place` of the last event, or from
+    `place`). `caller`: the key or session that the listener counts for. Use it as a context manager, or `end` it.
+    Raises InvalidRequest, RateLimited."""
     place = None if after is None else place_of(after, workspace_id, pointer)
     subscription = Subscription(hub, workspace_id, wanted or Filter(), place, caller)
     hub.enter(subscription)
@@ -283,15 +286,15 @@ def subscribe(
 
 
 async def place(hub: Hub, workspace_id: UUID) -> str | None:
-    """Where a workspace's events are now: what is read after this, and `subscribe` with it as `after`, have every
-    change between them. None: something is under way that began before anybody listened; subscribe without. Raises
-    RateLimited, KronosError."""
+    """Return the current place in a workspace's events. Reading after this call, and then subscribing with it as
+    `after`, misses no change. None: a transaction from before the watch is still running; subscribe without a place.
+    Raises RateLimited, KronosError."""
     async with subscribe(hub, workspace_id) as events:
         return events.place
 
 
 def _is_too_much(rows: int, watched: _Watched) -> bool:
-    """Whether some of its changes were cut off, or there are more than are reported one by one."""
+    """Return whether changes were cut off, or are too many to be reported one by one."""
     return rows > _MOST_PENDING or len(watched.pending) > _MOST_PENDING
 
 

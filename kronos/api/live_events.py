@@ -1,4 +1,4 @@
-"""Events: what a listener gets of a job or of an execution, and which of them it wants."""
+"""Events that listeners receive, and filters for them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -23,73 +23,71 @@ from kronos.model import ExecutionStatus, JobStatus
 
 EventType = Literal["job", "execution", "heartbeat", "resource", "operation", "audit", "reset"]
 _UNASKED: frozenset[EventType] = frozenset(("job", "execution"))
-"""What comes to who names no types."""
+"""The types sent to listeners that name none."""
 ResetReason = Literal["missed", "too_many", "too_slow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent(JobNow):
-    """A version of a job as it is now. `changes`: what has happened to it since the last event of it: `created`,
-    `changed` (its status among others), `next_run` (a tick was accounted for)."""
+    """The current state of a version of a job. `changes`: what happened since its last event: `created`, `changed`
+    (such as its status), `next_run` (a tick was accounted for)."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionEvent(ExecutionNow):
-    """An execution as it is now. `changes`: what has happened to it since the last event of it: `created`, `changed`
-    (claimed by a worker, due again, held back), `finished`."""
+    """The current state of an execution. `changes`: what happened since its last event: `created`, `changed` (claimed
+    by a worker, due again, held back), `finished`."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatEvent(HeartbeatNow):
-    """A heartbeat as it is now. `changes`: what has happened to it since the last event of it: `created`, `changed` (it
-    pinged, a tick of it was accounted for, or its terms are others)."""
+    """The current state of a heartbeat. `changes`: what happened since its last event: `created`, `changed` (a ping
+    arrived, a tick was accounted for, or its terms changed)."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEvent(ResourceNow):
-    """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a payload
-    spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; the workspace itself: its
-    terms, quotas, retention or keys are others; or, in kronos-system, the instance: its settings or workspaces.
-    `changes`: what has happened to it since the last event of it: `created`, `changed`, `deleted`, and then it has no
-    name."""
+    """The current state of a configured resource: an endpoint (including its limits and health), a config, a payload
+    spec, a calendar, a secret or an alert rule; an incident, whose `name` is its rule's; the workspace, when its terms,
+    quotas, retention or keys changed; or, in kronos-system, the instance, when its settings or workspaces changed.
+    `changes`: what happened since its last event: `created`, `changed`, `deleted`. A deleted resource has no name."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEvent(OperationNow):
-    """How far work that goes on behind a request has come: `created`, `changed` (once a second at most) or `finished`
-    (its status is not RUNNING any more)."""
+    """Progress of an operation that runs in the background: `created`, `changed` (at most once a second) or `finished`
+    (its status is no longer RUNNING)."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent(AuditNow):
-    """The audit has grown: who may read it finds there what was done. In kronos-system: the one of any workspace."""
+    """The audit has new entries; read them there. In kronos-system: the audit of any workspace."""
 
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetEvent:
-    """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old, or
-    PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by one; `too_slow`: events
-    came faster than they were read, and the stream ends."""
+    """Changes may be missing: read the lists again. `reason`: `missed`, the place to continue from is too old, or
+    PostgreSQL lost its notes; `too_many`, more has changed than is reported one by one; `too_slow`, events arrived
+    faster than they were read, and the stream ends."""
 
     reason: ResetReason
 
 
 @dataclass(slots=True, kw_only=True)
 class Event:
-    """What one listener gets. `place`: where to go on from, once it was taken; None: from the event before that has
-    one."""
+    """An event for a listener. `place`: where to continue after this event; None: after the last event that has one."""
 
     type: EventType
     data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | OperationEvent | AuditEvent | ResetEvent
@@ -97,12 +95,12 @@ class Event:
     _text: bytes | None = None
 
     def at(self, place: str | None) -> "Event":
-        """The same, after which a listener has come to this place."""
+        """Return the event with this place."""
         return replace(self, place=place)
 
     @property
     def text(self) -> bytes:
-        """Its data as JSON, on one line: written once, for all who listen."""
+        """The data as one line of JSON, serialized once for all listeners."""
         if self._text is None:
             self._text = orjson.dumps(self.data, reading.plain, orjson.OPT_UTC_Z)
         return self._text
@@ -110,15 +108,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which events; None: of jobs and executions. `job`: a job's name, which means all its versions, or the id of one;
-    `status`: of what is in this status now; neither is of anything else. A reset is for everybody."""
+    """Which events to send. `types` None: of jobs and executions. `job`: a job's name, for all its versions, or the id
+    of one. `status`: jobs and executions now in this status. With `job` or `status`, other types match nothing. A reset
+    always matches."""
 
     types: frozenset[EventType] | None = None
     job: str | None = None
     status: JobStatus | ExecutionStatus | None = None
 
     def has(self, event: Event) -> bool:
-        """Whether this event is one of them."""
+        """Return whether the event matches."""
         data = event.data
         if isinstance(data, ResetEvent):
             return True
@@ -133,13 +132,13 @@ class Filter:
 
 
 def reset(reason: ResetReason, place: str | None = None) -> Event:
-    """That changes may be missing."""
+    """Return a reset: changes may be missing."""
     return Event(type="reset", data=ResetEvent(reason=reason), place=place)
 
 
 def of_executions(rows: Iterable[ExecutionRead], changes: Mapping[UUID, set[Change]]) -> list[Event]:
-    """The events of executions as they are now; of a one-shot without a row of its own the job's too, which is ACTIVE
-    until its execution has ended."""
+    """Return the events of executions. A one-shot without a job row also gets a job event; that job is ACTIVE until its
+    execution has ended."""
     events = []
     for row in rows:
         happened = changes[row.execution_id]
@@ -152,12 +151,12 @@ def of_executions(rows: Iterable[ExecutionRead], changes: Mapping[UUID, set[Chan
 
 
 def of_jobs(rows: Iterable[JobNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
-    """The events of jobs as they are now."""
+    """Return the events of jobs."""
     return [Event(type="job", data=JobEvent(**asdict(row), changes=_sorted(changes[row.job_id]))) for row in rows]
 
 
 def of_heartbeats(rows: Iterable[HeartbeatNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
-    """The events of heartbeats as they are now."""
+    """Return the events of heartbeats."""
     return [
         Event(type="heartbeat", data=HeartbeatEvent(**asdict(row), changes=_sorted(changes[row.heartbeat_id])))
         for row in rows
@@ -165,7 +164,7 @@ def of_heartbeats(rows: Iterable[HeartbeatNow], changes: Mapping[UUID, set[Chang
 
 
 def of_operations(rows: Iterable[OperationNow], changes: Mapping[UUID, set[Change]]) -> list[Event]:
-    """The events of operations as they are now."""
+    """Return the events of operations."""
     return [
         Event(type="operation", data=OperationEvent(**asdict(row), changes=_sorted(changes[row.operation_id])))
         for row in rows
@@ -173,12 +172,12 @@ def of_operations(rows: Iterable[OperationNow], changes: Mapping[UUID, set[Chang
 
 
 def of_audit(rows: Iterable[AuditNow]) -> list[Event]:
-    """That the audit has grown."""
+    """Return the events for new audit entries."""
     return [Event(type="audit", data=AuditEvent(workspace=row.workspace, changes=("created",))) for row in rows]
 
 
 def of_resources(rows: Iterable[ResourceNow], changes: Mapping[tuple[ResourceKind, UUID], set[Change]]) -> list[Event]:
-    """The events of what people configure as it is now; what is not there was deleted, though nobody noted it yet."""
+    """Return the events of configured resources. A resource without a row was deleted, even if not noted yet."""
     return [
         Event(
             type="resource",

@@ -1,4 +1,4 @@
-"""What an API process counts for Prometheus."""
+"""Prometheus counters of an API process."""
 
 from collections.abc import Iterator
 
@@ -12,35 +12,35 @@ from kronos.pool import Pool
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLASSES = {number: f"{number}xx" for number in range(1, 6)}
 _NO_ROUTE = "none"
-"""Of a request that led to no route, or was answered before one was looked for."""
+"""The label for requests that match no route, or were answered before routing."""
 
 
 class ApiMeter:
-    """Counts requests: by templates of paths, never by paths, so that no name is in it, and no caller makes more of
-    them."""
+    """Counts requests by path templates, never by paths, so that labels contain no names and callers cannot create new
+    ones."""
 
     def __init__(self) -> None:
         self._requests = Tally(catalog.REQUESTS)
         self._seconds = Histogram(catalog.REQUEST_SECONDS)
         self.under_way = 0
-        """The boundary's."""
+        """Set by Boundary."""
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
-        """A request has ended."""
+        """Count a finished request."""
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         self._requests.add((method, route, _CLASSES.get(status // 100, "none")))
         self._seconds.add(seconds, (method, route))
 
     def _without_errors(self) -> Iterator[Measured]:
-        """None yet, of each route that had none: Prometheus sees no growth in a number that appears at 1."""
+        """Yield 0 for routes without errors: Prometheus sees no increase in a counter that first appears as 1."""
         counted = {each.labels for each in self._requests.read()}
         for method, route in {labels[:2] for labels in counted}:
             if (method, route, "5xx") not in counted:
                 yield Measured(catalog.REQUESTS, 0, (method, route, "5xx"))
 
     def read(self, pool: Pool) -> Iterator[Measured | Distribution]:
-        """What was counted, and how the pool does."""
+        """Yield the counters and the state of the pool."""
         yield from self._requests.read()
         yield from self._without_errors()
         yield from self._seconds.read()

@@ -1,7 +1,7 @@
-"""/metrics of an API process: what it counts itself, and what it reads of the database (kronos/gauges.py).
+"""/metrics of an API process: its own counters, and gauges read from the database (kronos/gauges.py).
 
-On the API's port for the instance's administrator, who sees workspaces by name; on a port of its own
-(KRONOS_METRICS_PORT) for whoever reaches it, without what names a tenant.
+On the API's port it is for the instance's administrator and includes workspace names. On a separate port
+(KRONOS_METRICS_PORT) it needs no key and contains nothing that names a tenant.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ router = Router(tags=["system"])
 
 @router.get("/metrics", needs=Role.INSTANCE_ADMIN, include_in_schema=False, response_class=Response)
 async def get_metrics(call: Call, instance: Instance) -> Response:
-    """What this process counts, and how the instance does, as Prometheus reads it."""
+    """Return the metrics of this process and of the instance, for Prometheus."""
     metering: Metering = call.app.state.metering
     text, media_type = await metering.render(call.headers.get("accept", ""), instance, names=True)
     return Response(text, headers={"Content-Type": media_type})
@@ -53,14 +53,14 @@ class Metering:
         self._exposition: Exposition | None = None
 
     async def render(self, accept: str, view: InstanceView, *, names: bool) -> tuple[bytes, str]:
-        """All of it; `names`: with the names of workspaces."""
+        """Return all metrics. `names`: include the names of workspaces."""
         if self._exposition is None:
-            self._exposition = await asyncio.to_thread(self._made)  # 40 ms of imports, beside the event loop
+            self._exposition = await asyncio.to_thread(self._made)  # 40 ms of imports, in a thread
         return self._exposition.text(accept, await self._gauges.read(view, names=names))
 
     @contextlib.asynccontextmanager
     async def running(self, door: socket.socket | None) -> AsyncIterator[None]:
-        """Looks at the event loop, and serves the port that is `door`, while this runs."""
+        """Measure the event loop's lag, and serve the port of `door`, while this context is open."""
         self._lag.begin()
         try:
             if door is None:
@@ -85,6 +85,6 @@ class Metering:
         yield from self._meter.read(self._pool)
 
     def _made(self) -> "Exposition":
-        from kronos.metrics.exposition import Exposition  # with it prometheus_client
+        from kronos.metrics.exposition import Exposition  # it loads prometheus_client
 
         return Exposition(self._source)

@@ -1,4 +1,4 @@
-"""The outermost layer of a request, pure ASGI: its id, its limits, its log line, and an answer whatever happens
+"""The outermost layer of a request, in pure ASGI: its id, its limits, its log line, and a response whatever happens
 inside."""
 
 import asyncio
@@ -23,9 +23,9 @@ from kronos.writes import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
 CALLER_GONE = 499
-"""In the log, for a caller who went away before the body had come: as nginx has it."""
+"""Logged status for a caller that disconnected before its body arrived, as in nginx."""
 MAX_BODIES_BYTES = 64 * 1024 * 1024
-"""Of all requests under way in one process."""
+"""Limit for the bodies of all requests in progress in one process."""
 
 _log = Log("kronos.api")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -34,33 +34,33 @@ _OVERLOADED = Refusal(
     status=503,
     code="overloaded",
     title="Overloaded",
-    detail=f"the bodies of the requests that are under way in this process have more than {MAX_BODIES_BYTES} bytes",
+    detail=f"the bodies of the requests in progress in this process exceed {MAX_BODIES_BYTES} bytes",
     headers=_LATER,
 )
-# Of every answer. A page that is one (docs.py) has a policy of its own, and what is for everybody says that it is kept.
+# For every response. Pages (docs.py) have their own policy, and public files their own Cache-Control.
 _OF_ALL = ((b"x-content-type-options", b"nosniff"),)
 _NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 _NOT_KEPT = (b"cache-control", b"no-store")
-# RFC 6797: a year. Subdomains are not ours to speak for.
+# RFC 6797: one year. Subdomains are outside our control.
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """How far a request has come."""
+    """The progress of one request."""
 
     status: int = 0
-    """What was answered; 0: nothing yet."""
+    """Status of the response; 0: not answered yet."""
     received_bytes: int = 0
     waits_for_body: bool = False
     is_under_way: bool = True
-    """Counted as such until its answer begins. How an answer is read is bounded by doors.py, and keeps no other request
-    out."""
+    """Counted as in progress until its response starts. doors.py bounds how long a response is read; that does not
+    block other requests."""
 
 
 class Boundary:
-    """Gives every request an id, and every request an answer: problem+json for whatever is raised inside."""
+    """Gives every request an id and a response: problem+json for anything raised inside."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Boundary:
         self._meter.under_way = self._in_flight
         try:
             if self._in_flight > self._max_in_flight:
-                detail = f"{self._max_in_flight} requests are under way in this process"
+                detail = f"{self._max_in_flight} requests are in progress in this process"
                 await http_problem(503, "overloaded", "Overloaded", detail, scope, _LATER)(scope, receive, send_named)
             elif (refusal := scope.get("kronos.refusal")) is not None:
                 await _refused(refusal, scope)(scope, receive, send_named)
@@ -140,7 +140,7 @@ class Boundary:
             )
 
     def _complete(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> None:
-        """What every answer has besides, unless it has its own."""
+        """Add the headers that every response has, unless it has its own."""
         names = {name for name, _ in headers}
         headers += [each for each in (_POLICY, _NOT_KEPT, _NO_REFERRER) if each[0] not in names]
         if scope.get("scheme") == "https":
@@ -156,10 +156,10 @@ class Boundary:
         exchange.is_under_way = False
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: _Exchange) -> None:
-        """Run the application. Whatever it raises before it answered becomes a problem document."""
+        """Run the application. Anything it raises before it responds becomes a problem document."""
 
         async def send_in_time(message: Message) -> None:
-            deadline.reschedule(None)  # it is made in time: that it is slowly read is no reason to cut it
+            deadline.reschedule(None)  # the response is on time: a slow reader is no reason to cut it
             await send(message)
 
         try:
@@ -167,7 +167,7 @@ class Boundary:
                 scope["kronos.deadline"], scope["kronos.seconds"] = deadline, self._timeout_seconds
                 await self._app(scope, receive, send_in_time)
         except ClientDisconnect:
-            # Nobody is there to be answered, and nobody of ours did wrong: the line of the request says so.
+            # No client is left to answer, and it is no fault of ours. The request's log line records it.
             exchange.status = exchange.status or CALLER_GONE
         except Exception as error:
             if exchange.status:
@@ -179,14 +179,13 @@ class Boundary:
             elif isinstance(error, errors.KronosError):
                 answer = problem(error, scope)
             else:
-                # The caller gets the id, the log the rest: a traceback may quote rows.
+                # The caller gets only the id and the log has the rest: a traceback may quote rows.
                 _log.error("request.failed", "%s failed", scope["kronos.request_id"], traced=error)
-                answer = problem(errors.KronosError("Kronos did not foresee this; its log has the request id"), scope)
+                answer = problem(errors.KronosError("unexpected error; the log has it under the request id"), scope)
             await answer(scope, receive, send)
 
     def _counted(self, receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
-        """`receive`, which raises once the body, also a chunked one, or all bodies together are larger than is
-        accepted."""
+        """Return a `receive` that raises once this body, chunked or not, or all bodies together exceed the limit."""
 
         async def counting() -> Message:
             exchange.waits_for_body = True
@@ -214,14 +213,14 @@ class Boundary:
             return http_problem(408, "request_timeout", "Request timeout", detail, scope, {"Connection": "close"})
         writes: Writes = scope["kronos.writes"]
         if writes.may_be_done:
-            detail = f"the request took longer than {seconds}: what it asked for may have been done, or not"
+            detail = f"the request took longer than {seconds}: it may have been done, or not"
             return problem(errors.OutcomeUnknown(detail), scope)
         detail = f"the request took longer than {seconds}; nothing was changed"
         return http_problem(503, "request_timeout", "Timed out", detail, scope, _LATER)
 
 
 def _read_headers(scope: Scope) -> tuple[str, int]:
-    """The request's id, the caller's where it is sane, and the length it announces."""
+    """Return the request's id, the caller's if it is well-formed, and the announced length."""
     request_id, length = "", 0
     for name, value in scope["headers"]:
         if name == b"request-id" and _SANE_REQUEST_ID.fullmatch(value):
@@ -236,7 +235,7 @@ def _nothing(headers: Headers) -> ASGIApp:
 
 
 class _BodyRefused(Exception):
-    """The body is not read to its end: it is no HTTP, or beyond the limits."""
+    """The body is not read to its end: it is not valid HTTP, or exceeds a limit."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
@@ -254,5 +253,5 @@ def _too_large() -> errors.PayloadTooLarge:
 
 
 def _actor(scope: Scope) -> str:
-    """Who called, as the audit has it, in one line whatever an identity provider said; - where nobody was known to."""
+    """Return the caller as in the audit, on one line whatever an identity provider sent; - for unknown callers."""
     return str(scope.get("kronos.actor", "-")).encode("unicode_escape").decode("ascii")

@@ -1,5 +1,5 @@
-"""What the routes of named things have in common: endpoints, configs, payload specs and secrets have a name, a version,
-which is their ETag, and a PUT that makes them or changes them."""
+"""Shared code of routes for named resources, such as endpoints, configs, payload specs and secrets. Each has a name, a
+version, which is its ETag, and a PUT that creates or changes it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from kronos.model import Config, Document, Endpoint, Json, PayloadSpec
 
 
 class Versioned(Protocol):
-    """A row of a named thing."""
+    """A row of a named resource."""
 
     @property
     def name(self) -> str:
-        """Its name, which never changes."""
+        """The name, which never changes."""
 
     @property
     def version(self) -> int:
-        """Its version."""
+        """The version."""
 
 
 Row = TypeVar("Row")
@@ -41,16 +41,16 @@ Body = TypeVar("Body", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """The versions that a PUT is meant for, and those that stay as they are (None: any)."""
+    """The versions that a PUT applies to, and those that it must not replace (None: any)."""
 
     if_match: frozenset[int] | None
     if_none_match: frozenset[int] | None
     must_exist: bool
-    """Nothing new is made: there is an If-Match, or the body is an edited copy."""
+    """Nothing is created: the request has an If-Match, or its body is an edited copy."""
 
 
 async def put_conditions(call: Call, if_match: IfMatch = None, if_none_match: IfNoneMatch = frozenset()) -> Conditions:
-    """The conditions of a PUT."""
+    """Return the conditions of a PUT."""
     return Conditions(if_match=if_match, if_none_match=if_none_match, must_exist="if-match" in call.headers)
 
 
@@ -59,13 +59,13 @@ PutConditions = Annotated[Conditions, Depends(put_conditions)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement(Generic[Body]):
-    """What a PUT asks for. `copied_from`: the version that its body is an edited copy of."""
+    """The change that a PUT asks for. `copied_from`: the version of which the body is an edited copy."""
 
     body: Body
     copied_from: int | None
 
     def held(self, asked: Conditions) -> Conditions:
-        """The conditions, with the version that the body was compared with. Raises PreconditionFailed."""
+        """Return the conditions, including the version that the body was compared with. Raises PreconditionFailed."""
         if self.copied_from is None:
             return asked
         if_match = held_to(self.copied_from, asked.if_match)
@@ -78,8 +78,8 @@ async def change(
     draft: Draft[Body],
     get: Callable[[], Awaitable[AlertRule | Calendar | Config | Endpoint | PayloadSpec]],
 ) -> Replacement[Body]:
-    """What the PUT of `draft` asks for; `get` reads what is there. Raises Unprocessable, also where an edited copy
-    changes what cannot be changed."""
+    """Return the change that a PUT asks for; `get` reads the current resource. Raises Unprocessable, also if an edited
+    copy changes read-only fields."""
     document = draft.document
     copied_from: int | None = None
     if given := copy.given(document):
@@ -88,7 +88,7 @@ async def change(
         except errors.NotFound as error:
             if isinstance(error, errors.WorkspaceNotFound):
                 raise
-            copy.edited(given, {"name": name})  # of what is to be made the name alone is known
+            copy.edited(given, {"name": name})  # of a new resource, only the name is known
         else:
             copy.edited(given, shown(present))
             copied_from = present.version
@@ -97,16 +97,17 @@ async def change(
 
 
 async def first(what: str, name: str, making: Awaitable[tuple[Row, bool]]) -> Row:
-    """What `making` makes where If-None-Match: * asks for a new one, or none. Raises PreconditionFailed."""
+    """Return the row that `making` creates for If-None-Match: *. Raises PreconditionFailed if it exists."""
     try:
         return (await making)[0]
     except errors.Conflict:
-        detail = f"the {what} {name!r} exists, and If-None-Match asks for a new one"
+        detail = f"the {what} {name!r} already exists, and If-None-Match asks for a new one"
         raise errors.PreconditionFailed(detail) from None
 
 
 def current(row: Versioned, known: frozenset[int] | None = frozenset(), *, is_moving: bool = False) -> Response:
-    """200 and the row; 304 to a caller that knows its version. `is_moving`: it shows what changes without a new one."""
+    """Return 200 and the row, or 304 if the caller knows its version. `is_moving`: the row shows values that change
+    without a new version."""
     if not is_moving and is_known(row.version, known):
         return unchanged(row.version)
     return answer(row, ETag=etag(row.version, is_moving=is_moving))
@@ -115,7 +116,7 @@ def current(row: Versioned, known: frozenset[int] | None = frozenset(), *, is_mo
 def made(
     call: Call, workspace: str, routes: str, row: Versioned, *, is_new: bool = True, is_moving: bool = False
 ) -> Response:
-    """201 and the row; 200 where a call before, with the same idempotency key, made it."""
+    """Return 201 and the row, or 200 if an earlier call with the same idempotency key created it."""
     location = call.path("workspaces", workspace, routes, row.name)
     tag = etag(row.version, is_moving=is_moving)
     return answer(row, 201 if is_new else 200, Location=location, ETag=tag, is_repeat=not is_new)
@@ -123,38 +124,38 @@ def made(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRoutes:
-    """What the routes of configs, payload specs and calendars do."""
+    """Shared operations of the routes of configs, payload specs and calendars."""
 
     kind: DocumentType
     copy: Kind
 
     async def create(self, call: Call, view: WorkspaceView, name: str, content: Json, key: str | None) -> Response:
-        """A new document, or the one that the idempotency key made."""
+        """Create a document, or return the one created with the idempotency key."""
         document, is_new = await documents.create(view, self.kind, name, content, idempotency_key=key)
         return self.made(call, document, is_new=is_new)
 
     async def page(self, view: WorkspaceView, query: PageQuery) -> Response:
-        """A page of the list."""
+        """Return a page of the list."""
         of = list_digest(self.kind.routes, view.workspace, {})
         rows = await documents.list_page(view, self.kind, limit=query.limit, before=decoded(query.cursor, of))
         found = bounded(rows, of=of, place=lambda row: (row.created_at, row.document_id))
         return answer(Page(data=[self.kind.shown(row) for row in found.data], next_cursor=found.next_cursor))
 
     async def current(self, view: WorkspaceView, name: str, known: frozenset[int] | None) -> Response:
-        """The document as it is now."""
+        """Return the current document."""
         document = await documents.get(view, self.kind, name)
         return current(self.kind.shown(document), known, is_moving=document.jobs_left > 0)
 
     async def change(self, view: WorkspaceView, name: str, draft: Draft[Body]) -> Replacement[Body]:
-        """What a PUT asks for. Raises Unprocessable."""
+        """Return the change that a PUT asks for. Raises Unprocessable."""
         return await change(self.copy, name, draft, lambda: self._get(view, name))
 
     async def first(self, call: Call, view: WorkspaceView, name: str, content: Json) -> Response:
-        """A new document for If-None-Match: *. Raises PreconditionFailed."""
+        """Create a document for If-None-Match: *. Raises PreconditionFailed."""
         return self.made(call, await first(self.kind.what, name, documents.create(view, self.kind, name, content)))
 
     def stored(self, call: Call, document: Document, *, is_new: bool) -> Response:
-        """What any other PUT made or changed."""
+        """Return the document that any other PUT created or changed."""
         if is_new:
             return self.made(call, document)
         return current(self.kind.shown(document), is_moving=document.jobs_left > 0)
@@ -163,6 +164,6 @@ class DocumentRoutes:
         return self.kind.shown(await documents.get(view, self.kind, name))
 
     def made(self, call: Call, document: Document, *, is_new: bool = True) -> Response:
-        """What a call made, or one before with the same idempotency key."""
+        """Return the document that this call, or an earlier one with the same idempotency key, created."""
         shown, is_moving = self.kind.shown(document), document.jobs_left > 0
         return made(call, document.workspace, self.kind.routes, shown, is_new=is_new, is_moving=is_moving)

@@ -1,8 +1,8 @@
-"""A route of this API: FastAPI's own, which is stricter about what it reads and says more of itself in /openapi.json.
+"""A route of this API: FastAPI's route with stricter reading and more detail in /openapi.json.
 
-What FastAPI would do in another order, or not at all, is done before it is asked: the key comes before the body is
-read, the query string is read strictly, the body is strict JSON and judged beside the event loop where it is large.
-FastAPI gives the route its typed parameters and makes the document.
+What FastAPI would do in another order, or not at all, happens before it runs: the key is checked before the body is
+read, the query string is read strictly, and the body must be strict JSON; large bodies are parsed in a thread. FastAPI
+passes typed parameters to the route and generates the document.
 """
 
 import inspect
@@ -34,20 +34,20 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
 
 class _Decorator(Protocol):
-    """Keeps the function as it is."""
+    """Returns the function unchanged."""
 
     def __call__(self, endpoint: Endpoint, /) -> Endpoint: ...
 
 
 _SAFE = frozenset({"GET", "HEAD"})
-_MAKING = threading.RLock()  # a route that is being made asks for what it does not have yet
+_MAKING = threading.RLock()  # a route under construction reads its own missing attributes
 _CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
 
 
 def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
-    """Say which path's GET shows whether the write below was done; by default its own, or of an action (…/pause) what
-    it is done to."""
+    """Set the path whose GET shows whether the decorated write was done. Default: its own path or, for an action such
+    as …/pause, the path of the object."""
 
     def keep(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _SHOWN_AT, path)
@@ -57,38 +57,38 @@ def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
 
 
 class Router:
-    """The routes of one resource. Each names the least role that it needs (`needs`); None: it needs no key."""
+    """The routes of one resource. `needs`: the lowest role that may call a route; None: no key is needed."""
 
     def __init__(self, prefix: str = "", *, tags: list[str]) -> None:
         self._router = APIRouter(prefix=prefix, tags=list(tags), route_class=Operation)
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes, in the order in which they were declared."""
+        """The routes, in order of declaration."""
         return self._router.routes
 
     def get(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
-        """Declare what GET does, as FastAPI's APIRouter.get; so the others."""
+        """Declare a GET route, like FastAPI's APIRouter.get. The other methods work the same way."""
         return self._declare("GET", path, needs, declared)
 
     def post(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
-        """POST."""
+        """Declare a POST route."""
         return self._declare("POST", path, needs, declared)
 
     def put(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
-        """PUT."""
+        """Declare a PUT route."""
         return self._declare("PUT", path, needs, declared)
 
     def patch(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
-        """PATCH."""
+        """Declare a PATCH route."""
         return self._declare("PATCH", path, needs, declared)
 
     def delete(self, path: str, *, needs: Role | None, **declared: Any) -> _Decorator:  # noqa: ANN401
-        """DELETE."""
+        """Declare a DELETE route."""
         return self._declare("DELETE", path, needs, declared)
 
     def _declare(self, method: str, path: str, needs: Role | None, declared: dict[str, Any]) -> _Decorator:
-        # A role stands in the document where OpenAPI 3.1 has it: in the list of the operation's security requirement.
+        # OpenAPI 3.1 has a place for roles: the list in the operation's security requirement.
         keys = [] if needs is None else [Security(KEY, scopes=[needs.value])]
         return self._router.api_route(path, methods=[method], dependencies=keys, **declared)
 
@@ -96,8 +96,8 @@ class Router:
 class Operation(APIRoute):
     """One method of one path. Its summary is the first line of the function's docstring, its id the function's name.
 
-    What FastAPI makes of its parameters and answers is made when it is first asked for: by the route's first request,
-    in 3 ms, or by the document. For all of them at once it was a third of what an API took to start.
+    FastAPI's model of its parameters and responses is built on first use: by the route's first request, in 3 ms, or by
+    the document. Building all of them at startup took a third of an API's startup time.
     """
 
     # as APIRoute takes them
@@ -105,15 +105,15 @@ class Operation(APIRoute):
         declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
         declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
         self.needs = _role_of(declared["dependencies"] or ())
-        """The least role of its callers; None: it needs no key."""
+        """The lowest role that may call it; None: no key is needed."""
         self._declared: dict[str, Any] | None = declared
-        # What it is found by (starlette's Route).
+        # The attributes by which starlette's Route is matched.
         self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
         self.methods = set(declared["methods"])
         self.path_regex, self.path_format, self.param_convertors = compile_path(path)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # what APIRoute has, which is not there yet
-        with _MAKING:  # the document is made in a thread of its own, while the first requests come
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # attributes of APIRoute that are not built yet
+        with _MAKING:  # a separate thread builds the document during the first requests
             if name not in self.__dict__:
                 if self.__dict__.get("_declared") is None:
                     raise AttributeError(f"{type(self).__name__} has no {name!r}")
@@ -130,7 +130,7 @@ class Operation(APIRoute):
         self.app = operating(self.app, self.name)
 
     def _served_by(self, plain: Binding, otherwise: ASGIApp) -> ASGIApp:
-        """The route by its binding, `otherwise` by FastAPI."""
+        """Return an application that calls the route through its binding, or through FastAPI (`otherwise`)."""
         prepare = self._prepare
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,7 +147,7 @@ class Operation(APIRoute):
         return app
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What serves one request where FastAPI does."""
+        """Return the handler of requests that FastAPI serves."""
         serve = self._without_key()
         parameters = list(_parameters(self.endpoint))
         query_model = next(
@@ -156,7 +156,7 @@ class Operation(APIRoute):
         self._prepare = prepare = self._preparation(parameters, query_model)
 
         async def handle(request: Request) -> Response:
-            call: Call | None = request.scope.pop("kronos.call", None)  # which was prepared
+            call: Call | None = request.scope.pop("kronos.call", None)  # already prepared
             if call is None:
                 call = Call(request.scope, request.receive)
                 await prepare(call)
@@ -165,8 +165,8 @@ class Operation(APIRoute):
                 return await serve(call)
             except RequestValidationError as error:
                 refusals.append(_refusal(call, error.with_traceback(None), query_model))
-            # An error that a frame of its traceback keeps, or that its own context keeps, would hold this request and
-            # its body until somebody looks for garbage.
+            # If a frame of its traceback or its own context referred to the error, this request and its body would be
+            # kept until the next garbage collection.
             raise refusals.pop()
 
         return handle
@@ -174,7 +174,7 @@ class Operation(APIRoute):
     def _preparation(
         self, parameters: list[tuple[object, params.Param]], query_model: type[BaseModel] | None
     ) -> Callable[[Call], Coroutine[Any, Any, None]]:
-        """What is done before the parameters are read."""
+        """Return what runs before the parameters are read."""
         headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
         needs = self.needs
         writes = not _SAFE.issuperset(self.methods or ())
@@ -197,8 +197,8 @@ class Operation(APIRoute):
         return prepare
 
     def _without_key(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's part, which need not ask for the key once more where no parameter wants the caller: it stands in
-        the document."""
+        """Return FastAPI's handler without the key dependency, unless a parameter needs the caller: the key is already
+        checked, and only the document needs the dependency."""
         declared, self.dependant = self.dependant, self._asked()
         try:
             return super().get_route_handler()
@@ -206,7 +206,7 @@ class Operation(APIRoute):
             self.dependant = declared
 
     def _asked(self) -> Dependant:
-        """What the route is called with."""
+        """Return the dependencies that the route is called with."""
         declared = self.dependant
         return replace(
             declared,
@@ -215,23 +215,23 @@ class Operation(APIRoute):
 
 
 def _role_of(dependencies: Iterable[params.Depends]) -> Role | None:
-    """The role that the routes' decorator names. Raises TypeError for a route that needs a key and names none."""
+    """Return the role named by the route's decorator. Raises TypeError for a route with a key but without a role."""
     for each in dependencies:
         if each.dependency is KEY:
             if not isinstance(each, params.Security) or not each.scopes:
-                raise TypeError("a route that needs a key names the least role of its callers: see Router")
+                raise TypeError("a route that needs a key must name the lowest role of its callers: see Router")
             return Role(each.scopes[0])
     return None
 
 
 def _answers_itself(endpoint: Callable[..., Any]) -> bool:
-    """Whether what the route gives is the answer as it goes out."""
+    """Return whether the route returns a finished response."""
     given = inspect.signature(endpoint, eval_str=True).return_annotation
     return inspect.iscoroutinefunction(endpoint) and isinstance(given, type) and issubclass(given, Response)
 
 
 class _HowToFindOut:
-    """What a caller does who must know whether a write was done."""
+    """Tells a caller how to check whether a write was done."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_idempotency_key: bool) -> None:
         self._shown_at: str = getattr(endpoint, _SHOWN_AT, "") or (
@@ -242,26 +242,25 @@ class _HowToFindOut:
     def __call__(self, scope: Scope) -> str:
         if scope.get("kronos.is_repeatable"):
             return (
-                f"Repeat the call with the same {IDEMPOTENCY_KEY}: what was made is answered, and nothing is made "
+                f"Repeat the call with the same {IDEMPOTENCY_KEY}: it returns what was created, and creates nothing "
                 "twice."
             )
         shown = f"{scope.get('root_path', '')}{self._shown_at.format_map(scope['path_params'])}"
         repeat = (
-            f" A call with the header {IDEMPOTENCY_KEY} can simply be repeated." if self._takes_idempotency_key else ""
+            f" With the header {IDEMPOTENCY_KEY}, a call can simply be repeated." if self._takes_idempotency_key else ""
         )
-        return f"GET {shown} shows whether it was.{repeat}"
+        return f"GET {shown} shows whether it was done.{repeat}"
 
 
 def _is_action(path: str) -> bool:
-    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs or
+    """Return whether the path is an action on the object before it, such as …/jobs/{j}/pause, and not …/{w}/jobs or
     …/{w}/retention."""
     parameter, _, rest = path.rpartition("{")[2].partition("}")
     return bool(rest) and parameter != "w"
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[tuple[object, params.Param]]:
-    """The parameters that a route declares, itself and by what it depends on: their types, and what FastAPI knows of
-    them."""
+    """Yield the parameters that a route and its dependencies declare: their types, and FastAPI's declarations."""
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         for each in getattr(parameter.annotation, "__metadata__", ()):
             if isinstance(each, params.Depends) and each.dependency is not None:
@@ -271,23 +270,23 @@ def _parameters(function: Callable[..., Any]) -> Iterator[tuple[object, params.P
 
 
 def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
-    """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
+    """Reject conditions on a path without a version: they never hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
     sent = {name for name, _ in call.scope["headers"]}
     for name, header in _CONDITIONS.items():
         if name in sent and header not in headers:
-            detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
+            detail = f"{call.method} on this path has no version to compare with {header}; nothing was done"
             raise errors.PreconditionFailed(detail)
 
 
 def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseModel] | None) -> Exception:
-    """What is reported first of all that is wrong: the path, the body, the headers, the query string."""
+    """Return the error to report: of the path first, then the body, the headers, the query string."""
     found: dict[str, list[dict[str, Any]]] = {}
     for each in error.errors():
         found.setdefault(each["loc"][0], []).append(each | {"loc": each["loc"][1:]})
     if "path" in found:
-        return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # as judged_later keeps it
+        return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # kept by judged_later
     if "body" in found:
-        refusal, call.refusal = call.refusal, None  # it is raised where the call is held
+        refusal, call.refusal = call.refusal, None  # raised where the call is referenced
         return refusal or error
     if "header" in found:
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])

@@ -1,4 +1,4 @@
-"""Routes of organizations, which the instance's administrator has."""
+"""Routes of organizations, for the instance's administrator."""
 
 from typing import Annotated
 
@@ -28,14 +28,14 @@ _ABSENT = errors.OrganizationNotFound
     | problems(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_organization(call: Call, instance: Instance, body: OrganizationCreate) -> Response:
-    """Make an organization."""
+    """Create an organization."""
     made = await organizations.create(instance, slug=body.slug, name=body.name or body.slug)
     return answer(made, 201, Location=call.path("organizations", made.slug), ETag=etag(made.version))
 
 
 @router.get("", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[Organization]}))
 async def list_organizations(instance: Instance, query: Annotated[PageQuery, Query()]) -> Response:
-    """Organizations, newest first."""
+    """List organizations, newest first."""
     of = list_digest("organizations", "", {})
     rows = await organizations.list_page(instance, limit=query.limit + 1, before=decoded(query.cursor, of))
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.organization_id)))
@@ -49,7 +49,7 @@ async def list_organizations(instance: Instance, query: Annotated[PageQuery, Que
 async def get_organization(
     instance: Instance, org: OrganizationRef, if_none_match: IfNoneMatch = frozenset()
 ) -> Response:
-    """One organization."""
+    """Get an organization."""
     found = await organizations.get(instance, org)
     if is_known(found.version, if_none_match):
         return unchanged(found.version)

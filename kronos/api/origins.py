@@ -1,8 +1,8 @@
-"""CORS (Fetch, 3.2): which pages of other origins may call the API from a browser. None, unless the settings say so.
+"""CORS (Fetch, 3.2): which pages of other origins may call the API from a browser. None, unless the settings allow it.
 
-Keys travel in the Authorization header, which a page has to have been given. Cookies are for our own pages: credentials
-are never allowed, so no page of another origin acts as who is signed in, and * gives it nothing that any other program
-has not.
+Keys are sent in the Authorization header, so a page must have been given one. Cookies are only for our own pages:
+credentials are never allowed, so no page of another origin can act as the signed-in person, and * gives such a page
+nothing that any other program does not have.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _KEPT_SECONDS = b"600"
 
 
 class Origins:
-    """The origins whose pages may call: exact ones, or all."""
+    """The origins whose pages may call the API: exact ones, or all."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = frozenset(each.encode("ascii") for each in allowed)
@@ -33,7 +33,7 @@ class Origins:
         return bool(self._allowed)
 
     def headers(self, scope: Scope) -> Headers:
-        """What lets the page read the answer; Vary in any case, since others are answered otherwise."""
+        """Return the headers that let the page read the response. Vary is always set, as other origins get others."""
         origin = _header(scope, b"origin")
         if self._are_all:
             return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED)]
@@ -46,8 +46,8 @@ class Origins:
         ]
 
     def preflight(self, scope: Scope) -> Headers | None:
-        """What a browser hears that asks whether a page may send a request; None where it does not ask that, or the
-        page may not: then OPTIONS is answered as without CORS."""
+        """Return the response to a preflight request. None for other requests, and for pages that are not allowed;
+        OPTIONS is then answered as without CORS."""
         if scope["method"] != "OPTIONS" or _header(scope, b"access-control-request-method") is None:
             return None
         origin = _header(scope, b"origin")

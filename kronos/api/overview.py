@@ -1,4 +1,4 @@
-"""Routes of what a workspace, and the instance, did and is going to do, at a glance."""
+"""Routes that summarize the recent past and the near future of a workspace and of the instance."""
 
 from typing import Annotated
 
@@ -26,8 +26,10 @@ router = Router(tags=["overview"])
     responses=answers({200: Overview}) | problems(errors.WorkspaceNotFound),
 )
 async def get_overview(call: Call, view: View, instance: Instance) -> Response:
-    """A workspace at a glance: the last and the next hour by minute, failing and late jobs and why, dead letters, the
-    queue, workers, pg_cron."""
+    """Get an overview of a workspace.
+
+    The last and the next hour by minute, failing and late jobs with the reasons, dead letters, the queue, workers and
+    pg_cron."""
     return answer(await overview.get(view, await readiness_of(call, instance)))
 
 
@@ -35,7 +37,7 @@ async def get_overview(call: Call, view: View, instance: Instance) -> Response:
     "/v1/workspaces/{w}/load", needs=Role.VIEWER, responses=answers({200: Load}) | problems(errors.WorkspaceNotFound)
 )
 async def get_load(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
-    """How many runs each coming minute has, of a workspace's jobs."""
+    """Get the number of runs of a workspace's jobs in each of the coming minutes."""
     return answer(await load.of_workspace(view, query.window))
 
 
@@ -45,7 +47,7 @@ async def get_load(view: View, query: Annotated[LoadQuery, Query()]) -> Response
     responses=answers({200: LoadMinute}) | problems(errors.WorkspaceNotFound),
 )
 async def get_load_of_minute(view: View, query: Annotated[LoadMinuteQuery, Query()]) -> Response:
-    """The jobs that run in a minute to come, and what spreading them over the minutes after it would give."""
+    """List the jobs that run in a future minute, and the effect of spreading them over the following minutes."""
     found = await load.of_workspace(view, query.window)
     return answer(await load.minute(view, found, query.at, query.spread))
 
@@ -56,20 +58,20 @@ async def get_load_of_minute(view: View, query: Annotated[LoadMinuteQuery, Query
     responses=answers({200: SpreadPlan}) | problems(errors.WorkspaceNotFound),
 )
 async def get_load_plan(view: View, query: Annotated[LoadQuery, Query()]) -> Response:
-    """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer deliveries.
+    """Plan how to move jobs that allow it (`spread`), so that the busiest minute has fewer deliveries.
 
-    Nothing is changed: each move is a PATCH of its job's `offset_seconds`."""
+    Nothing is changed. To make a move, PATCH the job's `offset_seconds`."""
     return answer(await spreading.plan(view, query.window))
 
 
 @router.get("/v1/system/load", needs=Role.INSTANCE_ADMIN, responses=answers({200: InstanceLoad}))
 async def get_instance_load(instance: Instance, query: Annotated[LoadQuery, Query()]) -> Response:
-    """How many runs each coming minute has, of all jobs, against what pg_cron and workers can do."""
+    """Get the number of runs of all jobs in each of the coming minutes, and what pg_cron and workers can handle."""
     return answer(await load.of_instance(instance, query.window))
 
 
 async def readiness_of(call: Call, instance: InstanceView) -> readiness.Readiness:
-    """What readiness is judged by; asked once at a time. Raises DatabaseUnavailable."""
+    """Return the facts that readiness is based on. Concurrent calls share one query. Raises DatabaseUnavailable."""
     seconds = call.context.settings.ready_seconds
     found = await call.context.probe.ask(lambda: readiness.get(instance), seconds)
     if found is None:

@@ -1,4 +1,4 @@
-"""Routes of payload specs: JSON Schemas against which inputs are validated."""
+"""Routes of payload specs: JSON Schemas that inputs are validated against."""
 
 from typing import Annotated
 
@@ -33,20 +33,20 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     | problems(*_WRITE, errors.PayloadSpecNotFound),
 )
 async def create_payload_spec(call: Call, view: View, body: PayloadSpecCreate, key: IdempotencyKey = None) -> Response:
-    """Make a payload spec; with a known idempotency key, the one that it made."""
+    """Create a payload spec. With a known idempotency key, return the payload spec created before."""
     await call.aside(lambda: payloads.compiled(body.schema_))
     return await _ROUTES.create(call, view, body.name, body.schema_, key)
 
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Page[PayloadSpec]}) | problems(errors.WorkspaceNotFound))
 async def list_payload_specs(view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """Payload specs of a workspace, newest first."""
+    """List the payload specs of a workspace, newest first."""
     return await _ROUTES.page(view, query)
 
 
 @router.get("/{name}", needs=Role.VIEWER, responses=answers({200: PayloadSpec, 304: None}, "ETag") | problems(*_ABSENT))
 async def get_payload_spec(view: View, name: SpecName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One payload spec, at its present version."""
+    """Get the current version of a payload spec."""
     return await _ROUTES.current(view, name, if_none_match)
 
 
@@ -64,7 +64,7 @@ async def put_payload_spec(
     query: Annotated[ChangeQuery, Query()],
     asked: PutConditions,
 ) -> Response:
-    """Make a payload spec, or its next version, if it refuses no live job's input."""
+    """Create a payload spec, or its next version if every live job's input is valid against it."""
     change = await _ROUTES.change(view, name, draft)
     schema = change.body.schema_
     validator = await call.aside(lambda: payloads.compiled(schema))
@@ -92,6 +92,6 @@ async def put_payload_spec(
     responses=answers({204: None}) | problems(*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_payload_spec(view: View, name: SpecName, if_match: IfMatch = None) -> Response:
-    """Delete a payload spec that no endpoint names."""
+    """Delete a payload spec that no endpoint uses."""
     await documents.delete(view, PAYLOAD_SPEC, name, if_match=if_match)
     return Response(status_code=204)

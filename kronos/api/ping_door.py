@@ -1,4 +1,4 @@
-"""Says every few seconds that pings can be received: what was expected while nobody said so is UNKNOWN, and not
+"""Records every few seconds that pings can be received. Ticks expected while that was not recorded are UNKNOWN, not
 MISSED."""
 
 import asyncio
@@ -13,23 +13,21 @@ EVERY_SECONDS = 5.0
 
 
 class PingDoor:
-    """The door of one process."""
+    """Records for one process that pings can be received."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def hold(self) -> None:
-        """Say so once. Raises KronosError."""
+        """Record it once. Raises KronosError."""
         if await beats.hold_door_open(InstanceView(self._pool)):
-            _log.warning(
-                "pings.gap", "no ping could be received for a while: what heartbeats were expected then is UNKNOWN"
-            )
+            _log.warning("pings.gap", "no ping could be received for a while: heartbeats expected then are UNKNOWN")
 
     async def run(self) -> None:
-        """Say so until cancelled. While PostgreSQL is away no ping can be kept either."""
+        """Record it until cancelled. While PostgreSQL is unavailable, pings cannot be stored either."""
         while True:
             try:
                 await self.hold()
             except errors.KronosError as error:
-                _log.debug("pings.unnoted", "that pings can be received cannot be noted: %s", error)
+                _log.debug("pings.unnoted", "could not record that pings can be received: %s", error)
             await asyncio.sleep(EVERY_SECONDS)

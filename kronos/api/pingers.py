@@ -1,4 +1,5 @@
-"""Who pings: who guesses tokens, and heartbeats whose minute is used up, known without asking."""
+"""Per-process limits for ping requests: addresses that guess tokens, and heartbeats that used up their requests for
+this minute. Rejecting them needs no query."""
 
 import hashlib
 import math
@@ -10,24 +11,24 @@ from kronos.api.guesses import MOST, Guess, Guesses
 from kronos.beats import TOKEN_FORM, HeartbeatNotFound, PingTaken
 
 _TOKEN = re.compile(TOKEN_FORM, re.ASCII)
-_UNKNOWN = "no heartbeat has this ping URL: it is mistyped, or the heartbeat was deleted or given another one"
+_UNKNOWN = "no heartbeat has this ping URL: it is mistyped, or the heartbeat was deleted or its URL was rotated"
 
 
 class Pings:
-    """What one process knows of those who ping: who guesses tokens, and whose minute is used up."""
+    """What one process knows about ping requests: token guesses, and heartbeats over their limit."""
 
     def __init__(self) -> None:
         self._guesses = Guesses()
-        self._full: dict[bytes, float] = {}  # until when, by the token's digest
+        self._full: dict[bytes, float] = {}  # when the limit resets, by the token's digest
 
     def begin(self, token: str, host: str) -> Guess:
-        """Somebody pings with this token. Raises HeartbeatNotFound, RateLimited: nobody is asked then."""
+        """Begin a ping with this token. Raises HeartbeatNotFound, RateLimited, without a query."""
         now, digest = time.monotonic(), hashlib.sha256(token.encode()).digest()
         if (wait := self._full.get(digest, now) - now) > 0:
             raise _too_many(wait)
         guess = self._guesses.begin(host, digest.hex(), digest, now)
         if isinstance(guess, float):
-            detail = f"too many ping URLs that came from this address are none: wait {math.ceil(guess)} s"
+            detail = f"too many requests with unknown ping URLs from this address; retry in {math.ceil(guess)} s"
             raise errors.RateLimited(detail, retry_after_seconds=math.ceil(guess))
         if not _TOKEN.fullmatch(token):
             self._guesses.was_wrong(guess, now)
@@ -35,7 +36,7 @@ class Pings:
         return guess
 
     def ended(self, guess: Guess, taken: PingTaken) -> None:
-        """What was found out. Raises HeartbeatNotFound, RateLimited."""
+        """Record the outcome of a ping. Raises HeartbeatNotFound, RateLimited."""
         now = time.monotonic()
         if taken.outcome is None:
             self._guesses.was_wrong(guess, now)
@@ -51,11 +52,11 @@ class Pings:
         self._full.pop(guess.digest, None)
 
     def is_undecided(self, guess: Guess) -> None:
-        """Nobody knows: PostgreSQL was away."""
+        """The outcome is unknown, because PostgreSQL was unavailable."""
         self._guesses.is_undecided(guess, time.monotonic())
 
 
 def _too_many(seconds: float) -> errors.RateLimited:
     wait = math.ceil(seconds)
-    detail = f"this heartbeat has pinged sixty times within a minute: wait {wait} s; this ping was not kept"
+    detail = f"this heartbeat sent sixty pings within a minute; this ping was not stored; retry in {wait} s"
     return errors.RateLimited(detail, retry_after_seconds=wait)

@@ -1,5 +1,5 @@
-"""Routes that a heartbeat's job calls: the token in the path is all that they need. GET, HEAD and POST, so that
-whatever a host has can call them."""
+"""Routes that a heartbeat's job calls. They need no key: the token in the path is enough. They accept GET, HEAD and
+POST, so that any HTTP tool on the host can call them."""
 
 import re
 from collections.abc import Mapping
@@ -28,36 +28,36 @@ _KINDS: Mapping[str, PingKind] = {"": "SUCCESS", "start": "START", "fail": "FAIL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingAnswer:
-    """What became of a ping: TAKEN, REPEATED (it had come before), PAUSED (kept, and not counted)."""
+    """The outcome of a ping: TAKEN, REPEATED (received before) or PAUSED (stored but not counted)."""
 
     outcome: str
 
 
-Token = Annotated[str, Path(alias="token", description="The heartbeat's.")]
+Token = Annotated[str, Path(alias="token", description="Token of the heartbeat.")]
 Signal = Annotated[str, Path(alias="signal", description="start, fail, log or an exit code.")]
 
 
 @router.get("/{token}", needs=None, include_in_schema=False)
 async def get_ping(call: Call, token: Token) -> Response:
-    """It went well."""
+    """Report success."""
     return await _taken(call, token, "")
 
 
 @router.post("/{token}", needs=None, include_in_schema=False)
 async def post_ping(call: Call, token: Token) -> Response:
-    """It went well, and printed this."""
+    """Report success, with the output as the body."""
     return await _taken(call, token, "")
 
 
 @router.get("/{token}/{signal}", needs=None, include_in_schema=False)
 async def get_ping_signal(call: Call, token: Token, signal: Signal) -> Response:
-    """It begins, it failed, it ended with this exit code."""
+    """Report a start, a failure or an exit code."""
     return await _taken(call, token, signal)
 
 
 @router.post("/{token}/{signal}", needs=None, include_in_schema=False)
 async def post_ping_signal(call: Call, token: Token, signal: Signal) -> Response:
-    """The same, and it printed this."""
+    """Report a start, a failure or an exit code, with the output as the body."""
     return await _taken(call, token, signal)
 
 
@@ -76,21 +76,21 @@ async def _taken(call: Call, token: str, signal: str) -> Response:
 
 
 def _ping(call: Call, signal: str, body: bytes) -> Ping:
-    """What is said. Raises InvalidRequest."""
+    """Return the ping that a request reports. Raises InvalidRequest."""
     kind, exit_code = _KINDS.get(signal), None
     if kind is None:
         if not _CODE.fullmatch(signal) or (exit_code := int(signal)) > 255:
-            hint = "Ping the URL as it is, or with /start, /fail, /log or an exit code from 0 to 255 behind it."
-            raise errors.InvalidRequest.of(f"{signal[:40]!r} is nothing that a heartbeat says", hint)
+            hint = "Ping the URL as it is, or append /start, /fail, /log or an exit code from 0 to 255."
+            raise errors.InvalidRequest.of(f"{signal[:40]!r} is not a ping signal", hint)
         kind = "FAIL" if exit_code else "SUCCESS"
     run_id, duration = call.query_params.get("rid"), call.query_params.get("duration_ms")
     if run_id is not None and not _RUN_ID.fullmatch(run_id):
-        hint = "Use a UUID, for example: 1 to 64 letters, digits, '.', '_', ':' and '-'."
-        raise errors.InvalidRequest.of("rid is no id of a run", hint, "/rid")
+        hint = "Use 1 to 64 letters, digits, '.', '_', ':' and '-', for example a UUID."
+        raise errors.InvalidRequest.of("rid is not a valid run id", hint, "/rid")
     if duration is not None and not (_DURATION.fullmatch(duration) and int(duration) <= _MOST_DURATION_MS):
-        raise errors.InvalidRequest.of("duration_ms is no duration", "Write whole milliseconds.", "/duration_ms")
+        raise errors.InvalidRequest.of("duration_ms is not a duration", "Write whole milliseconds.", "/duration_ms")
     is_log_cut = len(body) > MOST_LOG_BYTES
-    # its own URL among them, which is in its environment: who reads what it printed may not ping
+    # Redacts secrets, including the ping URL in the job's environment: readers of the output must not be able to ping.
     body = redacted(body.decode("latin-1")).encode("latin-1")
     log = (
         body[-MOST_LOG_BYTES:].decode(errors="ignore") if len(body) > MOST_LOG_BYTES else body.decode(errors="replace")

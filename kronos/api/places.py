@@ -1,5 +1,5 @@
-"""Places in the stream of events: what Last-Event-ID carries. A snapshot of PostgreSQL's, of one workspace and of one
-life of what is noted: what it could not see is what comes after it."""
+"""Places in the stream of events, as sent in Last-Event-ID. A place is a PostgreSQL snapshot, tied to a workspace and
+to one generation of the change notes. Changes that the snapshot could not see come after it."""
 
 import base64
 import binascii
@@ -17,21 +17,21 @@ _XIP = struct.Struct(">Q")
 _BEYOND = 2**63
 _EPOCH = 2**32
 _MOST_XIPS = 48
-"""Transactions under way that a place names, so that it is a header of some hundred bytes. Of more it begins at an
-earlier one: what comes after that is reported twice."""
+"""Maximum transactions in progress that a place names, so that the header stays at some hundred bytes. If there are
+more, the place is that of an earlier one, and later changes are reported twice."""
 MAX_CHARACTERS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPlace:
-    """Where a listener is. `snapshot` as PostgreSQL writes it."""
+    """A listener's place. `snapshot` is in PostgreSQL's format."""
 
     workspace_id: UUID
     generation: UUID
     snapshot: str
 
     def __str__(self) -> str:
-        """As a listener has it."""
+        """Return the place in the form that listeners store."""
         xmin, xmax, xips = _read(self.snapshot)
         if len(xips) > _MOST_XIPS:
             xmax = xips[_MOST_XIPS]
@@ -43,21 +43,21 @@ class EventPlace:
 
 
 def place_of(given: str, workspace_id: UUID, pointer: str) -> EventPlace:
-    """The place that a listener says it has come to. Raises InvalidRequest: it is none of this workspace's."""
+    """Return the place that a listener sent. Raises InvalidRequest if it is not a place of this workspace."""
     try:
         raw = base64.b64decode(given.encode("ascii") + b"=" * (-len(given) % 4), altchars=b"-_", validate=True)
         version, digest, generation, xmin, xmax, count = _HEAD.unpack_from(raw)
         xips = [each for (each,) in _XIP.iter_unpack(raw[_HEAD.size :])]
     except (UnicodeEncodeError, binascii.Error, struct.error):
         raise _refused("is malformed", pointer) from None
-    # Of no epoch is there a transaction 0, and PostgreSQL reads no snapshot that names one.
+    # No epoch has a transaction 0, and PostgreSQL rejects snapshots that name one.
     is_snapshot = (
         bool(xmin % _EPOCH and xmax % _EPOCH)
         and xmin <= xmax < _BEYOND
         and all(low < high for low, high in pairwise([xmin - 1, *xips, xmax]))
     )
     if version != _VERSION or digest != _digest(workspace_id, raw[9:]) or count != len(xips) or not is_snapshot:
-        raise _refused("is of another workspace, or was changed", pointer)
+        raise _refused("belongs to another workspace, or was changed", pointer)
     snapshot = f"{xmin}:{xmax}:{','.join(map(str, xips))}"
     return EventPlace(workspace_id=workspace_id, generation=UUID(bytes=generation), snapshot=snapshot)
 
@@ -72,5 +72,5 @@ def _digest(workspace_id: UUID, body: bytes) -> bytes:
 
 
 def _refused(why: str, pointer: str) -> errors.InvalidRequest:
-    hint = "Send the id of the last event that came, as it is, to the same workspace; leave it out to begin now."
+    hint = "Send the id of the last event received, unchanged, to the same workspace. Omit it to start now."
     return errors.InvalidRequest.of(f"the place {why}", hint, pointer)

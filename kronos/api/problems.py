@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: RFC 9457 problem documents, the same shape for everything that goes wrong."""
+"""Errors as HTTP responses: RFC 9457 problem documents, in the same form for every error."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
 ShownAs = Callable[[Scope, JsonObject, Mapping[str, str]], Response]
-"""How an error is shown where people read it."""
+"""Renders an error on pages for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemFault:
-    """What is wrong with one field of the input."""
+    """A problem with one field of the input."""
 
     pointer: str
     detail: str
@@ -30,8 +30,8 @@ class ProblemFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An error, as RFC 9457 has it. `errors` only for invalid input, `pg_sqlstate` only where PostgreSQL gave one;
-    `quota` and its numbers only where one is used up."""
+    """An error (RFC 9457). `errors` is only present for invalid input, `pg_sqlstate` only if PostgreSQL gave one,
+    `quota` and its numbers only if a quota is exceeded."""
 
     type: str
     title: str
@@ -50,7 +50,7 @@ class Problem:
 
 
 def problem(error: errors.KronosError, scope: Scope) -> Response:
-    """The answer to a request that ended in `error`; where something may have been changed, how to find out."""
+    """Return the response to a request that ended in `error`. If something may have changed, it says how to check."""
     headers: dict[str, str] = {}
     more: JsonObject = {}
     if error.faults:
@@ -75,7 +75,7 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
 
 
 def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
-    """The problem document of one of several things that a request asked for."""
+    """Return the problem document of one of several items in a request."""
     members = {"errors": error.faults, **error.numbers}
     document = _problem(scope, error.status, error.code, error.title, error.detail, members)
     made: JsonObject = orjson.loads(redacted(orjson.dumps(document).decode()))
@@ -83,7 +83,7 @@ def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
 
 
 def how_to_find_out(scope: Scope) -> str:
-    """What a caller does who must know whether a write was done; empty where no operation was reached."""
+    """Return how a caller can check whether a write was done; empty if no operation was reached."""
     explain: Callable[[Scope], str] | None = scope.get("kronos.how_to_find_out")
     return explain(scope) if explain is not None else ""
 
@@ -92,13 +92,13 @@ def _what_was_changed(scope: Scope) -> str:
     writes: Writes | None = scope.get("kronos.writes")
     if writes is None or not writes.may_be_done:
         return "Nothing was changed."
-    return f"What was asked for may have been done. {how_to_find_out(scope)}"
+    return f"The request may have been done. {how_to_find_out(scope)}"
 
 
 def http_problem(
     status: int, code: str, title: str, detail: str, scope: Scope, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer where HTTP itself was used wrongly: no such route, method not allowed."""
+    """Return the response to a misuse of HTTP itself: no such route, method not allowed."""
     return _document(scope, status, code, title, detail, {}, headers or {})
 
 
@@ -107,14 +107,14 @@ def _document(
 ) -> Response:
     document = redacted(orjson.dumps(_problem(scope, status, code, title, detail, more)).decode())
     shown_as: ShownAs | None = scope.get("kronos.problem") or _shown_as(scope)
-    if shown_as is not None:  # a page: people read it
+    if shown_as is not None:  # a page for people
         return shown_as(scope, orjson.loads(document), headers)
     return Response(document, status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 
 def _shown_as(scope: Scope) -> ShownAs | None:
-    """How the route of this path shows what goes wrong before it is reached: what is too large, too much at once, or
-    sent with another method. None: as a document."""
+    """Return how the route of this path shows errors raised before it is reached: too large, too many at once, or the
+    wrong method. None: as a document."""
     if "app" not in scope or scope["path"].startswith(("/v1/", "/auth/")):
         return None
     for each in scope["app"].routes:
@@ -138,13 +138,13 @@ def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more
 
 
 def instance(scope: Scope) -> str:
-    """The path as it was sent, still percent-encoded: a valid URI reference whatever it holds."""
+    """Return the path as it was sent, still percent-encoded, so that it is always a valid URI reference."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
     path = raw.split(b"?", 1)[0]
-    # Percent-encoded, a key or a ping's token would be in the log all the same.
+    # Percent-encoding alone would still put a key or a ping token into the log.
     return "/***" if is_hidden_in_url(path) else redacted(path.decode("ascii", "replace"))
 
 
 def storable(text: str) -> str:
-    """The text without lone surrogates, which UTF-8 cannot hold."""
+    """Return the text without lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,8 +1,8 @@
-"""uvicorn's HTTP/1 protocol with bounds: on what a caller sends before it is known, on how long it takes, on what it
-leaves unread.
+"""uvicorn's HTTP/1 protocol with limits on what an unauthenticated caller sends, how long it takes, and what it leaves
+unread.
 
-uvicorn and httptools have none of their own (decision 0029). What is refused here is answered by the application's
-outermost layer, as everything is: with a problem document, an id and a line in the log.
+uvicorn and httptools have no such limits (decision 0029). The application's outermost layer answers what is rejected
+here, like any error: with a problem document, an id and a log line.
 """
 
 import asyncio
@@ -30,30 +30,31 @@ from kronos.api.refusals import (
 from kronos.api.whole import Ends, Lingering, Whole, answering, without_chunks
 
 MAX_PIPELINED = 16
-"""Requests that wait on one connection for the answer to the one before."""
+"""Requests that may wait on one connection for earlier responses."""
 
 MAX_CHUNKS = 16 * 1024
-"""Of one body: each is work, however little it holds. A body of the largest size may come in chunks of 64 bytes."""
+"""Maximum chunks of one body: each costs work, however small. A body of the largest size may use chunks of 64 bytes."""
 
 _LINGER_SECONDS, _MAX_LINGER_BYTES = 2.0, 4 * 1024 * 1024
 _MAX_DRAINED_BYTES = 2 * 1024 * 1024
-# A caller that reads less than this in a row of write_seconds is not reading.
+# A caller that reads less than this within write_seconds counts as not reading.
 _MIN_READ_BYTES = 64 * 1024
 _MAX_SHOWN_PATH = 200
 
-# idle: nothing came since the last answer; head: a request has begun to come; serving: it is whole, its answer is not;
-# draining: it was answered, its body still comes; lingering: refused, and read until the caller has seen why.
+# idle: nothing received since the last response. head: a request has started to arrive. serving: it is complete, its
+# response is not. draining: answered, but its body still arrives. lingering: rejected, and read until the caller has
+# seen why.
 _State = Literal["idle", "head", "serving", "draining", "lingering", "closing"]
 
 
 class BoundedConfig(uvicorn.Config):
-    """uvicorn's configuration for an application, and the doors that all its connections go through."""
+    """uvicorn's configuration for an application, and the Doors that all its connections go through."""
 
     def __init__(
         self, app: ASGIApp, doors: Doors, *, shutdown_seconds: int, trusted_proxies: Sequence[str] = ()
     ) -> None:
         super().__init__(
-            cast(Any, app),  # uvicorn has types of its own for ASGI
+            cast(Any, app),  # uvicorn has its own ASGI types
             loop="uvloop",
             http=BoundedProtocol,
             ws="none",
@@ -61,7 +62,7 @@ class BoundedConfig(uvicorn.Config):
             log_config=None,
             access_log=False,
             server_header=False,
-            # uvicorn's default believes whoever connects from the same machine, and an environment variable of its own
+            # uvicorn would trust any peer on this machine, and an environment variable of its own
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
             timeout_keep_alive=math.ceil(doors.limits.idle_seconds),
@@ -82,7 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         if not isinstance(config, BoundedConfig):
-            raise TypeError("BoundedProtocol is served by a BoundedConfig")
+            raise TypeError("BoundedProtocol needs a BoundedConfig")
         self._doors = config.doors
         self._limits = config.doors.limits
         self.address = ""
@@ -91,19 +92,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._served: RequestResponseCycle | None = None  # `cycle` is the request that was read last
         self._answering: Whole | None = None
-        self._is_over = False  # nothing more is read of it
+        self._is_over = False  # nothing more is read from it
         self._is_in_head = self._is_url_whole = self._is_in_message = False
         self._head_bytes = self._header_count = self._chunks = 0
-        self._loose_bytes = 0  # taken by the parser since it last reported anything
+        self._loose_bytes = 0  # bytes the parser took since its last callback
         self._drained_bytes = 0
         self._unread_since = 0.0
         self._unread_then = 0
         self._at_end = Ends()
 
-    # What asyncio calls
+    # Called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take the connection, or say why there is no room for it."""
+        """Accept the connection, or answer that there is no room for it."""
         super().connection_made(transport)
         self.address = address_of(self.client[0]) if self.client else ""
         self._since = self.loop.time()
@@ -111,7 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(overloaded(why))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it. The request that is being served learns of it too: its answer is written nowhere."""
+        """Remove the connection. The request in progress is told, as its response can no longer be sent."""
         self._doors.leave(self)
         if self._served is not None and not self._served.response_complete:
             self._served.disconnected = True
@@ -120,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read what came, within the limits."""
+        """Read received data, within the limits."""
         self._unset_keepalive_if_required()
         if self._is_over:
             self._drained_bytes += len(data)
@@ -141,8 +142,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._enter("head")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
-        """The caller sends no more: what it has sent whole is answered all the same, as it may wait for that (RFC 9293
-        3.6); but for what has no end."""
+        """The caller has finished sending. Complete requests are still answered, as it may wait for that (RFC 9293
+        3.6), except those whose response has no end."""
         self._at_end()
         if self._state != "serving" or self._is_in_message or self.transport.is_closing():
             return False
@@ -151,7 +152,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return True
 
     def pause_writing(self) -> None:
-        """The caller does not keep up."""
+        """The caller reads too slowly."""
         super().pause_writing()
         self._unread_since, self._unread_then = self.loop.time(), self.unread_bytes
         self._doors.is_unread(self)
@@ -163,14 +164,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._doors.is_read(self)
 
     def shutdown(self) -> None:
-        """The process ends: what is being answered is answered, and what would go on ends."""
+        """The process ends: current responses are completed, and endless ones are ended."""
         super().shutdown()
         self._at_end()
 
-    # What the parser calls
+    # Called by the parser
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request starts."""
         super().on_message_begin()
         self._is_in_message = self._is_in_head = True
         self._is_url_whole = False
@@ -185,7 +186,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(self._too_long())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; one behind the body counts, and is no header of the request (RFC 9110 6.5.1)."""
+        """A header. Trailers after the body count, but are not headers of the request (RFC 9110 6.5.1)."""
         if self._is_in_head:
             super().on_header(name, value)
             self._is_url_whole = True
@@ -196,10 +197,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(self._too_long())
 
     def on_headers_complete(self) -> None:
-        """The request can be served."""
+        """The head is complete, and the request can be served."""
         self._is_url_whole = True
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._stop(overloaded(f"{MAX_PIPELINED} requests wait on this connection already"))
+            self._stop(overloaded(f"{MAX_PIPELINED} requests are already waiting on this connection"))
         if (fault := host_fault(self.parser.get_http_version(), self.headers)) is not None:
             self._stop(malformed(fault))
         super().on_headers_complete()
@@ -208,7 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._doors.serves(self)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; one that nobody waits for any more is read to its end only if that is near."""
+        """A piece of the body. A body no longer needed is read to its end only if that is near."""
         super().on_body(body)
         self._loose_bytes = 0
         if self.cycle.response_complete:
@@ -217,19 +218,19 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.cut()
 
     def on_chunk_header(self) -> None:
-        """A chunk of the body begins, or the last one, which is empty."""
+        """A chunk of the body starts, or the last one, which is empty."""
         self._chunks += 1
         if self._chunks > MAX_CHUNKS:
             self._stop(too_many_chunks(MAX_CHUNKS))
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         super().on_message_complete()
         self._is_in_message, self._loose_bytes = False, 0
         if self._state == "draining":
             self._enter("idle")
 
-    # What a request's end calls
+    # Called at the end of a request
 
     def on_response_complete(self) -> None:
         """Serve the next request, or wait for one."""
@@ -248,21 +249,21 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._enter("draining" if self._is_in_message else "idle")
 
-    # uvicorn has types of its own for ASGI
+    # uvicorn has its own ASGI types
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
         self._served = cycle
         self._answering = answering(cycle, self._at_end)
         super()._start_asgi_task(cycle, cast(Any, without_chunks(cycle, app)))
 
-    # What the doors call
+    # Called by Doors
 
     @property
     def unread_bytes(self) -> int:
-        """What of the answers has not been taken by the system yet."""
+        """Response bytes that the system has not accepted yet."""
         return self.transport.get_write_buffer_size()
 
     def cut(self) -> None:
-        """Close the connection, whatever is left of it."""
+        """Close the connection immediately."""
         self.transport.abort()
 
     def look(self, now: float) -> None:
@@ -290,8 +291,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.cut()
 
     def linger(self) -> None:
-        """End the connection once the caller has seen the answer: closed at once, what it still sends would undo the
-        answer."""
+        """Close the connection after the caller has seen the response: closing it immediately would discard the
+        response if the caller is still sending."""
         if self.transport.is_closing():
             return
         self._enter("lingering")
@@ -309,25 +310,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._doors.waits(self)
 
     def _stay_http(self) -> None:
-        """What asks for another protocol is served as HTTP, and is the connection's last: what follows may be the other
+        """Serve a protocol upgrade request as HTTP, as the last one of the connection: what follows may be in the other
         protocol."""
         self._is_over = True
         self.cycle.keep_alive = False
 
     def _stop(self, refusal: Refusal) -> None:
-        """Refuse from within the parser, which reads no further."""
+        """Reject the request from within the parser, which stops reading."""
         self._refusal = refusal
         raise RuntimeError(refusal.code)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Have it answered, after the requests before it, and read no more."""
+        """Answer the rejection after earlier requests, and stop reading."""
         self._is_over = True
         self._drained_bytes = 0
         if self._is_in_message and not self._is_in_head:
             self._refuse_body(refusal)
             return
         cycle = RequestResponseCycle(
-            scope=cast(Any, self._scope_of(refusal)),  # uvicorn has types of its own for ASGI
+            scope=cast(Any, self._scope_of(refusal)),  # uvicorn has its own ASGI types
             transport=cast(asyncio.Transport, Lingering(self.transport, self.linger)),
             flow=self.flow,
             logger=self.logger,
@@ -349,8 +350,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((cycle, self.app))
 
     def _refuse_body(self, refusal: Refusal) -> None:
-        """The request's own answer says it, if it reads its body; if it was answered before, there is nothing to
-        say."""
+        """Reject a body. The request's own response reports it, if the request still reads its body; if it is already
+        answered, nothing is sent."""
         cycle = self.cycle
         if cycle.response_complete:
             self.linger()
@@ -367,7 +368,7 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle.message_event.set()
 
     def _scope_of(self, refusal: Refusal) -> dict[str, object]:
-        """As much of the request as is known."""
+        """Return the scope of the request as far as it is known."""
         path, headers, method = "-", [], "-"
         if self._is_in_head:
             headers = list(self.headers)

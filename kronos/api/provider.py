@@ -1,7 +1,8 @@
-"""The identity provider, as OpenID Connect 1.0 has it: authorization code with PKCE, state and nonce.
+"""The identity provider (OpenID Connect 1.0): authorization code flow with PKCE, state and nonce.
 
-Three requests are made to it, and none while anybody else waits: its configuration (kept for ten minutes), the exchange
-of a code, its keys. Authlib judges the claims and writes the requests; joserfc verifies signatures.
+A sign-in makes up to three requests to it: its configuration (cached for ten minutes), the exchange of a code, its
+keys. Other callers never wait for them. Authlib validates the claims and builds the requests; joserfc verifies
+signatures.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _MAX_BYTES = 1024 * 1024
 _KEPT_SECONDS = 600.0
 _FAILED_SECONDS = 2.0
-# Signatures by keys of the provider's alone: with HS256 the client's secret would make tokens, with none anybody.
+# Only signatures by the provider's keys: with HS256 the client secret could forge tokens, and with none anyone could.
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _MOST_GROUPS = 500
 _MOST_CHARACTERS = 255
@@ -41,13 +42,13 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Provider:
-    """An identity provider, and this instance as its client."""
+    """An identity provider, with this instance as its client."""
 
     def __init__(self, settings: Settings, *, issuer: str, client_id: str, redirect_url: str, secret: str) -> None:
         self.redirect_url = redirect_url
         parts = urlsplit(redirect_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        """What the browsers of its people name as the origin of their writes."""
+        """The origin that browsers send with writes."""
         self._settings = settings
         self._issuer = issuer
         self._client_id = client_id
@@ -57,12 +58,12 @@ class Provider:
 
     @classmethod
     def of(cls, settings: Settings) -> "Provider":
-        """The provider that the settings name. Raises ValueError where they do not suffice."""
+        """Return the provider in the settings. Raises ValueError if they are incomplete."""
         if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.oidc_redirect_url is None:
-            raise ValueError("KRONOS_OIDC_ISSUER needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL too")
+            raise ValueError("KRONOS_OIDC_ISSUER also needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL")
         for name, url in (("ISSUER", settings.oidc_issuer), ("REDIRECT_URL", settings.oidc_redirect_url)):
             if not _is_safe(url):
-                raise ValueError(f"KRONOS_OIDC_{name} has to be https: over http anybody on the way reads it")
+                raise ValueError(f"KRONOS_OIDC_{name} must be an https URL: http can be read in transit")
         file = settings.oidc_client_secret_file
         try:
             secret = "" if file is None else file.read_text(encoding="utf-8").strip()
@@ -77,7 +78,7 @@ class Provider:
         )
 
     async def sign_in_url(self, attempt: SignInAttempt) -> str:
-        """Where a browser is sent. Raises ProviderUnavailable."""
+        """Return the URL to send a browser to. Raises ProviderUnavailable."""
         configuration = await self._configured()
         url: str = prepare_grant_uri(
             configuration["authorization_endpoint"],
@@ -87,16 +88,16 @@ class Provider:
             scope=self._settings.oidc_scopes,
             state=attempt.state,
             nonce=attempt.nonce,
-            code_challenge=create_s256_code_challenge(attempt.verifier),  # type: ignore[no-untyped-call]  # as its stubs have it
+            code_challenge=create_s256_code_challenge(attempt.verifier),  # type: ignore[no-untyped-call]  # untyped in its stubs
             code_challenge_method="S256",
         )
         return url
 
     async def identity(self, code: str, attempt: SignInAttempt, *, issuer: str | None) -> Identity:
-        """Who it was that came back with this code; `issuer` as the answer names it (RFC 9207). Raises
-        ProviderUnavailable, Forbidden."""
+        """Return the identity of the person who came back with this code. `issuer`: as named in the response (RFC
+        9207). Raises ProviderUnavailable, Forbidden."""
         if issuer is not None and issuer != self._issuer:
-            raise errors.Forbidden("the answer is another identity provider's")
+            raise errors.Forbidden("the response is from another identity provider")
         configuration = await self._configured()
         body: str = prepare_token_request(
             "authorization_code",
@@ -110,7 +111,7 @@ class Provider:
         return self._judged(tokens, keys, attempt)
 
     def _judged(self, tokens: JsonObject, keys: JsonObject, attempt: SignInAttempt) -> Identity:
-        """Whom the ID token is of. Raises Forbidden."""
+        """Return the identity in a valid ID token. Raises Forbidden."""
         options = {
             "iss": {"essential": True, "value": self._issuer},
             "aud": {"essential": True, "value": self._client_id},
@@ -125,19 +126,19 @@ class Provider:
             claims = CodeIDToken(token.claims, token.header, options, params)
             claims.validate(leeway=60)
         except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
-            _log.warning("sign_in.refused", "an ID token of %s is refused: %s", self._issuer, type(error).__name__)
-            raise errors.Forbidden("what the identity provider says of you does not hold") from None
+            _log.warning("sign_in.refused", "an ID token of %s was rejected: %s", self._issuer, type(error).__name__)
+            raise errors.Forbidden("the identity provider's ID token is not valid") from None
         except Exception as error:
             if not type(error).__module__.startswith("authlib."):
                 raise
-            _log.warning("sign_in.refused", "an ID token of %s is refused: %s", self._issuer, error)
-            raise errors.Forbidden("what the identity provider says of you does not hold") from None
+            _log.warning("sign_in.refused", "an ID token of %s was rejected: %s", self._issuer, error)
+            raise errors.Forbidden("the identity provider's ID token is not valid") from None
         if (subject := _text(claims["sub"])) is None:
-            _log.warning("sign_in.refused", "an ID token of %s is refused: its subject is no name", self._issuer)
-            raise errors.Forbidden("what the identity provider says of you does not hold")
+            _log.warning("sign_in.refused", "an ID token of %s was rejected: its subject is not valid", self._issuer)
+            raise errors.Forbidden("the identity provider's ID token is not valid")
         return Identity(
             subject=subject,
-            # where it says that it has not looked whether it is theirs, people write another's there
+            # An unverified email may be another person's.
             email=None if claims.get("email_verified") is False else _text(claims.get("email")),
             groups=self._groups(claims.get(self._settings.oidc_groups_claim)),
         )
@@ -150,8 +151,8 @@ class Provider:
         return groups[:_MOST_GROUPS]
 
     async def _configured(self) -> JsonObject:
-        """The provider's configuration. Raises ProviderUnavailable."""
-        async with self._reading:  # one asks for all who wait
+        """Return the provider's configuration. Raises ProviderUnavailable."""
+        async with self._reading:  # one request for all waiting callers
             now = time.monotonic()
             if self._configuration is None or now >= self._configuration[0]:
                 try:
@@ -170,11 +171,11 @@ class Provider:
         if found.get("issuer") != self._issuer or not all(
             isinstance(each, str) and _is_safe(each) for each in endpoints
         ):
-            raise self._unavailable("its configuration is not that of this issuer")
+            raise self._unavailable("its configuration is not valid for this issuer")
         return found
 
     async def _asked(self, method: str, url: str, body: str | None = None) -> JsonObject:
-        """The provider's answer. Raises ProviderUnavailable; Forbidden where it refuses the code."""
+        """Return the provider's response. Raises ProviderUnavailable; Forbidden if it rejects the code."""
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -194,24 +195,24 @@ class Provider:
         except orjson.JSONDecodeError:
             raise self._unavailable("its answer is not JSON") from None
         if method == "POST" and status in (400, 401, 403):
-            _log.warning("sign_in.refused", "%s refuses a code: %s", self._issuer, status)
-            raise errors.Forbidden("the identity provider does not take this sign-in: begin again at /auth/login")
+            _log.warning("sign_in.refused", "%s rejected a code: %s", self._issuer, status)
+            raise errors.Forbidden("the identity provider rejected this sign-in: start again at /auth/login")
         if status != 200 or not isinstance(document, dict):
             raise self._unavailable(f"it answered {status}")
         return document
 
     async def _whole(self, content: aiohttp.StreamReader) -> bytes:
-        """All of an answer, in however many pieces it comes. Raises ProviderUnavailable where it goes on too long."""
+        """Return a whole response, in however many pieces it arrives. Raises ProviderUnavailable if it is too long."""
         whole = bytearray()
         while piece := await content.readany():
             whole += piece
             if len(whole) > _MAX_BYTES:
-                raise self._unavailable(f"it answers with more than {_MAX_BYTES} bytes")
+                raise self._unavailable(f"its response has more than {_MAX_BYTES} bytes")
         return bytes(whole)
 
     def _unavailable(self, why: str) -> errors.ProviderUnavailable:
         _log.warning("provider.away", "the identity provider %s: %s", self._issuer, why)
-        return errors.ProviderUnavailable(f"nobody can sign in now: the identity provider does not do its part, {why}")
+        return errors.ProviderUnavailable(f"signing in is not possible now: identity provider unavailable: {why}")
 
 
 def _is_safe(url: str) -> bool:
@@ -220,7 +221,7 @@ def _is_safe(url: str) -> bool:
 
 
 def _understood(found: JsonObject) -> list[Key]:
-    """The keys of a set, but for those of a kind that is not known here (RFC 7517, 5)."""
+    """Return the keys of a set, without those of unknown kinds (RFC 7517, 5)."""
     given = found.get("keys")
     keys: list[Key] = []
     for each in given if isinstance(given, list) else ():
@@ -234,5 +235,5 @@ def _is_storable(text: str) -> bool:
 
 
 def _text(value: object) -> str | None:
-    """What stands in rows, logs and the audit as who somebody is: one line that can be read; None for anything else."""
+    """Return a name for rows, logs and the audit: one printable line; None for anything else."""
     return value if isinstance(value, str) and _is_storable(value) and value.isprintable() else None

@@ -1,5 +1,5 @@
-"""The query string, read strictly before FastAPI reads it: what readers could take in two ways, or pass over, is
-refused."""
+"""Strict checks of the query string before FastAPI reads it: anything that readers could interpret differently or
+ignore is rejected."""
 
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -12,7 +12,7 @@ _MAX_PARAMETERS = 32
 
 
 def check(raw: bytes, model: type[BaseModel] | None) -> None:
-    """Whether each parameter is UTF-8 without NUL and given once; without a model, that there are none. Raises
+    """Require that each parameter is UTF-8 without NUL and given once; without a model, that there are none. Raises
     InvalidRequest."""
     if not raw:
         return
@@ -29,12 +29,13 @@ def check(raw: bytes, model: type[BaseModel] | None) -> None:
         ) from None
     except ValueError:
         raise errors.InvalidRequest.of(
-            f"the query string has more than {_MAX_PARAMETERS} parameters", "Leave out what is not in /openapi.json."
+            f"the query string has more than {_MAX_PARAMETERS} parameters",
+            "Remove parameters that are not in /openapi.json.",
         ) from None
     for name, value in pairs:
         if "\0" in name or "\0" in value:
             raise errors.InvalidRequest.of(
-                "the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd")
+                "the query string contains NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd")
             )
     if len(dict(pairs)) < len(pairs):
         twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))

@@ -1,4 +1,4 @@
-"""What the query of a URL may hold, of each list and look: which rows, how many, as of when."""
+"""URL queries of lists and reads: which rows, how many, and as of when."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -25,284 +25,292 @@ _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 class PageQuery(Query):
     """Which page of a list."""
 
-    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
+    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows per page.", examples=[50])
     cursor: str | None = Field(
         default=None,
         max_length=256,
-        description="next_cursor of the page before, as it came; it is of this list alone.",
+        description="`next_cursor` of the previous page, unchanged. Valid only for the same list.",
     )
 
 
 class EventQuery(Query):
-    """Which events."""
+    """Filters for events."""
 
     types: EventTypes | None = Field(
         default=None,
-        description="Of jobs, of executions, of heartbeats, of resources (what people configure, and incidents),"
-        " of operations (how far they are, backfills too), of the audit (that it has grown),"
-        " separated by commas; without it of jobs and executions.",
+        description="Event types, separated by commas: job, execution, heartbeat, resource (configuration and"
+        " incidents), operation (progress, including backfills) and audit (new audit entries). Defaults to job and"
+        " execution.",
         examples=["execution"],
     )
     job: str | None = Field(
         default=None,
         max_length=127,
-        description="Of this job and of its executions: a name, which means all versions, or the id of one version.",
+        description="Events of this job and its executions. A name selects all versions, an id one version.",
         examples=["weekly-report"],
     )
     status: EventStatus | None = Field(
-        default=None, description="Of what is in this status now: one of a job's, or of an execution's."
+        default=None, description="Events of jobs or executions that are now in this status."
     )
     after: str | None = Field(
         default=None,
         max_length=MAX_CHARACTERS,
-        description="The id of the last event that came, where the header Last-Event-ID cannot be sent.",
+        description="Id of the last event received, for clients that cannot send the header Last-Event-ID.",
     )
 
 
 class WorkspaceQuery(PageQuery):
-    """Which workspaces."""
+    """Filters for workspaces."""
 
-    organization: Slug | None = Field(
-        default=None, description="Those of this organization, by its slug.", examples=["umbrella"]
-    )
+    organization: Slug | None = Field(default=None, description="Slug of the organization.", examples=["umbrella"])
 
 
 class DeletionQuery(Query):
-    """How a workspace is deleted."""
+    """How to delete a workspace."""
 
     confirm: str | None = Field(
         default=None,
         max_length=200,
-        description="The workspace's slug or name, which is needed where anything is in it.",
+        description="The workspace's slug or name. Required unless the workspace is empty.",
         examples=["acme"],
     )
-    validate_only: Flag = Field(default=False, description="Only count what would go: nothing is written.")
+    validate_only: Flag = Field(default=False, description="Only count what would be deleted. Nothing is written.")
 
 
 class ChangeQuery(Query):
-    """How a change that live jobs may not be valid against is made."""
+    """How to make a change that may invalidate live jobs."""
 
-    validate_only: Flag = Field(default=False, description="Only say what it would mean: nothing is written.")
-    force: Flag = Field(default=False, description="Make it though inputs of live jobs are not valid against it.")
+    validate_only: Flag = Field(default=False, description="Only report the effects. Nothing is written.")
+    force: Flag = Field(default=False, description="Make the change even if it invalidates inputs of live jobs.")
 
 
 class DriftQuery(Query):
-    """How many differences are listed."""
+    """How many differences to list."""
 
     limit: WholeNumber = Field(
-        default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50]
+        default=50, ge=1, le=200, description="Differences to list. All are counted.", examples=[50]
     )
 
 
 class JobQuery(PageQuery):
-    """Which jobs."""
+    """Filters for jobs, and their order."""
 
     endpoint: str | None = Field(
-        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+        default=None, max_length=63, description="Jobs of this endpoint.", examples=["weekly-report"]
     )
-    trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
+    trigger: Trigger | None = Field(default=None, description="Jobs with this trigger.", examples=["CRON"])
     status: JobStatusAsked | None = Field(
-        default=None, description="In this status; LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
+        default=None, description="Jobs in this status. LIVE: ACTIVE or PAUSED.", examples=["ACTIVE"]
     )
-    tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
+    tag: str | None = Field(default=None, max_length=64, description="Jobs with this tag.", examples=["reports"])
     q: str | None = Field(
         default=None,
         max_length=200,
-        description="Whose name, title, tag, schedule in words, or endpoint's name, holds this text; or whose id "
-        "begins with it.",
+        description="Text in the job's name, title, tags, schedule in words or endpoint name, or the start of its id.",
         examples=["report"],
     )
-    created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
+    created_after: AnyTime | None = Field(
+        default=None, description="Jobs created after this time.", examples=["2026-12-01T00:00:00Z"]
+    )
     created_before: AnyTime | None = Field(
-        default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="Jobs created before this time.", examples=["2026-12-01T00:00:00Z"]
     )
     sort: Literal["created", "name", "next_run"] = Field(
         default="created",
-        description="In which order: the newest first; or live CRON jobs by name, or by next run, those that have none "
-        "last.",
+        description="Order. created: newest first. name, next_run: live CRON jobs by name or by next run, those "
+        "without a next run last.",
         examples=["next_run"],
     )
 
 
 class GlanceQuery(Query):
-    """Which jobs."""
+    """Which jobs to return."""
 
     ids: str = Field(
         pattern=f"^{_UUID}(,{_UUID}){{0,{MOST_JOBS - 1}}}$",
-        description="Their ids, up to 50, with commas between.",
+        description="Up to 50 job ids, separated by commas.",
         examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
     )
 
     @property
     def job_ids(self) -> list[UUID]:
-        """The ids."""
+        """The job ids."""
         return [UUID(each) for each in self.ids.split(",")]
 
 
 class JobExecutionQuery(PageQuery):
-    """Which executions of a job."""
+    """Filters for a job's executions."""
 
-    status: ExecutionStatus | None = Field(default=None, description="In this status.", examples=["SUCCESS"])
+    status: ExecutionStatus | None = Field(default=None, description="Executions in this status.", examples=["SUCCESS"])
     scheduled_after: AnyTime | None = Field(
-        default=None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="Executions of ticks after this time.", examples=["2026-12-01T00:00:00Z"]
     )
     scheduled_before: AnyTime | None = Field(
-        default=None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="Executions of ticks before this time.", examples=["2026-12-01T00:00:00Z"]
     )
 
 
 class ExecutionQuery(JobExecutionQuery):
-    """Which executions."""
+    """Filters for executions."""
 
     job: str | None = Field(
-        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+        default=None, max_length=127, description="Executions of this job: an id or a name.", examples=["weekly-report"]
     )
     caused_by: UUID | None = Field(
         default=None,
-        description="Set off by the ends of this execution: its callbacks.",
+        description="Callbacks of this execution.",
         examples=["019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"],
     )
     endpoint: str | None = Field(
-        default=None, max_length=63, description="To this endpoint.", examples=["weekly-report"]
+        default=None, max_length=63, description="Executions for this endpoint.", examples=["weekly-report"]
     )
     q: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
-        description="Whose error, reason or job's name holds this text; or whose id begins with it.",
+        description="Text in the error, reason or job name, or the start of the execution's id.",
         examples=["timed out"],
     )
 
 
 class LetterFilterQuery(Query):
-    """Which dead letters."""
+    """Filters for dead letters."""
 
     endpoint: str | None = Field(
-        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+        default=None, max_length=63, description="Dead letters of this endpoint.", examples=["weekly-report"]
     )
     job: str | None = Field(
-        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+        default=None, max_length=127, description="Of this job: an id or a name.", examples=["weekly-report"]
     )
     error_type: str | None = Field(
-        default=None, max_length=100, description="Whose last error is of this type.", examples=["http_status"]
+        default=None, max_length=100, description="Type of the last error.", examples=["http_status"]
     )
     q: str | None = Field(
         default=None,
         max_length=200,
-        description="Whose last error's type or message holds this text.",
+        description="Text in the last error's type or message.",
         examples=["refused"],
     )
-    after: AnyTime | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
-    before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+    after: AnyTime | None = Field(
+        default=None, description="Failed after this time.", examples=["2026-12-01T00:00:00Z"]
+    )
+    before: AnyTime | None = Field(
+        default=None, description="Failed before this time.", examples=["2026-12-02T00:00:00Z"]
+    )
 
 
 class LetterQuery(PageQuery, LetterFilterQuery):
-    """Which page of which dead letters."""
+    """Filters for dead letters, and which page."""
 
 
 class LoadQuery(Query):
-    """How far ahead."""
+    """How far ahead to look."""
 
-    window: Window = Field(default="24h", description="The coming 24 hours, or 7 days.", examples=["7d"])
+    window: Window = Field(default="24h", description="The next 24 hours or 7 days.", examples=["7d"])
 
 
 class LoadMinuteQuery(LoadQuery):
-    """Which minute, and how its jobs may be spread."""
+    """Which minute, and how far its jobs may be spread."""
 
     at: Time = Field(description="The minute.", examples=["2026-12-01T09:00:00Z"])
     spread: WholeNumber = Field(
-        default=10, ge=1, le=59, description="Over how many minutes after it its jobs may go.", examples=[15]
+        default=10, ge=1, le=59, description="Minutes after it over which its jobs may be spread.", examples=[15]
     )
 
 
 class AuditQuery(PageQuery):
-    """Which changes."""
+    """Filters for the audit."""
 
     actor: str | None = Field(
         default=None,
         max_length=200,
-        description="By whom: a key's public id, cli:root, reaper.",
+        description="Actor: a key's public id, or for example cli:root or reaper.",
         examples=["a1b2c3d4e5f6"],
     )
-    action: str | None = Field(default=None, max_length=100, description="What was done.", examples=["job.pause"])
+    action: str | None = Field(default=None, max_length=100, description="Action.", examples=["job.pause"])
     object_type: str | None = Field(
-        default=None, max_length=50, description="To what; one_shot: who made one-shots.", examples=["job"]
+        default=None,
+        max_length=50,
+        description="Type of the object. one_shot: who created one-shots.",
+        examples=["job"],
     )
     object: str | None = Field(
-        default=None, max_length=200, description="To this one, by its id or its name.", examples=["weekly-report"]
+        default=None, max_length=200, description="Id or name of the object.", examples=["weekly-report"]
     )
     request_id: str | None = Field(
-        default=None, max_length=128, description="In this request.", examples=["0193f0c87a1e7cc39b5a4c1d2e3f4a5b"]
+        default=None, max_length=128, description="Id of the request.", examples=["0193f0c87a1e7cc39b5a4c1d2e3f4a5b"]
     )
-    after: AnyTime | None = Field(default=None, description="At this time or later.", examples=["2026-12-01T00:00:00Z"])
-    before: AnyTime | None = Field(default=None, description="Earlier.", examples=["2026-12-02T00:00:00Z"])
+    after: AnyTime | None = Field(default=None, description="At or after this time.", examples=["2026-12-01T00:00:00Z"])
+    before: AnyTime | None = Field(default=None, description="Before this time.", examples=["2026-12-02T00:00:00Z"])
 
 
 class SealedQuery(Query):
-    """From where on."""
+    """Where to start."""
 
     cursor: WholeNumber = Field(
         default=0,
         ge=0,
         le=2**53,
-        description="Only what follows this number, as of the last line before.",
+        description="Return only entries after this number: that of the last line received.",
         examples=[0],
     )
 
 
 class AuditExportQuery(SealedQuery):
-    """From where on, or who made one-shots in place of what is sealed."""
+    """Where to start, or who created one-shots instead of the sealed entries."""
 
     object_type: Literal["one_shot"] | None = Field(
-        default=None, description="Who made the workspace's one-shots, which are not sealed."
+        default=None, description="one_shot: who created the workspace's one-shots. These entries are not sealed."
     )
     after: AnyTime | None = Field(
-        default=None, description="Of one-shots: made at this time or later.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="One-shots created at or after this time.", examples=["2026-12-01T00:00:00Z"]
     )
     before: AnyTime | None = Field(
-        default=None, description="Of one-shots: made earlier.", examples=["2026-12-02T00:00:00Z"]
+        default=None, description="One-shots created before this time.", examples=["2026-12-02T00:00:00Z"]
     )
 
 
 class ExplainQuery(Query):
-    """Which instant is to be explained."""
+    """Which instant to explain."""
 
-    at: Time | None = Field(default=None, description="The instant; now by default.", examples=["2026-12-01T09:00:00Z"])
+    at: Time | None = Field(
+        default=None, description="The instant; defaults to now.", examples=["2026-12-01T09:00:00Z"]
+    )
 
 
 class CountQuery(Query):
-    """How many runs to foresee."""
+    """How many runs to preview."""
 
-    count: WholeNumber = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
+    count: WholeNumber = Field(default=10, ge=1, le=100, description="How many runs to return.", examples=[10])
 
 
 class TicksQuery(Query):
-    """Which ticks: those of [`from`, `to`), so `to` is after `from`; of the last 24 hours by default."""
+    """Ticks in [`from`, `to`), so `to` must be after `from`. Defaults to the last 24 hours."""
 
     from_: Time | None = Field(
         default=None,
         alias="from",
-        description="The first is not before; 24 hours before `to` by default.",
+        description="Start of the window, inclusive. Defaults to 24 hours before `to`.",
         examples=["2026-12-01T00:00:00Z"],
     )
     to: Time | None = Field(
-        default=None, description="The last is before; now by default.", examples=["2026-12-02T00:00:00Z"]
+        default=None, description="End of the window, exclusive. Defaults to now.", examples=["2026-12-02T00:00:00Z"]
     )
-    limit: WholeNumber = Field(default=100, ge=1, le=1000, description="Ticks that are listed.", examples=[100])
+    limit: WholeNumber = Field(default=100, ge=1, le=1000, description="Ticks to list.", examples=[100])
 
 
 class TickDaysQuery(Query):
-    """Which days of ticks: those of [`from`, `to`), 32 days at most; the last 31 days by default."""
+    """Days of ticks in [`from`, `to`), at most 32 days. Defaults to the last 31 days."""
 
     from_: Time | None = Field(
         default=None,
         alias="from",
-        description="The first tick is not before; 31 days before `to` by default.",
+        description="Start of the window, inclusive. Defaults to 31 days before `to`.",
         examples=["2026-11-01T00:00:00Z"],
     )
     to: Time | None = Field(
-        default=None, description="The last is before; now by default.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="End of the window, exclusive. Defaults to now.", examples=["2026-12-01T00:00:00Z"]
     )
     timezone: Zone | None = Field(
-        default=None, description="Whose days; those of the job's zone by default.", examples=["Europe/Berlin"]
+        default=None, description="Time zone of the days. Defaults to the job's zone.", examples=["Europe/Berlin"]
     )

@@ -1,4 +1,4 @@
-"""Routes of a workspace's quotas, and of what it has used of them."""
+"""Routes of a workspace's quotas and their usage."""
 
 from starlette.responses import Response
 
@@ -20,13 +20,13 @@ _COPY = kind_of(Quotas, QuotasPut)
 
 @router.get("/usage", needs=Role.VIEWER, responses=answers({200: Usage}) | problems(_ABSENT))
 async def get_usage(view: View) -> Response:
-    """What the workspace has and has made, against its quotas."""
+    """Get the workspace's usage compared with its quotas."""
     return answer(await quotas.usage(view))
 
 
 @router.get("/quotas", needs=Role.VIEWER, responses=answers({200: Quotas}, "ETag") | problems(_ABSENT))
 async def get_quotas(view: View) -> Response:
-    """What the workspace may have and make; null: no limit."""
+    """Get the workspace's quotas. null: no limit."""
     found = await quotas.get(view)
     return answer(found, ETag=etag(found.version))
 
@@ -38,7 +38,7 @@ async def get_quotas(view: View) -> Response:
     | problems(_ABSENT, errors.Forbidden, errors.PreconditionFailed, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def put_quotas(view: View, draft: Draft[QuotasPut], if_match: IfMatch = None) -> Response:
-    """Set what the workspace may have and make; what is not given, or null, has no limit."""
+    """Set the workspace's quotas. A quota that is omitted or null has no limit."""
     document = draft.document
     if _COPY.given(document):
         present = await quotas.get(view)

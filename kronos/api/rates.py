@@ -1,9 +1,9 @@
-"""How many requests a key may make a minute: an API process takes some of the key's minute and serves them without
-asking again.
+"""How many requests a key may make per minute. An API process takes part of the key's minute and serves it without
+further queries.
 
-PostgreSQL keeps how many were taken (kronos.request_rates), so that several processes together never serve more than
-the limit. What one has taken and does not serve is lost to the others until the minute ends: it takes as many as it
-served lately, at most a twentieth of the limit, and of what is left at most an eighth.
+PostgreSQL counts what was taken (kronos.request_rates), so that several processes together never exceed the limit.
+Requests that a process took but does not serve are lost to the others until the minute ends. So it takes as many as it
+served lately, at most a twentieth of the limit and an eighth of what is left.
 """
 
 import math
@@ -37,25 +37,25 @@ class Allowance:
 
     @property
     def quota(self) -> int | None:
-        """Requests a minute, of all processes together; None: no limit."""
+        """Requests per minute, for all processes together; None: no limit."""
         return self._quota
 
     def wanted(self, now: float, waiting: int) -> int:
-        """How many to take, at the least one: with those that are left as many as wait, or twice what was served since
-        the last time."""
+        """Return how many to take, at least one: enough, with those left, for the waiting requests, or for twice as
+        many as were served since the last time."""
         served, self._spent = self._spent, 0
         most = max(1, self._quota // _SHARE) if self._quota else _FEWEST
         aim = min(max(_FEWEST, waiting, 2 * served), most)
         return max(1, aim - (self._left if now < self._ends else 0))
 
     def take(self, taken: "Taken", asked_at: float) -> None:
-        """What PostgreSQL gave, and how long it is good for from before it was asked: never into the next minute."""
+        """Add what PostgreSQL granted, valid from before the query and never into the next minute."""
         kept = self._left if taken.window_at == self._window_at else 0
         self._quota, self._left, self._left_over = taken.quota, kept + taken.granted, taken.left_over
         self._granted, self._window_at, self._ends = taken.granted, taken.window_at, asked_at + taken.seconds
 
     def spend(self, now: float) -> bool:
-        """Whether one more request may be served. What ended with its minute is asked for anew."""
+        """Spend one request, and return whether it may be served. What is left ends with its minute."""
         if self._quota is None:
             return True
         if self._left <= 0 or now >= self._ends:
@@ -65,17 +65,17 @@ class Allowance:
         return True
 
     def is_used_up(self, now: float) -> bool:
-        """Whether there is nothing left of the minute, with anybody: so it is where PostgreSQL had none to give."""
+        """Return whether the key's minute is used up everywhere: PostgreSQL had none left to grant."""
         return self._quota is not None and not self._left and not self._granted and now < self._ends
 
     def retry_after_seconds(self, now: float) -> int:
-        """Until the minute ends, in whole seconds, at the least one."""
+        """Return the whole seconds until the minute ends, at least one."""
         return max(1, math.ceil(self._ends - now))
 
     def headers(self, now: float) -> list[tuple[bytes, bytes]]:
-        """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10); none without a limit.
+        """Return RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10); none without a limit.
 
-        What is left is as this process knows it: its own, and what nobody had taken when it last asked.
+        What is left is as this process knows it: its own share, and what was not taken when it last asked.
         """
         if self._quota is None:
             return []
@@ -87,11 +87,11 @@ class Allowance:
 
 
 class Taken(Protocol):
-    """What PostgreSQL gave (kronos.take_requests)."""
+    """What PostgreSQL granted (kronos.take_requests)."""
 
     @property
     def quota(self) -> int | None:
-        """Requests a minute; None: no limit."""
+        """Requests per minute; None: no limit."""
 
     @property
     def granted(self) -> int:
@@ -99,7 +99,7 @@ class Taken(Protocol):
 
     @property
     def left_over(self) -> int:
-        """Those that nobody has taken."""
+        """Requests not taken by any process."""
 
     @property
     def window_at(self) -> datetime:
@@ -107,30 +107,30 @@ class Taken(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Until it ends."""
+        """Seconds until it ends."""
 
 
 @dataclass(slots=True)
 class RateStanding:
-    """Whose requests one request is counted among; in its scope as kronos.standing."""
+    """The allowance that one request counts against; in its scope as kronos.standing."""
 
     allowance: Allowance | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Of the answer: none where nobody was known to call."""
+        """Return the headers of the response; none if the caller is unknown."""
         return self.allowance.headers(time.monotonic()) if self.allowance is not None else []
 
 
 def stands(scope: Scope | None, allowance: Allowance) -> None:
-    """What the request is counted among stands in its answer."""
+    """Put the allowance that the request counts against into its response."""
     if scope is not None:
         standing: RateStanding = scope["kronos.standing"]
         standing.allowance = allowance
 
 
 def rate_limited(who: str, allowance: Allowance, now: float, scope: Scope | None) -> errors.RateLimited:
-    """The refusal of one request more than the minute has."""
+    """Return the error for a request beyond the minute's limit."""
     stands(scope, allowance)
     seconds = allowance.retry_after_seconds(now)
-    detail = f"{who} has made the {allowance.quota} requests of its minute: call again in {seconds} s; nothing was done"
+    detail = f"{who} used up its {allowance.quota} requests per minute; nothing was done; retry in {seconds} s"
     return errors.RateLimited(detail, retry_after_seconds=seconds)

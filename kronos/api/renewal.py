@@ -1,5 +1,4 @@
-"""Lets go of PostgreSQL's sessions when the time zone data has changed: a session keeps what it has read of a zone
-until it ends."""
+"""Replaces PostgreSQL's sessions when the time zone data has changed: a session caches a zone until it ends."""
 
 import asyncio
 from datetime import datetime
@@ -14,7 +13,7 @@ EVERY_SECONDS = 15.0
 
 
 class Renewal:
-    """Asks when the reaper last noticed other rules of a time zone, and renews the pool's sessions when it has."""
+    """Checks when the reaper last noticed changed rules of a time zone, and then renews the pool's sessions."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -22,22 +21,20 @@ class Renewal:
         self._has_asked = False
 
     async def look(self) -> bool:
-        """Whether the sessions were renewed. Raises KronosError."""
+        """Renew the sessions if the rules changed, and return whether they did. Raises KronosError."""
         changed_at = (await system.zone_rules(InstanceView(self._pool))).changed_at
         is_news = self._has_asked and changed_at != self._known and changed_at is not None
         self._known, self._has_asked = changed_at, True
         if is_news:
-            _log.warning(
-                "time_zones.changed", "the rules of a time zone have changed: PostgreSQL's sessions are renewed"
-            )
+            _log.warning("time_zones.changed", "the rules of a time zone have changed: renewing PostgreSQL's sessions")
             await self._pool.drain()
         return is_news
 
     async def run(self) -> None:
-        """Look until cancelled; while PostgreSQL is away there is no session to renew."""
+        """Check until cancelled. While PostgreSQL is unavailable, there is no session to renew."""
         while True:
             try:
                 await self.look()
             except errors.KronosError as error:
-                _log.debug("api.read_failed", "time zones cannot be asked for: %s", error)
+                _log.debug("api.read_failed", "time zones cannot be queried: %s", error)
             await asyncio.sleep(EVERY_SECONDS)

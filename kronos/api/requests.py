@@ -1,4 +1,4 @@
-"""Requests as operations take them: what several fields say together, and what only settings can judge."""
+"""Turns request bodies into arguments of operations, with the checks that involve several fields or the settings."""
 
 import math
 from collections.abc import Iterator
@@ -35,29 +35,29 @@ _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
 _MOST_SECRETS = 32
-# What comes in this time is the burst of a rate of which none is given: deliveries are evenly spaced, and those of a
-# fast rate are claimed several at once.
+# The default burst of a rate: what the rate allows in this time. So deliveries are evenly spaced, and those of a fast
+# rate are claimed several at a time.
 _BURST_SECONDS = 0.05
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 _CALLBACKS = ("on_success", "on_failure")
 
 
 def new_job(body: JobCreate, key: str | None) -> NewJob:
-    """The job that a request with this idempotency key asks for. Raises Unprocessable."""
-    if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # as most are of a batch
+    """Return the job that a request with this idempotency key asks for. Raises Unprocessable."""
+    if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # the most common job in a batch
         return NewJob(endpoint=body.endpoint, trigger=body.trigger, input=body.input, idempotency_key=key)
     _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_callback_faults(body)])
     given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
     given |= {name: _callback(getattr(body, name)) for name in _CALLBACKS}
     if body.catch_up is not None:
         given |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
-    # What was not given takes the job's own default.
+    # Omitted fields take the job's own defaults.
     # checked by JobCreate
     return NewJob(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
 def schedule_text(body: SchedulePreview) -> ScheduleText:
-    """The schedule that a preview asks about. Raises Unprocessable."""
+    """Return the schedule to preview. Raises Unprocessable."""
     zone = body.timezone if "timezone" in body.model_fields_set else None
     _refuse(list(schedules.faults(body.cron, body.every, body.anchor, zone)))
     return ScheduleText(
@@ -72,7 +72,7 @@ def schedule_text(body: SchedulePreview) -> ScheduleText:
 
 
 def job_edits(edited: JsonObject) -> JsonObject:
-    """What an edited copy of a job changes: what is emptied because something else takes its place is no change of its
+    """Return what an edited copy of a job changes. A field that is null because another replaces it is no change of its
     own."""
     heirs = {"cron": ("every",), "every": ("cron",), "anchor": ("cron",)}
     return {
@@ -83,12 +83,14 @@ def job_edits(edited: JsonObject) -> JsonObject:
 
 
 def job_changes(body: JobPatch) -> JobChanges:
-    """The changes that a request asks for. Raises Unprocessable."""
+    """Return the changes that a request asks for. Raises Unprocessable."""
     given = body.model_fields_set
     if not given:
-        _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
+        _refuse(
+            [Fault(pointer="", detail="the body contains no change", hint="Give at least one field, such as cron.")]
+        )
     _refuse([*_window_faults(body.starts_at, body.ends_at), *_callback_faults(body)])
-    if {"cron", "every"} & given:  # of an anchor alone the job's own schedule decides: changes.replace
+    if {"cron", "every"} & given:  # an anchor alone depends on the job's schedule: changes.replace
         cron, every, anchor = (getattr(body, name) if name in given else None for name in ("cron", "every", "anchor"))
         _refuse(list(schedules.faults(cron, every, anchor, body.timezone)))
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
@@ -99,7 +101,7 @@ def job_changes(body: JobPatch) -> JobChanges:
 
 
 def new_backfill(body: BackfillCreate) -> NewBackfill:
-    """The window that a request asks for. Raises Unprocessable."""
+    """Return the backfill that a request asks for. Raises Unprocessable."""
     if body.to <= body.from_:
         _refuse(
             [
@@ -120,33 +122,33 @@ def new_backfill(body: BackfillCreate) -> NewBackfill:
 
 
 def pause_terms(body: JobPause) -> PauseTerms:
-    """What a request says of a pause: only what it gives."""
+    """Return the pause terms that a request gives, and only those."""
     return cast(
         PauseTerms, {name: getattr(body, name) for name in body.model_fields_set}
     )  # JobPause has PauseTerms' fields
 
 
 def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpoint:
-    """The endpoint that a request asks for. Raises Unprocessable."""
+    """Return the endpoint that a request asks for. Raises Unprocessable."""
     spec, retry = body.spec, body.retry_policy
     faults: list[Fault] = []
     if body.type != "HTTP" and drivers.is_missing(body.type):
         detail = f"this server has no driver for endpoints of type {body.type}"
-        hint = f"Install it where the API and the workers run: {drivers.how_to_install(body.type)}."
+        hint = f"Install it for the API and the workers: {drivers.how_to_install(body.type)}."
         faults.append(Fault(pointer="/type", detail=detail, hint=hint))
     for pointer, check in spec_checks(spec, policy):
         try:
             check()
         except Refused as refused:
-            hint = refused.hint or "See the description of endpoints in /openapi.json."
+            hint = refused.hint or "See endpoints in /openapi.json."
             faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
     if not faults:
         faults += _secret_faults(body)
     faults += _limit_faults(body)
     if retry.max_delay_ms < retry.initial_delay_ms:
-        detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
+        detail = f"{retry.max_delay_ms} is less than initial_delay_ms ({retry.initial_delay_ms})"
         faults.append(
-            Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Make it at least initial_delay_ms.")
+            Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Write at least initial_delay_ms.")
         )
     faults += _retry_faults(retry, is_http=body.type == "HTTP")
     _refuse(faults)
@@ -171,18 +173,16 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
 
 
 def _retry_faults(retry: RetryPolicyBody, *, is_http: bool) -> Iterator[Fault]:
-    """What of a retry policy does not go together."""
+    """Yield the contradictions in a retry policy."""
     if twice := sorted({*(retry.retryable_status_codes or ())} & {*retry.permanent_status_codes}):
-        detail = f"{twice[0]} is in retryable_status_codes too"
-        yield Fault(
-            pointer="/retry_policy/permanent_status_codes", detail=detail, hint="Leave it out of one of the two."
-        )
+        detail = f"{twice[0]} is also in retryable_status_codes"
+        yield Fault(pointer="/retry_policy/permanent_status_codes", detail=detail, hint="Remove it from one of them.")
     for name in ("retryable_status_codes", "permanent_status_codes", "slow_down_status_codes"):
         if not is_http and getattr(retry, name) and name in retry.model_fields_set:
             if getattr(retry, name) == RetryPolicyBody.model_fields[name].get_default(call_default_factory=True):
-                continue  # as GET gives it
-            hint = "Leave it out: docs/transports.md says which errors of brokers are tried again."
-            yield Fault(pointer=f"/retry_policy/{name}", detail="only HTTP answers have status codes", hint=hint)
+                continue  # as GET returns it
+            hint = "Omit it: docs/transports.md lists the broker errors that are retried."
+            yield Fault(pointer=f"/retry_policy/{name}", detail="only HTTP responses have status codes", hint=hint)
 
 
 def _rate(body: RateBody | None) -> Rate | None:
@@ -192,7 +192,7 @@ def _rate(body: RateBody | None) -> Rate | None:
 
 
 def burst_of(body: RateBody) -> int:
-    """So many at once; what is meant where that was not given."""
+    """Return the burst of a rate, or its default."""
     return body.burst or max(1, math.ceil(body.count * _BURST_SECONDS / body.per_seconds))
 
 
@@ -204,7 +204,7 @@ def _key_limit(body: LimitsBody) -> KeyLimit | None:
 
 
 def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
-    """A limit that is said twice is said once, and one of a key has a key, of the input."""
+    """Yield faults of limits: one given twice with different values, or a key limit without a key over the input."""
     limits = body.limits
     if limits.concurrency_key is not None:
         try:
@@ -214,16 +214,15 @@ def _limit_faults(body: AnyEndpoint) -> Iterator[Fault]:
     elif limits.max_concurrency_per_key is not None:
         yield Fault(
             pointer="/limits/max_concurrency_per_key",
-            detail="it bounds what has the same concurrency_key, and there is none",
-            hint='Give one: "concurrency_key": "{{input.customer}}".',
+            detail="it limits deliveries with the same concurrency_key, which is missing",
+            hint='Add one, such as "concurrency_key": "{{input.customer}}".',
         )
     both = "max_in_flight" in body.model_fields_set and "max_in_flight" in body.limits.model_fields_set
     if both and body.max_in_flight != body.limits.max_in_flight:
         yield Fault(
             pointer="/limits/max_in_flight",
-            detail=f"{_said(body.limits.max_in_flight)} is another limit than max_in_flight, "
-            f"{_said(body.max_in_flight)}",
-            hint="They are the same limit: leave one of them out.",
+            detail=f"{_said(body.limits.max_in_flight)} differs from max_in_flight, {_said(body.max_in_flight)}",
+            hint="Both are the same limit: omit one of them.",
         )
 
 
@@ -232,26 +231,26 @@ def _said(limit: int | None) -> str:
 
 
 def secrets_named(body: AnyEndpoint) -> tuple[str, ...]:
-    """The secrets that deliveries need, to be found by them."""
+    """Return the names of the secrets that deliveries need. Endpoints are found by them."""
     spec = body.spec.model_dump()
     named = template.names([spec.get(member) for member in template.TEMPLATES], "secret")
     return tuple(sorted(named | set(body.signing_secrets)))
 
 
 def _secret_faults(body: AnyEndpoint) -> Iterator[Fault]:
-    """What is wrong with the secrets that are named; whether they are there the database knows."""
+    """Yield faults of the named secrets. Whether they exist is for the database to check."""
     if body.signing_secrets and body.type != "HTTP":
-        hint = "Leave it out: the broker knows its clients by their passwords and certificates."
+        hint = "Omit it: brokers authenticate clients by passwords and certificates."
         yield Fault(pointer="/signing_secrets", detail="only HTTP requests are signed", hint=hint)
     if len(set(body.signing_secrets)) < len(body.signing_secrets):
         yield Fault(pointer="/signing_secrets", detail="a secret is named twice", hint="Name each once.")
     if (count := len(secrets_named(body))) > _MOST_SECRETS:
-        detail = f"{count} secrets are named, at most {_MOST_SECRETS} are read for a delivery"
+        detail = f"{count} secrets are named; a delivery may use at most {_MOST_SECRETS}"
         yield Fault(pointer="/spec", detail=detail, hint="Store several values as one secret.")
 
 
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
-    """What does not go with the trigger, and what it lacks."""
+    """Yield fields that do not fit the trigger, and fields that it lacks."""
     if body.trigger == "CRON":
         yield from schedules.faults(body.cron, body.every, body.anchor, body.timezone)
     else:
@@ -260,40 +259,40 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
         if local is not None:
             yield from _local_run_faults(body, local)
     if body.trigger != "DELAYED" and body.run_at is not None:
-        detail = f"run_at goes with trigger DELAYED, not {body.trigger}"
-        yield Fault(pointer="/run_at", detail=detail, hint="Leave it out, or use trigger DELAYED.")
+        detail = f"run_at requires trigger DELAYED, not {body.trigger}"
+        yield Fault(pointer="/run_at", detail=detail, hint="Omit it, or use trigger DELAYED.")
     if body.trigger == "DELAYED" and body.run_at is None:
-        hint = "Add it, such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
-        yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
+        hint = "Add a time such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
+        yield Fault(pointer="/run_at", detail="trigger DELAYED needs run_at", hint=hint)
 
 
 def _cron_only_faults(body: JobCreate, *, is_local: bool) -> Iterator[Fault]:
-    """Fields of a schedule in a one-shot; one at a local time has a zone, and what happens where its clocks are
-    changed."""
+    """Yield faults for schedule fields in a one-shot. A one-shot at a local time may have a zone and the handling of
+    clock changes."""
     for name in _ONLY_CRON:
         if getattr(body, name) is None or (is_local and name in _OF_A_LOCAL_TIME):
             continue
         if body.trigger == "DELAYED" and body.run_at is not None and name in _OF_A_LOCAL_TIME:
-            detail = f"{name} goes with trigger CRON, or with a run_at without an offset"
+            detail = f"{name} requires trigger CRON, or a run_at without an offset"
             yield Fault(
                 pointer=f"/{name}",
                 detail=detail,
-                hint="Leave it out, or write run_at as a local time, such as 2026-12-01T09:00:00.",
+                hint="Omit it, or write run_at as a local time, such as 2026-12-01T09:00:00.",
             )
         else:
-            detail = f"{name} goes with trigger CRON, not {body.trigger}"
-            yield Fault(pointer=f"/{name}", detail=detail, hint="Leave it out, or use trigger CRON.")
+            detail = f"{name} requires trigger CRON, not {body.trigger}"
+            yield Fault(pointer=f"/{name}", detail=detail, hint="Omit it, or use trigger CRON.")
 
 
 def _local_run_faults(body: JobCreate, local: datetime) -> Iterator[Fault]:
-    """What runs once at a local time has a zone, and runs once."""
+    """Yield faults of a one-shot at a local time: it needs a zone and runs exactly once."""
     if body.timezone is None:
         yield schedules.zoneless("run_at", local)
     if body.dst_gap == "SKIP":
-        detail = "what runs once is not left out where clocks are put forward"
-        yield Fault(pointer="/dst_gap", detail=detail, hint="Use SHIFT, to the end of the gap, or SHIFT_BY_GAP.")
+        detail = "a one-shot cannot be skipped when clocks go forward"
+        yield Fault(pointer="/dst_gap", detail=detail, hint="Use SHIFT (to the end of the gap) or SHIFT_BY_GAP.")
     if body.dst_overlap == "BOTH":
-        detail = "what runs once does not run both times where clocks are put back"
+        detail = "a one-shot cannot run twice when clocks go back"
         yield Fault(
             pointer="/dst_overlap", detail=detail, hint="Use FIRST, or write run_at with the offset of the second time."
         )
@@ -306,27 +305,27 @@ def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iter
         yield Fault(
             pointer="/ends_at",
             detail="ends_at is not after starts_at",
-            hint="Write a time after starts_at, or leave it out.",
+            hint="Write a time after starts_at, or omit it.",
         )
 
 
 def _callback(body: Callback | None) -> JsonObject | None:
-    """A callback as it was written: what was not given is not there."""
+    """Return a callback without the members that were omitted."""
     return None if body is None else body.model_dump(exclude_none=True)
 
 
 def _callback_faults(body: JobCreate | JobPatch) -> Iterator[Fault]:
-    """A callback names one thing; whether that is there the database knows."""
+    """Yield faults of callbacks. Whether their endpoints and jobs exist is for the database to check."""
     for name in _CALLBACKS:
         callback: Callback | None = getattr(body, name)
         if callback is None:
             continue
         if (callback.endpoint is None) == (callback.job is None):
             hint = 'Write {"endpoint": "on-call"} or {"job": "load-warehouse"}.'
-            yield Fault(pointer=f"/{name}", detail="it names an endpoint or a job: one of them", hint=hint)
+            yield Fault(pointer=f"/{name}", detail="exactly one of endpoint and job must be given", hint=hint)
         elif callback.input is not None and callback.job is None:
-            hint = "Leave it out: an endpoint gets what happened."
-            yield Fault(pointer=f"/{name}/input", detail="input goes with job", hint=hint)
+            hint = "Omit it: an endpoint receives the result."
+            yield Fault(pointer=f"/{name}/input", detail="input requires job", hint=hint)
 
 
 def _refuse(faults: list[Fault]) -> None:

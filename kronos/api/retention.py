@@ -20,7 +20,7 @@ _COPY = kind_of(Retention, RetentionPut)
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Retention}, "ETag") | problems(_ABSENT))
 async def get_retention(view: View) -> Response:
-    """How long the workspace's history is kept."""
+    """Get how long the workspace's history is kept."""
     kept = await retention.get(view)
     return answer(kept, ETag=etag(kept.version))
 
@@ -32,7 +32,7 @@ async def get_retention(view: View) -> Response:
     | problems(_ABSENT, errors.Forbidden, errors.PreconditionFailed, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def put_retention(view: View, draft: Draft[RetentionPut], if_match: IfMatch = None) -> Response:
-    """Set the workspace's own ages; null, or none: the instance's."""
+    """Set the workspace's retention. A value that is omitted or null uses the instance's setting."""
     document = draft.document
     if _COPY.given(document):
         kept = await retention.get(view)
@@ -40,7 +40,7 @@ async def put_retention(view: View, draft: Draft[RetentionPut], if_match: IfMatc
         changed = _COPY.edited(document, present)
         own = {
             name: present["override"][name] for name in present["override"] if name in document
-        }  # as they were, the instance's among them
+        }  # unchanged values, including those inherited from the instance
         document = own | changed
     body = await draft.judged(document)
     kept = await retention.put(

@@ -1,4 +1,4 @@
-"""Routes of the roles that groups of the identity provider have in a workspace."""
+"""Routes of role mappings: the roles of an identity provider's groups in a workspace."""
 
 from typing import Annotated
 
@@ -27,14 +27,14 @@ router = Router("/v1/workspaces/{w}/role-mappings", tags=["keys"])
     | problems(errors.WorkspaceNotFound, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_role_mapping(view: View, body: MappingCreate) -> Response:
-    """Give the people of a group a role in the workspace, from their next request on."""
+    """Give the members of a group a role in the workspace, starting with their next request."""
     sees = sees_payloads(body)
     return answer(await people.map_group(view, body.group, body.role, sees_payloads=sees), 201)
 
 
 @router.get("", needs=Role.ADMIN, responses=answers({200: Page[RoleMapping]}) | problems(errors.WorkspaceNotFound))
 async def list_role_mappings(view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """Which groups have which role in the workspace, newest first."""
+    """List the role mappings of the workspace, newest first."""
     of = list_digest("role-mappings", view.workspace, {})
     rows = await people.list_mappings(view, limit=query.limit + 1, before=decoded(query.cursor, of))
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.mapping_id)))
@@ -47,6 +47,6 @@ async def list_role_mappings(view: View, query: Annotated[PageQuery, Query()]) -
     responses=answers({204: None}) | problems(errors.WorkspaceNotFound, errors.MappingNotFound),
 )
 async def delete_role_mapping(view: View, mapping_id: MappingId) -> Response:
-    """Take a group's role: within 2 s its people have it nowhere."""
+    """Remove a role mapping. Within 2 s, the group's members lose the role in every process."""
     await people.unmap(view, mapping_id)
     return Response(status_code=204)

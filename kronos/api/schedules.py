@@ -1,4 +1,4 @@
-"""Routes of schedules that are not saved."""
+"""Routes that preview and parse schedules without saving them."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ router = Router("/v1/schedules", tags=["schedules"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePhrase:
-    """A sentence as a schedule: `cron` or `every`, and what that will do."""
+    """A sentence as a schedule, `cron` or `every`, with a preview."""
 
     cron: str | None
     every: str | None
@@ -32,7 +32,7 @@ class SchedulePhrase:
     responses=answers({200: Preview}) | problems(errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def preview_schedule(instance: Instance, body: SchedulePreview) -> Response:
-    """What a schedule says in words, its next runs with what clock changes do to them, and what may surprise."""
+    """Preview a schedule: its description in words, its next runs and how clock changes affect them, and warnings."""
     return answer(await schedules.preview(instance, schedule_text(body), after=body.after, count=body.count))
 
 
@@ -42,7 +42,7 @@ async def preview_schedule(instance: Instance, body: SchedulePreview) -> Respons
     responses=answers({200: SchedulePhrase}) | problems(errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def parse_schedule(instance: Instance, body: ScheduleSentence) -> Response:
-    """The cron text or the interval that a sentence of plain English names; what was not understood is said."""
+    """Parse an English sentence into a cron expression or an interval. Parts that were not understood are reported."""
     read = sentences.read(body.sentence)
     text = ScheduleText(cron=read.cron, every=read.every, timezone=body.timezone)
     preview = await schedules.preview(instance, text, after=None, count=body.count)

@@ -1,7 +1,7 @@
-"""What requests may hold, field by field: bounds, defaults, and an example for documentation and hints.
+"""Request bodies, field by field: bounds, defaults, and an example that the documentation and hints show.
 
-Of jobs and their runs job_schemas.py says it, of endpoints endpoint_schemas.py, of the query of a URL query_schemas.py;
-this is all else.
+Bodies for jobs and runs are in job_schemas.py, for endpoints in endpoint_schemas.py. URL queries are in
+query_schemas.py. Everything else is here.
 """
 
 from typing import Annotated, Literal
@@ -26,105 +26,107 @@ from kronos.model import EndpointChoice, Json, JsonObject, WorkspaceRole
 
 
 class WorkspaceCreate(Body):
-    """A workspace to be made."""
+    """A workspace to create."""
 
-    slug: Slug = Field(description="Its name in URLs; never changes.", examples=["acme"])
-    name: Title | None = Field(default=None, description="Its name for people; the slug by default.", examples=["Acme"])
+    slug: Slug = Field(description="Name in URLs. Never changes.", examples=["acme"])
+    name: Title | None = Field(default=None, description="Display name. Defaults to the slug.", examples=["Acme"])
     max_concurrency: int | None = Field(
         default=None,
         ge=1,
         le=100_000,
-        description="Deliveries under way at once, exactly; null: no limit.",
+        description="Maximum deliveries in flight at the same time, enforced exactly. null: no limit.",
         examples=[50],
     )
     organization: Slug | None = Field(
-        default=None, description="The slug of the organization that it is of.", examples=[None]
+        default=None, description="Slug of the organization that the workspace belongs to.", examples=[None]
     )
 
 
 class OrganizationCreate(Body):
-    """An organization to be made."""
+    """An organization to create."""
 
-    slug: Slug = Field(description="Its name in URLs; never changes.", examples=["umbrella"])
-    name: Title | None = Field(
-        default=None, description="Its name for people; the slug by default.", examples=["Umbrella"]
-    )
+    slug: Slug = Field(description="Name in URLs. Never changes.", examples=["umbrella"])
+    name: Title | None = Field(default=None, description="Display name. Defaults to the slug.", examples=["Umbrella"])
 
 
 class OrganizationPatch(Body):
-    """The changes to an organization."""
+    """Changes to an organization."""
 
-    name: Title = Field(description="Its name for people.", examples=["Umbrella Ltd"])
+    name: Title = Field(description="Display name.", examples=["Umbrella Ltd"])
 
 
 class KeyCreate(Body):
-    """A key of the workspace to be made."""
+    """An API key to create in the workspace."""
 
     role: WorkspaceRole = Field(
-        description="viewer: reads; operator: jobs, executions, dead letters too; admin: everything in the workspace.",
+        description="viewer: reads. operator: also manages jobs, executions and dead letters. admin: everything in the "
+        "workspace.",
         examples=["operator"],
     )
-    name: Title | None = Field(default=None, description="What it is for.", examples=["ci"])
+    name: Title | None = Field(default=None, description="What the key is for.", examples=["ci"])
     sees_payloads: bool | None = Field(
         default=None,
-        description="Whether a viewer sees inputs, outputs, requests and responses; by default it does not. Others do.",
+        description="Whether a viewer sees inputs, outputs, requests and responses. Defaults to false for viewers; "
+        "other roles always see them.",
         examples=[True],
     )
     expires_at: AnyTime | None = Field(
         default=None,
-        description="From then on it does not work; null: until it is revoked.",
+        description="When the key stops working. null: it works until it is revoked.",
         examples=["2999-01-01T00:00:00Z"],
     )
 
 
 class MappingCreate(Body):
-    """A role for the people of a group."""
+    """A role for the members of a group."""
 
     group: Annotated[Text, Field(max_length=255)] = Field(
-        description="As the identity provider's groups claim has it.", examples=["scheduler-operators"]
+        description="Group name, as in the identity provider's groups claim.", examples=["scheduler-operators"]
     )
-    role: WorkspaceRole = Field(description="What they may.", examples=["operator"])
+    role: WorkspaceRole = Field(description="Role of the group's members.", examples=["operator"])
     sees_payloads: bool | None = Field(
-        default=None, description="Whether viewers see payloads; by default they do not. Others do.", examples=[True]
+        default=None,
+        description="Whether viewers see payloads. Defaults to false for viewers; other roles always see them.",
+        examples=[True],
     )
 
 
 def sees_payloads(body: KeyCreate | MappingCreate) -> bool:
-    """As it was asked for; by default a viewer does not. Raises Unprocessable."""
+    """Return the requested value, or the role's default: viewers do not see payloads. Raises Unprocessable."""
     if body.sees_payloads is None:
         return body.role != "viewer"
     if body.role != "viewer" and not body.sees_payloads:
-        detail = f"an {body.role} sees payloads"
-        fault = errors.Fault(pointer="/sees_payloads", detail=detail, hint="Leave it out, or make the role viewer.")
+        detail = f"role {body.role} always sees payloads"
+        fault = errors.Fault(pointer="/sees_payloads", detail=detail, hint="Omit it, or set the role to viewer.")
         raise errors.Unprocessable.of(fault)
     return body.sees_payloads
 
 
 class KeyRotate(Body):
-    """How a key is replaced."""
+    """How to replace a key."""
 
     overlap_seconds: int = Field(
-        default=0, ge=0, le=90 * 24 * 3600, description="How long the old one goes on working.", examples=[3600]
+        default=0, ge=0, le=90 * 24 * 3600, description="Seconds for which the old key still works.", examples=[3600]
     )
     expires_at: AnyTime | None = Field(
         default=None,
-        description="When the new one ends; by default it lives as long as the old one was to.",
+        description="When the new key expires. Defaults to the old key's expiry.",
         examples=["2999-01-01T00:00:00Z"],
     )
 
 
 class WorkspacePatch(Body):
-    """The changes to a workspace: one field at least. What GET gives may be sent back whole, edited."""
+    """Changes to a workspace. At least one field is required. A document from GET may be edited and sent back whole."""
 
-    name: Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
+    name: Title | None = Field(default=None, description="Display name.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(
-        default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"]
+        default=None, description="SUSPENDED: no job in the workspace runs.", examples=["SUSPENDED"]
     )
     max_concurrency: int | None = Field(
         default=None,
         ge=1,
         le=100_000,
-        description="Deliveries under way at once, exactly; null: no limit.",
+        description="Maximum deliveries in flight at the same time, enforced exactly. null: no limit.",
         examples=[50],
     )
 
@@ -133,141 +135,157 @@ _Days = Annotated[int, Field(ge=1, le=36500)]
 
 
 class QuotasPut(Body):
-    """What a workspace may have and make; what is not given, or null, has no limit. What GET gives may be sent back
+    """Quotas of a workspace. A quota that is omitted or null has no limit. A document from GET may be sent back
     whole."""
 
     max_cron_jobs: int | None = Field(
-        default=None, ge=0, le=10_000_000, description="ACTIVE and PAUSED CRON jobs.", examples=[500]
+        default=None, ge=0, le=10_000_000, description="Maximum ACTIVE and PAUSED CRON jobs.", examples=[500]
     )
     max_executions_per_day: int | None = Field(
-        default=None, ge=0, le=1_000_000_000_000, description="Made on a day, in UTC.", examples=[100_000]
+        default=None,
+        ge=0,
+        le=1_000_000_000_000,
+        description="Maximum executions created per day (UTC).",
+        examples=[100_000],
     )
     max_input_bytes: int | None = Field(
-        default=None, ge=2, le=1_048_576, description="Of one input, as JSON.", examples=[65_536]
+        default=None, ge=2, le=1_048_576, description="Maximum size of one input, as JSON.", examples=[65_536]
     )
     max_concurrency: int | None = Field(
-        default=None, ge=1, le=100_000, description="Deliveries under way at once, exactly.", examples=[50]
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Maximum deliveries in flight at the same time, enforced exactly.",
+        examples=[50],
     )
     max_alarms_per_minute: int | None = Field(
         default=None,
         ge=1,
         le=1_000_000,
-        description="Entries in pg_cron that may ring in one and the same minute.",
+        description="Maximum pg_cron entries that ring in the same minute.",
         examples=[100],
     )
     max_heartbeats: int | None = Field(
-        default=None, ge=0, le=10_000, description="Heartbeats; of null 10,000.", examples=[100]
+        default=None, ge=0, le=10_000, description="Maximum heartbeats. null: 10,000.", examples=[100]
     )
     max_alert_rules: int | None = Field(
-        default=None, ge=0, le=100, description="Alert rules; of null 100.", examples=[20]
+        default=None, ge=0, le=100, description="Maximum alert rules. null: 100.", examples=[20]
     )
 
 
 class RetentionPut(Body):
-    """How long a workspace's history is kept, in days; what is not given, or null, is the instance's."""
+    """How many days a workspace keeps its history. A value that is omitted or null uses the instance's setting."""
 
     success_days: _Days | None = Field(
-        default=None, description="SUCCESS, SKIPPED and CANCELLED, and jobs that are over.", examples=[14]
+        default=None,
+        description="Days to keep SUCCESS, SKIPPED and CANCELLED executions, and finished jobs.",
+        examples=[14],
     )
-    failure_days: _Days | None = Field(default=None, description="FAILED, MISSED and EXPIRED.", examples=[180])
+    failure_days: _Days | None = Field(
+        default=None, description="Days to keep FAILED, MISSED and EXPIRED executions.", examples=[180]
+    )
 
 
 class ConfigPut(Body):
-    """A config without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A config without its name, which is in the path. A document from GET may be sent back whole."""
 
     values: Annotated[JsonObject, AfterValidator(shallow), WithJsonSchema({"type": "object"})] = Field(
-        description="What templates hold: at most 64 KiB as JSON.", examples=[{"region": "eu"}]
+        description="Values for templates: at most 64 KiB as JSON.", examples=[{"region": "eu"}]
     )
 
 
 class ConfigCreate(ConfigPut):
-    """A config to be made."""
+    """A config to create."""
 
-    name: EndpointName = Field(description="Its name in this workspace.", examples=["production"])
+    name: EndpointName = Field(description="Name, unique in the workspace.", examples=["production"])
 
 
 class PayloadSpecPut(Body):
-    """A payload spec without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A payload spec without its name, which is in the path. A document from GET may be sent back whole."""
 
     schema_: Annotated[
         Json, AfterValidator(schema), AfterValidator(shallow), WithJsonSchema({"type": ["object", "boolean"]})
     ] = Field(
         alias="schema",
-        description="A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns "
-        "have no look-around and no back-references, because they are matched in linear time.",
+        description="A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References must stay within the schema. "
+        "Patterns are matched in linear time, so they support neither look-around nor back-references.",
         examples=[{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}],
     )
 
 
 class PayloadSpecCreate(PayloadSpecPut):
-    """A payload spec to be made."""
+    """A payload spec to create."""
 
-    name: EndpointName = Field(description="Its name in this workspace.", examples=["report-input"])
+    name: EndpointName = Field(description="Name, unique in the workspace.", examples=["report-input"])
 
 
 class SecretPut(Body):
-    """A secret without its name, which stands in the path. Its value is stored sealed, and no call gives it back."""
+    """A secret without its name, which is in the path. The value is stored encrypted, and no call returns it."""
 
     value: SecretValue = Field(
-        description="The value, as templates put it in: {{secret.NAME}}. Fewer than 4 characters could not be kept out "
-        "of what is stored of answers.",
+        description="The value that {{secret.NAME}} inserts. At least 4 characters: a shorter value could not be "
+        "redacted reliably from stored responses.",
         examples=["correct horse battery staple"],
     )
 
 
 class SecretCreate(SecretPut):
-    """A secret to be made."""
+    """A secret to create."""
 
-    name: SecretName = Field(description="Its name in this workspace.", examples=["api-token"])
+    name: SecretName = Field(description="Name, unique in the workspace.", examples=["api-token"])
 
 
 class Nothing(Body):
-    """A body without fields: none, or {}."""
+    """A body without fields: an empty body, or {}."""
 
 
 class ExecutionRetry(Body):
-    """Where a run that is made due again goes."""
+    """Which endpoint version a retried execution is delivered to."""
 
     endpoint_version: EndpointChoice = Field(
-        default="latest", description="Its endpoint as it is now, or in the version that it had.", examples=["latest"]
+        default="latest",
+        description="latest: the endpoint as it is now. same: the version that the execution used before.",
+        examples=["latest"],
     )
 
 
 class _LetterSelection(Body):
-    """Which dead letters; without any of these, all of the workspace's."""
+    """Filters for dead letters. Without any filter, all dead letters of the workspace match."""
 
     endpoint: Text | None = Field(
         default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
     )
     job: Text | None = Field(
-        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+        default=None, max_length=127, description="Of this job: an id or a name.", examples=["weekly-report"]
     )
     error_type: Text | None = Field(
-        default=None, max_length=100, description="Whose last error is of this type.", examples=["http_status"]
+        default=None, max_length=100, description="Type of the last error.", examples=["http_status"]
     )
     q: Text | None = Field(
         default=None,
         max_length=200,
-        description="Whose last error's type or message holds this text.",
+        description="Text that the last error's type or message contains.",
         examples=["refused"],
     )
-    after: Time | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
-    before: Time | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+    after: Time | None = Field(default=None, description="Failed after this time.", examples=["2026-12-01T00:00:00Z"])
+    before: Time | None = Field(default=None, description="Failed before this time.", examples=["2026-12-02T00:00:00Z"])
     validate_only: bool = Field(
-        default=False, description="Only count the dead letters: nothing is written.", examples=[True]
+        default=False, description="Only count the matching dead letters. Nothing is written.", examples=[True]
     )
 
 
 class LetterRedrive(_LetterSelection):
-    """Dead letters that are to be due again."""
+    """Dead letters to make due again."""
 
     endpoint_version: EndpointChoice = Field(
-        default="latest", description="Their endpoint as it is now, or in the version that they had.", examples=["same"]
+        default="latest",
+        description="latest: the endpoint as it is now. same: the version that each execution used before.",
+        examples=["same"],
     )
     per_second: int | None = Field(
-        default=None, ge=1, le=10_000, description="At most so many a second; null: as fast as it goes.", examples=[50]
+        default=None, ge=1, le=10_000, description="Maximum per second; null: no limit.", examples=[50]
     )
 
 
 class LetterDiscard(_LetterSelection):
-    """Dead letters that are to be none any more."""
+    """Dead letters to discard."""

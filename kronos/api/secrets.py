@@ -1,4 +1,4 @@
-"""Routes of secrets: their values go in and never come out."""
+"""Routes of secrets. Values can be written but never read."""
 
 from typing import Annotated
 
@@ -32,17 +32,17 @@ _WRITE = (
     "", needs=Role.ADMIN, status_code=201, responses=answers({201: Secret}, "ETag", "Location") | problems(*_WRITE)
 )
 async def create_secret(call: Call, view: View, body: SecretCreate) -> Response:
-    """Make a secret. Its value is not given back by any call."""
+    """Create a secret. No call returns its value."""
     secret = await secrets.create(view, call.context.encryption_keys, body.name, body.value)
     return named.made(call, view.workspace, "secrets", secret)
 
 
 @router.get("", needs=Role.VIEWER, responses=answers({200: Page[Secret]}) | problems(errors.WorkspaceNotFound))
 async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """Secrets of a workspace, newest first, without their values."""
+    """List the secrets of a workspace, newest first, without their values."""
     of = list_digest("secrets", view.workspace, {})
     rows = await secrets.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
-    place = lambda row: (row.created_at, row._secret_id)  # noqa: E731  # not private: it is left out of the answer
+    place = lambda row: (row.created_at, row._secret_id)  # noqa: E731  # left out of the response
     return answer(page(rows, limit=query.limit, of=of, place=place))
 
 
@@ -52,7 +52,7 @@ async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Resp
     responses=answers({200: Secret, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.SecretNotFound),
 )
 async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One secret, without its value."""
+    """Get a secret, without its value."""
     return named.current(await secrets.get(view, name), if_none_match)
 
 
@@ -62,7 +62,7 @@ async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = 
     responses=answers({200: Secret, 201: Secret}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_secret(call: Call, view: View, name: NewSecretName, body: SecretPut, asked: PutConditions) -> Response:
-    """Make a secret, or give it a new value, which deliveries that wait are made with, too."""
+    """Create a secret, or set a new value. Waiting deliveries use the new value too."""
     secret, is_new = await secrets.replace(
         view,
         call.context.encryption_keys,

@@ -1,4 +1,4 @@
-"""One API process: uvicorn on uvloop and httptools within bounds, with its log lines and an orderly end."""
+"""One API process: uvicorn on uvloop and httptools within limits, with its log lines and an orderly shutdown."""
 
 import contextlib
 import resource
@@ -21,13 +21,13 @@ from kronos.lines import Log
 from kronos.traces.switch import SWITCH
 
 _OTHER_FILES = 128
-"""What a process has open beside its callers' connections and the database's."""
+"""Files that a process has open in addition to connections to callers and to the database."""
 
 _log = Log("kronos.api")
 
 
 class _Server(uvicorn.Server):
-    """Ends with exit code 0 when it is asked to end: SIGTERM and Ctrl-C are what a supervisor and a user do."""
+    """Exits with code 0 on SIGTERM and Ctrl-C, which supervisors and users send to stop it."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,8 +40,8 @@ class _Server(uvicorn.Server):
 
 
 def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[BaseRoute] = ()) -> None:
-    """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let the requests under way finish. Logs
-    the URL once it is bound; port 0 takes a free one."""
+    """Serve the API and the dashboard's `pages` until SIGTERM or SIGINT, which let requests in progress finish. The URL
+    is logged once it is bound; port 0 takes a free port."""
     SWITCH.begin("api")
     metrics = None
     if settings.metrics_port is not None:
@@ -66,7 +66,7 @@ def run(settings: Settings, keys: Keyring | None = None, *, pages: Sequence[Base
 
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
-    """How the application is served."""
+    """Return the configuration of the server."""
     return BoundedConfig(
         application,
         Doors(Limits.of(settings)),
@@ -76,7 +76,7 @@ def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
 
 
 def _allow_files(wanted: int) -> None:
-    """Let this process open as many files as its connections may be: many systems begin with 1,024."""
+    """Allow this process as many open files as its connections need: many systems default to 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
@@ -84,7 +84,7 @@ def _allow_files(wanted: int) -> None:
     if allowed < wanted:
         _log.warning(
             "api.few_files",
-            "%d open files are allowed (ulimit -n), %d are needed at most: raise it, or lower KRONOS_MAX_CONNECTIONS",
+            "%d open files are allowed (ulimit -n), up to %d are needed: raise it, or lower KRONOS_MAX_CONNECTIONS",
             allowed,
             wanted,
         )
@@ -94,8 +94,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listening.handed_over() or listening.listen(host, port)
     except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a host"
-        sys.exit(f"kronos: cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine")
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        sys.exit(f"kronos: cannot listen on {host!r}: {reason}. Set --host (KRONOS_HOST) to an address of this machine")
     except OSError as error:
         sys.exit(f"kronos: cannot listen on {host} port {port}: {error.strerror}")
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Who calls with a session: who has signed in at an identity provider or with a key, by the cookie of the browser.
+"""Sessions: callers who signed in at an identity provider or with a key, by a browser cookie.
 
-A browser that reaches us over https has a cookie that goes over https alone and that no other host can set. Over http,
-on this machine or a private network, it has another one, of another name; its secret says so, and opens nothing over
-https.
+A browser that reaches us over https gets a cookie that is only sent over https and that no other host can set. Over
+http, on this machine or a private network, the cookie has another name, and its secret is marked so that it is not
+accepted over https.
 """
 
 import hashlib
@@ -29,30 +29,30 @@ from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
 
-if TYPE_CHECKING:  # it loads aiohttp and more, 13 MB that a process without a provider does not need
+if TYPE_CHECKING:  # it loads aiohttp and more, 13 MB that processes without a provider do not need
     from kronos.api.provider import Provider
 
-# With this prefix a browser takes them over https alone, from this host, for all of it (RFC 6265bis 4.1.3.2).
+# With this prefix, browsers accept a cookie only over https, from this host, for all its paths (RFC 6265bis 4.1.3.2).
 SESSION_COOKIE: Final = "__Host-kronos-session"
 ATTEMPT_COOKIE: Final = "__Host-kronos-sign-in"
 PLAIN_COOKIE: Final = "kronos-session"
-"""Over http."""
+"""The session cookie over http."""
 _SECRET_BYTES = 32
-# What the secrets of keys' sessions begin with, over https and http; a person's has no dot.
+# Prefixes of the secrets of keys' sessions, over https and http. A person's secret has no dot.
 _OF_KEY, _OF_KEY_PLAIN = "key.", "http-key."
 _OWN_SITE = ("same-origin", "none", None)
 _MAX_KNOWN = 1024
 _REASONS = {
     "revoked": "the key {} was revoked",
-    "expired": "the key {} has expired, or another has taken its place",
+    "expired": "the key {} has expired or was replaced",
     "deleted": "the workspace of the key {} was deleted",
-    "over": "your session with the key {} is over",
+    "over": "your session with the key {} has ended",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who is signed in, with what it may in which workspaces: of several roles in one the most."""
+    """A signed-in person and its permissions per workspace. Of several roles in one, the highest counts."""
 
     sign_in_id: UUID
     subject: str
@@ -60,11 +60,11 @@ class Person:
     callers: tuple[Caller, ...]
 
     def calls(self, workspace: str | None) -> Caller:
-        """The caller that it is for a workspace, by slug or id; None: for what is of no workspace. Raises Forbidden,
-        WorkspaceNotFound."""
+        """Return the person's caller for a workspace, by slug or id. None: for requests outside any workspace. Raises
+        Forbidden, WorkspaceNotFound."""
         if workspace is None or not WORKSPACE_FORM.fullmatch(workspace):
             if not self.callers:
-                raise errors.Forbidden("none of your groups has a role here")
+                raise errors.Forbidden("none of your groups has a role in this instance")
             return max(self.callers, key=lambda each: list(Role).index(each.role))
         for each in self.callers:
             if not each.is_confined_from(workspace):
@@ -74,7 +74,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _KnownPerson:
-    """What is known of a session, until when by time.monotonic; and the requests that its person may make."""
+    """A checked session, trusted until `until` (time.monotonic), and the requests that its person may make."""
 
     until: float
     person: Person
@@ -82,50 +82,50 @@ class _KnownPerson:
 
 
 class Sessions:
-    """Checks sessions, and trusts those that were right for a moment, as Keys, which does it for those of keys."""
+    """Checks people's sessions, and trusts valid ones for a moment. Keys does the same for keys' sessions."""
 
     def __init__(self, pool: Pool, keys: Keys, provider: "Provider | None") -> None:
         self.provider = provider
-        """None: nobody signs in but with a key."""
+        """None: people can only sign in with a key."""
         self._pool = pool
         self._keys = keys
         self._known: dict[bytes, _KnownPerson] = {}
         self._guesses = Guesses()
 
     def secret_of(self, request: Request) -> str | None:
-        """The secret of the session that the request has a cookie of."""
+        """Return the session secret in the request's cookie."""
         if "cookie" not in request.headers:
             return None
         return request.cookies.get(self._cookie(request)) or None
 
     def is_of_key(self, secret: str) -> bool:
-        """Whether this is the secret of a key's session, and of no person's."""
+        """Return whether this is the secret of a key's session, not of a person's."""
         return secret.startswith((_OF_KEY, _OF_KEY_PLAIN))
 
     async def caller(self, secret: str, request: Request) -> Caller:
-        """Whose key the session was opened with that has this secret, with one of its requests spent. Raises
+        """Return the caller whose key opened the session with this secret, and spend one of its requests. Raises
         Unauthorized, RateLimited, DatabaseUnavailable."""
         self._refuse_plain(secret, request)
         return await self._keys.signed_in(digest_of(secret), request.scope)
 
     def _refuse_plain(self, secret: str, request: Request) -> None:
         if not secret.startswith(self._prefix(request)):
-            raise errors.Unauthorized("you are signed out: a session that was opened over http is none over https")
+            raise errors.Unauthorized("you are signed out: a session opened over http is not valid over https")
 
     async def why_ended(self, secret: str) -> str:
-        """Why who has this secret is signed out, as a sentence. Raises DatabaseUnavailable."""
+        """Return a sentence that says why the holder of this secret is signed out. Raises DatabaseUnavailable."""
         end = await people.end_of(InstanceView(self._pool), digest_of(secret))
         if end is None:
             return "You are signed out."
         return (
             f"You are signed out: {_REASONS[end.reason].format(end.public_id)}."
             if end.public_id
-            else "Your session is over."
+            else "Your session has ended."
         )
 
     async def open(self, key: str, request: Request, lasts: timedelta) -> tuple[str, float]:
-        """A session of who holds this key: its secret, and how many seconds it lasts. Raises Unauthorized, RateLimited,
-        DatabaseUnavailable."""
+        """Open a session for the holder of this key. Return its secret and how many seconds it lasts. Raises
+        Unauthorized, RateLimited, DatabaseUnavailable."""
         caller = await self._keys.authenticate(f"Bearer {key}", request.scope)
         secret = self._prefix(request) + secrets.token_urlsafe(_SECRET_BYTES)
         view = InstanceView(self._pool)
@@ -135,18 +135,18 @@ class Sessions:
         return secret, seconds
 
     async def end(self, secret: str, host: str) -> None:
-        """Sign out, in every process within 2 s; who has no request left may, too. Safe to repeat. Raises RateLimited
-        for who sends many that are none, DatabaseUnavailable."""
+        """Sign out, in every process within 2 s. It works without any request left, and is safe to repeat. Raises
+        RateLimited for callers that send many invalid secrets, DatabaseUnavailable."""
         digest = digest_of(secret)
         with suppress(errors.Unauthorized), self.guessed(secret, host):
             if not await people.sign_out(InstanceView(self._pool), digest):
-                raise errors.Unauthorized("there is no such session")
+                raise errors.Unauthorized("no such session")
         self._known.pop(digest, None)
         self._keys.forget(digest)
 
     async def calling(self, secret: str, host: str, scope: Scope) -> Person:
-        """Who is signed in with this cookie, which came from there, with one of its requests spent, as with keys.
-        Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        """Return the person signed in with this secret, sent from this host, and spend one of its requests. Raises
+        Unauthorized, RateLimited, DatabaseUnavailable."""
         known, now = self._known.get(digest_of(secret)), time.monotonic()
         if known is None or now >= known.until or not known.allowance.spend(now):
             known = await self._admitted(secret, host, scope)
@@ -157,17 +157,17 @@ class Sessions:
         while True:
             known, now = self._known.get(digest_of(secret)), time.monotonic()
             if known is None or now >= known.until or not known.allowance.is_used_up(now):
-                known = await self._checked(secret, host)  # however late it comes, it is the answer
+                known = await self._checked(secret, host)  # an answer counts even if its trust has already ended
                 now = time.monotonic()
             if known.allowance.spend(now):
                 return known
             if known.allowance.is_used_up(now):
                 raise rate_limited(_actor(known.person.subject, known.person.email), known.allowance, now, scope)
-            # What was taken went to others who waited, or its minute has just ended.
+            # Other waiting requests took all that was granted, or the minute has just ended.
 
     async def known(self, secret: str, request: Request) -> "Caller | Person":
-        """Who is signed in with this secret, for a request that goes on: none is spent. Raises Unauthorized,
-        RateLimited, DatabaseUnavailable."""
+        """Return the caller or person signed in with this secret, for a request in progress: no request is spent.
+        Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         if self.is_of_key(secret):
             self._refuse_plain(secret, request)
             return await self._keys.still_signed_in(digest_of(secret))
@@ -177,7 +177,7 @@ class Sessions:
         return known.person
 
     async def _checked(self, secret: str, host: str) -> "_KnownPerson":
-        """The session as the database has it now. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
+        """Check the session in the database. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         digest, asked_at = digest_of(secret), time.monotonic()
         before = self._known.get(digest)
         allowance = before.allowance if before is not None else Allowance()
@@ -195,13 +195,13 @@ class Sessions:
 
     @contextmanager
     def guessed(self, secret: str, host: str) -> Iterator[None]:
-        """Around what finds out whether a session or a code is one: who sends what is none is slowed, as with keys.
+        """Wrap a check of a session or a sign-in code: callers that send invalid ones are slowed down, as with keys.
         Raises RateLimited."""
         digest = digest_of(secret)
         guess = self._guesses.begin(host, digest.hex(), digest, time.monotonic())
         if isinstance(guess, float):
             seconds = math.ceil(guess)
-            detail = f"too much came from this address that was no session, and no sign-in: wait {seconds} s"
+            detail = f"too many invalid sessions or sign-ins from this address; retry in {seconds} s"
             raise errors.RateLimited(detail, retry_after_seconds=seconds)
         try:
             yield
@@ -214,32 +214,32 @@ class Sessions:
         self._guesses.was_right(guess, time.monotonic())
 
     def origin_of(self, request: Request) -> str:
-        """Our own origin, as browsers name it: that of the provider's redirect URL, or the one that this request came
-        to."""
+        """Return our own origin, as browsers name it: that of the provider's redirect URL, or the one that this request
+        was sent to."""
         if self.provider is not None:
             return self.provider.origin
         return f"{request.scope['scheme']}://{request.headers.get('host', '')}"
 
     def require_own_origin(self, request: Request) -> None:
-        """That a write with a cookie, or one that gives a cookie, comes from a page of ours: a browser says where from,
-        and no page can change it. Raises Forbidden."""
+        """Require that a write that sends or receives a cookie comes from one of our pages. Browsers report the origin,
+        and pages cannot change it. Raises Forbidden."""
         own, headers = self.origin_of(request), request.headers
         if headers.get("origin") != own or headers.get("sec-fetch-site") not in _OWN_SITE:
             raise errors.Forbidden(
-                f"a write with a session has to come from {own}, as the header Origin says; scripts use a key. Behind "
-                "a proxy with TLS: KRONOS_TRUSTED_PROXIES, and the proxy passes Host and X-Forwarded-Proto"
+                f"a write with a session must come from {own}, by its header Origin; scripts should use a key. Behind "
+                "a TLS proxy, set KRONOS_TRUSTED_PROXIES, and let the proxy pass Host and X-Forwarded-Proto"
             )
 
     def give(self, response: Response, request: Request, secret: str, *, max_age: int) -> None:
-        """Let the browser keep a session; `max_age` in seconds."""
+        """Set the session cookie; `max_age` in seconds."""
         set_cookie(response, self._cookie(request), secret, max_age=max_age, is_secure=self.is_secure(request))
 
     def take(self, response: Response, request: Request) -> None:
-        """Let the browser forget it."""
+        """Clear the session cookie."""
         self.give(response, request, "", max_age=0)
 
     def is_secure(self, request: Request) -> bool:
-        """Whether the browser reaches us over https."""
+        """Return whether the browser reaches us over https."""
         return self.origin_of(request).startswith("https:")
 
     def _cookie(self, request: Request) -> str:
@@ -250,15 +250,15 @@ class Sessions:
 
 
 def set_cookie(response: Response, name: str, value: str, *, max_age: int, is_secure: bool = True) -> None:
-    """A cookie that no script reads; `max_age` in seconds, 0: it is to be forgotten."""
-    # Lax, not Strict: who follows a link to an execution, or comes from the provider, is to have it with the first
-    # page. It goes with no write of another site's, and those are refused by their origin besides.
+    """Set a cookie that scripts cannot read. `max_age` in seconds; 0 clears it."""
+    # Lax, not Strict: a person who follows a link to an execution, or returns from the provider, needs the cookie on
+    # the first page. Other sites' writes do not carry it, and are also rejected by their origin.
     attributes = f"Path=/; Max-Age={max_age}; {'Secure; ' if is_secure else ''}HttpOnly; SameSite=Lax"
     response.headers.append("Set-Cookie", f"{name}={value}; {attributes}")
 
 
 def digest_of(secret: str) -> bytes:
-    """What a session is found by."""
+    """Return the digest under which a session is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -283,5 +283,5 @@ def _person(found: people.SignIn) -> Person:
 
 
 def _actor(subject: str, email: str | None) -> str:
-    """As it stands in what somebody did."""
+    """Return the person's name, as recorded for their actions."""
     return f"oidc:{email or subject}"

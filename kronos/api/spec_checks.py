@@ -1,4 +1,4 @@
-"""What is checked of an endpoint's spec when it is stored, of each type."""
+"""Checks of an endpoint's spec when it is stored, per endpoint type."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ _Check = tuple[str, Callable[[], object]]
 
 
 def spec_checks(spec: HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec, policy: EgressPolicy) -> Sequence[_Check]:
-    """What is to be checked of a spec, and where it stands; a check raises Refused."""
+    """Return the checks of a spec with their pointers. A check raises Refused."""
     match spec:
         case HttpSpec():
             return (
@@ -64,18 +64,18 @@ def _tls_checks(tls: BrokerTls | None) -> Sequence[_Check]:
 
 
 def _check_secret(given: str | None) -> None:
-    """A password or key is a template of a secret: what stands in an endpoint is read by all who may read it."""
+    """Require that a password or key is a template with a secret: an endpoint is readable by many callers."""
     if given is not None and "{{" not in given:
-        hint = "Store it as a secret, and write {{secret.NAME}}."
+        hint = "Store it as a secret and write {{secret.NAME}}."
         raise Refused("plain_secret", "a password or key would be readable in the endpoint", hint=hint)
     template.check(given)
 
 
 def _check_pair(tls: BrokerTls) -> None:
     if (tls.client_certificate is None) != (tls.client_key is None):
-        raise Refused("tls_half", "a client's certificate and its key go together", hint="Give both, or none.")
+        raise Refused("tls_half", "client certificate and key must be given together", hint="Give both or neither.")
 
 
 def _check_scheme(spec: RedisStreamSpec) -> None:
     if spec.tls is not None and not spec.redis_url.startswith("rediss://"):
-        raise Refused("tls_scheme", "tls goes with a rediss:// URL", hint="Write rediss://, or leave tls out.")
+        raise Refused("tls_scheme", "tls requires a rediss:// URL", hint="Write rediss://, or omit tls.")

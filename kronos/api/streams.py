@@ -1,5 +1,5 @@
-"""Answers that are written as they are read: as long as who asked may have them, and never taken for whole where they
-are not."""
+"""Responses that are sent while they are read. They stop when the caller loses access, and an incomplete one is never
+taken for complete."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import cast
@@ -15,8 +15,8 @@ _log = Log("kronos.api")
 
 
 def streamed(call: Call, needs: Role, parts: AsyncIterator[bytes], media_type: str) -> StreamingResponse:
-    """The answer that is made of these parts, while its caller has the role that it `needs`. Where that is over, or a
-    part cannot be read, its connection is cut."""
+    """Return a response made of these parts, for as long as the caller has the role it `needs`. When the caller loses
+    it, or a part cannot be read, the connection is cut."""
     return StreamingResponse(_while_allowed(call, needs, parts), media_type=media_type)
 
 
@@ -27,8 +27,8 @@ async def _while_allowed(call: Call, needs: Role, parts: AsyncIterator[bytes]) -
             yield part
     except errors.KronosError as error:
         cut = cast(Callable[[], None] | None, call.scope.get("kronos.cut"))
-        if cut is None:  # not served by kronos.api.protocol: its server knows what it does then
+        if cut is None:  # not served by kronos.api.protocol: the server handles the error
             raise
         named = call.scope["kronos.request_id"]
-        _log.warning("request.cut", "%s is cut off in its answer: %s: %s", named, error.code, error)
+        _log.warning("request.cut", "the response to %s was cut off: %s: %s", named, error.code, error)
         cut()

@@ -1,4 +1,4 @@
-"""One listener: what has changed and is not read yet, and the events that it has not taken yet."""
+"""One listener: its pending changes, and the events that it has not taken yet."""
 
 import asyncio
 import math
@@ -27,17 +27,17 @@ from kronos.database import WorkspaceView
 from kronos.live import Change, News, ResourceKind
 
 _MOST_READ = 500
-"""Objects of one workspace that are read at once."""
+"""Maximum objects of one workspace that are read at a time."""
 _RESOURCES: tuple[ResourceKind, ...] = get_args(ResourceKind)
 _PROGRESS_SECONDS = 1.0
-"""How often it is told how far an operation is. That it began or is over is told at once."""
+"""How often an operation's progress is reported. Its start and end are reported immediately."""
 _MOST_BUFFERED = 1000
-"""Events that one listener has not taken yet. It gets no more then, and is asked to come again."""
+"""Maximum events that one listener has not taken yet. Beyond this its stream ends, and it has to reconnect."""
 
 
 @dataclass(slots=True)
 class PendingChanges:
-    """What has changed and was not read yet."""
+    """Changes that are not read yet."""
 
     executions: dict[UUID, set[Change]] = field(default_factory=dict)
     jobs: dict[UUID, set[Change]] = field(default_factory=dict)
@@ -46,18 +46,18 @@ class PendingChanges:
     operations: dict[UUID, set[Change]] = field(default_factory=dict)
     is_audited: bool = False
     _told_at: float = -math.inf
-    """When it was last told how far operations are. All are told at once, or of several there would always be one that
-    was not yet, and no place at which all that has changed was told."""
+    """When progress was last reported. All operations are reported together. Otherwise, with several operations, one
+    would always be pending, and there would never be a place at which all changes were reported."""
     _turn: set[UUID] = field(default_factory=set)
-    """Those of them that were too many to be read at once, and are told next."""
+    """Operations that did not fit into one read, and are reported next."""
 
     def __len__(self) -> int:
         named = len(self.executions) + len(self.jobs) + len(self.heartbeats) + len(self.resources)
         return named + len(self.operations) + self.is_audited
 
     def rest(self) -> float:
-        """How many seconds from now there is something to be read: 0 or less where there is already, infinity where
-        nothing has changed."""
+        """Return the seconds until there is something to read: 0 or less if there is already, infinity if nothing has
+        changed."""
         if len(self) > len(self.operations):
             return 0.0
         if not self.operations:
@@ -67,7 +67,7 @@ class PendingChanges:
         return self._told_at + _PROGRESS_SECONDS - time.monotonic()
 
     def add(self, news: News) -> None:
-        """What was noted."""
+        """Add a noted change."""
         if news.object is None or news.change is None or news.ids is None:
             return
         self.is_audited = self.is_audited or news.object == "audit"
@@ -80,11 +80,11 @@ class PendingChanges:
                 self.heartbeats.setdefault(each, set()).add(news.change)
             elif news.object == "operation":
                 self.operations.setdefault(each, set()).add(news.change)
-            elif news.object in _RESOURCES:  # else of a later release, while this one's processes are replaced
+            elif news.object in _RESOURCES:  # otherwise from a later release, during an upgrade
                 self.resources.setdefault((news.object, each), set()).add(news.change)
 
     def clear(self) -> None:
-        """It is not reported one by one."""
+        """Drop all changes: they are not reported one by one."""
         self.executions.clear()
         self.jobs.clear()
         self.heartbeats.clear()
@@ -93,9 +93,9 @@ class PendingChanges:
         self.is_audited = False
 
     async def read(self, view: WorkspaceView) -> list[Event]:
-        """The events of the first of them: what there is little of first, or executions without end would keep it
-        waiting: what people configure and begin, heartbeats, jobs. What was read is pending no more. Raises
-        KronosError, and then all of it is."""
+        """Read the first pending changes and return their events. Rare kinds come first (operations, resources,
+        heartbeats, jobs), or endless executions would keep them waiting. What was read is no longer pending. Raises
+        KronosError, and then everything is still pending."""
         is_audited, operations = self.is_audited, self._due()
         resources = dict(islice(self.resources.items(), _MOST_READ - len(operations)))
         beats = dict(islice(self.heartbeats.items(), _MOST_READ - len(operations) - len(resources)))
@@ -123,7 +123,7 @@ class PendingChanges:
         return events
 
     def _due(self) -> dict[UUID, set[Change]]:
-        """The operations that may be told of now, as many as are read at once: those that began or ended first."""
+        """Return the operations to report now, as many as one read allows: those that began or ended first."""
         now = time.monotonic()
         at_once = {each: changes for each, changes in self.operations.items() if not _is_progress(changes)}
         if len(at_once) < len(self.operations) and now >= self._told_at + _PROGRESS_SECONDS:
@@ -136,23 +136,23 @@ class PendingChanges:
 
 
 def _is_progress(changes: set[Change]) -> bool:
-    """Whether an operation has only come further."""
+    """Return whether an operation has only progressed."""
     return changes == {"changed"}
 
 
 class Source(Protocol):
-    """What a subscription is of."""
+    """The source of a subscription's events."""
 
     async def begin(self, subscription: "Subscription") -> None:
-        """Wait until what changes is noted, and what has changed since its place is known. Raises KronosError."""
+        """Wait until changes are being noted, and the changes since its place are known. Raises KronosError."""
 
     def leave(self, subscription: "Subscription") -> None:
-        """Forget it."""
+        """Remove the subscription."""
 
 
 class Subscription(AsyncIterator[Event]):
-    """What one listener gets. It is over when its workspace is deleted, the process ends, it does not keep up (after a
-    reset), or it is closed."""
+    """The events of one listener. It ends when its workspace is deleted, the process ends, the listener reads too
+    slowly (after a reset), or it is closed."""
 
     def __init__(
         self, hub: "Source", workspace_id: UUID, wanted: Filter, after: EventPlace | None, caller: UUID | None
@@ -160,13 +160,13 @@ class Subscription(AsyncIterator[Event]):
         self.workspace_id = workspace_id
         self.caller = caller
         self.after = after
-        """Where it goes on from, until what has changed since then is known."""
+        """Where it continues from, until the changes since then are known."""
         self.backlog = PendingChanges()
-        """What has changed between its place and its beginning."""
+        """The changes between its place and its start."""
         self.place: str | None = None
-        """Up to where everything that there was has come; None: the listener's own is still right."""
+        """The place up to which all events have arrived. None: the listener's own place is still valid."""
         self.why: str | None = None
-        """Why there will be no more."""
+        """Why the subscription ended."""
         self._hub = hub
         self._wanted = wanted
         self._events: list[Event] = []
@@ -174,13 +174,14 @@ class Subscription(AsyncIterator[Event]):
         self._has_begun = False
 
     async def begin(self) -> None:
-        """Wait until what changes from here on is noted. Raises KronosError."""
+        """Wait until changes are noted from here on. Raises KronosError."""
         if not self._has_begun:
             self._has_begun = True
             await self._hub.begin(self)
 
     async def take(self, seconds: float | None = None) -> list[Event]:
-        """What has come, at the least one event; none: nothing came for so long, or it is over (`why`)."""
+        """Return the events that have arrived, at least one. None: the time is over, or the subscription ended
+        (`why`)."""
         await self.begin()
         if not self._events and self.why is None:
             self._arrived.clear()
@@ -193,7 +194,7 @@ class Subscription(AsyncIterator[Event]):
         return taken
 
     def put(self, events: list[Event], place: str | None) -> None:
-        """The hub's: what has changed, and where that leads to."""
+        """Called by the hub with new events, and the place after them."""
         wanted = [each for each in events if self._wanted.has(each)]
         if len(self._events) + len(wanted) > _MOST_BUFFERED:
             self._events = [reset("too_slow")]
@@ -209,7 +210,7 @@ class Subscription(AsyncIterator[Event]):
             self._arrived.set()
 
     def end(self, why: str) -> None:
-        """There will be no more, but for what has come already."""
+        """End the subscription. Events that have already arrived can still be taken."""
         if self.why is None:
             self.why = why
             self._hub.leave(self)

@@ -1,4 +1,4 @@
-"""Routes that need no key: what this is, whether it lives, whether it can do its work."""
+"""Routes that need no key: the index, liveness and readiness."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,12 +15,13 @@ from kronos.api.operation import Router
 router = Router(tags=["system"])
 _VERSION = version("kronos")
 _FOR_POSTGRESQL = 0.9
-"""Of the time that a probe may take: in the rest the answer is on its way, so who waits no longer hears the cause."""
+"""Share of a probe's time limit spent on PostgreSQL. The rest is for sending the response, so that the prober receives
+the cause before it times out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """Where to go from here."""
+    """Links to the parts of the API."""
 
     name: str
     version: str
@@ -32,15 +33,15 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Jobs can be made, and ticks are fired in time; `degraded`, with the reasons in `warnings`: but deliveries are
-    late, or not made."""
+    """Jobs can be created, and ticks fire on time. `degraded`: deliveries are late or not made; `warnings` has the
+    reasons."""
 
     status: Literal["ok", "degraded"]
     pg_cron_version: str
@@ -51,7 +52,7 @@ class Ready:
 
 @router.get("/", needs=None, responses=answers({200: Index}))
 async def get_index(call: Call) -> Response:
-    """What this is; a browser is sent on to the dashboard."""
+    """Get the index. Browsers are redirected to the dashboard."""
     prefix = call.scope.get("root_path", "")
     if call.app.state.has_dashboard and "text/html" in call.headers.get("accept", ""):
         return Response(status_code=303, headers={"Location": f"{prefix}/w", "Vary": "Accept"})
@@ -68,13 +69,13 @@ async def get_index(call: Call) -> Response:
 
 @router.get("/healthz", needs=None, responses=answers({200: Alive}))
 async def get_health() -> Response:
-    """Whether the process answers; asks nobody else."""
+    """Check that the process is alive. Queries nothing else."""
     return answer(Alive(status="ok"))
 
 
 @router.get("/readyz", needs=None, responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
 async def get_readiness(call: Call, instance: Instance) -> Response:
-    """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
+    """Check that PostgreSQL answers, pg_cron rings, and deliveries are made."""
     pool, seconds = call.context.pool, call.context.settings.ready_seconds * _FOR_POSTGRESQL
     found = await call.context.probe.ask(lambda: readiness.get(instance), seconds)
     if found is None:

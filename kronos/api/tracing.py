@@ -1,6 +1,6 @@
-"""Spans of requests, and of the operations that they ask for: where traces are made, and nowhere else.
+"""Spans of requests and of their operations. The API creates spans only here.
 
-A span has the template of its path and not the path, and neither headers nor bodies: keys and secrets stand there.
+A span contains the template of its path, not the path, and no headers or bodies, as those may hold keys and secrets.
 """
 
 from typing import TYPE_CHECKING
@@ -14,20 +14,20 @@ from kronos.traces.switch import SWITCH
 if TYPE_CHECKING:
     from kronos.traces.pipeline import Pipeline
 
-# Each is asked for every few seconds, and nobody wants to know of one.
+# Requested every few seconds, and of no interest.
 _UNTOLD = ("/healthz", "/readyz", "/metrics")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Traced:
-    """Around all of the application, its boundary included: what it answers is known."""
+    """Wraps the whole application, including its boundary, so that the response is known."""
 
     def __init__(self, app: ASGIApp, pipeline: "Pipeline") -> None:
         self._app = app
         self._pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, as a span."""
+        """Serve one request in a span."""
         if scope["type"] != "http" or scope["path"].endswith(_UNTOLD):
             await self._app(scope, receive, send)
             return
@@ -56,8 +56,8 @@ class Traced:
 
 
 def _known(scope: Scope, status: int) -> dict[str, str | int]:
-    """What is known of a request that was answered. The workspace that its path names is told where its caller was
-    let in: others write what they like there."""
+    """Return the attributes of a finished request. The workspace in its path is included only if the caller was
+    authenticated; other callers can write anything there."""
     known: dict[str, str | int] = {"kronos.request_id": scope.get("kronos.request_id", "")}
     if status:
         known["http.response.status_code"] = status
@@ -68,7 +68,7 @@ def _known(scope: Scope, status: int) -> dict[str, str | int]:
 
 
 def operating(app: ASGIApp, name: str) -> ASGIApp:
-    """A route's application, as the span of its operation."""
+    """Wrap a route's application in the span of its operation."""
     pipeline = SWITCH.pipeline
     if pipeline is None:
         return app

@@ -1,4 +1,4 @@
-"""A key in a URL is refused: proxies, browsers and monitors write URLs down, so it is no secret any more."""
+"""Rejects keys in URLs: proxies, browsers and monitors log URLs, so such a key is no longer secret."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +8,7 @@ from kronos.redaction import key_in_url, redacted
 
 
 class Urls:
-    """Has no request served whose path or query string holds an API key."""
+    """Serves no request whose path or query string contains an API key."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -18,16 +18,16 @@ class Urls:
         if scope["type"] == "http" and (key := key_in_url(_url(scope))) is not None:
             keys: Keys = scope["app"].state.context.keys
             await keys.note_burnt(key, scope)
-            # The same for a key that there is and one that there is not: nobody finds out here which it was.
+            # The same response for existing and unknown keys, so that it reveals nothing.
             raise errors.KeyInUrl(
-                f"the URL holds an API key, {redacted(key)}, and whatever has seen the URL has the key: it is burnt, "
-                "and nothing was done",
+                f"the URL contains the API key {redacted(key)}. Anything that has seen the URL has the key, so it is "
+                "burnt. Nothing was done",
                 faults=(
                     errors.Fault(
                         pointer="",
-                        detail="a key in a URL is written down by proxies, browsers and monitors",
-                        hint="Replace it (`kronos key rotate`, `kronos key revoke`), and send keys in the header "
-                        "Authorization: Bearer … alone.",
+                        detail="proxies, browsers and monitors log URLs, including keys in them",
+                        hint="Replace it (`kronos key rotate`, `kronos key revoke`), and send keys only in the header "
+                        "Authorization: Bearer ….",
                     ),
                 ),
             )

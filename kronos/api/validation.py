@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as faults for people: a JSON pointer, what is wrong, what to write instead."""
+"""Turns pydantic's errors into faults for people: a JSON pointer, what is wrong, and what to write instead."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -15,9 +15,9 @@ from kronos.model import Json
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_FAULTS = 20
-# Of what is reported: a name that is no field may be a megabyte long.
+# Limits on reported names: an unknown field's name may be a megabyte long.
 _MAX_POINTER, _MAX_NAME = 256, 64
-# pydantic names Python's types; who sent JSON knows its own.
+# pydantic names Python's types; senders of JSON know JSON's.
 _IN_JSON = {
     "dict_type": "input should be an object",
     "model_type": "input should be an object",
@@ -27,18 +27,18 @@ _IN_JSON = {
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
-    """The first faults of an input, at most 20, each with a hint."""
+    """Return the first faults of an input, at most 20, each with a hint."""
     return faults_in(error.errors(include_url=False, include_input=False), model)
 
 
 def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
-    """The first of what pydantic lists, at most 20, as faults; where they are is read from the model."""
+    """Return the first of pydantic's errors, at most 20, as faults. The model gives their hints."""
     return tuple(_fault_of_one(each, model) for each in islice(found, MAX_FAULTS))
 
 
 def trimmed(value: Json, model: type[BaseModel]) -> Json:
-    """A body without most of the fields that it may not have, where there are very many: pydantic would make an error
-    of each."""
+    """Return a body without most of its unknown fields, if there are very many: pydantic would create an error for
+    each."""
     if not isinstance(value, dict):
         return value
     if variants := _variants(model):
@@ -60,14 +60,14 @@ def _fault_of_one(each: Mapping[str, Any], model: type[BaseModel]) -> Fault:
     if variants := _variants(model):
         if kind in ("union_tag_invalid", "union_tag_not_found"):
             known = ", ".join(variants)
-            detail = "this field is required" if kind == "union_tag_not_found" else "there is no such type"
+            detail = "this field is required" if kind == "union_tag_not_found" else "unknown type"
             return Fault(pointer="/type", detail=detail, hint=f"Write one of {known}.")
         model, location = variants[location[0]], location[1:]
     return _fault(kind, location, each["msg"], each.get("ctx", {}), model)
 
 
 def _variants(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """Of a body that is one of several, by the `type` that says which: the models. Else empty."""
+    """Return the models of a body that is one of several, by their `type`; empty for other bodies."""
     if not issubclass(model, RootModel):
         return {}
     return {
@@ -78,13 +78,13 @@ def _variants(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
 def _fault(
     kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]
 ) -> Fault:
-    # A mapping's key that is wrong is located as (…, key, "[key]").
+    # pydantic locates a wrong key of a mapping as (…, key, "[key]").
     location = tuple(part for part in location if part != "[key]")
     pointer = _pointer(location)
     if kind == "extra_forbidden":
         return unknown(location, _model_at(model, location[:-1]))
     if kind == "none_required":
-        return Fault(pointer=pointer, detail="it is not in this release", hint="Leave it out, or send null.")
+        return Fault(pointer=pointer, detail="not available in this release", hint="Omit it, or send null.")
     example = _example(model, location)
     if kind == "missing":
         return Fault(
@@ -96,19 +96,19 @@ def _fault(
         return Fault(pointer=pointer, detail=message, hint=str(hint))
     if (
         kind == "too_long" and context.get("field_type") == "Value"
-    ):  # a text that was judged before its length: pydantic has items of it
+    ):  # a string: after another validator, pydantic reports items
         message = f"string should have at most {context['max_length']} characters"
     elif kind in ("too_short", "too_long"):
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         message = f"input should have {bound} items, not {context['actual_length']}"
     message = _IN_JSON.get(kind, message)
-    if kind == "string_pattern_mismatch" and example:  # a regular expression is in the API's document
-        message = "the text is not of the form that this field has"
+    if kind == "string_pattern_mismatch" and example:  # the regular expression is in /openapi.json
+        message = "the text does not have the form of this field"
     if kind == "too_long" and "items" in message:
         return Fault(
             pointer=pointer,
             detail=_sentence(message),
-            hint=f"Send {context['max_length']} of them at a time, or divide them.",
+            hint=f"Send at most {context['max_length']} at a time.",
         )
     expected = context.get("expected")
     hint = (
@@ -116,18 +116,18 @@ def _fault(
         if expected
         else f"Write a value such as {example}."
         if example
-        else "See /openapi.json for what it may be."
+        else "See /openapi.json for allowed values."
     )
     return Fault(pointer=pointer, detail=_sentence(message), hint=hint)
 
 
 def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None) -> Fault:
-    """What is said of a name that is none of the model's."""
+    """Return the fault for a name that is not a field of the model."""
     known = sorted(_fields(model)) if model else []
     near = get_close_matches(str(location[-1])[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
-    choice = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."
+    choice = f"Known fields: {', '.join(known)}." if known else "Remove it: there are no fields here."
     hint = f"Did you mean {near[0]}?" if near else choice
-    return Fault(pointer=_pointer(location), detail="there is no such field", hint=hint)
+    return Fault(pointer=_pointer(location), detail="unknown field", hint=hint)
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:
@@ -135,7 +135,7 @@ def _pointer(location: tuple[str | int, ...]) -> str:
 
 
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """The model whose fields stand at `location`; None inside free JSON."""
+    """Return the model whose fields are at `location`; None inside free JSON."""
     for part in location:
         field = _fields(model).get(str(part))
         if field is None:
@@ -147,7 +147,7 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The model's fields by the names that requests have for them."""
+    """Return the model's fields by their names in requests."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
@@ -160,11 +160,11 @@ def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
 
 
 def _example(model: type[BaseModel], location: tuple[str | int, ...]) -> str | None:
-    """The example of the field that `location` is in, as JSON; the schemas give every field one."""
+    """Return the example of the field at `location`, as JSON. The schemas give every field one."""
     if not location:
         return None
     holder = _model_at(model, location[:-1])
-    while holder is None:  # inside a list or a mapping: the field that holds it
+    while holder is None:  # inside a list or a mapping: use the field that contains it
         location = location[:-1]
         holder = _model_at(model, location[:-1])
     field = _fields(holder).get(str(location[-1]))

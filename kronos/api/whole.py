@@ -1,5 +1,5 @@
-"""The transports of an answer: its head and body in one write, as each is a system call, and a packet, of its own
-otherwise; and a refusal, whose connection ends once it was seen."""
+"""Transports of a response: one that sends head and body in a single write, which saves a system call and a packet, and
+one for rejections, which closes the connection only after the response was seen."""
 
 import asyncio
 import socket
@@ -11,13 +11,13 @@ from typing import cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-# Of a body that is copied behind its head: a system call costs as much as the copy of more.
+# A longer body is not copied behind its head: the copy would cost as much as the system call it saves.
 _MAX_JOINED_BYTES = 32 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Whole:
-    """The transport of one request's answer: its head is held back until its body is there, and a short answer is one
+    """The transport of one response. The head is held back until there is a body, so that a short response is one
     packet."""
 
     __slots__ = ("_head", "_is_begun", "_transport")
@@ -28,7 +28,7 @@ class Whole:
         self._is_begun = is_begun
 
     def write(self, data: bytes) -> None:
-        """As of a transport; uvicorn writes the head first, and before it perhaps that the body is expected."""
+        """As in a transport. uvicorn writes the head first, possibly after 100 Continue."""
         if not self._is_begun and data != _CONTINUE:
             self._head, self._is_begun = data, True
             return
@@ -38,23 +38,23 @@ class Whole:
         self._transport.write(data)
 
     def flush(self) -> None:
-        """Write the head, of an answer that has no body."""
+        """Write the head of a response without a body."""
         head, self._head = self._head, b""
         if head:
             self._transport.write(head)
 
     def is_closing(self) -> bool:
-        """As of a transport."""
+        """As in a transport."""
         return self._transport.is_closing()
 
     def close(self) -> None:
-        """Write what is there, and close."""
+        """Write what is held back, and close."""
         self.flush()
         self._transport.close()
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """End the connection in a way that nobody takes for the end of an answer, whose length may be unknown."""
+    """Reset the connection, so that a response of unknown length cannot be taken for complete."""
     held: socket.socket | None = transport.get_extra_info("socket")
     if held is not None and not transport.is_closing():
         held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -62,8 +62,8 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 def without_chunks(cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
-    """The application, whose answers of no known length end with the connection for who speaks HTTP/1.0, and knows no
-    chunks (RFC 9112 section 6.1). uvicorn would send chunks."""
+    """Wrap the application so that HTTP/1.0 clients, which know no chunks (RFC 9112 section 6.1), get responses of
+    unknown length that end with the connection. uvicorn would send chunks."""
     if cycle.scope["http_version"] != "1.0":
         return app
 
@@ -77,7 +77,7 @@ def without_chunks(cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
                 is_unbounded = b"content-length" not in names
                 if is_unbounded:
                     cycle.keep_alive, cycle.chunked_encoding = False, False
-            elif is_unbounded:  # each piece is what it expects
+            elif is_unbounded:  # uvicorn then expects exactly each piece
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 
@@ -87,16 +87,17 @@ def without_chunks(cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
 
 
 class Ends(list[Callable[[], None]]):
-    """What ends answers that have no end of their own: called where the caller goes, or the process ends."""
+    """Callbacks that end endless responses, called when the caller disconnects or the process ends."""
 
     def __call__(self) -> None:
-        """End them."""
+        """Call them all."""
         for each in self:
             each()
 
 
 def answering(cycle: RequestResponseCycle, at_end: Ends) -> Whole:
-    """What the answer of a request is written to from now on; its application knows `at_end`, and how to cut it."""
+    """Return the transport for a request's response. The application gets `at_end`, and a way to cut the
+    connection."""
     connection, transport = cycle.transport, Whole(cycle.transport)
     cycle.transport = cast(asyncio.Transport, transport)
     told = {"kronos.at_end": at_end, "kronos.cut": partial(_reset, connection)}
@@ -105,7 +106,7 @@ def answering(cycle: RequestResponseCycle, at_end: Ends) -> Whole:
 
 
 class Lingering:
-    """The transport of a request that is refused: closing it is what `linger` does."""
+    """The transport of a rejected request. Closing it calls `linger`."""
 
     __slots__ = ("_linger", "_transport")
 
@@ -114,13 +115,13 @@ class Lingering:
         self._linger = linger
 
     def write(self, data: bytes) -> None:
-        """As of a transport."""
+        """As in a transport."""
         self._transport.write(data)
 
     def is_closing(self) -> bool:
-        """As of a transport."""
+        """As in a transport."""
         return self._transport.is_closing()
 
     def close(self) -> None:
-        """End the connection once the caller has seen the answer."""
+        """Close the connection after the caller has seen the response."""
         self._linger()

@@ -1,4 +1,4 @@
-"""What users' systems say, kept from the callers that may not see it: decided here, for every answer."""
+"""Withholds payloads from callers that may not see them. This is decided here, for every response."""
 
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
@@ -7,21 +7,21 @@ from typing import Final
 from kronos.api.keys import Caller
 
 PAYLOADS: Final = frozenset({"input", "output", "request", "response", "body", "log"})
-"""The fields of rows, and of the documents in them, that hold what is sent to users' systems and what they answer."""
+"""Fields of rows, and of documents in them, that hold what is sent to users' systems and what those return."""
 NOTICE: Final = {"withheld": "the key does not see payloads (sees_payloads)"}
-"""In the place of each that there is."""
-# Values of configs and schemas are what people configure, by any names; so is a callback's `input`.
+"""Replaces each payload that exists."""
+# Configs, schemas and specs may use any names, and a callback's `input` is configuration too.
 _CONFIGURED = frozenset({"values", "schema", "spec", "on_success", "on_failure"})
 _WITHHOLDS: ContextVar[bool] = ContextVar("withholds", default=False)
 
 
 def begin(caller: Caller) -> None:
-    """From here on this request's answer is the caller's."""
+    """Withhold payloads from the rest of this request's response if the caller must not see them."""
     _WITHHOLDS.set(not caller.sees_payloads)
 
 
 def shown(value: object) -> object:
-    """What the caller of this request may see of an answer."""
+    """Return what this request's caller may see of a response."""
     return _without(value) if _WITHHOLDS.get() else value
 
 

@@ -1,4 +1,4 @@
-"""Routes of a workspace's keys. Those of the instance are made on its server alone (kronos key)."""
+"""Routes of a workspace's keys. The instance's own keys are created only on its server (kronos key)."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -30,19 +30,19 @@ _ABSENT = (errors.WorkspaceNotFound, errors.KeyNotFound)
     | problems(errors.WorkspaceNotFound, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_key(call: Call, view: View, body: KeyCreate) -> Response:
-    """Make a key of the workspace. `key` is shown now and never again."""
+    """Create a key for the workspace. `key` is shown only in this response."""
     return _shown_once(await workspace_keys.create(view, terms_of(body), created_by=call.caller.actor))
 
 
 @router.get("", needs=Role.ADMIN, responses=answers({200: Page[WorkspaceKey]}) | problems(errors.WorkspaceNotFound))
 async def list_keys(view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """The workspace's keys that were not revoked, newest first, without their secrets."""
+    """List the workspace's keys that are not revoked, newest first, without their secrets."""
     return answer(await page_of(view, query))
 
 
 @router.delete("/{key_id}", needs=Role.ADMIN, status_code=204, responses=answers({204: None}) | problems(*_ABSENT))
 async def revoke_key(view: View, key_id: KeyId) -> Response:
-    """End a key: within 2 s no process takes it."""
+    """Revoke a key. Within 2 s, every process rejects it."""
     await workspace_keys.revoke(view, key_id)
     return Response(status_code=204)
 
@@ -57,8 +57,9 @@ async def revoke_key(view: View, key_id: KeyId) -> Response:
 async def rotate_key(
     call: Call, view: View, key_id: KeyId, body: Annotated[KeyRotate, Body(default_factory=KeyRotate)]
 ) -> Response:
-    """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown now and never
-    again."""
+    """Create a key that replaces a working one. The old key still works for overlap_seconds.
+
+    `key` is shown only in this response."""
     made = await workspace_keys.rotate(
         view,
         key_id,
@@ -70,12 +71,12 @@ async def rotate_key(
 
 
 def terms_of(body: KeyCreate) -> KeyTerms:
-    """What the key is to be. Raises Unprocessable."""
+    """Return the terms of the key. Raises Unprocessable."""
     return KeyTerms(role=body.role, name=body.name, sees_payloads=sees_payloads(body), expires_at=body.expires_at)
 
 
 async def page_of(view: WorkspaceView, query: PageQuery) -> Page[WorkspaceKey]:
-    """A page of the workspace's keys. Raises InvalidRequest, WorkspaceNotFound."""
+    """Return a page of the workspace's keys. Raises InvalidRequest, WorkspaceNotFound."""
     of = list_digest("keys", view.workspace, {})
     rows = await workspace_keys.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
     return page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.key_id))

@@ -31,7 +31,7 @@ _COPY = kind_of(Workspace, WorkspacePatch)
     | problems(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate) -> Response:
-    """Make a workspace."""
+    """Create a workspace."""
     workspace = await workspaces.create(
         instance,
         slug=body.slug,
@@ -44,7 +44,7 @@ async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate
 
 @router.get("", needs=Role.INSTANCE_ADMIN, responses=answers({200: Page[Workspace]}))
 async def list_workspaces(instance: Instance, query: Annotated[WorkspaceQuery, Query()]) -> Response:
-    """Workspaces, newest first."""
+    """List workspaces, newest first."""
     of = list_digest("workspaces", "", {"organization": query.organization})
     rows = await workspaces.list_page(
         instance, organization=query.organization, limit=query.limit + 1, before=decoded(query.cursor, of)
@@ -54,7 +54,7 @@ async def list_workspaces(instance: Instance, query: Annotated[WorkspaceQuery, Q
 
 @router.get("/{w}", needs=Role.VIEWER, responses=answers({200: Workspace, 304: None}, "ETag") | problems(_ABSENT))
 async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) -> Response:
-    """One workspace."""
+    """Get a workspace."""
     workspace = await workspaces.get(view)
     if is_known(workspace.version, if_none_match) and not _is_moving(workspace):
         return unchanged(workspace.version)
@@ -75,8 +75,10 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
     ),
 )
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
-    """Rename, limit, suspend or resume a workspace; all but its name is for the instance's administrator. While
-    `jobs_left` is not 0, some jobs have still to follow."""
+    """Rename, limit, suspend or resume a workspace.
+
+    Only the instance's administrator may change anything but the name. While `jobs_left` is not 0, some jobs have not
+    followed the change yet."""
     document = draft.document
     if _COPY.given(document):
         present = await workspaces.get(view)
@@ -88,13 +90,13 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
     is_limited = "max_concurrency" in body.model_fields_set
     if body.name is None and body.status is None and not is_limited:
         hint = "Give name, status or max_concurrency."
-        fault = errors.Fault(pointer="", detail="the body changes nothing", hint=hint)
+        fault = errors.Fault(pointer="", detail="the body contains no change", hint=hint)
         raise errors.Unprocessable(fault.detail, faults=(fault,))
     if (is_limited or body.status is not None) and not call.caller.role.covers(Role.INSTANCE_ADMIN):
-        # whom it bounds, or has suspended, does not undo it
+        # a workspace's own administrator must not lift its limit or its suspension
         raise errors.Forbidden(
-            f"status and max_concurrency need the role instance_admin, and the key's is {call.caller.role.value}: "
-            "nothing was changed"
+            f"changing status or max_concurrency needs the role instance_admin; this key's role is "
+            f"{call.caller.role.value}. Nothing was changed"
         )
     if body.status is not None:
         call.take(workspaces.TURN_SECONDS)
@@ -112,8 +114,10 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
 async def delete_workspace(
     call: Call, view: View, instance: Instance, query: Annotated[DeletionQuery, Query()], if_match: IfMatch = None
 ) -> Response:
-    """Delete a workspace and all that it holds; one that holds something needs its name to confirm, and goes on by an
-    operation. With validate_only, count what would go."""
+    """Delete a workspace and everything in it.
+
+    If it is not empty, `confirm` must be its name, and an operation deletes it in the background. With validate_only,
+    only count what would be deleted."""
     if query.validate_only:
         return answer(await deletions.look(view))
     workspace, operation = await deletions.begin(view, instance, confirm=query.confirm, if_match=if_match)

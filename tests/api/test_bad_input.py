@@ -323,9 +323,9 @@ def test_bad_input_is_refused_with_pointer_and_hint_and_nothing_is_written(
     ("body", "hint"),
     [
         (CRON | {"crom": "* * * * *"}, "Did you mean cron?"),
-        (CRON | {"zzz": 1}, "Known are "),
+        (CRON | {"zzz": 1}, "Known fields: "),
         ({"trigger": "IMMEDIATE"}, "Add it, for example"),
-        (CRON | {"starts_at": "2099-01-01T00:00:00"}, "lacks its offset"),
+        (CRON | {"starts_at": "2099-01-01T00:00:00"}, "offset is missing"),
     ],
 )
 def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, body: dict[str, Any], hint: str) -> None:
@@ -339,7 +339,7 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
     [
         ({"config": "x"}, "there is no config 'x' in this workspace", "Create it first: POST …/configs."),
         ({"payload_spec": "x"}, "there is no payload spec 'x' in this workspace", "POST …/payload-specs."),
-        ({"name": "Backup /logs/ + daily"}, "the name is out of its pattern", "Its title may be any text."),
+        ({"name": "Backup /logs/ + daily"}, "the name is invalid", "The title may be any text."),
     ],
 )
 def test_what_there_is_not_yet_is_said_so(
@@ -374,7 +374,7 @@ def test_a_list_that_is_too_long_says_how_many_may_be_sent(api: httpx.Client, wo
     (fault,) = problem_of(answer)["errors"]
 
     assert "at most 1000 items, not 1001" in fault["detail"]
-    assert fault["hint"] == "Send 1000 of them at a time, or divide them."
+    assert fault["hint"] == "Send at most 1000 at a time."
 
 
 def test_all_faults_are_reported_at_once(api: httpx.Client, workspace: str) -> None:

@@ -142,7 +142,7 @@ def test_what_is_wrong_with_any_of_them_is_said_of_each_and_none_is_made(
         "/jobs/6/timezone",
         "/jobs/7/run_at",
     ]
-    assert by_postgresql.json()["detail"].startswith("no job was made: field /jobs/1/cron: ")
+    assert by_postgresql.json()["detail"].startswith("no job was created: field /jobs/1/cron: ")
     assert all(each["hint"] for each in by_postgresql.json()["errors"])
     assert nothing_is_there(shared_superuser, workspace)
 

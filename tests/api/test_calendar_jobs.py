@@ -139,9 +139,9 @@ def test_a_patch_goes_from_one_kind_to_another(
         (BIWEEKLY | {"anchor": "2026-03-16T09:00:30"}, "/anchor", "write 2026-03-16T09:00:00"),
         (BIWEEKLY | {"anchor": "2026-02-30T09:00:00"}, "/anchor", "RFC 3339"),
         (BIWEEKLY | {"anchor": "1903-01-01T09:00:00"}, "/anchor", "1970 to 2999"),
-        (BIWEEKLY | {"anchor": "2026-03-16 09:00:00"}, "/anchor", "Write 2026-03-16T09:00:00 with a timezone"),
-        (BIWEEKLY | {"anchor": "2026-03-16T09:00"}, "/anchor", "Write 2026-03-16T09:00:00 with a timezone"),
-        (BIWEEKLY | {"anchor": "2026-03-16"}, "/anchor", "Write 2026-03-16T09:00:00 with a timezone"),
+        (BIWEEKLY | {"anchor": "2026-03-16 09:00:00"}, "/anchor", "Write 2026-03-16T09:00:00 and a timezone"),
+        (BIWEEKLY | {"anchor": "2026-03-16T09:00"}, "/anchor", "Write 2026-03-16T09:00:00 and a timezone"),
+        (BIWEEKLY | {"anchor": "2026-03-16"}, "/anchor", "Write 2026-03-16T09:00:00 and a timezone"),
         (BIWEEKLY | {"anchor": "on monday"}, "/anchor", "RFC 3339"),
         (
             BIWEEKLY | {"timezone": None},

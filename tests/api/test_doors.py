@@ -117,7 +117,7 @@ def test_what_is_no_http_is_a_problem_document_and_one_line(process: Process, ca
         (b"Host: a\r\nHost: a\r\n", "the request has 2 Host headers"),
         (b"Host: a\r\nX: y\r\nhost: b\r\n", "the request has 2 Host headers"),
         *[
-            (b"Host: %s\r\n" % odd, "the Host header is no host and port")
+            (b"Host: %s\r\n" % odd, "the Host header is not a host and port")
             for odd in (b"a b", b"a/b", b"a:b", b"u@a", b"[::1", b"a%2", b"a\xff", b"a,b:1:2")
         ],
     ],

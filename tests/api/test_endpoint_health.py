@@ -153,7 +153,7 @@ def test_what_waits_for_a_disabled_endpoint_says_so_in_explain_and_status(scene:
     assert scene.told(job_id, tick) == ("WAITING", "endpoint_disabled")
     assert "(moving)" in scene.explain(job_id, tick)["because"]
     warned = scene.client.get(f"{scene.base}/{job_id}/status").json()["warnings"]
-    assert "the endpoint sink is DISABLED" in warned[0]
+    assert "the endpoint sink has been DISABLED since" in warned[0]
     scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/enable")
     assert scene.told(job_id, tick) == ("WAITING", "no_worker")
 
@@ -164,7 +164,7 @@ def test_what_waits_for_a_slowed_endpoint_says_until_when_and_then_for_its_trial
     scene.connection.execute(HEALTH, {"job": job_id, "state": "SLOWED", "code": "slow_down"})
     assert scene.told(job_id, tick) == ("WAITING", "endpoint_slowed")
     (warning, *_) = scene.client.get(f"{scene.base}/{job_id}/status").json()["warnings"]
-    assert "is SLOWED" in warning
+    assert "has been SLOWED since" in warning
     scene.connection.execute("update kronos.endpoint_gate set paused_until = '-infinity', in_flight = 1"
                              " where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)",
                              [job_id])  # fmt: skip

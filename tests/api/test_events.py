@@ -320,15 +320,18 @@ def test_streams_are_bounded_end_with_the_process_and_go_on_at_another(
             open_ones = [streams.enter_context(listening(client, workspace)) for _ in range(2)]
             more = streams.enter_context(holding(first.client, key))
             for to, why in (
-                (workspace, "2 clients listen to this workspace"),
-                (other, "2 clients listen with this key"),
+                (workspace, "2 clients are already listening to this workspace"),
+                (other, "2 clients are already listening with this key"),
             ):
                 answer = first.client.get(f"/v1/workspaces/{to}/events")
                 assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
                 assert why in answer.json()["detail"]
                 assert int(answer.headers["retry-after"]) > 0
             streams.enter_context(listening(more, other))
-            assert "3 clients listen to this process" in more.get(f"/v1/workspaces/{other}/events").json()["detail"]
+            assert (
+                "3 clients are already listening to this process"
+                in more.get(f"/v1/workspaces/{other}/events").json()["detail"]
+            )
             open_ones[0].leave()  # makes room
             await_condition(lambda: _listens(more, other), "room for another")
             _job(api, workspace, name="before")

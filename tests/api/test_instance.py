@@ -47,7 +47,7 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_ready
     found = own_api.client.get(status).json()
     assert (found["health"], found["warnings"]) == (
         "HEALTHY",
-        ["no worker is connected: nothing is delivered until one is"],
+        ["no worker is connected: nothing is delivered until one connects"],
     )
 
     with psycopg.connect(own_api.database_url, application_name="kronos-worker-stuck"):

@@ -102,7 +102,7 @@ _LOST: list[tuple[str, str]] = [
     (
         "update kronos.sign_ins set expires_at = now() where key_id ="
         " (select key_id from kronos.api_keys where public_id = %s)",
-        "is over",
+        "has ended",
     ),
     ("delete from kronos.sign_ins where key_id = (select key_id from kronos.api_keys where public_id = %s)", ""),
 ]

@@ -190,7 +190,7 @@ def test_a_key_that_is_revoked_gets_no_more_of_it(
             _rest(reader)
     (told,) = [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")
                and each.name in ("kronos.api", "uvicorn.error")]  # fmt: skip
-    assert "is cut off in its answer: unauthorized: " in told.getMessage()
+    assert "was cut off: unauthorized: " in told.getMessage()
     assert told.exc_info is None
 
 

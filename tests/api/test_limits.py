@@ -66,8 +66,8 @@ def test_a_limit_that_is_none_is_refused(api: httpx.Client, workspace: str, limi
 @pytest.mark.parametrize(
     ("said", "other", "told"),
     [
-        (5, None, "null is another limit than max_in_flight, 5"),
-        (None, 5, "5 is another limit than max_in_flight, null"),
+        (5, None, "null differs from max_in_flight, 5"),
+        (None, 5, "5 differs from max_in_flight, null"),
     ],
 )
 def test_an_edited_copy_that_changes_one_of_the_two_spellings_is_refused_in_jsons_words(

@@ -115,8 +115,8 @@ def test_the_same_key_is_the_same_job_only_for_the_same_local_time(api: httpx.Cl
         (LATER | {"run_at": "2020-07-01T09:00:00"}, "/run_at", "later time"),
         (LATER | {"run_at": "2098-02-30T09:00:00"}, "/run_at", "RFC 3339"),
         (LATER | {"run_at": "3000-01-01T09:00:00"}, "/run_at", "1970 to 2999"),
-        (LATER | {"run_at": "2098-07-01 09:00:00"}, "/run_at", "Write 2098-07-01T09:00:00 with a timezone"),
-        (LATER | {"run_at": "2098-07-01T09:00"}, "/run_at", "Write 2098-07-01T09:00:00 with a timezone"),
+        (LATER | {"run_at": "2098-07-01 09:00:00"}, "/run_at", "Write 2098-07-01T09:00:00 and a timezone"),
+        (LATER | {"run_at": "2098-07-01T09:00"}, "/run_at", "Write 2098-07-01T09:00:00 and a timezone"),
         (LATER | {"run_at": "2098-07-01T09:00:00Z"}, "/timezone", "write run_at as a local time"),
         (
             LATER | {"run_at": "2098-07-01T09:00:00Z", "timezone": None, "dst_gap": "SHIFT"},

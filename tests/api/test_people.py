@@ -190,7 +190,7 @@ def test_a_person_has_the_minute_of_a_key_for_all_sessions_together_and_may_sign
             assert sum(each.status_code == 200 for each in answers) == 7
             refused = answers[-1]
             assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-            assert "oidc:ada@example.com has made the 7 requests" in refused.json()["detail"]
+            assert "oidc:ada@example.com used up its 7 requests" in refused.json()["detail"]
             assert refused.headers["ratelimit"] == f'"key";r=0;t={refused.headers["retry-after"]}'
             assert bob.request("GET", "/v1/me").status_code == 200
             assert browsers[0].request("POST", "/auth/logout").status_code == 204
@@ -376,7 +376,7 @@ def test_no_person_signs_in_where_no_provider_is_configured(api: httpx.Client) -
         ({"oidc_issuer": "https://id.example"}, "needs KRONOS_OIDC_CLIENT_ID and KRONOS_OIDC_REDIRECT_URL"),
         (
             {"oidc_issuer": "http://id.example", "oidc_client_id": "k", "oidc_redirect_url": REDIRECT},
-            "KRONOS_OIDC_ISSUER has to be https",
+            "KRONOS_OIDC_ISSUER must be an https URL",
         ),
         (
             {

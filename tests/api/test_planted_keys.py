@@ -105,4 +105,4 @@ def test_a_key_in_a_url_is_burnt_and_the_answer_does_not_say_whether_it_is_one(
         assert "rotate" in refused["errors"][0]["hint"]
         assert value(administrator, burnt, [public_id]) is is_known
         assert client.get("/v1/workspaces", headers={"Authorization": f"Bearer {key}"}).status_code == 200
-    assert logging_api.found(rf"a key stood in a URL: {public_id}")
+    assert logging_api.found(rf"a URL contained the key {public_id}")

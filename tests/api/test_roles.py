@@ -198,7 +198,7 @@ def test_every_operation_says_who_may_call_it_and_holds_to_it(
                     is_right = (answer.status_code, problem["code"], problem["detail"]) == (
                         403,
                         "forbidden",
-                        f"this needs the role {least}, and the key's is {role}",
+                        f"this needs the role {least}; this key's role is {role}",
                     )
                 if not is_right:
                     wrong.append((role, operation, answer.status_code, answer.text[:200]))

@@ -80,7 +80,7 @@ def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: h
             params={"zzzz": "1"},
         )
         (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]
-        expected = f"Known are {', '.join(sorted(known))}." if known else "Leave it out: there are none here."
+        expected = f"Known fields: {', '.join(sorted(known))}." if known else "Remove it: there are no fields here."
         assert (answer.status_code, fault["hint"]) == (400, expected), path
         asked += 1
     assert asked > 15

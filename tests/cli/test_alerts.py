@@ -37,7 +37,7 @@ def test_rules_from_their_making_to_their_end(kronos: Kronos) -> None:
         ((), "say what breaks the rule"),
         (("--failures", "1", "--missed", "1"), "say what breaks the rule"),
         (("--late", "5x"), "is no span of time"),
-        (("--failure-rate", "20"), "one of the two"),
+        (("--failure-rate", "20"), "exactly one of runs and window_seconds"),
     ],
 )
 def test_a_rule_that_is_none_is_refused_in_a_sentence(kronos: Kronos, options: tuple[str, ...], said: str) -> None:

@@ -100,7 +100,7 @@ def test_what_the_api_refuses_is_said_with_file_line_and_column(kronos: Kronos, 
     )
     refused = kronos("plan", "-f", str(folder))
     assert refused.exit_code == Exit.USAGE
-    assert f"{folder}/more.yml:6:5: there is no such field (/jobs/1/crom)" in refused.output
+    assert f"{folder}/more.yml:6:5: unknown field (/jobs/1/crom)" in refused.output
     (folder / "more.yml").write_text("jobs:\n\n  - name: daily\n    endpoint: nobody\n    cron: 0 6 * * *\n")
     refused = kronos("plan", "-f", str(folder))
     assert f"{folder}/more.yml:4:5: no endpoint 'nobody'" in refused.output

@@ -274,7 +274,7 @@ def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
     assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (3, True)
     viewer = json.loads(run_over_http("key", "create", "--role", "viewer", "--json").stdout)
     refused = run_over_http("key", "list", key=viewer["key"])
-    assert (refused.exit_code, "this needs the role admin, and the key's is viewer" in refused.stderr) == (4, True)
+    assert (refused.exit_code, "this needs the role admin; this key's role is viewer" in refused.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_jobs_status_warns_of_what_keeps_it_waiting(kronos: Kronos) -> None:
     kronos("endpoint", "create", "hook", "--to", "https://example.com/a")
     kronos("job", "create", "report", "--endpoint", "hook", "--cron", "0 9 * * 1")
     kronos("endpoint", "disable", "hook")
-    assert "the endpoint hook is DISABLED since" in kronos("job", "status", "report").stdout
+    assert "the endpoint hook has been DISABLED since" in kronos("job", "status", "report").stdout
 
 
 def test_an_endpoints_limit_per_key_is_edited(kronos: Kronos) -> None:
@@ -222,7 +222,7 @@ def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
     assert [line.split()[1] for line in all_made.stdout.splitlines()] == ["NAME", "first", "second"]
     none = kronos("job", "create-many", "--jobs", "-", stdin=json.dumps([now | {"name": "third"}, bad]))
     assert (none.exit_code, none.stdout) == (2, "")
-    assert "no job was made: field /jobs/1/trigger: this field is required" in none.stderr
+    assert "no job was created: field /jobs/1/trigger: this field is required" in none.stderr
     some = kronos("job", "create-many", "--jobs", json.dumps([now | {"name": "third"}, bad]), "--each")
     assert (some.exit_code, "1 of 2 jobs were not made" in some.stderr) == (1, True)
     assert [line.split()[0] for line in some.stdout.splitlines()][2] == "input_validation_failed"

@@ -165,7 +165,7 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
         (("job", "trigger", "j", "--idempotency-key", "a\nb"), "visible ASCII"),
         (("job", "trigger", "j", "--idempotency-key", "é"), "visible ASCII"),
         (("job", "trigger", "j", "--input", "[" * 100_000), "nested too deep"),
-        (("job", "trigger", "j", "--input", '{"a": 1, "a": 2}'), "the member 'a' stands twice"),
+        (("job", "trigger", "j", "--input", '{"a": 1, "a": 2}'), "the member 'a' occurs twice"),
         (("job", "trigger", "j", "--input", '{"a": NaN}'), "NaN is not JSON"),
         (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
         (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),

@@ -51,7 +51,7 @@ def test_a_form_that_was_sent_and_changed_can_be_sent_again(api: httpx.Client, w
 def test_no_regular_expression_is_said_to_people(api: httpx.Client, workspace: str) -> None:
     refused = html.document_fromstring(api.post(f"/w/{workspace}/jobs/~new", data=_JOB | {"/spread": "5 min"}).text)
     fault = refused.xpath("string(//*[@id='f-spread-faults'])")
-    assert "not of the form" in fault
+    assert "does not have the form" in fault
     assert "5m" in fault
     assert "[0-9]" not in fault
 

@@ -254,7 +254,7 @@ async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes
         assert client.get("/v1/workspaces").status_code == 200
         refused = client.post("/v1/workspaces", json={"slug": "late", "name": "late"})
         assert (refused.status_code, refused.json()["pg_sqlstate"]) == (503, "25006"), refused.text
-        assert "takes no writes" in refused.json()["detail"]
+        assert "rejects writes" in refused.json()["detail"]
         with pytest.raises(errors.MigrationFailed, match="it is a standby; nothing was changed"):
             migrations.migrate(url)
         found = {each.check: each for each in doctor.examine(url, fix=False, progress=lambda *_: None)}

@@ -77,7 +77,7 @@ def identity(given: Tokens, keys: object = None) -> Identity:
 def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:
     assert identity(tokens()) == _ADA
     assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # no socket holds so much
-    with pytest.raises(errors.ProviderUnavailable, match="it answers with more than 1048576 bytes"):
+    with pytest.raises(errors.ProviderUnavailable, match="its response has more than 1048576 bytes"):
         identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
 
 
@@ -130,7 +130,7 @@ def test_a_token_that_does_not_hold_is_refused_and_nothing_secret_is_said(
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(errors.Forbidden) as refused:
         identity(_REFUSED[case])
-    assert refused.value.detail == "what the identity provider says of you does not hold"
+    assert refused.value.detail == "the identity provider's ID token is not valid"
     assert "canary" not in caplog.text + str(refused.value)
 
 

@@ -9,37 +9,38 @@ from kronos.client.bodies.words import AlertSeverity
 
 
 class AlertRulePut(TypedDict, total=False):
-    """A rule without its name, which stands in the path."""
+    """A rule without its name, which is in the path."""
 
     condition: Required[AlertCondition]
     """When it is broken."""
     selects: AlertSelector
-    """Which runs it is about; {}: all."""
+    """Which runs it covers; {}: all."""
     per: Literal["JOB", "ALL"]
-    """JOB: each CRON job by itself. ALL: all that is selected together, one-shots too."""
+    """JOB: judge each CRON job separately. ALL: judge all selected runs together, including one-shots."""
     tell: Sequence[str]
-    """Endpoints that are told."""
+    """Endpoints to notify."""
     severity: AlertSeverity
-    """How bad it is."""
+    """Severity."""
     recovered: bool
-    """They are told when it is over, too."""
+    """Whether to notify when the incident is over."""
     repeat_seconds: int | None
-    """What nobody acknowledges is said again so often; null: once."""
+    """Repeat the notification this often until the incident is acknowledged; null: notify once."""
     enabled: bool
-    """Whether it is judged."""
+    """Whether the rule is judged."""
 
 
 class IncidentAcknowledge(TypedDict, total=False):
-    """Somebody has it."""
+    """An acknowledgement of an incident."""
 
     note: str | None
-    """For people who wonder later."""
+    """Note, shown to other people."""
 
 
 class IncidentSnooze(TypedDict, total=False):
-    """For how long it is not said again: `until` or `seconds`; with neither it is said as before."""
+    """How long to stop an incident's notifications: `until` or `seconds`. With neither, notifications
+    resume."""
 
     until: datetime | str | None
-    """Until then."""
+    """End of the snooze."""
     seconds: int | None
-    """From now, for so many seconds."""
+    """Duration of the snooze, from now."""

@@ -14,141 +14,146 @@ from kronos.client.bodies.words import AlertSeverity, DstGap, DstOverlap, Overla
 
 
 class AlertCondition(TypedDict, total=False):
-    """When a rule is broken. FAILURES: `count` runs in a row failed. FAILURE_RATE: `percent` of the last
-    `runs`, or of those of the last `window_seconds`, where there were `min_runs`. MISSED: `count`
-    ticks in a row had no run. LATE: a run began, or waits still, more than `seconds` after it was
-    due. RUNNING: one takes more than `seconds`, or more than `factor` times what 95 of 100 of the
-    job's last fifty took. NO_SUCCESS: none succeeded for `seconds`."""
+    """When a rule is broken.
+
+    FAILURES: `count` runs in a row failed. FAILURE_RATE: `percent` of the last `runs` failed, or of the
+    runs in the last `window_seconds`, if there were at least `min_runs`. MISSED: `count` ticks in a
+    row had no run. LATE: a run started, or still waits, more than `seconds` after it was due.
+    RUNNING: a run takes more than `seconds`, or more than `factor` times the 95th percentile of the
+    job's last fifty runs. NO_SUCCESS: no run succeeded for `seconds`.
+    """
 
     type: Required[Literal["FAILURES", "FAILURE_RATE", "MISSED", "LATE", "RUNNING", "NO_SUCCESS"]]
-    """What breaks it."""
+    """Type of the condition."""
     count: int | None
-    """So many in a row."""
+    """How many in a row."""
     percent: int | None
-    """So many of 100 failed."""
+    """Percentage that failed."""
     runs: int | None
-    """Of the last so many."""
+    """How many last runs count."""
     window_seconds: int | None
-    """Of those of the last so many seconds."""
+    """Consider the runs of this many last seconds."""
     min_runs: int | None
-    """Of fewer it says nothing; by default runs, or 1."""
+    """Minimum runs. Defaults to `runs`, or to 1."""
     seconds: int | None
-    """Longer than that."""
+    """Time limit."""
     factor: float | None
-    """Longer than so many times what is usual."""
+    """Multiple of the usual duration."""
 
 
 class AlertSelector(TypedDict, total=False):
-    """Which runs a rule is about: a job's, those of the jobs and heartbeats with a tag, of an endpoint, a
-    heartbeat's; without any all of the workspace."""
+    """Which runs a rule covers: those of a job, of the jobs and heartbeats with a tag, of an endpoint or a
+    heartbeat. Without a selector, all runs of the workspace."""
 
     job: str | None
     """A job's name, or the id of its first version."""
     tag: str | None
     """Jobs with this tag."""
     endpoint: str | None
-    """What goes to this endpoint."""
+    """Runs delivered to this endpoint."""
     heartbeat: str | None
-    """What this heartbeat says; of a tag those with it, too."""
+    """Runs of this heartbeat. A tag selects heartbeats too."""
 
 
 class AlertRuleCreate(TypedDict, total=False):
-    """A rule to be made."""
+    """A rule to create."""
 
     condition: Required[AlertCondition]
     """When it is broken."""
     selects: AlertSelector
-    """Which runs it is about; {}: all."""
+    """Which runs it covers; {}: all."""
     per: Literal["JOB", "ALL"]
-    """JOB: each CRON job by itself. ALL: all that is selected together, one-shots too."""
+    """JOB: judge each CRON job separately. ALL: judge all selected runs together, including one-shots."""
     tell: Sequence[str]
-    """Endpoints that are told."""
+    """Endpoints to notify."""
     severity: AlertSeverity
-    """How bad it is."""
+    """Severity."""
     recovered: bool
-    """They are told when it is over, too."""
+    """Whether to notify when the incident is over."""
     repeat_seconds: int | None
-    """What nobody acknowledges is said again so often; null: once."""
+    """Repeat the notification this often until the incident is acknowledged; null: notify once."""
     enabled: bool
-    """Whether it is judged."""
+    """Whether the rule is judged."""
     name: Required[str]
-    """Its name in URLs; never changes."""
+    """Name in URLs. Never changes."""
 
 
 class SecretRef(TypedDict, total=False):
-    """A secret that has to be there. Its value never stands in a file."""
+    """A secret that must exist. Its value is never in a file."""
 
     name: Required[str]
-    """Its name in the workspace."""
+    """Name in the workspace."""
 
 
 class JobFile(TypedDict, total=False):
-    """A CRON job as a file has it, by its name. `cron` or `every`, exactly one of them; what is not written
-    has its default."""
+    """A CRON job in a file, identified by its name. Exactly one of `cron` and `every`. Omitted fields take
+    their defaults."""
 
     name: Required[str]
-    """What it is known by among the workspace's live jobs."""
+    """Name that identifies the job among the workspace's live jobs."""
     title: str | None
-    """Its name for people: any text of one line."""
+    """Display name: any text on one line."""
     endpoint: Required[str]
-    """The name of the endpoint."""
+    """Name of the endpoint."""
     cron: str | None
-    """CRON: five fields, as pg_cron has them."""
+    """CRON: five fields, in pg_cron's syntax."""
     every: str | None
-    """CRON: an interval, in place of cron."""
+    """CRON: interval, instead of `cron`."""
     anchor: datetime | str | None
-    """CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose
-    clocks it counts."""
+    """CRON: start of the interval's grid; defaults to now. A time without an offset is local to `timezone`,
+    and the intervals then follow that zone's clocks."""
     timezone: str | None
-    """CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at."""
+    """CRON: time zone of the schedule; defaults to UTC. DELAYED: time zone of a local run_at."""
     starts_at: datetime | str | None
-    """CRON: no tick before."""
+    """CRON: no tick before this time."""
     ends_at: datetime | str | None
-    """CRON: no tick from then on."""
+    """CRON: no tick at or after this time."""
     max_runs: int | None
     """CRON: retired after this many ticks."""
     dst_gap: DstGap | None
-    """For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP."""
+    """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
+    SKIP."""
     dst_overlap: DstOverlap | None
-    """For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH."""
+    """What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local run_at: not
+    BOTH."""
     jitter_seconds: int | None
-    """CRON: spreads deliveries over up to this many seconds; 0."""
+    """CRON: spread deliveries over up to this many seconds. Default: 0."""
     spread: str | None
-    """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
-    not at all."""
+    """CRON: how far a run may be moved after its tick to even out the load, at most one hour. null: not at
+    all."""
     overlap: Overlap | None
-    """CRON: a tick while the run before is under way; ALLOW."""
+    """CRON: what to do with a tick while the previous run is in progress. Default: ALLOW."""
     catch_up: CatchUp | None
-    """CRON: ticks that were missed."""
+    """CRON: what happens to missed ticks."""
     calendars: Sequence[str] | None
-    """CRON: names of calendars; a tick that one of them closes does not run at its time."""
+    """CRON: names of calendars. A tick that any of them closes does not run at its time."""
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"] | None
-    """CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT or
-    PREVIOUS day that is open."""
+    """CRON: what happens to such a tick. SKIP (the default): it does not run. NEXT or PREVIOUS: it runs at
+    the same local time on the next or previous open day."""
     input: Mapping[str, Any]
-    """What templates are filled with."""
+    """Values for the endpoint's templates."""
     tags: Sequence[str]
-    """Words to find it by."""
+    """Tags to find the job by."""
     on_success: Callback | None
-    """What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job."""
+    """What happens after a run succeeds: a delivery to an endpoint, or a run of a CRON job."""
     on_failure: FailureCallback | None
-    """What a run that failed for good sets off, and with `statuses` one that was cancelled."""
+    """What happens after a run fails for good. With `statuses`, cancelled runs can be included."""
     deadline_seconds: int | None
-    """An execution that was not delivered within so long of its tick, its run_at or its creation is EXPIRED,
-    and not sent any more."""
+    """Seconds within which an execution must be delivered, counted from its tick, run_at or creation. After
+    that it is EXPIRED and no longer sent."""
     priority: int
-    """Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of
-    waiting."""
+    """Among the endpoint's due executions, higher priorities are delivered first. Each step counts as much
+    as a minute of waiting."""
 
 
 class ApplyBody(TypedDict, total=False):
-    """What a workspace is to have, and what is done about it."""
+    """The resources that a workspace should have, and how to apply them."""
 
     set: str
-    """The set that these files are: what they do not have any more may be pruned, what is of other sets or
-    was made by hand never is."""
+    """The set that these files form. Resources of the set that the files no longer contain can be pruned.
+    Resources of other sets or made by hand are never pruned."""
     secrets: Sequence[SecretRef]
-    """Secrets that have to be there."""
+    """Secrets that must exist."""
     configs: Sequence[ConfigCreate]
     """Configs."""
     payload_specs: Sequence[PayloadSpecCreate]
@@ -160,10 +165,10 @@ class ApplyBody(TypedDict, total=False):
     jobs: Sequence[JobFile]
     """CRON jobs."""
     heartbeats: Sequence[HeartbeatCreate]
-    """Heartbeats. The ping URL of one that is made is shown to nobody: rotate gives it one."""
+    """Heartbeats. The ping URL of a new heartbeat is not shown: rotate it to get one."""
     alert_rules: Sequence[AlertRuleCreate]
     """Alert rules."""
     prune: bool
-    """Remove what is the set's and does not stand here any more, other than secrets."""
+    """Remove resources of the set that are not in this file, except secrets."""
     take_over: bool
-    """What stands here and is of another set becomes this set's; else it is refused."""
+    """Resources in this file that belong to another set become this set's. Otherwise they are rejected."""

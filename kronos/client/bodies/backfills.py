@@ -6,16 +6,16 @@ from typing import Literal, Required, TypedDict
 
 
 class BackfillCreate(TypedDict, total=False):
-    """A past window whose ticks are to be run: [`from`, `to`), so `to` is after `from`."""
+    """A past window whose ticks to run: [`from`, `to`), so `to` must be after `from`."""
 
     from_: Required[datetime | str]
-    """Its first tick is not before."""
+    """Start of the window, inclusive."""
     to: Required[datetime | str]
-    """Its last tick is before; not in the future."""
+    """End of the window, exclusive; not in the future."""
     max_active: int
-    """Executions of it that may be unfinished at once."""
+    """Maximum unfinished executions of the backfill."""
     include: Sequence[Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]]
-    """Which ticks it takes, by what had become of them. FAILED: the run is due again, under its own id and
-    key. MISSED: also those of which nothing had become."""
+    """Which ticks to run, by their outcome. FAILED: the execution becomes due again, under its own id and
+    key. MISSED: includes ticks that have no recorded outcome."""
     priority: int | None
-    """Of its executions, in place of the job's own."""
+    """Priority of the backfill's executions, instead of the job's own."""

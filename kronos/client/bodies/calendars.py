@@ -5,56 +5,57 @@ from typing import Literal, Required, TypedDict
 
 
 class Hours(TypedDict, total=False):
-    """The hours of a business day."""
+    """Opening hours of a business day."""
 
     opens: Required[str]
-    """A local time."""
+    """Local time."""
     closes: Required[str]
-    """A later one; 24:00 is the day's end."""
+    """A later local time. 24:00 is the end of the day."""
 
 
 class NamedDay(TypedDict, total=False):
-    """A day, some days or a time that a calendar names: closed, or open whatever else it says."""
+    """A day, a range of days, or a period that the calendar names. It is closed, or open despite other
+    rules."""
 
     starts: Required[str]
-    """A day, or a local time of the calendar's zone."""
+    """A day, or a local time in the calendar's zone."""
     ends: str | None
-    """The last day, which is closed too, or the time from which on it is open; the day itself."""
+    """The last day, inclusive, or the local time at which the period ends. Defaults to the first day."""
     name: Required[str]
-    """What it is called in the ledger."""
+    """Name shown in the ledger."""
     open: bool
-    """Business is done then after all."""
+    """The calendar is open then, despite its other rules."""
 
 
 class CalendarCreate(TypedDict, total=False):
-    """A calendar to be made."""
+    """A calendar to create."""
 
     timezone: str
-    """Whose clocks it is read on."""
+    """Time zone of the calendar."""
     business_days: Sequence[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None
-    """The days of the week that are open; null: all of them."""
+    """Days of the week that are open; null: all."""
     business_hours: Hours | None
-    """When these days are open; null: all day."""
+    """Hours in which these days are open; null: all day."""
     days: Sequence[NamedDay]
-    """What is closed besides. Of two names for one time the first counts."""
+    """Additional days and periods, closed unless `open`. Where two overlap, the first one's name counts."""
     icalendar: str | None
-    """An iCalendar file (RFC 5545), as text: what its events close, from the year before this one on and 10
-    years, is added to the days."""
+    """An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last year
+    until 10 years ahead."""
     name: Required[str]
-    """Its name in this workspace."""
+    """Name, unique in the workspace."""
 
 
 class CalendarPut(TypedDict, total=False):
-    """A calendar without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A calendar without its name, which is in the path. A document from GET may be sent back whole."""
 
     timezone: str
-    """Whose clocks it is read on."""
+    """Time zone of the calendar."""
     business_days: Sequence[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None
-    """The days of the week that are open; null: all of them."""
+    """Days of the week that are open; null: all."""
     business_hours: Hours | None
-    """When these days are open; null: all day."""
+    """Hours in which these days are open; null: all day."""
     days: Sequence[NamedDay]
-    """What is closed besides. Of two names for one time the first counts."""
+    """Additional days and periods, closed unless `open`. Where two overlap, the first one's name counts."""
     icalendar: str | None
-    """An iCalendar file (RFC 5545), as text: what its events close, from the year before this one on and 10
-    years, is added to the days."""
+    """An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last year
+    until 10 years ahead."""

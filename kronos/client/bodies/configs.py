@@ -5,16 +5,16 @@ from typing import Any, Required, TypedDict
 
 
 class ConfigCreate(TypedDict, total=False):
-    """A config to be made."""
+    """A config to create."""
 
     values: Required[Mapping[str, Any]]
-    """What templates hold: at most 64 KiB as JSON."""
+    """Values for templates: at most 64 KiB as JSON."""
     name: Required[str]
-    """Its name in this workspace."""
+    """Name, unique in the workspace."""
 
 
 class ConfigPut(TypedDict, total=False):
-    """A config without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A config without its name, which is in the path. A document from GET may be sent back whole."""
 
     values: Required[Mapping[str, Any]]
-    """What templates hold: at most 64 KiB as JSON."""
+    """Values for templates: at most 64 KiB as JSON."""

@@ -5,38 +5,38 @@ from typing import Literal, TypedDict
 
 
 class LetterDiscard(TypedDict, total=False):
-    """Dead letters that are to be none any more."""
+    """Dead letters to discard."""
 
     endpoint: str | None
     """Of this endpoint."""
     job: str | None
-    """Of this job, an id or a name."""
+    """Of this job: an id or a name."""
     error_type: str | None
-    """Whose last error is of this type."""
+    """Type of the last error."""
     q: str | None
-    """Whose last error's type or message holds this text."""
+    """Text that the last error's type or message contains."""
     after: datetime | str | None
-    """Failed later."""
+    """Failed after this time."""
     before: datetime | str | None
-    """Failed earlier."""
+    """Failed before this time."""
 
 
 class LetterRedrive(TypedDict, total=False):
-    """Dead letters that are to be due again."""
+    """Dead letters to make due again."""
 
     endpoint: str | None
     """Of this endpoint."""
     job: str | None
-    """Of this job, an id or a name."""
+    """Of this job: an id or a name."""
     error_type: str | None
-    """Whose last error is of this type."""
+    """Type of the last error."""
     q: str | None
-    """Whose last error's type or message holds this text."""
+    """Text that the last error's type or message contains."""
     after: datetime | str | None
-    """Failed later."""
+    """Failed after this time."""
     before: datetime | str | None
-    """Failed earlier."""
+    """Failed before this time."""
     endpoint_version: Literal["latest", "same"]
-    """Their endpoint as it is now, or in the version that they had."""
+    """latest: the endpoint as it is now. same: the version that each execution used before."""
     per_second: int | None
-    """At most so many a second; null: as fast as it goes."""
+    """Maximum per second; null: no limit."""

@@ -6,282 +6,282 @@ from typing import Any, Literal, Required, TypedDict
 
 
 class BrokerTls(TypedDict, total=False):
-    """TLS with a broker: what is trusted besides the system's authorities, and the certificate that is
-    shown. PEM."""
+    """TLS with a broker, in PEM: authorities to trust in addition to the system's, and a client certificate."""
 
     ca_certificate: str | None
-    """An authority."""
+    """Additional trusted authority."""
     client_certificate: str | None
-    """Shown to the broker."""
+    """Certificate shown to the broker."""
     client_key: str | None
-    """Its key: a template of a secret."""
+    """Key of the client certificate: a template with a secret."""
 
 
 class EmailSpec(TypedDict, total=False):
-    """A mail by an SMTP server, with templates such as {{input.text}}."""
+    """An e-mail sent through an SMTP server. Texts may contain templates such as {{input.text}}."""
 
     smtp_url: Required[str]
-    """smtp://host:587, or smtps://host:465 for TLS from the first word, without user name or password."""
+    """smtp://host:587, or smtps://host:465 for TLS from the start, without a user name or password."""
     starttls: bool
-    """Over smtp:// TLS is agreed first, and where it cannot be nothing is sent."""
+    """For smtp://: negotiate TLS with STARTTLS first. If that fails, nothing is sent."""
     username: str | None
-    """Whom to log in as; null: not."""
+    """User name; null: do not log in."""
     password: str | None
-    """A template of a secret."""
+    """A template with a secret."""
     sender: Required[str]
-    """From whom."""
+    """Sender address."""
     to: Required[Sequence[str]]
-    """To whom."""
+    """Recipient addresses."""
     subject_template: str | None
-    """The subject; by default the input's text, or Kronos."""
+    """Subject. Defaults to the input's `text`, or to Kronos."""
     text_template: Any
-    """The text; the input as JSON where there is none."""
+    """Message text. Defaults to the input as JSON."""
     tls: BrokerTls | None
-    """What TLS is agreed with."""
+    """TLS settings."""
     timeout_ms: int
-    """For the whole delivery, in milliseconds."""
+    """Time limit of the whole delivery, in milliseconds."""
     connect_timeout_ms: int
-    """Of it, for a new connection."""
+    """Time limit for a new connection, within `timeout_ms`."""
 
 
 class RetryPolicyBody(TypedDict, total=False):
-    """What happens after an attempt that failed. `max_delay_ms` is at least `initial_delay_ms`."""
+    """What happens after a failed attempt. `max_delay_ms` must be at least `initial_delay_ms`."""
 
     max_attempts: int
-    """Attempts in all."""
+    """Total attempts."""
     backoff: Literal["fixed", "linear", "exponential"]
-    """How the delay grows from attempt to attempt."""
+    """How the delay grows between attempts."""
     initial_delay_ms: int
-    """From the end of the first attempt."""
+    """Delay after the end of the first attempt."""
     max_delay_ms: int
-    """No delay is longer."""
+    """Longest delay."""
     max_retry_after_seconds: int
-    """Of what the receiver asks for by Retry-After, so much is waited; 0: none of it."""
+    """Longest Retry-After that is honored, in seconds; 0 ignores Retry-After."""
     max_crashes: int
-    """Attempts that may be lost with their worker; 0 delivers at most once."""
+    """How many attempts may be lost because their worker died. 0: deliver at most once."""
     jitter: Literal["none", "partial", "full"]
-    """How delays are spread: `partial`, up to a fifth longer (the longest up to a fifth shorter); `full`,
-    anything from 0 to the delay; `none`."""
+    """How delays are randomized. `partial`: up to a fifth longer (the longest delay: up to a fifth shorter).
+    `full`: anything from 0 to the delay. `none`: not at all."""
     delays_ms: Sequence[int] | None
-    """The delays one by one, in place of `backoff`, `initial_delay_ms` and `max_delay_ms`; the last is
-    repeated."""
+    """The delays, one per retry, instead of `backoff`, `initial_delay_ms` and `max_delay_ms`. The last delay
+    repeats."""
     max_age_seconds: int | None
-    """No attempt follows once so much time has passed since the execution was first due."""
+    """No further attempt is made once the execution has been due for this long."""
     retryable_status_codes: Sequence[int] | None
-    """Answers that are tried again, these alone; 408, 425, 429 and 500 to 599 by default."""
+    """Status codes to retry, and no others. Defaults to 408, 425, 429 and 500 to 599."""
     permanent_status_codes: Sequence[int]
-    """Answers that are not tried again, such as one of those that are by default."""
+    """Status codes never to retry, for example one of the default retryable codes."""
     slow_down_status_codes: Sequence[int]
-    """Answers after which nothing is delivered to the endpoint for as long as their Retry-After asks, an
-    hour at most, or for the first delay; then one delivery is tried first."""
+    """Status codes that pause all deliveries to the endpoint: for as long as their Retry-After asks, at most
+    an hour, or for the first delay. Then one delivery is tried first."""
     retry_unknown: bool
-    """Whether an attempt is followed by another that was sent and whose answer is not known. With false an
-    execution is sent at most once as far as nobody knows what became of it."""
+    """Whether to retry an attempt that was sent but whose response is unknown. false: such an execution ends
+    as FAILED instead of being sent twice."""
     disable_after_seconds: int | None
-    """The endpoint is disabled once nothing but failures came of its deliveries for so long; null: never."""
+    """Disable the endpoint after its deliveries have only failed for this many seconds; null: never."""
     disable_after_attempts: int
-    """And of so many attempts at least."""
+    """Minimum attempts before that rule applies."""
     probe_seconds: int | None
-    """An endpoint that was disabled by this rule is tried with one delivery so often, and enabled by the
-    first success; null: only by hand."""
+    """How often to try one delivery to an endpoint that this rule disabled. The first success enables it.
+    null: only enabled by hand."""
 
 
 class RateBody(TypedDict, total=False):
-    """How many deliveries may begin, retries among them: a token bucket, exact over all workers."""
+    """How many deliveries may start, including retries: a token bucket, exact across all workers."""
 
     count: Required[int]
-    """So many in per_seconds, evenly spaced."""
+    """Deliveries per `per_seconds`, evenly spaced."""
     per_seconds: int
-    """A second by default."""
+    """Defaults to one second."""
     burst: int | None
-    """So many at once after a quiet time, beyond which no span of time has more than its share; what comes
-    in 50 ms by default, and at least 1."""
+    """Deliveries that may start together after a quiet period. Beyond the burst, no period gets more than
+    its share. Defaults to what the rate allows in 50 ms, at least 1."""
 
 
 class LimitsBody(TypedDict, total=False):
-    """What deliveries are held to. What waits is delivered as soon as there is room, and takes no attempt
-    meanwhile."""
+    """Limits on deliveries. A delivery that waits starts as soon as there is room; waiting uses up no
+    attempt."""
 
     max_in_flight: int | None
-    """The same as the endpoint's max_in_flight."""
+    """Same as the endpoint's `max_in_flight`."""
     rate: RateBody | None
-    """How many may begin in a time; null: no limit."""
+    """How many deliveries may start per period; null: no limit."""
     concurrency_key: str | None
-    """A template over the input: of what comes to the same text, max_concurrency_per_key may be under way at
-    once. Inputs without the value have the same key. Null: no limit."""
+    """A template over the input. Of deliveries with the same resulting text, at most
+    `max_concurrency_per_key` run at the same time. Inputs without the value share one key. null: no
+    limit."""
     max_concurrency_per_key: int | None
-    """Deliveries of one concurrency_key under way at once, exactly; 1 where a concurrency_key is given
-    without it."""
+    """Maximum deliveries in flight per concurrency key, enforced exactly. Defaults to 1 if `concurrency_key`
+    is given."""
 
 
 class HttpSpec(TypedDict, total=False):
-    """An HTTP request, with templates such as {{input.report.id}}."""
+    """An HTTP request. Texts may contain templates such as {{input.report.id}}."""
 
     url: Required[str]
     """Absolute http or https URL."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    """Its method."""
+    """HTTP method."""
     headers: Mapping[str, str]
-    """Headers beside Kronos's own."""
+    """Headers in addition to those that Kronos sends."""
     body_template: Any
-    """The body; the job's input where there is none."""
+    """Request body. Defaults to the job's input."""
     timeout_ms: int
-    """For the whole request, in milliseconds."""
+    """Time limit of the whole request, in milliseconds."""
     expected_status_codes: Sequence[int]
-    """What counts as success; 200 to 299 by default."""
+    """Status codes that count as success. Defaults to 200 to 299."""
     connect_timeout_ms: int | None
-    """Of timeout_ms, for a new connection: name, address, TCP and TLS. Null: no limit of its own."""
+    """Time limit for a new connection (DNS, TCP and TLS), within `timeout_ms`. null: no separate limit."""
     idle_timeout_ms: int | None
-    """Of timeout_ms, without a byte of the answer, or of the request that the receiver takes. Null: no limit
-    of its own."""
+    """Longest time without progress, within `timeout_ms`: no byte of the response arrives, or the receiver
+    takes no byte of the request. null: no separate limit."""
 
 
 class RedisStreamSpec(TypedDict, total=False):
-    """An entry of a Redis stream (XADD), with templates such as {{input.report.id}}."""
+    """An entry of a Redis stream (XADD). Texts may contain templates such as {{input.report.id}}."""
 
     redis_url: Required[str]
     """redis://host:port/db, or rediss:// for TLS, without a user name or password."""
     username: str | None
-    """Whom to log in as; the default user."""
+    """User name. Defaults to the default user."""
     password: str | None
-    """A template of a secret."""
+    """A template with a secret."""
     stream: Required[str]
-    """The stream's key."""
+    """Key of the stream."""
     fields_template: Mapping[str, Any]
-    """The entry's fields beside Kronos's own; what is no text is sent as JSON."""
+    """Fields in addition to those that Kronos adds. Values that are not strings are sent as JSON."""
     max_len: int | None
-    """Older entries are removed from the stream (MAXLEN)."""
+    """Maximum entries in the stream; older ones are removed (MAXLEN)."""
     approximate_trimming: bool
-    """Some more are kept, which costs Redis less (MAXLEN ~)."""
+    """Trim approximately: Redis may keep a few more entries, at less cost (MAXLEN ~)."""
     tls: BrokerTls | None
-    """Goes with rediss://."""
+    """TLS settings for rediss://."""
     timeout_ms: int
-    """For the whole delivery, in milliseconds."""
+    """Time limit of the whole delivery, in milliseconds."""
     connect_timeout_ms: int
-    """Of it, for a new connection."""
+    """Time limit for a new connection, within `timeout_ms`."""
 
 
 class SaslBody(TypedDict, total=False):
-    """How a Kafka cluster is logged in to."""
+    """How to log in to a Kafka cluster."""
 
     mechanism: Required[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]]
-    """PLAIN shows the password to the broker: use it with tls."""
+    """PLAIN sends the password to the broker: use it with `tls`."""
     username: Required[str]
-    """Whom as."""
+    """User name."""
     password: Required[str]
-    """A template of a secret."""
+    """A template with a secret."""
 
 
 class KafkaSpec(TypedDict, total=False):
-    """A record of a Kafka topic, with templates such as {{input.report.id}}."""
+    """A record of a Kafka topic. Texts may contain templates such as {{input.report.id}}."""
 
     bootstrap_servers: Required[Sequence[str]]
-    """Brokers to ask first."""
+    """Brokers to contact first."""
     topic: Required[str]
-    """The topic."""
+    """Topic."""
     key_template: Any
-    """The key; null: none."""
+    """Record key; null: no key."""
     value_template: Any
-    """The value; the job's input where there is none."""
+    """Record value. Defaults to the job's input."""
     headers: Mapping[str, Any]
-    """Headers beside Kronos's own."""
+    """Headers in addition to those that Kronos sends."""
     acks: Literal["all", "leader"]
-    """Who has the record before it counts: all in-sync replicas."""
+    """Which replicas must have the record: all in-sync replicas, or only the leader."""
     sasl: SaslBody | None
-    """How to log in; null: not."""
+    """How to log in; null: do not log in."""
     tls: BrokerTls | None
-    """TLS; null: none."""
+    """TLS settings; null: no TLS."""
     timeout_ms: int
-    """For the whole delivery, in milliseconds."""
+    """Time limit of the whole delivery, in milliseconds."""
     connect_timeout_ms: int
-    """Of it, for connections and the topic's leader."""
+    """Time limit to connect and find the topic's leader, within `timeout_ms`."""
 
 
 class EndpointCreate(TypedDict, total=False):
-    """An endpoint to be made."""
+    """An endpoint to create."""
 
     title: str | None
-    """Its name for people."""
+    """Display name."""
     retry_policy: RetryPolicyBody
-    """What happens after a failure."""
+    """What happens after a failed attempt."""
     max_in_flight: int | None
-    """Deliveries under way at once, exactly; null: no limit."""
+    """Maximum deliveries in flight at the same time, enforced exactly. null: no limit."""
     payload_spec: str | None
-    """The name of the payload spec against which its jobs' inputs are validated."""
+    """Name of the payload spec that validates the inputs of the endpoint's jobs."""
     config: str | None
-    """The name of the config whose values its templates hold: {{config.region}}."""
+    """Name of the config whose values the templates use, as in {{config.region}}."""
     use: Literal["snapshot", "latest"]
-    """Of which version executions are made: `snapshot`, the one that there was when they were created;
-    `latest`, the one that there is when they are delivered."""
+    """Which endpoint version executions use. `snapshot`: the version current when the execution was created.
+    `latest`: the version current when it is delivered."""
     signing_secrets: Sequence[str]
-    """Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced."""
+    """Secrets that sign each delivery (Standard Webhooks), newest first. Use two while replacing a key."""
     on_disabled: Literal["WAIT", "SKIP"]
-    """What becomes of its jobs' ticks while it is disabled: `WAIT`, their executions wait until it is
-    enabled; `SKIP`, they are SKIPPED."""
+    """What happens to its jobs' ticks while the endpoint is disabled. `WAIT`: their executions wait until it
+    is enabled. `SKIP`: they become SKIPPED."""
     limits: LimitsBody
-    """What deliveries are held to."""
+    """Limits on deliveries."""
     group: str | None
-    """The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve no
+    """Worker group that delivers to the endpoint (`kronos worker --group`). null: workers that serve no
     group."""
     type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"] | Literal["EMAIL"]]
     spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec]
     name: Required[str]
-    """Its name in this workspace."""
+    """Name, unique in the workspace."""
 
 
 class EndpointDisable(TypedDict, total=False):
-    """Why nothing is to be delivered to an endpoint."""
+    """Why deliveries to an endpoint are disabled."""
 
     note: str | None
-    """For people who wonder later."""
+    """Reason, shown to other people."""
 
 
 class EndpointPut(TypedDict, total=False):
-    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what
-    cannot be changed is ignored as long as it is as GET gives it."""
+    """An endpoint without its name, which is in the path. A document from GET may be sent back whole: read-
+    only fields are ignored as long as they are as GET returned them."""
 
     title: str | None
-    """Its name for people."""
+    """Display name."""
     retry_policy: RetryPolicyBody
-    """What happens after a failure."""
+    """What happens after a failed attempt."""
     max_in_flight: int | None
-    """Deliveries under way at once, exactly; null: no limit."""
+    """Maximum deliveries in flight at the same time, enforced exactly. null: no limit."""
     payload_spec: str | None
-    """The name of the payload spec against which its jobs' inputs are validated."""
+    """Name of the payload spec that validates the inputs of the endpoint's jobs."""
     config: str | None
-    """The name of the config whose values its templates hold: {{config.region}}."""
+    """Name of the config whose values the templates use, as in {{config.region}}."""
     use: Literal["snapshot", "latest"]
-    """Of which version executions are made: `snapshot`, the one that there was when they were created;
-    `latest`, the one that there is when they are delivered."""
+    """Which endpoint version executions use. `snapshot`: the version current when the execution was created.
+    `latest`: the version current when it is delivered."""
     signing_secrets: Sequence[str]
-    """Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced."""
+    """Secrets that sign each delivery (Standard Webhooks), newest first. Use two while replacing a key."""
     on_disabled: Literal["WAIT", "SKIP"]
-    """What becomes of its jobs' ticks while it is disabled: `WAIT`, their executions wait until it is
-    enabled; `SKIP`, they are SKIPPED."""
+    """What happens to its jobs' ticks while the endpoint is disabled. `WAIT`: their executions wait until it
+    is enabled. `SKIP`: they become SKIPPED."""
     limits: LimitsBody
-    """What deliveries are held to."""
+    """Limits on deliveries."""
     group: str | None
-    """The group of workers that deliver to it (`kronos worker --group`); null: the workers that serve no
+    """Worker group that delivers to the endpoint (`kronos worker --group`). null: workers that serve no
     group."""
     type: Required[Literal["HTTP"] | Literal["REDIS_STREAM"] | Literal["KAFKA"] | Literal["EMAIL"]]
     spec: Required[HttpSpec | RedisStreamSpec | KafkaSpec | EmailSpec]
 
 
 class EndpointRender(TypedDict, total=False):
-    """The execution that a rendering is for."""
+    """The execution to render a request for."""
 
     input: Mapping[str, Any]
-    """As of a job."""
+    """Input, as for a job."""
     job_name: str | None
-    """{{job.name}}."""
+    """Value of {{job.name}}."""
     timezone: str
-    """Of {{scheduled_at | local}}."""
+    """Time zone of {{scheduled_at | local}}."""
     scheduled_at: datetime | str | None
-    """{{scheduled_at}}; now by default."""
+    """Value of {{scheduled_at}}; defaults to now."""
 
 
 class EndpointTest(TypedDict, total=False):
-    """One delivery now."""
+    """One test delivery, sent now."""
 
     input: Mapping[str, Any]
-    """As of a job."""
+    """Input, as for a job."""

@@ -4,7 +4,7 @@ from typing import Literal, TypedDict
 
 
 class ExecutionRetry(TypedDict, total=False):
-    """Where a run that is made due again goes."""
+    """Which endpoint version a retried execution is delivered to."""
 
     endpoint_version: Literal["latest", "same"]
-    """Its endpoint as it is now, or in the version that it had."""
+    """latest: the endpoint as it is now. same: the version that the execution used before."""

@@ -8,60 +8,62 @@ from kronos.client.bodies.words import DstGap, DstOverlap
 
 
 class HeartbeatCreate(TypedDict, total=False):
-    """A heartbeat to be made: as HeartbeatPut, with its name."""
+    """A heartbeat to create: a HeartbeatPut with a name."""
 
     cron: str | None
-    """Five fields, as jobs have them."""
+    """Five fields, as for jobs."""
     every: str | None
-    """An interval on a grid, in place of cron."""
+    """Interval on a fixed grid, instead of `cron`."""
     anchor: datetime | str | None
-    """What the interval is counted from; now. Without an offset, on the zone's clocks."""
+    """Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, and
+    the intervals then follow that zone's clocks."""
     timezone: str
-    """The zone of the expression."""
+    """Time zone of the schedule."""
     dst_gap: DstGap
-    """A local time that does not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """A local time that there is twice."""
+    """What to do when a tick's local time occurs twice."""
     period_seconds: int | None
-    """In place of a schedule: a ping is expected so long after the one before, whenever that was."""
+    """Instead of a schedule: the next ping is expected this long after the previous one."""
     grace_seconds: int
-    """How long after its tick a ping is on time, and the tick not missed."""
+    """How long after its tick a ping still counts as on time. After that the tick is missed."""
     max_run_seconds: int
-    """A run that said that it began and has not ended after so long has FAILED."""
+    """A run that reported its start and has not ended after this long is FAILED."""
     tags: Sequence[str]
-    """Words to find it by."""
+    """Tags to find the heartbeat by."""
     name: Required[str]
-    """A name, unique among the workspace's heartbeats; never changes."""
+    """Name, unique among the workspace's heartbeats. Never changes."""
 
 
 class HeartbeatPause(TypedDict, total=False):
     """Why a heartbeat is paused."""
 
     note: str | None
-    """For people who wonder later."""
+    """Reason, shown to other people."""
 
 
 class HeartbeatPut(TypedDict, total=False):
-    """What is expected of a job that runs elsewhere: `cron`, `every` or `period_seconds`, exactly one of
-    them. `anchor` goes with `every`, and a local one with `timezone`; a period has no zone."""
+    """What is expected of a job that runs elsewhere. Exactly one of `cron`, `every` and `period_seconds`.
+    `anchor` requires `every`, and a local `anchor` requires `timezone`. A period has no time zone."""
 
     cron: str | None
-    """Five fields, as jobs have them."""
+    """Five fields, as for jobs."""
     every: str | None
-    """An interval on a grid, in place of cron."""
+    """Interval on a fixed grid, instead of `cron`."""
     anchor: datetime | str | None
-    """What the interval is counted from; now. Without an offset, on the zone's clocks."""
+    """Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, and
+    the intervals then follow that zone's clocks."""
     timezone: str
-    """The zone of the expression."""
+    """Time zone of the schedule."""
     dst_gap: DstGap
-    """A local time that does not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """A local time that there is twice."""
+    """What to do when a tick's local time occurs twice."""
     period_seconds: int | None
-    """In place of a schedule: a ping is expected so long after the one before, whenever that was."""
+    """Instead of a schedule: the next ping is expected this long after the previous one."""
     grace_seconds: int
-    """How long after its tick a ping is on time, and the tick not missed."""
+    """How long after its tick a ping still counts as on time. After that the tick is missed."""
     max_run_seconds: int
-    """A run that said that it began and has not ended after so long has FAILED."""
+    """A run that reported its start and has not ended after this long is FAILED."""
     tags: Sequence[str]
-    """Words to find it by."""
+    """Tags to find the heartbeat by."""

@@ -8,264 +8,264 @@ from kronos.client.bodies.words import BulkAction, DstGap, DstOverlap, JobTrigge
 
 
 class Callback(TypedDict, total=False):
-    """What the end of a job's run sets off: `endpoint` or `job`, exactly one of them; `input` goes with
-    `job`."""
+    """What happens when a job's run ends. Exactly one of `endpoint` and `job`; `input` requires `job`."""
 
     endpoint: str | None
-    """It gets what happened, as a delivery of its own."""
+    """Endpoint that receives the result, as a separate delivery."""
     job: str | None
-    """The name of a live CRON job, which is run once."""
+    """Name of a live CRON job to run once."""
     input: Literal["own", "run"] | None
-    """Of a job: its own input, by default, or what happened."""
+    """`own`: the job's own input (default). `run`: the run's result."""
 
 
 class CatchUp(TypedDict, total=False):
-    """What happens to ticks that were missed."""
+    """What happens to missed ticks."""
 
     policy: Literal["SKIP", "LATEST", "ALL"]
-    """Which of them run."""
+    """Which missed ticks run."""
     window_seconds: int
-    """Older ones do not run."""
+    """Older ticks do not run."""
 
 
 class FailureCallback(TypedDict, total=False):
-    """What the failure of a job's run sets off: as Callback, and for which ends."""
+    """What happens when a job's run fails: a Callback, and the statuses it applies to."""
 
     endpoint: str | None
-    """It gets what happened, as a delivery of its own."""
+    """Endpoint that receives the result, as a separate delivery."""
     job: str | None
-    """The name of a live CRON job, which is run once."""
+    """Name of a live CRON job to run once."""
     input: Literal["own", "run"] | None
-    """Of a job: its own input, by default, or what happened."""
+    """`own`: the job's own input (default). `run`: the run's result."""
     statuses: Sequence[Literal["FAILED", "EXPIRED", "CANCELLED"]] | None
-    """FAILED and EXPIRED by default."""
+    """Statuses that trigger it. Default: FAILED and EXPIRED."""
 
 
 class JobCreate(TypedDict, total=False):
-    """A job to be made.
+    """A job to create.
 
-    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes
-    `run_at`; a local one, without an offset, takes `timezone` too. IMMEDIATE takes none of these.
-    What is marked CRON or DELAYED is refused with another trigger. `ends_at` is after `starts_at`.
-    Instants are of the years 1970 to 2999. Texts hold no U+0000 and are not blank.
+    CRON takes exactly one of `cron` and `every`; `anchor` requires `every`. DELAYED takes `run_at`; a
+    local `run_at`, without an offset, requires `timezone`. IMMEDIATE takes none of these. Fields
+    marked CRON or DELAYED are rejected with any other trigger. `ends_at` must be after `starts_at`.
+    Times must be in the years 1970 to 2999. Texts must not contain U+0000 or be blank.
     """
 
     name: str | None
-    """A name, unique among the workspace's live jobs."""
+    """Name, unique among the workspace's live jobs."""
     title: str | None
-    """Its name for people: any text of one line."""
+    """Display name: any text on one line."""
     endpoint: Required[str]
-    """The name of the endpoint."""
+    """Name of the endpoint."""
     cron: str | None
-    """CRON: five fields, as pg_cron has them."""
+    """CRON: five fields, in pg_cron's syntax."""
     every: str | None
-    """CRON: an interval, in place of cron."""
+    """CRON: interval, instead of `cron`."""
     anchor: datetime | str | None
-    """CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose
-    clocks it counts."""
+    """CRON: start of the interval's grid; defaults to now. A time without an offset is local to `timezone`,
+    and the intervals then follow that zone's clocks."""
     timezone: str | None
-    """CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at."""
+    """CRON: time zone of the schedule; defaults to UTC. DELAYED: time zone of a local run_at."""
     starts_at: datetime | str | None
-    """CRON: no tick before."""
+    """CRON: no tick before this time."""
     ends_at: datetime | str | None
-    """CRON: no tick from then on."""
+    """CRON: no tick at or after this time."""
     max_runs: int | None
     """CRON: retired after this many ticks."""
     dst_gap: DstGap | None
-    """For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP."""
+    """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
+    SKIP."""
     dst_overlap: DstOverlap | None
-    """For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH."""
+    """What to do when a tick's local time occurs twice. Default: FIRST. DELAYED with a local run_at: not
+    BOTH."""
     jitter_seconds: int | None
-    """CRON: spreads deliveries over up to this many seconds; 0."""
+    """CRON: spread deliveries over up to this many seconds. Default: 0."""
     spread: str | None
-    """CRON: how far a run may be moved after its tick where that evens out the load, an hour at most; null:
-    not at all."""
+    """CRON: how far a run may be moved after its tick to even out the load, at most one hour. null: not at
+    all."""
     overlap: Overlap | None
-    """CRON: a tick while the run before is under way; ALLOW."""
+    """CRON: what to do with a tick while the previous run is in progress. Default: ALLOW."""
     catch_up: CatchUp | None
-    """CRON: ticks that were missed."""
+    """CRON: what happens to missed ticks."""
     calendars: Sequence[str] | None
-    """CRON: names of calendars; a tick that one of them closes does not run at its time."""
+    """CRON: names of calendars. A tick that any of them closes does not run at its time."""
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"] | None
-    """CRON: what becomes of such a tick: SKIP, by default, or a run at the same local time of the NEXT or
-    PREVIOUS day that is open."""
+    """CRON: what happens to such a tick. SKIP (the default): it does not run. NEXT or PREVIOUS: it runs at
+    the same local time on the next or previous open day."""
     input: Mapping[str, Any]
-    """What templates are filled with."""
+    """Values for the endpoint's templates."""
     tags: Sequence[str]
-    """Words to find it by."""
+    """Tags to find the job by."""
     on_success: Callback | None
-    """What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job."""
+    """What happens after a run succeeds: a delivery to an endpoint, or a run of a CRON job."""
     on_failure: FailureCallback | None
-    """What a run that failed for good sets off, and with `statuses` one that was cancelled."""
+    """What happens after a run fails for good. With `statuses`, cancelled runs can be included."""
     deadline_seconds: int | None
-    """An execution that was not delivered within so long of its tick, its run_at or its creation is EXPIRED,
-    and not sent any more."""
+    """Seconds within which an execution must be delivered, counted from its tick, run_at or creation. After
+    that it is EXPIRED and no longer sent."""
     priority: int
-    """Of the endpoint's due executions the higher ones are delivered first. A step is worth a minute of
-    waiting."""
+    """Among the endpoint's due executions, higher priorities are delivered first. Each step counts as much
+    as a minute of waiting."""
     trigger: Required[JobTrigger]
-    """When it runs."""
+    """When the job runs."""
     run_at: datetime | str | None
-    """DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the zone's
-    rules change."""
+    """DELAYED: when the job runs. A time without an offset is local to `timezone`; the job keeps that local
+    time if the zone's rules change."""
     idempotency_key: str | None
-    """Same key, same job."""
+    """A repeated key returns the job created first."""
 
 
 class JobBatch(TypedDict, total=False):
-    """Jobs to be made together."""
+    """Jobs to create together."""
 
     jobs: Required[Sequence[JobCreate]]
-    """Each as POST …/jobs takes it, its `idempotency_key` too."""
+    """Each job as POST …/jobs takes it, including its `idempotency_key`."""
     atomic: bool
-    """All are made or none; false: each for itself, and one that cannot be made is a problem in its place of
-    the answer."""
+    """true: all jobs are created, or none. false: each job is created separately, and a job that cannot be
+    created has a problem in its place in the response."""
 
 
 class JobSelection(TypedDict, total=False):
-    """Which jobs: as the filters of GET …/jobs; what is absent is not asked."""
+    """Filters for jobs, as in GET …/jobs. Omitted filters match every job."""
 
     endpoint: str | None
-    """Of this endpoint."""
+    """Jobs of this endpoint."""
     trigger: JobTrigger | None
-    """With this trigger."""
+    """Jobs with this trigger."""
     status: Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"] | None
-    """In this status; LIVE: ACTIVE or PAUSED."""
+    """Jobs in this status. LIVE: ACTIVE or PAUSED."""
     tag: str | None
-    """With this tag."""
+    """Jobs with this tag."""
     q: str | None
-    """As q of GET …/jobs."""
+    """Same as `q` of GET …/jobs."""
     created_after: datetime | str | None
-    """Created later."""
+    """Jobs created after this time."""
     created_before: datetime | str | None
-    """Created earlier."""
+    """Jobs created before this time."""
 
 
 class JobBulk(TypedDict, total=False):
-    """What is done to many jobs: to those in `jobs`, or to all that `filter` lets through and that the
-    action is for (pause: ACTIVE CRON jobs; resume: PAUSED ones; trigger: both; cancel: one-shots
-    too): one of them is given."""
+    """An action on many jobs. Exactly one of `jobs` and `filter`: the jobs listed, or all jobs that match
+    the filter and can take the action (pause: ACTIVE CRON jobs; resume: PAUSED ones; trigger: both;
+    cancel: also one-shots)."""
 
     action: Required[BulkAction]
-    """What is done to each."""
+    """Action for each job."""
     jobs: Sequence[str] | None
-    """Their ids or names."""
+    """Ids or names of the jobs."""
     filter: JobSelection | None
-    """Which jobs; {}: all."""
+    """Filters; {} matches all jobs."""
     note: str | None
-    """pause: for people who wonder later."""
+    """pause: reason, shown to other people."""
     pause_until: datetime | str | None
-    """pause: when they resume by themselves."""
+    """pause: when the jobs resume automatically."""
     idempotency_key: str | None
-    """trigger: the same key runs no job twice."""
+    """trigger: a repeated key runs no job twice."""
     limit: int
-    """As many jobs in this call."""
+    """Maximum jobs in this call."""
     cursor: str | None
-    """next_cursor of the call before, with the same body."""
+    """`next_cursor` of the previous call, with the same body."""
 
 
 class JobOperation(TypedDict, total=False):
-    """What an operation does to all jobs that `filter` lets through and that the action is for, as in
-    JobBulk."""
+    """An operation on all jobs that match `filter` and can take the action, as in JobBulk."""
 
     action: Required[BulkAction]
-    """What is done to each."""
+    """Action for each job."""
     filter: Required[JobSelection]
-    """Which jobs; {}: all."""
+    """Filters; {} matches all jobs."""
     note: str | None
-    """pause: for people who wonder later."""
+    """pause: reason, shown to other people."""
     pause_until: datetime | str | None
-    """pause: when they resume by themselves."""
+    """pause: when the jobs resume automatically."""
     per_second: int | None
-    """At most so many a second; null: as fast as it goes."""
+    """Maximum jobs per second; null: no limit."""
     at_most: int | None
-    """Where more jobs match nothing is begun: what validate_only of jobs:bulk counted."""
+    """Do nothing if more jobs match. Use the count that `validate_only` of jobs:bulk returned."""
 
 
 class JobPatch(TypedDict, total=False):
-    """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back
-    whole: what is equal is no change, and what cannot be changed is ignored as long as it is as GET
-    gives it.
+    """Changes to a CRON job. null clears a field that may be empty. A document from GET may be sent back
+    whole: equal values change nothing, and read-only fields are ignored as long as they are as GET
+    returned them.
 
-    At least one field is given. `cron` and `every` take each other's place, so one of them at most;
-    `anchor` is of a job with `every`. `ends_at` is after `starts_at`.
+    At least one field is required. `cron` and `every` replace each other, so give at most one. `anchor`
+    requires a job with `every`. `ends_at` must be after `starts_at`.
     """
 
     name: str | None
-    """Null: none."""
+    """Name; null: none."""
     title: str | None
-    """Its name for people; null: none."""
+    """Display name; null: none."""
     endpoint: str
-    """The name of the endpoint."""
+    """Name of the endpoint."""
     cron: str
-    """Five fields, as pg_cron has them."""
+    """Five fields, in pg_cron's syntax."""
     every: str
-    """An interval, in place of cron."""
+    """Interval, instead of `cron`."""
     anchor: datetime | str
-    """What it is counted from; without an offset, on the zone's clocks."""
+    """Start of the interval's grid. A time without an offset is local to `timezone`."""
     timezone: str
-    """The zone of the expression."""
+    """Time zone of the schedule."""
     starts_at: datetime | str | None
-    """No tick before; null: from now on."""
+    """No tick before this time; null: from now on."""
     ends_at: datetime | str | None
-    """No tick from then on; null: no end."""
+    """No tick at or after this time; null: no end."""
     max_runs: int | None
-    """Retired after this many ticks; null: never."""
+    """Retire the job after this many ticks; null: never."""
     dst_gap: DstGap
-    """A local time that does not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """A local time that there is twice."""
+    """What to do when a tick's local time occurs twice."""
     jitter_seconds: int
-    """Spreads deliveries over up to this many seconds."""
+    """Spread deliveries over up to this many seconds."""
     spread: str | None
     """How far a run may be moved after its tick; null: not at all."""
     offset_seconds: int
-    """By how much each run is moved, within `spread`: GET …/load/plan has one."""
+    """Seconds by which each run is moved, within `spread`. GET …/load/plan proposes values."""
     overlap: Overlap
-    """A tick while the run before is under way."""
+    """What to do with a tick while the previous run is in progress."""
     catch_up: CatchUp
-    """Ticks that were missed."""
     input: Mapping[str, Any]
     """Replaces the whole input."""
     tags: Sequence[str]
     """Replaces all tags."""
     on_success: Callback | None
-    """What a run that succeeded sets off; null: nothing."""
+    """What happens after a run succeeds; null: nothing."""
     on_failure: FailureCallback | None
-    """What a run that failed for good sets off; null: nothing."""
+    """What happens after a run fails for good; null: nothing."""
     deadline_seconds: int | None
-    """Of the executions to come; null: none."""
+    """Deadline of future executions, in seconds; null: none."""
     priority: int
-    """Of its executions from now on; those that wait keep theirs."""
+    """For executions from now on. Those already waiting keep theirs."""
     calendars: Sequence[str]
-    """Names of calendars, in place of those before."""
+    """Names of calendars. Replaces the whole list."""
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
-    """A tick that one of them closes: SKIP, NEXT or PREVIOUS."""
+    """What happens to a tick that a calendar closes."""
 
 
 class JobPause(TypedDict, total=False):
-    """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what
-    was; null takes it away."""
+    """Why a job is paused, and for how long. If the job is already paused, the given values replace the old
+    ones; null clears a value."""
 
     note: str | None
-    """For people who wonder later."""
+    """Reason, shown to other people."""
     until: datetime | str | None
-    """When it resumes by itself; null: only by a call."""
+    """When it resumes automatically; null: only by a call."""
 
 
 class JobSkipNext(TypedDict, total=False):
-    """How many of a job's ticks to come are skipped."""
+    """How many upcoming ticks of a job to skip."""
 
     count: Required[int]
-    """Replaces the number that was set before; 0: none."""
+    """Replaces the number set before; 0: none."""
 
 
 class TriggerRequest(TypedDict, total=False):
-    """One run beside the schedule."""
+    """One run outside the schedule."""
 
     input: Mapping[str, Any] | None
-    """In place of the job's own."""
+    """Instead of the job's own input."""
     priority: int | None
-    """In place of the job's own."""
+    """Instead of the job's own priority."""
     deadline_seconds: int | None
-    """In place of the job's own: what was not delivered so long after now is not sent any more."""
+    """Seconds from now within which the run must be delivered, instead of the job's own deadline. After that
+    it is no longer sent."""

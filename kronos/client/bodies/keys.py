@@ -7,33 +7,35 @@ from kronos.client.bodies.words import WorkspaceRole
 
 
 class KeyCreate(TypedDict, total=False):
-    """A key of the workspace to be made."""
+    """An API key to create in the workspace."""
 
     role: Required[WorkspaceRole]
-    """viewer: reads; operator: jobs, executions, dead letters too; admin: everything in the workspace."""
+    """viewer: reads. operator: also manages jobs, executions and dead letters. admin: everything in the
+    workspace."""
     name: str | None
-    """What it is for."""
+    """What the key is for."""
     sees_payloads: bool | None
-    """Whether a viewer sees inputs, outputs, requests and responses; by default it does not. Others do."""
+    """Whether a viewer sees inputs, outputs, requests and responses. Defaults to false for viewers; other
+    roles always see them."""
     expires_at: datetime | str | None
-    """From then on it does not work; null: until it is revoked."""
+    """When the key stops working. null: it works until it is revoked."""
 
 
 class KeyRotate(TypedDict, total=False):
-    """How a key is replaced."""
+    """How to replace a key."""
 
     overlap_seconds: int
-    """How long the old one goes on working."""
+    """Seconds for which the old key still works."""
     expires_at: datetime | str | None
-    """When the new one ends; by default it lives as long as the old one was to."""
+    """When the new key expires. Defaults to the old key's expiry."""
 
 
 class MappingCreate(TypedDict, total=False):
-    """A role for the people of a group."""
+    """A role for the members of a group."""
 
     group: Required[str]
-    """As the identity provider's groups claim has it."""
+    """Group name, as in the identity provider's groups claim."""
     role: Required[WorkspaceRole]
-    """What they may."""
+    """Role of the group's members."""
     sees_payloads: bool | None
-    """Whether viewers see payloads; by default they do not. Others do."""
+    """Whether viewers see payloads. Defaults to false for viewers; other roles always see them."""

@@ -4,16 +4,16 @@ from typing import Required, TypedDict
 
 
 class OrganizationCreate(TypedDict, total=False):
-    """An organization to be made."""
+    """An organization to create."""
 
     slug: Required[str]
-    """Its name in URLs; never changes."""
+    """Name in URLs. Never changes."""
     name: str | None
-    """Its name for people; the slug by default."""
+    """Display name. Defaults to the slug."""
 
 
 class OrganizationPatch(TypedDict, total=False):
-    """The changes to an organization."""
+    """Changes to an organization."""
 
     name: Required[str]
-    """Its name for people."""
+    """Display name."""

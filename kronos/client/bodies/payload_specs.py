@@ -5,18 +5,18 @@ from typing import Any, Required, TypedDict
 
 
 class PayloadSpecCreate(TypedDict, total=False):
-    """A payload spec to be made."""
+    """A payload spec to create."""
 
     schema: Required[Mapping[str, Any] | bool]
-    """A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns have no
-    look-around and no back-references, because they are matched in linear time."""
+    """A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References must stay within the schema.
+    Patterns are matched in linear time, so they support neither look-around nor back-references."""
     name: Required[str]
-    """Its name in this workspace."""
+    """Name, unique in the workspace."""
 
 
 class PayloadSpecPut(TypedDict, total=False):
-    """A payload spec without its name, which stands in the path. What GET gives may be sent back whole."""
+    """A payload spec without its name, which is in the path. A document from GET may be sent back whole."""
 
     schema: Required[Mapping[str, Any] | bool]
-    """A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns have no
-    look-around and no back-references, because they are matched in linear time."""
+    """A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References must stay within the schema.
+    Patterns are matched in linear time, so they support neither look-around nor back-references."""

@@ -4,9 +4,10 @@ from typing import TypedDict
 
 
 class RetentionPut(TypedDict, total=False):
-    """How long a workspace's history is kept, in days; what is not given, or null, is the instance's."""
+    """How many days a workspace keeps its history. A value that is omitted or null uses the instance's
+    setting."""
 
     success_days: int | None
-    """SUCCESS, SKIPPED and CANCELLED, and jobs that are over."""
+    """Days to keep SUCCESS, SKIPPED and CANCELLED executions, and finished jobs."""
     failure_days: int | None
-    """FAILED, MISSED and EXPIRED."""
+    """Days to keep FAILED, MISSED and EXPIRED executions."""

@@ -8,58 +8,60 @@ from kronos.client.bodies.words import DstGap, DstOverlap
 
 
 class ClosedSchedulePreview(TypedDict, total=False):
-    """A schedule to be looked at with calendars."""
+    """A schedule to preview with calendars."""
 
     cron: str | None
-    """Five fields, as pg_cron has them."""
+    """Five fields, in pg_cron's syntax."""
     every: str | None
-    """An interval, in place of cron."""
+    """Interval, instead of `cron`."""
     anchor: datetime | str | None
-    """What the interval is counted from; now. Without an offset, on the zone's clocks."""
+    """Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, and
+    the intervals then follow that zone's clocks."""
     timezone: str
-    """The zone of the expression."""
+    """Time zone of the schedule."""
     after: datetime | str | None
-    """Runs are strictly later; now by default."""
+    """Runs are strictly later than this; defaults to now."""
     count: int
-    """How many runs."""
+    """How many runs to return."""
     dst_gap: DstGap
-    """A local time that does not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """A local time that there is twice."""
+    """What to do when a tick's local time occurs twice."""
     calendars: Sequence[str]
     """Names of calendars."""
     on_blackout: Literal["SKIP", "NEXT", "PREVIOUS"]
-    """A tick that one of them closes: SKIP, NEXT or PREVIOUS."""
+    """What happens to a tick that a calendar closes."""
 
 
 class SchedulePreview(TypedDict, total=False):
-    """A schedule to be looked at: `cron` or `every`, exactly one of them; `anchor` goes with `every`, and a
-    local one with `timezone`."""
+    """A schedule to preview. Exactly one of `cron` and `every`; `anchor` requires `every`, and a local
+    `anchor` requires `timezone`."""
 
     cron: str | None
-    """Five fields, as pg_cron has them."""
+    """Five fields, in pg_cron's syntax."""
     every: str | None
-    """An interval, in place of cron."""
+    """Interval, instead of `cron`."""
     anchor: datetime | str | None
-    """What the interval is counted from; now. Without an offset, on the zone's clocks."""
+    """Start of the interval's grid; defaults to now. A time without an offset is local to `timezone`, and
+    the intervals then follow that zone's clocks."""
     timezone: str
-    """The zone of the expression."""
+    """Time zone of the schedule."""
     after: datetime | str | None
-    """Runs are strictly later; now by default."""
+    """Runs are strictly later than this; defaults to now."""
     count: int
-    """How many runs."""
+    """How many runs to return."""
     dst_gap: DstGap
-    """A local time that does not exist."""
+    """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap
-    """A local time that there is twice."""
+    """What to do when a tick's local time occurs twice."""
 
 
 class ScheduleSentence(TypedDict, total=False):
-    """A schedule in plain English."""
+    """A schedule as an English sentence."""
 
     sentence: Required[str]
-    """When it runs."""
+    """When the job runs."""
     timezone: str
-    """The zone of its times."""
+    """Time zone of the sentence's times."""
     count: int
-    """How many runs to foresee."""
+    """How many runs to preview."""

@@ -4,19 +4,19 @@ from typing import Required, TypedDict
 
 
 class SecretCreate(TypedDict, total=False):
-    """A secret to be made."""
+    """A secret to create."""
 
     value: Required[str]
-    """The value, as templates put it in: {{secret.NAME}}. Fewer than 4 characters could not be kept out of
-    what is stored of answers."""
+    """The value that {{secret.NAME}} inserts. At least 4 characters: a shorter value could not be redacted
+    reliably from stored responses."""
     name: Required[str]
-    """Its name in this workspace."""
+    """Name, unique in the workspace."""
 
 
 class SecretPut(TypedDict, total=False):
-    """A secret without its name, which stands in the path. Its value is stored sealed, and no call gives it
-    back."""
+    """A secret without its name, which is in the path. The value is stored encrypted, and no call returns
+    it."""
 
     value: Required[str]
-    """The value, as templates put it in: {{secret.NAME}}. Fewer than 4 characters could not be kept out of
-    what is stored of answers."""
+    """The value that {{secret.NAME}} inserts. At least 4 characters: a shorter value could not be redacted
+    reliably from stored responses."""

@@ -4,44 +4,45 @@ from typing import Literal, Required, TypedDict
 
 
 class QuotasPut(TypedDict, total=False):
-    """What a workspace may have and make; what is not given, or null, has no limit. What GET gives may be
-    sent back whole."""
+    """Quotas of a workspace. A quota that is omitted or null has no limit. A document from GET may be sent
+    back whole."""
 
     max_cron_jobs: int | None
-    """ACTIVE and PAUSED CRON jobs."""
+    """Maximum ACTIVE and PAUSED CRON jobs."""
     max_executions_per_day: int | None
-    """Made on a day, in UTC."""
+    """Maximum executions created per day (UTC)."""
     max_input_bytes: int | None
-    """Of one input, as JSON."""
+    """Maximum size of one input, as JSON."""
     max_concurrency: int | None
-    """Deliveries under way at once, exactly."""
+    """Maximum deliveries in flight at the same time, enforced exactly."""
     max_alarms_per_minute: int | None
-    """Entries in pg_cron that may ring in one and the same minute."""
+    """Maximum pg_cron entries that ring in the same minute."""
     max_heartbeats: int | None
-    """Heartbeats; of null 10,000."""
+    """Maximum heartbeats. null: 10,000."""
     max_alert_rules: int | None
-    """Alert rules; of null 100."""
+    """Maximum alert rules. null: 100."""
 
 
 class WorkspaceCreate(TypedDict, total=False):
-    """A workspace to be made."""
+    """A workspace to create."""
 
     slug: Required[str]
-    """Its name in URLs; never changes."""
+    """Name in URLs. Never changes."""
     name: str | None
-    """Its name for people; the slug by default."""
+    """Display name. Defaults to the slug."""
     max_concurrency: int | None
-    """Deliveries under way at once, exactly; null: no limit."""
+    """Maximum deliveries in flight at the same time, enforced exactly. null: no limit."""
     organization: str | None
-    """The slug of the organization that it is of."""
+    """Slug of the organization that the workspace belongs to."""
 
 
 class WorkspacePatch(TypedDict, total=False):
-    """The changes to a workspace: one field at least. What GET gives may be sent back whole, edited."""
+    """Changes to a workspace. At least one field is required. A document from GET may be edited and sent
+    back whole."""
 
     name: str | None
-    """Its name for people."""
+    """Display name."""
     status: Literal["ACTIVE", "SUSPENDED"] | None
-    """SUSPENDED: no job runs."""
+    """SUSPENDED: no job in the workspace runs."""
     max_concurrency: int | None
-    """Deliveries under way at once, exactly; null: no limit."""
+    """Maximum deliveries in flight at the same time, enforced exactly. null: no limit."""

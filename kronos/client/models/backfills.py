@@ -10,7 +10,7 @@ from kronos.client.bodies.words import OperationStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
-    """A backfill as it is answered."""
+    """A backfill, as the API returns it."""
 
     backfill_id: UUID
     job_id: UUID
@@ -33,8 +33,8 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillCount:
-    """What a backfill would do now: its ticks, those that are left out, and those that are to run;
-    `redriven` of these FAILED before."""
+    """What a backfill would do now: its ticks, how many are left out, and how many would run. `redriven` of
+    those FAILED before."""
 
     ticks: int
     left_out: int

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCount:
-    """How many dead letters an operation would deal with now."""
+    """How many dead letters an operation would process now."""
 
     count: int
 
@@ -29,8 +29,8 @@ class LetterGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterGroups:
-    """Dead letters by endpoint and type of error, the largest groups first, of the newest 10,000: `counted`
-    of them. `is_cut`: there may be more."""
+    """The newest dead letters, at most 10,000, by endpoint and error type, largest groups first. `counted`:
+    how many were counted. `is_cut`: there may be more."""
 
     data: list[LetterGroup]
     counted: int

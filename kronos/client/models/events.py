@@ -10,8 +10,7 @@ from kronos.client.bodies.words import ExecutionCause, ExecutionStatus, JobStatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """The audit has grown: who may read it finds there what was done. In kronos-system: the one of any
-    workspace."""
+    """The audit has new entries; read them there. In kronos-system: the audit of any workspace."""
 
     workspace: str
     changes: list[Literal["created", "changed", "next_run", "finished", "deleted"]]
@@ -19,8 +18,8 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionEvent:
-    """An execution as it is now. `changes`: what has happened to it since the last event of it: `created`,
-    `changed` (claimed by a worker, due again, held back), `finished`."""
+    """The current state of an execution. `changes`: what happened since its last event: `created`, `changed`
+    (claimed by a worker, due again, held back), `finished`."""
 
     execution_id: UUID
     job_id: UUID
@@ -41,8 +40,8 @@ class ExecutionEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatEvent:
-    """A heartbeat as it is now. `changes`: what has happened to it since the last event of it: `created`,
-    `changed` (it pinged, a tick of it was accounted for, or its terms are others)."""
+    """The current state of a heartbeat. `changes`: what happened since its last event: `created`, `changed`
+    (a ping arrived, a tick was accounted for, or its terms changed)."""
 
     heartbeat_id: UUID
     name: str
@@ -61,8 +60,8 @@ class HeartbeatEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """A version of a job as it is now. `changes`: what has happened to it since the last event of it:
-    `created`, `changed` (its status among others), `next_run` (a tick was accounted for)."""
+    """The current state of a version of a job. `changes`: what happened since its last event: `created`,
+    `changed` (such as its status), `next_run` (a tick was accounted for)."""
 
     job_id: UUID
     name: str | None
@@ -85,8 +84,8 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEvent:
-    """How far work that goes on behind a request has come: `created`, `changed` (once a second at most) or
-    `finished` (its status is not RUNNING any more)."""
+    """Progress of an operation that runs in the background: `created`, `changed` (at most once a second) or
+    `finished` (its status is no longer RUNNING)."""
 
     operation_id: UUID
     kind: Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIGGER", "BACKFILL", "DELETION"]
@@ -104,20 +103,20 @@ class OperationEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetEvent:
-    """Changes may be missing: read the lists again. `reason`: `missed`: the place to go on from is too old,
-    or PostgreSQL has lost what it had noted; `too_many`: more has changed than is reported one by
-    one; `too_slow`: events came faster than they were read, and the stream ends."""
+    """Changes may be missing: read the lists again. `reason`: `missed`, the place to continue from is too
+    old, or PostgreSQL lost its notes; `too_many`, more has changed than is reported one by one;
+    `too_slow`, events arrived faster than they were read, and the stream ends."""
 
     reason: Literal["missed", "too_many", "too_slow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEvent:
-    """What people configure, as it is now: an endpoint (its limits and its health are its own), a config, a
-    payload spec, a calendar, a secret, an alert rule; an incident, whose `name` is its rule's; the
-    workspace itself: its terms, quotas, retention or keys are others; or, in kronos-system, the
-    instance: its settings or workspaces. `changes`: what has happened to it since the last event of
-    it: `created`, `changed`, `deleted`, and then it has no name."""
+    """The current state of a configured resource: an endpoint (including its limits and health), a config, a
+    payload spec, a calendar, a secret or an alert rule; an incident, whose `name` is its rule's; the
+    workspace, when its terms, quotas, retention or keys changed; or, in kronos-system, the instance,
+    when its settings or workspaces changed. `changes`: what happened since its last event: `created`,
+    `changed`, `deleted`. A deleted resource has no name."""
 
     kind: Literal[
         "endpoint", "config", "payload_spec", "calendar", "secret", "alert_rule", "incident", "workspace", "instance"

@@ -43,8 +43,8 @@ class RefusedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDone:
-    """What a call has done: to how many jobs, and which it was refused for. `next_cursor`: there are more,
-    and the same body with this cursor goes on; null: all are done."""
+    """The result of a call: how many jobs were changed, and which were rejected. `next_cursor`: more jobs
+    remain; repeat the call with the same body and this cursor. null: all jobs are done."""
 
     action: BulkAction
     done: int
@@ -162,8 +162,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glances:
-    """How each of the jobs that were asked for is doing, in their order; of what is no CRON job nothing is
-    known."""
+    """The recent runs of the requested jobs, in request order. Jobs that are not CRON jobs are omitted."""
 
     data: list[Glance]
 
@@ -262,14 +261,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is
-    accounted for.
+    """A job's health, its ticks of the last 24 hours by status, and whether each tick is accounted for.
 
-    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none
-    succeeded; IDLE: there was none; ERROR: `error` says why its ticks cannot be accounted for.
-    `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does. `waiting_seconds`:
-    how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it
-    waiting. `alerts`: its incidents that are not over, the newest ten.
+    HEALTHY: no tick failed, was missed, or waits for more than a minute. DEGRADED: some did. FAILING:
+    none succeeded. IDLE: there were no ticks. ERROR: `error` is why its ticks cannot be accounted
+    for.
+
+    `overdue_seconds`: how long the oldest due tick has waited to be accounted for; 0 if there is none.
+    `waiting_seconds`: how long the oldest due execution has waited for a worker. `warnings`: why it
+    waits. `alerts`: the job's newest ten open incidents.
     """
 
     job_id: UUID
@@ -289,7 +289,7 @@ class JobState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsMade:
-    """What became of each job, in the order in which they were sent: the job, or why there is none."""
+    """The result for each job, in request order: the job, or the problem that prevented it."""
 
     data: list[Job | Problem]
 

@@ -10,7 +10,7 @@ from kronos.client.bodies.words import WorkspaceRole, WorkspaceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the caller may in a workspace; in none by name: in the instance."""
+    """The caller's role in a workspace. Without a workspace: its role in the instance."""
 
     workspace: str | None
     role: Literal["viewer", "operator", "admin", "instance_admin"]
@@ -19,7 +19,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who calls, and what it may. kind: by a key in Authorization, or by the cookie of who is signed in."""
+    """The caller and its permissions. `kind`: key, by the Authorization header, or session, by the sign-in
+    cookie."""
 
     kind: Literal["key", "session"]
     actor: str
@@ -59,7 +60,7 @@ class WorkspaceHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnWorkspaces:
-    """Workspaces of the caller's, by slug; of an instance's key the newest."""
+    """Workspaces of the caller, by slug. For a key of the instance: the newest ones."""
 
     data: list[WorkspaceHealth]
 

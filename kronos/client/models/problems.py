@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemFault:
-    """What is wrong with one field of the input."""
+    """A problem with one field of the input."""
 
     pointer: str
     detail: str
@@ -15,8 +15,8 @@ class ProblemFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An error, as RFC 9457 has it. `errors` only for invalid input, `pg_sqlstate` only where PostgreSQL
-    gave one; `quota` and its numbers only where one is used up."""
+    """An error (RFC 9457). `errors` is only present for invalid input, `pg_sqlstate` only if PostgreSQL gave
+    one, `quota` and its numbers only if a quota is exceeded."""
 
     type: str
     title: str

@@ -7,7 +7,7 @@ from kronos.client.models.jobs import Preview
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePhrase:
-    """A sentence as a schedule: `cron` or `every`, and what that will do."""
+    """A sentence as a schedule, `cron` or `every`, with a preview."""
 
     cron: str | None
     every: str | None

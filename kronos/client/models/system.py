@@ -33,7 +33,7 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
@@ -63,7 +63,7 @@ class BusyWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyWorkers:
-    """The workers that have something under way."""
+    """The workers that have deliveries in progress."""
 
     data: list[BusyWorker]
 
@@ -117,7 +117,7 @@ class HistoryPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """How history is kept: for how long, and in which partitions."""
+    """How long history is kept, and in which partitions."""
 
     retention: KeptHistory
     partitions: list[HistoryPartition]
@@ -125,7 +125,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """Where to go from here."""
+    """Links to the parts of the API."""
 
     name: str
     version: str
@@ -208,10 +208,12 @@ class ShownFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
-    """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that
-    hold, and that rows still follow, and operations; `warnings` say what keeps ticks from their time,
-    or soon will; `findings`: what `kronos doctor` would say, of the checks that cost little, what
-    does not hold first."""
+    """pg_cron, lag, workers and time zone data.
+
+    `steps`: operations, and suspensions, resumptions and cancellations that took effect but whose rows
+    are still being updated. `warnings`: what delays ticks, or soon will. `findings`: results of
+    `kronos doctor`'s cheap checks, failed checks first.
+    """
 
     status: Status
     steps: list[PendingWork]
@@ -222,8 +224,8 @@ class InstanceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Jobs can be made, and ticks are fired in time; `degraded`, with the reasons in `warnings`: but
-    deliveries are late, or not made."""
+    """Jobs can be created, and ticks fire on time. `degraded`: deliveries are late or not made; `warnings`
+    has the reasons."""
 
     status: Literal["ok", "degraded"]
     pg_cron_version: str

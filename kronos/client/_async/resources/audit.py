@@ -9,7 +9,7 @@ from kronos.client.models.audit import AuditRow, ChainHead
 
 
 class AsyncAuditResource(AsyncAuditExports):
-    """Who changed what, sealed into a chain of hashes."""
+    """Who changed what, sealed in a chain of hashes."""
 
     def list(
         self,
@@ -24,7 +24,7 @@ class AsyncAuditResource(AsyncAuditExports):
         after: datetime | str | None = None,
         before: datetime | str | None = None,
     ) -> AsyncListing[AuditRow]:
-        """Who changed what in a workspace, the last change first; with object_type=one_shot who made its
+        """List who changed what in a workspace, newest first. With object_type=one_shot: who created its
         one-shots.
 
         Needs the role `admin`.
@@ -49,7 +49,7 @@ class AsyncAuditResource(AsyncAuditExports):
         )
 
     async def head(self) -> ChainHead:
-        """The last sealed row of a workspace's audit: its number and hash, to be kept elsewhere.
+        """Get the number and hash of the last sealed row of a workspace's audit, to store elsewhere.
 
         Needs the role `admin`.
         """

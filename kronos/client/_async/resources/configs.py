@@ -11,10 +11,10 @@ from kronos.client.models.configs import Config
 
 
 class AsyncConfigsResource(AsyncResource):
-    """Values that templates of endpoints hold."""
+    """Values that endpoint templates use."""
 
     async def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[ConfigCreate]) -> Config:
-        """Make a config; with a known idempotency key, the one that it made.
+        """Create a config. With a known idempotency key, return the config created before.
 
         Needs the role `admin`.
 
@@ -29,7 +29,7 @@ class AsyncConfigsResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[Config]:
-        """Configs of a workspace, newest first.
+        """List the configs of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -38,7 +38,7 @@ class AsyncConfigsResource(AsyncResource):
         )
 
     async def get(self, name: UUID | str) -> Config:
-        """One config, at its present version.
+        """Get the current version of a config.
 
         Needs the role `viewer`.
         """
@@ -52,7 +52,7 @@ class AsyncConfigsResource(AsyncResource):
         only_new: bool = False,
         **fields: Unpack[ConfigPut],
     ) -> Config:
-        """Make a config, or its next version; executions that exist keep the values that they have.
+        """Create a config, or its next version. Existing executions keep their values.
 
         Needs the role `admin`.
 
@@ -71,7 +71,7 @@ class AsyncConfigsResource(AsyncResource):
         )
 
     async def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
-        """Delete a config that no endpoint names.
+        """Delete a config that no endpoint uses.
 
         Needs the role `admin`.
 

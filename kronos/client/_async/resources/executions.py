@@ -14,7 +14,7 @@ from kronos.client.models.page import Page
 
 
 class AsyncExecutionsResource(AsyncResource):
-    """One time that a job was due, and the attempts to deliver it."""
+    """Each time that a job was due, and the attempts to deliver it."""
 
     def list(
         self,
@@ -29,7 +29,7 @@ class AsyncExecutionsResource(AsyncResource):
         endpoint: str | None = None,
         q: str | None = None,
     ) -> AsyncListing[Execution]:
-        """Executions of a workspace, newest first.
+        """List the executions of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -53,15 +53,17 @@ class AsyncExecutionsResource(AsyncResource):
         )
 
     async def get(self, execution: UUID | str) -> Execution:
-        """One execution.
+        """Get an execution.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "executions", execution)), Execution)
 
     async def cancel(self, execution: UUID | str) -> Execution:
-        """Cancel an execution: 200 where it is CANCELLED, 202 where a worker is at work on it: that ends its
-        request, and the attempt says what is known of it. What was answered before counts.
+        """Cancel an execution.
+
+        200: it is CANCELLED. 202: a worker is delivering it. The worker aborts the request, and the
+        attempt records what is known. A response that arrived before counts.
 
         Needs the role `operator`.
 
@@ -74,7 +76,7 @@ class AsyncExecutionsResource(AsyncResource):
     async def retry(
         self, execution: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[ExecutionRetry]
     ) -> Execution:
-        """Make a failed, cancelled or expired execution due again, under its own id.
+        """Make a failed, cancelled or expired execution due again. It keeps its id.
 
         Needs the role `operator`.
 
@@ -95,7 +97,7 @@ class AsyncExecutionsResource(AsyncResource):
     def attempts(
         self, execution: UUID | str, *, page_size: int | None = None, cursor: str | None = None
     ) -> AsyncListing[Attempt]:
-        """An execution's attempts, first to last.
+        """List an execution's attempts, oldest first.
 
         Needs the role `viewer`.
         """
@@ -106,7 +108,7 @@ class AsyncExecutionsResource(AsyncResource):
         )
 
     async def logs(self, execution: UUID | str) -> Page[LogLine]:
-        """What happened to an execution, in order; of its attempts the last 200.
+        """List the events of an execution in order, including its last 200 attempts.
 
         Needs the role `viewer`.
         """

@@ -24,7 +24,7 @@ class AsyncInstanceAuditResource(AsyncAuditExports):
         after: datetime | str | None = None,
         before: datetime | str | None = None,
     ) -> AsyncListing[AuditRow]:
-        """Who changed what in the instance and all workspaces, the last change first.
+        """List who changed what in the instance and all workspaces, newest first.
 
         Needs the role `instance_admin`.
         """
@@ -48,7 +48,7 @@ class AsyncInstanceAuditResource(AsyncAuditExports):
         )
 
     async def head(self) -> ChainHead:
-        """The last sealed row of the instance's own audit.
+        """Get the last sealed row of the instance's own audit.
 
         Needs the role `instance_admin`.
         """

@@ -11,10 +11,10 @@ from kronos.client.models.keys import NewKey, WorkspaceKey
 
 
 class AsyncKeysResource(AsyncResource):
-    """Who may call, and what each may do."""
+    """API keys, their roles, and the caller."""
 
     async def create(self, **fields: Unpack[KeyCreate]) -> NewKey:
-        """Make a key of the workspace. `key` is shown now and never again.
+        """Create a key for the workspace. `key` is shown only in this response.
 
         Needs the role `admin`.
 
@@ -25,7 +25,7 @@ class AsyncKeysResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[WorkspaceKey]:
-        """The workspace's keys that were not revoked, newest first, without their secrets.
+        """List the workspace's keys that are not revoked, newest first, without their secrets.
 
         Needs the role `admin`.
         """
@@ -34,7 +34,7 @@ class AsyncKeysResource(AsyncResource):
         )
 
     async def revoke(self, key: UUID | str) -> None:
-        """End a key: within 2 s no process takes it.
+        """Revoke a key. Within 2 s, every process rejects it.
 
         Needs the role `admin`.
 
@@ -43,8 +43,9 @@ class AsyncKeysResource(AsyncResource):
         await self._transport.do(write("DELETE", path_of(*self._base, "keys", key), repeat="always"))
 
     async def rotate(self, key: UUID | str, **fields: Unpack[KeyRotate]) -> NewKey:
-        """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown
-        now and never again.
+        """Create a key that replaces a working one. The old key still works for overlap_seconds.
+
+        `key` is shown only in this response.
 
         Needs the role `admin`.
 

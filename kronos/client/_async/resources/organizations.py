@@ -11,10 +11,10 @@ from kronos.client.models.organizations import Organization
 
 
 class AsyncOrganizationsResource(AsyncResource):
-    """Whom workspaces are of."""
+    """Owners of workspaces."""
 
     async def create(self, **fields: Unpack[OrganizationCreate]) -> Organization:
-        """Make an organization.
+        """Create an organization.
 
         Needs the role `instance_admin`.
 
@@ -25,7 +25,7 @@ class AsyncOrganizationsResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[Organization]:
-        """Organizations, newest first.
+        """List organizations, newest first.
 
         Needs the role `instance_admin`.
         """
@@ -36,7 +36,7 @@ class AsyncOrganizationsResource(AsyncResource):
         )
 
     async def get(self, organization: UUID | str) -> Organization:
-        """One organization.
+        """Get an organization.
 
         Needs the role `instance_admin`.
         """

@@ -12,14 +12,14 @@ class AsyncRetentionResource(AsyncResource):
     """How long history is kept."""
 
     async def get(self) -> Retention:
-        """How long the workspace's history is kept.
+        """Get how long the workspace's history is kept.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "retention")), Retention)
 
     async def put(self, *, if_match: int | str | None = None, **fields: Unpack[RetentionPut]) -> Retention:
-        """Set the workspace's own ages; null, or none: the instance's.
+        """Set the workspace's retention. A value that is omitted or null uses the instance's setting.
 
         Needs the role `admin`.
 

@@ -14,7 +14,7 @@ class AsyncRoleMappingsResource(AsyncResource):
     """Which role a group of the identity provider has in a workspace."""
 
     async def create(self, **fields: Unpack[MappingCreate]) -> RoleMapping:
-        """Give the people of a group a role in the workspace, from their next request on.
+        """Give the members of a group a role in the workspace, starting with their next request.
 
         Needs the role `instance_admin`.
 
@@ -25,7 +25,7 @@ class AsyncRoleMappingsResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[RoleMapping]:
-        """Which groups have which role in the workspace, newest first.
+        """List the role mappings of the workspace, newest first.
 
         Needs the role `admin`.
         """
@@ -36,7 +36,7 @@ class AsyncRoleMappingsResource(AsyncResource):
         )
 
     async def delete(self, mapping: UUID | str) -> None:
-        """Take a group's role: within 2 s its people have it nowhere.
+        """Remove a role mapping. Within 2 s, the group's members lose the role in every process.
 
         Needs the role `instance_admin`.
 

@@ -11,10 +11,10 @@ from kronos.client.models.secrets import Secret
 
 
 class AsyncSecretsResource(AsyncResource):
-    """Values that deliveries need and nobody may read."""
+    """Values that deliveries need and that no call returns."""
 
     async def create(self, **fields: Unpack[SecretCreate]) -> Secret:
-        """Make a secret. Its value is not given back by any call.
+        """Create a secret. No call returns its value.
 
         Needs the role `admin`.
 
@@ -25,7 +25,7 @@ class AsyncSecretsResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[Secret]:
-        """Secrets of a workspace, newest first, without their values.
+        """List the secrets of a workspace, newest first, without their values.
 
         Needs the role `viewer`.
         """
@@ -34,7 +34,7 @@ class AsyncSecretsResource(AsyncResource):
         )
 
     async def get(self, name: UUID | str) -> Secret:
-        """One secret, without its value.
+        """Get a secret, without its value.
 
         Needs the role `viewer`.
         """
@@ -48,7 +48,7 @@ class AsyncSecretsResource(AsyncResource):
         only_new: bool = False,
         **fields: Unpack[SecretPut],
     ) -> Secret:
-        """Make a secret, or give it a new value, which deliveries that wait are made with, too.
+        """Create a secret, or set a new value. Waiting deliveries use the new value too.
 
         Needs the role `admin`.
 

@@ -15,7 +15,7 @@ class AlertRulesResource(Resource):
     """The API's alert_rules."""
 
     def create(self, **fields: Unpack[AlertRuleCreate]) -> AlertRule:
-        """Make an alert rule. It is about what ends from then on.
+        """Create an alert rule. It considers only what ends after its creation.
 
         Needs the role `admin`.
 
@@ -26,7 +26,7 @@ class AlertRulesResource(Resource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[AlertRule]:
-        """Alert rules of a workspace, newest first.
+        """List the alert rules of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -37,7 +37,7 @@ class AlertRulesResource(Resource):
         )
 
     def get(self, name: UUID | str) -> AlertRule:
-        """One alert rule.
+        """Get an alert rule.
 
         Needs the role `viewer`.
         """
@@ -51,8 +51,9 @@ class AlertRulesResource(Resource):
         only_new: bool = False,
         **fields: Unpack[AlertRulePut],
     ) -> AlertRule:
-        """Make an alert rule, or its next version. Where it selects or judges otherwise than before, its
-        incidents are over, and nobody is told.
+        """Create an alert rule, or its next version.
+
+        If the new version selects or judges differently, the rule's incidents end without a notification.
 
         Needs the role `admin`.
 
@@ -71,7 +72,7 @@ class AlertRulesResource(Resource):
         )
 
     def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
-        """Delete an alert rule. Its incidents are over, and nobody is told.
+        """Delete an alert rule. Its incidents end without a notification.
 
         Needs the role `admin`.
 

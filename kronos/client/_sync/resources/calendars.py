@@ -13,10 +13,10 @@ from kronos.client.models.jobs import Preview
 
 
 class CalendarsResource(Resource):
-    """What is closed, by days, times and a pattern of the week; jobs name them."""
+    """Closed days and times, and weekly patterns, that jobs refer to."""
 
     def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[CalendarCreate]) -> Calendar:
-        """Make a calendar; with a known idempotency key, the one that it made.
+        """Create a calendar. With a known idempotency key, return the calendar created before.
 
         Needs the role `admin`.
 
@@ -31,7 +31,7 @@ class CalendarsResource(Resource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Calendar]:
-        """Calendars of a workspace, newest first.
+        """List the calendars of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -40,7 +40,7 @@ class CalendarsResource(Resource):
         )
 
     def get(self, name: UUID | str) -> Calendar:
-        """One calendar, at its present version.
+        """Get the current version of a calendar.
 
         Needs the role `viewer`.
         """
@@ -54,7 +54,7 @@ class CalendarsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[CalendarPut],
     ) -> Calendar:
-        """Make a calendar, or its next version, which holds for every tick that is not accounted for.
+        """Create a calendar, or its next version, which applies to every tick not yet accounted for.
 
         Needs the role `admin`.
 
@@ -73,7 +73,7 @@ class CalendarsResource(Resource):
         )
 
     def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
-        """Delete a calendar that no live job names.
+        """Delete a calendar that no live job uses.
 
         Needs the role `admin`.
 
@@ -82,7 +82,8 @@ class CalendarsResource(Resource):
         self._transport.do(write("DELETE", path_of(*self._base, "calendars", name), repeat="always", if_match=if_match))
 
     def preview(self, **fields: Unpack[ClosedSchedulePreview]) -> Preview:
-        """The same with calendars of the workspace: which runs move to another day, and which are left out.
+        """Preview a schedule with calendars of the workspace: which runs move to another day, and which are
+        skipped.
 
         Needs the role `viewer`.
 

@@ -11,10 +11,10 @@ from kronos.client.models.heartbeats import Heartbeat, HeartbeatTick, KeptPing, 
 
 
 class HeartbeatsResource(Resource):
-    """Jobs that run elsewhere: what is expected of them, and what they said."""
+    """Jobs that run elsewhere: what is expected of them, and their pings."""
 
     def create(self, **fields: Unpack[HeartbeatCreate]) -> NewHeartbeat:
-        """Make a heartbeat. Its ping URL is shown this once: whoever has it may ping, without a key.
+        """Create a heartbeat. Its ping URL is shown only once. Anyone who has it can ping without a key.
 
         Needs the role `operator`.
 
@@ -32,7 +32,7 @@ class HeartbeatsResource(Resource):
         tag: str | None = None,
         state: Literal["NEW", "UP", "RUNNING", "LATE", "DOWN", "UNKNOWN", "PAUSED"] | None = None,
     ) -> Listing[Heartbeat]:
-        """Heartbeats of a workspace, newest first.
+        """List the heartbeats of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -45,7 +45,7 @@ class HeartbeatsResource(Resource):
         )
 
     def get(self, name: UUID | str) -> Heartbeat:
-        """One heartbeat, as it is now.
+        """Get a heartbeat and its current state.
 
         Needs the role `viewer`.
         """
@@ -59,7 +59,7 @@ class HeartbeatsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[HeartbeatPut],
     ) -> NewHeartbeat:
-        """Make a heartbeat, or say what is expected of it from now on. Its ping URL stays as it is.
+        """Create a heartbeat, or change what is expected of it from now on. Its ping URL does not change.
 
         Needs the role `operator`.
 
@@ -78,7 +78,7 @@ class HeartbeatsResource(Resource):
         )
 
     def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
-        """Delete a heartbeat with all that it said. Its ping URL works no longer.
+        """Delete a heartbeat and its pings. Its ping URL stops working.
 
         Needs the role `operator`.
 
@@ -89,8 +89,7 @@ class HeartbeatsResource(Resource):
         )
 
     def pause(self, name: UUID | str, **fields: Unpack[HeartbeatPause]) -> Heartbeat:
-        """Expect nothing of a heartbeat until it is resumed. Pings are kept, and not counted. Safe to
-        repeat.
+        """Pause a heartbeat until it is resumed. Pings are stored but not counted. Safe to repeat.
 
         Needs the role `operator`.
 
@@ -101,7 +100,7 @@ class HeartbeatsResource(Resource):
         )
 
     def resume(self, name: UUID | str) -> Heartbeat:
-        """Expect the next tick of a paused heartbeat again; those of its pause are SKIPPED. Safe to repeat.
+        """Resume a paused heartbeat from its next tick. Ticks during the pause are SKIPPED. Safe to repeat.
 
         Needs the role `operator`.
 
@@ -112,7 +111,7 @@ class HeartbeatsResource(Resource):
         )
 
     def rotate(self, name: UUID | str) -> NewHeartbeat:
-        """Give a heartbeat another ping URL, which is shown this once; the one before works no longer.
+        """Replace a heartbeat's ping URL. The new URL is shown only once; the old one stops working.
 
         Needs the role `operator`.
 
@@ -130,8 +129,7 @@ class HeartbeatsResource(Resource):
         cursor: str | None = None,
         include: Literal["log"] | None = None,
     ) -> Listing[KeptPing]:
-        """What came, the newest first: the last thousand pings, with what each printed where it is asked
-        for.
+        """List a heartbeat's last thousand pings, newest first, with their output if requested.
 
         Needs the role `viewer`.
         """
@@ -152,7 +150,7 @@ class HeartbeatsResource(Resource):
         cursor: str | None = None,
         status: Literal["ON_TIME", "LATE", "MISSED", "FAILED", "RUNNING", "UNKNOWN", "SKIPPED"] | None = None,
     ) -> Listing[HeartbeatTick]:
-        """What became of each tick, the newest first.
+        """List a heartbeat's ticks and their outcomes, newest first.
 
         Needs the role `viewer`.
         """

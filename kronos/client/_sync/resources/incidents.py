@@ -23,7 +23,7 @@ class IncidentsResource(Resource):
         job: str | None = None,
         heartbeat: str | None = None,
     ) -> Listing[Incident]:
-        """Incidents, newest first.
+        """List incidents, newest first.
 
         Needs the role `viewer`.
         """
@@ -44,14 +44,14 @@ class IncidentsResource(Resource):
         )
 
     def get(self, incident: UUID | str) -> Incident:
-        """One incident, and the last deliveries that told of it.
+        """Get an incident and the last notifications sent about it.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "incidents", incident)), Incident)
 
     def acknowledge(self, incident: UUID | str, **fields: Unpack[IncidentAcknowledge]) -> Incident:
-        """Say that somebody has it: it is not said again. Who acknowledged it first stays.
+        """Acknowledge an incident, which stops its notifications. The first acknowledgement is kept.
 
         Needs the role `operator`.
 
@@ -63,8 +63,9 @@ class IncidentsResource(Resource):
         )
 
     def snooze(self, incident: UUID | str, **fields: Unpack[IncidentSnooze]) -> Incident:
-        """Say nothing more of it until an instant; then it is said once more, where it lasts and nobody has
-        acknowledged it.
+        """Stop an incident's notifications until a given time.
+
+        If the incident is still open and unacknowledged then, one more notification is sent.
 
         Needs the role `operator`.
 

@@ -11,10 +11,10 @@ from kronos.client.models.keys import NewKey, WorkspaceKey
 
 
 class KeysResource(Resource):
-    """Who may call, and what each may do."""
+    """API keys, their roles, and the caller."""
 
     def create(self, **fields: Unpack[KeyCreate]) -> NewKey:
-        """Make a key of the workspace. `key` is shown now and never again.
+        """Create a key for the workspace. `key` is shown only in this response.
 
         Needs the role `admin`.
 
@@ -23,7 +23,7 @@ class KeysResource(Resource):
         return self._transport.call(write("POST", path_of(*self._base, "keys"), body=fields, repeat="never"), NewKey)
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[WorkspaceKey]:
-        """The workspace's keys that were not revoked, newest first, without their secrets.
+        """List the workspace's keys that are not revoked, newest first, without their secrets.
 
         Needs the role `admin`.
         """
@@ -32,7 +32,7 @@ class KeysResource(Resource):
         )
 
     def revoke(self, key: UUID | str) -> None:
-        """End a key: within 2 s no process takes it.
+        """Revoke a key. Within 2 s, every process rejects it.
 
         Needs the role `admin`.
 
@@ -41,8 +41,9 @@ class KeysResource(Resource):
         self._transport.do(write("DELETE", path_of(*self._base, "keys", key), repeat="always"))
 
     def rotate(self, key: UUID | str, **fields: Unpack[KeyRotate]) -> NewKey:
-        """Make a new key in the place of one that works, which goes on for overlap_seconds. `key` is shown
-        now and never again.
+        """Create a key that replaces a working one. The old key still works for overlap_seconds.
+
+        `key` is shown only in this response.
 
         Needs the role `admin`.
 

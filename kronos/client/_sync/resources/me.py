@@ -9,14 +9,14 @@ class MeResource(Resource):
     """Who calls."""
 
     def get(self) -> Me:
-        """Who calls: a key, or somebody who is signed in; and what it may.
+        """Get the caller, a key or a signed-in person, and its permissions.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "me")), Me)
 
     def workspaces(self) -> OwnWorkspaces:
-        """The workspaces that the caller may see, up to a hundred, and what somebody has to look at in each.
+        """List up to a hundred workspaces that the caller can see, with what needs attention in each.
 
         Needs the role `viewer`.
         """

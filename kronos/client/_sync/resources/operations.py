@@ -14,8 +14,9 @@ class OperationsResource(Resource):
     """Work over many rows that goes on behind a request."""
 
     def begin(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[JobOperation]) -> BulkOperation:
-        """Pause, resume, cancel or trigger all jobs that a filter lets through, behind the request; it goes
-        on whoever leaves.
+        """Start an operation that pauses, resumes, cancels or triggers all jobs that match a filter.
+
+        It runs in the background and continues if the client disconnects.
 
         Needs the role `operator`.
 
@@ -30,7 +31,7 @@ class OperationsResource(Resource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[BulkOperation]:
-        """Operations of a workspace, newest first.
+        """List the operations of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -41,15 +42,17 @@ class OperationsResource(Resource):
         )
 
     def get(self, operation: UUID | str) -> BulkOperation:
-        """One operation, and how far it has come; for the instance's administrator the deletion of a
-        workspace too, also once that is gone.
+        """Get an operation and its progress.
+
+        The instance's administrator also sees the deletion of a workspace, even after the workspace is
+        gone.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "operations", operation)), BulkOperation)
 
     def cancel(self, operation: UUID | str) -> BulkOperation:
-        """Stop an operation: what it has done stays done.
+        """Stop an operation. The work it has done is kept.
 
         Needs the role `operator`.
 

@@ -9,18 +9,20 @@ from kronos.client.models.overview import Load, LoadMinute, Overview, SpreadPlan
 
 
 class OverviewResource(Resource):
-    """What a workspace did and is going to do, at a glance."""
+    """The recent past and the near future of a workspace."""
 
     def get(self) -> Overview:
-        """A workspace at a glance: the last and the next hour by minute, failing and late jobs and why, dead
-        letters, the queue, workers, pg_cron.
+        """Get an overview of a workspace.
+
+        The last and the next hour by minute, failing and late jobs with the reasons, dead letters, the
+        queue, workers and pg_cron.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "overview")), Overview)
 
     def load(self, *, window: Literal["24h", "7d"] | None = None) -> Load:
-        """How many runs each coming minute has, of a workspace's jobs.
+        """Get the number of runs of a workspace's jobs in each of the coming minutes.
 
         Needs the role `viewer`.
         """
@@ -29,8 +31,8 @@ class OverviewResource(Resource):
     def load_of_minute(
         self, *, at: datetime | str, window: Literal["24h", "7d"] | None = None, spread: int | None = None
     ) -> LoadMinute:
-        """The jobs that run in a minute to come, and what spreading them over the minutes after it would
-        give.
+        """List the jobs that run in a future minute, and the effect of spreading them over the following
+        minutes.
 
         Needs the role `viewer`.
         """
@@ -39,10 +41,9 @@ class OverviewResource(Resource):
         )
 
     def load_plan(self, *, window: Literal["24h", "7d"] | None = None) -> SpreadPlan:
-        """How to move the jobs whose owners allow it (`spread`), so that the busiest minute has fewer
-        deliveries.
+        """Plan how to move jobs that allow it (`spread`), so that the busiest minute has fewer deliveries.
 
-        Nothing is changed: each move is a PATCH of its job's `offset_seconds`.
+        Nothing is changed. To make a move, PATCH the job's `offset_seconds`.
 
         Needs the role `viewer`.
         """

@@ -12,21 +12,21 @@ class QuotasResource(Resource):
     """What a workspace may have and make, and what it has."""
 
     def usage(self) -> Usage:
-        """What the workspace has and has made, against its quotas.
+        """Get the workspace's usage compared with its quotas.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "usage")), Usage)
 
     def get(self) -> Quotas:
-        """What the workspace may have and make; null: no limit.
+        """Get the workspace's quotas. null: no limit.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "quotas")), Quotas)
 
     def put(self, *, if_match: int | str | None = None, **fields: Unpack[QuotasPut]) -> Quotas:
-        """Set what the workspace may have and make; what is not given, or null, has no limit.
+        """Set the workspace's quotas. A quota that is omitted or null has no limit.
 
         Needs the role `instance_admin`.
 

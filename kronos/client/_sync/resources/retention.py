@@ -12,14 +12,14 @@ class RetentionResource(Resource):
     """How long history is kept."""
 
     def get(self) -> Retention:
-        """How long the workspace's history is kept.
+        """Get how long the workspace's history is kept.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "retention")), Retention)
 
     def put(self, *, if_match: int | str | None = None, **fields: Unpack[RetentionPut]) -> Retention:
-        """Set the workspace's own ages; null, or none: the instance's.
+        """Set the workspace's retention. A value that is omitted or null uses the instance's setting.
 
         Needs the role `admin`.
 

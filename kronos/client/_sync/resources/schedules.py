@@ -10,11 +10,11 @@ from kronos.client.models.schedules import SchedulePhrase
 
 
 class SchedulesResource(Resource):
-    """Schedules that are not saved."""
+    """Preview and parse schedules without saving them."""
 
     def preview(self, **fields: Unpack[SchedulePreview]) -> Preview:
-        """What a schedule says in words, its next runs with what clock changes do to them, and what may
-        surprise.
+        """Preview a schedule: its description in words, its next runs and how clock changes affect them, and
+        warnings.
 
         Needs the role `viewer`.
 
@@ -25,8 +25,8 @@ class SchedulesResource(Resource):
         )
 
     def parse(self, **fields: Unpack[ScheduleSentence]) -> SchedulePhrase:
-        """The cron text or the interval that a sentence of plain English names; what was not understood is
-        said.
+        """Parse an English sentence into a cron expression or an interval. Parts that were not understood
+        are reported.
 
         Needs the role `viewer`.
 

@@ -11,10 +11,10 @@ from kronos.client.models.secrets import Secret
 
 
 class SecretsResource(Resource):
-    """Values that deliveries need and nobody may read."""
+    """Values that deliveries need and that no call returns."""
 
     def create(self, **fields: Unpack[SecretCreate]) -> Secret:
-        """Make a secret. Its value is not given back by any call.
+        """Create a secret. No call returns its value.
 
         Needs the role `admin`.
 
@@ -23,7 +23,7 @@ class SecretsResource(Resource):
         return self._transport.call(write("POST", path_of(*self._base, "secrets"), body=fields, repeat="never"), Secret)
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Secret]:
-        """Secrets of a workspace, newest first, without their values.
+        """List the secrets of a workspace, newest first, without their values.
 
         Needs the role `viewer`.
         """
@@ -32,7 +32,7 @@ class SecretsResource(Resource):
         )
 
     def get(self, name: UUID | str) -> Secret:
-        """One secret, without its value.
+        """Get a secret, without its value.
 
         Needs the role `viewer`.
         """
@@ -46,7 +46,7 @@ class SecretsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[SecretPut],
     ) -> Secret:
-        """Make a secret, or give it a new value, which deliveries that wait are made with, too.
+        """Create a secret, or set a new value. Waiting deliveries use the new value too.
 
         Needs the role `admin`.
 

@@ -9,10 +9,11 @@ from kronos.client.models.system import Alarms, Alive, BusyWorkers, Drift, Histo
 
 
 class SystemResource(Resource):
-    """The instance: what it is, whether it lives, how it is doing."""
+    """The instance: its version, health and status."""
 
     def load(self, *, window: Literal["24h", "7d"] | None = None) -> InstanceLoad:
-        """How many runs each coming minute has, of all jobs, against what pg_cron and workers can do.
+        """Get the number of runs of all jobs in each of the coming minutes, and what pg_cron and workers can
+        handle.
 
         Needs the role `instance_admin`.
         """
@@ -21,49 +22,49 @@ class SystemResource(Resource):
         )
 
     def index(self) -> Index:
-        """What this is; a browser is sent on to the dashboard."""
+        """Get the index. Browsers are redirected to the dashboard."""
         return self._transport.call(read(path_of(*self._base)), Index)
 
     def health(self) -> Alive:
-        """Whether the process answers; asks nobody else."""
+        """Check that the process is alive. Queries nothing else."""
         return self._transport.call(read(path_of(*self._base, "healthz")), Alive)
 
     def readiness(self) -> Ready:
-        """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
+        """Check that PostgreSQL answers, pg_cron rings, and deliveries are made."""
         return self._transport.call(read(path_of(*self._base, "readyz")), Ready)
 
     def status(self) -> InstanceStatus:
-        """The instance: pg_cron, lag, workers, what is followed in steps, time zone data.
+        """Get the status of the instance: pg_cron, lag, workers, work done in steps, and time zone data.
 
         Needs the role `instance_admin`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "status")), InstanceStatus)
 
     def workers(self) -> BusyWorkers:
-        """What workers have under way. One that has nothing to do is not listed: status counts the sessions
-        of all.
+        """List the deliveries in progress per worker. Idle workers are not listed; status counts the
+        sessions of all.
 
         Needs the role `instance_admin`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "workers")), BusyWorkers)
 
     def history(self) -> History:
-        """The instance's retention, and the partitions of its history.
+        """Get the instance's retention and the partitions of its history.
 
         Needs the role `instance_admin`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "history")), History)
 
     def alarms(self) -> Alarms:
-        """How pg_cron is asked to ring for jobs: an entry each, or one for all that ring alike; and how
-        often it rings.
+        """Get how pg_cron rings for jobs: one entry per job, or one for all jobs that ring together, and how
+        often.
 
         Needs the role `instance_admin`.
         """
         return self._transport.call(read(path_of(*self._base, "v1", "system", "alarms")), Alarms)
 
     def drift(self, *, limit: int | None = None) -> Drift:
-        """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most.
+        """Compare jobs with pg_cron's entries. The reaper repairs differences within a minute.
 
         Needs the role `instance_admin`.
         """
