@@ -248,7 +248,8 @@ async def _answered(
         raise _no_incident(view, incident_id)
     if not changed and found[0].status == "RESOLVED":
         raise errors.Conflict(
-            f"incident {incident_id} was resolved at {found[0].resolved_at}: it can no longer be answered"
+            f"incident {incident_id} was resolved at {found[0].resolved_at}: it can no longer be acknowledged or "
+            "snoozed"
         )
     return found[0]
 

@@ -278,7 +278,7 @@ def _parsed(content: bytes, where: str) -> Keyring:
     if not keys:
         raise KeysInvalid(f"{where} holds no key: {_HINT}")
     if len(keys) > MAX_KEYS:
-        raise KeysInvalid(f"{where} holds {len(keys)} keys; the most is {MAX_KEYS}")
+        raise KeysInvalid(f"{where} holds {len(keys)} keys; the limit is {MAX_KEYS}")
     return Keyring(keys)
 
 

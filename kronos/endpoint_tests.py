@@ -226,7 +226,7 @@ def _sendable(message: Message, spec: JsonObject, context: JsonObject) -> Messag
         with _at(member):
             template.render(spec.get(member), context)
     if message.bytes > MAX_MESSAGE_BYTES:
-        why = f"the message has {message.bytes} bytes; the most is {MAX_MESSAGE_BYTES}"
+        why = f"the message has {message.bytes} bytes; the limit is {MAX_MESSAGE_BYTES}"
         raise Refused("too_large", why, hint="Store it elsewhere, and send its address.")
     return message
 
@@ -304,7 +304,7 @@ def _place(workspace: str) -> Iterator[None]:
     most = _MOST_OF_A_WORKSPACE if sum(_waiting.values()) < _MOST else 1
     if own >= most:
         raise errors.RateLimited(
-            f"{own} test deliveries of this workspace are running; at most {most} may right now: "
+            f"{own} test deliveries of this workspace are running; at most {most} may run right now: "
             "try again when one has ended"
         )
     _waiting[workspace] = own + 1

@@ -27,8 +27,8 @@ def fault(facts: Facts) -> Judged:
     has_no_ticks = facts.tick is None and ("error" in reading or reading.get("next_tick") is None)
     if facts.run is None and (has_no_ticks or facts.is_pending):
         because = (
-            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to create a version that "
-            "is valid."
+            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to create a valid "
+            "version."
         )
         return step, Verdict(decision="ERROR", code="job_fault", because=because)
     return step, None
@@ -59,7 +59,7 @@ def pause(facts: Facts) -> Judged:
     halted = _halted_now(facts)
     if halted is None and facts.turned_at is not None:
         detail = f"the workspace was suspended or resumed at {said(facts.turned_at)}, and this job has not followed yet"
-        because = f"The tick will be accounted for by the workspace's status at its time, in its turn: {detail}."
+        because = f"The tick will be accounted for in its turn, under the workspace's status at its time: {detail}."
         return Step(step="pause", holds=False, detail=detail, evidence=evidence), Verdict(
             decision="OVERDUE", code="workspace_turning", because=because
         )
