@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     later. Stored like catch_up_immediate."""
 
     retention_run_details_days: Annotated[int, Field(ge=1, le=36500)] = 7
-    """How many days pg_cron's log of our rings (cron.job_run_details) is kept. It is evidence of a ring, never of a
+    """How many days pg_cron's log of Kronos's rings (cron.job_run_details) is kept. It is evidence of a ring, never of a
     tick. Stored like catch_up_immediate."""
 
     retention_audit_days: Annotated[int, Field(ge=1, le=36500)] = 400
@@ -206,8 +206,8 @@ class Settings(BaseSettings):
 
     oidc_issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=2048)] | None = None
     """The identity provider through which people sign in (OpenID Connect), exactly as its tokens name it. Its
-    configuration is read from a path below this URL. Unset: people cannot sign in, only keys work. http only on this
-    machine."""
+    configuration is read from a path below this URL. Unset: people cannot sign in, only keys work. http is
+    allowed only on this machine."""
 
     oidc_client_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """This instance's client id at the provider; required with an issuer."""

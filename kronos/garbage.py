@@ -9,5 +9,5 @@ def leave_what_is_there() -> None:
     second of the request that it interrupted."""
     gc.collect()
     gc.freeze()
-    gc.collect()  # nothing is left to scan; this resets the thresholds' counts, which included the frozen objects
+    gc.collect()  # scans nothing, but resets the count of old objects, which still includes the frozen ones
     gc.set_threshold(20_000, 20, 100)

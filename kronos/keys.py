@@ -62,7 +62,7 @@ class KeyNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burnt:
-    """Whether a key in a URL was recorded, which needs a real key."""
+    """Whether a key in a URL was recorded; only a key that exists is."""
 
     is_noted: bool
 
