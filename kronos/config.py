@@ -181,8 +181,8 @@ class Settings(BaseSettings):
     later. Stored like catch_up_immediate."""
 
     retention_run_details_days: Annotated[int, Field(ge=1, le=36500)] = 7
-    """How many days pg_cron's log of Kronos's rings (cron.job_run_details) is kept. It is evidence of a ring, never of a
-    tick. Stored like catch_up_immediate."""
+    """How many days pg_cron's log of Kronos's rings (cron.job_run_details) is kept. It is evidence of a ring, never
+    of a tick. Stored like catch_up_immediate."""
 
     retention_audit_days: Annotated[int, Field(ge=1, le=36500)] = 400
     """How many days the audit log is kept. Stored like catch_up_immediate."""
