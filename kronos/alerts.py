@@ -286,7 +286,7 @@ def _overtaken(name: str) -> errors.Overtaken:
 
 def _excluded(name: str, version: int) -> errors.PreconditionFailed:
     return errors.PreconditionFailed(
-        f"the alert rule {name!r} is at version {version}, which the precondition excludes"
+        f"the alert rule {name!r} is already at version {version}, which the precondition excludes"
     )
 
 

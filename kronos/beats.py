@@ -246,7 +246,7 @@ async def put(
     if stored.outcome == "ABSENT":
         raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist, so If-Match cannot match")
     if stored.outcome == "EXCLUDED":
-        detail = f"the heartbeat {name!r} is at version {stored.version}, which the precondition excludes"
+        detail = f"the heartbeat {name!r} is already at version {stored.version}, which the precondition excludes"
         raise errors.PreconditionFailed(detail)
     if stored.outcome == "FULL":
         raise errors.Conflict("the workspace already has 10000 heartbeats, the most it may have: delete some first")

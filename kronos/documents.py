@@ -234,7 +234,7 @@ def refuse_condition(
     """Raises PreconditionFailed if a condition excludes the present version."""
     if present.version in known or (if_match is not None and present.version not in if_match):
         raise errors.PreconditionFailed(
-            f"the {kind.what} {present.name!r} is at version {present.version}, which the precondition excludes"
+            f"the {kind.what} {present.name!r} is already at version {present.version}, which the precondition excludes"
         )
 
 

@@ -222,7 +222,7 @@ async def replace(
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
     if endpoint:
         raise errors.PreconditionFailed(
-            f"the endpoint {new.name!r} is at version {endpoint[0].version}, which the precondition excludes"
+            f"the endpoint {new.name!r} is already at version {endpoint[0].version}, which the precondition excludes"
         )
     if must_exist:
         raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist, so If-Match cannot match")
