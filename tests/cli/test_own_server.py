@@ -181,7 +181,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
         assert (found["alarms"].fix or "").startswith(_WRITTEN)
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "pg_cron_unavailable")
-        assert "'connection failed'; `kronos doctor` says what to change" in ready.json()["detail"]
+        assert "'connection failed'; `kronos doctor` says what to write where" in ready.json()["detail"]
         _first_tick_is_explained(api.client, superuser, workspace, job_id)
 
         _write(superuser, cluster.data / "pg_hba.conf", rung.fix or "")
