@@ -1,4 +1,4 @@
-"""What is stored of alerts, as Python sees it and as the API shows it, docstrings too."""
+"""Alert rules and incidents as they are stored and as the API shows them. The API's schema uses these docstrings."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ Resolution = Literal["RECOVERED", "SUBJECT_GONE", "RULE_CHANGED", "RULE_DELETED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """What a workspace wants to be told of: of the runs that it `selects`, each job's (`per` JOB) or all of them
-    together (ALL), whether they break its `condition`. `tell`: the endpoints that are told."""
+    """Defines when a workspace is alerted: when the runs that the rule `selects`, of each job (`per` JOB) or of all
+    jobs together (ALL), break its `condition`. `tell`: the endpoints that are notified."""
 
     name: str
     workspace: str
@@ -35,15 +35,15 @@ class AlertRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAlertRule(AlertRule):
-    """In a page. JSON's writer leaves out what begins with _."""
+    """A rule in a page. The JSON writer leaves out names that begin with _."""
 
     _rule_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAlert:
-    """An incident of a job or of a heartbeat, as it stands beside what else is said of it. `resolved_at`: it is over by
-    now, and was not at the instant that was asked about."""
+    """An incident shown with its job or heartbeat. `resolved_at` is set if it was open at the requested instant and has
+    been resolved since."""
 
     incident_id: UUID
     rule: str
@@ -57,8 +57,8 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One time that a subject broke a rule, from then until it is over: what it says of both is as it was then.
-    `notifications`: the last five deliveries that told of it; `is_dead`: that is a dead letter."""
+    """One period in which a subject broke a rule, until it is resolved. It shows both as they were when it opened.
+    `notifications`: the last five deliveries that reported it; `is_dead`: the delivery is a dead letter."""
 
     incident_id: UUID
     workspace: str

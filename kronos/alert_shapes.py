@@ -1,5 +1,5 @@
-"""What notifications look like to those who take them: body templates over the input that every notification has
-(docs/alerts.md)."""
+"""Body templates that turn a notification into the format of its receiver. They read the input that every notification
+has (docs/alerts.md)."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,8 +9,8 @@ from kronos.model import JsonObject
 Shape = Literal["webhook", "slack", "pagerduty"]
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 _BODIES: Mapping[Shape, JsonObject | None] = {
-    "webhook": None,  # the input as it is
-    # https://api.slack.com/messaging/webhooks: text alone is shown by those that take Slack's form, too
+    "webhook": None,  # the input unchanged
+    # https://api.slack.com/messaging/webhooks: `text` alone also works with other services that accept Slack's format
     "slack": {"text": "{{input.text}}"},
     # https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
     "pagerduty": {
@@ -29,7 +29,7 @@ _BODIES: Mapping[Shape, JsonObject | None] = {
 
 
 def endpoint(shape: Shape, *, url: str, secret: str | None) -> JsonObject:
-    """The body of PUT …/endpoints/{name}. `secret`: the name of the one that holds PagerDuty's routing key."""
+    """Return the body of PUT …/endpoints/{name}. `secret`: the name of the secret with PagerDuty's routing key."""
     spec: JsonObject = {"url": url, "method": "POST"}
     template = _BODIES[shape]
     if template is not None:

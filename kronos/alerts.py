@@ -1,4 +1,4 @@
-"""Rules that raise alerts, and incidents: what sql/functions/alerts judges, as people write and answer it."""
+"""Alert rules and incidents: users write rules and respond to incidents here. sql/functions/alerts evaluates them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -16,14 +16,14 @@ from kronos.model import JsonObject
 from kronos.sql import statement
 
 MOST_RULES = 100
-"""Of a workspace: each is judged every minute."""
+"""Per workspace, since each rule is evaluated every minute."""
 Selector = Literal["WORKSPACE", "JOB", "TAG", "ENDPOINT", "HEARTBEAT"]
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRule:
-    """What a caller says of a rule."""
+    """A rule as a caller describes it."""
 
     name: str
     enabled: bool
@@ -39,7 +39,7 @@ class NewRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentFilter:
-    """Which incidents a list holds; None: all. LIVE: OPEN or ACKNOWLEDGED."""
+    """The incidents that a list holds. None: all; status LIVE: OPEN or ACKNOWLEDGED."""
 
     status: Literal["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"] | None = None
     rule: str | None = None
@@ -49,28 +49,28 @@ class IncidentFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenRule:
-    """A rule that was written."""
+    """The rule that was written."""
 
     rule_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleVersion:
-    """The version that a rule is at, or was."""
+    """The version that a rule is at, or was at when it was deleted."""
 
     version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedIncident:
-    """An incident that was answered."""
+    """The incident that was changed."""
 
     incident_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedByRule:
-    """What of that which a rule names is not there, and how many rules there are besides it."""
+    """The objects that a rule names and that do not exist, and how many other rules there are."""
 
     absent: list[str]
     is_selected_there: bool
@@ -79,8 +79,8 @@ class NamedByRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentCount:
-    """Incidents of a workspace that are not over, up to 1,000; `open`: nobody has acknowledged them. `undelivered`:
-    notifications that are dead letters, of the newest 1,000."""
+    """Incidents of a workspace that are not resolved, up to 1,000. `open`: those not acknowledged. `undelivered`:
+    notifications that are dead letters, among the newest 1,000."""
 
     live: int
     open: int
@@ -104,8 +104,8 @@ _SNOOZE = statement("alerts.set_snoozed", ChangedIncident)
 
 
 async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
-    """A new rule. Raises Conflict where the name is taken or there are as many as may be, Unprocessable for what it
-    names that is not there, OutcomeUnknown."""
+    """Create a rule. Raises Conflict if the name is taken or the workspace has the most rules it may have,
+    Unprocessable if the rule names something that does not exist, OutcomeUnknown."""
     for _ in range(_TRIES):
         await _check(view, new)
         written, rules = await view.write_then_read(_INSERT, _params(new), _GET, {"names": [new.name]})
@@ -113,7 +113,7 @@ async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
             return rules[0]
         if rules:
             fault = Fault(pointer="/name", detail="a rule has this name", hint="PUT changes an existing rule.")
-            raise errors.Conflict(f"the alert rule {new.name!r} exists", faults=(fault,))
+            raise errors.Conflict(f"the alert rule {new.name!r} already exists", faults=(fault,))
     raise _overtaken(new.name)
 
 
@@ -125,10 +125,11 @@ async def replace(
     if_none_match: Collection[int] = (),
     must_exist: bool = False,
 ) -> tuple[AlertRule, bool]:
-    """The rule's next version, or its first; and whether it is new. It replaces one of the versions `if_match` (None:
-    any) and none of `if_none_match`. Incidents of one that is about something else than before are over.
+    """Write the rule's next version, or its first. Return it, and whether it is new. It replaces only a version in
+    `if_match` (None: any) and none in `if_none_match`. If the new version is about something else, the rule's incidents
+    are resolved.
 
-    Raises PreconditionFailed, Conflict where there are as many as may be, Unprocessable, OutcomeUnknown.
+    Raises PreconditionFailed, Conflict if the workspace has the most rules it may have, Unprocessable, OutcomeUnknown.
     """
     params = _params(new) | {
         "if_match": None if if_match is None else list(if_match),
@@ -141,7 +142,7 @@ async def replace(
             return rules[0], False
         if not rules:
             if must_exist:
-                raise errors.PreconditionFailed(f"the alert rule {new.name!r} does not exist: If-Match finds nothing")
+                raise errors.PreconditionFailed(f"the alert rule {new.name!r} does not exist, so If-Match cannot match")
             return await create(view, new), True
         version = rules[0].version
         if version in if_none_match or (if_match is not None and version not in if_match):
@@ -150,26 +151,26 @@ async def replace(
 
 
 async def get(view: WorkspaceView, name: str) -> AlertRule:
-    """The rule. Raises AlertRuleNotFound."""
+    """Return the rule. Raises AlertRuleNotFound."""
     if (rule := await view.one_or_none(_GET, {"names": [name]})) is None:
         raise _not_found(view, name)
     return rule
 
 
 async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, AlertRule]:
-    """Those of these rules that there are, by name."""
+    """Return the rules of these names that exist, by name."""
     found = await view.rows(_GET, {"names": list(names)}) if names else []
     return {each.name: each for each in found}
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedAlertRule]:
-    """Up to `limit` rules, newest first, after the position `before`."""
+    """Return up to `limit` rules, newest first, after the position `before`."""
     created_at, rule_id = before or (None, None)
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": rule_id})
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
-    """Delete a rule; its incidents are over. Raises AlertRuleNotFound, PreconditionFailed."""
+    """Delete a rule; its incidents are resolved. Raises AlertRuleNotFound, PreconditionFailed."""
     params = {"name": name, "if_match": None if if_match is None else list(if_match)}
     present, deleted = await view.write_then_read(_MATCH, params, _DELETE, params)
     if deleted:
@@ -180,7 +181,7 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
 
 
 async def incident(view: WorkspaceView, incident_id: UUID) -> Incident:
-    """The incident. Raises IncidentNotFound."""
+    """Return the incident. Raises IncidentNotFound."""
     if (found := await view.one_or_none(_GET_INCIDENT, {"incident_id": incident_id})) is None:
         raise _no_incident(view, incident_id)
     return found
@@ -189,7 +190,7 @@ async def incident(view: WorkspaceView, incident_id: UUID) -> Incident:
 async def list_incidents(
     view: WorkspaceView, which: IncidentFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[Incident]:
-    """Up to `limit` incidents, newest first, after the position `before`."""
+    """Return up to `limit` incidents, newest first, after the position `before`."""
     opened_at, incident_id = before or (None, None)
     is_live = which.status in ("OPEN", "ACKNOWLEDGED", "LIVE")
     return await view.rows(
@@ -209,24 +210,24 @@ async def list_incidents(
 def asked_open(
     *, job: str | None = None, heartbeat: str | None = None, at: datetime | None = None
 ) -> dict[str, object]:
-    """The parameters of OPEN: a job, by a name or an id, or a heartbeat."""
+    """Return the parameters of OPEN for a job (by name or id) or a heartbeat."""
     return {"job": job, "heartbeat": heartbeat, "at": at}
 
 
 async def open_of(view: WorkspaceView, *, job: str | None = None, heartbeat: str | None = None) -> list[OpenAlert]:
-    """The incidents of a job, or of a heartbeat, that are not over; the newest ten."""
+    """Return the newest ten unresolved incidents of a job or a heartbeat."""
     return await view.rows(OPEN, asked_open(job=job, heartbeat=heartbeat))
 
 
 async def count(view: WorkspaceView) -> IncidentCount:
-    """How many incidents are not over."""
+    """Count the incidents that are not resolved."""
     (counted,) = await view.rows(COUNT, {})
     return counted
 
 
 async def acknowledge(view: WorkspaceView, incident_id: UUID, *, actor: str, note: str | None) -> Incident:
-    """Somebody has it: it is not said again. One that somebody has already stays his. Raises IncidentNotFound,
-    Conflict where it is over."""
+    """Acknowledge the incident, which ends its repeated notifications. If it is already acknowledged, the first person
+    stays recorded. Raises IncidentNotFound, Conflict if it is resolved."""
     params = {"incident_id": incident_id, "actor": actor, "note": note}
     return await _answered(view, incident_id, *await view.write_then_read(_ACKNOWLEDGE, params, _GET_INCIDENT, params))
 
@@ -234,8 +235,8 @@ async def acknowledge(view: WorkspaceView, incident_id: UUID, *, actor: str, not
 async def snooze(
     view: WorkspaceView, incident_id: UUID, *, actor: str, until: datetime | None, seconds: int | None = None
 ) -> Incident:
-    """It is not said again until then, or for so many seconds; neither: as if it had not been snoozed. Raises
-    IncidentNotFound, Conflict where it is over."""
+    """Suppress repeated notifications until `until`, or for `seconds`; with neither, end the snooze. Raises
+    IncidentNotFound, Conflict if it is resolved."""
     params = {"incident_id": incident_id, "actor": actor, "until": until, "seconds": seconds}
     return await _answered(view, incident_id, *await view.write_then_read(_SNOOZE, params, _GET_INCIDENT, params))
 
@@ -247,7 +248,8 @@ async def _answered(
         raise _no_incident(view, incident_id)
     if not changed and found[0].status == "RESOLVED":
         raise errors.Conflict(
-            f"incident {incident_id} is over since {found[0].resolved_at}: there is nothing to answer"
+            f"incident {incident_id} was resolved at {found[0].resolved_at}: it can no longer be acknowledged or "
+            "snoozed"
         )
     return found[0]
 
@@ -261,30 +263,30 @@ async def _check(view: WorkspaceView, new: NewRule) -> None:
     faults = [
         Fault(
             pointer=f"/tell/{new.tell.index(name)}",
-            detail=f"there is no endpoint {name!r}",
-            hint="Name endpoints of this workspace, or make this one first.",
+            detail=f"no such endpoint: {name!r}",
+            hint="Name an endpoint that exists, or create this one first.",
         )
         for name in named.absent
     ]
     if not named.is_selected_there:
         kind = new.selector.lower()
-        faults.append(Fault(pointer=f"/selects/{kind}", detail=f"there is no {kind} {new.selected!r}", hint=None))
+        faults.append(Fault(pointer=f"/selects/{kind}", detail=f"no such {kind}: {new.selected!r}", hint=None))
     if faults:
         raise errors.Unprocessable.of(*faults)
     if named.others >= MOST_RULES:
         raise errors.Conflict(
-            f"the workspace has {named.others} alert rules, and may have {MOST_RULES}: delete one first, or let one "
-            "rule select by tag"
+            f"the workspace has {named.others} alert rules, and may have {MOST_RULES}: delete one first, or use one "
+            "rule that selects jobs by tag"
         )
 
 
 def _overtaken(name: str) -> errors.Overtaken:
-    return errors.Overtaken(f"what the alert rule {name!r} names is changed by others, again and again: call again")
+    return errors.Overtaken(f"objects that the alert rule {name!r} names keep changing at the same time: try again")
 
 
 def _excluded(name: str, version: int) -> errors.PreconditionFailed:
     return errors.PreconditionFailed(
-        f"the alert rule {name!r} is at version {version} already, which the condition excludes"
+        f"the alert rule {name!r} is already at version {version}, which the precondition excludes"
     )
 
 

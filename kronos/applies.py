@@ -1,12 +1,11 @@
-"""What files say of a workspace, made true in one transaction: endpoints, payload specs, configs, calendars, jobs,
-heartbeats and alert rules made, changed and removed by the operations that do it one by one.
+"""Apply files to a workspace in one transaction. The operations for single resources create, change and remove its
+configs, payload specs, calendars, endpoints, jobs, heartbeats and alert rules.
 
-In the order in which each may name what stands before it: configs, payload specs, calendars, endpoints, jobs,
-heartbeats, alert rules. What is removed goes in the other direction: what quotas count first, so that it makes room,
-and what others may name yet afterwards. Where anything is refused nothing is done. A trial does all of it, pg_cron's
-entries included, and is rolled back.
+Resources are created in that order, since each may name only kinds before its own. Removal goes in the opposite
+direction. Kinds that quotas count are removed first, to make room; kinds that others may still name are removed last.
+If anything is rejected, nothing is done. A trial does everything, including pg_cron's entries, and is rolled back.
 
-Heartbeats that are there are changed at the very end: their pings wait for it (test_apply_pings).
+Existing heartbeats are changed at the very end, because their pings wait for it (test_apply_pings).
 """
 
 from collections.abc import Iterable
@@ -35,9 +34,9 @@ _SOURCE = "apply"
 
 
 async def apply(view: WorkspaceView, asked: WantedWorkspace) -> Applied:
-    """Make what files say true, or say what that would do. Raises Unprocessable with the pointer of all that is
-    refused, Conflict (apply_under_way), WorkspaceNotFound, WorkspaceSuspended, PgCronUnavailable, DatabaseUnavailable,
-    OutcomeUnknown."""
+    """Apply the files, or, for a trial, return what that would do. Raises Unprocessable with a pointer to everything
+    that is rejected, Conflict (apply_under_way), WorkspaceNotFound, WorkspaceSuspended, PgCronUnavailable,
+    DatabaseUnavailable, OutcomeUnknown."""
     return await view.in_one(lambda inside: _apply(inside, asked), is_trial=asked.is_trial, source=_SOURCE)
 
 
@@ -83,13 +82,13 @@ async def _lock(view: WorkspaceView) -> None:
     except errors.DatabaseUnavailable as error:
         if error.sqlstate != LOCK_TIMEOUT:
             raise
-        detail = f"another apply of workspace {view.workspace} is under way, or it is being suspended or resumed"
-        fault = Fault(pointer="", detail=detail, hint="Call again in some seconds: applies go one after the other.")
+        detail = f"another apply of workspace {view.workspace} is running, or it is being suspended or resumed"
+        fault = Fault(pointer="", detail=detail, hint="Try again in some seconds: only one apply runs at a time.")
         raise errors.Conflict(detail, code="apply_under_way", faults=(fault,)) from None
 
 
 async def _compared(view: WorkspaceView, asked: WantedWorkspace) -> Applying:
-    """What is to be done. The jobs that it is to be done to are held from now on, and are as they were compared."""
+    """Return what has to be done. The jobs involved are locked from now on, so they stay as they were compared."""
     while True:
         outcomes = [ResourceOutcome(wanted=each) for each in asked.resources]
         applying = Applying(view=view, asked=asked, outcomes=outcomes, managed=await managed.of_workspace(view))
@@ -102,7 +101,7 @@ async def _compared(view: WorkspaceView, asked: WantedWorkspace) -> Applying:
 
 
 async def _compare(applying: Applying) -> Present:
-    """What is there of what the files name, and what of that they have otherwise."""
+    """Compare the named resources with the server's, and return the server's."""
     found = await managed.present(applying.view, [each.wanted.key for each in applying.outcomes])
     for each in applying.outcomes:
         wanted, note = each.wanted, applying.managed.get(each.wanted.key)
@@ -131,8 +130,8 @@ async def _compare(applying: Applying) -> Present:
 
 
 def _is_over(wanted: WantedResource, note: Managed, set_name: str) -> bool:
-    """Whether a job was made of what the files still say, and has had all the runs that they gave it: it is as they
-    want it, and would have them once more if it were made again."""
+    """Return whether the job was created from these same files and has had all the runs that they gave it. It is then
+    as the files want it; creating it again would repeat those runs."""
     has_end = wanted.fields.get("max_runs") is not None or wanted.fields.get("ends_at") is not None
     if not (note.is_over and has_end and note.set_name == set_name):
         return False
@@ -156,13 +155,13 @@ def _refuse_other_set(applying: Applying, outcome: ResourceOutcome, note: Manage
     asked = applying.asked
     if note is not None and note.is_same and note.set_name != asked.set_name and not asked.take_over:
         wanted = outcome.wanted
-        detail = f"the {wanted.kind.replace('_', ' ')} {wanted.name!r} is of the set {note.set_name!r}"
-        hint = "A resource is of one set. Take it out of these files, or apply them with take_over (--take-over)."
+        detail = f"the {wanted.kind.replace('_', ' ')} {wanted.name!r} belongs to the set {note.set_name!r}"
+        hint = "A resource belongs to one set. Remove it from these files, or apply them with take_over (--take-over)."
         applying.refuse(outcome, detail, "/name", hint=hint)
 
 
 async def _mark(applying: Applying) -> None:
-    """What the files say is what they have said last, from now on."""
+    """Record the content of the files as applied last."""
     marks = {each.wanted.key: apply_diffs.digests(each.wanted.fields) for each in applying.outcomes}
     await managed.mark(applying.view, applying.asked.set_name, marks)
 
@@ -177,8 +176,8 @@ def _load_after(before: Load, after: Load) -> LoadAfter:
     if after.busiest and after.busiest[0].runs > after.pg_cron_per_minute:
         busiest = after.busiest[0]
         warnings.append(
-            f"{busiest.runs} runs are due at {busiest.at.isoformat()}, and pg_cron gets through with "
-            f"{after.pg_cron_per_minute} entries a minute: the last of them begin late"
+            f"{busiest.runs} runs are due at {busiest.at.isoformat()}, and pg_cron runs about "
+            f"{after.pg_cron_per_minute} entries per minute: the last ones start late"
         )
     return LoadAfter(
         busiest_before=before.busiest[0] if before.busiest else None,

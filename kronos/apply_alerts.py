@@ -1,4 +1,4 @@
-"""Heartbeats and alert rules, as files have them: compared, made and changed."""
+"""Heartbeats and alert rules of files: compare, create and change them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,8 @@ _RULE_FIELDS = ("condition", "per", "tell", "severity", "recovered", "repeat_sec
 
 
 def of_expectation(wanted: Expectation) -> JsonObject:
-    """What files say of a heartbeat. Of an interval without an anchor nothing is said of it: it stays as it is."""
+    """Return a heartbeat's fields from the files. An interval without an anchor leaves the anchor out: it stays as it
+    is."""
     text = wanted.schedule or ScheduleText(cron=None)
     found: JsonObject = {name: getattr(wanted, name) for name in _EXPECTED}
     found |= {name: getattr(text, name) for name in _OF_SCHEDULE}
@@ -29,28 +30,28 @@ def of_expectation(wanted: Expectation) -> JsonObject:
 
 
 def of_heartbeat(row: Heartbeat) -> JsonObject:
-    """The same of one that is there."""
+    """Return the same fields of an existing heartbeat."""
     found: JsonObject = {name: getattr(row, name) for name in (*_EXPECTED, *_OF_SCHEDULE)}
     anchor = row.anchor if row.anchor_local is None else datetime.fromisoformat(row.anchor_local)
     return found if anchor is None else found | {"anchor": apply_diffs.said(anchor)}
 
 
 def of_new_rule(new: NewRule) -> JsonObject:
-    """What files say of an alert rule. Whom it tells has no order."""
+    """Return an alert rule's fields from the files. The order of `tell` does not matter."""
     found: JsonObject = {name: getattr(new, name) for name in _RULE_FIELDS}
     selects = {} if new.selected is None else {new.selector.lower(): new.selected}
     return found | {"selects": selects, "tell": sorted(new.tell)}
 
 
 def of_rule(row: AlertRule) -> JsonObject:
-    """The same of one that is there."""
+    """Return the same fields of an existing rule."""
     found: JsonObject = {name: getattr(row, name) for name in _RULE_FIELDS}
     return found | {"selects": row.selects, "tell": sorted(row.tell)}
 
 
 async def read_heartbeats(applying: Applying) -> dict[str, JsonObject]:
-    """What the heartbeats are to be stored as that are new or changed, by name; those are refused whose schedules
-    are no schedules."""
+    """Return the stored terms of the heartbeats that are new or changed, by name. Heartbeats with invalid schedules are
+    rejected."""
     asked = {each.wanted.name: each for each in [*applying.to_make("heartbeat"), *applying.to_change("heartbeat")]}
     found = await many_beats.terms(applying.view, {name: _with_anchor(each) for name, each in asked.items()})
     for name, terms in found.items():
@@ -60,17 +61,17 @@ async def read_heartbeats(applying: Applying) -> dict[str, JsonObject]:
 
 
 async def make_heartbeats(applying: Applying, terms: Mapping[str, JsonObject]) -> None:
-    """Heartbeats that are not there yet. Nobody is told their ping URLs, which would stand in the output of every
-    pipeline: who needs one has another one made (rotate)."""
+    """Create the heartbeats that do not exist. Their ping URLs are not returned, since they would appear in the output
+    of every pipeline; rotate the URL to get one."""
     new = applying.to_make("heartbeat")
     try:
         await many_beats.put(applying.view, [terms[each.wanted.name] for each in new])
-    except errors.KronosError:  # one by one it is said of each that is too many
+    except errors.KronosError:  # one by one, so that each one that exceeds a quota is reported
         await _put_each(applying, new, terms)
 
 
 async def change_heartbeats(applying: Applying, terms: Mapping[str, JsonObject]) -> None:
-    """Those that are there, the last of all that an apply does: from here on their pings wait for its end."""
+    """Change existing heartbeats, as the last step of an apply: from here on their pings wait for its end."""
     changed = applying.to_change("heartbeat")
     try:
         await many_beats.put(applying.view, [terms[each.wanted.name] for each in changed])
@@ -88,11 +89,11 @@ async def _put_each(applying: Applying, outcomes: Sequence[ResourceOutcome], ter
 
 
 async def make_alert_rules(applying: Applying) -> None:
-    """Alert rules, which name all the rest."""
+    """Create and change alert rules, which may name every other kind."""
     for each in [*applying.to_make("alert_rule"), *applying.to_change("alert_rule")]:
         require_admin(applying, each)
         if not isinstance(each.wanted.made, NewRule):
-            raise TypeError(f"{each.wanted.pointer} is no alert rule")
+            raise TypeError(f"{each.wanted.pointer} is not an alert rule")
         try:
             await alerts.replace(applying.view, each.wanted.made)
         except errors.KronosError as error:
@@ -100,10 +101,10 @@ async def make_alert_rules(applying: Applying) -> None:
 
 
 def _with_anchor(outcome: ResourceOutcome) -> Expectation:
-    """What is expected, with the anchor that it has where the files say none of the same interval."""
+    """Return what is expected, with the present anchor if the files give the same interval without one."""
     wanted = outcome.wanted.made
     if not isinstance(wanted, Expectation):
-        raise TypeError(f"{outcome.wanted.pointer} is no heartbeat")
+        raise TypeError(f"{outcome.wanted.pointer} is not a heartbeat")
     text, present = wanted.schedule, outcome.present or {}
     if text is None or text.every is None or text.anchor is not None or text.anchor_local is not None:
         return wanted

@@ -1,4 +1,4 @@
-"""What files say of a resource, held against what the server has: field by field, and against what files said last."""
+"""Compare a resource's fields in the files with the server's, and with the files that were applied last."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,14 @@ JOB_FIELDS = (
     *(each.name for each in fields(CronTerms) if each.name not in ("name", "offset_seconds", *_CATCH_UP)),
     "catch_up",
 )
-"""All that files say of a job besides its name."""
+"""Every field of a job in files except its name."""
 _STATUSES = ["EXPIRED", "FAILED"]
 _DIGEST_BYTES = 8
 
 
 def of_new_job(new: NewJob) -> JsonObject:
-    """The job's fields, to be compared. Of an interval without an anchor nothing is said of it: it stays as it is."""
+    """Return a job's fields from the files, to be compared. An interval without an anchor leaves the anchor out: it
+    stays as it is."""
     found = {name: said(getattr(new, name)) for name in JOB_FIELDS if name != "catch_up"}
     if new.anchor is None:
         del found["anchor"]
@@ -35,7 +36,7 @@ def of_new_job(new: NewJob) -> JsonObject:
 
 
 def of_job(job: Job) -> JsonObject:
-    """The same of a job that is there; of an expression there is no anchor."""
+    """Return the same fields of an existing job. A cron expression has no anchor."""
     found = {name: said(getattr(job, name)) for name in JOB_FIELDS}
     if job.anchor_local is not None:
         found["anchor"] = said(datetime.fromisoformat(job.anchor_local))
@@ -45,8 +46,7 @@ def of_job(job: Job) -> JsonObject:
 
 
 def job_changes(new: NewJob, names: set[str]) -> JsonObject:
-    """The fields of these names as changes.replace takes them. Expression, interval and anchor take each other's
-    place."""
+    """Return the named fields as changes.replace takes them. Expression, interval and anchor replace each other."""
     made: JsonObject = {name: getattr(new, name) for name in names if name in JOB_FIELDS and name != "catch_up"}
     if names & {"cron", "every", "anchor"}:
         for name in ("cron", "every", "anchor"):
@@ -63,8 +63,8 @@ def job_changes(new: NewJob, names: set[str]) -> JsonObject:
 
 
 def between(before: JsonObject, after: JsonObject, last: Mapping[str, str] | None) -> list[FieldDifference]:
-    """What has to be changed of `before` to have all that `after` says. `last`: the digests of what files said last;
-    None: they have said nothing yet."""
+    """Return the fields of `before` that must change to match `after`. `last`: the digests of the files applied last;
+    None: none were applied."""
     drifted = {name for name, digest in (last or {}).items() if digest_of(before.get(name)) != digest}
     return [
         FieldDifference(field=pointer_to(*path), before=old, after=new, is_drift=path[0] in drifted)
@@ -73,18 +73,19 @@ def between(before: JsonObject, after: JsonObject, last: Mapping[str, str] | Non
 
 
 def digests(of: JsonObject) -> dict[str, str]:
-    """What files say of each field, in short."""
+    """Return a digest of each field."""
     return {name: digest_of(value) for name, value in of.items()}
 
 
 def digest_of(value: Json) -> str:
-    """What is the same of two values that mean the same: 1.0 is 1, and an object's members have no order."""
+    """Return a digest that is equal for equal values: 1.0 is 1, and the order of an object's members does not
+    matter."""
     text = orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[: 2 * _DIGEST_BYTES]
 
 
 def is_same(one: Json, other: Json) -> bool:
-    """Whether two JSON values mean the same: numbers by their value, and true is not 1."""
+    """Return whether two JSON values are equal: numbers by value, and true is not 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -101,12 +102,12 @@ def _differing(path: tuple[str, ...], before: Json, after: Json) -> Iterator[tup
     for name in [*after, *(name for name in before if name not in after)]:
         if name in before and name in after:
             yield from _differing((*path, name), before[name], after[name])
-        else:  # null is not what is absent
+        else:  # null differs from absent
             yield (*path, name), before.get(name), after.get(name)
 
 
 def _plain(value: Json) -> Json:
-    """With one form of each number: as PostgreSQL gives it back it may have another."""
+    """Return the value with one form for each number: PostgreSQL may return another form than it was given."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -117,7 +118,7 @@ def _plain(value: Json) -> Json:
 
 
 def said(value: Json) -> Json:
-    """A value as JSON has it: an instant in UTC, a local time without an offset."""
+    """Return the value as JSON shows it: an instant in UTC, a local time without an offset."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             return value.isoformat()
@@ -126,7 +127,7 @@ def said(value: Json) -> Json:
 
 
 def _callback(callback: Json) -> Json:
-    """With what it means where that was left out."""
+    """Return the callback with defaults filled in and in one form."""
     if not isinstance(callback, dict):
         return callback
     found = dict(callback)

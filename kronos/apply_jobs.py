@@ -1,4 +1,4 @@
-"""CRON jobs, as files have them: made together, changed one by one."""
+"""CRON jobs of files: created together, changed one by one."""
 
 import time
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ _CALLBACKS = ("on_success", "on_failure")
 
 
 async def make_and_change(applying: Applying) -> None:
-    """What can be changed first, which may leave a minute that a new job rings in; then those that are not there yet;
-    then what named one of these."""
+    """Change existing jobs first, which may free a minute that a new job rings in. Then create new jobs, then retry the
+    changes that depended on them."""
     left = await _change(applying, [each for each in applying.to_change("job") if _has_its_endpoint(applying, each)])
     await _make(applying)
     for each, why in await _change(applying, [each for each, _ in left]):
@@ -26,7 +26,7 @@ async def make_and_change(applying: Applying) -> None:
 
 
 async def _make(applying: Applying) -> None:
-    """Jobs that are not there yet: those whose callbacks name others of them after these."""
+    """Create the jobs that do not exist. A job whose callbacks name another new job is created after that one."""
     left = {each.wanted.name: each for each in applying.to_make("job") if _has_its_endpoint(applying, each)}
     made: dict[UUID, tuple[ResourceOutcome, str]] = {}
     while left:
@@ -62,8 +62,8 @@ async def _made(applying: Applying, outcomes: Sequence[ResourceOutcome]) -> dict
 
 
 async def _change(applying: Applying, left: list[ResourceOutcome]) -> list[tuple[ResourceOutcome, errors.KronosError]]:
-    """Jobs that the files have otherwise, each in its next version; what is refused is answered. It is tried again
-    after the others, as long as there are fewer each time: their callbacks or minutes may be in its way."""
+    """Change existing jobs, each to its next version, and return those that are rejected. Rejected ones are retried
+    after the others as long as their number decreases, since callbacks or minutes of other jobs may block them."""
     refused: list[tuple[ResourceOutcome, errors.KronosError]] = []
     while left:
         refused = []
@@ -89,7 +89,7 @@ async def _changed(applying: Applying, outcome: ResourceOutcome) -> None:
 
 
 def gained(runs: ComingRuns, description: str) -> FireDiff:
-    """The runs of a job that is new."""
+    """Return the runs that a new job adds."""
     return FireDiff(
         description_before="",
         description=description,
@@ -105,7 +105,7 @@ def gained(runs: ComingRuns, description: str) -> FireDiff:
 
 
 def lost(runs: ComingRuns, description: str) -> FireDiff:
-    """Those of one that goes."""
+    """Return the runs that a removed job loses."""
     return FireDiff(
         description_before=description,
         description="",
@@ -122,18 +122,19 @@ def lost(runs: ComingRuns, description: str) -> FireDiff:
 
 def _new(outcome: ResourceOutcome) -> NewJob:
     if not isinstance(outcome.wanted.made, NewJob):
-        raise TypeError(f"{outcome.wanted.pointer} is no job")
+        raise TypeError(f"{outcome.wanted.pointer} is not a job")
     return outcome.wanted.made
 
 
 def _called(new: NewJob) -> set[str]:
-    """The other jobs that its callbacks name."""
+    """Return the other jobs that the job's callbacks name."""
     given = (getattr(new, name) for name in _CALLBACKS)
     return {each["job"] for each in given if each is not None and "job" in each} - {new.name or ""}
 
 
 def _has_its_endpoint(applying: Applying, outcome: ResourceOutcome) -> bool:
-    """Of a job whose endpoint was refused nothing is said: that is mended first."""
+    """Return whether the job's endpoint was accepted. If not, nothing is reported for the job: the endpoint is fixed
+    first."""
     refused = {each.wanted.name for each in applying.outcomes if each.wanted.kind == "endpoint" and each.is_refused}
     return _new(outcome).endpoint not in refused
 
@@ -141,12 +142,12 @@ def _has_its_endpoint(applying: Applying, outcome: ResourceOutcome) -> bool:
 def _refuse_circle(applying: Applying, left: dict[str, ResourceOutcome]) -> None:
     for each in left.values():
         named = sorted(_called(_new(each)) & left.keys())
-        detail = f"its callbacks go round in a circle, or name jobs whose callbacks do: {', '.join(named)}"
-        applying.refuse(each, detail, hint="Take one of the callbacks away: a run would set itself off for ever.")
+        detail = f"its callbacks form a cycle, or name jobs whose callbacks do: {', '.join(named)}"
+        applying.refuse(each, detail, hint="Remove one of the callbacks: a run would trigger itself forever.")
 
 
 def _without(error: errors.KronosError, at: str) -> errors.KronosError:
-    """The error of a batch's job, as that of the job alone."""
+    """Return the error of a job in a batch as the error of that job by itself."""
     faults = tuple(
         Fault(pointer=each.pointer.removeprefix(at), detail=each.detail, hint=each.hint) for each in error.faults
     )

@@ -1,4 +1,4 @@
-"""What is a set's and not in its files any more, removed: never what people made by hand."""
+"""Remove resources of a set that are no longer in its files, but never what people created by hand."""
 
 import math
 import time
@@ -13,19 +13,19 @@ from kronos.fire_diffs import FireDiff
 from kronos.managed import Kind, Name
 
 _FIRST: Final[frozenset[Kind]] = frozenset(("alert_rule", "heartbeat", "job"))
-"""Kinds that quotas count, and that need nothing of what the files make."""
+"""Kinds that quotas count, and that nothing in the files depends on."""
 _MOST_USERS = 10
 _MOST_HELD = 10
-# So long all removals together wait for rows that others hold: as long as one statement of any other call does.
+# All removals together wait this long for rows that others lock: as long as one statement of any other call.
 _PATIENCE_SECONDS, _LEAST_SECONDS = 2.0, 0.001
-# What takes no longer has not waited.
+# A removal that takes no longer did not wait.
 _SHORT_SECONDS = 0.1
 
 
 @dataclass(slots=True)
 class Removal:
-    """What is to go, and what of it is still there. `usual_patience`: how long a statement waits for locks, where that
-    is less meanwhile."""
+    """The resources to remove, and those still left. `usual_patience`: the lock timeout to restore, if it was
+    lowered."""
 
     gone: list[Name]
     left: list[Name]
@@ -35,10 +35,10 @@ class Removal:
 
 
 async def begin(applying: Applying) -> Removal:
-    """Remove what can go before anything is made, where that is asked for: alert rules, heartbeats and jobs, so that
-    what takes their place finds room in the quotas. What is in use yet is left to `finish`.
+    """If pruning was requested, remove what can go before anything is created: alert rules, heartbeats and jobs. That
+    makes room in the quotas for their replacements. Resources still in use are left to `finish`.
 
-    What is gone, or has become a person's, is nobody's from now on."""
+    Resources of the set that are gone, or that a person has replaced, no longer belong to the set."""
     wanted = {each.wanted.key for each in applying.outcomes}
     own = {key: note for key, note in applying.managed.items() if note.set_name == applying.asked.set_name}
     await managed.unmark(applying.view, [key for key, note in own.items() if not note.is_same and key not in wanted])
@@ -52,7 +52,7 @@ async def begin(applying: Applying) -> Removal:
 
 
 async def finish(applying: Applying, removal: Removal) -> list[AppliedResource]:
-    """Remove the rest: what nothing names any more now. Raises DatabaseUnavailable where others hold some of it."""
+    """Remove the rest, which nothing names any more. Raises DatabaseUnavailable if others hold locks on some of it."""
     left = removal.left
     if removal.usual_patience is not None:
         await managed.set_patience(applying.view, _milliseconds(removal))
@@ -70,7 +70,8 @@ async def finish(applying: Applying, removal: Removal) -> list[AppliedResource]:
 
 
 async def _removed(applying: Applying, removal: Removal, key: Name) -> errors.KronosError | None:
-    """Why it could not be removed; None: it is. What it waited for others, what follows does not wait once more."""
+    """Remove a resource and return why that failed; None: it is removed. Time spent waiting here is deducted from later
+    removals' wait."""
     began = time.monotonic()
     error = await _refusal(applying, key)
     if (took := time.monotonic() - began) > _SHORT_SECONDS:
@@ -85,7 +86,7 @@ def _milliseconds(removal: Removal) -> str:
 
 
 async def _restore(applying: Applying, removal: Removal) -> None:
-    """What else is to be done waits as any statement does."""
+    """Restore the usual lock timeout for the remaining work."""
     if removal.usual_patience is not None:
         await managed.set_patience(applying.view, removal.usual_patience)
 
@@ -96,8 +97,8 @@ def _require_not_held(refused: list[tuple[Name, errors.KronosError]]) -> None:
         named = ", ".join(f"{_words(kind)} {name!r}" for kind, name in held[:_MOST_HELD])
         more = f" and {len(held) - _MOST_HELD} more" if len(held) > _MOST_HELD else ""
         raise errors.DatabaseUnavailable(
-            f"others are changing what is not in the files any more: {named}{more}; nothing was applied: apply the "
-            "same again in some seconds",
+            f"resources that are no longer in the files are being changed by others: {named}{more}; nothing was "
+            "applied: apply the same again in some seconds",
             sqlstate=LOCK_TIMEOUT,
         )
 
@@ -109,7 +110,7 @@ def _is_held(error: errors.KronosError) -> bool:
 async def _refusal(applying: Applying, key: Name) -> errors.KronosError | None:
     kind, name = key
     if kind not in OPERATORS_KINDS and not applying.asked.may_configure:
-        raise errors.Forbidden(f"the {_words(kind)} {name!r} would be removed: this needs the role admin")
+        raise errors.Forbidden(f"removing the {_words(kind)} {name!r} needs the role admin")
     try:
         match kind:
             case "job":
@@ -135,12 +136,12 @@ async def _refusal(applying: Applying, key: Name) -> errors.KronosError | None:
 
 async def _refuse(applying: Applying, key: Name, error: errors.KronosError) -> None:
     kind, name = key
-    detail = f"the {_words(kind)} {name!r} is not in the files any more and cannot be removed: {error.detail}"
+    detail = f"the {_words(kind)} {name!r} is no longer in the files but cannot be removed: {error.detail}"
     if kind == "endpoint" and (users := await endpoints.users(applying.view, name, limit=_MOST_USERS)):
         more = f" and {users[0].total - len(users)} more" if users[0].total > len(users) else ""
         named = ", ".join(each.name or str(each.job_id) for each in users)
-        detail = f"the endpoint {name!r} is not in the files any more and is used by the live jobs {named}{more}"
-    hint = "Give what uses it something else first, or keep it in the files."
+        detail = f"the endpoint {name!r} is no longer in the files but is used by the live jobs {named}{more}"
+    hint = "Change what uses it first, or keep it in the files."
     applying.refuse_removal(key, error, detail, hint)
 
 

@@ -1,4 +1,4 @@
-"""Configs, payload specs and endpoints, as files have them."""
+"""Configs, payload specs, calendars and endpoints of files: compare, create and change them."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ from kronos.model import Endpoint, JsonObject
 def fields_of(
     found: Present, wanted: WantedResource, shown_endpoint: Callable[[Endpoint], JsonObject]
 ) -> JsonObject | None:
-    """What is there of a resource, by the fields that files have; None: nothing."""
+    """Return the fields of an existing resource as files have them; None if it does not exist."""
     match wanted.kind:
         case "job":
             job = found.jobs.get(wanted.name)
@@ -52,31 +52,31 @@ def fields_of(
 
 
 async def require_secrets(applying: Applying) -> None:
-    """Refuse secrets that the files need and that are not there: their values never stand in files."""
+    """Reject secrets that the files need and that do not exist: their values are never in files."""
     asked = applying.asked.secrets
     absent = await endpoint_checks.unknown_secrets(applying.view, {name for _, name in asked}) if asked else set()
     for pointer, name in asked:
         if name in absent:
-            detail = f"there is no secret {name!r} in this workspace"
-            hint = f"Store it first, its value never stands in a file: kronos secret set {name}."
+            detail = f"no secret {name!r} in this workspace"
+            hint = f"Store it first, since its value is never in a file: kronos secret set {name}."
             applying.faults.append(Fault(pointer=f"{pointer}/name", detail=detail, hint=hint))
             applying.codes.add(errors.SecretNotFound.code)
 
 
 def require_admin_to_adopt(applying: Applying) -> None:
-    """Raises Forbidden where what an operator may not make would become the set's, which may remove it later, and the
-    caller may not do that."""
+    """Check that the caller may adopt these resources. An operator may not bring kinds that only an admin creates into
+    a set, since the set may remove them later. Raises Forbidden."""
     for each in applying.outcomes:
         if each.is_adopted and each.wanted.kind not in OPERATORS_KINDS and not applying.asked.may_configure:
             raise errors.Forbidden(
-                f"the {each.wanted.kind.replace('_', ' ')} {each.wanted.name!r} was there, and would be of the set "
-                f"{applying.asked.set_name!r}: this needs the role admin; an operator applies jobs and heartbeats"
+                f"adopting the existing {each.wanted.kind.replace('_', ' ')} {each.wanted.name!r} into the set "
+                f"{applying.asked.set_name!r} needs the role admin; an operator applies jobs and heartbeats"
             )
 
 
 async def make_documents(applying: Applying) -> None:
-    """Configs and payload specs. Of a config that loses values those are kept until the endpoints are changed; inputs
-    are judged when all jobs are (judge_inputs)."""
+    """Create and change configs and payload specs. Values that a config loses are kept until the endpoints are changed.
+    Inputs are validated once all jobs are in place (judge_inputs)."""
     view = applying.view
     for each in [*applying.to_make("config"), *applying.to_change("config")]:
         require_admin(applying, each)
@@ -105,11 +105,11 @@ async def make_documents(applying: Applying) -> None:
 
 
 async def make_calendars(applying: Applying) -> None:
-    """Calendars, and the next runs of the jobs that name them."""
+    """Create and change calendars, and move the next runs of the jobs that name them."""
     for each in [*applying.to_make("calendar"), *applying.to_change("calendar")]:
         require_admin(applying, each)
         if not isinstance(each.wanted.made, NewCalendar):
-            raise TypeError(f"{each.wanted.pointer} is no calendar")
+            raise TypeError(f"{each.wanted.pointer} is not a calendar")
         try:
             await calendars.replace(
                 applying.view, each.wanted.name, each.wanted.made, if_match=None, if_none_match=(), must_exist=False
@@ -119,7 +119,7 @@ async def make_calendars(applying: Applying) -> None:
 
 
 async def _keep_values(applying: Applying, outcome: ResourceOutcome) -> None:
-    """Templates still name values that the config is to lose: it has both for now."""
+    """Keep both old and new values in the config for now, since templates still name values that it will lose."""
     wanted = outcome.wanted
     before: JsonObject = (outcome.present or {}).get("values", {})
     try:
@@ -134,7 +134,7 @@ async def _put_config(view: WorkspaceView, name: str, values: JsonObject) -> Non
 
 
 async def finish_configs(applying: Applying) -> None:
-    """Take from configs the values that no endpoint names any more."""
+    """Remove the values that no endpoint names any more from configs."""
     for each in applying.of("config"):
         if (values := applying.unfinished_configs.get(each.wanted.name)) is not None:
             try:
@@ -144,11 +144,11 @@ async def finish_configs(applying: Applying) -> None:
 
 
 async def make_endpoints(applying: Applying) -> None:
-    """Endpoints; the inputs of their jobs are judged later."""
+    """Create and change endpoints. Inputs of their jobs are validated later."""
     for each in [*applying.to_make("endpoint"), *applying.to_change("endpoint")]:
         require_admin(applying, each)
         if not isinstance(each.wanted.made, NewEndpoint):
-            raise TypeError(f"{each.wanted.pointer} is no endpoint")
+            raise TypeError(f"{each.wanted.pointer} is not an endpoint")
         try:
             await endpoints.replace(applying.view, each.wanted.made, force=True)
         except errors.KronosError as error:
@@ -156,8 +156,8 @@ async def make_endpoints(applying: Applying) -> None:
 
 
 async def judge_inputs(applying: Applying) -> None:
-    """Refuse payload specs that are new to live jobs whose inputs, as they are now, are not valid against them. The
-    rows of what was changed are locked: nothing is made meanwhile that this does not see."""
+    """Reject new or changed payload specs that the present inputs of live jobs do not match. The changed rows are
+    locked, so no job can be created meanwhile that this does not see."""
     for each in applying.to_change("payload_spec"):
         schema = each.wanted.fields["schema"]
         await _judge(applying, each, schema, f"the payload spec {each.wanted.name!r} cannot be changed", is_spec=True)
@@ -186,7 +186,7 @@ async def _judge(applying: Applying, outcome: ResourceOutcome, schema: object, w
 
 
 def _merged(before: JsonObject, after: JsonObject) -> JsonObject:
-    """All values of both; where both have one, the later."""
+    """Return the values of both; where both have one, the later."""
     merged = dict(before)
     for name, value in after.items():
         old = before.get(name)

@@ -1,4 +1,4 @@
-"""What apply is asked for and what it answers: the resources that files hold, and what becomes of each."""
+"""What an apply takes and returns: the resources that files hold, and the outcome of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from kronos.new_jobs import NewJob
 
 Change = Literal["created", "changed", "unchanged", "removed"]
 MOST_OF_A_KIND = 1_000
-"""Resources of one kind that one set of files may hold: what they change is one transaction."""
+"""Resources of one kind that one set of files may hold, since one transaction changes them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedResource:
-    """A resource as files have it. `fields`: all that can be said of it, with defaults, to be compared with what is
-    there; `made`: as its operation takes it, of a document its content."""
+    """A resource as the files describe it. `fields`: all its fields, with defaults, to compare with the server's.
+    `made`: the argument of its operation; for a document, its content."""
 
     kind: Kind
     name: str
@@ -33,14 +33,14 @@ class WantedResource:
 
     @property
     def key(self) -> Name:
-        """What it is known by."""
+        """What identifies the resource."""
         return self.kind, self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedWorkspace:
-    """What is to be in a workspace. `secrets`: those that have to be there, with their pointers; `take_over`:
-    what is of another set too; `may_configure`: whether the caller may change more than jobs."""
+    """What a workspace should hold. `secrets`: secrets that must exist, with their pointers. `take_over`: also change
+    resources of another set. `may_configure`: whether the caller may change more than jobs."""
 
     set_name: str
     resources: Sequence[WantedResource]
@@ -50,13 +50,13 @@ class WantedWorkspace:
     is_trial: bool
     may_configure: bool
     shown_endpoint: Callable[[Endpoint], JsonObject]
-    """An endpoint that is there, by the fields that `WantedResource` has."""
+    """Returns an existing endpoint with the fields of `WantedResource`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDifference:
-    """A field that the server has otherwise than the files, as a JSON pointer. `is_drift`: it was changed on the server
-    since files were applied last."""
+    """A field, as a JSON pointer, whose value on the server differs from the files. `is_drift`: it was changed on the
+    server since files were last applied."""
 
     field: str
     before: Json
@@ -66,8 +66,8 @@ class FieldDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceDrift:
-    """What was changed of a managed resource without files; who did it last, how and when, as far as the audit is
-    kept."""
+    """A change to a managed resource that did not come from files: who made the last one, when and how, if the audit
+    still has it."""
 
     actor: str | None
     at: datetime | None
@@ -76,8 +76,9 @@ class ResourceDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedResource:
-    """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job whose runs
-    of the coming 7 days become others; of very many, whose calendars move each minute, the first."""
+    """The outcome for a resource. `is_adopted`: it existed, and belongs to the set from now on. `runs`: how the runs of
+    a job change in the next 7 days. If a changed calendar moves the runs of very many jobs, only the first jobs have
+    it."""
 
     kind: Kind
     name: str
@@ -90,7 +91,7 @@ class AppliedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftResource:
-    """A resource of the set that the files do not have any more: prune would remove it."""
+    """A resource of the set that is no longer in the files: prune would remove it."""
 
     kind: Kind
     name: str
@@ -98,7 +99,7 @@ class LeftResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCounts:
-    """How many resources become what."""
+    """How many resources were created, changed, left unchanged and removed."""
 
     created: int
     changed: int
@@ -108,7 +109,7 @@ class ChangeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """The runs of the coming 7 days that are added, removed and moved, of all jobs together."""
+    """How many runs of the next 7 days are added, removed and moved, over all jobs."""
 
     added: int
     removed: int
@@ -117,8 +118,8 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadAfter:
-    """What the workspace's jobs are going to do within 7 days: the busiest minute as it was and the ten busiest after,
-    against what was measured of pg_cron and of one worker on two cores. `warnings`: what is too much."""
+    """The workspace's load in the next 7 days: its busiest minute before, and its ten busiest minutes after, next to
+    the measured rates of pg_cron and of one worker on two cores. `warnings`: what exceeds them."""
 
     busiest_before: BusyMinute | None
     busiest: list[BusyMinute]
@@ -129,7 +130,7 @@ class LoadAfter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What an apply did, or, where it was only to be validated, would do."""
+    """What an apply did or, if it was only validated, would do."""
 
     workspace: str
     set: str
@@ -143,7 +144,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedFile:
-    """What a workspace has, as a file says it: what is as by default is left out of each resource."""
+    """What a workspace has, as a file describes it. Default values are left out of each resource."""
 
     set: str
     secrets: list[JsonObject]
@@ -158,7 +159,7 @@ class ExportedFile:
 
 @dataclass(slots=True)
 class ResourceOutcome:
-    """What becomes of one resource, as far as it is known."""
+    """The outcome for one resource, as far as it is known."""
 
     wanted: WantedResource
     present: JsonObject | None = None
@@ -169,11 +170,11 @@ class ResourceOutcome:
     runs: FireDiff | None = None
     is_refused: bool = False
     is_paused: bool = False
-    """A job that has no runs before somebody resumes it, whatever its schedule becomes."""
+    """A job that has no runs until it is resumed by hand, whatever its schedule becomes."""
 
     @property
     def change(self) -> Change:
-        """In a word."""
+        """The outcome in one word."""
         if self.present is None:
             return "created"
         return "changed" if self.changes else "unchanged"

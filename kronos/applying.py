@@ -1,4 +1,4 @@
-"""An apply under way: what is asked, what has become of it so far, and all that is wrong with it."""
+"""An apply in progress: what is requested, the outcomes so far, and every fault found."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from kronos.model import JsonObject
 
 MOST_FAULTS = 50
 LOCK_TIMEOUT: Final = "55P03"
-"""Others hold what a statement needs, and did so for as long as it waits."""
+"""SQLSTATE: a statement waited for a lock for as long as it may."""
 OPERATORS_KINDS: Final[frozenset[Kind]] = frozenset(("job", "heartbeat"))
-"""What an operator may make; all else is an admin's."""
+"""Kinds that an operator may create and change; all others need an admin."""
 
 
 @dataclass(slots=True)
@@ -28,27 +28,27 @@ class Applying:
     managed: dict[Name, Managed]
     faults: list[Fault] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
-    """Of what was refused."""
+    """The codes of the faults."""
     unfinished_configs: dict[str, JsonObject] = field(default_factory=dict)
-    """Configs that have still to lose values, once no template names these any more: their values in the end."""
+    """Configs that still have values to lose once no template names them any more: their final values."""
     foreseeing: float = 0.0
-    """Seconds that were spent on what becomes of the runs of jobs that change."""
+    """Seconds spent on computing how the runs of changed jobs change."""
 
     def of(self, kind: Kind) -> Iterator[ResourceOutcome]:
-        """Those of a kind that nothing has been refused of."""
+        """Return the resources of a kind without faults."""
         return (each for each in self.outcomes if each.wanted.kind == kind and not each.is_refused)
 
     def to_make(self, kind: Kind) -> list[ResourceOutcome]:
-        """Those that are not there yet."""
+        """Return those that do not exist yet."""
         return [each for each in self.of(kind) if each.present is None]
 
     def to_change(self, kind: Kind) -> list[ResourceOutcome]:
-        """Those that are there and otherwise than the files have them."""
+        """Return those that exist and differ from the files."""
         return [each for each in self.of(kind) if each.present is not None and each.changes]
 
     def left_over(self) -> list[Name]:
-        """What is the set's and not in the files any more, the last kind first; what is gone, or a person's by now, is
-        not the set's."""
+        """Return the set's resources that are no longer in the files, last kind first. Resources that are gone, or that
+        a person has replaced, do not belong to the set."""
         wanted = {each.wanted.key for each in self.outcomes}
         return [
             key
@@ -58,11 +58,12 @@ class Applying:
         ]
 
     def refuse(self, outcome: ResourceOutcome, detail: str, pointer: str = "", *, hint: str) -> None:
-        """That one thing is wrong with a resource."""
+        """Record a fault of a resource."""
         self.refuse_for(outcome, errors.Unprocessable.of(Fault(pointer=pointer, detail=detail, hint=hint)))
 
     def refuse_for(self, outcome: ResourceOutcome, error: errors.KronosError) -> None:
-        """What an operation said of a resource: its pointers lead into the files. Raises what is no fault of theirs."""
+        """Record an operation's error about a resource, with pointers into the files. Raises errors that the files did
+        not cause."""
         _raise_others(error)
         outcome.is_refused = True
         at = outcome.wanted.pointer
@@ -73,13 +74,13 @@ class Applying:
         self.codes.add(error.code)
 
     def refuse_removal(self, key: Name, error: errors.KronosError, detail: str, hint: str) -> None:
-        """That a resource which is not in the files cannot be removed."""
+        """Record that a resource that is not in the files cannot be removed."""
         _raise_others(error)
         self.faults.append(Fault(pointer="/prune", detail=detail, hint=hint))
         self.codes.add(error.code)
 
     def refuse_together(self) -> None:
-        """Raises Unprocessable where anything was refused."""
+        """Raises Unprocessable if there are any faults."""
         if self.faults:
             code = self.codes.pop() if len(self.codes) == 1 else errors.Unprocessable.code
             summary = f"nothing was applied: {errors.summary('field', tuple(self.faults))}"
@@ -87,7 +88,7 @@ class Applying:
 
 
 def require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
-    """Raises Forbidden where the caller may not change what is an admin's."""
+    """Raises Forbidden if the change needs an admin and the caller is not one."""
     if not applying.asked.may_configure:
         raise errors.Forbidden(
             f"the {outcome.wanted.kind.replace('_', ' ')} {outcome.wanted.name!r} would be {outcome.change}: this "
@@ -96,14 +97,14 @@ def require_admin(applying: Applying, outcome: ResourceOutcome) -> None:
 
 
 def _detail(error: errors.KronosError, fault: Fault) -> str:
-    """Of an operation that says more than its faults do, both."""
+    """Return the fault's text, preceded by the error's text if that says more."""
     if isinstance(error, errors.Unprocessable) or error.detail == fault.detail:
         return fault.detail
     return f"{error.detail}: {fault.detail}"
 
 
 def _raise_others(error: errors.KronosError) -> None:
-    """Raises what would be so whatever the files said."""
+    """Raise errors that would occur whatever the files contain."""
     if isinstance(error, errors.Unavailable | errors.WorkspaceNotFound | errors.WorkspaceSuspended):
         raise error
     if error.status >= 500:

@@ -1,6 +1,6 @@
-"""Who changed what: the audit of a workspace or of the instance, listed and exported, and its chains verified.
+"""List, export and verify the audit of a workspace or of the instance: who changed what.
 
-Its rows are written by the database, with the change itself (sql/functions/audit, decision 0072).
+PostgreSQL writes its rows together with the change itself (sql/functions/audit, decision 0072).
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from kronos.sql import statement
 ONE_SHOT = "one_shot"
 ONE_SHOT_MADE = "one_shot.create"
 LOOKED_AT = 10_000
-"""Executions, for a page of one-shots (sql/functions/history/one_shots_made.sql)."""
-_LINES = 500  # of an export, at once
-_ROWS = 5_000  # of a verification, in a statement
+"""Executions scanned for one page of one-shots (sql/functions/history/one_shots_made.sql)."""
+_LINES = 500  # of an export, per statement
+_ROWS = 5_000  # of a verification, per statement
 _ZERO = UUID(int=0)
 _SEALED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which rows; `object_id` is an id, `object` a name."""
+    """Which rows to return; `object_id` is an id, `object` a name."""
 
     actor: str | None = None
     action: str | None = None
@@ -44,9 +44,9 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One change. `before` and `after` have what was changed, an input as its SHA-256 and size. `number` and `hash` are
-    its place in the chain of its workspace, or of the instance, null until it is sealed, seconds later. `source`:
-    "apply" where files made it."""
+    """One change. `before` and `after` hold what was changed, with an input as its SHA-256 and size. `number` and
+    `hash` are its place in the chain of its workspace or of the instance; null until it is sealed, seconds later.
+    `source`: "apply" if it came from applied files."""
 
     audit_id: UUID
     workspace: str | None
@@ -69,21 +69,21 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAuditRow(AuditRow):
-    """A row of a page, and whether others follow the page's last."""
+    """A row in a page, and whether more rows follow the page."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneShotMade(AuditRow):
-    """Who made a one-shot, or, where `place_id` is given, nothing but up to where executions were looked at."""
+    """A one-shot and who created it. If `place_id` is set, the row only marks where the scan of executions stopped."""
 
     place_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredHead:
-    """A chain's ends as they are stored; null where it has no row."""
+    """A chain's ends as they are stored; null if it has no row."""
 
     workspace: str | None
     number: int | None
@@ -97,7 +97,7 @@ class StoredHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """The last row that retention cut off a chain's beginning."""
+    """The last row that retention removed from the beginning of a chain."""
 
     number: int
     hash: str
@@ -106,8 +106,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainHead:
-    """The last sealed row of a chain: who keeps number and hash elsewhere can prove later that nothing up to it was
-    changed. `pending`: rows that are not sealed yet."""
+    """The last sealed row of a chain. A copy of its number and hash, kept elsewhere, can prove later that nothing up to
+    it was changed. `pending`: rows that are not sealed yet."""
 
     workspace: str | None
     number: int
@@ -119,7 +119,7 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A sealed row as it is exported."""
+    """A sealed row in its exported form."""
 
     number: int
     text: str
@@ -127,7 +127,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A chain as its owner sees it. noted_cut: what the chain itself says of where it was cut last."""
+    """A chain as its owner sees it. `noted_cut`: where it was last cut, as recorded in the chain itself."""
 
     chain_id: UUID
     workspace: str | None
@@ -141,7 +141,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """How far a chain was computed anew, and what is wrong with the next row."""
+    """How far a chain was verified, and what is wrong with the next row."""
 
     number: int
     hash: bytes
@@ -151,14 +151,14 @@ class Walked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRows:
-    """How many rows went into their chains."""
+    """How many rows were added to their chains."""
 
     sealed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What a verification found of a chain; `fault` is None where all holds."""
+    """The result of verifying a chain; `fault` is None if it is intact."""
 
     workspace: str | None
     seen: int
@@ -171,7 +171,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """A head that was noted earlier."""
+    """A head that was recorded earlier."""
 
     number: int
     hash: str
@@ -190,7 +190,7 @@ _SEAL = statement("audit.seal", SealedRows)
 async def list_page(
     view: WorkspaceView | InstanceView, which: AuditFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedAuditRow]:
-    """Up to `limit` rows, the newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    """Return up to `limit` rows, newest first, after the position `before`; fewer if they exceed PAGE_BYTES."""
     params = _params(which, limit, before) | {"bytes": PAGE_BYTES}
     return await view.rows(_LIST if isinstance(view, WorkspaceView) else _LIST_ALL, params)
 
@@ -205,8 +205,9 @@ def _params(which: AuditFilter, limit: int, before: tuple[datetime, UUID] | None
 async def list_one_shots(
     view: WorkspaceView, which: AuditFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> tuple[list[OneShotMade], tuple[datetime, UUID] | None]:
-    """Up to `limit` one-shots of the workspace, each by who made it, the newest first, and the place from which more
-    may follow: fewer, or none, of a call that has looked at 10,000 executions. Raises WorkspaceNotFound."""
+    """Return up to `limit` of the workspace's one-shots with who created them, newest first, and the position after
+    which more may follow. A call that has scanned 10,000 executions returns fewer, or none. Raises
+    WorkspaceNotFound."""
     if which.action not in (None, ONE_SHOT_MADE) or which.object_type not in (None, ONE_SHOT):
         return [], None
     rows = await view.rows(_LIST_ONE_SHOTS, _params(which, limit + 1, before))
@@ -217,7 +218,7 @@ async def list_one_shots(
 
 
 async def exported_one_shots(view: WorkspaceView, which: AuditFilter) -> AsyncIterator[bytes]:
-    """Who made the workspace's one-shots, as JSON lines, the newest first, a few hundred at a time. Raises
+    """Yield who created the workspace's one-shots, as JSON lines, newest first, a few hundred at a time. Raises
     WorkspaceNotFound."""
     place: tuple[datetime, UUID] | None = None
     while True:
@@ -229,7 +230,7 @@ async def exported_one_shots(view: WorkspaceView, which: AuditFilter) -> AsyncIt
 
 
 async def head(view: WorkspaceView | InstanceView) -> ChainHead:
-    """Where the chain ends. Raises WorkspaceNotFound."""
+    """Return where the chain ends. Raises WorkspaceNotFound."""
     (stored,) = await view.rows(_HEAD, {})
     cut = None
     if stored.cut_number and stored.cut_hash is not None and stored.cut_at is not None:
@@ -245,7 +246,7 @@ async def head(view: WorkspaceView | InstanceView) -> ChainHead:
 
 
 async def exported(view: WorkspaceView | InstanceView, *, after: int) -> AsyncIterator[bytes]:
-    """The chain's sealed rows behind number `after`, as JSON lines, a few hundred at a time. Raises
+    """Yield the chain's sealed rows after number `after`, as JSON lines, a few hundred at a time. Raises
     WorkspaceNotFound."""
     while lines := await view.rows(_EXPORTED, {"after": after, "limit": _LINES}):
         yield "".join(f"{line.text}\n" for line in lines).encode()
@@ -255,8 +256,8 @@ async def exported(view: WorkspaceView | InstanceView, *, after: int) -> AsyncIt
 
 
 def verify(admin_database_url: str, pins: Sequence[tuple[str | None, Pin]] = ()) -> Iterator[Verified]:
-    """Compute all chains anew, in one snapshot, after what is committed was sealed. `pins`: of workspaces, or of the
-    instance (None). Raises AuditRefused, DatabaseUnavailable."""
+    """Seal the committed rows, then recompute all chains in one snapshot and yield the result of each. `pins`: recorded
+    heads of workspaces, or of the instance (None). Raises AuditRefused, DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.AuditRefused) as connection:
         while session.rows(connection, _SEAL, {"limit": _SEALED_AT_ONCE})[0].sealed == _SEALED_AT_ONCE:
             connection.commit()
@@ -273,7 +274,7 @@ def verify(admin_database_url: str, pins: Sequence[tuple[str | None, Pin]] = ())
 
 
 def _absent(workspace: str | None, pin: Pin) -> Verified:
-    fault = f"there is no such chain, of which number {pin.number} was noted"
+    fault = f"there is no such chain, but its number {pin.number} was recorded"
     return Verified(workspace=workspace, seen=0, first=1, number=0, hash="", pending=0, fault=fault)
 
 
@@ -285,7 +286,7 @@ def _verified(connection: session.Connection, chain: Chain, pins: Sequence[Pin])
         bound = stops[0].number - number if stops else _ROWS
         if bound == 0:
             if stops.pop(0).hash != digest.hex():
-                fault = f"the hash of number {number} is not the one that was noted"
+                fault = f"the hash of number {number} differs from the recorded one"
             continue
         params = {"chain_id": chain.chain_id, "after": number, "hash": digest, "limit": min(bound, _ROWS)}
         (walked,) = session.rows(connection, _READ_CHAIN, params)
@@ -293,9 +294,9 @@ def _verified(connection: session.Connection, chain: Chain, pins: Sequence[Pin])
         if walked.seen == 0:
             break
     if fault is None and (number, digest) != (chain.number, chain.hash):
-        fault = f"it ends with number {number}, and its head says {chain.number}"
+        fault = f"it ends with number {number}, but its head says {chain.number}"
     if fault is None and stops:
-        fault = f"it ends with number {number}, and number {stops[0].number} was noted"
+        fault = f"it ends with number {number}, but number {stops[0].number} was recorded"
     return Verified(
         workspace=chain.workspace,
         seen=seen,
@@ -308,19 +309,19 @@ def _verified(connection: session.Connection, chain: Chain, pins: Sequence[Pin])
 
 
 def _fault_of_cut(chain: Chain) -> str | None:
-    """What is wrong with where the chain begins: the cut is noted in the chain itself."""
+    """Return what is wrong with the chain's beginning, or None. A cut is recorded in the chain itself."""
     if chain.cut_number == 0:
         genesis = hashlib.sha256(f"kronos audit {chain.chain_id}".encode()).digest()
-        return None if chain.cut_hash == genesis else "it does not begin as a chain does"
+        return None if chain.cut_hash == genesis else "it does not begin as a chain must"
     noted = chain.noted_cut or {}
     if (noted.get("number"), noted.get("hash")) != (chain.cut_number, chain.cut_hash.hex()):
-        return f"it begins after number {chain.cut_number}, and no retention has noted in it that it cut there"
+        return f"it begins after number {chain.cut_number}, but records no retention that cut it there"
     return None
 
 
 def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
-    """Compute an export anew, without a database: from its first line on, which it takes as given where it is not the
-    chain's first."""
+    """Recompute an export without a database. If its first line is not the chain's first, that line is taken as
+    given."""
     pinned = {pin.number: pin.hash for pin in pins}
     number, digest, seen, first = 0, b"", 0, 0
     workspace: str | None = None
@@ -329,7 +330,7 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
         try:
             row, hashed, record, shown = _read(line)
         except (ValueError, KeyError, TypeError):
-            fault = f"what follows number {number} is no line of an export"
+            fault = f"the line after number {number} is not a line of an export"
             break
         workspace = shown["workspace"]
         if not seen:
@@ -340,25 +341,25 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
             fault = f"number {number + 1} is missing"
             break
         if digest and hashlib.sha256(digest + record).digest() != hashed:
-            fault = f"number {row} is not what was sealed: it, or what was before it, was changed"
+            fault = f"number {row} is not what was sealed: it, or a row before it, was changed"
             break
         number, digest, seen = row, hashed, seen + 1
         if pinned.pop(row, hashed.hex()) != hashed.hex():
-            fault = f"the hash of number {row} is not the one that was noted"
+            fault = f"the hash of number {row} differs from the recorded one"
             break
     if fault is None and pinned:
-        fault = f"number {min(pinned)}, which was noted, is not in it"
+        fault = f"number {min(pinned)}, which was recorded, is missing"
     return Verified(
         workspace=workspace, seen=seen, first=first, number=number, hash=digest.hex(), pending=0, fault=fault
     )
 
 
 def _read(line: bytes) -> tuple[int, bytes, bytes, JsonObject]:
-    """Number, hash and record of a line, the record as its hash is made of it, and as it is read. Raises ValueError,
+    """Return the number, hash and record of a line: the record both as hashed and as parsed. Raises ValueError,
     KeyError, TypeError."""
     head, _, rest = line.rstrip(b"\n").partition(b', "record": ')
     said, record = json.loads(head + b"}"), rest.removesuffix(b"}")
     shown = json.loads(record)
     if shown["number"] != said["number"]:
-        raise ValueError("the record is another's")
+        raise ValueError("the record has another number")
     return int(said["number"]), bytes.fromhex(said["hash"]), record, shown

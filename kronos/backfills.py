@@ -1,5 +1,5 @@
-"""What can be done to a backfill: a CRON job's ticks of a past window, delivered later. The work itself is
-kronos.advance_backfill's."""
+"""Create, read and cancel backfills: a CRON job's ticks of a past window, delivered later. kronos.advance_backfill does
+the work."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ MOST_TICKS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBackfill:
-    """The window [from_at, to_at), how many executions of it may be unfinished at once, which ticks are taken, and the
-    priority that they have; None: the job's."""
+    """The window [from_at, to_at), how many of its executions may be unfinished at the same time, which ticks it takes,
+    and their priority; None: the job's."""
 
     from_at: datetime
     to_at: datetime
@@ -27,8 +27,8 @@ class NewBackfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickCount:
-    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run, are
-    about to be or are not asked for; `redriven` are runs that FAILED and would be due again."""
+    """What a backfill of a window would do. Of the window's `ticks`, `left_out` were run, are about to run, or were not
+    requested. `redriven` are FAILED runs that would be due again. `first_at` and `last_at`: the first and last tick."""
 
     job_id: UUID
     trigger: Trigger
@@ -43,7 +43,7 @@ class TickCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The backfill that was made, with how many executions to begin with."""
+    """The backfill that was created, and how many executions it begins with."""
 
     backfill_id: UUID
     executions: int
@@ -64,10 +64,10 @@ _CANCEL = statement("backfills.cancel_backfill", Cancelled)
 
 
 async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
-    """What the backfill would do now; nothing is written.
+    """Return what the backfill would do now, without writing.
 
-    Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable for a window that ends in the future or has
-    too many ticks.
+    Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable if the window ends in the future or has too
+    many ticks.
     """
     params = {
         "job": job,
@@ -87,12 +87,12 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
         raise _refused(
             "/to",
             f"{new.to_at.isoformat()} is in the future",
-            "Write a time that has passed: later ticks are the schedule's.",
+            "Use a time that has passed: later ticks belong to the schedule.",
         )
     if counted.ticks > MOST_TICKS and counted.last_at is not None:
         detail = f"the job has more than {MOST_TICKS:,} ticks in this window"
         raise _refused(
-            "/to", detail, f"Write {counted.last_at.isoformat()}, and go on from there with another backfill."
+            "/to", detail, f"Use {counted.last_at.isoformat()}, and continue from there with another backfill."
         )
     return counted
 
@@ -100,9 +100,9 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
 async def start(
     view: WorkspaceView, job: str, new: NewBackfill, *, idempotency_key: str | None = None
 ) -> tuple[Backfill, bool]:
-    """A backfill and its first executions, in one transaction; and whether it is new.
+    """Create a backfill and its first executions in one transaction. Return it, and whether it is new.
 
-    Raises as `count`; Conflict too where the workspace is suspended, Unprocessable (idempotency_mismatch),
+    Raises as `count`; also Conflict if the workspace is suspended, Unprocessable (idempotency_mismatch),
     OutcomeUnknown.
     """
     key = idempotency.key("backfill", idempotency_key, job, new)
@@ -135,7 +135,7 @@ async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempoten
 
 
 async def get(view: WorkspaceView, backfill_id: UUID) -> Backfill:
-    """The backfill and how far it has come. Raises BackfillNotFound."""
+    """Return the backfill with its progress. Raises BackfillNotFound."""
     if (backfill := await view.one_or_none(_GET, {"backfill_id": backfill_id})) is None:
         raise _not_found(view, backfill_id)
     return backfill
@@ -144,7 +144,7 @@ async def get(view: WorkspaceView, backfill_id: UUID) -> Backfill:
 async def list_page(
     view: WorkspaceView, job: str, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[Backfill]:
-    """Up to `limit` backfills of all versions of the job, newest first, after the position `before`."""
+    """Return up to `limit` backfills of all versions of the job, newest first, after the position `before`."""
     created_at, backfill_id = before or (None, None)
     return await view.rows(
         _LIST, {"job": job, "limit": limit, "before_created_at": created_at, "before_id": backfill_id}
@@ -152,8 +152,8 @@ async def list_page(
 
 
 async def cancel(view: WorkspaceView, backfill_id: UUID) -> Backfill:
-    """Stop a RUNNING backfill: what waits is cancelled, what runs ends. One that is over stays as it is. Raises
-    BackfillNotFound."""
+    """Stop a RUNNING backfill: its waiting executions are cancelled, running ones finish. An ended backfill stays as it
+    is. Raises BackfillNotFound."""
     params = {"backfill_id": backfill_id}
     _, present = await view.write_then_read(_CANCEL, params, _GET, params)
     if not present:

@@ -1,8 +1,8 @@
-"""Many jobs at once: all or none, or each for itself; in a few statements, however many there are.
+"""Create many jobs in a few statements, however many there are: all or none, or each independently.
 
-What each names is looked at first (endpoints, keys, names, schedules), for all of them together, so that what is wrong
-is said of the job that it is wrong with. Then the jobs are made in one transaction. What somebody else changed in
-between undoes it, and it is looked at again.
+First everything that the jobs name (endpoints, keys, names, schedules) is checked for all of them together, so that
+each fault is reported for the job that has it. Then the jobs are created in one transaction. If something they name was
+changed meanwhile, that transaction is undone and the check is repeated.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,12 +28,12 @@ from kronos.waking import Waking
 MOST_JOBS = 1000
 _TRIES = 3
 Made: TypeAlias = Job | JsonObject
-"""A job, or a one-shot's document, as a job is shown."""
+"""A job, or a one-shot's document, which has a job's form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """What there is already of all that a batch names."""
+    """Which of the names that a batch uses exist already."""
 
     workspace: str
     workspace_status: str
@@ -47,14 +47,14 @@ class _Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counted:
-    """How many jobs are there."""
+    """How many of the jobs exist."""
 
     jobs: int
 
 
 @dataclass(slots=True)
 class _Item:
-    """One job of a batch, and how far it has come."""
+    """One job of a batch, and its progress."""
 
     place: int
     new: NewJob
@@ -62,11 +62,11 @@ class _Item:
     read: ScheduleRead | None = None
     answer: Made | errors.KronosError | None = None
     twin_id: UUID | None = None
-    """The job that its key made before."""
+    """The job that its idempotency key created before."""
     same: "_Item | None" = None
-    """The earlier one of the batch that is the same request under the same key."""
+    """The earlier item of the batch with the same request and idempotency key."""
     valid_for: Bound | None = None
-    """The payload spec that its input was found valid against."""
+    """The payload spec against which its input was found valid."""
 
 
 @dataclass(slots=True)
@@ -76,14 +76,14 @@ class _Batch:
     items: list[_Item]
     workspace: str = ""
     faults: dict[int, errors.KronosError] = field(default_factory=dict)
-    """What was wrong with a job before anybody looked, by its place."""
+    """Faults found before the first check, by the job's position."""
 
     specs: dict[str, Bound] = field(default_factory=dict)
-    """The payload specs that endpoints name, by the endpoints' names, when they were looked at last."""
+    """The payload specs that endpoints name, by endpoint name, as of the last check."""
 
     @property
     def open(self) -> list[_Item]:
-        """What is to be made."""
+        """Return the jobs that remain to be created."""
         return [each for each in self.items if each.answer is None and each.twin_id is None and each.same is None]
 
 
@@ -97,12 +97,12 @@ LIST_BY_IDS = statement("job_reads.list_jobs_by_ids", Job)
 async def create(
     view: WorkspaceView, asked: Sequence[NewJob | errors.KronosError], *, is_atomic: bool
 ) -> tuple[list[Made | errors.KronosError], bool]:
-    """What becomes of each job, in order: the job, the one that its key made before, or why there is none. And
-    whether all of them were made before.
+    """Create the jobs and return an answer for each, in order: the job, the one that its key created before, or the
+    error. Also return whether all of them existed before.
 
-    An error among those asked for stays in its place. Where all or none are to be made, no answer is an error: it is
-    raised for all. Raises Unprocessable, EndpointNotFound, Conflict, WorkspaceNotFound, WorkspaceSuspended,
-    PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
+    An error in `asked` stays in its position. With `is_atomic`, no answer is an error: one error is raised for all.
+    Raises Unprocessable, EndpointNotFound, Conflict, WorkspaceNotFound, WorkspaceSuspended, PgCronUnavailable,
+    DatabaseUnavailable, OutcomeUnknown.
     """
     items = [_Item(place, each) for place, each in enumerate(asked) if isinstance(each, NewJob)]
     faults = {place: each for place, each in enumerate(asked) if isinstance(each, errors.KronosError)}
@@ -120,12 +120,12 @@ async def create(
 
 def _some(answer: Made | None) -> Made:
     if answer is None:
-        raise RuntimeError("a job of a batch was left without an answer")
+        raise RuntimeError("a job of a batch has no answer")
     return answer
 
 
 async def _made(batch: _Batch) -> None:
-    """Make what is to be made; again where somebody was in between."""
+    """Create the open jobs, and try again if something that they name was changed meanwhile."""
     last: errors.KronosError | None = None
     for turn in range(_TRIES):
         await _look(batch, anew=turn > 0)
@@ -137,7 +137,7 @@ async def _made(batch: _Batch) -> None:
         except (errors.Conflict, errors.NotFound, errors.Unprocessable, errors.QuotaUsedUp) as error:
             if isinstance(error, errors.WorkspaceNotFound) or (batch.is_atomic and isinstance(error, _OVER_QUOTA)):
                 raise
-            last = error  # nothing was made: what they name was changed since it was looked at
+            last = error  # nothing was created: something that they name has changed since it was checked
         else:
             last = None
             if not batch.open:
@@ -145,12 +145,12 @@ async def _made(batch: _Batch) -> None:
     if last is not None:
         raise last
     for each in batch.open:
-        detail = f"what job {each.place} names is changed all the time: nothing was made of it"
+        detail = f"objects that job {each.place} names keep changing at the same time: it was not created"
         each.answer = errors.Overtaken(detail)
 
 
 async def _look(batch: _Batch, *, anew: bool) -> None:
-    """What is wrong with each, and which are there already."""
+    """Find what is wrong with each job, and which jobs exist already."""
     left = [each for each in batch.items if each.answer is None]
     for each in left:
         each.twin_id = each.same = None
@@ -187,12 +187,12 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
 
 
 def _named(new: NewJob, what: str) -> Iterable[str]:
-    """The endpoints or jobs that a job's callbacks name."""
+    """Return the endpoints or jobs that a job's callbacks name."""
     return (given[what] for given in (new.on_success, new.on_failure) if given is not None and what in given)
 
 
 def _callback_faults(new: NewJob, *, endpoints: set[str], called: set[str]) -> Iterable[Fault]:
-    """Callbacks that name what is not there: what is made by the same batch is there after it."""
+    """Yield a fault for each callback that names something missing. Jobs of the same batch do not exist yet."""
     for field_name, given in (("on_success", new.on_success), ("on_failure", new.on_failure)):
         if given is None:
             continue
@@ -201,11 +201,11 @@ def _callback_faults(new: NewJob, *, endpoints: set[str], called: set[str]) -> I
             yield Fault(pointer=f"/{field_name}/endpoint", detail=detail, hint="Create it first.")
         if "job" in given and given["job"] not in called:
             detail = f"no live CRON job {given['job']!r} in this workspace"
-            yield Fault(pointer=f"/{field_name}/job", detail=detail, hint="Create it first, in a call before.")
+            yield Fault(pointer=f"/{field_name}/job", detail=detail, hint="Create it first, in an earlier call.")
 
 
 def _find_twin(item: _Item, taken: _Taken) -> None:
-    """The job that its key made before."""
+    """Find the job that the item's key created before."""
     twin = taken.twins.get(item.new.idempotency_key) if item.new.idempotency_key is not None else None
     if twin is None:
         return
@@ -216,7 +216,8 @@ def _find_twin(item: _Item, taken: _Taken) -> None:
 
 
 def _find_doubles(items: Sequence[_Item]) -> None:
-    """Of those with one key the later ones are the first, or refused; of those with one name refused."""
+    """Resolve duplicates: with the same key, later items become the first one or are rejected; with the same name, they
+    are rejected."""
     by_key: dict[str, _Item] = {}
     by_name: dict[str, _Item] = {}
     for each in items:
@@ -232,7 +233,7 @@ def _find_doubles(items: Sequence[_Item]) -> None:
 
 
 async def _judge(batch: _Batch, *, anew: bool) -> None:
-    """Local times, times that have passed, and schedules."""
+    """Check local times, times that have passed, and schedules."""
     local_times = {each.place: asked for each in batch.open if (asked := _local_time(each.new)) is not None}
     shown = await schedules.shown_at_all(batch.view, list(local_times.values()))
     for each in batch.open:
@@ -255,7 +256,7 @@ async def _judge(batch: _Batch, *, anew: bool) -> None:
 
 
 async def _validate(batch: _Batch) -> None:
-    """Inputs, against the payload specs that their endpoints name now."""
+    """Validate inputs against the payload specs that their endpoints name now."""
     left: dict[tuple[UUID, int], list[_Item]] = {}
     for each in batch.open:
         if (bound := batch.specs.get(each.new.endpoint)) is not None and each.valid_for != bound:
@@ -292,7 +293,7 @@ def _schedule(new: NewJob) -> schedules.AskedSchedule:
 
 
 async def _insert(batch: _Batch) -> None:
-    """All that are open, in one transaction. Raises what PostgreSQL refuses; nothing was made then."""
+    """Create all open jobs in one transaction. Raises what PostgreSQL rejects; nothing was created then."""
     bare: list[_Item] = []
     cron: list[_Item] = []
     others: list[_Item] = []
@@ -326,7 +327,7 @@ async def _insert(batch: _Batch) -> None:
     for row in rows:
         if isinstance(row, OneShot):
             new = bare[row.nth - 1].new
-            input = orjson.Fragment(orjson.dumps(new.input))  # written once, and shown twice
+            input = orjson.Fragment(orjson.dumps(new.input))  # serialized once, shown twice
             bare[row.nth - 1].answer = one_shots.document(
                 row,
                 workspace=batch.workspace,
@@ -339,7 +340,7 @@ async def _insert(batch: _Batch) -> None:
 
 
 def _validated(batch: _Batch) -> Iterable[tuple[Statement[Any], dict[str, object]]]:
-    """What says against which payload specs the inputs were validated, if there are any."""
+    """Yield the statement that names the payload specs against which inputs were validated, if there are any."""
     if specs := {bound.endpoint_id: bound for each in batch.open if (bound := each.valid_for) is not None}:
         yield payload_specs.ENTER_VALIDATED, {"validated": payload_specs.validated_each(specs.values())}
 
@@ -347,7 +348,7 @@ def _validated(batch: _Batch) -> Iterable[tuple[Statement[Any], dict[str, object
 def _statement(
     batch: _Batch, insert: Statement[Any], items: Sequence[_Item], **more: object
 ) -> Iterable[tuple[Statement[Any], dict[str, object]]]:
-    """What makes these, if there are any."""
+    """Yield the statement that creates these jobs, if there are any."""
     if not items:
         return
     asked = [new_jobs.asked_of(batch.view, each.new, each.run_at, each.read, has_tick=True) for each in items]
@@ -364,7 +365,7 @@ def _statement(
 
 
 async def _known(batch: _Batch) -> None:
-    """The jobs that keys made before, as they are now, and those that stand in the batch twice."""
+    """Answer with the jobs that keys created before, as they are now, and with the duplicates within the batch."""
     twins = [each for each in batch.items if each.twin_id is not None and each.answer is None]
     if twins:
         found = await batch.view.rows(LIST_BY_IDS, {"ids": list({each.twin_id for each in twins})})
@@ -372,14 +373,14 @@ async def _known(batch: _Batch) -> None:
         for each in twins:
             each.answer = by_id.get(each.twin_id) if each.twin_id else None
             if each.answer is None:
-                each.answer = errors.Overtaken(f"the job that the key of job {each.place} made was deleted meanwhile")
+                each.answer = errors.Overtaken(f"the job that job {each.place}'s key created was deleted meanwhile")
     for each in batch.items:
         if each.same is not None and each.answer is None:
             each.answer = each.same.answer
 
 
 def _refuse_together(batch: _Batch) -> None:
-    """Where all or none are to be made and some cannot be. Raises one error for all that is wrong."""
+    """With `is_atomic`, raise one error for everything that is wrong, if anything is."""
     wrong = {
         **batch.faults,
         **{each.place: each.answer for each in batch.items if isinstance(each.answer, errors.KronosError)},

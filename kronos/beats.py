@@ -1,4 +1,4 @@
-"""Heartbeats: what is expected of jobs that run elsewhere, and what they say. Their ticks are the database's affair
+"""Heartbeats: what is expected of jobs that run elsewhere, and the pings they send. PostgreSQL accounts for their ticks
 (sql/functions/beats)."""
 
 import hashlib
@@ -27,18 +27,18 @@ _TOKEN_BYTES = 24
 
 
 class HeartbeatNotFound(errors.NotFound):
-    """No such heartbeat in this workspace, or no heartbeat with this ping URL."""
+    """This workspace has no such heartbeat, or no heartbeat has this ping URL."""
 
     code = "heartbeat_not_found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What is expected of a job that runs elsewhere, and how it is.
+    """What is expected of a job that runs elsewhere, and its state.
 
-    `state`: NEW until the first ping or tick, UP, RUNNING, LATE once a tick has come and no ping yet, DOWN after a tick
-    that was MISSED or a run that FAILED, UNKNOWN after one that nobody could hear, PAUSED. `next_tick_at`: the first
-    tick that nobody has accounted for.
+    `state` is NEW until the first ping or tick. Then it is UP, RUNNING, LATE (a tick has passed without a ping yet),
+    DOWN (after a MISSED tick or a FAILED run), UNKNOWN (after a tick when no ping could be received), or PAUSED.
+    `next_tick_at` is the first tick that is not accounted for.
     """
 
     heartbeat_id: UUID
@@ -73,14 +73,14 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHeartbeat(Heartbeat):
-    """A heartbeat with its ping URL, which is shown where it was made just now, or given another one; else null."""
+    """A heartbeat with its ping URL. The URL is shown only when it was just created or replaced; otherwise null."""
 
     ping_url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What is expected of a heartbeat: a schedule, or a ping so long after the one before (`period_seconds`)."""
+    """What is expected of a heartbeat: a schedule, or a ping within `period_seconds` of the previous one."""
 
     schedule: ScheduleText | None
     period_seconds: int | None
@@ -91,7 +91,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """What a job says of itself. `log`: the end of what it printed."""
+    """What a job reports about itself. `log` is the end of its output."""
 
     kind: PingKind
     exit_code: int | None
@@ -106,7 +106,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPing:
-    """A ping that came. `tick_at`: the tick that it was counted for; null: for none. `log` where it is asked for."""
+    """A received ping. `tick_at` is the tick that it counted for; null if none. `log` is set only if requested."""
 
     number: int
     at: datetime
@@ -125,7 +125,7 @@ class KeptPing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatTick:
-    """What became of a tick; of several, from `tick_at` to `until_at`, where `tick_count` is more than 1."""
+    """The outcome of a tick, or of `tick_count` ticks from `tick_at` to `until_at`."""
 
     tick_at: datetime
     status: BeatTickStatus
@@ -141,14 +141,14 @@ class HeartbeatTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTick(HeartbeatTick):
-    """A tick of a list, with whose it is."""
+    """A tick in a list, with the id of its heartbeat."""
 
     _heartbeat_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """What became of a heartbeat's last ticks, oldest first."""
+    """The outcomes of a heartbeat's last ticks, oldest first."""
 
     heartbeat_id: UUID
     statuses: list[str]
@@ -156,7 +156,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatStored:
-    """What became of a heartbeat that was to be made or changed (put_beat)."""
+    """The outcome of creating or changing a heartbeat (put_beat)."""
 
     outcome: str
     version: int | None
@@ -164,21 +164,21 @@ class BeatStored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatVersion:
-    """The version of a heartbeat that was changed; None: there is none."""
+    """The version of the heartbeat that was changed; None if it does not exist."""
 
     version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatDeleted:
-    """Whether there was a heartbeat to delete."""
+    """Whether the heartbeat existed and was deleted."""
 
     is_deleted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingTaken:
-    """What became of a ping; outcome None: nobody has this token."""
+    """The outcome of a ping. None: no heartbeat has this token."""
 
     outcome: Literal["TAKEN", "REPEATED", "PAUSED", "RATE_LIMITED"] | None
     retry_after_seconds: int | None
@@ -186,7 +186,7 @@ class PingTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorHeld:
-    """Whether there was a time in which no ping could be received."""
+    """Whether there was a gap in which no ping could be received."""
 
     was_gap: bool
 
@@ -205,12 +205,12 @@ _DOOR = statement("heartbeats.update_door", DoorHeld)
 
 
 def new_token() -> str:
-    """A ping URL's: 192 random bits."""
+    """Return the token for a ping URL: 192 random bits."""
     return f"hb_{secrets.token_urlsafe(_TOKEN_BYTES)}"
 
 
 def digest_of(token: str) -> bytes:
-    """What a token is known by."""
+    """Return the digest under which a token is stored and found."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -225,7 +225,7 @@ async def put(
     if_match: Collection[int] | None = None,
     if_none_match: Collection[int] | None = (),
 ) -> tuple[Heartbeat, bool]:
-    """The heartbeat with these terms, and whether it is new: then `token` is its token.
+    """Create the heartbeat, or give it these terms. Return it, and whether it is new; only then is `token` its token.
 
     Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval; quota_exceeded), Conflict,
     PreconditionFailed.
@@ -242,19 +242,20 @@ async def put(
     (stored,), found = await view.write_then_read(_SET, params, _GET, {"names": [name]})
     if stored.outcome == "TAKEN":
         fault = Fault(pointer="/name", detail="a heartbeat has this name", hint="PUT changes an existing one.")
-        raise errors.Conflict(f"the heartbeat {name!r} exists", faults=(fault,))
+        raise errors.Conflict(f"the heartbeat {name!r} already exists", faults=(fault,))
     if stored.outcome == "ABSENT":
-        raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist: If-Match finds nothing")
+        raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist, so If-Match cannot match")
     if stored.outcome == "EXCLUDED":
-        detail = f"the heartbeat {name!r} is at version {stored.version} already, which the condition excludes"
+        detail = f"the heartbeat {name!r} is already at version {stored.version}, which the precondition excludes"
         raise errors.PreconditionFailed(detail)
     if stored.outcome == "FULL":
-        raise errors.Conflict("the workspace has 10000 heartbeats, and may have no more: delete some first")
+        raise errors.Conflict("the workspace already has 10000 heartbeats, the most it may have: delete some first")
     return found[0], stored.outcome == "CREATED"
 
 
 def terms_of(name: str, wanted: Expectation, read: ScheduleRead | None) -> JsonObject:
-    """The columns of kronos.beats that say what is expected. `read`: its schedule; None: it has a period."""
+    """Return the columns of kronos.beats that describe what is expected. `read` is the parsed schedule; None: a
+    period."""
     terms: JsonObject = {
         "name": name,
         "tags": wanted.tags,
@@ -270,14 +271,14 @@ def terms_of(name: str, wanted: Expectation, read: ScheduleRead | None) -> JsonO
 
 
 async def get(view: WorkspaceView, name: str) -> Heartbeat:
-    """The heartbeat, as it is now. Raises HeartbeatNotFound."""
+    """Return the heartbeat as it is now. Raises HeartbeatNotFound."""
     if (found := await view.one_or_none(_GET, {"names": [name]})) is None:
         raise _not_found(view, name)
     return found
 
 
 async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, Heartbeat]:
-    """Those of these heartbeats that there are, by name."""
+    """Return the heartbeats of these names that exist, by name."""
     found = await view.rows(_GET, {"names": list(names)}) if names else []
     return {each.name: each for each in found}
 
@@ -285,14 +286,14 @@ async def of_names(view: WorkspaceView, names: Sequence[str]) -> dict[str, Heart
 async def list_page(
     view: WorkspaceView, *, tag: str | None, state: str | None, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[Heartbeat]:
-    """Up to `limit` heartbeats and one more, newest first, after the position `before`."""
+    """Return up to `limit` heartbeats and one more, newest first, after the position `before`."""
     created_at, heartbeat_id = before or (None, None)
     params = {"tag": tag, "state": state, "limit": limit, "before_created_at": created_at, "before_id": heartbeat_id}
     return await view.rows(_LIST, params)
 
 
 async def turn(view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED"], note: str | None) -> Heartbeat:
-    """The heartbeat, PAUSED with a note, or ACTIVE again. Raises HeartbeatNotFound."""
+    """Pause the heartbeat, with a note, or make it ACTIVE again, and return it. Raises HeartbeatNotFound."""
     params = {"name": name, "status": status, "note": note}
     _, found = await view.write_then_read(_TURN, params, _GET, {"names": [name]})
     if not found:
@@ -301,7 +302,7 @@ async def turn(view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED
 
 
 async def rotate(view: WorkspaceView, name: str, token: str) -> Heartbeat:
-    """The heartbeat, whose token is this one from now on. Raises HeartbeatNotFound."""
+    """Replace the heartbeat's token and return the heartbeat. Raises HeartbeatNotFound."""
     params = {"name": name, "digest": digest_of(token)}
     _, found = await view.write_then_read(_ROTATE, params, _GET, {"names": [name]})
     if not found:
@@ -310,7 +311,7 @@ async def rotate(view: WorkspaceView, name: str, token: str) -> Heartbeat:
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
-    """Delete a heartbeat with all that it said. Raises HeartbeatNotFound, PreconditionFailed."""
+    """Delete a heartbeat with its pings and ticks. Raises HeartbeatNotFound, PreconditionFailed."""
     params = {"name": name, "if_match": None if if_match is None else list(if_match)}
     (deleted,) = await view.rows(_DELETE, params)
     if not deleted.is_deleted:
@@ -318,7 +319,7 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
 
 
 async def pings(view: WorkspaceView, name: str, *, limit: int, before: int | None, with_log: bool) -> list[KeptPing]:
-    """Up to `limit` pings and one more, newest first, before a number. Raises HeartbeatNotFound."""
+    """Return up to `limit` pings and one more, newest first, before a ping number. Raises HeartbeatNotFound."""
     params = {"name": name, "limit": limit, "before": before, "with_log": with_log}
     found, beat = await view.write_then_read(_PINGS, params, _GET, {"names": [name]})
     if not beat:
@@ -329,7 +330,7 @@ async def pings(view: WorkspaceView, name: str, *, limit: int, before: int | Non
 async def ticks(
     view: WorkspaceView, name: str, *, status: str | None, limit: int, before: datetime | None
 ) -> list[ListedTick]:
-    """Up to `limit` ticks and one more, newest first, before an instant. Raises HeartbeatNotFound."""
+    """Return up to `limit` ticks and one more, newest first, before an instant. Raises HeartbeatNotFound."""
     params = {"name": name, "limit": limit, "before": before, "status": status}
     found, beat = await view.write_then_read(_TICKS, params, _GET, {"names": [name]})
     if not beat:
@@ -338,21 +339,21 @@ async def ticks(
 
 
 async def strips(view: WorkspaceView, heartbeats: Sequence[Heartbeat], *, count: int) -> dict[UUID, list[str]]:
-    """What became of the last `count` ticks of each."""
+    """Return the outcomes of the last `count` ticks of each heartbeat."""
     ids = [each.heartbeat_id for each in heartbeats]
     found = await view.rows(_STRIPS, {"heartbeat_ids": ids, "count": count})
     return {each.heartbeat_id: each.statuses for each in found}
 
 
 async def take(view: WorkspaceView, token: str, ping: Ping) -> PingTaken:
-    """What becomes of a ping: one statement, of whichever workspace the token is. Raises DatabaseUnavailable,
-    OutcomeUnknown."""
+    """Record a ping and return its outcome, in one statement. The token determines the workspace. Raises
+    DatabaseUnavailable, OutcomeUnknown."""
     (taken,) = await view.run_entering(_TAKE, asdict(ping) | {"digest": digest_of(token)})
     return taken
 
 
 async def hold_door_open(view: InstanceView) -> bool:
-    """Note that pings can be received now; whether there was a time in which they could not. Raises
+    """Record that pings can be received now. Return whether there was a gap in which they could not. Raises
     DatabaseUnavailable."""
     (held,) = await view.rows(_DOOR, {})
     return held.was_gap

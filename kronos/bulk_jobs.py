@@ -1,7 +1,8 @@
-"""The same done to many jobs: paused, resumed, cancelled, run once. Each job's is the operation that does it to one
-job, in a transaction of its own, so nothing is held for long, quotas hold, each is audited, and what one is refused
-stops no other. A call does a step of them; where it stopped the next call goes on. Behind the request it is an
-operation: kronos.job_operations.
+"""Pause, resume, cancel or trigger many jobs.
+
+Each job is changed by the operation for a single job, in its own transaction. So locks are held briefly, quotas apply,
+each change is audited, and a job that is rejected does not stop the others. A call does one step; the next call
+continues where it stopped. kronos.job_operations runs the steps after the request.
 """
 
 import time
@@ -21,10 +22,10 @@ from kronos.sql import statement
 
 BulkAction = Literal["pause", "resume", "cancel", "trigger"]
 MOST_COUNTED: Final = 10_000
-"""As many are counted; where there are more, that is said."""
+"""At most this many jobs are counted; the result says if there are more."""
 MOST_AT_ONCE: Final = 500
 _SECONDS: Final = 5.0
-"""A step takes no new job after so long: its caller goes on with the next step."""
+"""A step takes no new job after this time; its caller continues with the next step."""
 _STATUSES: Final[dict[BulkAction, tuple[JobStatus, ...]]] = {
     "pause": ("ACTIVE",),
     "resume": ("PAUSED",),
@@ -35,8 +36,7 @@ _STATUSES: Final[dict[BulkAction, tuple[JobStatus, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """What is done to which jobs: to those named, by id or name, or to all that a filter lets through and that the
-    action is for."""
+    """An action and its jobs: those named, by id or name, or all that match a filter and that the action applies to."""
 
     action: BulkAction
     jobs: Sequence[str] = ()
@@ -49,7 +49,7 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkCount:
-    """How many jobs an action would be done to; `is_more`: there are more, which were not counted."""
+    """How many jobs an action would change. `is_more`: there are more, which were not counted."""
 
     count: int
     is_more: bool
@@ -57,7 +57,7 @@ class BulkCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedJob:
-    """A job that the action was refused for, and why."""
+    """A job for which the action was rejected, and why."""
 
     job: str
     code: str
@@ -66,8 +66,8 @@ class RefusedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkStep:
-    """What a step has done. `next_place`: after which job the next step begins, of those named how many are done;
-    None: there is none left."""
+    """The result of a step. `next_place`: where the next step begins, after this job or, with named jobs, after this
+    many; None: no jobs are left."""
 
     done: int
     refused: list[RefusedJob]
@@ -90,7 +90,7 @@ _COUNT = statement("job_reads.count_jobs_for_bulk", _Number)
 
 
 async def count(view: WorkspaceView, bulk: Bulk) -> BulkCount:
-    """How many jobs it would be done to now; nothing is written."""
+    """Count the jobs that it would change now, without writing."""
     if bulk.which is None:
         return BulkCount(count=len(bulk.jobs), is_more=False)
     (found,) = await view.rows(_COUNT, {"which": Jsonb(which_of(bulk)), "limit": MOST_COUNTED + 1})
@@ -100,11 +100,11 @@ async def count(view: WorkspaceView, bulk: Bulk) -> BulkCount:
 async def step(
     view: WorkspaceView, bulk: Bulk, *, limit: int, before: tuple[datetime, UUID] | int | None = None
 ) -> BulkStep:
-    """Up to `limit` of the jobs, newest first, from a place on; fewer where they take long.
+    """Change up to `limit` of the jobs, newest first, from a position on; fewer if they take long.
 
-    What is refused for one job is reported and stops no other. Raises what stops all of them: DatabaseUnavailable,
-    PgCronUnavailable, OutcomeUnknown, QuotaUsedUp, WorkspaceSuspended; the step may be repeated, as a job that is
-    paused stays so.
+    A rejection for one job is reported and does not stop the others. Raises what stops all of them:
+    DatabaseUnavailable, PgCronUnavailable, OutcomeUnknown, QuotaUsedUp, WorkspaceSuspended. The step may be repeated,
+    since a paused job stays paused.
     """
     names, places = await _next(view, bulk, limit=limit, before=before)
     refused: list[RefusedJob] = []
@@ -142,7 +142,7 @@ async def _next(
 
 
 def which_of(bulk: Bulk) -> JsonObject:
-    """The filter as kronos.jobs_to_change takes it, with the statuses that the action is for."""
+    """Return the filter as kronos.jobs_to_change takes it, with the statuses that the action applies to."""
     asked: JsonObject = {
         name: told(value) for name, value in asdict(bulk.which or JobFilter()).items() if value is not None
     }
@@ -154,7 +154,7 @@ def which_of(bulk: Bulk) -> JsonObject:
 
 
 def told(value: str | datetime) -> str:
-    """As JSON has it."""
+    """Return the value as JSON has it."""
     return value.isoformat() if isinstance(value, datetime) else value
 
 

@@ -1,4 +1,4 @@
-"""What a calendar says, day by day, as PostgreSQL asks it: spans that do not overlap, in order, and minutes of the
+"""Compile a calendar into the form that PostgreSQL evaluates: ordered spans that do not overlap, and minutes of the
 week."""
 
 import heapq
@@ -20,7 +20,7 @@ _MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Local times [`begins`, `ends`) of one name."""
+    """Local times [`begins`, `ends`) with one name."""
 
     begins: datetime
     ends: datetime
@@ -31,7 +31,7 @@ class Span:
 def compiled(
     days: Sequence[CalendarDay], business_days: Sequence[Weekday] | None, hours: BusinessHours | None
 ) -> JsonObject:
-    """The row of kronos.calendars. Raises Unprocessable, with pointers into the calendar."""
+    """Return the row of kronos.calendars. Raises Unprocessable, with pointers into the calendar."""
     spans = named_spans(days)
     return {
         "closed_week": closed_week(business_days, hours),
@@ -43,18 +43,18 @@ def compiled(
 
 
 def named_spans(days: Sequence[CalendarDay]) -> list[Span]:
-    """What the days name, in spans that do not overlap, in order. Raises Unprocessable."""
+    """Return the named days and times as ordered spans that do not overlap. Raises Unprocessable."""
     return list(_apart([_span(place, day) for place, day in enumerate(days)]))
 
 
 def closed_week(business_days: Sequence[Weekday] | None, hours: BusinessHours | None) -> str:
-    """The minutes of a week, from Monday's midnight, that are closed, as PostgreSQL writes an int4multirange. Raises
+    """Return the closed minutes of a week, counted from Monday's midnight, as the text of an int4multirange. Raises
     Unprocessable."""
     first, last = 0, _MINUTES
     if hours is not None:
         first, last = _minute(hours.opens, "/business_hours/opens"), _minute(hours.closes, "/business_hours/closes")
         if first >= last:
-            detail, hint = "not after opens", "Hours do not cross midnight: name two calendars, or leave them out."
+            detail, hint = "not after opens", "Hours cannot cross midnight: use two calendars, or leave them out."
             raise errors.Unprocessable.of(Fault(pointer="/business_hours/closes", detail=detail, hint=hint))
     closed: list[tuple[int, int]] = []
     for place, day in enumerate(_WEEK):
@@ -74,13 +74,13 @@ def _minute(text: str, pointer: str) -> int:
     except ValueError:
         at = None
     if at is None or len(text) != len("09:00") or at.tzinfo is not None:
-        detail = f"{text[:20]!r} is no time of a day"
+        detail = f"{text[:20]!r} is not a time of day"
         raise errors.Unprocessable.of(Fault(pointer=pointer, detail=detail, hint="Write hours and minutes: 09:00."))
     return at.hour * 60 + at.minute
 
 
 def _span(place: int, day: CalendarDay) -> Span:
-    """The local times that an entry is about: whole days, the last one included, or up to a time. Raises
+    """Return the local times that an entry covers: whole days including the last, or up to a time. Raises
     Unprocessable."""
     pointer = f"/days/{place}"
     begins, _ = _time(day.starts, f"{pointer}/starts")
@@ -89,13 +89,13 @@ def _span(place: int, day: CalendarDay) -> Span:
         ends += timedelta(days=1)
     if ends <= begins:
         detail = f"{day.ends or day.starts} is not after {day.starts}"
-        hint = "A day ends with itself; a time needs a later one in ends."
+        hint = "A day ends with itself; a time needs a later time in ends."
         raise errors.Unprocessable.of(Fault(pointer=f"{pointer}/ends", detail=detail, hint=hint))
     return Span(begins=begins, ends=ends, name=day.name, is_open=day.open)
 
 
 def _time(text: str, pointer: str) -> tuple[datetime, bool]:
-    """A day, or a local time; and whether it is a day."""
+    """Return a day or a local time, and whether it is a day."""
     is_day = len(text) == len("2026-12-25")
     try:
         at = datetime.combine(date.fromisoformat(text), time()) if is_day else datetime.fromisoformat(text)
@@ -107,14 +107,14 @@ def _time(text: str, pointer: str) -> tuple[datetime, bool]:
         or not FIRST_YEAR <= at.year <= LAST_YEAR
         or ("T" not in text and not is_day)
     ):
-        detail = f"{text[:40]!r} is no day, and no local time, of the years {FIRST_YEAR} to {LAST_YEAR}"
+        detail = f"{text[:40]!r} is neither a day nor a local time in the years {FIRST_YEAR} to {LAST_YEAR}"
         hint = "Write 2026-12-25, or 2026-12-24T14:00 as the calendar's zone shows it."
         raise errors.Unprocessable.of(Fault(pointer=pointer, detail=detail, hint=hint))
     return at, is_day
 
 
 def _apart(spans: Sequence[Span]) -> Iterator[Span]:
-    """The same times in spans that do not overlap: open beats closed, and then the one that was named first."""
+    """Yield the same times as spans that do not overlap: open wins over closed, then the entry that was named first."""
     edges = sorted({each.begins for each in spans} | {each.ends for each in spans})
     waiting = sorted(range(len(spans)), key=lambda place: spans[place].begins, reverse=True)
     there: list[tuple[bool, int]] = []  # a heap of those that have begun

@@ -1,5 +1,5 @@
-"""Calendars: what is closed, by days and times with names and by a pattern of the week. Jobs name them; what becomes of
-a tick that one closes PostgreSQL says (kronos.tick_fate)."""
+"""Calendars: closed times, given as named days and times and as a weekly pattern. Jobs name them. PostgreSQL decides
+what happens to a tick in a closed time (kronos.tick_fate)."""
 
 import asyncio
 import dataclasses
@@ -29,7 +29,7 @@ _BY_DEFAULT = ("timezone", "UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCalendar:
-    """What a caller says of a calendar."""
+    """A calendar as a caller describes it."""
 
     timezone: str
     business_days: Sequence[Weekday] | None
@@ -39,7 +39,7 @@ class NewCalendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplacedCalendar:
-    """The calendar and version that a statement wrote, and how many jobs that name it have still to follow."""
+    """The calendar and version that a statement wrote, and how many jobs that name it still have to follow."""
 
     document_id: UUID
     version: int
@@ -48,7 +48,7 @@ class ReplacedCalendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowingCalendar:
-    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their
+    """How many jobs followed in this step (0 if none can right now), and how many still have to follow their
     calendar."""
 
     done: int
@@ -69,7 +69,7 @@ _USERS = statement("calendars.list_calendar_users", CalendarUser)
 
 
 def content(new: NewCalendar) -> JsonObject:
-    """As it is stored, and shown."""
+    """Return the calendar as it is stored and shown."""
     hours = new.business_hours
     return {
         "timezone": new.timezone,
@@ -80,7 +80,7 @@ def content(new: NewCalendar) -> JsonObject:
 
 
 def written(stored: JsonObject) -> JsonObject:
-    """A calendar that is there, as a file has it: without what is as by default."""
+    """Return a stored calendar as a file holds it: without default values."""
     days = [
         {
             name: value
@@ -105,7 +105,7 @@ def _params(new: NewCalendar) -> dict[str, object]:
 async def create(
     view: WorkspaceView, name: str, new: NewCalendar, *, idempotency_key: str | None = None
 ) -> tuple[Document, bool]:
-    """A calendar, and whether it is new. Raises Conflict when the name is taken, Unprocessable."""
+    """Create a calendar. Return it, and whether it is new. Raises Conflict if the name is taken, Unprocessable."""
     return await documents.create(
         view, CALENDAR, name, content(new), idempotency_key=idempotency_key, more=_params(new)
     )
@@ -120,10 +120,12 @@ async def replace(
     if_none_match: Collection[int],
     must_exist: bool,
 ) -> tuple[Document, bool]:
-    """The calendar's next version, or its first; and whether it is new. The same again makes no version.
+    """Write the calendar's next version, or its first. Return it, and whether it is new. Unchanged content makes no
+    version.
 
-    It holds for all ticks that are not accounted for. The next runs of the jobs that name it follow: of 200 in the same
-    transaction, of more as long as this call's time lasts (`jobs_left`), then by the workers.
+    The new version applies to all ticks that are not accounted for. The next runs of the jobs that name it follow:
+    those of up to 200 jobs in the same transaction, those of more until this call's time is up (`jobs_left`), then by
+    the workers.
     Raises PreconditionFailed, Unprocessable, Conflict.
     """
     wanted, compiled = content(new), _params(new)
@@ -131,7 +133,7 @@ async def replace(
         present = await view.one_or_none(documents.GET, {"kind": CALENDAR.kind, "name": name})
         if present is None:
             if must_exist:
-                raise errors.PreconditionFailed(f"the calendar {name!r} does not exist: If-Match finds nothing")
+                raise errors.PreconditionFailed(f"the calendar {name!r} does not exist, so If-Match cannot match")
             return await documents.create(view, CALENDAR, name, wanted, more=compiled)
         documents.refuse_condition(CALENDAR, present, if_match=if_match, known=if_none_match)
         if present.content == wanted:
@@ -142,14 +144,14 @@ async def replace(
         )
         if written:
             return dataclasses.replace(document[0], jobs_left=await _follow(view, name, document[0].jobs_left)), False
-    raise errors.Conflict(f"the calendar {name!r} is changed at the same time: try again")
+    raise errors.Conflict(f"the calendar {name!r} was changed at the same time: try again")
 
 
 async def _follow(view: WorkspaceView, name: str, jobs_left: int) -> int:
-    """Have the jobs that name the calendar follow it, step by step. Returns how many are left to the workers and the
+    """Let the jobs that name the calendar follow it, step by step. Return how many are left to the workers and the
     reaper.
 
-    What stops it is no error of the request: the calendar has changed.
+    An error here does not fail the request: the calendar has already changed.
     """
     until, tries = time.monotonic() + _FOLLOW_SECONDS, 0
     while jobs_left > 0 and tries < _TRIES and time.monotonic() < until:
@@ -173,7 +175,7 @@ async def _follow(view: WorkspaceView, name: str, jobs_left: int) -> int:
 
 
 async def users(view: WorkspaceView, name: str, *, limit: int) -> list[CalendarUser]:
-    """The live jobs that name it, by id."""
+    """Return the live jobs that name the calendar, by id."""
     return await view.rows(_USERS, {"name": name, "limit": limit})
 
 

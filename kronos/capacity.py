@@ -1,7 +1,8 @@
-"""What an instance of given size can do: a model of costs that were measured, and what to add where it is not enough.
+"""What an instance of a given size can do: a model of measured costs, and what to add when that is not enough.
 
-Costs are CPU time on the machine that docs/capacity.md names, whose `loop` takes LOOP_US; another one is as much faster
-as its own loop. `bin/bench capacity` measures them, and works that are none of them beside what the model says.
+Costs are CPU time on the machine described in docs/capacity.md, where `loop` takes LOOP_US. Costs on another machine
+scale with its own `loop`. `bin/bench capacity` measures the costs, and compares the model's answers with workloads that
+were not used to measure them.
 """
 
 import json
@@ -11,34 +12,35 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 LOOP_US = 2000.0
-"""CPU µs of `loop` on the machine of the costs."""
+"""CPU µs of `loop` on the machine where the costs were measured."""
 SMALL_BYTES = 200
-"""The payload of the costs; each KiB beyond it costs what has `kib` in its name."""
+"""The payload size of the costs. Each KiB above it adds the costs with `kib` in their names."""
 _KIB, _MINUTE, _DAY = 1024, 60, 86_400
 WORKER_SLOTS = 300
-"""Deliveries that a worker has under way at once (KRONOS_WORKER_CONCURRENCY)."""
+"""Concurrent deliveries of one worker (KRONOS_WORKER_CONCURRENCY)."""
 WORKER_CONNECTIONS = 6
-"""Of a worker to PostgreSQL, and of an API process (KRONOS_POOL_SIZE and one that listens)."""
+"""PostgreSQL connections of a worker. Below, of an API process: KRONOS_DATABASE_POOL_SIZE and one that listens."""
 API_CONNECTIONS = 11
 PG_CRON_CONNECTIONS = 34
-"""Of pg_cron and of what an operator needs: 32 places, its own, and one."""
+"""Connections for pg_cron and the operator: 32 for its jobs, pg_cron's own, and one."""
 ALONE_PER_SECOND = 100
-"""One-shots that come alone: what comes faster waits for what is before it, and is one statement with its like."""
+"""One-shots per second that are handled one by one; above this rate they wait and are batched into one statement."""
 BUSY_AT_MOST = 0.7
-"""Of a machine's CPU time: what is beyond waits in line, and a busy minute finds no room."""
+"""Share of a machine's CPU time to use: above it, work queues up and a busy minute finds no room."""
 ENTRIES_PER_MINUTE = 8_000
-"""Of pg_cron, an entry each (kronos/load.py)."""
+"""Entries that pg_cron runs per minute, each of its own (kronos/load.py)."""
 SCHEDULE_US = 1.3
-"""Of a minute, for each live CRON job: the reaper compares all of them with their entries (docs/benchmarks.md)."""
+"""CPU µs per minute for each live CRON job: the reaper compares all jobs with their entries (docs/benchmarks.md)."""
 HISTORY_ON_ONE = 1_000_000_000
-"""Rows of history up to which one machine was thought through: beyond it they are better on several."""
+"""Rows of history up to which one machine was considered; more are better spread over several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Of one each. `_us`: CPU µs, of PostgreSQL where no process is named; `_wal`: bytes of WAL; `kept`: of disk, for
-    an execution in the history; `idle_`: of a second in which nothing is due; `creation` and `delivery`: of one among
-    many; `alone_`: what a one-shot takes more that is made, claimed and ended by statements of its own."""
+    """Costs per item. `_us`: CPU µs, of PostgreSQL unless a process is named. `_wal`: bytes of WAL. `kept`: bytes of
+    disk for an execution in the history. `idle_`: per second in which nothing is due. `creation` and `delivery`: one
+    among many. `alone_`: the extra cost of a one-shot that is created, claimed and finalized by statements of its
+    own."""
 
     idle_us: float
     idle_worker_us: float
@@ -96,7 +98,7 @@ COSTS = Costs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """So much of each, in so many seconds. `alone`: how many of the one-shots come alone."""
+    """How much of each there is within `seconds`. `alone`: how many of the one-shots are handled one by one."""
 
     seconds: float = 0
     schedules: float = 0
@@ -119,12 +121,12 @@ class Took:
 
     @property
     def cpu(self) -> float:
-        """Of all processes."""
+        """CPU µs of all processes."""
         return self.postgres + self.worker + self.api
 
 
 def took(costs: Costs, work: Workload) -> Took:
-    """What a workload takes."""
+    """Return what a workload costs."""
     kib = max(0, work.payload_bytes - SMALL_BYTES) / _KIB
     return Took(
         postgres=work.seconds * (costs.idle_us + work.schedules * SCHEDULE_US / _MINUTE)
@@ -148,10 +150,10 @@ def took(costs: Costs, work: Workload) -> Took:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedInstance:
-    """An instance: its cores, and what it is to do. `runs_per_minute`: ticks of CRON jobs, the average;
-    `busiest_minute`: of them in the busiest; `rings_per_minute`: entries of pg_cron that ring for them (None: one a
-    run, as with an entry for each job; with shared alarms: how many distinct alarms); `latency_ms`: how long endpoints
-    take; `speed`: of the machine, beside that of the costs."""
+    """An instance: its cores and its workload. `runs_per_minute`: ticks of CRON jobs, on average; `busiest_minute`: in
+    the busiest minute. `rings_per_minute`: pg_cron entries that ring for them; None: one per run, as when each job has
+    its own entry; with shared alarms, the number of distinct alarms. `latency_ms`: how long endpoints take. `speed`: of
+    the machine, relative to the machine of the costs."""
 
     cores: int = 2
     schedules: int = 1_000
@@ -169,9 +171,9 @@ class AskedInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What it comes to. CPU in cores; `busy`: the share of all cores that is used; `busiest_minute_seconds`: how long
-    the busiest minute's work takes with the cores that it has; `most_runs_per_minute`: with everything else as it is,
-    until `busy` is 0.7; `advice`: what to add, or change, and why."""
+    """The result. CPU is in cores. `busy`: the share of all cores in use. `busiest_minute_seconds`: how long these
+    cores take for the busiest minute's work. `most_runs_per_minute`: until `busy` is 0.7, everything else unchanged.
+    `advice`: what to add or change, and why."""
 
     postgres_cores: float
     worker_cores: float
@@ -191,7 +193,7 @@ class Answer:
 
 
 def answer(asked: AskedInstance, costs: Costs = COSTS) -> Answer:
-    """The model's answer. A workload that is larger in anything never needs less of anything."""
+    """Return the model's answer. A workload that is larger in any respect never needs less of anything."""
     per_minute = took(costs, _minute(asked, asked.runs_per_minute))
     cores = {name: getattr(per_minute, name) / 1e6 / _MINUTE / asked.speed for name in ("postgres", "worker", "api")}
     busy = sum(cores.values()) / asked.cores
@@ -224,7 +226,7 @@ def answer(asked: AskedInstance, costs: Costs = COSTS) -> Answer:
 
 
 def _minute(asked: AskedInstance, runs: float) -> Workload:
-    """A minute with so many runs. What is due together is claimed together; one-shots come alone, up to a rate."""
+    """Return a minute's workload. Runs due together are claimed together; one-shots are single up to a rate."""
     one_shots = asked.one_shots_per_second * _MINUTE
     return Workload(
         seconds=_MINUTE,
@@ -243,7 +245,7 @@ def _rings(asked: AskedInstance, runs: float) -> float:
 
 
 def _processes(asked: AskedInstance, cores: dict[str, float], peak: Took) -> tuple[int, int]:
-    """Workers and API processes: each uses one core at most, and a worker has so many deliveries at once."""
+    """Return the workers and API processes needed. Each uses at most one core, and a worker has WORKER_SLOTS."""
     under_way = (asked.runs_per_minute / _MINUTE + asked.one_shots_per_second) * asked.latency_ms / 1000
     most = max(cores["worker"], peak.worker / 1e6 / _MINUTE / asked.speed)
     workers = max(1, math.ceil(most / BUSY_AT_MOST), math.ceil(under_way / WORKER_SLOTS))
@@ -251,7 +253,7 @@ def _processes(asked: AskedInstance, cores: dict[str, float], peak: Took) -> tup
 
 
 def _most_runs(asked: AskedInstance, costs: Costs) -> int:
-    """Runs a minute, until 0.7 of the cores are used."""
+    """Return the runs per minute that use 0.7 of the cores."""
     room = BUSY_AT_MOST * asked.cores * _MINUTE * 1e6 * asked.speed - took(costs, _minute(asked, 0)).cpu
     one, two = (took(costs, _minute(asked, 1_000_000 * nth)).cpu for nth in (1, 2))
     most = max(0, math.floor(room / ((two - one) / 1_000_000)))
@@ -259,41 +261,41 @@ def _most_runs(asked: AskedInstance, costs: Costs) -> int:
 
 
 def _advice(asked: AskedInstance, found: Answer, peak: float) -> list[str]:
-    """What to do, the cheapest first."""
+    """Return what to do, cheapest first."""
     said = []
     rings = _rings(asked, peak)
     if rings > ENTRIES_PER_MINUTE or (found.busy > BUSY_AT_MOST and asked.rings_per_minute is None):
         said.append(
-            f"share alarms: {rings:,.0f} entries of pg_cron ring in the busiest minute, and it runs about "
+            f"share alarms: {rings:,.0f} pg_cron entries ring in the busiest minute, and pg_cron runs about "
             f"{ENTRIES_PER_MINUTE:,}"
         )
     if found.busiest_minute_seconds > _MINUTE:
         said.append(
-            f"spread the load (kronos load --plan): the busiest minute is work for {found.busiest_minute_seconds:.0f} s"
+            f"spread the load (kronos load --plan): the busiest minute is {found.busiest_minute_seconds:.0f} s of work"
         )
     if found.workers_needed > asked.workers:
-        said.append(f"add workers: {found.workers_needed} are needed, and there are {asked.workers}")
+        said.append(f"add workers: {found.workers_needed} are needed, there are {asked.workers}")
     if found.api_processes_needed > asked.api_processes:
-        said.append(f"add API processes: {found.api_processes_needed} are needed, and there are {asked.api_processes}")
+        said.append(f"add API processes: {found.api_processes_needed} are needed, there are {asked.api_processes}")
     on_postgres = found.postgres_cores / asked.cores
     if found.busy > BUSY_AT_MOST:
         said.append(
             f"a bigger primary: PostgreSQL alone needs {math.ceil(found.postgres_cores / BUSY_AT_MOST)} cores"
             if on_postgres > BUSY_AT_MOST
-            else "workers and API processes on machines of their own: PostgreSQL has room on this one"
+            else "move workers and API processes to other machines: then this one has room for PostgreSQL"
         )
     if on_postgres > 0.5:
-        said.append("read from replicas (KRONOS_READ_FROM): lists and pages leave the primary alone")
+        said.append("read from a replica (KRONOS_DATABASE_READ_URL): it takes lists and pages off the primary")
     if found.history_rows > HISTORY_ON_ONE:
         said.append(
-            f"keep less history, or distribute it: {found.history_rows:,} rows, {found.history_gib:,.0f} GiB, after "
+            f"keep less history, or distribute it: {found.history_rows:,} rows, {found.history_gib:,.0f} GiB after "
             f"{asked.history_days:g} days"
         )
     return said
 
 
 def loop() -> float:
-    """CPU µs of a thousand turns of what Python does all day: dictionaries, texts, bytes, a hash."""
+    """Return the CPU µs of a thousand rounds of typical Python work: dictionaries, texts, bytes, a hash."""
     began = time.process_time()
     for turn in range(20_000):
         fields = {"turn": turn, "name": f"job {turn}", "tags": ["a", "b"]}

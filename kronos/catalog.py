@@ -1,5 +1,5 @@
-"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are written in full under
-search_path pg_catalog."""
+"""Queries of PostgreSQL's catalog about schema kronos, for upgrades. Run with search_path pg_catalog, so that names are
+written with their schema."""
 
 FUNCTIONS = """
   select oid::bigint, proname::text,
@@ -15,8 +15,8 @@ VIEWS = """
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v'
 """
-# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned
-# table itself alone: a session that uses a partition holds it too.
+# What a schema migration may change: views before the tables that they read, in the order in which readers lock them.
+# Of a partitioned table only the parent: a session that uses a partition also holds a lock on the parent.
 LOCKABLE = """
   select oid::regclass::text, relkind = 'p'
     from pg_class
@@ -24,7 +24,7 @@ LOCKABLE = """
      and relowner = 'kronos_owner'::regrole
    order by relkind <> 'v', relname
 """
-# Ours are those that call a function of ours on a table of ours.
+# Ours are the triggers on our tables that call our functions.
 TRIGGERS = """
   select trigger.oid::bigint, trigger.tgname::text, trigger.tgrelid::regclass::text,
          trigger.xmin::text || ' ' || trigger.ctid::text || ' ' || trigger.tgfoid, true
@@ -42,7 +42,7 @@ VIEWS_OF_VIEWS = """
         and read.relkind = 'v'
    where reader.oid <> read.oid
 """
-# What PostgreSQL made of a file: one that was changed by hand is put right when anything is.
+# Digests of what PostgreSQL made of each file. An object that was changed by hand is restored by the next change.
 MADE_FUNCTIONS = """
   select proc.oid::bigint,
          md5(concat_ws(' ', pg_get_functiondef(proc.oid), proc.proowner::regrole,
@@ -58,7 +58,7 @@ MADE_VIEWS = """
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v' and relowner = 'kronos_owner'::regrole
 """
-# What others were granted on views, and on columns of views: a view that is made again gets it again.
+# Grants to other roles on views, and on columns of views: they are granted again when a view is recreated.
 FOREIGN_GRANTS = """
   select class.relname::text, null::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
     from pg_class as class
@@ -73,7 +73,7 @@ FOREIGN_GRANTS = """
    cross join lateral aclexplode(attribute.attacl) as given
    where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
 """
-# What depends on one of these functions and views, but for one another: views by their rules, columns by their
+# What depends on one of these functions and views, apart from themselves: views by their rules, columns by their
 # expressions.
 DEPENDANTS = """
   select distinct dependency.refobjid::bigint,
@@ -92,9 +92,10 @@ DEPENDANTS = """
      and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
    order by 1, 2
 """
-# All that the files make: what it says, who owns it, who may use it. What a function says is its body and what it
-# promises: other settings of one are its administrator's. Of a view its columns: PostgreSQL writes its text anew in
-# each major version. Whether autovacuum looks at a table is a check of its own. Partitions come and go.
+# Everything that the files create: its content, its owner and its privileges. A function's content is its body and
+# volatility; other settings of a function belong to its administrator. A view's content is its columns, since each
+# major version of PostgreSQL rewrites its text. Whether autovacuum runs on a table is a separate check. Partitions come
+# and go.
 OBJECTS = """
   select 'function ' || proc.oid::regprocedure as object,
          jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid),
@@ -145,8 +146,8 @@ OBJECTS = """
                                 from unnest(nspacl) as each))
     from pg_namespace where nspname = 'kronos'
 """
-# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs. What that upgrade, of an
-# older release, did not write down of an object is no difference.
+# What differs from what the newest upgrade left: `gone`, `new`, or the properties that differ. A property that an older
+# release's upgrade did not record is not a difference.
 CHANGES = f"""
   select coalesce(made.object, there.object) as object,
          case when there.object is null then array['gone']

@@ -1,30 +1,29 @@
-"""Files of certificates: whom TLS trusts beside the operating system's authorities."""
+"""Read files of certificates: authorities that TLS trusts in addition to the operating system's."""
 
 import re
 import ssl
 from pathlib import Path
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
-"""Twenty times the bundle of all public authorities."""
+"""Twenty times the size of the bundle of all public authorities."""
 _BLOCK = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
 )
 
 
 class CertificatesInvalid(ValueError):
-    """A file that holds no certificates that can be used; the message is a sentence for people, which names the
-    file."""
+    """A file has no usable certificates. The message is a sentence for people and names the file."""
 
 
 def read_certificates(path: Path) -> str:
-    """The certificates of a PEM file, without whatever else stands in it. Raises CertificatesInvalid."""
+    """Return the certificates of a PEM file, without anything else in it. Raises CertificatesInvalid."""
     try:
         with path.open("rb") as file:
             found = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise CertificatesInvalid(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
     if len(found) > MAX_FILE_BYTES:
-        raise CertificatesInvalid(f"{path} has more than {MAX_FILE_BYTES} bytes: it is no file of certificates")
+        raise CertificatesInvalid(f"{path} has more than {MAX_FILE_BYTES} bytes: it is not a file of certificates")
     blocks = _BLOCK.findall(found)
     if not blocks:
         hint = (
@@ -39,6 +38,6 @@ def read_certificates(path: Path) -> str:
             trial.load_verify_locations(cadata=block.decode("ascii"))
         except (ssl.SSLError, UnicodeDecodeError) as error:
             raise CertificatesInvalid(
-                f"certificate {nth} of {len(blocks)} in {path} cannot be read: it is damaged or no certificate"
+                f"certificate {nth} of {len(blocks)} in {path} cannot be read: it is damaged or not a certificate"
             ) from error
     return b"\n".join(blocks).decode("ascii")

@@ -1,4 +1,4 @@
-"""What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and
+"""Change, cancel and trigger existing jobs. A change first settles the job's due ticks, in the same transaction and
 round trip."""
 
 import time
@@ -33,7 +33,7 @@ Made = TypeVar("Made", bound=Changed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """Which job a change is about, and how many executions the ticks due before it became."""
+    """The job that a change applies to, and how many executions its earlier due ticks became."""
 
     job_id: UUID | None
     executions: int
@@ -41,23 +41,23 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledJob(Changed):
-    """A job that was cancelled, and whether it has executions that have still to be."""
+    """A job that was cancelled, and whether it still has executions to cancel."""
 
     has_runs_left: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelling:
-    """How many executions of a cancelled job it got on with, 0 where nothing can be done at this moment; and whether
-    all have ended, or run their last attempt."""
+    """How many executions of a cancelled job were handled in this step (0 if none can be right now), and whether all
+    have ended or run their last attempt."""
 
     done: int
     is_over: bool
 
 
 JobChanges: TypeAlias = Mapping[str, object]
-"""The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may
-be empty."""
+"""The fields of a CRON job (CHANGEABLE) that a caller changes. An absent field stays as it is; None clears a field that
+may be empty."""
 
 CHANGEABLE = ("endpoint", "input", *(each.name for each in fields(CronTerms)))
 
@@ -71,27 +71,27 @@ _TRIGGER_MANY = statement("jobs.trigger_jobs", Execution)
 
 _log = Log("kronos.api")
 _CANCEL_SECONDS = 3.0
-"""So long the request that cancels a job with very many executions ends them, some thousands a tenth of a second;
-workers and the reaper go on."""
+"""How long a request that cancels a job with very many executions ends them, at some thousands per tenth of a second.
+The workers and the reaper continue."""
 _NULLABLE = tuple(each.name for each in fields(CronTerms) if each.default is None)
 _LIVE = ("ACTIVE", "PAUSED")
 MOST_OVERTAKINGS = 25
 
 Versions: TypeAlias = Collection[int] | None
-"""Those that a change is meant for; None: for any."""
+"""The versions that a change may apply to; None: any."""
 
 
 async def change(
     view: WorkspaceView, job: str, write: Statement[Made], params: dict[str, object], *, if_match: Versions
 ) -> tuple[Made | None, Job]:
-    """Settle the job's ticks, change it, and read it, in one transaction; what was changed, if anything was, and the
-    job as it is then.
+    """Settle the job's ticks, change it and read it, in one transaction. Return the changed row, or None, and the job
+    as it is then.
 
-    Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed,
-    and Conflict (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
+    A live job at none of the versions `if_match` is not changed. Raises JobNotFound, PreconditionFailed, and Conflict
+    (job_not_updatable) if `job` is the id of a replaced version of a job that is still live.
 
-    A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for
-    one such change.
+    If the job's name moved to a newer version while this waited for the older one's lock, the name is looked up again.
+    Each try waits for one such change.
     """
     params = {**params, "job": job, "if_match": None if if_match is None else list(if_match)}
     for _ in range(MOST_OVERTAKINGS):
@@ -108,7 +108,7 @@ async def change(
 
 
 async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
-    """Raises Conflict, naming the live version, where the job goes on under a newer version than `present`."""
+    """Raises Conflict, naming the live version, if `present` was replaced and a newer version of the job is live."""
     if present.replaced_by_id is None:
         return
     (newest,) = await jobs.versions(view, str(present.job_id), limit=1, before=None)
@@ -118,7 +118,7 @@ async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
             f"is {newest.job_id}"
         )
         by_name = f", or {newest.name!r}, which always means the live one" if newest.name else ""
-        fault = errors.Fault(pointer="", detail="this version is over", hint=f"Address {newest.job_id}{by_name}.")
+        fault = errors.Fault(pointer="", detail="this version was replaced", hint=f"Use {newest.job_id}{by_name}.")
         raise errors.Conflict(detail, code="job_not_updatable", faults=(fault,))
 
 
@@ -130,7 +130,7 @@ def _refuse_unmatched(present: Job, if_match: Versions) -> None:
 
 
 async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: Versions = None) -> Job:
-    """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
+    """Replace the live version of a CRON job by its next version. Rows and entries change together, or not at all.
 
     Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable,
     PgCronUnavailable, DatabaseUnavailable.
@@ -146,7 +146,7 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
             input: JsonObject = changes.get("input", present.input)  # type: ignore[assignment] # checked by JobPatch
             against = await payload_specs.look(view, endpoint, input)
             if if_match is None:
-                held_to = [present.version]  # whose input this is
+                held_to = [present.version]  # the version whose input was validated
         except errors.PreconditionFailed:
             if if_match is not None or held_to is None:
                 raise
@@ -185,14 +185,14 @@ async def _replace(
 
 
 def _terms(changes: JobChanges) -> CronTerms:
-    """Those that are changed; the others as of a new job."""
+    """Return the changed terms; the others have a new job's defaults."""
     # checked by JobPatch
     return CronTerms(**{name: changes[name] for name in new_jobs.TERMS if name in changes})  # type: ignore[arg-type]
 
 
 def faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
-    """What is wrong with the schedule that the job would have: an expression or an interval takes the place of
-    whichever there was."""
+    """Return what is wrong with the schedule that the job would have. A new expression or interval replaces the
+    previous one, whichever it was."""
     terms = _terms(changes)
     cron, every = (
         (terms.cron, terms.every) if terms.cron is not None or terms.every is not None else (old.cron, old.every)
@@ -201,7 +201,7 @@ def faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
 
 
 def why_not_updatable(job: Job) -> str:
-    """Why a job that is no live CRON job is not changed."""
+    """Return why a job that is not a live CRON job cannot be changed."""
     if job.trigger != "CRON":
         return f"job {job.job_id} is {job.trigger}: only CRON jobs can be changed"
     heir = f"; its next version is {job.replaced_by_id}" if job.replaced_by_id else ""
@@ -209,9 +209,10 @@ def why_not_updatable(job: Job) -> str:
 
 
 async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) -> Job:
-    """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so.
+    """Retire a live job, remove its pg_cron entry and cancel its waiting executions, all or nothing. An ended job stays
+    as it is.
 
-    Of more than a thousand executions none is claimed from then on, and they end in steps, each committed.
+    If it has more than a thousand executions, none of them is claimed from then on, and they end in committed steps.
 
     Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable,
     DatabaseUnavailable.
@@ -225,7 +226,7 @@ async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) ->
 
 
 async def _cancel_further(view: WorkspaceView, job_id: UUID) -> None:
-    """End executions of a cancelled job, so many at a time. What stops it is no error of the request: it is
+    """End a cancelled job's executions in steps. An error here does not fail the request, since the job is
     cancelled."""
     until = time.monotonic() + _CANCEL_SECONDS
     while time.monotonic() < until:
@@ -253,8 +254,8 @@ async def trigger(
     deadline_seconds: int | None = None,
     idempotency_key: str | None = None,
 ) -> tuple[Execution, bool]:
-    """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or
-    skip it. What it has none of its own of, input, priority, deadline_seconds, is the job's.
+    """Run an ACTIVE or PAUSED job once now, in addition to its schedule. Return the execution, and whether it is new.
+    The job's overlap policy may hold or skip it. `input`, `priority` and `deadline_seconds` default to the job's.
 
     Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
@@ -270,7 +271,7 @@ async def trigger(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Own:
-    """What a run has in place of its job's; None: the job's."""
+    """What a run uses instead of its job's values; None: the job's."""
 
     input: JsonObject | None
     priority: int | None
@@ -279,7 +280,7 @@ class _Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """A run to be made: what a statement that makes several has of it, and for which request."""
+    """A run to be created: its request, and its record in a statement that creates several."""
 
     view: WorkspaceView
     execution_id: UUID
@@ -337,9 +338,9 @@ async def _triggered(
 async def _triggered_with_others(
     view: WorkspaceView, execution_id: UUID, job: str, own: _Own, key: idempotency.Key | None
 ) -> Execution | None:
-    """The run, made in one statement with those that wait at the same time; None where that did not make it, as of a
-    job whose runs may not overlap. What has a key may wait for a transaction that has it too, so it goes apart from
-    what waits for nobody."""
+    """Create the run in one statement with others that wait at the same time. Return None if that did not create it, as
+    with a job whose runs may not overlap. A run with an idempotency key may have to wait for a transaction that uses
+    the same key, so it is never in one statement with runs that have none."""
     written = orjson.dumps(own.input) if own.input is not None else None
     record: JsonObject = {
         "job": job,
@@ -369,8 +370,8 @@ async def _triggered_with_others(
 
 
 def _uuid7() -> UUID:
-    """As kronos.uuid7, made here because the statement that reads the execution back, in the same round trip, must know
-    it."""
+    """Return a UUID like kronos.uuid7's. It is made here because the statement that reads the execution back, in the
+    same round trip, needs to know it."""
     bits = int(CLOCK.seconds() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
     bits = bits & ~(0xF << 76) | 0x7 << 76
     bits = bits & ~(0x3 << 62) | 0x2 << 62

@@ -1,4 +1,4 @@
-"""What was found of what the jobs of large workspaces are going to do, for who asks again."""
+"""Cache of computed upcoming runs of large workspaces, for repeated requests."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsOf:
-    """Up to which change of what people configure a workspace is read (None: all of them): how many rows its audit
-    has, sealed or not. Each that is committed is one more, whatever was committed before it."""
+    """The change up to which a workspace's configuration was read (workspace None: all workspaces): the number of rows
+    in its audit, sealed or not. Every committed change adds one, in whatever order they commit."""
 
     workspace_id: UUID | None
     changes: int
@@ -24,7 +24,7 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True)
 class Reckoned(Generic[Found]):
-    """What was found, of so many jobs, and how large it is."""
+    """A result, computed from `jobs` jobs, with its size."""
 
     found: Found
     jobs: int
@@ -34,16 +34,16 @@ class Reckoned(Generic[Found]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """What was found of a workspace as of a change: when, what and how large, by kind and what was asked."""
+    """A workspace's results as of a change: time, result and size, by kind and request."""
 
     changes: int
     found: dict[tuple[object, ...], tuple[float, object, int]]
 
 
 class Coming:
-    """What was found of very many jobs (50,000 cost PostgreSQL 0.1 to 0.2 s): it is looked at again after half a
-    minute, as time goes on, and as soon as anybody has changed anything. Who asks while it is looked at waits for that:
-    a change has all open pages ask at once. Of fewer jobs nothing is kept."""
+    """Results for very many jobs, which cost PostgreSQL 0.1 to 0.2 s for 50,000 jobs. A result is computed again after
+    half a minute, as time passes, and as soon as anything was changed. Requests that arrive during a computation wait
+    for it, because a change makes all open pages ask at the same moment. Results for fewer jobs are not kept."""
 
     _MANY = 2_000
     _SECONDS = 30.0
@@ -61,10 +61,10 @@ class Coming:
         asked: tuple[Hashable, ...],
         make: Callable[[], Awaitable[Reckoned[Found]]],
     ) -> Found:
-        """What is kept of it, or is made now. Raises as `make`."""
+        """Return the cached result, or compute it now. Raises as `make`."""
         if (kept := self._of(as_of, kind, asked)) is not None:
             return kept
-        if as_of.workspace_id not in self._kept:  # of few jobs, or not looked at before
+        if as_of.workspace_id not in self._kept:  # few jobs, or nothing computed before
             return self._keep(as_of, asked, await make())
         async with self._looking.setdefault(as_of.workspace_id, asyncio.Lock()):
             if (kept := self._of(as_of, kind, asked)) is not None:
@@ -72,7 +72,7 @@ class Coming:
             return self._keep(as_of, asked, await make())
 
     def _of(self, as_of: AsOf, kind: type[Found], asked: tuple[Hashable, ...]) -> Found | None:
-        """What was found as of this change or a later one, within the last half minute."""
+        """Return the result as of this change or a later one, if it is less than half a minute old."""
         kept = self._kept.get(as_of.workspace_id)
         if kept is None or kept.changes < as_of.changes:
             return None
@@ -80,7 +80,7 @@ class Coming:
         return found if isinstance(found, kind) and time.monotonic() - since <= self._SECONDS else None
 
     def _keep(self, as_of: AsOf, asked: tuple[Hashable, ...], made: Reckoned[Found]) -> Found:
-        """Keep it where it is dear; what was found as of a change before is no longer of use."""
+        """Keep the result if it was expensive, and drop results as of earlier changes."""
         kept = self._kept.get(as_of.workspace_id)
         if made.jobs < self._MANY or (kept is not None and kept.changes > as_of.changes):
             return made.found

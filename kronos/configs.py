@@ -1,4 +1,4 @@
-"""Configs: named JSON objects, whose values templates hold. A change makes the next version of each endpoint that names
+"""Configs: named JSON objects whose values templates use. A change makes a new version of each endpoint that names
 it."""
 
 from collections.abc import Collection, Sequence
@@ -17,10 +17,10 @@ _MOST_SHOWN = 20
 
 
 def require_small(values: JsonObject) -> None:
-    """Raises Unprocessable where the values are too large: each delivery may be made of them."""
+    """Raises Unprocessable if the values are too large: every delivery may use them."""
     if (size := len(orjson.dumps(values))) > MAX_VALUES_BYTES:
-        detail = f"the values have {size} bytes, at most {MAX_VALUES_BYTES} are kept"
-        raise errors.Unprocessable.of(Fault(pointer="/values", detail=detail, hint="Make several configs."))
+        detail = f"the values have {size} bytes; the limit is {MAX_VALUES_BYTES}"
+        raise errors.Unprocessable.of(Fault(pointer="/values", detail=detail, hint="Split them into several configs."))
 
 
 async def replace(
@@ -32,17 +32,17 @@ async def replace(
     if_none_match: Collection[int],
     must_exist: bool,
 ) -> tuple[Document, bool]:
-    """The config's next version, or its first; and whether it is new. Equal values make no version.
+    """Write the config's next version, or its first. Return it, and whether it is new. Equal values make no version.
 
-    Executions that exist keep the values that they have. Raises Conflict (templates_need_value) where endpoints'
-    templates name a value that it would no longer have, PreconditionFailed, Unprocessable.
+    Existing executions keep the values that they have. Raises Conflict (templates_need_value) if endpoints' templates
+    name a value that would be missing, PreconditionFailed, Unprocessable.
     """
     require_small(values)
     for _ in range(_MOST_LOOKS):
         present = await view.one_or_none(documents.GET, {"kind": CONFIG.kind, "name": name})
         if present is None:
             if must_exist:
-                raise errors.PreconditionFailed(f"the config {name!r} does not exist: If-Match finds nothing")
+                raise errors.PreconditionFailed(f"the config {name!r} does not exist, so If-Match cannot match")
             return await documents.create(view, CONFIG, name, values)
         documents.refuse_condition(CONFIG, present, if_match=if_match, known=if_none_match)
         if _is_same(present.content, values):
@@ -58,7 +58,7 @@ async def replace(
         )
         if written:
             return document[0], False
-    raise errors.Conflict(f"the config {name!r}, or an endpoint that names it, is changed at the same time: try again")
+    raise errors.Conflict(f"the config {name!r}, or an endpoint that names it, was changed at the same time: try again")
 
 
 def _is_same(present: JsonObject, values: JsonObject) -> bool:
@@ -66,13 +66,13 @@ def _is_same(present: JsonObject, values: JsonObject) -> bool:
 
 
 def _refuse_missing(config: str, values: JsonObject, users: Sequence[User]) -> None:
-    """Raises Conflict where templates name what the config would not have."""
+    """Raises Conflict if templates name values that the config would lack."""
     faults: list[Fault] = []
     for user in users:
         for pointer, name in endpoint_checks.names_in(user.spec):
             if name.root == "config" and not endpoint_checks.has(values, name):
                 detail = f"the endpoint {user.name} names {{{{{name}}}}} at {pointer}"
-                hint = "Keep the value, or change the endpoint first: a | default: needs none."
+                hint = "Keep the value, or change the endpoint first: a name with a | default: needs no value."
                 faults.append(Fault(pointer="/values", detail=detail, hint=hint))
         if len(faults) >= _MOST_SHOWN:
             break

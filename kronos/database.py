@@ -1,8 +1,8 @@
-"""The ways to run statements: for one workspace under row level security, and for the instance.
+"""Views that run statements: one workspace's, under row level security, and the instance administrator's.
 
-Every run is one round trip: in a pipeline on an autocommit connection PostgreSQL runs what stands between two syncs as
-one implicit transaction (1.2 ms against 3.8 with BEGIN and COMMIT of their own, at 0.9 ms a round trip), so the setting
-that names the workspace is local to it and an error undoes all of it.
+A run takes one round trip. In a pipeline on an autocommit connection, PostgreSQL runs the statements between two syncs
+as one implicit transaction. So the setting that names the workspace is local to it, and an error undoes everything.
+That takes 1.2 ms, against 3.8 with explicit BEGIN and COMMIT, at 0.9 ms per round trip.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,13 +31,12 @@ First = TypeVar("First")
 Seen = TypeVar("Seen")
 Params: TypeAlias = Mapping[str, object]
 PAGE_BYTES = 1024 * 1024
-"""Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever
-that has."""
+"""Most bytes of users' documents in a page of a list, counted as JSON. A page has at least one row, however large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """The workspace that a transaction works for."""
+    """The workspace that a transaction works in."""
 
     workspace_id: UUID
     slug: str
@@ -46,7 +45,7 @@ class Entered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceEntered:
-    """That a transaction works for the instance's administrator."""
+    """Confirms that a transaction works as the instance's administrator."""
 
     instance_admin: str
 
@@ -58,17 +57,17 @@ _ENTER_INSTANCE_TO_WRITE = statement("workspaces.enter_instance_to_write", Insta
 
 
 class Runs(Protocol):
-    """What runs a view's statements: the pool, or what chooses one for each."""
+    """Runs a view's statements: the pool, or an object that chooses a pool for each statement."""
 
     @property
     def gatherer(self) -> Gatherer:
-        """The requests of this process that wait for others."""
+        """The requests of this process that wait to be sent together."""
         ...
 
     async def run(
         self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
     ) -> Made:
-        """As Pool.run."""
+        """See Pool.run."""
         ...
 
 
@@ -84,7 +83,7 @@ class WorkspaceView:
         *,
         writes_suspended: bool = False,
     ) -> None:
-        """`origin`: who changes what is changed over it; or as it is said of several at once."""
+        """`origin`: the author of changes made through this view; a string if it already describes several authors."""
         self._pool = pool
         self._writes = writes or Writes()
         self._origin = origin
@@ -93,22 +92,22 @@ class WorkspaceView:
 
     @property
     def even_suspended(self) -> "WorkspaceView":
-        """The same view for what is changed of the workspace itself, while it is suspended too. All other writes of a
-        suspended one raise WorkspaceSuspended."""
+        """The same view, but allowed to change the workspace itself even while it is suspended. Any other write to a
+        suspended workspace raises WorkspaceSuspended."""
         return WorkspaceView(self._pool, self.workspace, self._writes, self._origin, writes_suspended=True)
 
     @property
     def creator(self) -> JsonObject | None:
-        """The same, as what is made shows it."""
+        """The author of changes, as created objects show it."""
         return None if isinstance(self._origin, str) else shown(self._origin)
 
     @property
     def caller(self) -> str:
-        """Who makes the changes, as a transaction's setting says it."""
+        """The author of changes, as the transaction's setting holds it."""
         return self._origin if isinstance(self._origin, str) else said(self._origin)
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
-        """The rows of one statement. Raises WorkspaceNotFound, KronosError."""
+        """Return the rows of one statement. Raises WorkspaceNotFound, KronosError."""
 
         async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
@@ -121,15 +120,15 @@ class WorkspaceView:
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def one_or_none(self, statement: Statement[Row], params: Params) -> Row | None:
-        """The only row of one statement, or None. Raises WorkspaceNotFound, KronosError."""
+        """Return the only row of one statement, or None. Raises WorkspaceNotFound, KronosError."""
         rows = await self.rows(statement, params)
         return rows[0] if rows else None
 
     async def run_entering(self, statement: Statement[Row], params: Params) -> list[Row]:
-        """The rows of a statement that enters the workspace by itself, from %(workspace)s, and says who changes it, by
-        %(caller)s. Raises KronosError.
+        """Return the rows of a statement that itself enters the workspace, from %(workspace)s, and names the author of
+        its changes, from %(caller)s. Raises KronosError.
 
-        One message to PostgreSQL instead of a pipeline of two: for what is asked most.
+        It is one message to PostgreSQL instead of a pipeline of two: for the most frequent requests.
         """
 
         async def work(connection: Connection) -> list[Row]:
@@ -151,11 +150,11 @@ class WorkspaceView:
         *,
         makes: Sequence[UUID | None],
     ) -> Made | None:
-        """What `run` makes of one transaction for the requests of these views of this workspace, each of which `makes`
-        the object of that id. Raises what it raises.
+        """Run `run` in one transaction for the requests behind `views`, all of this workspace, and return its result.
+        `makes` holds the id of the object that each request creates. Raises what `run` raises.
 
-        None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and
-        each is to be asked for alone.
+        Returns None if there are several requests and PostgreSQL rejected the transaction, so that nothing was done.
+        Any one of them may be the cause, so the caller has to run each alone.
         """
         writes = WritesOfAll([each._writes for each in views])
         try:
@@ -168,22 +167,22 @@ class WorkspaceView:
             raise
 
     def changed_nothing(self) -> None:
-        """What was committed last, with others' requests, was refused to this one: its row is not there."""
+        """Record that the transaction shared with other requests did nothing for this one: its row is missing."""
         self._writes.changed_nothing()
 
     @property
     def gatherer(self) -> Gatherer:
-        """The requests of this process that wait for others."""
+        """The requests of this process that wait to be sent together."""
         return self._pool.gatherer
 
     async def in_one(
         self, work: Callable[["WorkspaceView"], Awaitable[Made]], *, is_trial: bool, source: str | None = None
     ) -> Made:
-        """What `work` makes over a view of the same workspace all of whose statements are one transaction: done where
-        it returns, undone where it raises, and where it `is_trial`. The audit has `source` for all that it changes.
+        """Run `work` with a view of the same workspace whose statements all form one transaction. Return its result.
 
-        An operation that is refused inside undoes its own part alone, so `work` may go on. Where several transactions
-        waited for each other it is begun again. Raises as `rows`, and what `work` raises.
+        The transaction commits when `work` returns. It is rolled back when `work` raises, or if `is_trial`. The audit
+        records `source` for all its changes. If an operation inside is rejected, only its own part is undone, so `work`
+        may continue. After a deadlock, `work` is run again. Raises as `rows`, and what `work` raises.
         """
         origin = self._origin
         if isinstance(origin, ChangeOrigin):
@@ -195,26 +194,26 @@ class WorkspaceView:
             try:
                 async with connection.transaction(force_rollback=is_trial):
                     made = await work(view)
-                    self._writes.is_sent = not is_trial  # until COMMIT is sent nothing can be done
+                    self._writes.is_sent = not is_trial  # before COMMIT is sent, nothing can have been done
                 self._writes.end()
             except errors.Unavailable as error:
                 if isinstance(error.__cause__, psycopg.Error):
-                    raise error.__cause__ from None  # the pool says what it means to this connection, and to others
+                    raise error.__cause__ from None  # the pool knows what it means for this and other connections
                 raise
             return made
 
         return await self._pool.run(run, self._writes)
 
     async def enter(self) -> Entered:
-        """The workspace. Raises WorkspaceNotFound, KronosError."""
+        """Return the workspace. Raises WorkspaceNotFound, KronosError."""
         (entered,) = await self.rows(_ENTER_WORKSPACE, {"workspace": self.workspace})
         return entered
 
     async def write_then_read(
         self, write: Statement[Row], write_params: Params, read: Statement[Read], read_params: Params
     ) -> tuple[list[Row], list[Read]]:
-        """The rows of a statement that writes, or reads, and of one that reads what it left in the same transaction.
-        Raises as `rows`."""
+        """Run a statement that writes (or reads), then one that reads its result, in the same transaction. Return the
+        rows of both. Raises as `rows`."""
 
         async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
             async with (
@@ -233,8 +232,8 @@ class WorkspaceView:
     async def prepare_write_read(
         self, prepare: Statement[First], write: Statement[Row], read: Statement[Read], params: Params
     ) -> tuple[list[First], list[Row], list[Read]]:
-        """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for
-        all three."""
+        """As `write_then_read`, after a statement that prepares the write in the same transaction. All three receive
+        `params`."""
 
         async def work(connection: Connection) -> tuple[list[First], list[Row], list[Read]]:
             async with (
@@ -251,13 +250,13 @@ class WorkspaceView:
                     await writing.fetchall(),
                     await reading.fetchall(),
                 )
-                self._writes.answered((write, written))  # the ground, as ticks that are settled, is no change
+                self._writes.answered((write, written))  # preparing, such as settling ticks, is not a change
                 return prepared, written, seen
 
         return await self._pool.run(work, self._writes)
 
     async def write_all(self, statements: Sequence[tuple[Statement[Any], Params]]) -> list[list[Any]]:
-        """The rows of each, in one transaction: all is done, or nothing. Raises as `rows`."""
+        """Run all statements in one transaction, all or nothing, and return the rows of each. Raises as `rows`."""
 
         async def work(connection: Connection) -> list[list[Any]]:
             async with AsyncExitStack() as stack:
@@ -281,8 +280,8 @@ class WorkspaceView:
         write: tuple[Statement[Row], Params],
         read: tuple[Statement[Read], Params],
     ) -> tuple[list[Row], list[Read]]:
-        """As `write_then_read`, in a transaction of three steps: what is locked, what `judge` then makes of rows, which
-        may refuse by what it raises, and the write. The judge asks nobody: the lock is held meanwhile."""
+        """As `write_then_read`, but the transaction first locks, then lets `judge` check rows. The judge rejects the
+        write by raising. It must not wait for anything, since the lock is held meanwhile."""
 
         async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
             async with (
@@ -328,7 +327,7 @@ class WorkspaceView:
                 if is_whole:
                     self._writes.end()
             except psycopg.Error:
-                # Without a workspace no row can be written, which a constraint may say first.
+                # Without a workspace no row can be written, and a constraint may report that first.
                 if _found_none(entering):
                     raise self._not_found() from None
                 raise
@@ -354,7 +353,7 @@ def _found_none(cursor: AsyncCursor[Entered]) -> bool:
 
 
 class InstanceView:
-    """The instance administrator's view: the workspaces themselves, none of what they hold."""
+    """The instance administrator's view: the workspaces themselves, but nothing inside them."""
 
     def __init__(self, pool: Pool, writes: Writes | None = None, origin: ChangeOrigin | None = None) -> None:
         self._pool = pool
@@ -362,7 +361,7 @@ class InstanceView:
         self._origin = origin
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
-        """The rows of one statement. Raises KronosError."""
+        """Return the rows of one statement. Raises KronosError."""
         enter = _ENTER_INSTANCE if statement.is_read else _ENTER_INSTANCE_TO_WRITE
         entering = {} if statement.is_read else {"caller": said(self._origin)}
 
@@ -380,6 +379,6 @@ class InstanceView:
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def one_or_none(self, statement: Statement[Row], params: Params) -> Row | None:
-        """The only row of one statement, or None. Raises KronosError."""
+        """Return the only row of one statement, or None. Raises KronosError."""
         rows = await self.rows(statement, params)
         return rows[0] if rows else None

@@ -1,7 +1,7 @@
-"""What can be done to dead letters, the executions that FAILED and that nobody has dealt with: look at them, redrive
-and discard many at once, by operations that go on behind the request. The work itself is kronos.advance_operation's.
+"""Read dead letters, and redrive or discard many of them. Dead letters are executions that FAILED and were not dealt
+with. Operations run after the request; kronos.advance_operation does the work.
 
-One by one: kronos.executions.retry.
+To retry a single one: kronos.executions.retry.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters; None: all. `job` is an id or a name, `q` a text that their errors hold, `after` and `before`
+    """Which dead letters; None: all. `job` is an id or a name, `q` a text in their errors, `after` and `before` bound
     when they failed."""
 
     endpoint: str | None = None
@@ -32,7 +32,7 @@ class LetterFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterCount:
-    """How many dead letters there are; `absent` is what the filter names and is not there."""
+    """How many dead letters there are. `absent`: the filter field that names something that does not exist."""
 
     absent: str | None
     number: int
@@ -40,8 +40,8 @@ class LetterCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterGroup:
-    """Dead letters of one endpoint and type of error: how many, of how many jobs, and what the last of them, which is
-    `execution_id`, said."""
+    """Dead letters of one endpoint and error type: how many, and of how many jobs. `message` is the error of the
+    latest, which is `execution_id`."""
 
     endpoint: str
     error_type: str | None
@@ -55,14 +55,14 @@ class LetterGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedLetterGroup(LetterGroup):
-    """As ListedEndpoint leaves out what begins with _: how many were counted in all groups."""
+    """A group in a list, and how many dead letters were counted in all groups. The API leaves out the field with _."""
 
     _counted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """The operation that was begun; None where what the filter names is `absent`."""
+    """The operation that was started, or None if `absent` names something that does not exist."""
 
     operation_id: UUID | None
     absent: str | None
@@ -77,8 +77,8 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOperation:
-    """What is done to which dead letters, at most `per_second` of them a second; `endpoint_version` is where a REDRIVE
-    sends them."""
+    """An operation and the dead letters that it handles, at most `per_second` per second. `endpoint_version`: the
+    version to which a REDRIVE delivers."""
 
     kind: Literal["REDRIVE", "DISCARD"]
     which: LetterFilter
@@ -100,8 +100,8 @@ _CANCEL = statement("dead_letters.cancel_operation", Stopped)
 async def list_page(
     view: WorkspaceView, which: LetterFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedExecution]:
-    """Up to `limit` dead letters, the last that failed first, after the position `before`; fewer where they are more
-    than PAGE_BYTES."""
+    """Return up to `limit` dead letters, latest failure first, after the position `before`; fewer if they exceed
+    PAGE_BYTES."""
     failed_at, execution_id = before or (None, None)
     return await view.rows(
         _LIST,
@@ -110,12 +110,12 @@ async def list_page(
 
 
 async def groups(view: WorkspaceView, which: LetterFilter) -> list[ListedLetterGroup]:
-    """The newest MOST_GROUPED dead letters by endpoint and type of error, the largest groups first, up to 200."""
+    """Return the newest MOST_GROUPED dead letters by endpoint and error type: up to 200 groups, largest first."""
     return await view.rows(_GROUPS, asdict(which) | {"most": MOST_GROUPED, "limit": _MOST_GROUPS})
 
 
 async def count(view: WorkspaceView, which: LetterFilter) -> int:
-    """How many dead letters there are. Raises Unprocessable where the filter names what is not there."""
+    """Count the dead letters. Raises Unprocessable if the filter names something that does not exist."""
     (counted,) = await view.rows(_COUNT, asdict(which))
     if counted.absent is not None:
         raise _absent(view, which, counted.absent)
@@ -125,10 +125,10 @@ async def count(view: WorkspaceView, which: LetterFilter) -> int:
 async def begin(
     view: WorkspaceView, new: NewOperation, *, idempotency_key: str | None = None
 ) -> tuple[BulkOperation, bool]:
-    """An operation over what has failed by now; and whether it is new.
+    """Start an operation over everything that has failed by now. Return it, and whether it is new.
 
-    Raises Unprocessable where the filter names what is not there, or for idempotency_mismatch; Conflict where the
-    workspace is suspended and redrives nothing; OutcomeUnknown.
+    Raises Unprocessable if the filter names something that does not exist, or for idempotency_mismatch; Conflict for a
+    redrive in a suspended workspace; OutcomeUnknown.
     """
     name: idempotency.Operation = "redrive" if new.kind == "REDRIVE" else "discard"
     key = idempotency.key(name, idempotency_key, new)
@@ -157,7 +157,7 @@ async def _begin(view: WorkspaceView, new: NewOperation, key: idempotency.Key | 
 
 
 async def get(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
-    """The operation and how far it has come. Raises OperationNotFound."""
+    """Return the operation with its progress. Raises OperationNotFound."""
     if (operation := await view.one_or_none(GET_OPERATION, {"operation_id": operation_id})) is None:
         raise _not_found(view, operation_id)
     return operation
@@ -166,7 +166,7 @@ async def get(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
 async def list_operations(
     view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[BulkOperation]:
-    """Up to `limit` operations, newest first, after the position `before`."""
+    """Return up to `limit` operations, newest first, after the position `before`."""
     created_at, operation_id = before or (None, None)
     return await view.rows(
         _LIST_OPERATIONS, {"limit": limit, "before_created_at": created_at, "before_id": operation_id}
@@ -174,7 +174,7 @@ async def list_operations(
 
 
 async def cancel(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
-    """Stop a RUNNING operation: what it has done stays done. One that is over stays as it is. Raises
+    """Stop a RUNNING operation. What it has done stays done. An ended operation stays as it is. Raises
     OperationNotFound."""
     params = {"operation_id": operation_id}
     _, present = await view.write_then_read(_CANCEL, params, GET_OPERATION, params)
@@ -192,7 +192,7 @@ def _absent(view: WorkspaceView, which: LetterFilter, name: str) -> errors.Unpro
     return errors.Unprocessable.of(
         errors.Fault(
             pointer=f"/{name}",
-            detail=f"there is no {name} {named!r} in workspace {view.workspace}",
-            hint=f"Write the name of one that is there, or leave {name} out for all.",
+            detail=f"no {name} {named!r} in workspace {view.workspace}",
+            hint=f"Use the name of an existing {name}, or leave {name} out for all.",
         )
     )

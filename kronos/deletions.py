@@ -1,5 +1,5 @@
-"""A workspace is deleted with all that it holds: at once for everybody, and behind the request in steps
-(kronos.delete_some), which the workers' upkeep and the reaper take."""
+"""Delete a workspace with everything in it. It disappears for all callers immediately; its rows are deleted after the
+request, in steps (kronos.delete_some) that the workers' upkeep and the reaper take."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from kronos.model import BulkOperation, JsonObject, Workspace
 from kronos.sql import statement
 
 _STEPS_AT_ONCE = 12
-"""An empty workspace is gone with the request that deletes it: as many steps as its phases need, and some more."""
+"""Enough steps to delete an empty workspace within the request: one per phase, and some more."""
 WORDS = {
     "live_jobs": ("ACTIVE or PAUSED job", "ACTIVE or PAUSED jobs"),
     "jobs": ("job, all versions", "jobs, all versions"),
@@ -26,16 +26,16 @@ WORDS = {
     "secrets": ("secret", "secrets"),
     "heartbeats": ("heartbeat", "heartbeats"),
     "alert_rules": ("alert rule", "alert rules"),
-    "sql_grants": ("role that makes jobs by SQL", "roles that make jobs by SQL"),
+    "sql_grants": ("role that creates jobs by SQL", "roles that create jobs by SQL"),
     "keys": ("key that works", "keys that work"),
     "role_mappings": ("group with a role in it", "groups with a role in it"),
 }
-"""What a workspace holds: of one, and of several."""
+"""What a workspace may hold, in singular and plural."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What would go with a workspace: each kind is counted up to `counted_up_to`."""
+    """What would be deleted with a workspace. Each kind is counted up to `counted_up_to`."""
 
     workspace: str
     is_empty: bool
@@ -45,7 +45,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BegunDeletion:
-    """The operation that deletes the workspace, or None; and what is, or was, in it; None: it is not there any more."""
+    """The operation that deletes the workspace, or None; and what is or was in it (None: it no longer exists)."""
 
     operation_id: UUID | None
     contents: JsonObject | None
@@ -54,7 +54,7 @@ class BegunDeletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOfDeletion:
-    """Whether the next step can follow at once."""
+    """Whether the next step can follow immediately."""
 
     goes_on: bool
 
@@ -66,7 +66,7 @@ COUNTED_UP_TO = 100_000
 
 
 async def look(view: WorkspaceView) -> Contents:
-    """What would go. Raises WorkspaceNotFound, Forbidden."""
+    """Return what would be deleted. Raises WorkspaceNotFound, Forbidden."""
     workspaces.refuse_system(view)
     view = view.even_suspended
     params = {"workspace": view.workspace, "if_match": None, "confirm": None, "is_trial": True}
@@ -84,10 +84,11 @@ async def look(view: WorkspaceView) -> Contents:
 async def begin(
     view: WorkspaceView, instance: InstanceView, *, confirm: str | None, if_match: Collection[int] | None = None
 ) -> tuple[Workspace, BulkOperation | None]:
-    """Delete the workspace. The operation goes on behind the call; None: it was empty, and is gone.
+    """Delete the workspace. Return it and the operation, which continues after the call; None: it was empty and is
+    gone.
 
-    Raises WorkspaceNotFound, Forbidden, PreconditionFailed; Conflict where something is in it and `confirm` is not
-    given, Unprocessable where that is neither its slug nor its name.
+    Raises WorkspaceNotFound, Forbidden, PreconditionFailed; Conflict if it is not empty and `confirm` is not given;
+    Unprocessable if `confirm` is neither its slug nor its name.
     """
     workspaces.refuse_system(view)
     view = view.even_suspended
@@ -110,7 +111,7 @@ async def begin(
 
 
 async def get(instance: InstanceView, workspace: str, operation_id: UUID) -> BulkOperation:
-    """The deletion of a workspace, by the slug that it had or its id; also once that is gone. Raises
+    """Return the deletion of a workspace, by its former slug or its id, even once the workspace is gone. Raises
     OperationNotFound."""
     found = await instance.one_or_none(_FIND, {"workspace": workspace, "operation_id": operation_id})
     if found is None:
@@ -119,7 +120,7 @@ async def get(instance: InstanceView, workspace: str, operation_id: UUID) -> Bul
 
 
 async def _go_on(instance: InstanceView, operation_id: UUID) -> None:
-    """Take a deletion's steps, to its end as a rule; else the workers and the reaper go on with it."""
+    """Take a deletion's steps, usually to its end. The workers and the reaper take those that are left."""
     for _ in range(_STEPS_AT_ONCE):
         (step,) = await instance.rows(_STEP, {"operation_id": operation_id})
         if not step.goes_on:
@@ -134,12 +135,12 @@ def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject
     there = ", ".join(
         f"{contents[kind]} {words[contents[kind] != 1]}" for kind, words in WORDS.items() if contents.get(kind)
     )
-    hint = f"Call again with confirm={workspace.slug}; with validate_only=true it is only counted."
+    hint = f"Call again with confirm={workspace.slug}. With validate_only=true the contents are only counted."
     if confirm is None:
-        detail = f"workspace {workspace.slug} still has {there}: all of it goes with it"
-        fault = errors.Fault(pointer="/confirm", detail="the workspace's slug or name has to be repeated", hint=hint)
+        detail = f"workspace {workspace.slug} still has {there}: all of this is deleted with it"
+        fault = errors.Fault(pointer="/confirm", detail="the workspace's slug or name must be repeated", hint=hint)
         return errors.Conflict(detail, faults=(fault,))
     fault = errors.Fault(
         pointer="/confirm", detail=f"{confirm[:80]!r} is neither the workspace's slug nor its name", hint=hint
     )
-    return errors.Unprocessable(f"workspace {workspace.slug} is not deleted: {fault.detail}", faults=(fault,))
+    return errors.Unprocessable(f"workspace {workspace.slug} was not deleted: {fault.detail}", faults=(fault,))

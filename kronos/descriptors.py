@@ -1,41 +1,41 @@
-"""File descriptors: a process has as many as its settings let it open, or does not start. One that runs out of them
-fails requests and deliveries, one like another, long after anybody looks."""
+"""File descriptors: a process gets as many as its settings may need, or does not start. A process that runs out of them
+would fail requests and deliveries at random, long after its start was checked."""
 
 import resource
 
-# PostgreSQL, Kafka and Redis, the resolver's sockets, logs, what the interpreter has open: some thirty, and as many
-# more for what libraries hold for a moment.
+# PostgreSQL, Kafka and Redis, the resolver's sockets, logs, the interpreter's own: some thirty, and as many more for
+# what libraries open briefly.
 _BESIDE = 128
-# A delivery that makes a connection tries two addresses at once, where the first does not answer; and as many
-# connections as deliveries are kept for the next one to the same place.
+# A delivery that connects tries two addresses concurrently if the first does not answer. In addition, as many
+# connections as deliveries are kept open for the next delivery to the same destination.
 _OF_A_DELIVERY = 3
-# For one workspace alone, a tenth more, and as many guests (kronos/worker/shares.py).
+# For a single workspace; a tenth more for all; and as many guests (kronos/worker/shares.py).
 _OF_A_WORKER = 2.1
 
 
 class TooFew(Exception):
-    """This process may not have as many as it needs. The message says how many, and what to do."""
+    """This process may not open as many as it needs. The message says how many, and what to do."""
 
 
 def of_worker(concurrency: int) -> int:
-    """How many a worker has open at most."""
+    """Return the most descriptors that a worker has open."""
     return int(_OF_A_DELIVERY * (_OF_A_WORKER * concurrency + 1)) + _BESIDE
 
 
 def of_api(max_connections: int, pool_size: int) -> int:
-    """How many an API process has open at most."""
+    """Return the most descriptors that an API process has open."""
     return max_connections + pool_size + _BESIDE
 
 
 def make_room(wanted: int, setting: str) -> None:
-    """Raise the soft limit of this process to what it needs. Raises TooFew where the hard one does not let it;
-    `setting` is what needs them."""
+    """Raise this process's soft limit to `wanted`. Raises TooFew if the hard limit is lower; `setting` names what needs
+    them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise TooFew(
-            f"{setting} needs {wanted} file descriptors, and this process may have {hard} (RLIMIT_NOFILE): raise the "
-            "hard limit, such as with ulimit -Hn or systemd's LimitNOFILE, or lower the setting"
+            f"{setting} needs {wanted} file descriptors, but this process may have only {hard} (RLIMIT_NOFILE): raise "
+            "the hard limit, for example with ulimit -Hn or systemd's LimitNOFILE, or lower the setting"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

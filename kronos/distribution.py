@@ -1,8 +1,8 @@
-"""Old weeks of the history on other machines: `kronos migrate --distributed`.
+"""Move old weeks of the history to other machines: `kronos migrate --distributed`.
 
-Work is done in one database, as ever: a delivery ends in a transaction of that database alone, whatever became of the
-other machines. Weeks that are over and quiet are copied into a Citus cluster, compared, and read from there: a foreign
-table takes the place of their partition, so every list, look and sum finds them where it always did (decision 0116).
+Work still happens in one database: a delivery ends in a transaction of that database only, whatever the state of the
+other machines. Weeks that are over and no longer change are copied to a Citus cluster, compared, and read from there. A
+foreign table replaces their partition, so every list, lookup and sum finds them where it always did (decision 0116).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from kronos.far_history import KEYS, SCHEMA, Column, KeptFor
 
 _SERVER = "kronos_history"
 _READERS = ("kronos_owner", "kronos_api", "kronos_worker")
-# Of the URL, what postgres_fdw takes as an option of a server; user and password are each reader's mapping.
+# The parts of the URL that postgres_fdw takes as options of a server. User and password go into each user mapping.
 _OF_THE_SERVER = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "target_session_attrs")
-# A node that is gone is said to be so within seconds; rows come two thousand at a time.
+# A lost node is reported within seconds. Rows are fetched two thousand at a time.
 _ALSO = {
     "connect_timeout": "5",
     "tcp_user_timeout": "10000",
-    # of a query that had been received when its machine went
+    # for a query that was received before its machine failed
     "keepalives_idle": "5",
     "keepalives_interval": "5",
     "keepalives_count": "2",
@@ -36,8 +36,8 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run has done. partitions: those over there now; changed: copied, and not moved, as somebody changed them
-    or had the tables in use meanwhile."""
+    """What a run did. `partitions`: partitions that are now on the other machines. `changed`: partitions that were
+    copied but not moved, because their rows changed or the tables were in use."""
 
     nodes: int
     partitions: int
@@ -49,7 +49,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """A partition that may go."""
+    """A partition that may be moved."""
 
     parent: str
     partition: str
@@ -58,17 +58,17 @@ class Week:
 def distribute(
     admin_url: str, history_url: str, *, keep_weeks: int, progress: Callable[[str], None] = lambda _: None
 ) -> Report:
-    """Move the weeks that ended more than `keep_weeks` weeks ago, and let those over there age out. Repeatable; a run
-    that was cut off is finished by the next. Raises MigrationFailed with what to do, Unconnected."""
+    """Move the weeks that ended more than `keep_weeks` weeks ago, and age out rows of those already moved. May be run
+    again: the next run completes an interrupted one. Raises MigrationFailed with what to do, Unconnected."""
     if (at := migrations.current(admin_url)) != migrations.head():
         raise errors.MigrationFailed(
-            f"the database is at {at or 'nothing'}, and this release's revision is {migrations.head()}: run "
+            f"the database is at revision {at or 'nothing'}, but this release needs {migrations.head()}: run "
             "`kronos migrate` first. Nothing was changed"
         )
     target = conninfo_to_dict(history_url)
     if not target.get("password"):
         raise errors.MigrationFailed(
-            "KRONOS_HISTORY_URL has no password: PostgreSQL lets nobody but a superuser read another server without one"
+            "KRONOS_HISTORY_URL has no password: PostgreSQL allows only superusers to read another server without one"
             ". Nothing was changed"
         )
     try:
@@ -79,7 +79,7 @@ def distribute(
             near.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
             if near.execute("select kronos.is_held()").fetchone() != (False,):
                 raise errors.MigrationFailed(
-                    "this instance is held, as a copy is: its history over there is its original's. Nothing was changed"
+                    "this instance is held, as a copy: its moved history belongs to its original. Nothing was changed"
                 )
             nodes = far_history.require_citus(far, str(target.get("dbname")))
             instance = _instance(near)
@@ -93,14 +93,14 @@ def distribute(
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.MigrationFailed(
             f"{error.diag.message_primary}: let a superuser run `create extension postgres_fdw; grant usage on foreign "
-            "data wrapper postgres_fdw to` whoever migrates; then run this again, it does what is missing"
+            "data wrapper postgres_fdw to` the role that migrates; then run this again: it completes what is missing"
         ) from error
     except psycopg.Error as error:
         raise database_errors.from_database(error) from error
 
 
 def _instance(near: session.Connection) -> str:
-    """This database, and no copy of it that was restored beside it from a dump."""
+    """Return what identifies this database and no copy of it that was restored beside it from a dump."""
     row = near.execute(
         "select system_identifier || '/' || (select oid from pg_database where datname = current_database())"
         " from pg_control_system()"
@@ -109,8 +109,9 @@ def _instance(near: session.Connection) -> str:
 
 
 def _require_reached(near: session.Connection, instance: str) -> None:
-    """Raises MigrationFailed unless this database's own server reaches the one that the rows are copied to, which is
-    elsewhere than this process and may know its host by another name. Nothing moves before that is sure."""
+    """Raises MigrationFailed unless this database's own server reaches the database that rows are copied to. The server
+    is on another machine than this process and may know that host by another name. Nothing is moved before this is
+    certain."""
     try:
         with near.transaction(force_rollback=True):
             near.execute(
@@ -127,14 +128,14 @@ def _require_reached(near: session.Connection, instance: str) -> None:
         found, said = None, error.diag.message_detail or error.diag.message_primary or "it gives no reason"
     if found != (instance,):
         raise errors.MigrationFailed(
-            "PostgreSQL's own server does not reach the database of KRONOS_HISTORY_URL, though this command does: host "
-            f"and port must lead there from PostgreSQL's machine as well, with a password asked for ({said}). No row "
-            "was moved"
+            "this command reaches the database of KRONOS_HISTORY_URL, but PostgreSQL's own server does not: host and "
+            f"port must lead there from PostgreSQL's machine too, and it must ask for a password ({said}). No row was "
+            "moved"
         )
 
 
 def _name_server(near: session.Connection, target: dict[str, str]) -> None:
-    """The other machines, as this database knows them; named anew where the URL has changed."""
+    """Create the foreign server for the other machines, or update it to the URL."""
     near.execute("create extension if not exists postgres_fdw")
     options = {key: value for key, value in target.items() if key in _OF_THE_SERVER} | _ALSO
     logins = {"user": target.get("user", ""), "password": target.get("password", "")}
@@ -152,7 +153,7 @@ def _name_server(near: session.Connection, target: dict[str, str]) -> None:
             near.execute(
                 sql.SQL("alter server {} {}").format(sql.Identifier(_SERVER), _options(options, present=present))
             )
-        row = near.execute("select session_user").fetchone()  # who runs doctor and reports
+        row = near.execute("select session_user").fetchone()  # the role that runs doctor and reports
         for role in dict.fromkeys((*_READERS, *map(str, row or ()))):
             there = sql.SQL("user mapping for {} server {}").format(sql.Identifier(role), sql.Identifier(_SERVER))
             near.execute(
@@ -164,7 +165,7 @@ def _name_server(near: session.Connection, target: dict[str, str]) -> None:
 
 
 def _options(options: dict[str, str], *, present: Sequence[str] = ()) -> sql.Composed:
-    """As the clause of a statement: set anew what is there, drop what is not wanted any more."""
+    """Return the options clause of a statement: set the present options, drop those no longer wanted."""
     clauses = [
         sql.SQL("{} {} {}").format(
             sql.SQL("set" if key in present else "add") if present else sql.SQL(""),
@@ -178,8 +179,9 @@ def _options(options: dict[str, str], *, present: Sequence[str] = ()) -> sql.Com
 
 
 def _free_key(near: session.Connection, parent: str, progress: Callable[[str], None]) -> None:
-    """Gives each partition a primary key of its own and takes the table's: PostgreSQL lets no foreign table into one
-    that has a key. The keys are built beside everything; their tables are locked for as long as it takes to say so."""
+    """Give each partition its own primary key and drop the table's, since PostgreSQL allows no foreign table as
+    partition of a table with one. Indexes are built concurrently; tables are locked only while the keys are
+    exchanged."""
     is_free = near.execute(
         "select not exists (select from pg_index where indrelid = format('kronos.%%I', %s::text)::regclass"
         " and indisprimary)",
@@ -198,7 +200,7 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
     ]
     names = [leaf.removeprefix("kronos.") for leaf in leaves]
     for name in names:
-        progress(f"a key of its own for {name}")
+        progress(f"creating a primary key for {name}")
         near.execute(sql.SQL("drop index if exists {}").format(sql.Identifier("kronos", f"{name}_own")))
         near.execute(
             sql.SQL("create unique index concurrently {} on {} ({})").format(
@@ -209,7 +211,7 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
     def exchange() -> bool:
         if near.execute("select kronos.lock_history()").fetchone() != (True,):
             return False
-        for name in names:  # as the tables, only if free: whoever waits for one would keep all who read the tables
+        for name in names:  # only if free, like the tables: waiting for one would block all readers of the tables
             near.execute(
                 sql.SQL("lock table {} in access exclusive mode nowait").format(sql.Identifier("kronos", name))
             )
@@ -224,7 +226,7 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
                     sql.Identifier("kronos", name), sql.Identifier(f"{name}_pkey"), sql.Identifier(f"{name}_own")
                 )
             )
-        near.execute(  # of those that were made meanwhile
+        near.execute(  # for partitions that were created meanwhile
             "select kronos.key_partition(%s, relname) from pg_inherits join pg_class on pg_class.oid = inhrelid"
             " where inhparent = format('kronos.%%I', %s::text)::regclass",
             [parent, parent],
@@ -233,13 +235,13 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
 
     if not _is_changed(near, exchange):
         raise errors.MigrationFailed(
-            f"others had kronos.{parent} in use for {_TRIES} s; nothing was changed. Run this again at a quieter time"
+            f"other sessions used kronos.{parent} for {_TRIES} s; nothing was changed. Run this again at a quieter time"
         )
 
 
 def _is_changed(near: session.Connection, change: Callable[[], bool]) -> bool:
-    """Whether `change` was made, in a transaction of its own: it gives way to others, and is undone and tried again
-    where it says False."""
+    """Run `change` in its own transaction and return whether it succeeded. It gives way to other sessions, and is
+    undone and retried while it returns False."""
 
     def attempt() -> Literal[True] | None:
         with near.transaction():
@@ -280,14 +282,15 @@ def _move_all(
 
 
 def _weeks(near: session.Connection, keep_weeks: int) -> list[Week]:
-    """The partitions that are over for so long and lie here, oldest first; nothing in them has ended for an hour."""
+    """Return the local partitions that ended long enough ago, oldest first, and in which nothing ended in the last
+    hour."""
     found = [
         Week(parent=str(parent), partition=str(partition))
         for parent, partition in near.execute(
             "select each.parent, each.partition from kronos.partitions() as each"
             " join pg_class as class on class.relnamespace = 'kronos'::regnamespace and class.relname = each.partition"
             " where kronos.uuid7_time(each.to_id) <= kronos.now() - make_interval(weeks => %s)"
-            " and class.relkind = 'r'"  # one that went is partitioned, also where the server was dropped since
+            " and class.relkind = 'r'"  # a moved one is partitioned, even if the server was dropped since
             " and not exists (select from kronos.moved_partitions() as moved where moved.partition = each.partition)"
             " order by each.from_id, each.parent desc",
             [keep_weeks],
@@ -318,7 +321,7 @@ def _columns(near: session.Connection, parent: str) -> list[Column]:
 
 
 def _move(near: session.Connection, far: session.Connection, week: Week) -> int | None:
-    """How many rows went; None where they stay, as somebody changed them meanwhile, or had the tables in use."""
+    """Return how many rows were moved; None if they stay, because they changed or the tables were in use."""
     columns = _columns(near, week.parent)
     names = sql.SQL(", ").join(sql.Identifier(each.name) for each in columns)
     far_history.make_table(far, week.parent, week.partition, columns)
@@ -355,11 +358,12 @@ def _move(near: session.Connection, far: session.Connection, week: Week) -> int 
 
 
 class _Changed(Exception):
-    """The rows of a week are others than were copied."""
+    """The rows of a week differ from those that were copied."""
 
 
 def _ages(near: session.Connection) -> list[KeptFor]:
-    """Of the instance, then of workspaces with their own; none is shorter than a live job may still ask for a tick."""
+    """Return the instance's retention, then that of workspaces with their own. None is shorter than the catch-up window
+    of any live job."""
     return [
         KeptFor(workspace_id=whose, success_since=success, failure_since=failure)
         for whose, success, failure in near.execute(

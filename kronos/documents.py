@@ -1,4 +1,4 @@
-"""What can be done to the named documents that endpoints name: configs and payload specs. A change makes the next
+"""Create, change, read and delete named documents: configs, payload specs and calendars. A change makes the next
 version."""
 
 from collections.abc import Callable, Collection, Mapping
@@ -16,7 +16,7 @@ from kronos.model import Config, Document, DocumentKind, Json, ListedDocument, P
 from kronos.sql import Statement, statement
 
 MOST_USERS = 10_000
-"""Endpoints that may name one document: a change of a config makes a version of each, in one statement."""
+"""Endpoints that may name one document: a changed config makes a version of each, in one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,14 @@ class WrittenDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedDocument:
-    """As MatchedEndpoint."""
+    """The version that a change is conditional on; see MatchedEndpoint."""
 
     version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDeletion:
-    """Whether a document was deleted; None: there is none of that name."""
+    """Whether a document was deleted; None: it does not exist."""
 
     is_deleted: bool | None
 
@@ -52,7 +52,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentType:
-    """What differs between configs and payload specs."""
+    """How configs, payload specs and calendars differ."""
 
     kind: DocumentKind
     operation: idempotency.Operation
@@ -63,7 +63,7 @@ class DocumentType:
     insert: Statement[WrittenDocument]
 
     def shown(self, document: Document) -> Config | PayloadSpec | Calendar:
-        """The document as the API gives it."""
+        """Return the document as the API shows it."""
         return self.row(document)
 
 
@@ -92,7 +92,7 @@ def _payload_spec(document: Document) -> PayloadSpec:
 
 
 def as_calendar(document: Document) -> Calendar:
-    """The calendar that a document is."""
+    """Return the calendar that a document holds."""
     content = document.content
     hours = content["business_hours"]
     return Calendar(
@@ -158,15 +158,16 @@ async def create(
     idempotency_key: str | None = None,
     more: Mapping[str, object] | None = None,
 ) -> tuple[Document, bool]:
-    """A document, and whether it is new. `more`: what its statement takes besides. Raises Conflict when the name
-    is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown."""
+    """Create a document. Return it, and whether it is new. `more`: further parameters of its statement. Raises Conflict
+    if the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown."""
     key = idempotency.key(kind.operation, idempotency_key, name, content)
 
     async def made(document_id: UUID) -> Document:
         document = await view.one_or_none(GET, {"kind": kind.kind, "name": name})
         if document is None or document.document_id != document_id:
             raise kind.not_found(
-                f"the {kind.what} {name!r} that this idempotency key made was deleted: a new one needs a new key"
+                f"the {kind.what} {name!r} that this idempotency key created was deleted: use a new key to create "
+                "another"
             )
         return document
 
@@ -187,12 +188,12 @@ async def _create(
         fault = errors.Fault(
             pointer="/name", detail=f"a {kind.what} has this name", hint=f"PUT changes an existing {kind.what}"
         )
-        raise errors.Conflict(f"the {kind.what} {name!r} exists", faults=(fault,))
+        raise errors.Conflict(f"the {kind.what} {name!r} already exists", faults=(fault,))
     return document[0]
 
 
 async def get(view: WorkspaceView, kind: DocumentType, name: str) -> Document:
-    """The document. Raises ConfigNotFound or PayloadSpecNotFound."""
+    """Return the document. Raises ConfigNotFound, PayloadSpecNotFound or CalendarNotFound."""
     if (found := await view.one_or_none(GET, {"kind": kind.kind, "name": name})) is None:
         raise not_found(view, kind, name)
     return found
@@ -201,22 +202,21 @@ async def get(view: WorkspaceView, kind: DocumentType, name: str) -> Document:
 async def list_page(
     view: WorkspaceView, kind: DocumentType, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedDocument]:
-    """Up to `limit` documents, newest first, after the position `before`; fewer where they are more than
-    PAGE_BYTES."""
+    """Return up to `limit` documents, newest first, after the position `before`; fewer if they exceed PAGE_BYTES."""
     created_at, document_id = before or (None, None)
     params = {"kind": kind.kind, "limit": limit, "bytes": PAGE_BYTES}
     return await view.rows(_LIST, params | {"before_created_at": created_at, "before_id": document_id})
 
 
 async def users(view: WorkspaceView, kind: DocumentType, name: str, *, limit: int = MOST_USERS + 1) -> list[User]:
-    """The endpoints that name it, by name."""
+    """Return the endpoints that name the document, by name."""
     return await view.rows(_USERS, {"kind": kind.kind, "name": name, "limit": limit})
 
 
 def replacing(
     kind: DocumentType, name: str, content: Json, *, if_match: Collection[int] | None, if_none_match: Collection[int]
 ) -> dict[str, object]:
-    """The parameters of LOCK and REPLACE."""
+    """Return the parameters of LOCK and REPLACE."""
     return {
         "kind": kind.kind,
         "name": name,
@@ -231,15 +231,15 @@ def replacing(
 def refuse_condition(
     kind: DocumentType, present: Document, *, if_match: Collection[int] | None, known: Collection[int]
 ) -> None:
-    """Raises PreconditionFailed where a condition excludes the version that is there."""
+    """Raises PreconditionFailed if a condition excludes the present version."""
     if present.version in known or (if_match is not None and present.version not in if_match):
         raise errors.PreconditionFailed(
-            f"the {kind.what} {present.name!r} is at version {present.version} already, which the condition excludes"
+            f"the {kind.what} {present.name!r} is already at version {present.version}, which the precondition excludes"
         )
 
 
 async def is_deleted(view: WorkspaceView, kind: DocumentType, name: str, *, if_match: Collection[int] | None) -> bool:
-    """Delete a document that nothing names; False: something does. Raises NotFound, PreconditionFailed."""
+    """Delete a document that nothing names; return False if something does. Raises NotFound, PreconditionFailed."""
     params = {"kind": kind.kind, "name": name, "if_match": None if if_match is None else list(if_match)}
     _, (deletion,) = await view.write_then_read(_MATCH, params, _DELETE, params)
     if deletion.is_deleted is None:
@@ -263,5 +263,5 @@ async def delete(
 
 
 def not_found(view: WorkspaceView, kind: DocumentType, name: str) -> errors.NotFound:
-    """That there is no such document."""
+    """Return the error for a document that does not exist."""
     return kind.not_found(f"no {kind.what} {name!r} in workspace {view.workspace}")

@@ -1,7 +1,7 @@
-"""The keys that secrets are encrypted under, and what is sealed with them: AES-256-GCM (decision 0052).
+"""The keys that encrypt secrets, and sealing and opening values with them: AES-256-GCM (decision 0052).
 
-A key is 32 random bytes, written in base64, a line each. The first encrypts; all decrypt. A key's id is a digest of it,
-which is stored with what it has sealed.
+A key is 32 random bytes in base64, one key per line. The first key encrypts, all decrypt. A key's id is a digest of it,
+which is stored with each value sealed under it.
 """
 
 import base64
@@ -33,32 +33,32 @@ _HINT = "write one of 32 random bytes in base64 on each line, as `openssl rand -
 
 
 class NamesKeys(Protocol):
-    """Settings, as far as they name where the keys are."""
+    """The settings that name where the keys are."""
 
     @property
     def encryption_key_file(self) -> Path | None:
-        """A file."""
+        """The file of keys."""
 
     @property
     def encryption_key_command(self) -> str | None:
-        """A command."""
+        """The command that prints the keys."""
 
 
 class KeysInvalid(Exception):
-    """The encryption keys cannot be read. A sentence for people, which quotes no key and no command's output."""
+    """The encryption keys cannot be read. The message is for people; it quotes no key and no command's output."""
 
 
 class Unopened(Exception):
-    """What is sealed cannot be opened. A sentence for people, which quotes nothing of it."""
+    """A sealed value cannot be opened. The message is for people; it quotes nothing of the value."""
 
 
 class KeyUnknown(Unopened):
-    """It is sealed under a key that is not among those at hand."""
+    """The value is sealed under a key that is not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Whose value it is: what is sealed for one place opens in no other."""
+    """The secret and version that a value belongs to. A value sealed for one place opens in no other."""
 
     workspace_id: UUID
     name: str
@@ -66,7 +66,7 @@ class Place:
 
     @property
     def associated_data(self) -> bytes:
-        """The place as bytes, none of which can be those of another."""
+        """The place as bytes, different from those of any other place."""
         return b"kronos.secret" + self.workspace_id.bytes + struct.pack(">I", self.version) + self.name.encode()
 
 
@@ -80,59 +80,59 @@ class Sealed:
 
 
 class Keyring:
-    """The keys at hand, the one that encrypts first."""
+    """The available keys. The first one encrypts."""
 
     __slots__ = ("_ciphers", "ids")
 
     def __init__(self, keys: Iterable[bytes]) -> None:
-        """At least one key, of 32 bytes each."""
+        """`keys`: at least one key, of 32 bytes each."""
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self.ids = tuple(self._ciphers)
-        """The keys' ids, the first encrypts."""
+        """The keys' ids; the first one encrypts."""
 
     def seal(self, place: Place, value: str) -> Sealed:
-        """The value, encrypted under the first key."""
+        """Encrypt the value under the first key."""
         nonce = os.urandom(_NONCE_BYTES)
         ciphertext = self._ciphers[self.ids[0]].encrypt(nonce, value.encode(), place.associated_data)
         return Sealed(key_id=self.ids[0], nonce=nonce, ciphertext=ciphertext)
 
     def open(self, place: Place, sealed: Sealed) -> str:
-        """The value that was sealed for this place. Raises KeyUnknown, Unopened."""
+        """Return the value that was sealed for this place. Raises KeyUnknown, Unopened."""
         if (cipher := self._ciphers.get(sealed.key_id)) is None:
             raise KeyUnknown(f"it is encrypted under the key {sealed.key_id}, which is not among the encryption keys")
         try:
             return cipher.decrypt(sealed.nonce, sealed.ciphertext, place.associated_data).decode()
         except (InvalidTag, UnicodeDecodeError, ValueError) as error:
-            raise Unopened("what is stored of it was changed, or was moved here from another secret") from error
+            raise Unopened("its stored value was changed, or was copied here from another secret") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySource:
-    """Where the keys are: a file, or what a command prints (a KMS). Neither: there are none."""
+    """Where the keys come from: a file, or the output of a command (such as a KMS client). Neither: there are none."""
 
     file: Path | None
     command: str | None
 
     @classmethod
     def of(cls, settings: NamesKeys) -> Self:
-        """The source that settings name."""
+        """Return the source that the settings name."""
         return cls(file=settings.encryption_key_file, command=settings.encryption_key_command)
 
     @property
     def is_set(self) -> bool:
-        """Whether it names anything."""
+        """Whether a file or command is set."""
         return self.file is not None or self.command is not None
 
     def read(self) -> Keyring | None:
-        """The keys; None where none are named. It may take as long as the command. Raises KeysInvalid."""
+        """Return the keys, or None if no source is set. It may take as long as the command. Raises KeysInvalid."""
         if self.file is not None and self.command is not None:
             raise KeysInvalid(
-                "KRONOS_ENCRYPTION_KEY_FILE and KRONOS_ENCRYPTION_KEY_COMMAND are both set: leave one of them out"
+                "KRONOS_ENCRYPTION_KEY_FILE and KRONOS_ENCRYPTION_KEY_COMMAND are both set: unset one of them"
             )
         if self.file is not None:
             return _parsed(_content(self.file), f"the encryption key file {self.file}")
         if self.command is not None:
-            return _parsed(_printed(self.command), "what KRONOS_ENCRYPTION_KEY_COMMAND prints")
+            return _parsed(_printed(self.command), "the output of KRONOS_ENCRYPTION_KEY_COMMAND")
         return None
 
 
@@ -140,27 +140,27 @@ NO_KEYS = KeySource(file=None, command=None)
 
 
 class CurrentKeys:
-    """The keys of a process that encrypts: as the file has them now; of a command as it printed them first."""
+    """The keys of a process that encrypts. A file is read each time; a command is run only once."""
 
     def __init__(self, source: KeySource, keys: Keyring | None = None) -> None:
-        """`keys`: as the source had them when the process started."""
+        """`keys`: the keys that the source held when the process started."""
         self._source = source
         self._keys = keys
 
     def read(self) -> Keyring | None:
-        """The keys; None where none are named. Raises KeysInvalid."""
+        """Return the keys, or None if no source is set. Raises KeysInvalid."""
         if self._keys is None or self._source.file is not None:
             self._keys = self._source.read()
         return self._keys
 
 
 def key_id(key: bytes) -> str:
-    """What a key is called where it may not be shown: 64 bits of a digest."""
+    """Return a key's public id: 64 bits of a digest."""
     return hashlib.sha256(b"kronos encryption key" + key).hexdigest()[:16]
 
 
 def make_key_file(path: Path) -> None:
-    """A new file with a new key, mode 0600, whole or not at all, never over another. Raises KeysInvalid."""
+    """Create a file with a new key, mode 0600, atomically, and never over an existing one. Raises KeysInvalid."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         draft.unlink(missing_ok=True)
@@ -174,24 +174,24 @@ def make_key_file(path: Path) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise KeysInvalid(f"no encryption key file can be made at {path}: {error.strerror}") from error
+        raise KeysInvalid(f"cannot create an encryption key file at {path}: {error.strerror}") from error
 
 
 def _content(path: Path) -> bytes:
-    """What is in a file that none but its owner may read, or, where that is root, who root hands it to by its group.
-    Raises KeysInvalid."""
+    """Return the content of a file that only its owner may read, or, if root owns it, also the group that root gave it
+    to. Raises KeysInvalid."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise KeysInvalid(f"the encryption key file {path} is no regular file")
-            # As PostgreSQL takes its certificate's key: a file of root's may be its reader's by their group. So
-            # Kubernetes and systemd hand secrets to a process that owns nothing.
+                raise KeysInvalid(f"the encryption key file {path} is not a regular file")
+            # As PostgreSQL treats its certificate's key: a file of root may be readable through its group. Kubernetes
+            # and systemd pass secrets this way to a process that owns no files.
             is_handed = about.st_uid == 0 and os.geteuid() != 0
             if mode := stat.S_IMODE(about.st_mode) & (0o037 if is_handed else 0o077):
                 raise KeysInvalid(
-                    f"the encryption key file {path} has mode {stat.S_IMODE(about.st_mode):04o}, so others than its "
-                    f"owner may {'read' if mode & 0o044 else 'change or run'} it: chmod 600 {shlex.quote(str(path))}"
+                    f"the encryption key file {path} has mode {stat.S_IMODE(about.st_mode):04o}, so not only its owner "
+                    f"may {'read' if mode & 0o044 else 'change or run'} it: chmod 600 {shlex.quote(str(path))}"
                 )
             return file.read(_MAX_BYTES + 1)
     except OSError as error:
@@ -202,16 +202,16 @@ def _content(path: Path) -> bytes:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would be waited for, for as long as nobody writes
+    return os.open(path, flags | os.O_NONBLOCK)  # opening a pipe would block until something writes to it
 
 
 def _printed(command: str) -> bytes:
-    """What the command prints within its time. Raises KeysInvalid, which says nothing of what it printed."""
+    """Return the command's output. Raises KeysInvalid, which quotes nothing of it, for example if it takes too long."""
     name = "KRONOS_ENCRYPTION_KEY_COMMAND"
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise KeysInvalid(f"{name} is no command: a quote is not closed") from error
+        raise KeysInvalid(f"{name} is not a valid command: a quote is not closed") from error
     if not words:
         raise KeysInvalid(f"{name} is empty")
     try:
@@ -228,7 +228,7 @@ def _printed(command: str) -> bytes:
     until = time.monotonic() + COMMAND_SECONDS
     printed, status = None, None
     try:
-        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        assert process.stdout is not None  # noqa: S101  # stdout is a pipe
         with process.stdout as output:
             printed = _output(output.fileno(), until)
         if len(printed) <= _MAX_BYTES:
@@ -241,17 +241,17 @@ def _printed(command: str) -> bytes:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if printed is None:
-        raise KeysInvalid(f"{name} did not end within {COMMAND_SECONDS:g} s, and was stopped")
+        raise KeysInvalid(f"{name} did not end within {COMMAND_SECONDS:g} s and was stopped")
     if len(printed) > _MAX_BYTES:
-        raise KeysInvalid(f"{name} prints more than {_MAX_BYTES} bytes, which are no keys")
+        raise KeysInvalid(f"{name} printed more than {_MAX_BYTES} bytes, so these cannot be keys")
     if status:
         raise KeysInvalid(f"{name} ended with status {status}: run it by hand to see why")
     return printed
 
 
 def _output(descriptor: int, until: float) -> bytes:
-    """What is written to a pipe until its last writer has closed it, or one piece more than is taken. Raises
-    TimeoutError: a process that the command left behind may hold it for ever."""
+    """Return what is written to a pipe until its last writer closes it, or until it exceeds the limit. Raises
+    TimeoutError, since a process that the command left behind may hold the pipe open forever."""
     readable = select.poll()
     readable.register(descriptor, select.POLLIN)
     written = b""
@@ -265,9 +265,10 @@ def _output(descriptor: int, until: float) -> bytes:
 
 
 def _parsed(content: bytes, where: str) -> Keyring:
-    """The keys of a file or an output. Empty lines and those that begin with # are none. Raises KeysInvalid."""
+    """Return the keys in a file or an output. Empty lines and lines that begin with # are skipped. Raises
+    KeysInvalid."""
     if len(content) > _MAX_BYTES:
-        raise KeysInvalid(f"{where} has more than {_MAX_BYTES} bytes, which are no keys")
+        raise KeysInvalid(f"{where} has more than {_MAX_BYTES} bytes, so these cannot be keys")
     keys: list[bytes] = []
     for number, line in enumerate(content.splitlines(), 1):
         text = line.strip()
@@ -277,7 +278,7 @@ def _parsed(content: bytes, where: str) -> Keyring:
     if not keys:
         raise KeysInvalid(f"{where} holds no key: {_HINT}")
     if len(keys) > MAX_KEYS:
-        raise KeysInvalid(f"{where} holds {len(keys)} keys, at most {MAX_KEYS} are read")
+        raise KeysInvalid(f"{where} holds {len(keys)} keys; the limit is {MAX_KEYS}")
     return Keyring(keys)
 
 
@@ -285,9 +286,9 @@ def _key(text: bytes, where: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise KeysInvalid(f"{where} is no base64: {_HINT}") from None
+        raise KeysInvalid(f"{where} is not base64: {_HINT}") from None
     if len(key) != 32:
-        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, and a key has 32: {_HINT}")
-    if len(set(key)) < 8:  # of 32 random bytes fewer than 8 differ once in 10^44 keys
+        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, but a key has 32: {_HINT}")
+    if len(set(key)) < 8:  # 32 random bytes have fewer than 8 different values once in 10^44 keys
         raise KeysInvalid(f"{where} is not random: {_HINT}")
     return key

@@ -1,5 +1,4 @@
-"""What an endpoint names, held against what there is: its config, its payload spec, its secrets, and in its templates
-the paths into them."""
+"""Check what an endpoint names: its config, payload spec and secrets, and the paths into them in its templates."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class NamedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What an endpoint names, as it is there; None: nothing."""
+    """The documents that an endpoint names, as they are now; None: it names none."""
 
     config: NamedDocument | None
     payload_spec: NamedDocument | None
@@ -37,7 +36,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbsentSecret:
-    """A secret that is named and is not there."""
+    """A named secret that does not exist."""
 
     name: str
 
@@ -47,8 +46,8 @@ _DOCUMENTS = statement("endpoints.find_documents", NamedDocument)
 
 
 async def named(view: WorkspaceView, *, config: str | None, payload_spec: str | None) -> Named:
-    """The config and payload spec of these names. Raises Unprocessable where one is not there, or is named by as many
-    endpoints as may name one."""
+    """Return the config and payload spec of these names. Raises Unprocessable if one does not exist, or if the most
+    endpoints that may name it already do."""
     if config is None and payload_spec is None:
         return Named(config=None, payload_spec=None)
     found = {each.kind: each for each in await view.rows(_DOCUMENTS, {"config": config, "payload_spec": payload_spec})}
@@ -67,27 +66,27 @@ def _absent(kind: DocumentType, pointer: str, name: str | None, found: NamedDocu
     if found is None:
         yield Fault(
             pointer=pointer,
-            detail=f"there is no {kind.what} {name!r} in this workspace",
+            detail=f"no {kind.what} {name!r} in this workspace",
             hint=f"Create it first: POST …/{kind.routes}.",
         )
     elif found.users >= MOST_USERS:
         yield Fault(
             pointer=pointer,
-            detail=f"{found.users} endpoints name the {kind.what} {name!r}, as many as may",
-            hint=f"Make another {kind.what}.",
+            detail=f"{found.users} endpoints name the {kind.what} {name!r}, the most that may",
+            hint=f"Create another {kind.what}.",
         )
 
 
 async def unknown_secrets(view: WorkspaceView, names: Collection[str]) -> set[str]:
-    """Those of the names that are no secrets of the workspace."""
+    """Return the names that are not secrets of the workspace."""
     return {each.name for each in await view.rows(_ABSENT_SECRETS, {"names": list(names)})}
 
 
 async def require_sound(
     view: WorkspaceView, spec: JsonObject, of: Named, *, concurrency_key: str | None = None
 ) -> None:
-    """Whether everything that the templates of an endpoint name, those of its spec and its concurrency_key, can be
-    there. Raises Unprocessable, with the pointer of each that cannot."""
+    """Check that everything named in the endpoint's templates (its spec and its concurrency_key) can exist. Raises
+    Unprocessable, with a pointer to each name that cannot."""
     faults: list[Fault] = []
     secrets: dict[str, str] = {}
     in_key = (("/limits/concurrency_key", name) for _, name in template.named(concurrency_key))
@@ -98,14 +97,14 @@ async def require_sound(
             faults.append(fault)
     if secrets:
         for secret in sorted(await unknown_secrets(view, secrets.keys())):
-            detail = f"{{{{secret.{secret}}}}}: there is no secret {secret!r} in this workspace"
+            detail = f"{{{{secret.{secret}}}}}: no secret {secret!r} in this workspace"
             faults.append(Fault(pointer=secrets[secret], detail=detail, hint="Create it first: POST …/secrets."))
     if faults:
         raise errors.Unprocessable.of(*faults)
 
 
 def names_in(spec: JsonObject) -> Iterator[tuple[str, Name]]:
-    """Every name in the templates of a spec, with its pointer into the endpoint."""
+    """Yield every name in the templates of a spec, with its pointer into the endpoint."""
     for member in template.TEMPLATES:
         for pointer, name in template.named(spec.get(member)):
             yield f"/spec/{member}{pointer}", name
@@ -120,10 +119,10 @@ def _fault(pointer: str, name: Name, of: Named) -> Fault | None:
             return Fault(pointer=pointer, detail=detail, hint='Name one: "config": "production".')
         if not has(of.config.content, name):
             detail = f"{{{{{name}}}}}: the config has no such value"
-            return Fault(pointer=pointer, detail=detail, hint="Add it to the config, or write a | default: here.")
+            return Fault(pointer=pointer, detail=detail, hint="Add it to the config, or add a | default: here.")
     if name.root == "input" and not (of.payload_spec is None or _may_have(of.payload_spec.content, name)):
-        detail = f"{{{{{name}}}}}: no input has such a value that is valid against the payload spec"
-        return Fault(pointer=pointer, detail=detail, hint="Mend the path, or the payload spec.")
+        detail = f"{{{{{name}}}}}: no input that is valid against the payload spec has such a value"
+        return Fault(pointer=pointer, detail=detail, hint="Correct the path, or the payload spec.")
     return None
 
 
@@ -132,7 +131,7 @@ def _may_have(schema: Json, name: Name) -> bool:
 
 
 def has(values: Mapping[str, Json], name: Name) -> bool:
-    """Whether a config has the value, or the name a default."""
+    """Return whether a config has the value, or the name has a default."""
     try:
         template.render("{{" + str(name) + "}}", {"config": values})
     except TemplateError:

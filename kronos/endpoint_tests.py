@@ -1,8 +1,8 @@
-"""An endpoint tried out: what would be sent for an input, and one delivery now.
+"""Try out an endpoint: render what would be sent for an input, or make one delivery now.
 
-The delivery is an execution that a worker makes, as all are: so it goes through the same transport, guard and network,
-with secrets that only workers read, and its history has it. It is tried once. The caller waits for its answer with
-no transaction open, and what no worker takes in time is cancelled, not delivered later.
+The delivery is an execution that a worker delivers like any other. So it uses the same transport, guard and network,
+and secrets that only workers read, and it appears in the history. It is attempted once. The caller waits for the result
+with no transaction open. If no worker claims it in time, it is cancelled rather than delivered later.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from kronos.server_time import CLOCK
 from kronos.sql import statement
 
 LONGEST_WAIT_SECONDS = 25.0
-# That wait at once in this process: each holds a request, and asks twice a second. Beyond the second number each
-# workspace has one, so that no workspace keeps another's waiting.
+# Callers that wait concurrently in this process; each holds a request and polls twice a second. Beyond the second
+# number each workspace may have only one, so that no workspace blocks another's callers.
 _MOST_OF_A_WORKSPACE, _MOST = 4, 16
-_CLAIM_SECONDS = 3.0  # beyond the endpoint's timeout: for a worker to take it, and to store what was answered
+_CLAIM_SECONDS = 3.0  # in addition to the endpoint's timeout: for a worker to claim it and to store the result
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.03, 0.5
 _MASK = "***"
 _SAMPLE = UUID("00000000-0000-7000-8000-000000000000")
@@ -40,7 +40,7 @@ _waiting: dict[str, int] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The execution that a rendering is for."""
+    """The execution to render."""
 
     input: JsonObject
     job_name: str | None = None
@@ -50,8 +50,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What would be sent: the endpoint's own headers, and the body as JSON; a GET has none. Secrets are masked, and
-    `secrets` has their names."""
+    """What would be sent: the endpoint's own headers, and the body as JSON; a GET has none. Secrets are masked;
+    `secrets` lists their names."""
 
     method: str
     url: str
@@ -62,7 +62,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedEntry:
-    """What would be added to a Redis stream: the endpoint's own fields. Secrets are masked, and `secrets` has their
+    """What would be added to a Redis stream: the endpoint's own fields. Secrets are masked; `secrets` lists their
     names."""
 
     redis_url: str
@@ -74,7 +74,7 @@ class RenderedEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedRecord:
     """What would be sent to a Kafka topic: the endpoint's own headers, the key as text, and the value as JSON. Secrets
-    are masked, and `secrets` has their names."""
+    are masked; `secrets` lists their names."""
 
     bootstrap_servers: list[str]
     topic: str
@@ -86,7 +86,7 @@ class RenderedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMail:
-    """What would be sent by e-mail. Secrets are masked, and `secrets` has their names."""
+    """What would be sent by e-mail. Secrets are masked; `secrets` lists their names."""
 
     smtp_url: str
     sender: str
@@ -101,8 +101,8 @@ AnyRendered = Rendered | RenderedEntry | RenderedRecord | RenderedMail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedDelivery:
-    """A delivery that was asked for by hand: its execution, and what was sent and answered; null while it is under
-    way, or where no worker took it in time."""
+    """A delivery that was requested by hand: its execution, and its attempt with what was sent and received. `attempt`
+    is null while it is running, or if no worker claimed it in time."""
 
     execution: Execution
     attempt: Attempt | None
@@ -117,7 +117,7 @@ class LocalText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """The execution that a test made."""
+    """The execution that a test created."""
 
     execution_id: UUID
 
@@ -127,8 +127,8 @@ _TEST = statement("endpoints.trigger_test", Tested)
 
 
 async def render(view: WorkspaceView, name: str, sample: Sample) -> AnyRendered:
-    """What the endpoint's deliveries would be. Raises EndpointNotFound, Unprocessable where the input is not valid or
-    nothing could be sent for it."""
+    """Return what the endpoint would send. Raises EndpointNotFound, Unprocessable if the input is invalid or nothing
+    could be sent for it."""
     endpoint = await endpoints.get(view, name)
     await payload_specs.look(view, name, sample.input)
     at = sample.scheduled_at or CLOCK.now()
@@ -154,13 +154,13 @@ def _rendered(endpoint: Endpoint, context: JsonObject, secrets: list[str]) -> An
     except Refused as refused:
         detail = f"nothing can be sent: {refused.message}"
         detail += f", at {refused.pointer}" if refused.pointer else ""
-        hint = refused.hint or "Give the input what the endpoint's templates name, or the template a | default:."
+        hint = refused.hint or "Add what the endpoint's templates name to the input, or a | default: to the template."
         raise errors.Unprocessable.of(errors.Fault(pointer="/input", detail=detail, hint=hint)) from None
 
 
 @contextmanager
 def _at(member: str) -> Iterator[None]:
-    """What is refused there says so."""
+    """Add the member's pointer to a Refused error."""
     try:
         yield
     except Refused as refused:
@@ -221,12 +221,12 @@ _RENDER: dict[EndpointType, Callable[[JsonObject, JsonObject, list[str]], AnyRen
 
 
 def _sendable(message: Message, spec: JsonObject, context: JsonObject) -> Message:
-    """The message, if it is not too large and its broker can be logged in to. Raises Refused."""
+    """Return the message if it is not too large and the broker's credentials can be rendered. Raises Refused."""
     for member in ("username", "password", "sasl", "tls"):
         with _at(member):
             template.render(spec.get(member), context)
     if message.bytes > MAX_MESSAGE_BYTES:
-        why = f"the message has {message.bytes} bytes, at most {MAX_MESSAGE_BYTES} are sent"
+        why = f"the message has {message.bytes} bytes; the limit is {MAX_MESSAGE_BYTES}"
         raise Refused("too_large", why, hint="Store it elsewhere, and send its address.")
     return message
 
@@ -238,9 +238,9 @@ def _texts(pairs: Sequence[tuple[str, bytes]]) -> dict[str, str]:
 async def deliver(
     view: WorkspaceView, name: str, input: JsonObject, *, idempotency_key: str | None = None
 ) -> tuple[TriedDelivery, bool]:
-    """One delivery now, and whether this call made it: what became of it, as far as it is known in time.
+    """Make one delivery now. Return its result, as far as it is known in time, and whether this call made it.
 
-    Raises EndpointNotFound, Conflict (endpoint_disabled: no worker would take it), Unprocessable, RateLimited,
+    Raises EndpointNotFound, Conflict (endpoint_disabled: no worker would claim it), Unprocessable, RateLimited,
     WorkspaceSuspended.
     """
     with _place(view.workspace):
@@ -263,7 +263,7 @@ async def _made(
     name = endpoint.name
     if endpoint.health.get("state") == "DISABLED":
         raise errors.Conflict(
-            f"endpoint {name!r} is disabled ({(endpoint.health.get('reason') or {}).get('code')}), and nothing is "
+            f"endpoint {name!r} is disabled ({(endpoint.health.get('reason') or {}).get('code')}), so nothing is "
             "delivered to it: enable it, then test it; render shows what would be sent",
             code="endpoint_disabled",
         )
@@ -281,7 +281,7 @@ async def _made(
         if (workspace := await view.enter()).status != "ACTIVE":
             raise errors.WorkspaceSuspended(view.workspace, workspace.status, "deliveries")
         await endpoints.get(view, name)
-        raise errors.Unvalidated(f"the payload spec of the endpoint {name!r} is changed at the same time: try again")
+        raise errors.Unvalidated(f"the payload spec of endpoint {name!r} was changed at the same time: try again")
 
     return await payload_specs.made_validated(view, name, input, make)
 
@@ -299,12 +299,12 @@ async def _awaited(view: WorkspaceView, execution_id: UUID, seconds: float) -> T
 
 @contextmanager
 def _place(workspace: str) -> Iterator[None]:
-    """One of the places of those that wait. Raises RateLimited."""
+    """Hold one of the places for waiting callers. Raises RateLimited."""
     own = _waiting.get(workspace, 0)
     most = _MOST_OF_A_WORKSPACE if sum(_waiting.values()) < _MOST else 1
     if own >= most:
         raise errors.RateLimited(
-            f"{own} test deliveries of this workspace are under way, and at most {most} are at this moment; "
+            f"{own} test deliveries of this workspace are running; at most {most} may run right now: "
             "try again when one has ended"
         )
     _waiting[workspace] = own + 1

@@ -1,5 +1,5 @@
-"""What can be done to an endpoint: where deliveries go. A change makes its next version; executions that exist keep
-theirs."""
+"""Create, change, read and delete endpoints, the destinations of deliveries. A change makes a new version; existing
+executions keep theirs."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
@@ -27,21 +27,22 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedEndpoint:
-    """The version that a change is meant for; None: none was asked for, or there is no such endpoint."""
+    """The version that a change is conditional on; None: no condition, or the endpoint does not exist."""
 
     version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDeletion:
-    """Whether an endpoint was deleted; None: there is none of that name."""
+    """Whether an endpoint was deleted; None: it does not exist."""
 
     is_deleted: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCallers:
-    """The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; None: none do."""
+    """The live jobs whose callbacks name an endpoint, and the alert rules that notify it, as text; None: there are
+    none."""
 
     callers: str | None
     rules: str | None
@@ -49,14 +50,14 @@ class EndpointCallers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """Whether there is an endpoint of the name to be enabled or disabled."""
+    """Whether the endpoint to enable or disable exists."""
 
     is_there: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointUser:
-    """A live CRON job that delivers to an endpoint, and how many do, counted up to 1,001."""
+    """A live CRON job that delivers to an endpoint. `total`: how many such jobs there are, counted up to 1,001."""
 
     job_id: UUID
     name: str | None
@@ -67,14 +68,14 @@ class EndpointUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When a failed delivery is tried again: sql/schema/endpoints.sql keeps it with the version."""
+    """When and how a failed delivery is retried. Stored with each version (sql/schema/endpoints.sql)."""
 
     max_attempts: int = 5
     backoff: str = "exponential"
     initial_delay_ms: int = 1_000
     max_delay_ms: int = 60_000
-    max_retry_after_seconds: int = 3600  # of what a receiver asks for by Retry-After, so much is waited
-    max_crashes: int = 3  # leases that may run out before the execution fails; 0: at most once
+    max_retry_after_seconds: int = 3600  # upper limit for a receiver's Retry-After
+    max_crashes: int = 3  # leases that may expire before the execution fails; 0: delivered at most once
     jitter: str = "partial"
     delays_ms: list[int] | None = None
     max_age_seconds: int | None = None
@@ -89,7 +90,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How many deliveries may begin, `burst` of them at once after a quiet time."""
+    """How many deliveries may begin per period, and `burst`: how many at the same moment after a quiet time."""
 
     count: int
     per_seconds: int
@@ -98,8 +99,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyLimit:
-    """Of what `template` makes the same text of the input, so many are delivered at once; `parts` is the template as
-    PostgreSQL fills it."""
+    """How many executions with the same key are delivered concurrently. `template` computes the key from the input;
+    `parts` is the template in the form that PostgreSQL evaluates."""
 
     template: str
     parts: list[Json]
@@ -108,7 +109,7 @@ class KeyLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
-    """What a caller says of an endpoint."""
+    """An endpoint as a caller describes it."""
 
     name: str
     type: EndpointType
@@ -141,22 +142,23 @@ _DISABLE = statement("endpoints.disable_endpoint", Switched)
 _PLAIN = RetryPolicy()
 _ALWAYS = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 _LATER_MEMBERS = ("connect_timeout_ms", "idle_timeout_ms")
-_MOST_LOOKS = 5  # at what it names, each after it was changed at the same time
+_MOST_LOOKS = 5  # reads of what it names, each because that was changed at the same time
 
 
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
-    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch),
-    OutcomeUnknown.
+    """Create an endpoint. Return it, and whether it is new. Raises Conflict if the name is taken, Unprocessable
+    (idempotency_mismatch), OutcomeUnknown.
 
-    Raises EndpointNotFound where the endpoint that the key made was deleted, no matter who has its name now.
+    Raises EndpointNotFound if the endpoint that the idempotency key created was deleted, even if its name is in use
+    again.
     """
     key = idempotency.key("endpoint", idempotency_key, _asked(new))
     return await idempotency.once(view, key, lambda: _create(view, new, key), lambda made: _made(view, new.name, made))
 
 
 def _asked(new: NewEndpoint) -> NewEndpoint:
-    """What makes two requests the same: a spec's members that say nothing are left out where the release before has
-    none of them, so that its keys are found."""
+    """Return what identifies the request. Null members of the spec that the previous release did not have are left out,
+    so that its idempotency keys still match."""
     said = {name: value for name, value in new.spec.items() if name not in _LATER_MEMBERS or value is not None}
     return replace_fields(new, spec=said)
 
@@ -165,7 +167,7 @@ async def _made(view: WorkspaceView, name: str, endpoint_id: UUID) -> Endpoint:
     endpoint = await view.one_or_none(_GET, {"name": name})
     if endpoint is None or endpoint.endpoint_id != endpoint_id:
         raise errors.EndpointNotFound(
-            f"the endpoint {name!r} that this idempotency key made was deleted: a new one needs a new key"
+            f"the endpoint {name!r} that this idempotency key created was deleted: use a new key to create another"
         )
     return endpoint
 
@@ -177,10 +179,10 @@ async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | 
             _INSERT, {**_params(new, named), **idempotency.params(key)}, _GET, {"name": new.name}
         )
         if written or endpoint:
-            break  # else what it names was changed at the same time
+            break  # otherwise something that it names was changed at the same time
     if not written:
         raise errors.Conflict(
-            f"the endpoint {new.name!r} exists",
+            f"the endpoint {new.name!r} already exists",
             faults=(
                 errors.Fault(
                     pointer="/name", detail="an endpoint has this name", hint="PUT changes an existing endpoint"
@@ -199,11 +201,11 @@ async def replace(
     must_exist: bool = False,
     force: bool = False,
 ) -> tuple[Endpoint, bool]:
-    """The endpoint's next version, or its first; and whether it is new. It replaces one of the versions `if_match`
-    (None: any) and none of `if_none_match`; only where there is one, if it must exist.
+    """Write the endpoint's next version, or its first. Return it, and whether it is new. It replaces only a version in
+    `if_match` (None: any) and none in `if_none_match`. With `must_exist` it does not create an endpoint.
 
-    Raises Conflict when its type would change, or where it would name a payload spec that refuses the inputs of its
-    live jobs (jobs_violate_payload_spec), unless forced; PreconditionFailed, Unprocessable.
+    Raises Conflict if its type would change. Unless forced, also raises Conflict (jobs_violate_payload_spec) if it
+    would name a payload spec that rejects inputs of its live jobs. Raises PreconditionFailed, Unprocessable.
     """
     conditions: dict[str, object] = {
         "if_match": None if if_match is None else list(if_match),
@@ -215,15 +217,15 @@ async def replace(
         if written:
             return endpoint[0], False
         if not endpoint or endpoint[0].type != new.type or _is_excluded(endpoint[0], if_match, if_none_match):
-            break  # else what it names was changed at the same time
+            break  # otherwise something that it names was changed at the same time
     if endpoint and endpoint[0].type != new.type:
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
     if endpoint:
         raise errors.PreconditionFailed(
-            f"the endpoint {new.name!r} is at version {endpoint[0].version} already, which the condition excludes"
+            f"the endpoint {new.name!r} is already at version {endpoint[0].version}, which the precondition excludes"
         )
     if must_exist:
-        raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist: If-Match finds nothing")
+        raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist, so If-Match cannot match")
     return await _create(view, new, None), True
 
 
@@ -255,7 +257,7 @@ async def _replace(
 
 
 async def check(view: WorkspaceView, new: NewEndpoint) -> SpecVerdict:
-    """What `replace` would make of it: nothing is written. Raises Unprocessable, Conflict."""
+    """Return the payload spec's verdict on what `replace` would do, without writing. Raises Unprocessable, Conflict."""
     named = await _checked(view, new)
     present = await view.one_or_none(_GET, {"name": new.name})
     if named.payload_spec is None or present is None:
@@ -265,7 +267,8 @@ async def check(view: WorkspaceView, new: NewEndpoint) -> SpecVerdict:
 
 
 async def _checked(view: WorkspaceView, new: NewEndpoint) -> Named:
-    """What it names. Raises Unprocessable where that is not there, or its templates name what cannot be."""
+    """Return the config and payload spec that it names. Raises Unprocessable if one does not exist, or if a template
+    names something invalid."""
     named = await endpoint_checks.named(view, config=new.config, payload_spec=new.payload_spec)
     key = new.key_limit.template if new.key_limit else None
     await endpoint_checks.require_sound(view, new.spec, named, concurrency_key=key)
@@ -273,14 +276,14 @@ async def _checked(view: WorkspaceView, new: NewEndpoint) -> Named:
 
 
 async def get(view: WorkspaceView, name: str) -> Endpoint:
-    """The endpoint. Raises EndpointNotFound."""
+    """Return the endpoint. Raises EndpointNotFound."""
     if (endpoint := await view.one_or_none(_GET, {"name": name})) is None:
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     return endpoint
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedEndpoint]:
-    """Up to `limit` endpoints, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    """Return up to `limit` endpoints, newest first, after the position `before`; fewer if they exceed PAGE_BYTES."""
     created_at, endpoint_id = before or (None, None)
     return await view.rows(
         _LIST, {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": endpoint_id}
@@ -288,7 +291,7 @@ async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, 
 
 
 async def users(view: WorkspaceView, name: str, *, limit: int) -> list[EndpointUser]:
-    """Up to `limit` of the live CRON jobs that deliver to it, newest first; each says how many there are."""
+    """Return up to `limit` live CRON jobs that deliver to the endpoint, newest first, each with the total count."""
     return await view.rows(_USERS, {"name": name, "limit": limit})
 
 
@@ -301,31 +304,30 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
     if not deletion.is_deleted:
         (named,) = await view.rows(_CALLERS, {"name": name})
         if named.callers is not None:
-            detail = f"the endpoint {name!r} is named by callbacks of these live jobs: {named.callers}"
-            hint = "Name another endpoint in their on_success and on_failure, or take the callbacks away."
+            detail = f"the endpoint {name!r} is named by the callbacks of these live jobs: {named.callers}"
+            hint = "Name another endpoint in their on_success and on_failure, or remove those callbacks."
             fault = errors.Fault(pointer="", detail=detail, hint=hint)
             raise errors.Conflict(detail, code="endpoint_in_use", faults=(fault,))
         if named.rules is not None:
-            detail = f"the endpoint {name!r} is told of alerts; these alert rules tell it: {named.rules}"
-            fault = errors.Fault(pointer="", detail=detail, hint="Let them tell another, or delete them.")
+            detail = f"the endpoint {name!r} receives alerts from these alert rules: {named.rules}"
+            fault = errors.Fault(pointer="", detail=detail, hint="Notify another endpoint in them, or delete them.")
             raise errors.Conflict(detail, code="endpoint_in_use", faults=(fault,))
         raise errors.Conflict(
             f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; "
-            "delete them or give "
-            "them another endpoint, and let their executions end or cancel them",
+            "delete them or give them another endpoint, and cancel their executions or let them end",
             code="endpoint_in_use",
         )
 
 
 async def enable(view: WorkspaceView, name: str) -> Endpoint:
-    """Deliver to it again, whatever kept deliveries off; one that nothing keeps off stays as it is. Raises
+    """Resume deliveries to the endpoint, whatever stopped them; an enabled endpoint stays as it is. Raises
     EndpointNotFound."""
     return await _switched(view, name, _ENABLE, {"name": name})
 
 
 async def disable(view: WorkspaceView, name: str, *, actor: str, note: str | None) -> Endpoint:
-    """Deliver nothing more to it until it is enabled by hand; one that a person has disabled before stays so, for the
-    reason of then. Raises EndpointNotFound."""
+    """Stop deliveries to the endpoint until it is enabled by hand. If a person has already disabled it, the earlier
+    reason is kept. Raises EndpointNotFound."""
     return await _switched(view, name, _DISABLE, {"name": name, "actor": actor, "note": note})
 
 
@@ -351,7 +353,7 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "retry_policy": Jsonb(_stored(policy)),
         "timeout_ms": new.timeout_ms,
         "max_attempts": policy.max_attempts,
-        # Whether a lost attempt arrived is not known either.
+        # It is not known either whether a lost attempt arrived.
         "max_crashes": policy.max_crashes if policy.retry_unknown else 0,
         "max_in_flight": new.max_in_flight,
         "group": new.group,
@@ -368,6 +370,7 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
 
 
 def _stored(policy: RetryPolicy) -> JsonObject:
-    """As sql/schema/endpoints.sql keeps it: what is as by default and is not in all releases is left out
-    (endpoint_details shows it), since a worker of the release before refuses a jitter in words."""
+    """Return the policy as sql/schema/endpoints.sql stores it. Default values that older releases do not know are left
+    out, because a worker of the previous release rejects, for example, a jitter given as a word. endpoint_details fills
+    them in."""
     return {name: value for name, value in asdict(policy).items() if name in _ALWAYS or value != getattr(_PLAIN, name)}

@@ -1,4 +1,4 @@
-"""What can be asked of and done to an execution: one time that a job was due."""
+"""Read, cancel and retry executions. An execution is one time that a job is due."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,22 +14,22 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """The execution that a statement moved."""
+    """The execution that a statement changed."""
 
     execution_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """Why an execution could not be made due again; None: it was."""
+    """Why an execution could not be retried; None if it was."""
 
     refusal: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
-    """Which executions a list holds; None: all. `job` is an id or a name, `caused_by` the execution
-    whose end called back; `q` is a text in the error, the reason, the job's name, or that the id begins with."""
+    """The executions that a list holds; None: all. `job` is an id or a name, `caused_by` the execution whose callback
+    created it. `q` is a text in the error, the reason or the job's name, or the beginning of the id."""
 
     job: str | None = None
     status: ExecutionStatus | None = None
@@ -42,7 +42,8 @@ class ExecutionFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundExecution(ListedExecution):
-    """An execution that a look found which had to end before the list did: behind this place it goes on."""
+    """An execution of a filtered list. `_place_*` is set where the search stopped early; the next page continues
+    there."""
 
     _place_at: datetime | None
     _place_id: UUID | None
@@ -50,20 +51,20 @@ class FoundExecution(ListedExecution):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a page holds, and the place from which others may follow."""
+    """A page of executions, and the position after which more may follow."""
 
     rows: Sequence[ListedExecution]
     place: tuple[datetime, UUID] | None
 
 
 LOOKED_AT = 10_000
-"""Executions, for one page of an endpoint's or with a text (sql/functions/history/found_executions.sql)."""
+"""Executions scanned for one page filtered by endpoint or text (sql/functions/history/found_executions.sql)."""
 LogLevel = Literal["INFO", "WARNING"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """Something that happened to an execution."""
+    """An event in the life of an execution."""
 
     at: datetime
     level: LogLevel
@@ -85,13 +86,13 @@ _RETRY = statement("executions.retry_execution", Retried)
 
 
 _REFUSALS = {
-    "job_cancelled": "is of a job that was cancelled",
-    "attempts_used_up": "was tried as often as can be counted",
+    "job_cancelled": "belongs to a job that was cancelled",
+    "attempts_used_up": "has reached the highest attempt number",
 }
 
 
 async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """The execution. Raises ExecutionNotFound."""
+    """Return the execution. Raises ExecutionNotFound."""
     if (execution := await view.one_or_none(GET, {"execution_id": execution_id})) is None:
         raise _not_found(view, execution_id)
     return execution
@@ -100,8 +101,7 @@ async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def list_page(
     view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedExecution]:
-    """Up to `limit` executions, newest first, after the position `before`; fewer where they are more than
-    PAGE_BYTES."""
+    """Return up to `limit` executions, newest first, after the position `before`; fewer if they exceed PAGE_BYTES."""
     created_at, execution_id = before or (None, None)
     return await view.rows(
         _LIST_CAUSED if which.caused_by is not None else _LIST if which.job is None else _LIST_OF_JOB,
@@ -113,8 +113,8 @@ async def list_page(
 async def find_page(
     view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> Found:
-    """As `list_page`, of an endpoint or with a text too: then LOOKED_AT executions are looked at, and a page may have
-    fewer, or none, and others follow."""
+    """As `list_page`, but also by endpoint or text. Such a page scans LOOKED_AT executions, so it may hold fewer than
+    `limit`, or none, while more follow."""
     if which.caused_by is not None or (which.endpoint is None and which.q is None):
         rows = await list_page(view, which, limit=limit, before=before)
         more = bool(rows) and rows[-1]._more
@@ -122,7 +122,7 @@ async def find_page(
     created_at, execution_id = before or (None, None)
     place = {"before_created_at": created_at, "before_id": execution_id}
     found = await view.rows(_LIST_FOUND, asdict(which) | place | {"limit": limit, "bytes": PAGE_BYTES})
-    rows = [each for each in found if each.execution_id is not None]  # one without says where the look ended
+    rows = [each for each in found if each.execution_id is not None]  # a row without an id marks where the scan ended
     if rows and rows[-1]._more:
         return Found(rows=rows, place=(rows[-1].created_at, rows[-1].execution_id))
     ends = found[0] if found else None
@@ -132,8 +132,8 @@ async def find_page(
 
 
 async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after: int) -> list[ListedAttempt]:
-    """Up to `limit` of the execution's attempts after number `after`, first to last, the one under way included; fewer
-    where they are more than PAGE_BYTES. Raises ExecutionNotFound."""
+    """Return up to `limit` attempts after number `after`, in order, including a running one; fewer if they exceed
+    PAGE_BYTES. Raises ExecutionNotFound."""
     params = {"execution_id": execution_id, "after": after, "limit": limit, "bytes": PAGE_BYTES}
     if not (tried := await view.rows(_ATTEMPTS, params)):
         await get(view, execution_id)
@@ -141,7 +141,7 @@ async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after
 
 
 async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
-    """What happened to the execution, in order, read from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises
+    """Return the execution's events in order, derived from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises
     ExecutionNotFound."""
     params = {"execution_id": execution_id, "limit": MOST_ATTEMPTS_TOLD}
     execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _LAST_ATTEMPTS, params)
@@ -181,7 +181,7 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
             text = f"{each['event']} called {called}: execution {each['execution_id']}"
             yield LogLine(at=execution.completed_at, level="INFO", message=text)
     if (discarded_at := _instant(execution.status_reason, "discarded_at")) is not None:
-        yield LogLine(at=discarded_at, level="INFO", message="discarded: no dead letter any more")
+        yield LogLine(at=discarded_at, level="INFO", message="discarded: no longer a dead letter")
 
 
 def _caused(execution: Execution) -> str:
@@ -190,8 +190,8 @@ def _caused(execution: Execution) -> str:
 
 
 def _instant(document: Json, name: str) -> datetime | None:
-    """The instant that a document has under a name; None where it has none: what is shown is not always what Kronos
-    wrote."""
+    """Return the instant that a document has under a name, or None. The document may not have been written by
+    Kronos."""
     text = document.get(name) if isinstance(document, dict) else None
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
@@ -200,14 +200,14 @@ def _instant(document: Json, name: str) -> datetime | None:
 
 
 def _because(document: Json, name: str) -> str:
-    """What a document says under a name, to be appended; nothing where it does not: what is shown is not always what
-    Kronos wrote."""
+    """Return `: VALUE` for a name in a document, to be appended to a message, or nothing if there is none. The document
+    may not have been written by Kronos."""
     return f": {document[name]}" if isinstance(document, dict) and name in document else ""
 
 
 async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """Cancel an execution. One that waits is CANCELLED; one that a worker is at work on is still RUNNING, until that
-    has ended its request; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict
+    """Cancel an execution. A waiting one is CANCELLED immediately. One that a worker is delivering stays RUNNING until
+    the worker has ended its request. A cancelled one stays as it is. Raises ExecutionNotFound, Conflict
     (execution_not_cancellable)."""
     cancelled, execution = await view.write_then_read(
         _CANCEL, {"execution_id": execution_id}, GET, {"execution_id": execution_id}
@@ -224,7 +224,7 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
 
 
 async def cancel_waiting(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """Cancel an execution that no worker has taken; any other goes on, or stays as it ended. Raises
+    """Cancel an execution that no worker has claimed; any other keeps running, or stays as it ended. Raises
     ExecutionNotFound."""
     params = {"execution_id": execution_id}
     _, execution = await view.write_then_read(_CANCEL_WAITING, params, GET, params)
@@ -236,8 +236,8 @@ async def cancel_waiting(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def retry(
     view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice, idempotency_key: str | None = None
 ) -> tuple[Execution, bool]:
-    """Make a failed, cancelled or expired execution due again, under its own id, with its endpoint's latest version or
-    the one that it had; and whether this call did.
+    """Make a failed, cancelled or expired execution due again under its own id, with its endpoint's latest version or
+    its original one. Return it, and whether this call did so.
 
     Raises ExecutionNotFound, Conflict (execution_not_retryable), Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
@@ -255,7 +255,7 @@ async def _retry(
         (retried,), execution = await view.write_then_read(
             _RETRY, {**params, "endpoint_version": endpoint_version, **idempotency.params(key)}, GET, params
         )
-    except errors.EndpointNotFound:  # a deleted workspace's, or the endpoint alone
+    except errors.EndpointNotFound:  # deleted with its workspace, or by itself
         await get(view, execution_id)
         raise errors.Conflict(
             f"the endpoint of execution {execution_id} was deleted: it cannot be retried",

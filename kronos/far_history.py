@@ -1,8 +1,8 @@
-"""The Citus cluster that old weeks of the history lie in, by workspace: what it must be, its tables, and what ages out
-there.
+"""The Citus cluster that holds old weeks of the history: its requirements, its tables, and aging out rows there.
 
-Each week has a table of its own for executions and one for attempts, in schema kronos_history, so that a week goes
-whole. All are distributed by workspace_id, with the same number of shards, so a workspace's weeks lie together.
+Each week has its own table for executions and one for attempts, in schema kronos_history, so that a whole week can be
+dropped. All tables are distributed by workspace_id with the same number of shards, so a workspace's weeks are
+colocated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ KEYS: Mapping[str, Sequence[str]] = {
     "execution_done": ("execution_id",),
     "attempt": ("execution_id", "claim_token"),
 }
-"""The primary key of each table of the history, here; over there workspace_id stands before it."""
-# What lists and looks of one workspace ask, as sql/schema/executions.sql has it here.
+"""The primary key of each history table here; in the cluster workspace_id precedes it."""
+# For the lists and lookups of one workspace, like the indexes here in sql/schema/executions.sql.
 _INDEXES: Mapping[str, Sequence[Sequence[str]]] = {
     "execution_done": (
         ("execution_id",),
@@ -30,7 +30,7 @@ _INDEXES: Mapping[str, Sequence[Sequence[str]]] = {
     ),
     "attempt": (("execution_id",),),
 }
-# The same on both sides, whatever a session's settings: how many rows, which, and when the newest ended.
+# Equal on both sides, whatever a session's settings: how many rows, which ones, and when the newest ended.
 FINGERPRINT = (
     "select count(*), coalesce(sum(('x' || left(md5(execution_id::text || extract(epoch from completed_at)::text),"
     " 15))::bit(60)::bigint), 0), max(completed_at) from {table}"
@@ -39,7 +39,7 @@ FINGERPRINT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table of the history, as format_type writes its type."""
+    """A column of a history table, with its type as format_type writes it."""
 
     name: str
     type: str
@@ -47,7 +47,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFor:
-    """Since when a workspace keeps what succeeded and what did not; of None all that have no ages of their own."""
+    """From when on a workspace keeps successes and failures. workspace_id None: all workspaces without their own
+    retention."""
 
     workspace_id: str | None
     success_since: datetime
@@ -55,16 +56,16 @@ class KeptFor:
 
 
 def require_citus(far: session.Connection, database: str) -> int:
-    """How many nodes hold shards. Raises MigrationFailed where this cannot be the history's cluster, with what to
-    do."""
+    """Return how many nodes hold shards. Raises MigrationFailed, with what to do, if this cannot be the history's
+    cluster."""
     row = far.execute(
         "select (select extversion from pg_extension where extname = 'citus'), to_regnamespace('kronos') is not null"
     ).fetchone()
     version, is_kronos = row or (None, False)
     if is_kronos:
         raise errors.MigrationFailed(
-            f"database {database} of KRONOS_HISTORY_URL is a Kronos itself: the history needs a database of its own. "
-            "Nothing was changed"
+            f"database {database} of KRONOS_HISTORY_URL is a Kronos database itself: the history needs a separate "
+            "database. Nothing was changed"
         )
     if version is None:
         raise errors.MigrationFailed(
@@ -73,12 +74,12 @@ def require_citus(far: session.Connection, database: str) -> int:
         )
     far.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
     nodes = far.execute("select count(*) from pg_catalog.pg_dist_node where isactive and shouldhaveshards").fetchone()
-    return max(1, int(nodes[0]) if nodes else 0)  # one that knows no node yet adds itself with its first table
+    return max(1, int(nodes[0]) if nodes else 0)  # a cluster that knows no node yet adds itself with its first table
 
 
 def require_own(far: session.Connection, instance: str) -> None:
-    """Writes down whose history lies here. Raises MigrationFailed where it is another instance's: weeks have the same
-    names in each, and one would drop the other's."""
+    """Record which instance owns the history here. Raises MigrationFailed if another instance does: weeks have the same
+    names in each, so one would drop the other's."""
     name = sql.Identifier(SCHEMA, "instance")
     far.execute(sql.SQL("create table if not exists {} (instance text primary key)").format(name))
     whose = [str(each) for (each,) in far.execute(sql.SQL("select instance from {}").format(name))]
@@ -88,15 +89,15 @@ def require_own(far: session.Connection, instance: str) -> None:
         takes_over = f"update {SCHEMA}.instance set instance = '{instance}'"  # noqa: S608 (of a sentence)
         raise errors.MigrationFailed(
             f"the database of KRONOS_HISTORY_URL holds the history of another Kronos ({', '.join(whose)}; this one is "
-            f"{instance}): give each a database of its own. Where this one was restored in the place of that one, "
-            f"which is gone for good, say so there: {takes_over}. "
+            f"{instance}): give each its own database. If this one was restored to replace that one, and that one is "
+            f"gone for good, take its history over there: {takes_over}. "
             "Nothing was changed"
         )
     far.execute(sql.SQL("insert into {} values (%s) on conflict do nothing").format(name), [instance])
 
 
 def make_table(far: session.Connection, parent: str, table: str, columns: Sequence[Column]) -> None:
-    """The table of one week, distributed and empty; one that a run before has begun begins anew."""
+    """Create one week's table, distributed and empty. A table left by an interrupted run is created again."""
     name = sql.Identifier(SCHEMA, table)
     key = sql.SQL(", ").join(map(sql.Identifier, ("workspace_id", *KEYS[parent])))
     stands = sql.SQL(", ").join(
@@ -112,7 +113,7 @@ def make_table(far: session.Connection, parent: str, table: str, columns: Sequen
 
 
 def add_columns(far: session.Connection, table: str, columns: Sequence[Column]) -> None:
-    """What a later release has added here."""
+    """Add the columns that a later release added here."""
     for each in columns:
         far.execute(
             sql.SQL("alter table {} add column if not exists {} {}").format(
@@ -122,8 +123,8 @@ def add_columns(far: session.Connection, table: str, columns: Sequence[Column]) 
 
 
 def drop_tables(far: session.Connection, kept: Sequence[str], before: str) -> None:
-    """Drops the weeks that retention has dropped here, which begin `before` the oldest that is left, as YYYYMMDD. Not
-    newer ones: a copy that was restored from an old backup knows nothing of them."""
+    """Drop the weeks that retention has dropped here: those that begin `before` (YYYYMMDD) the oldest week left. Newer
+    ones stay, because a copy that was restored from an old backup does not know them."""
     gone = far.execute(
         "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r'"
         " and relname ~ '^(execution_done|attempt)_[0-9]{8}$' and relname <> all (%s) and right(relname, 8) < %s",
@@ -134,8 +135,9 @@ def drop_tables(far: session.Connection, kept: Sequence[str], before: str) -> No
 
 
 def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[KeptFor]) -> int:
-    """Deletes the rows of a week that are older than their workspace keeps them, on all nodes at once. Attempts stay as
-    long as either outcome: those of executions that failed, and are kept here, are among them."""
+    """Delete a week's rows that are older than their workspace keeps them, on all nodes in one statement, and return
+    how many. Attempts stay as long as either kind of outcome, since some belong to failed executions, which are kept
+    here."""
     own = [each.workspace_id for each in ages if each.workspace_id is not None]
     deleted = 0
     for each in ages:
@@ -161,6 +163,6 @@ def age_out(far: session.Connection, parent: str, table: str, ages: Sequence[Kep
 
 
 def fingerprint(connection: session.Connection, table: sql.Composable) -> tuple[object, ...]:
-    """Equal on both sides where the same rows are there; the first is their number."""
+    """Return a value that is equal on both sides if they hold the same rows. Its first item is the number of rows."""
     row: tuple[object, ...] | None = connection.execute(sql.SQL(FINGERPRINT).format(table=table)).fetchone()
     return row or ()

@@ -1,4 +1,4 @@
-"""What a change would do to a CRON job's runs of the coming days, before it is made."""
+"""Preview how a change would alter a CRON job's runs of the coming days."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ _TERMS = (
     "on_blackout",
 )
 ALTERING = {*_TERMS, "anchor"}
-"""The terms of a job whose change alters when it runs."""
+"""The terms of a job that determine when it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedRun:
-    """A run at another time of the same day."""
+    """A run that moves to another time of the same day."""
 
     from_at: datetime
     to_at: datetime
@@ -39,8 +39,8 @@ class MovedRun:
 class FireDiff:
     """The runs that a change adds, removes and moves within 7 days: how many, and the first 20 of each.
 
-    `before` and `after` are how many there are without it and with it. A run is moved where the same day, in the new
-    schedule's zone, loses one and gains one.
+    `before` and `after` count the runs without it and with it. A run counts as moved if one day, in the new schedule's
+    zone, loses one run and gains another.
     """
 
     description_before: str
@@ -57,7 +57,7 @@ class FireDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Differing:
-    """As PostgreSQL answers it."""
+    """The difference as PostgreSQL returns it."""
 
     difference: JsonObject
     description: str
@@ -68,8 +68,8 @@ _PREVIEW = statement("schedules.preview_change", _Differing)
 
 
 async def foreseen(view: WorkspaceView, job: str, asked: JobChanges) -> FireDiff:
-    """What `asked` would do to the job's runs; nothing is written. Raises JobNotFound, Conflict (job_not_updatable),
-    Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
+    """Return what `asked` would do to the job's runs, without writing. Raises JobNotFound, Conflict
+    (job_not_updatable), Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
     present = await jobs.get(view, job)
     if present.trigger != "CRON" or present.status not in ("ACTIVE", "PAUSED"):
         raise errors.Conflict(changes.why_not_updatable(present), code="job_not_updatable")

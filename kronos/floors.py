@@ -1,7 +1,7 @@
-"""The floors of sql/functions: their order, who owns each, and which function calls which.
+"""The floors of sql/functions: their order, their owners, and which function calls which.
 
-A function calls its own floor and those below it. So a database is built from the ground up, and what PostgreSQL binds
-when it creates a function (`return …` as a body) finds its callees there already.
+A function calls only its own floor and those below. So a database is built from the ground up, and when PostgreSQL
+binds names at a function's creation (a `return …` body), the functions that it calls exist already.
 """
 
 import re
@@ -13,18 +13,17 @@ from pathlib import Path
 
 from kronos import sql
 
-# A row of the table in sql/README.md, which is the list: | `ring/` | `kronos_owner` | what pg_cron and the workers call
-# |
+# A row of the table in sql/README.md, which defines the floors: | `ring/` | `kronos_owner` | … |
 _FLOOR = re.compile(r"^\| `(?P<name>\w+)/` \| `(?P<owner>kronos_\w+)` \|", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _CALL = re.compile(r"\bkronos\.(\w+)\s*\(")
-# The commands of pg_cron's entries. Functions write them and compare with them as a text; none of them calls one.
+# The commands of pg_cron's entries. Functions write and compare them as text; no function calls them.
 _COMMANDS = ("'select kronos.fire(", "'call kronos.ring(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """A folder of sql/functions: the role that owns its functions, and how far up it is; the ground is 0."""
+    """A folder of sql/functions: the role that owns its functions, and its height; the ground is 0."""
 
     name: str
     owner: str
@@ -32,7 +31,7 @@ class Floor:
 
 
 def floors() -> dict[str, Floor]:
-    """All floors by name, from the ground up."""
+    """Return all floors by name, from the ground up."""
     rows = list(_FLOOR.finditer((sql.root() / "README.md").read_text(encoding="utf-8")))
     return {
         row["name"]: Floor(name=row["name"], owner=row["owner"], height=height)
@@ -42,8 +41,8 @@ def floors() -> dict[str, Floor]:
 
 @lru_cache(maxsize=2048)
 def calls(text: str) -> frozenset[str]:
-    """The functions of schema kronos that a text in SQL calls. To look costs more than to read the text, and
-    `kronos migrate` and doctor read all of them several times."""
+    """Return the functions of schema kronos that an SQL text calls. Cached, because searching costs more than reading
+    the text, and `kronos migrate` and doctor read all texts several times."""
     bare = _COMMENT.sub("", text)
     for command in _COMMANDS:
         bare = bare.replace(command, "")
@@ -51,16 +50,16 @@ def calls(text: str) -> frozenset[str]:
 
 
 def functions() -> list[tuple[Floor, Path]]:
-    """(floor, file) of every function: from the ground up, and on a floor each after those that it calls.
+    """Return (floor, file) of every function: from the ground up, and within a floor callees before callers.
 
-    Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a
-    folder that is no floor.
+    If functions of a floor call each other in a cycle, the first by name comes last. Raises RuntimeError for a folder
+    that is not a floor.
     """
     return [(floor, path) for floor, path, _ in sources()]
 
 
 def sources() -> list[tuple[Floor, Path, bytes]]:
-    """The same, each with what its file says, which is read once."""
+    """Return the same with each file's content, which is read once."""
     by_name, on_floor = floors(), defaultdict[str, dict[str, tuple[Path, bytes]]](dict)
     for path in sorted((sql.root() / "functions").glob("*/*.sql")):
         on_floor[path.parent.name][path.stem] = path, path.read_bytes()

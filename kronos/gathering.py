@@ -1,8 +1,8 @@
-"""Requests of one kind that wait at the same time become one call: in an API process, of the requests under way alone.
+"""Combine waiting requests of one kind into one call, among the concurrent requests of an API process.
 
-A request for which nobody waits goes at once. While MOST_CALLS of its line are under way those that come wait, and go
-together as soon as one is over. What a caller is answered it is answered after its call's end, and nothing is kept but
-what waits.
+A request starts immediately unless MOST_CALLS of its line are running. Then requests wait, and go together as soon as
+one call ends. A caller receives its answer only after its call has ended. Nothing is kept except the requests that
+wait.
 """
 
 import asyncio
@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 MOST_CALLS = 2
-"""Of one line at once: while PostgreSQL is at the one, the other's requests are read or answered (decision 0045)."""
+"""Concurrent calls per line: while PostgreSQL works on one, the other's requests are read or answered (decision
+0045)."""
 
 _TURNS = 2
-"""Of the event loop that a request lets pass before it goes, so that those which have been read by then go with it:
-some microseconds."""
+"""Turns of the event loop that a request waits before it starts, some microseconds, so that requests that were read
+meanwhile join it."""
 
 MOST_TOGETHER = 50
 MOST_BYTES = 256 * 1024
-"""Of one call's requests together, if they are more than one: a transaction stays short, whatever waits."""
+"""Most bytes of the requests in one call, if there are several, so that a transaction stays short, whatever waits."""
 
 Asked = TypeVar("Asked")
 Made = TypeVar("Made")
@@ -28,7 +29,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Generic[Asked]):
-    """What is asked for, in how many bytes. Two that have one of `apart` in common are in no call together."""
+    """A request and its size in bytes. Two requests that share a member of `apart` are never in the same call."""
 
     asked: Asked
     size: int
@@ -49,7 +50,7 @@ class _Line:
 
 
 class Gatherer:
-    """The requests of one process that wait, by their line: what may go together."""
+    """The waiting requests of one process, by line. Requests of one line may go together."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, _Line] = {}
@@ -61,10 +62,10 @@ class Gatherer:
     async def ask(
         self, line: Hashable, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Made]]], request: Request[Asked]
     ) -> Made:
-        """What `call` makes of the request, by itself or of several at once: it gives as many things as it was asked
-        for, in their order.
+        """Return the result of `call` for the request, alone or together with others. `call` returns one result per
+        request, in order.
 
-        What it raises is raised for each. One whose caller went away while it waited is not asked for.
+        What it raises is raised for each request. A request whose caller left while it waited is not passed on.
         """
         of_line = self._lines.setdefault(line, _Line())
         waiting = _Waiting(request, asyncio.get_running_loop().create_future())
@@ -84,7 +85,7 @@ class Gatherer:
         return answered
 
     def _end(self, line: Hashable, of_line: _Line, call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]) -> None:
-        """A call is over: those that wait go next."""
+        """Start the next call, since one has ended."""
         of_line.calls -= 1
         if together := _first_of(of_line.waiting):
             of_line.calls += 1
@@ -103,7 +104,7 @@ class Gatherer:
         call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
         together: list[_Waiting],
     ) -> None:
-        asked = [each for each in together if not each.answer.done()]  # who went away since is left out
+        asked = [each for each in together if not each.answer.done()]  # without callers that have left since
         try:
             made = await call([each.request.asked for each in asked]) if asked else ()
             for each, what in list(zip(asked, made, strict=True)):
@@ -113,7 +114,7 @@ class Gatherer:
             for each in asked:
                 if not each.answer.done():
                     each.answer.set_exception(error)
-        except BaseException:  # the process ends
+        except BaseException:  # the process is ending
             for each in asked:
                 each.answer.cancel()
             raise
@@ -122,7 +123,7 @@ class Gatherer:
 
 
 async def _others(of_line: _Line) -> None:
-    """Lets those come that have been read by now."""
+    """Let requests join that have been read by now."""
     of_line.is_gathering = True
     try:
         for _ in range(_TURNS):
@@ -132,15 +133,15 @@ async def _others(of_line: _Line) -> None:
 
 
 def _stop(task: asyncio.Task[None], together: list[_Waiting]) -> None:
-    """End a call that nobody waits for any more: all that did had their time, and what does not answer holds up nobody
-    else."""
+    """End a call once no caller waits for it any more. All its callers have timed out, and a call that does not end
+    must not block others."""
     if all(each.answer.done() for each in together):
         task.cancel()
 
 
 def _first_of(waiting: deque[_Waiting]) -> list[_Waiting]:
-    """Those that go next, taken from what waits: as many as may be, first come, first served. Who went away is left
-    out."""
+    """Take and return the requests that go next: as many as may, first come, first served, without callers that have
+    left."""
     together: list[_Waiting] = []
     left: list[_Waiting] = []
     size, apart = 0, set[Hashable]()

@@ -1,5 +1,5 @@
-"""The instance in numbers, for Prometheus: read of the database by an API process when it is scraped, kept for some
-seconds, and within a bound of time and rows each (sql/queries/metrics.sql)."""
+"""The instance's metrics for Prometheus. An API process reads them from the database when it is scraped, keeps them for
+some seconds, and bounds each read in time and rows (sql/queries/metrics.sql)."""
 
 import asyncio
 import time
@@ -20,7 +20,8 @@ from kronos.sql import statement
 from kronos.system import KeptHistory, Status
 
 _KEPT_SECONDS = 10.0
-# Prometheus gives up after 10 s, and says that the process is down: what it counts itself is answered before.
+# Prometheus times out after 10 s and reports the process as down, so the process's own counters must be returned
+# earlier.
 _WITHIN_SECONDS = 5.0
 _WINDOW = timedelta(seconds=60)
 _MOST = 10_000
@@ -31,7 +32,7 @@ _QUANTILES = ("0.5", "0.99", "1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentEnds:
-    """What ended lately: how many ticks as what, and how long half, 99 of 100 and all of them took."""
+    """What ended recently: how many ticks had which outcome, and the lag of half, 99% and all of them."""
 
     became: JsonObject
     lags: JsonObject
@@ -40,7 +41,7 @@ class RecentEnds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingWork:
-    """What of a workspace waits for a worker, by transport."""
+    """A workspace's work that waits for a worker, by transport."""
 
     workspace: str
     transport: str
@@ -50,7 +51,7 @@ class WaitingWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceCounts:
-    """As kronos.system_counts."""
+    """The row of kronos.system_counts."""
 
     workers: int
     claimed: int
@@ -68,7 +69,7 @@ class InstanceCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatCounts:
-    """Heartbeats by state, how long the tick waits that nobody has accounted for, and open incidents by severity."""
+    """Heartbeats by state, how long the oldest unaccounted tick has waited, and open incidents by severity."""
 
     states: JsonObject
     unaccounted_seconds: float
@@ -82,8 +83,8 @@ _COUNTS = statement("metrics.get_counts", InstanceCounts)
 
 
 class Gauges:
-    """What was read last. However many ask at once, the database is asked once, and not more often than every ten
-    seconds."""
+    """The metrics as last read. However many scrapes arrive, the database is read by one at a time, and at most every
+    ten seconds."""
 
     def __init__(self, settings: Settings) -> None:
         self._kept: list[Measured] = []
@@ -93,14 +94,14 @@ class Gauges:
         self._asking: asyncio.Task[None] | None = None
 
     async def read(self, view: InstanceView, *, names: bool) -> list[Measured]:
-        """The instance, as it was some seconds ago; `names`: with what names workspaces. Where PostgreSQL does not
-        answer in time, kronos_database_up is 0 and nothing else is there."""
+        """Return the instance's metrics as of some seconds ago; with `names`, also those that name workspaces. If
+        PostgreSQL does not answer in time, only kronos_database_up, which is 0, is returned."""
         if not self._kept or time.monotonic() - self._kept_at >= _KEPT_SECONDS:
             if self._asking is None or self._asking.done():
                 self._asking = asyncio.create_task(self._ask(view))
             done, _ = await asyncio.wait({self._asking}, timeout=_WITHIN_SECONDS)
             for task in done:
-                task.result()  # what nobody foresaw is an error of the request
+                task.result()  # an unexpected exception fails the request
             if not self._kept:
                 return [Measured(instance.DATABASE_UP, 0)]
         kept = (*self._kept, *self._seldom.figures())
@@ -108,7 +109,7 @@ class Gauges:
         return [*found, Measured(instance.READ_AGE, time.monotonic() - self._kept_at)]
 
     async def end(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         await self._seldom.end()
 
     async def _ask(self, view: InstanceView) -> None:
@@ -120,7 +121,7 @@ class Gauges:
         except (errors.KronosError, TimeoutError) as error:
             if not self._is_told:
                 why = str(error) or "PostgreSQL did not answer in time"
-                _log.warning("metrics.unread", "kronos_database_up is 0: %s; this is told once", why)
+                _log.warning("metrics.unread", "kronos_database_up is 0: %s; this is logged once", why)
             self._is_told = True
             return
         self._is_told = False
@@ -132,7 +133,7 @@ class Gauges:
 
 
 async def _read(view: InstanceView) -> list[Measured]:
-    """Each by a statement of its own, one after the other: a scrape takes one connection. Raises KronosError."""
+    """Read each in its own statement, one after the other, so that a scrape uses one connection. Raises KronosError."""
     status = await system.status(view)
     (counts,) = await view.rows(_COUNTS, {"most": _MOST})
     (ends,) = await view.rows(_ENDS, {"window": _WINDOW, "most": _MOST})
@@ -194,7 +195,7 @@ def _of_ends(ends: RecentEnds) -> Iterator[Measured]:
 
 
 def _number(value: Json) -> float:
-    """0 for what is none."""
+    """Return 0 for anything that is not a number."""
     return value if isinstance(value, int | float) else 0
 
 
@@ -208,7 +209,7 @@ def _of_queue(queue: Sequence[WaitingWork]) -> Iterator[Measured]:
 def _grouped(
     queue: Iterable[tuple[str, WaitingWork]], due: Metric, oldest: Metric, *, first: Sequence[str] = ()
 ) -> Iterator[Measured]:
-    """How many wait under each label, and for how long; beyond the `most` labels that the metric has, as OTHER."""
+    """Yield how many wait under each label, and for how long. Labels beyond the metric's `most` are summed as OTHER."""
     found = {label: (0, 0.0) for label in first}
     for label, each in queue:
         known = label if label in found or len(found) < due.most else OTHER

@@ -1,4 +1,4 @@
-"""The last runs of the jobs of a page, all of them by one statement: how each is doing, at a glance."""
+"""The last runs of all jobs of a page, in one statement: each job's state at a glance."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _ENDED = frozenset({"SUCCESS", "FAILED", "MISSED", "EXPIRED"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentRun:
-    """One of a job's last runs. `ticks`: how many it accounts for, of missed or skipped ones."""
+    """One of a job's last runs. `ticks`: how many missed or skipped ticks it accounts for."""
 
     execution_id: UUID
     status: ExecutionStatus
@@ -28,11 +28,11 @@ class RecentRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """A CRON job's last runs, 20 at most, newest first, and what they come to.
+    """A CRON job's last runs, at most 20, newest first, and statistics over them.
 
-    `success_rate`: the share of SUCCESS among its runs that succeeded, failed, were missed or expired, from 0 to 1.
-    `p95_ms`: 95 of 100 of its runs that were delivered took no longer. Both null where there are none.
-    `overdue_since`: a tick of then is due and no run was made of it, a minute later.
+    `success_rate`: the share of SUCCESS among runs that succeeded, failed, were missed or expired, from 0 to 1.
+    `p95_ms`: 95% of its delivered runs took no longer. Both are null if there are no such runs.
+    `overdue_since`: a tick that was due then still has no run, a minute later.
     """
 
     job_id: UUID
@@ -44,7 +44,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LastRun:
-    """A run of a job, or that the job has had none."""
+    """A run of a job, or a row that says that the job has had none."""
 
     job_id: UUID
     execution_id: UUID | None
@@ -60,7 +60,7 @@ _LIST = statement("job_reads.list_recent_runs", _LastRun)
 
 
 async def recent(view: WorkspaceView, job_ids: Sequence[UUID]) -> dict[UUID, Glance]:
-    """How each CRON job among these, 50 at most, is doing, in their order; runs of the versions before included."""
+    """Return the glance of each CRON job among these, in their order, at most 50. Includes runs of earlier versions."""
     asked = list(dict.fromkeys(job_ids))[:MOST_JOBS]
     found: dict[UUID, list[_LastRun]] = {}
     for row in await view.rows(_LIST, {"ids": asked, "limit": MOST_RUNS}) if asked else ():

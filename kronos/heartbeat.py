@@ -1,4 +1,4 @@
-"""The sign of life that a child of `kronos up` gives: a byte a second into a pipe, written by its event loop."""
+"""The signs of life of a child of `kronos up`: its event loop writes one byte per second into a pipe."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 
 VARIABLE = "KRONOS_HEARTBEAT_FD"
 EVERY_SECONDS = 1.0
-# What a child that gives none is sent first: it writes to its log where it stands, even where its loop is stuck in
-# Python code.
+# The first signal to a child that gives no signs: it makes the child log its stack traces, even if its event loop is
+# stuck in Python code.
 TELL_WHERE = signal.SIGUSR1
 
 
 @contextlib.asynccontextmanager
 async def beating() -> AsyncIterator[None]:
-    """Gives signs of life while this runs, if the process was started with a pipe for them; else does nothing."""
+    """Give signs of life while this runs, if the process was started with a pipe for them; otherwise do nothing."""
     given = os.environ.get(VARIABLE, "")
     if not given.isdigit():
         yield
@@ -31,9 +31,9 @@ async def beating() -> AsyncIterator[None]:
 
 
 async def _beat(descriptor: int) -> None:
-    with contextlib.suppress(OSError):  # the pipe's reader is gone, and we with it in a moment
+    with contextlib.suppress(OSError):  # the pipe's reader is gone, and this process will be in a moment
         os.set_blocking(descriptor, False)
         while True:
-            with contextlib.suppress(BlockingIOError):  # nobody has read for hours: 65,536 signs are there
+            with contextlib.suppress(BlockingIOError):  # nothing has read for hours: 65,536 bytes fill the pipe
                 os.write(descriptor, b".")
             await asyncio.sleep(EVERY_SECONDS)

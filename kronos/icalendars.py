@@ -1,8 +1,9 @@
-"""Calendars as iCalendar has them (RFC 5545): the days and times of its events, recurring ones too, become those of a
-calendar.
+"""Import iCalendar files (RFC 5545): the days and times of their events, including recurring ones, become days and
+times of a calendar.
 
-The text is a stranger's. So it has a bound, rules that recur more often than daily or that may never come are refused,
-each ends where what is imported ends, and how many days all rules could look through has a bound as well.
+The file comes from a third party, so its size is limited. Rules that recur more often than daily, or that may never
+occur, are rejected. Each rule ends where the import ends. The number of days that all rules together may scan is
+limited too.
 """
 
 from calendar import monthrange
@@ -30,25 +31,25 @@ _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
 _MOST_CHANGES_OF_ZONES = 2_000
-# What Outlook writes begins in 1601, and changes its clocks twice a year.
+# Outlook's zones begin in 1601 and change their clocks twice a year.
 _MOST_CHANGES_OF_A_ZONE = 1_000
-# dateutil looks for a rule of no steps for ever
+# dateutil searches forever for a rule with an interval of 0
 _MOST_STEPS = {"DAILY": 3660, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 10}
 _OF_DAYS = {"BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"}
 _MOST_OF_A_NAME = 100
 _MOST_READ = 10 * _MOST_OF_A_NAME
 _MOST_OCCURRENCES = 20_000
-# icalendar keeps the zones that files describe (VTIMEZONE) by their names, for the whole process: the next file, of
-# another workspace perhaps, would be read by them. They are forgotten before each.
+# icalendar keeps the zones that files define (VTIMEZONE) by name, for the whole process. The next file, perhaps another
+# workspace's, would be read with them, so they are cleared before each import.
 _ONE_AT_A_TIME = Lock()
 _MOST_OF_A_PART = 100
 
 
 def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
-    """The days and times that the events of an iCalendar file close, from the year before this one on and YEARS_AHEAD
-    years. Events that are cancelled, or marked as free (TRANSP:TRANSPARENT) though they have a time, close nothing.
+    """Return the days and times that the events of an iCalendar file close, from the previous year on and YEARS_AHEAD
+    years ahead. Cancelled events close nothing, nor do timed events marked as free (TRANSP:TRANSPARENT).
 
-    It takes up to four seconds of a processor. Raises Unprocessable, with the pointer /icalendar.
+    Takes up to four seconds of CPU time. Raises Unprocessable, with the pointer /icalendar.
     """
     with _ONE_AT_A_TIME:
         tzp.use_default()
@@ -60,104 +61,105 @@ def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     try:
         calendar = ICalendar.from_ical(text.removeprefix("\ufeff"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        # icalendar raises these for what is twice, or not what it should be
-        raise _refused(f"it is no iCalendar: {str(error)[:200]}", "It begins with BEGIN:VCALENDAR.") from None
+        # icalendar raises these for duplicates and invalid values
+        raise _refused(f"not an iCalendar file: {str(error)[:200]}", "It must begin with BEGIN:VCALENDAR.") from None
     if not isinstance(calendar, ICalendar):
-        raise _refused("it is no iCalendar: its first line is not BEGIN:VCALENDAR", "Send the file as it is.")
+        raise _refused("not an iCalendar file: its first line is not BEGIN:VCALENDAR", "Send the file unchanged.")
     try:
         _bound_zones(calendar, last)
         _bound(calendar.walk("VEVENT"), last)
         _require_sound_times(calendar)
         days = _days(calendar, timezone, first, last)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, BrokenCalendarProperty) as error:
-        # the libraries raise these for what a rule or a date should not be
-        raise _refused(f"an event cannot be read: {str(error)[:200]}", "Leave it out, or write its days.") from None
+        # the libraries raise these for invalid rules and dates
+        raise _refused(f"an event cannot be read: {str(error)[:200]}", "Leave it out, or list its days.") from None
     return sorted(days, key=lambda day: (day.starts, day.ends or "", day.name))
 
 
 def _days(calendar: ICalendar, timezone: str, first: date, last: date) -> list[CalendarDay]:
-    """What the events close, each once. Year by year, so that a file of too many is given up early."""
+    """Return what the events close, without duplicates. Goes year by year, so that a file with too many is rejected
+    early."""
     query = recurring_ical_events.of(calendar)
     days: dict[CalendarDay, None] = {}
     came = 0
     for year in range(first.year, last.year + 1):
         found = query.between(date(year, 1, 1), date(year + 1, 1, 1))
         days |= dict.fromkeys(_day(each, timezone, first, last) for each in found if _is_closing(each))
-        # a moment, as of a reminder, has no length to close
+        # an event without duration, such as a reminder, closes nothing
         days = {day: None for day in days if "T" not in day.starts or day.starts != day.ends}
         came += len(found)
         if len(days) > MOST_DAYS:
             raise _refused(f"it closes more than {MOST_DAYS} days or times up to {year}", "Split it.")
         if came > _MOST_OCCURRENCES:
-            detail = f"its events come more than {_MOST_OCCURRENCES} times, counted by year, up to {year}"
-            raise _refused(detail, "Leave out what is there twice, or split it.")
+            detail = f"its events occur more than {_MOST_OCCURRENCES} times, counted by year, up to {year}"
+            raise _refused(detail, "Remove duplicates, or split it.")
     return list(days)
 
 
 def _require_sound_times(calendar: ICalendar) -> None:
-    """Raises Unprocessable for an event whose zone nobody knows, which would be read as any other's, or which ends
-    before it begins."""
+    """Raises Unprocessable for an event that ends before it begins, or whose zone is unknown and would be read as
+    another zone."""
     for event in calendar.walk("VEVENT"):
         for name in ("DTSTART", "DTEND"):
             zone = str(event[name].params.get("TZID", "")) if name in event else ""
             at = event.decoded(name) if zone else None
             if isinstance(at, datetime) and at.tzinfo is None:
-                hint = "Send its VTIMEZONE too, or write a zone of the IANA database."
-                raise _refused(f"an event has the time zone {zone[:60]!r}, which nobody knows", hint)
+                hint = "Include its VTIMEZONE, or use a zone of the IANA database."
+                raise _refused(f"an event has the unknown time zone {zone[:60]!r}", hint)
         starts, ends = event.decoded("DTSTART", None), event.decoded("DTEND", None)
         if starts is None:
-            raise _refused(f"the event {_name(event)!r} has no DTSTART", "Say when it begins, or leave it out.")
+            raise _refused(f"the event {_name(event)!r} has no DTSTART", "Give it a DTSTART, or leave it out.")
         has_zone = {at.tzinfo is not None for at in (starts, ends) if isinstance(at, datetime)}
         if len(has_zone) == 2:
-            detail = f"the event {_name(event)!r} has a time zone at one of DTSTART and DTEND, and none at the other"
-            raise _refused(detail, "Write the same zone (TZID) at both.")
+            detail = f"the event {_name(event)!r} has a time zone in one of DTSTART and DTEND, but not in the other"
+            raise _refused(detail, "Use the same zone (TZID) in both.")
         if type(starts) is type(ends) and ends < starts:
             raise _refused(f"the event {_name(event)!r} ends at {ends}, before it begins at {starts}", "Correct it.")
 
 
 def _bound(events: Sequence[Component], last: date) -> None:
-    """Let each rule end at the last day that is wanted. Raises Unprocessable for what would take too long."""
+    """End each rule at the last imported day. Raises Unprocessable for rules that would take too long."""
     if len(events) > _MOST_EVENTS:
-        raise _refused(f"it has {len(events)} events, at most {_MOST_EVENTS} are read", "Split it.")
+        raise _refused(f"it has {len(events)} events; the limit is {_MOST_EVENTS}", "Split it.")
     looked_through = 0
     for event in events:
         for rule in _rules(event):
             start = event.decoded("DTSTART", None)
             if not isinstance(start, date) or start.year < _FIRST_YEAR:
-                raise _refused(f"an event recurs from before {_FIRST_YEAR}, or has no DTSTART", "Let it begin later.")
+                raise _refused(f"an event recurs from before {_FIRST_YEAR}, or has no DTSTART", "Begin it later.")
             if not _is_sure_to_come(rule):
                 parts = ", ".join(sorted(rule))[:100]
-                detail = f"an event recurs {_freq(rule)[:20]} with {parts}, which may never come, or too often"
-                raise _refused(detail, "Leave it out, or write its days.")
+                detail = f"an event recurs {_freq(rule)[:20]} with {parts}, which may never occur, or too often"
+                raise _refused(detail, "Leave it out, or list its days.")
             looked_through += (last.year - start.year + 1) * _looks_a_year(rule)
             _end(rule, start, last)
     if looked_through > _MOST_LOOKED_THROUGH:
-        detail = f"its recurring events would have to be looked for on {looked_through} days"
-        raise _refused(f"{detail}, at most {_MOST_LOOKED_THROUGH} are", "Let them begin later, or split it.")
+        detail = f"finding its recurring events would scan {looked_through} days"
+        raise _refused(f"{detail}; the limit is {_MOST_LOOKED_THROUGH}", "Begin them later, or split it.")
 
 
 def _bound_zones(calendar: ICalendar, last: date) -> None:
-    """Raises Unprocessable where to ask what the clocks of a VTIMEZONE show could take long: dateutil goes through each
-    of its rules from the beginning."""
+    """Raises Unprocessable if evaluating a VTIMEZONE's clocks could take long: dateutil evaluates each of its rules
+    from the rule's beginning."""
     parts = [part for name in ("STANDARD", "DAYLIGHT") for part in calendar.walk(name)]
     changes = len(parts) + sum(len(dates.dts) for part in parts for dates in _each(part, "RDATE"))
     if changes > _MOST_CHANGES_OF_ZONES:
-        detail = f"its VTIMEZONEs change their clocks {changes} times, at most {_MOST_CHANGES_OF_ZONES} are read"
+        detail = f"its VTIMEZONEs change their clocks {changes} times; the limit is {_MOST_CHANGES_OF_ZONES}"
         raise _refused(detail, "Leave out the zones of the IANA database, or split it.")
     for rule in (rule for part in parts for rule in _rules(part)):
         if _freq(rule) != "YEARLY" or not _is_sure_to_come(rule):
-            detail = f"a VTIMEZONE changes its clocks {_freq(rule)[:20]} by a rule that may never come, or too often"
-            raise _refused(detail, "Write its changes yearly, or use a zone of the IANA database.")
+            detail = f"a VTIMEZONE changes its clocks {_freq(rule)[:20]} by a rule that may never occur, or too often"
+            raise _refused(detail, "Use yearly changes, or a zone of the IANA database.")
     for zone in calendar.walk("VTIMEZONE"):
         changes = sum(_changes(part, last) for part in zone.subcomponents)
         if changes > _MOST_CHANGES_OF_A_ZONE:
             detail = f"a VTIMEZONE changes its clocks up to {changes} times until {last.year}"
-            hint = "Let its rules begin later, or use a zone of the IANA database."
-            raise _refused(f"{detail}, at most {_MOST_CHANGES_OF_A_ZONE} are read", hint)
+            hint = "Begin its rules later, or use a zone of the IANA database."
+            raise _refused(f"{detail}; the limit is {_MOST_CHANGES_OF_A_ZONE}", hint)
 
 
 def _changes(part: Component, last: date) -> int:
-    """How often a part of a VTIMEZONE changes the clocks until the last day that is wanted, at most."""
+    """Return the most clock changes of a part of a VTIMEZONE until the last imported day."""
     start = part.decoded("DTSTART", None)
     found = 1 + sum(len(dates.dts) for dates in _each(part, "RDATE"))
     for rule in _rules(part):
@@ -169,7 +171,7 @@ def _changes(part: Component, last: date) -> int:
 
 
 def _times_a_year(rule: vRecur) -> int:
-    """How often a yearly rule comes in a year, at most."""
+    """Return how often a yearly rule occurs per year, at most."""
     months, places = len(rule.get("BYMONTH") or ()), len(rule.get("BYSETPOS") or ())
     days, weekdays = (
         [int(each) for each in rule.get("BYMONTHDAY") or []],
@@ -188,13 +190,13 @@ def _times_a_year(rule: vRecur) -> int:
 
 
 def _weeks_apart(days: Iterable[int]) -> int:
-    """How many of a month's days may be one weekday."""
+    """Return how many of a month's days may fall on one weekday."""
     return max(Counter(day % 7 for day in days).values(), default=0)
 
 
 def _looks_a_year(rule: vRecur) -> int:
-    """How much dateutil does for a year of a rule: as much as for so many days of a daily one. A holiday, of one place
-    in one month, or of one in the year, takes it a tenth: 30 of them since 1990 are a file that people have."""
+    """Return dateutil's effort for one year of a rule, as a number of days of a daily rule. A holiday with one value
+    per part, or a rule once a year, costs a tenth or less: real files have 30 of them since 1990."""
     parts = {name: values for name, values in rule.items() if name.startswith("BY")}
     if _freq(rule) != "YEARLY":
         return 366
@@ -209,7 +211,7 @@ def _rules(event: Component) -> Iterator[vRecur]:
 
 
 def _each(component: Component, name: str) -> Iterator[Any]:
-    """A property's values, of which there may be none, one or several."""
+    """Yield a property's values: none, one or several."""
     found = component.get(name, [])
     yield from found if isinstance(found, list) else [found]
 
@@ -219,8 +221,8 @@ def _freq(rule: vRecur) -> str:
 
 
 def _is_sure_to_come(rule: vRecur) -> bool:
-    """Whether the rule has an occurrence every few years, by its form alone: dateutil looks for one that never comes
-    until the year 9999, for seconds. No more often than daily."""
+    """Return whether the rule's form alone guarantees an occurrence every few years, and at most one per day. For a
+    rule that never occurs, dateutil searches until the year 9999, for seconds."""
     freq, parts = _freq(rule), {name for name in rule if name.startswith("BY")}
     steps = int((rule.get("INTERVAL") or [1])[0])
     days = [str(each) for each in rule.get("BYDAY") or []]
@@ -249,7 +251,7 @@ def _is_sure_to_come(rule: vRecur) -> bool:
 
 
 def _end(rule: vRecur, start: date, last: date) -> None:
-    """Let a rule without an end of its own, or with a later one, end after the last day that is wanted."""
+    """End a rule after the last imported day, unless it ends earlier by itself."""
     until = (rule.get("UNTIL") or [None])[0]
     if "COUNT" in rule or (isinstance(until, date) and until.year <= last.year):
         return
@@ -268,12 +270,12 @@ def _is_closing(event: Event) -> bool:
 
 
 def _day(event: Event, timezone: str, first: date, last: date) -> CalendarDay:
-    """An occurrence, as much of it as is within the years: its whole days, or its times on the clocks of the zone."""
+    """Return the part of an occurrence within the imported years: whole days, or times on the zone's clocks."""
     starts, ends = event.start, event.end
     if isinstance(starts, datetime):
         begins, opens = f"{first.year}-01-01T00:00", f"{last.year + 1}-01-01T00:00"
         local, until = _local(starts, timezone), _local(ends, timezone)
-        if until <= local:  # clocks go back meanwhile: both times are closed
+        if until <= local:  # clocks go back in between: both times are closed
             until = (datetime.fromisoformat(local) + (ends - starts)).isoformat(timespec="minutes")
         return CalendarDay(starts=max(local, begins), ends=min(until, opens), name=_name(event))
     end = max(starts, ends - timedelta(days=1))  # its end is the first day after it
@@ -281,12 +283,12 @@ def _day(event: Event, timezone: str, first: date, last: date) -> CalendarDay:
 
 
 def _name(event: Component) -> str:
-    """Its summary, or the first of several, without what cannot be printed, stored or seen: whoever sends the day back
-    is not refused."""
+    """Return the event's summary, or the first of several, without characters that cannot be printed, stored or seen,
+    so that the returned day is accepted when it is sent back."""
     said = event.get("SUMMARY", "")
     text = str(said[0] if isinstance(said, list) else said)
     text = "".join(each if each.isprintable() or each in unseen.JOINERS else " " for each in text)[:_MOST_READ]
-    while unseen.found(text):  # what stands beside one that goes may be seen no more
+    while unseen.found(text):  # a removed character may make its neighbor invisible
         text = unseen.EACH.sub(" ", text)
     return " ".join(text.split())[:_MOST_OF_A_NAME].rstrip(unseen.JOINERS + " ") or "closed"
 

@@ -1,7 +1,7 @@
-"""Calls that make something once, however often they are repeated: the caller's key is kept with what was made, in one
-transaction.
+"""Calls that create something once, however often they are repeated. The caller's key is stored with the created
+object, in one transaction.
 
-A job keeps its key in its own row, as long as it lives: kronos.jobs.
+A job keeps its key in its own row for as long as the row exists: kronos.jobs.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ Operation = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the call before with a key made."""
+    """What an earlier call with the key created."""
 
     resource_id: UUID
     is_same_request: bool
@@ -42,7 +42,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A caller's key for one operation, and what makes two requests the same."""
+    """A caller's key for one operation, and a digest that identifies the request."""
 
     operation: Operation
     text: str
@@ -53,20 +53,20 @@ _FIND = statement("idempotency.find_key", Known)
 
 
 def digest(*request: object) -> bytes:
-    """What makes two requests the same: what each of their values says, whatever the order of an object's members."""
+    """Return a digest that is equal for equal requests, whatever the order of an object's members."""
     return hashlib.sha256(
         orjson.dumps([_said(each) for each in request], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
     ).digest()
 
 
 def hex_of(digest: bytes) -> str:
-    """As PostgreSQL reads it out of JSON."""
+    """Return the digest as PostgreSQL reads it from JSON."""
     return f"\\x{digest.hex()}"
 
 
 def _said(value: object) -> object:
-    """Without the fields that say nothing, so that a release which has more of them finds the keys of the one
-    before."""
+    """Return the value without fields that have their defaults, so that a later release with more fields still matches
+    keys of an earlier one."""
     if not is_dataclass(value):
         return value
     given = {each: getattr(value, each.name) for each in fields(value)}
@@ -80,12 +80,12 @@ def _is_default(field: Field[Any], value: object) -> bool:
 
 
 def key(operation: Operation, text: str | None, *request: object) -> Key | None:
-    """The key of a call that has one."""
+    """Return the key of a call, if it has one."""
     return Key(operation=operation, text=text, request_sha256=digest(*request)) if text is not None else None
 
 
 def params(key: Key | None) -> dict[str, object]:
-    """For the statement that makes something and keeps the key with it."""
+    """Return the parameters for the statement that creates something and stores the key with it."""
     return (
         {"idempotency_key": key.text, "request_sha256": key.request_sha256}
         if key
@@ -96,9 +96,10 @@ def params(key: Key | None) -> dict[str, object]:
 async def once(
     view: WorkspaceView, key: Key | None, make: Callable[[], Awaitable[Made]], get: Callable[[UUID], Awaitable[Made]]
 ) -> tuple[Made, bool]:
-    """What `make` makes, and that it is new; where the key is known, what the call before made, as `get` reads it.
+    """Return what `make` creates, and True. If the key is known, return what the earlier call created, as `get` reads
+    it, and False.
 
-    `make` keeps the key in its own transaction. Raises Unprocessable (idempotency_mismatch), and as both.
+    `make` stores the key in its own transaction. Raises Unprocessable (idempotency_mismatch), and as both.
     """
     if key is None:
         return await make(), True
@@ -106,7 +107,7 @@ async def once(
         return await get(known), False
     try:
         return await make(), True
-    except (errors.Conflict, errors.NotFound):  # the same call, at the same time, may be why
+    except (errors.Conflict, errors.NotFound):  # perhaps because of the same call, made concurrently
         if (known := await _find(view, key)) is None:
             raise
         return await get(known), False
@@ -124,9 +125,9 @@ async def _find(view: WorkspaceView, key: Key) -> UUID | None:
 
 
 def mismatch(made: str, pointer: str = "/Idempotency-Key") -> errors.Unprocessable:
-    """That a key came with another request than the one that made something."""
+    """Return the error for a key that came with a different request than the one that created something."""
     fault = errors.Fault(
-        pointer=pointer, detail="the same key came with another request", hint="Use a new key for a new request."
+        pointer=pointer, detail="the same key came with a different request", hint="Use a new key for a new request."
     )
-    detail = f"the idempotency key was used for another request, which made {made}"
+    detail = f"the idempotency key was used for a different request, which created {made}"
     return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))

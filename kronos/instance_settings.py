@@ -1,4 +1,4 @@
-"""What holds for the instance and not for a process: settings and passwords that the database keeps."""
+"""Settings and passwords of the whole instance, which the database stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingStored:
-    """That a setting was stored."""
+    """Confirms that a setting was stored."""
 
     is_stored: bool
 
@@ -27,7 +27,7 @@ _RUN_DETAILS = statement("instance_settings.set_run_details", SettingStored)
 
 
 def store(admin_database_url: str, settings: Settings) -> None:
-    """Store what holds for the instance. Raises DatabaseUnavailable."""
+    """Store the instance's settings. Raises DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
             owner.act_as_owner(connection)
@@ -53,7 +53,7 @@ def store(admin_database_url: str, settings: Settings) -> None:
 
 
 def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> None:
-    """Let each role log in with its password, of which PostgreSQL and its log see the verifier alone. Raises
+    """Give each role its password for logging in. PostgreSQL and its log see only the verifier. Raises
     DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:

@@ -1,5 +1,5 @@
-"""Many jobs are paused, resumed, cancelled or triggered behind the request that began it: an operation, as those over
-dead letters (kronos.dead_letters reads and cancels both). The work itself is kronos.change_some's."""
+"""Operations that pause, resume, cancel or trigger many jobs after the request that started them. kronos.dead_letters
+reads and cancels them like its own operations; kronos.change_some does the work."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -14,13 +14,12 @@ from kronos.model import BulkOperation, JsonObject
 from kronos.sql import statement
 
 MOST_TOLD: Final = 100_000
-"""An operation's total is counted up to it; it goes on beyond."""
+"""An operation's total is counted up to this; the operation itself has no such limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJobOperation:
-    """What is done to all jobs of a filter, at most `per_second` of them a second; to none where there are more than
-    `at_most`."""
+    """An action on all jobs of a filter, at most `per_second` per second; on none if more than `at_most` match."""
 
     bulk: Bulk
     per_second: int | None = None
@@ -29,7 +28,7 @@ class NewJobOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BegunOverJobs:
-    """The operation that was begun, or None; and how many jobs it is over."""
+    """The operation that was started, or None, and how many jobs it covers."""
 
     operation_id: UUID | None
     total: int
@@ -41,13 +40,13 @@ _BEGIN = statement("job_turns.begin_job_operation", BegunOverJobs)
 async def begin(
     view: WorkspaceView, new: NewJobOperation, *, idempotency_key: str | None = None
 ) -> tuple[BulkOperation, bool]:
-    """An operation over the jobs that match by now; and whether it is new.
+    """Start an operation over the jobs that match now. Return it, and whether it is new.
 
-    Raises Unprocessable (idempotency_mismatch), Conflict where they are more than `at_most`, WorkspaceSuspended,
+    Raises Unprocessable (idempotency_mismatch), Conflict if more than `at_most` match, WorkspaceSuspended,
     OutcomeUnknown.
     """
     terms = _terms(new.bulk) if new.bulk.action == "pause" else {}
-    # not at_most: where the call is repeated others have changed by now, and fewer match
+    # without at_most: when the call is repeated, other jobs have been changed by now, and fewer match
     key = idempotency.key("bulk", idempotency_key, new.bulk.action, new.bulk.which, terms, new.per_second)
     return await idempotency.once(view, key, lambda: _begin(view, new, key), lambda made: dead_letters.get(view, made))
 
@@ -71,21 +70,21 @@ async def _begin(view: WorkspaceView, new: NewJobOperation, key: idempotency.Key
     if begun.operation_id is not None:
         return present[0]
     if new.at_most is not None and begun.total > new.at_most:
-        detail = f"{begun.total:,} jobs match, and it is to be done to {new.at_most:,} at most: nothing was begun"
-        hint = "Count them again, and send the number that you find right."
+        detail = f"{begun.total:,} jobs match, but at_most is {new.at_most:,}: nothing was started"
+        hint = "Count them again, and send the number that you expect."
         raise errors.Conflict(detail, faults=(errors.Fault(pointer="/at_most", detail=detail, hint=hint),))
     raise errors.WorkspaceSuspended(view.workspace, (await view.enter()).status, "operations over jobs")
 
 
 def _asked(bulk: Bulk) -> JsonObject:
-    """As its caller wrote it."""
+    """Return the filter as its caller wrote it."""
     if bulk.which is None:
         raise ValueError("an operation is over the jobs of a filter")
     return {name: bulk_jobs.told(value) for name, value in asdict(bulk.which).items() if value is not None}
 
 
 def _terms(bulk: Bulk) -> JsonObject:
-    """What a pause says, as kronos.change_job reads it."""
+    """Return a pause's terms as kronos.change_job reads them."""
     until = bulk.terms.get("until")
     return {
         "given": list(bulk.terms),

@@ -1,4 +1,4 @@
-"""Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or
+"""Create, read and list jobs. Creating a job takes one round trip, which writes both its row and its pg_cron entry, or
 neither."""
 
 import contextlib
@@ -20,7 +20,7 @@ from kronos.waking import Waking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twin:
-    """The job that an idempotency key made before."""
+    """The job that an idempotency key created before."""
 
     job_id: UUID
     is_same_request: bool
@@ -28,7 +28,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusCount:
-    """Ticks of one status within the last 24 hours."""
+    """How many ticks of the last 24 hours have one status."""
 
     status: str
     ticks: int
@@ -37,7 +37,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list holds; None: all; status LIVE: ACTIVE or PAUSED."""
+    """The jobs that a list holds. None: all; status LIVE: ACTIVE or PAUSED."""
 
     endpoint: str | None = None
     trigger: Trigger | None = None
@@ -50,7 +50,7 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedJob(ListedJob):
-    """A job of a list in the order of next runs, with the instant of its place there; None in that of names."""
+    """A job in a sorted list. `_at` is its position in the order of next runs; None in the order of names."""
 
     _at: datetime | None
 
@@ -67,16 +67,17 @@ _STATISTICS = statement("job_reads.get_job_statistics", StatusCount)
 
 
 async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
-    """Store the job, with its pg_cron entry (CRON) or its execution (IMMEDIATE, DELAYED); and whether it is new.
+    """Store the job with its pg_cron entry (CRON) or its execution (IMMEDIATE, DELAYED). Return it, and whether it is
+    new.
 
-    With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron,
-    invalid_timezone, idempotency_mismatch), Conflict (the name is taken, the workspace is suspended),
+    If its idempotency key is known, return the job that the key created. Raises EndpointNotFound, Unprocessable
+    (invalid_cron, invalid_timezone, idempotency_mismatch), Conflict (the name is taken, the workspace is suspended),
     PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
     """
     try:
         return await _create(view, new)
     except (errors.Conflict, errors.NotFound, errors.Unprocessable) as error:
-        # What refuses the job now may have come after the key made it, or be the very job, made at the same time.
+        # What blocks the job may be newer than the job that the key created, or be that very job, created concurrently.
         if error.code == "idempotency_mismatch" or (known := await _known(view, new)) is None:
             raise
         return known, False
@@ -99,15 +100,16 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
 
 
 async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str | None) -> Job:
-    """The job. Raises Unvalidated where its input has to be validated against a payload spec, or another version."""
+    """Return the job. Raises Unvalidated if its input must be validated against a payload spec, or another version of
+    it."""
     job = None
     if validated is None:
-        # deleted or suspended at the same time, endpoint or workspace; or the input is to be validated
+        # The endpoint or workspace was deleted or suspended meanwhile, or the input must be validated.
         with contextlib.suppress(errors.EndpointNotFound, errors.Overtaken):
             job = await _made_with_others(asked, new)
             if job is None:
                 view.changed_nothing()
-    if job is None:  # for whatever reason: the ordinary way in is the one that decides
+    if job is None:  # whatever the reason, the single request decides
         insert = _insert(asked)
         with Waking(may=new.trigger != "CRON") as wake:
             params = {**_params([asked], new, wake), "workspace": view.workspace, "caller": view.caller}
@@ -124,10 +126,10 @@ async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str |
 
 
 async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
-    """The job, made in one statement with those of its kind that wait at the same time; None where that did not make
-    it.
+    """Create the job in one statement with waiting requests of the same kind. Return None if that did not create it.
 
-    What has a key or a name may wait for a transaction that has it too, so it goes apart from what waits for nobody.
+    A job with an idempotency key or a name may have to wait for a transaction that uses the same one, so it is never in
+    one statement with jobs that have none.
     """
     said = (("key", new.idempotency_key), ("name", new.name))
     apart = frozenset([each for each in said if each[1] is not None])
@@ -148,7 +150,7 @@ async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
 
 
 def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> list[Job | None]:
-    """Which job is made of which request: by its place, its id, or its key, which made it before."""
+    """Return the job of each request, found by its position, its id, or the idempotency key that created it before."""
     made: dict[UUID | str | int, Job] = {}
     for row in rows:
         if isinstance(row, PlacedOneShot):
@@ -199,14 +201,14 @@ def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, obje
 
 
 def _priorities(asked: Sequence[Asked]) -> str | None:
-    """None where all have 0, as most do."""
+    """Return None if all priorities are 0, as most are."""
     if not any(each.new.priority for each in asked):
         return None
     return _array([str(each.new.priority) for each in asked])
 
 
 def _array(texts: Sequence[str | None]) -> str:
-    """An array as PostgreSQL reads it, of any texts: psycopg writes a list element by element."""
+    """Return an array literal for PostgreSQL of any texts. psycopg would write a list element by element."""
     return f"{{{','.join(['null' if text is None else _quoted(text) for text in texts])}}}"
 
 
@@ -216,8 +218,8 @@ def _quoted(text: str) -> str:
 
 
 async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
-    """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made
-    another."""
+    """Return the job that the same request created before, or None if its key is new. Raises Unprocessable if the key
+    was used for another request."""
     if new.idempotency_key is None:
         return None
     twin = await view.one_or_none(
@@ -231,7 +233,7 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 
 
 async def get(view: WorkspaceView, job: str) -> Job:
-    """The job by id or name, whatever its status. Raises JobNotFound."""
+    """Return the job by id or name, whatever its status. Raises JobNotFound."""
     if (found := await view.one_or_none(GET, {"job": job})) is None:
         raise not_found(view, job)
     return found
@@ -240,7 +242,7 @@ async def get(view: WorkspaceView, job: str) -> Job:
 async def list_page(
     view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedJob]:
-    """Up to `limit` jobs, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    """Return up to `limit` jobs, newest first, after the position `before`; fewer if they exceed PAGE_BYTES."""
     created_at, job_id = before or (None, None)
     return await view.rows(
         _LIST,
@@ -250,7 +252,7 @@ async def list_page(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedPlace:
-    """Behind which job a page of a sorted list begins: its name (~: it has none), or its instant, and its id."""
+    """The job after which a page of a sorted list begins: its name (~: it has none) or its instant, and its id."""
 
     name: str | None = None
     at: datetime | None = None
@@ -260,7 +262,7 @@ class SortedPlace:
 async def list_sorted(
     view: WorkspaceView, which: JobFilter, *, sort: Literal["name", "next_run"], limit: int, after: SortedPlace | None
 ) -> list[SortedJob]:
-    """Up to `limit` live CRON jobs by name or by next tick, as `list_page`; those that have none stand last."""
+    """Return up to `limit` live CRON jobs by name or by next tick, as `list_page` does; jobs without one come last."""
     place: dict[str, object] = {"after_name": None, "after_at": None, "after_id": None}
     if after is not None:
         place = {"after_name": after.name, "after_at": after.at, "after_id": after.job_id}
@@ -268,13 +270,13 @@ async def list_sorted(
 
 
 def place_of(job: SortedJob) -> SortedPlace:
-    """The place of a job in the list that it is of."""
+    """Return the job's position in its list."""
     return SortedPlace(name=job.name or "~" if job._at is None else None, at=job._at, job_id=job.job_id)
 
 
 async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[ListedJob]:
-    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`; fewer where
-    they are more than PAGE_BYTES. Raises JobNotFound."""
+    """Return up to `limit` versions of the job that `job` is a version of, newest first, older than version `before`;
+    fewer if they exceed PAGE_BYTES. Raises JobNotFound."""
     if not (
         found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "bytes": PAGE_BYTES, "before_version": before})
     ):
@@ -283,13 +285,13 @@ async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | N
 
 
 async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
-    """What became of the job's ticks of the last 24 hours, by status; empty where there were none. An id means that
-    version, a name all."""
+    """Count the job's ticks of the last 24 hours by status; empty if there were none. An id selects that version, a
+    name all versions."""
     return await view.rows(_STATISTICS, {"job": job})
 
 
 async def next_runs(view: WorkspaceView, job: str, *, count: int) -> schedules.Preview:
-    """The job's next runs. Raises JobNotFound, Conflict for a job without a schedule."""
+    """Return the job's next runs. Raises JobNotFound, and Conflict for a job without a schedule."""
     if (upcoming := await view.one_or_none(schedules.LIST_NEXT_RUNS, {"job": job, "count": count})) is None:
         present = await get(view, job)
         raise errors.Conflict(f"job {present.job_id} is {present.trigger}: only CRON jobs have next runs")
@@ -297,7 +299,7 @@ async def next_runs(view: WorkspaceView, job: str, *, count: int) -> schedules.P
 
 
 def not_found(view: WorkspaceView, job: str) -> errors.JobNotFound:
-    """That there is no such job."""
+    """Return the error for a job that does not exist."""
     return errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
 
 
@@ -306,14 +308,12 @@ async def _no_way_to_deliver(view: WorkspaceView, endpoint: str, validated: str 
     if workspace.status != "ACTIVE":
         return errors.WorkspaceSuspended(view.workspace, workspace.status, "new jobs")
     if await payload_specs.is_other(view, endpoint, validated):
-        return errors.Unvalidated(
-            f"the payload spec of the endpoint {endpoint!r} is changed at the same time: try again"
-        )
+        return errors.Unvalidated(f"the payload spec of endpoint {endpoint!r} was changed at the same time: try again")
     return no_endpoint(view, endpoint)
 
 
 def no_endpoint(view: WorkspaceView, endpoint: str) -> errors.EndpointNotFound:
-    """That there is no such endpoint for the job."""
+    """Return the error for a job whose endpoint does not exist."""
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
         faults=(

@@ -1,5 +1,4 @@
-"""What was worked out before and may be needed again, within a budget in bytes: tenants and receivers choose the keys
-and their sizes."""
+"""A cache with a budget in bytes, since tenants and receivers choose the keys and their sizes."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -9,7 +8,7 @@ Value = TypeVar("Value")
 
 
 class Cache(Generic[Key, Value]):
-    """The values used last, by their keys: at most `budget` bytes in all, and none of more than `each` bytes."""
+    """The most recently used values, by key: at most `budget` bytes in total, and no value larger than `each` bytes."""
 
     def __init__(self, *, budget: int, each: int) -> None:
         self._budget = budget
@@ -24,14 +23,14 @@ class Cache(Generic[Key, Value]):
         return key in self._values
 
     def get(self, key: Key) -> Value | None:
-        """The value, if it is kept. To ask for it is to use it."""
+        """Return the value if it is kept, and mark it as used."""
         if (found := self._values.get(key)) is None:
             return None
         self._values.move_to_end(key)
         return found[0]
 
     def put(self, key: Key, value: Value, size: int) -> None:
-        """Keep a value of this many bytes, if it may be, in place of what was used longest ago."""
+        """Keep a value of this many bytes if it may be kept, and drop those used longest ago."""
         if (before := self._values.pop(key, None)) is not None:
             self._bytes -= before[1]
         if size > self._each:

@@ -1,6 +1,6 @@
-"""Keys of the API: their one form, how one is found, and those of the administrator: made, listed, rotated, revoked.
+"""API keys: their format, how one is found, and the administrator's keys: created, listed, rotated, revoked.
 
-A key that Kronos wrote to a file is stored with the file's name. A new one in that file takes its place: the old one no
+A key that Kronos wrote to a file is stored with the file's name. A new key in that file replaces it: the old one no
 longer works, whether it was rotated or the file was removed before the next start.
 """
 
@@ -27,7 +27,7 @@ _KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenKey:
-    """A key as its holder sends it: what it is found by, and the SHA-256 of its secret."""
+    """A key as its holder sends it: the public id that finds it, and the SHA-256 of its secret."""
 
     public_id: str
     digest: bytes
@@ -35,8 +35,8 @@ class GivenKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A key as the database has it. kept_in: host and path of the file that Kronos wrote it to; None: to none.
-    burnt_at: when it first stood in a URL."""
+    """A key as the database stores it. kept_in: host and path of the file that Kronos wrote it to; None: no file.
+    burnt_at: when it first appeared in a URL."""
 
     public_id: str
     role: str
@@ -49,8 +49,8 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyNow:
-    """What a key that works may. workspace: the slug of the one that it is for; None: the instance's. valid_seconds:
-    until it expires; None: it does not."""
+    """The permissions of a valid key. workspace: the slug of its workspace; None: the instance. valid_seconds: until it
+    expires; None: never."""
 
     key_id: UUID
     role: str
@@ -62,14 +62,14 @@ class KeyNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burnt:
-    """That a key in a URL was noted, where it is one."""
+    """Whether a key in a URL was recorded; only a key that exists is."""
 
     is_noted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedKey(KeyNow):
-    """With the requests that were taken for it (take_requests)."""
+    """A valid key, with the requests that were taken for it (take_requests)."""
 
     quota: int | None
     granted: int
@@ -80,28 +80,28 @@ class AdmittedKey(KeyNow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundKey(AdmittedKey):
-    """With what its secret is recognised by, and not known."""
+    """An admitted key, with the digest that identifies its secret without revealing it."""
 
     secret_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotedUse:
-    """Of how many keys a use was written down."""
+    """For how many keys a use was recorded."""
 
     noted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedKey:
-    """The public id of a key that a statement made, moved or revoked."""
+    """The public id of a key that a statement created, moved or revoked."""
 
     public_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """How many other keys of the administrator work."""
+    """How many other keys of the administrator are valid."""
 
     keys: int
 
@@ -120,28 +120,28 @@ _OTHERS = statement("keys.count_others", Others)
 
 
 async def find(view: InstanceView, given: GivenKey, wanted: int) -> FoundKey | None:
-    """The key with this public id, unless it is unknown, revoked or expired; where its secret is right with up to
-    `wanted` requests. Raises DatabaseUnavailable."""
+    """Return the key with this public id, unless it is unknown, revoked or expired. If its secret is right, up to
+    `wanted` requests are taken for it. Raises DatabaseUnavailable."""
     return await view.one_or_none(_FIND, {"public_id": given.public_id, "digest": given.digest, "wanted": wanted})
 
 
 async def note_burnt(view: InstanceView, given: GivenKey) -> None:
-    """That this key, if it is one, stood in a URL. Raises DatabaseUnavailable."""
+    """Record that this key, if it exists, appeared in a URL. Raises DatabaseUnavailable."""
     await view.rows(_NOTE_BURNT, {"public_id": given.public_id, "digest": given.digest})
 
 
 async def known(view: InstanceView, key_ids: Sequence[UUID]) -> dict[UUID, KeyNow]:
-    """Those of the keys that still work, by their ids. Raises KronosError."""
+    """Return the keys that are still valid, by id. Raises KronosError."""
     return {each.key_id: each for each in await view.rows(_KNOWN, {"key_ids": key_ids})}
 
 
 async def note_use(view: InstanceView, key_ids: Sequence[UUID]) -> None:
-    """Write down that the keys were used, where that was not done within a minute. Raises KronosError."""
+    """Record that the keys were used, unless that was recorded within the last minute. Raises KronosError."""
     await view.rows(_NOTE, {"key_ids": key_ids})
 
 
 def parse(text: str) -> GivenKey | None:
-    """The key that `text` is; None where it has not their form."""
+    """Return the key in `text`; None if it does not have the format of a key."""
     found = _KEY.fullmatch(text)
     return (
         GivenKey(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest())
@@ -151,11 +151,11 @@ def parse(text: str) -> GivenKey | None:
 
 
 def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
-    """Make the instance administrator's key, if `key_file` is not there, and see that the database knows the one in the
-    file.
+    """Create the instance administrator's key if `key_file` does not exist, and make sure that the database knows the
+    key in the file.
 
-    The file (mode 0600) is on disk before the database knows its key, so a crash in between only means that the next
-    start stores it. Returns what the administrator should know. Raises KeyRefused where file and database do not agree,
+    The file (mode 0600) is on disk before the database knows its key. A crash in between only means that the next start
+    stores it. Returns messages for the administrator. Raises KeyRefused if file and database do not match,
     DatabaseUnavailable.
     """
     is_made = not key_file.exists()
@@ -169,41 +169,39 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
         session.rows(connection, _MOVE, _params(key, key_file))
         replaced = session.rows(connection, _REPLACE, _params(key, key_file)) if is_stored else []
         (others,) = session.rows(connection, _OTHERS, _params(key, key_file))
-    items = [
-        f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced
-    ]
+    items = [f"{key_file} holds a new key; its previous key {each.public_id} no longer works" for each in replaced]
     if is_made and others.keys:
         items.append(
-            f"{others.keys} other key(s) of the administrator work besides the new one: see "
+            f"{others.keys} other key(s) of the administrator still work in addition to the new one: see "
             "`kronos key list --instance`, `kronos key revoke --instance`"
         )
     return items
 
 
 def write_new(key_file: Path, text: str) -> None:
-    """Write a key to a file (mode 0600) that must not exist. Raises KeyRefused."""
+    """Write a key to a file (mode 0600) that must not exist yet. Raises KeyRefused."""
     _write(key_file, text, replace=False)
     if _read(key_file) != parse(text):
         raise errors.KeyRefused(
-            f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`"
+            f"{key_file} exists, and is not overwritten with another key; remove it, or use `kronos key rotate`"
         )
 
 
 def require_room(key_file: Path) -> None:
-    """That a key has room beside `key_file`, by writing as many letters there: a disk may be full, or take no names.
-    Raises KeyRefused."""
+    """Check that a key can be written beside `key_file`, by writing as many characters there: the disk may be full, or
+    reject the name. Raises KeyRefused."""
     with _partial(key_file, "-" * len(_new())):
         pass
 
 
 def require_form(key_file: Path) -> None:
-    """That `key_file`, where it is there, holds a key, whether or not anyone knows it. Raises KeyRefused."""
+    """Check that `key_file`, if it exists, holds a key, whether or not the database knows it. Raises KeyRefused."""
     if key_file.exists():
         _read(key_file)
 
 
 def create(admin_database_url: str, key_file: Path | None = None) -> str:
-    """A further key of the instance's administrator, also written to `key_file`, which must not exist.
+    """Create another key of the instance's administrator. It is also written to `key_file`, which must not exist.
 
     Raises KeyRefused, DatabaseUnavailable.
     """
@@ -215,7 +213,7 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
             session.rows(connection, _INSERT, _params(_parsed(text), key_file))
     except errors.KronosError:
         if key_file is not None:
-            key_file.unlink(missing_ok=True)  # nobody knows this key, and it would be in the way of the next try
+            key_file.unlink(missing_ok=True)  # this key was not stored, and would block the next try
         raise
     return text
 
@@ -224,8 +222,8 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
     """Put a new key in `key_file`, and revoke the one it held. Returns the new public id, and those that no longer
     work.
 
-    The database knows the new key before the file does, and forgets the old one last: at no instant has the file a key
-    that does not work. Raises KeyRefused, DatabaseUnavailable.
+    The database knows the new key before the file does, and forgets the old one last, so the file always holds a key
+    that works. Raises KeyRefused, DatabaseUnavailable.
     """
     old, text = _read(key_file), _new()
     new = _parsed(text)
@@ -240,28 +238,28 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
 
 
 def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
-    """End a key of the instance. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is
-    none, DatabaseUnavailable."""
+    """Revoke a key of the instance. Returns it, and how many others are valid. Safe to repeat. Raises KeyRefused if it
+    does not exist, DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         session.rows(connection, _REVOKE, {"public_id": public_id})
         stored = _one(connection, public_id)
         (others,) = session.rows(connection, _OTHERS, {"public_id": public_id})
     if stored is None or stored.role != _ADMINISTRATORS:
         raise errors.KeyRefused(
-            f"the instance has no key with the public id {public_id!r}: see `kronos key list --instance`; a "
-            "workspace's ends with `kronos key revoke PUBLIC_ID -w WORKSPACE`"
+            f"the instance has no key with the public id {public_id!r}: see `kronos key list --instance`; to revoke a "
+            "workspace's key, use `kronos key revoke PUBLIC_ID -w WORKSPACE`"
         )
     return stored, others.keys
 
 
 def stored(admin_database_url: str) -> list[StoredKey]:
-    """All keys of the instance, the oldest first. Raises DatabaseUnavailable."""
+    """Return all keys of the instance, oldest first. Raises DatabaseUnavailable."""
     with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         return session.rows(connection, _LIST, {})
 
 
 def new() -> tuple[str, GivenKey]:
-    """A new key, as its holder has it and as it is found."""
+    """Return a new key, as its holder has it and as it is looked up."""
     text = _new()
     return text, _parsed(text)
 
@@ -273,7 +271,7 @@ def _new() -> str:
 def _parsed(text: str) -> GivenKey:
     key = parse(text)
     if key is None:
-        raise ValueError("a key that was just made has not the form of one")
+        raise ValueError("a new key does not have the format of a key")
     return key
 
 
@@ -288,18 +286,18 @@ def _one(connection: session.Connection, public_id: str) -> StoredKey | None:
 
 
 def _require_valid(found: StoredKey | None, key: GivenKey, key_file: Path) -> None:
-    anew = f"Remove {key_file} and start again: a new key is made then"
+    anew = f"Remove {key_file} and start again: then a new key is created"
     if found is None:
         raise errors.KeyRefused(f"the database does not know the key in {key_file}. {anew}")
     if found.secret_sha256 != key.digest:
         raise errors.KeyRefused(
-            f"the key in {key_file} is not the one that the database knows as {key.public_id}: its secret is another. "
+            f"the key in {key_file} is not the one that the database knows as {key.public_id}: its secret differs. "
             f"Put the right file back. Or: {anew}"
         )
     if found.role != _ADMINISTRATORS:
         raise errors.KeyRefused(
-            f"the key in {key_file} ({key.public_id}) is a workspace's, with the role {found.role}, and not the "
-            f"administrator's. Put the right file back. Or: {anew}"
+            f"the key in {key_file} ({key.public_id}) is not the administrator's but a workspace's, with the role "
+            f"{found.role}. Put the right file back. Or: {anew}"
         )
     if found.revoked_at is not None:
         raise errors.KeyRefused(
@@ -316,15 +314,15 @@ def _read(key_file: Path) -> GivenKey:
         key = None
     if key is None:
         raise errors.KeyRefused(
-            f"{key_file} holds no key of the form {FORM}. Put the right file back. Or remove it: a new key is made at "
-            "the next start"
+            f"{key_file} holds no key of the form {FORM}. Put the right file back. Or remove it: a new key is created "
+            "at the next start"
         )
     return key
 
 
 def _write(key_file: Path, text: str, *, replace: bool) -> None:
-    """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises
-    KeyRefused."""
+    """Write the file to disk, whole, with mode 0600. Without `replace`, never overwrite a key that another process
+    wrote first. Raises KeyRefused."""
     with _partial(key_file, text) as partial:
         if replace:
             partial.replace(key_file)
@@ -335,7 +333,7 @@ def _write(key_file: Path, text: str, *, replace: bool) -> None:
 
 @contextlib.contextmanager
 def _partial(key_file: Path, text: str) -> Iterator[Path]:
-    """A text on disk beside `key_file`, which is removed again. Raises KeyRefused."""
+    """Write a text to disk beside `key_file`, and remove it afterwards. Raises KeyRefused."""
     partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
     try:
         key_file.parent.mkdir(parents=True, exist_ok=True)

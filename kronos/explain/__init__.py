@@ -1,4 +1,4 @@
-"""Why a job did or did not run at an instant: the decision, each step to it, and the evidence."""
+"""Explains why a job did or did not run at an instant: the decision, each step to it, and the evidence."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from kronos.explain.facts import Explanation
 
 
 async def explain(view: WorkspaceView, job: str, *, at: datetime | None) -> Explanation:
-    """Why the job did or did not run at `at` (None: now). Raises JobNotFound."""
+    """Explain why the job did or did not run at `at` (None: now). Raises JobNotFound."""
     found, open_alerts = await view.write_then_read(
         FACTS, {"job": job, "at": at}, alerts.OPEN, alerts.asked_open(job=job, at=at)
     )

@@ -1,4 +1,4 @@
-"""What was decided of a tick when it was accounted for: paused, skipped, held back, missed; or why nobody could."""
+"""Judges how a tick was accounted for (paused, skipped, held back, missed), or why it could not be."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from kronos.model import JsonObject
 from kronos.readiness import SILENT_AFTER
 
 _PG_CRON_SILENT_SECONDS = SILENT_AFTER.total_seconds()
-_REPAIRED = "the reaper puts that right within a minute, `kronos doctor --fix` now"
+_REPAIRED = "the reaper repairs this within a minute, `kronos doctor --fix` immediately"
 _OVERLAP = {
     "overlap": "overlap_skipped",
     "overlap_queue_full": "overlap_queue_full",
@@ -16,7 +16,7 @@ _OVERLAP = {
 
 
 def fault(facts: Facts) -> Judged:
-    """Whether the job's ticks can be accounted for at all."""
+    """Judge whether the job's ticks can be accounted for at all."""
     if facts.fault is None:
         return None, None
     text = facts.fault["message"]
@@ -27,15 +27,15 @@ def fault(facts: Facts) -> Judged:
     has_no_ticks = facts.tick is None and ("error" in reading or reading.get("next_tick") is None)
     if facts.run is None and (has_no_ticks or facts.is_pending):
         because = (
-            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to make a sound version "
-            "of it."
+            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to create a valid "
+            "version."
         )
         return step, Verdict(decision="ERROR", code="job_fault", because=because)
     return step, None
 
 
 def pause(facts: Facts) -> Judged:
-    """Whether the job, its workspace or skip_next halted the tick."""
+    """Judge whether the job, its workspace, its endpoint or skip_next halted the tick."""
     if facts.trigger != "CRON":
         return None, None
     code = facts.reason.get("code")
@@ -58,8 +58,8 @@ def pause(facts: Facts) -> Judged:
     }
     halted = _halted_now(facts)
     if halted is None and facts.turned_at is not None:
-        detail = f"the workspace was suspended or resumed at {said(facts.turned_at)}, and the job has still to follow"
-        because = f"The tick is accounted for as it was then, in its turn: {detail}."
+        detail = f"the workspace was suspended or resumed at {said(facts.turned_at)}, and this job has not followed yet"
+        because = f"The tick will be accounted for in its turn, under the workspace's status at its time: {detail}."
         return Step(step="pause", holds=False, detail=detail, evidence=evidence), Verdict(
             decision="OVERDUE", code="workspace_turning", because=because
         )
@@ -72,8 +72,8 @@ def pause(facts: Facts) -> Judged:
     if facts.run is not None or not facts.is_pending:
         return step, None
     if facts.is_past and code != "skip_next":
-        return step, Verdict(decision="SKIPPED", code=code, because=f"The tick is not run: {detail}.")
-    return step, Verdict(decision="WILL_BE_SKIPPED", code=code, because=f"The tick is going to be skipped: {detail}.")
+        return step, Verdict(decision="SKIPPED", code=code, because=f"The tick does not run: {detail}.")
+    return step, Verdict(decision="WILL_BE_SKIPPED", code=code, because=f"The tick will be skipped: {detail}.")
 
 
 def _as_recorded(reason: JsonObject) -> str:
@@ -103,21 +103,21 @@ def _halted_now(facts: Facts) -> tuple[str, str] | None:
             return "workspace_suspended", f"the workspace {facts.workspace} was suspended"
         return (
             "workspace_suspended",
-            f"the workspace {facts.workspace} is {facts.workspace_status} since {said(facts.suspended_at)}",
+            f"the workspace {facts.workspace} has been {facts.workspace_status} since {said(facts.suspended_at)}",
         )
     if facts.on_disabled == "SKIP" and facts.endpoint_health["state"] == "DISABLED":
         return (
             "endpoint_disabled",
-            f"endpoint {facts.endpoint} is disabled since {said(facts.endpoint_health['since'])}, and its ticks are "
-            "skipped meanwhile (on_disabled)",
+            f"endpoint {facts.endpoint} has been disabled since {said(facts.endpoint_health['since'])}, and ticks are "
+            "skipped while it is (on_disabled)",
         )
     if facts.is_to_be_skipped:
-        return "skip_next", f"it is one of the next {facts.skip_next} ticks, which are to be skipped"
+        return "skip_next", f"it is one of the next {facts.skip_next} ticks, which skip_next skips"
     return None
 
 
 def overlap(facts: Facts) -> Judged:
-    """Whether another run of the job stood in the tick's way."""
+    """Judge whether another run of the job blocked the tick."""
     code = _OVERLAP.get(facts.reason.get("code", ""))
     if code is not None:
         detail = f"overlap {facts.overlap}: {facts.reason.get('detail')}"
@@ -126,18 +126,18 @@ def overlap(facts: Facts) -> Judged:
             return step, Verdict(decision="SKIPPED", code=code, because=f"The tick was skipped under {detail}.")
         return step, Verdict(decision="CANCELLED", code=code, because=f"The tick's execution was ended under {detail}.")
     if (facts.run or {}).get("is_held"):
-        detail = f"overlap {facts.overlap}: it waits until the run before it has ended"
+        detail = f"overlap {facts.overlap}: it waits until the previous run has ended"
         step = Step(step="overlap", holds=False, detail=detail)
         return step, Verdict(
             decision="WAITING", code="overlap_held", because=f"The execution is held back under {detail}."
         )
     if facts.overlap == "ALLOW" or facts.run is None:
         return None, None
-    return Step(step="overlap", holds=True, detail=f"overlap {facts.overlap}: no other run stood in its way"), None
+    return Step(step="overlap", holds=True, detail=f"overlap {facts.overlap}: no other run blocked it"), None
 
 
 def missed(facts: Facts) -> Judged:
-    """Whether the tick was accounted for too late to be delivered."""
+    """Judge whether the tick was accounted for too late to be delivered."""
     run = facts.run
     if run is None:
         return None, None
@@ -158,7 +158,7 @@ def missed(facts: Facts) -> Judged:
     if policy != "SKIP" and late > within:
         code, why = "missed_outside_window", f"catch_up's window of {within} s had passed"
     elif policy == "SKIP":
-        code, why = "missed_policy", "catch_up SKIP delivers no missed tick"
+        code, why = "missed_policy", "catch_up SKIP delivers no missed ticks"
     else:
         code, why = (
             "missed_policy",
@@ -178,7 +178,7 @@ def _made_at(run: JsonObject) -> datetime:
 
 
 def entry(facts: Facts) -> Judged:
-    """The job's pg_cron entry, as it is now."""
+    """Judge the job's pg_cron entry, as it is now."""
     if facts.trigger != "CRON" or not facts.is_live or facts.pg_cron is None:
         return None, None
     if facts.pg_cron["rings"] is None and facts.pg_cron["entry"] is None:
@@ -190,7 +190,7 @@ def entry(facts: Facts) -> Judged:
     if found is None:
         code, detail = "pg_cron_entry_missing", f"the job has no entry in cron.job; {_REPAIRED}"
     elif not facts.is_entry_right:
-        code, detail = "pg_cron_entry_wrong", f"the job's entry in cron.job is not what the job needs; {_REPAIRED}"
+        code, detail = "pg_cron_entry_wrong", f"the job's entry in cron.job does not match the job; {_REPAIRED}"
     else:
         detail = f"entry {found['jobid']} of cron.job rings at {found['schedule']!r}"
         return Step(step="pg_cron_entry", holds=True, detail=detail, evidence=wanted), None
@@ -201,7 +201,7 @@ def entry(facts: Facts) -> Judged:
 
 
 def alarm(facts: Facts) -> Judged:
-    """When pg_cron rang for the tick, as far as it keeps a log."""
+    """Judge when pg_cron rang for the tick, as far as its log is kept."""
     if facts.pg_cron is None or facts.tick is None or not facts.is_past:
         return None, None
     rings = facts.pg_cron["rings"] or []
@@ -216,7 +216,7 @@ def alarm(facts: Facts) -> Judged:
         detail = f"pg_cron rang at {said(first['started_at'])}, {after:.3f} s after the tick: {first['status']}"
         step = Step(step="alarm", holds=len(failed) < len(rings), detail=detail, evidence=evidence)
     elif failed:
-        detail = f"pg_cron could not start the alarm: {failed[-1]}; when, it does not log"
+        detail = f"pg_cron could not start the alarm: {failed[-1]} (it does not log when)"
         step = Step(step="alarm", holds=False, detail=detail, evidence=evidence)
     else:
         detail = "pg_cron's log has no alarm of the job within ten minutes after the tick"
@@ -228,7 +228,7 @@ def alarm(facts: Facts) -> Judged:
     elif failed and not begun:
         code, why = (
             "alarm_failed",
-            f"pg_cron could not start the alarm: {failed[-1]}; `kronos doctor` says what to write where",
+            f"pg_cron could not start the alarm: {failed[-1]}; `kronos doctor` says what to change",
         )
     elif failed:
         code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]}"
@@ -244,4 +244,4 @@ def alarm(facts: Facts) -> Judged:
 
 def _overdue(facts: Facts) -> str:
     late = (facts.now - facts.turn_at).total_seconds() if facts.turn_at is not None else 0.0
-    return f"The tick is due since {seconds(late)} and not yet accounted for"
+    return f"The tick has been due for {seconds(late)} and is not yet accounted for"

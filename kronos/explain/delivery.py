@@ -1,4 +1,4 @@
-"""What became of a tick's execution: its attempts, its endpoint's gate, the workers that could take it."""
+"""Judges the tick's execution: its attempts, its endpoint's gate, and the workers that could claim it."""
 
 from kronos.explain.facts import Facts, Judged, Step, Verdict, document, instant, said, seconds
 from kronos.model import JsonObject
@@ -9,7 +9,7 @@ _BY = {"MANUAL": " by hand", "BACKFILL": " by a backfill", "CATCH_UP": " to catc
 
 
 def execution(facts: Facts) -> Judged:
-    """The execution's end; and where there is none, whether one is to come."""
+    """Judge how the execution ended; if there is none, whether one will come."""
     run = facts.run
     if run is None:
         return _no_execution(facts)
@@ -17,7 +17,7 @@ def execution(facts: Facts) -> Judged:
     detail = f"execution {run['execution_id']}, cause {run['cause']}, is {run['status']}"
     if cause := document(run.get("caused_by")):
         by = f" by {cause.get('event')} of execution {cause.get('execution_id')}"
-        detail += f"; it was set off{by}"
+        detail += f"; it was triggered{by}"
     verdict = _ended(facts, run, by) or _under_way(facts, run)
     holds = run["status"] not in ("FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED")
     return Step(step="execution", holds=holds, detail=detail, evidence=run), verdict
@@ -28,21 +28,21 @@ def _no_execution(facts: Facts) -> Judged:
         return None, None
     if not facts.is_past:
         detail = f"the tick is {seconds((facts.due_at - facts.now).total_seconds())} ahead"
-        because = f"The tick is in the future: it is going to run at {said(facts.due_at)}."
+        because = f"The tick is in the future: it will run at {said(facts.due_at)}."
         return Step(step="execution", holds=True, detail=detail), Verdict(
             decision="WILL_RUN", code="in_the_future", because=because
         )
-    if facts.is_pending:  # whatever keeps it from being accounted for was the answer
+    if facts.is_pending:  # an earlier judge has said what keeps it from being accounted for
         return Step(step="execution", holds=False, detail="the tick is not yet accounted for"), None
-    detail = "no row says what became of the tick"
+    detail = "no row accounts for the tick"
     if facts.retained_from is not None and facts.due_at < facts.retained_from:
-        detail = f"history is kept whole from {said(facts.retained_from)} on, and the tick is older"
-        because = f"No longer known: {detail}."
+        detail = f"history is complete only from {said(facts.retained_from)} on, and the tick is older"
+        because = f"The outcome is no longer known: {detail}."
         return Step(step="execution", holds=False, detail=detail), Verdict(
             decision="UNKNOWN", code="beyond_retention", because=because
         )
     because = (
-        f"The tick lies before the job's pointer, and {detail}: it was deleted by hand. `kronos doctor` counts "
+        f"The tick lies before the job's pointer, but {detail}: its row was deleted by hand. `kronos doctor` counts "
         "such ticks."
     )
     return Step(step="execution", holds=False, detail=detail), Verdict(
@@ -82,29 +82,28 @@ def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
     if run["status"] == "RUNNING" and lease_until is not None:
         if lease_until <= facts.now:
             because = (
-                f"The worker {run['worker_id']} did not report within its lease, until {said(lease_until)}: it is "
-                "going to "
-                "be tried again."
+                f"The worker {run['worker_id']} did not report before its lease expired at {said(lease_until)}: the "
+                "delivery will be retried."
             )
             return Verdict(decision="WAITING", code="delivery_lost_retrying", because=because)
         attempt = f"attempt {run['attempt_count']} of {run['max_attempts']}, by {run['worker_id']}"
         if run.get("cancel_reason") is not None:
-            because = f"It was cancelled while it was running ({attempt}): its worker ends the request."
+            because = f"It was cancelled while it was running ({attempt}): its worker is ending the request."
             return Verdict(decision="RUNNING", code="cancelling", because=because)
         because = f"It is running: {attempt}, whose lease ends at {said(lease_until)}."
         return Verdict(decision="RUNNING", code="running", because=because)
     due_at = instant(run["due_at"])
     if run["status"] == "PENDING" and due_at is not None:
         if facts.trigger != "CRON":
-            return Verdict(decision="WILL_RUN", code="in_the_future", because=f"It is going to run at {said(due_at)}.")
+            return Verdict(decision="WILL_RUN", code="in_the_future", because=f"It will run at {said(due_at)}.")
         if run["cause"] == "CATCH_UP":
-            because = f"Missed ticks of all jobs are spread over time: this one is delivered at {said(due_at)}."
+            because = f"Missed deliveries of all jobs are spread over time: this one is due at {said(due_at)}."
             return Verdict(decision="WAITING", code="catch_up_staggered", because=because)
         if facts.offset_seconds:
             jitter = f", and its jitter_seconds of {facts.jitter_seconds}," if facts.jitter_seconds else ""
             because = (
-                f"The job's offset_seconds of {facts.offset_seconds}{jitter} move the delivery to {said(due_at)}: its "
-                "spread allows it, so that not all is due at once."
+                f"The job's offset_seconds of {facts.offset_seconds}{jitter} move the delivery to {said(due_at)}, "
+                "within its spread, so that not all jobs are due at the same time."
             )
             return Verdict(decision="WAITING", code="offset", because=because)
         because = f"The job's jitter_seconds of {facts.jitter_seconds} delay the delivery until {said(due_at)}."
@@ -113,7 +112,7 @@ def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
 
 
 def attempts(facts: Facts) -> Judged:
-    """Each try to deliver it."""
+    """Judge each attempt to deliver it."""
     tried = facts.attempts or []
     if not tried:
         return None, None
@@ -131,7 +130,7 @@ def attempts(facts: Facts) -> Judged:
 
 
 def callbacks(facts: Facts) -> Judged:
-    """What the run's end set off, and what became of that: the run is what it is, whatever that is."""
+    """Judge what the run's end triggered, and how that ended. It does not change the decision about the run."""
     made = [document(each) for each in (facts.run or {}).get("callbacks") or []]
     if not made:
         return None, None
@@ -149,7 +148,7 @@ def _called(callback: JsonObject) -> str:
 
 
 def waiting(facts: Facts) -> Judged:
-    """What an execution that is due waits for: its endpoint's gate, its workspace, a worker, or its next attempt."""
+    """Judge what a due execution waits for: its endpoint's gate, its workspace, a worker, or its next attempt."""
     run = facts.run
     if run is None or run["status"] not in ("QUEUED", "RETRYING", "PENDING"):
         return None, None
@@ -166,29 +165,29 @@ def waiting(facts: Facts) -> Judged:
     code, detail = _what_it_waits_for(facts, run)
     if (deadline_at := run.get("deadline_at")) is not None:
         evidence["deadline_at"] = deadline_at
-        detail += f"; where it is not delivered before {said(deadline_at)}, "
+        detail += f"; if it is not delivered before {said(deadline_at)}, "
         is_age_limited = run.get("is_age_limited")
-        detail += "it is too old (max_age_seconds), and fails" if is_age_limited else "its deadline, it expires"
+        detail += "it is too old (max_age_seconds) and fails" if is_age_limited else "its deadline, it expires"
     step = Step(step="waiting", holds=False, detail=detail, evidence=evidence)
     return step, Verdict(decision="WAITING", code=code, because=f"The execution waits: {detail}.")
 
 
 def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     if facts.is_held:
-        return "held", "the instance is held (kronos.hold), and nothing is delivered"
+        return "held", "the instance is held (kronos.hold), so nothing is delivered"
     if facts.workspace_status != "ACTIVE":
         return (
             "workspace_suspended",
-            f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered",
+            f"the workspace {facts.workspace} is {facts.workspace_status}, so nothing in it is delivered",
         )
     if (off := _what_keeps_it_off(facts)) is not None:
         return off
     if key := document(run.get("key_full")):
         return (
             "key_full",
-            f"endpoint {facts.endpoint} takes {key['max_concurrency_per_key']} deliveries at once whose concurrency "
-            f"key is {key['concurrency_key']!r}, and {key['running']} are under way; {key['before']} wait before it, "
-            "and the next begins as one of them ends",
+            f"endpoint {facts.endpoint} allows {key['max_concurrency_per_key']} concurrent deliveries with the "
+            f"concurrency key {key['concurrency_key']!r}, and {key['running']} are running; {key['before']} wait "
+            "before it, and the next begins when a running one ends",
         )
     due_at = instant(run["due_at"])
     if (due_at is None or due_at <= facts.now) and (limited := _what_limits(facts)) is not None:
@@ -201,31 +200,31 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     if facts.worker_sessions == 0:
         return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
     if not facts.is_group_served:
-        of = f"the group {facts.worker_group}" if facts.worker_group else "endpoints that name no group"
+        of = f"the group {facts.worker_group}" if facts.worker_group else "endpoints without a group"
         option = facts.worker_group or "default"
         return "no_worker_in_group", f"no connected worker serves {of}; start one with `kronos worker --group {option}`"
     waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     if waited > _WAITS_LONG_SECONDS:
         text = (
-            "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise "
+            "workers are connected, but none has claimed it: they are busy, or stuck; start more, or raise "
             "KRONOS_WORKER_CONCURRENCY"
         )
-        return "queued", f"it is due for {seconds(waited)}; {text}"
-    return "queued", "workers are connected, and one takes it as soon as it is free"
+        return "queued", f"it has been due for {seconds(waited)}; {text}"
+    return "queued", "workers are connected, and one will claim it as soon as it is free"
 
 
 def _what_keeps_it_off(facts: Facts) -> tuple[str, str] | None:
-    """Why nothing, or one delivery at a time, goes to the endpoint."""
+    """Return why nothing, or only one delivery at a time, goes to the endpoint."""
     health = facts.endpoint_health
     reason = document(health.get("reason"))
     if health["state"] == "DISABLED":
-        text = f"endpoint {facts.endpoint} is disabled since {said(health['since'])}: {_why_disabled(reason)}"
+        text = f"endpoint {facts.endpoint} has been disabled since {said(health['since'])}: {_why_disabled(reason)}"
         return "endpoint_disabled", f"{text}; {_until_enabled(facts, health)}"
     if health["state"] == "SLOWED" and health["until"]:
         return (
             "endpoint_slowed",
-            f"endpoint {facts.endpoint} is slowed down until {said(health['until'])}: {reason.get('detail')}; then "
-            "one delivery is tried first",
+            f"endpoint {facts.endpoint} is slowed down until {said(health['until'])}: {reason.get('detail')}; after "
+            "that, one delivery is tried first",
         )
     if facts.is_gate_paused:
         return (
@@ -233,7 +232,7 @@ def _what_keeps_it_off(facts: Facts) -> tuple[str, str] | None:
             f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}",
         )
     if health["on_trial"] and (facts.in_flight or 0) > 0:
-        return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial by one delivery, which is under way"
+        return "endpoint_on_trial", f"endpoint {facts.endpoint} is on trial with one delivery, which is running"
     return None
 
 
@@ -248,29 +247,29 @@ def _until_enabled(facts: Facts, health: JsonObject) -> str:
     if not health["on_trial"]:
         return by_hand
     when = f"from {said(health['until'])} on" if health["until"] else "now"
-    return f"the oldest execution that waits is tried {when}, and its success enables it; {by_hand} at once"
+    return f"the oldest waiting execution is tried {when}, and its success enables it; {by_hand} immediately"
 
 
 def _what_limits(facts: Facts) -> tuple[str, str] | None:
-    """What keeps what is due from being claimed, with its numbers and the next chance."""
+    """Return which limit keeps a due execution from being claimed, with its numbers and the next chance."""
     limits = facts.limits or {}
     match limits.get("closed_by"):
         case "workspace_full":
             return (
                 "workspace_full",
-                f"the workspace {facts.workspace} may have {limits['max_concurrency']} deliveries under way at once, "
-                f"and has {limits['workspace_in_flight']}; the next begins as one of them ends",
+                f"the workspace {facts.workspace} allows {limits['max_concurrency']} concurrent deliveries, and "
+                f"{limits['workspace_in_flight']} are running; the next begins when one of them ends",
             )
         case "endpoint_full":
             return (
                 "endpoint_full",
-                f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are "
-                "under way; the next begins as one of them ends",
+                f"endpoint {facts.endpoint} allows {facts.max_in_flight} concurrent deliveries, and {facts.in_flight} "
+                "are running; the next begins when one of them ends",
             )
         case "rate_limited":
             return (
                 "rate_limited",
-                f"endpoint {facts.endpoint} takes {limits['rate_count']} deliveries in {limits['rate_seconds']} s; "
+                f"endpoint {facts.endpoint} allows {limits['rate_count']} deliveries per {limits['rate_seconds']} s; "
                 f"the next may begin at {said(limits['next_token_at'])}",
             )
         case _:

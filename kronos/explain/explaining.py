@@ -1,4 +1,4 @@
-"""The judges of an instant in their order, and what they come to."""
+"""The judges of an instant, in order, and the explanation that they add up to."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from kronos.sql import statement
 
 FACTS = statement("explain.get_facts", Facts)
 
-# In the order in which a tick meets them; the first that has a verdict decides, the rest are shown all the same.
+# In the order in which a tick meets them. The first verdict decides; the steps of all judges are shown.
 _JUDGES: tuple[Callable[[Facts], Judged], ...] = (
     schedule.version,
     accounts.fault,
@@ -30,12 +30,12 @@ _UNKNOWN = Verdict(decision="NOT_DUE", code="nothing_to_run", because="The job h
 
 
 def decided(facts: Facts) -> Verdict:
-    """The decision alone, with no step to it."""
+    """Return the decision, without its steps."""
     return next((verdict for judge in _JUDGES if (verdict := judge(facts)[1]) is not None), _UNKNOWN)
 
 
 def explained(facts: Facts, alerts: Sequence[OpenAlert] = ()) -> Explanation:
-    """The answer that the facts give, beside the job's alerts."""
+    """Return the explanation that the facts give, with the job's alerts."""
     judged = [judge(facts) for judge in _JUDGES]
     verdict = next((verdict for _, verdict in judged if verdict is not None), _UNKNOWN)
     return Explanation(

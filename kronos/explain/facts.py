@@ -1,4 +1,4 @@
-"""What is known of a job around an instant, and what is made of it: rows and answers, no I/O."""
+"""The facts about a job around an instant, and the types of an explanation. No I/O."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,11 +28,11 @@ Decision = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A row of queries/explain.sql: the version that the instant is a matter of, and everything around it.
+    """A row of queries/explain.sql: the version that accounts for the instant, and everything around it.
 
-    `tick` is the tick of the instant's minute that this version answers for; `tick_out_of_force` one that its schedule
-    has in that minute, whether or not it was in force; `asked_tick` one that the schedule of the version asked about
-    has.
+    `tick` is the tick in the instant's minute that this version covers. `tick_out_of_force` is a tick that its schedule
+    has in that minute, whether or not the version was in force. `asked_tick` is a tick of the requested version's
+    schedule.
     """
 
     job_id: UUID
@@ -78,9 +78,9 @@ class Facts:
     workspace: str
     workspace_status: WorkspaceStatus
     suspended_at: datetime | None
-    turns: list[datetime] | None  # when it was suspended and resumed, in turn, as far as jobs have still to follow
+    turns: list[datetime] | None  # when it was suspended and resumed, alternately, until all jobs have followed
     is_to_be_skipped: bool
-    closure: JsonObject | None  # what calendars make of the tick: its reason, empty where it is open, run_at and due_at
+    closure: JsonObject | None  # what calendars do to the tick: the reason, empty if it is open, run_at and due_at
     is_beyond_max_runs: bool
     fault: JsonObject | None
     retained_from: datetime | None
@@ -116,15 +116,15 @@ class Facts:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the tick is one that nobody has accounted for yet: it lies at the pointer or after it."""
+        """Whether the tick is not accounted for yet: it is at the pointer or after it."""
         return (
             self.tick is not None and self.is_live and self.next_tick_at is not None and self.tick >= self.next_tick_at
         )
 
     @property
     def turned_at(self) -> datetime | None:
-        """The last suspension or resumption of the workspace, where that is what the tick is still to be accounted for
-        by."""
+        """The workspace's last suspension or resumption, if the tick still has to be accounted for under the status
+        before it."""
         return (
             self.turns[-1]
             if self.turns and self.is_overdue and self.tick is not None and self.tick <= self.turns[-1]
@@ -133,51 +133,52 @@ class Facts:
 
     @property
     def was_suspended(self) -> bool:
-        """Whether the workspace was suspended at the tick; where nobody knows, whether it is now."""
+        """Whether the workspace was suspended at the tick; if that is not known, whether it is now."""
         if self.turned_at is not None and self.turns is not None and self.tick is not None:
             return sum(at < self.tick for at in self.turns) % 2 == 1
         return self.workspace_status != "ACTIVE"
 
     @property
     def is_past(self) -> bool:
-        """Whether the tick's time has come: that of the day on which it runs, in its turn."""
+        """Whether the tick's time has come: on the day on which it runs, and in its turn."""
         return self.turn_at is not None and self.turn_at <= self.now
 
     @property
     def rolled_at(self) -> datetime | None:
-        """When the tick runs, where calendars move it to another day, or it waits for one before it that they move."""
+        """When the tick runs, if calendars move it to another day, or if it waits for an earlier tick that they
+        move."""
         moved = document(self.closure)
         return instant(moved.get("run_at")) if moved.get("code") in ("rolled", "in_turn") else None
 
     @property
     def turn_at(self) -> datetime | None:
-        """When the tick is to be accounted for: when it runs, or when it is skipped, and not before those before it."""
+        """When the tick is to be accounted for: when it runs or is skipped, and not before earlier ticks."""
         return instant(document(self.closure).get("due_at")) or self.due_at
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the tick is due and waits to be accounted for."""
+        """Whether the tick is due but not accounted for yet."""
         return self.is_pending and self.is_past and self.run is None
 
     @property
     def reason(self) -> JsonObject:
-        """What the execution's row says of its end."""
+        """The reason in the execution's row for how it ended."""
         return document((self.run or {}).get("status_reason"))
 
     @property
     def standing(self) -> JsonObject:
-        """What the version's row says of its status."""
+        """The reason in the version's row for its status."""
         return document(self.status_reason)
 
     @property
     def run_error(self) -> JsonObject:
-        """What the execution's row says of its last error."""
+        """The last error in the execution's row."""
         return document((self.run or {}).get("error"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was looked at on the way to the decision: whether it lets the tick run, and how that is known."""
+    """One check on the way to the decision: whether it lets the tick run, and the evidence."""
 
     step: str
     holds: bool
@@ -187,7 +188,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A decision with its stable code and one sentence of why."""
+    """A decision with its stable code and one sentence that explains it."""
 
     decision: Decision
     code: str
@@ -199,8 +200,8 @@ Judged = tuple[Step | None, Verdict | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the minute of `at`
-    has none. `alerts`: the job's incidents that are not over, or were not at the instant."""
+    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; null if the minute of `at` has
+    none. `alerts`: the job's incidents that are open now or were open at the instant."""
 
     job_id: UUID
     version_id: UUID
@@ -214,7 +215,7 @@ class Explanation:
 
 
 def document(value: Json) -> JsonObject:
-    """What a row's JSON document says, no matter who wrote it: nothing where it is no object, and no code but a
+    """Return a row's JSON object, whatever its origin: empty if it is not an object, and with a code only if that is a
     text."""
     if not isinstance(value, dict):
         return {}
@@ -222,7 +223,7 @@ def document(value: Json) -> JsonObject:
 
 
 def said(at: Json | datetime) -> str:
-    """An instant in a sentence; what is none, as it was written."""
+    """Return an instant for a sentence; anything else as it was written."""
     if at is None:
         return "never"
     try:
@@ -236,7 +237,7 @@ def said(at: Json | datetime) -> str:
 
 
 def seconds(span: float) -> str:
-    """A span in a sentence."""
+    """Return a duration for a sentence."""
     if span < 120:
         return f"{span:.3g} s"
     if span < 7200:
@@ -245,5 +246,5 @@ def seconds(span: float) -> str:
 
 
 def instant(value: str | None) -> datetime | None:
-    """A time within a JSON document of facts."""
+    """Return a time from a JSON document of facts."""
     return datetime.fromisoformat(value) if value is not None else None

@@ -1,4 +1,5 @@
-"""Which version was in force, whether its schedule has a tick there, and whether the job's window lets it through."""
+"""Judges which version was in force, whether its schedule has a tick at the instant, and whether the job's window
+allows it."""
 
 from datetime import timedelta
 
@@ -11,11 +12,11 @@ _OVER = {"cancelled": "cancelled", "ended": "after_ends_at", "max_runs_reached":
 
 
 def version(facts: Facts) -> Judged:
-    """The version in force at the instant."""
+    """Judge which version was in force at the instant."""
     until = f" until {said(facts.ticks_until)}" if facts.ticks_until else ""
-    detail = f"version {facts.version} answers for the ticks after {said(facts.ticks_from)}{until}"
+    detail = f"version {facts.version} covers the ticks after {said(facts.ticks_from)}{until}"
     if facts.version_id != facts.job_id:
-        detail += f"; the one asked about is version {facts.asked_version}"
+        detail += f"; the requested version is {facts.asked_version}"
     evidence: JsonObject = {
         "version": facts.version,
         "job_id": facts.version_id,
@@ -33,7 +34,7 @@ def version(facts: Facts) -> Judged:
 
 def _not_yet(facts: Facts) -> Verdict | None:
     is_before = not facts.has_begun
-    # Made within the minute, after the tick that its schedule has there.
+    # Created within the minute, after the tick that its schedule has there.
     is_just_made = (
         facts.version == 1 and facts.tick_out_of_force is not None and facts.tick_out_of_force <= facts.ticks_from
     )
@@ -42,17 +43,16 @@ def _not_yet(facts: Facts) -> Verdict | None:
     if facts.created_at < facts.at and facts.ticks_from - facts.created_at > timedelta(minutes=1):
         because = (
             f"The rules of the time zone {facts.timezone} have changed since: the job's ticks up to "
-            f"{said(facts.ticks_from)} were made by"
-            " those of before, and its executions say which they were."
+            f"{said(facts.ticks_from)} followed the previous rules, and its executions show which they were."
         )
         return Verdict(decision="NOT_DUE", code="zone_rules_changed", because=because)
-    if is_before and facts.version > 1:  # the oldest that is left of the job's versions
+    if is_before and facts.version > 1:  # the oldest version of the job that is left
         because = (
-            "No longer known: the version of that time was aged out; the oldest that is kept began at "
-            f"{said(facts.ticks_from)}."
+            "The outcome is no longer known: the version in force then was removed by retention; the oldest one left "
+            f"began at {said(facts.ticks_from)}."
         )
         return Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
-    because = f"The job was made at {said(facts.ticks_from)}; it has no ticks from before."
+    because = f"The job was created at {said(facts.ticks_from)}; it has no earlier ticks."
     return Verdict(decision="NOT_DUE", code="not_yet_created", because=because)
 
 
@@ -65,12 +65,12 @@ def _no_more(facts: Facts) -> Verdict | None:
     return Verdict(
         decision="NOT_DUE",
         code=code,
-        because=f"The job was over by then: {text} (its last moment was {said(facts.ticks_until)}).",
+        because=f"The job had ended by then: {text} (its ticks ended at {said(facts.ticks_until)}).",
     )
 
 
 def schedule(facts: Facts) -> Judged:
-    """Whether the schedule has a tick in the instant's minute, and which field does not match where it has none."""
+    """Judge whether the schedule has a tick in the instant's minute; if not, say which field does not match."""
     if facts.trigger != "CRON":
         return Step(
             step="schedule", holds=True, detail=f"{facts.trigger}: it runs once, at {said(facts.one_shot_at)}"
@@ -89,17 +89,17 @@ def schedule(facts: Facts) -> Judged:
         return Step(step="schedule", holds=True, detail=_how_it_matches(facts, reading), evidence=evidence), None
     code, detail = _why_no_tick(facts, reading)
     step = Step(step="schedule", holds=False, detail=detail, evidence=evidence)
-    if facts.run is not None:  # by hand, or of a backfill: the execution is the answer
+    if facts.run is not None:  # a manual or backfill run: the execution decides
         return step, None
     following = (
-        f" The next tick is {said(reading['next_tick'])}." if reading["next_tick"] else " There is no tick after it."
+        f" The next tick is {said(reading['next_tick'])}." if reading["next_tick"] else " There is no later tick."
     )
     because = f"{detail[:1].upper()}{detail[1:]}.{following if facts.is_live else ''}{_halted(facts)}"
     return step, Verdict(decision="NOT_DUE", code=code, because=because)
 
 
 def _halted(facts: Facts) -> str:
-    """What a person who asks about now, between two ticks, wants to know too."""
+    """Return what else matters to a person who asks about now, between two ticks."""
     if facts.status == "PAUSED":
         return " The job is paused."
     return " Its workspace is suspended." if facts.is_live and facts.workspace_status != "ACTIVE" else ""
@@ -108,11 +108,11 @@ def _halted(facts: Facts) -> str:
 def _how_it_matches(facts: Facts, reading: JsonObject) -> str:
     clock = reading["clock"] or {}
     if facts.every is not None and not reading["anchor_local"]:
-        return f"{said(facts.tick)} is {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
+        return f"{said(facts.tick)} is {said(reading['anchor'])} plus a whole number of intervals of {facts.every}"
     if clock.get("change") == "forward" and clock["moves"] and not reading["is_named"]:
         gap = f"{clock['from_local']} to {clock['to_local']}"
         return (
-            f"the clocks of {facts.timezone} left out {gap}; dst_gap {facts.dst_gap} moved a tick of that time to "
+            f"the clocks of {facts.timezone} skipped {gap}; dst_gap {facts.dst_gap} moved a tick of that time to "
             f"{reading['local']}"
         )
     again = ", shown for the second time that day" if clock.get("change") == "back" else ""
@@ -124,24 +124,24 @@ def _how_it_matches(facts: Facts, reading: JsonObject) -> str:
 
 
 def _counted(facts: Facts, reading: JsonObject) -> str:
-    """What a calendar interval names."""
+    """Return the times that a calendar interval names."""
     return (
-        f"{reading['anchor_local']} and a whole number of intervals of {facts.every} on the clocks of {facts.timezone}"
+        f"{reading['anchor_local']} plus a whole number of intervals of {facts.every} on the clocks of {facts.timezone}"
     )
 
 
 def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
-    """The cause's code, and a sentence without its stop."""
+    """Return the cause's code, and a sentence without its full stop."""
     if facts.version_id != facts.job_id and facts.asked_tick is not None:
         what = facts.cron or f"every {facts.every}"
         text = (
-            f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version "
+            f"version {facts.version} was in force, and its schedule {what!r} has no tick then; version "
             f"{facts.asked_version} has one"
         )
         return "other_version_in_force", text
     if facts.every is not None and not reading["anchor_local"]:
         text = (
-            f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of "
+            f"the minute of {said(facts.at)} is not {said(reading['anchor'])} plus a whole number of intervals of "
             f"{facts.every}"
         )
         return "no_tick_at_this_minute", text
@@ -151,13 +151,13 @@ def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
         return _in_the_gap(facts, clock)
     if clock.get("change") == "back" and reading["is_named"]:
         text = f"the clocks of {facts.timezone} show {reading['local'][:16]} for the second time"
-        return "dst_overlap_second_pass", f"{text}; dst_overlap {facts.dst_overlap} runs the first"
+        return "dst_overlap_second_pass", f"{text}; dst_overlap {facts.dst_overlap} runs only the first"
     if facts.every is not None:
         return "no_tick_at_this_minute", f"{reading['local']} is not {_counted(facts, reading)}"
     wrong = "; ".join(_mismatches(facts, reading))
     return (
         "no_tick_at_this_minute",
-        f"no tick at {reading['local']} ({facts.timezone}, a {reading['weekday']}): {wrong or 'no field says why'}",
+        f"no tick at {reading['local']} ({facts.timezone}, a {reading['weekday']}): {wrong or 'no field explains why'}",
     )
 
 
@@ -166,13 +166,13 @@ def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:
         f"the clocks of {facts.timezone} went from {clock['from_local']} to {clock['to_local']} at {said(clock['at'])}"
     )
     if facts.dst_gap == "SKIP":
-        return "dst_gap_skipped", f"{gap}: the schedule's time does not exist that day, and dst_gap SKIP leaves it out"
+        return "dst_gap_skipped", f"{gap}: the schedule's time does not exist that day, and dst_gap SKIP skips it"
     moved = f"dst_gap {facts.dst_gap} moved it to {said(clock['moved_to'])}"
     return "dst_gap_shifted", f"{gap}: the schedule's time does not exist that day, and {moved}"
 
 
 def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:
-    """Each field that does not match, as its author wrote it."""
+    """Return each field that does not match, as its author wrote it."""
     fields, texts = reading["fields"], dict(zip(_FIELDS, reading["texts"] or [], strict=False))
     items = []
     for name in ("minute", "hour", "month"):
@@ -192,7 +192,7 @@ def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:
 
 
 def window(facts: Facts) -> Judged:
-    """Whether the tick lies within starts_at and ends_at."""
+    """Judge whether the tick lies between starts_at and ends_at."""
     if facts.trigger != "CRON":
         return None, None
     moment = facts.tick or facts.at
@@ -211,7 +211,7 @@ def window(facts: Facts) -> Judged:
             facts, evidence, "after_ends_at", f"ends_at is {said(facts.ends_at)}, not later than {said(moment)}"
         )
     if facts.is_beyond_max_runs and facts.is_live and facts.run is None:
-        detail = f"max_runs is {facts.max_runs}, and the ticks before {said(moment)} use up what is left of it"
+        detail = f"max_runs is {facts.max_runs}, and the ticks before {said(moment)} use up the rest of it"
         return _outside(facts, evidence, "max_runs_reached", detail)
     bounds = [
         f"from {said(facts.starts_at)}" if facts.starts_at else "",
@@ -231,4 +231,4 @@ def _outside(facts: Facts, evidence: JsonObject, code: str, detail: str) -> Judg
     step = Step(step="window", holds=False, detail=detail, evidence=evidence)
     if facts.run is not None:
         return step, None
-    return step, Verdict(decision="NOT_DUE", code=code, because=f"The job's {detail}: it has no ticks there.")
+    return step, Verdict(decision="NOT_DUE", code=code, because=f"The job's {detail}: it has no ticks then.")

@@ -1,5 +1,4 @@
-"""What became of a CRON job's ticks of a window: of each what `explain` says of it, or how many of each kind a day
-has."""
+"""What became of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -36,7 +35,7 @@ _OF_DECISIONS: dict[Decision, Disposition] = {
     "RAN": "DELIVERED",
     "WILL_RUN": "UPCOMING",
     "WILL_BE_SKIPPED": "TO_BE_SKIPPED",
-    "NOT_DUE": "UNKNOWN",  # the rules of its zone have changed since
+    "NOT_DUE": "UNKNOWN",  # the rules of its time zone have changed since
 }
 _OF_STATUSES: dict[str, Decision] = {
     "SUCCESS": "RAN",
@@ -48,9 +47,9 @@ _HALTED = ("paused", "workspace_suspended")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """A nominal tick and what became of it. `decision`, `code` and `because` are what `explain` says of it;
-    `disposition` sums them up, LATE: delivered to catch up. A row that stands for a run of `tick_count` ticks stands
-    for each."""
+    """A nominal tick and its outcome. `decision`, `code` and `because` are those of `explain`; `disposition` summarizes
+    them. LATE: delivered to catch up. An execution that accounts for `tick_count` consecutive ticks is shown for
+    each."""
 
     tick: datetime
     version: int
@@ -68,8 +67,8 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticks:
-    """The ticks of [since, until), in order. next_from: there are more, and from there on; None: these are all.
-    retained_from: history is whole only from there, None: all of it is kept. at: when this was true."""
+    """The ticks of [since, until), in order. next_from: where the remaining ticks begin; None: there are no more.
+    retained_from: history is complete only from then on; None: all of it is kept. at: when this was true."""
 
     since: datetime
     until: datetime
@@ -81,7 +80,7 @@ class Ticks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickDay:
-    """How many ticks a day had, by what became of them; the day as the zone's clocks have it."""
+    """How many ticks a day had, by outcome. The day is a day on the zone's clocks."""
 
     day: date
     ticks: dict[Disposition, int]
@@ -89,7 +88,7 @@ class TickDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickDays:
-    """The days of [since, until) that had ticks, up to now. retained_from and at as of Ticks."""
+    """The days of [since, until) that had ticks, up to now. retained_from and at: see Ticks."""
 
     since: datetime
     until: datetime
@@ -124,7 +123,7 @@ class ToldTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayCount:
-    """A row of explain.count_tick_days; the day as 2026-11-29."""
+    """A row of explain.count_tick_days; the day is written as 2026-11-29."""
 
     day: str
     status: str
@@ -168,15 +167,15 @@ async def list_ticks(
     limit: int,
     frame: Facts | None = None,
 ) -> Ticks:
-    """The first `limit` ticks of [since, until), of all versions of the job; of the last 24 hours by default.
+    """Return the first `limit` ticks of [since, until), of all versions of the job; by default of the last 24 hours.
 
-    Raises JobNotFound, Conflict of a job without a schedule, Unprocessable of a window that ends before it begins.
+    Raises JobNotFound, Conflict for a job without a schedule, Unprocessable for a window that ends before it begins.
     """
     frame = frame or await frame_of(view, job)
     since, until = _window(frame.now, since, until, timedelta(days=1))
     rows = await view.rows(_LIST, {"job": job, "from_at": since, "to_at": until, "limit": limit + 1})
     frames = {frame.version_id: frame}
-    for row in rows[:limit]:  # of an older version that has ticks which are not over, as few have
+    for row in rows[:limit]:  # of an older version with ticks that have not ended, which few have
         if row.version_id not in frames and (row.run is None or row.run["status"] not in _ENDED):
             frames[row.version_id] = await frame_of(view, str(row.version_id), at=row.tick)
     return Ticks(
@@ -198,13 +197,13 @@ async def count_days(
     timezone: str | None = None,
     frame: Facts | None = None,
 ) -> TickDays:
-    """The ticks of [since, until), up to now, counted by the days of `timezone`, which is the job's by default; of the
-    last 31 days by default. Raises as list_ticks."""
+    """Count the ticks of [since, until), up to now, by the days of `timezone` (by default the job's); by default of the
+    last 31 days. Raises as list_ticks."""
     frame = frame or await frame_of(view, job)
     since, until = _window(frame.now, since, until, timedelta(days=31))
     if until - since > MOST_DAYS:
         fault = errors.Fault(
-            pointer="/from", detail=f"it is more than {MOST_DAYS.days} days before to", hint="Ask twice."
+            pointer="/from", detail=f"it is more than {MOST_DAYS.days} days before to", hint="Make two requests."
         )
         raise errors.Unprocessable.of(fault)
     rows = await view.rows(_COUNT_DAYS, {"job": job, "from_at": since, "to_at": until, "zone": timezone})
@@ -233,14 +232,14 @@ def _window(
     until = until or now
     since = since or until - length
     if until <= since:
-        hint = "Write a time after from: the window is [from, to)."
+        hint = "Use a time after from: the window is [from, to)."
         raise errors.Unprocessable.of(errors.Fault(pointer="/to", detail="to is not after from", hint=hint))
     return since, until
 
 
 async def frame_of(view: WorkspaceView, job: str, at: datetime | None = None) -> Facts:
-    """What is known around the job at an instant, now by default, that is no matter of a single tick: for who asks for
-    a list and for days, which would each ask for it. Raises JobNotFound, Conflict of a job without a schedule."""
+    """Return the facts around the job at an instant (by default now) that do not depend on a single tick. Callers that
+    need both a list and days pass it to both. Raises JobNotFound, Conflict for a job without a schedule."""
     if (facts := await view.one_or_none(FACTS, {"job": job, "at": at})) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if facts.trigger != "CRON":
@@ -279,14 +278,14 @@ def _told(frame: Facts, row: ToldTick) -> Tick:
 def _decided(facts: Facts) -> Verdict:
     verdict = decided(facts)
     if facts.is_overdue and facts.pg_cron is None and verdict.decision == "NOT_DUE":
-        # one of very many: what pg_cron has of the alarm of each was not looked for
-        because = "The tick is due and not yet accounted for, as others before it."
+        # one of very many ticks: pg_cron's record of each alarm was not looked up
+        because = "The tick is due and not yet accounted for, like others before it."
         return Verdict(decision="OVERDUE", code="overdue", because=because)
     return verdict
 
 
 def disposition(verdict: Verdict, cause: str | None) -> Disposition:
-    """What a verdict comes to, of an execution with this cause."""
+    """Return the disposition of a verdict on an execution with this cause."""
     if verdict.decision == "RAN" and cause == "CATCH_UP":
         return "LATE"
     if verdict.code == "expired":

@@ -144,7 +144,7 @@ def test_an_endpoint_that_a_rule_tells_stays(api: httpx.Client, workspace: str, 
     api.post(rules, json={"name": "one", "condition": FAILURES, "tell": ["chat"]}).raise_for_status()
     refused = api.delete(f"{base}/chat")
     assert (refused.status_code, problem_of(refused)["code"]) == (409, "endpoint_in_use")
-    assert "alert rules tell it: one" in problem_of(refused)["detail"]
+    assert "receives alerts from these alert rules: one" in problem_of(refused)["detail"]
     api.delete(f"{rules}/one").raise_for_status()
     assert api.delete(f"{base}/chat").status_code == 204
 

@@ -208,7 +208,7 @@ def test_a_paused_job_has_no_runs_to_move(api: httpx.Client, workspace: str) -> 
 def test_callbacks_in_a_circle_are_refused_as_such(api: httpx.Client, workspace: str) -> None:
     jobs = [JOB | {"on_success": {"job": "daily"}}, DAILY | {"on_success": {"job": "weekly"}}]
     refused = apply(api, workspace, 422, endpoints=[ENDPOINT], jobs=jobs)
-    assert "circle" in faults(refused)["/jobs/0"]
+    assert "cycle" in faults(refused)["/jobs/0"]
 
 
 def test_what_somebody_changed_meanwhile_is_shown_with_who_and_when(api: httpx.Client, workspace: str) -> None:
@@ -323,7 +323,7 @@ def test_two_at_a_time_go_one_after_the_other_or_say_so(
     with psycopg.connect(shared_superuser.info.dsn, password=shared_superuser.info.password) as holder:
         holder.execute(f"select pg_advisory_xact_lock(({key}))")
         refused = apply(api, workspace, 409, endpoints=[ENDPOINT])
-        assert (refused["code"], "Call again" in str(refused["errors"])) == ("apply_under_way", True)
+        assert (refused["code"], "Try again" in str(refused["errors"])) == ("apply_under_way", True)
     answers: list[tuple[int, int, int, int]] = []
     threads = [
         threading.Thread(

@@ -61,4 +61,4 @@ def test_what_is_named_yet_goes_after_what_named_it(api: httpx.Client, workspace
     assert counts(applied) == (0, 1, 0, 1)
     apply(api, workspace, jobs=[called, AT_TEN])
     refused = apply(api, workspace, 422, jobs=[called], prune=True)
-    assert "the job 'ten' is not in the files any more and cannot be removed" in faults(refused)["/prune"]
+    assert "the job 'ten' is no longer in the files but cannot be removed" in faults(refused)["/prune"]

@@ -63,7 +63,7 @@ def test_an_endpoint_in_use_is_not_pruned_and_its_users_are_named(
 def test_what_is_of_another_set_is_refused(api: httpx.Client, workspace: str) -> None:
     apply(api, workspace, set="billing", endpoints=[ENDPOINT])
     refused = apply(api, workspace, 422, set="reports", endpoints=[ENDPOINT | {"title": "mine"}])
-    assert "of the set 'billing'" in faults(refused)["/endpoints/0/name"]
+    assert "the set 'billing'" in faults(refused)["/endpoints/0/name"]
 
 
 def test_what_is_of_another_set_is_taken_over_where_that_is_asked(api: httpx.Client, workspace: str) -> None:
@@ -72,7 +72,7 @@ def test_what_is_of_another_set_is_taken_over_where_that_is_asked(api: httpx.Cli
     assert of(apply(api, workspace, **moved, validate_only=True), "daily")["is_adopted"] is True
     assert counts(apply(api, workspace, **moved)) == (0, 0, 2, 0)
     # what the first set has no more it does not prune, and it cannot have it back unasked
-    assert "is of the set 'second'" in str(apply(api, workspace, 422, set="first", jobs=[DAILY]))
+    assert "belongs to the set 'second'" in str(apply(api, workspace, 422, set="first", jobs=[DAILY]))
     pruned = apply(api, workspace, set="first", jobs=[JOB], prune=True)
     assert counts(pruned) == (0, 0, 1, 0)
     assert [each["name"] for each in api.get(f"/v1/workspaces/{workspace}/export?set=second").json()["jobs"]] == [

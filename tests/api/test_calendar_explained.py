@@ -137,7 +137,7 @@ def test_a_tick_that_waits_for_the_one_before_it_is_told_of_where_it_runs(
             )  # fmt: skip
             assert said["decision"] == "WILL_RUN"
             if run["rolled_from"]:
-                assert said["because"] == f"It is going to run at {run['at']}: {run['reason']}.", said
+                assert said["because"] == f"It will run at {run['at']}: {run['reason']}.", said
         assert explained[1]["code"] == "in_turn"
         assert job.load() == {runs_at[0]: 2}
 

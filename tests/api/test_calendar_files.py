@@ -82,14 +82,14 @@ ZONE = "BEGIN:VTIMEZONE|TZID:Africa/Abidjan|BEGIN:STANDARD|DTSTART:19700101T0000
         (  # Mozilla's, of 2006
             "SUMMARY:x|DTSTART;TZID=Europe/Berlin:20260902T090000|DTEND:20260902T100000",
             "",
-            "the event 'x' has a time zone at one of DTSTART and DTEND, and none at the other",
+            "the event 'x' has a time zone in one of DTSTART and DTEND, but not in the other",
         ),
         ("SUMMARY:x|DTSTART;VALUE=DATE:20260902|DTEND;VALUE=DATE:20260901", "", "before it begins"),
         ("DTSTART;VALUE=DATE:20260902|DTSTART;VALUE=DATE:20260903", "", "cannot be read"),
         (  # icalendar raises an AttributeError for it
             "DTSTART;VALUE=DATE:20260902",
             ZONE + "|TZID:America/Los_Angeles|END:STANDARD|TZID:America/Denver|END:VTIMEZONE",
-            "it is no iCalendar",
+            "not an iCalendar file",
         ),
     ],
 )
@@ -103,13 +103,13 @@ def test_what_programs_write_wrong_is_refused_in_words(event: str, zones: str, s
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "DAILY by a rule that may never come, or too often"),
-        ("RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "YEARLY by a rule that may never come, or too often"),
-        ("RRULE:FREQ=SECONDLY;COUNT=99999999", "SECONDLY by a rule that may never come, or too often"),
+        ("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "DAILY by a rule that may never occur, or too often"),
+        ("RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "YEARLY by a rule that may never occur, or too often"),
+        ("RRULE:FREQ=SECONDLY;COUNT=99999999", "SECONDLY by a rule that may never occur, or too often"),
         ("RRULE:FREQ=YEARLY;INTERVAL=0", "YEARLY by a rule"),
-        ("RDATE:" + ",".join(["19700101T000000"] * 2_000), "change their clocks 2001 times, at most 2000 are read"),
+        ("RDATE:" + ",".join(["19700101T000000"] * 2_000), "change their clocks 2001 times; the limit is 2000"),
         ("RDATE:19700101T000000|" * 2_000 + "RRULE:FREQ=YEARLY", "change their clocks 2001 times"),
-        ("RRULE:FREQ=YEARLY|" * 15, "changes its clocks up to 1006 times until 2036, at most 1000 are read"),
+        ("RRULE:FREQ=YEARLY|" * 15, "changes its clocks up to 1006 times until 2036; the limit is 1000"),
         ("RRULE:FREQ=YEARLY;BYDAY=MO", "changes its clocks up to 4021 times"),
         ("RRULE:FREQ=YEARLY;COUNT=60|" * 20, "changes its clocks up to 1201 times"),
     ],

@@ -280,7 +280,7 @@ def test_one_thing_that_somebody_made_is_something(
     api.put(f"{base}/{path}", json=body).raise_for_status()
     refused = api.delete(base)
     assert code_of(refused) == (409, "conflict")
-    assert refused.json()["detail"] == f"workspace {slug} still has {said}: all of it goes with it"
+    assert refused.json()["detail"] == f"workspace {slug} still has {said}: all of this is deleted with it"
     assert api.delete(base, params={"confirm": slug}).status_code == 202
 
 

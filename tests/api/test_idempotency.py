@@ -215,7 +215,7 @@ def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(call
     problem = problem_of(caller.post("/endpoints", mine, Idempotency_Key="k"))
 
     assert [(each["status"], each["code"]) for each in (gone, problem)] == [(404, "endpoint_not_found")] * 2
-    assert "was deleted: a new one needs a new key" in problem["detail"] == gone["detail"]
+    assert "was deleted: use a new key to create another" in problem["detail"] == gone["detail"]
     assert caller.client.get(f"{caller.base}/endpoints/n").json() == other
 
 

@@ -69,7 +69,7 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_ready
     assert (found["health"], round(found["waiting_seconds"], -1)) == ("FAILING", 100)
     assert "a due execution has waited for 100 s" in found["warnings"][0]
     assert (explained["decision"], explained["code"]) == ("WAITING", "queued")
-    assert "none has taken it: they are busy, or stuck" in explained["because"]
+    assert "none has claimed it: they are busy, or stuck" in explained["because"]
 
     su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # for its own reason: the instance is well
     with psycopg.connect(own_api.database_url, application_name="kronos-worker-free"):

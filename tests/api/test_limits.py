@@ -159,17 +159,17 @@ def test_explain_says_which_limit_an_execution_waits_for_with_its_numbers(
         [job_id],
     )
     code, because = said()
-    assert (code, "takes 10 deliveries in 3600 s; the next may begin at 20" in because) == ("rate_limited", True)
+    assert (code, "allows 10 deliveries per 3600 s; the next may begin at 20" in because) == ("rate_limited", True)
     limited.connection.execute(f"update kronos.endpoint_gate set max_in_flight = 2, in_flight = 2 {of_it}", [job_id])
     code, because = said()
-    assert (code, "takes 2 deliveries at once, and 2 are under way; the next" in because) == ("endpoint_full", True)
+    assert (code, "allows 2 concurrent deliveries, and 2 are running; the next" in because) == ("endpoint_full", True)
     limited.connection.execute(
         "update kronos.workspaces set max_concurrency = 2"
         " where workspace_id = (select workspace_id from kronos.jobs where job_id = %s)",
         [job_id],
     )
     code, because = said()
-    assert (code, "may have 2 deliveries under way at once, and has 2; the next" in because) == (
+    assert (code, "allows 2 concurrent deliveries, and 2 are running; the next" in because) == (
         "workspace_full",
         True,
     )
@@ -196,7 +196,9 @@ def test_explain_says_that_a_concurrency_key_is_full_with_its_numbers(scene: Sce
     )
     told = scene.explain(job_id, tick)
     assert (told["decision"], told["code"]) == ("WAITING", "key_full")
-    assert "takes 2 deliveries at once whose concurrency key is 'acme', and 0 are under way; 0 wait" in told["because"]
+    assert (
+        "allows 2 concurrent deliveries with the concurrency key 'acme', and 0 are running; 0 wait" in told["because"]
+    )
     scene.connection.execute(
         f"update kronos.endpoint_gate set key_template = null, key_parts = null, key_max = null {of_it}", [job_id]
     )

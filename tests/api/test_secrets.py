@@ -172,7 +172,7 @@ def test_an_endpoint_names_secrets_that_are_there(api: httpx.Client, workspace: 
     refused = api.post(f"{base(workspace)}/endpoints", json=body)
     assert problem(refused) == (422, "input_validation_failed")
     (fault,) = refused.json()["errors"]
-    said = "{{secret.token}}: there is no secret 'token' in this workspace"
+    said = "{{secret.token}}: no secret 'token' in this workspace"
     assert (fault["pointer"], fault["detail"]) == ("/spec/headers/Authorization", said)
     assert api.get(f"{base(workspace)}/endpoints/hook").status_code == 404
     put(api, workspace, "token")

@@ -218,4 +218,4 @@ async def test_why_the_database_seems_away_is_told_once_and_again_after_it_was_b
         assert gauges._read is read
         assert (await scrape(one, view))[instance.DATABASE_UP] == 1
     told = [each.getMessage() for each in caplog.records if each.name == "kronos.metrics"]
-    assert told == ["kronos_database_up is 0: canceling statement: lock timeout; this is told once"] * 2
+    assert told == ["kronos_database_up is 0: canceling statement: lock timeout; this is logged once"] * 2

@@ -69,8 +69,8 @@ def test_a_new_key_in_the_place_of_a_removed_file_ends_the_old_one(
     old = held_by(key_file)
     key_file.unlink()
     told = keys.ensure_admin_key(database_url, key_file)
-    assert told[0] == f"{key_file} holds a new key; {old.public_id}, which it held before, no longer works"
-    assert told[1].startswith("1 other key(s) of the administrator work besides the new one")
+    assert told[0] == f"{key_file} holds a new key; its previous key {old.public_id} no longer works"
+    assert told[1].startswith("1 other key(s) of the administrator still work in addition to the new one")
     assert valid(superuser) == {held_by(key_file).public_id, held_by(elsewhere).public_id}
 
 
@@ -103,7 +103,7 @@ def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path,
     assert (revoked.exit_code, "no longer works, since" in revoked.stdout) == (0, True)
     assert "No key of the administrator is left: `kronos key create --instance` makes one." in revoked.stderr
     for refused in (lambda: keys.ensure_admin_key(database_url, key_file), lambda: keys.rotate(database_url, key_file)):
-        with pytest.raises(errors.KeyRefused, match=r"was revoked at .* a new key is made then"):
+        with pytest.raises(errors.KeyRefused, match=r"was revoked at .* then a new key is created"):
             refused()
 
 
@@ -123,7 +123,9 @@ def test_a_workspaces_key_is_none_of_the_administrators(
     file = key_file.read_text()
     key_file.write_text(theirs)
     for refused_by in (keys.ensure_admin_key, keys.rotate):
-        with pytest.raises(errors.KeyRefused, match="is a workspace's, with the role admin"):
+        with pytest.raises(
+            errors.KeyRefused, match="is not the administrator's but a workspace's, with the role admin"
+        ):
             refused_by(database_url, key_file)
     key_file.write_text(file)
     assert keys.ensure_admin_key(database_url, key_file) == []
@@ -177,7 +179,7 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     in_file = run("create", "--out", str(tmp_path / "second.key"))
     assert in_file.stdout == f"{tmp_path / 'second.key'} holds the new key\n"
     again = run("create", "--out", str(tmp_path / "second.key"))
-    assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
+    assert (again.exit_code, "exists, and is not overwritten with another key" in again.stderr) == (1, True)
     assert run("revoke", "--yes", shown.public_id).exit_code == run("revoke", "--yes", shown.public_id).exit_code == 0
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
     assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}

@@ -57,7 +57,7 @@ def test_one_is_made_changed_and_deleted(api: httpx.Client, workspace: str, read
     assert {name: again[name] for name in expected} == expected
     changed = fields | {"version": str(again["version"]), "/condition/count:integer": "5", "/tell:commas": ""}
     assert api.post(one, data=changed).status_code == 303
-    assert "version 3 already" in words(page_of(api.post(one, data=changed), 412), "//*[@id='refusal']")
+    assert "already at version 3" in words(page_of(api.post(one, data=changed), 412), "//*[@id='refusal']")
     assert page_of(api.post(f"{one}/delete", data={"version": "2"}), 412).xpath("//*[@id='refusal']")
     assert api.post(f"{one}/delete", data={"version": "3"}).status_code == 303
     assert api.get(one).status_code == 404
@@ -136,7 +136,7 @@ def test_a_heartbeat_is_changed_on_its_page_and_keeps_its_url(
     assert wrong.xpath("//details[@id='edit'][@open]//ul[@id='f-grace_seconds-faults']/li")
     assert wrong.xpath("//input[@id='f-cron']/@value") == ["0 3 * * *"]
     assert api.post(there, data=fields | {"/grace_seconds:integer": "60"}).status_code == 303
-    assert "at version 2 already" in words(page_of(api.post(there, data=fields), 412), "//details[@id='edit']")
+    assert "already at version 2" in words(page_of(api.post(there, data=fields), 412), "//details[@id='edit']")
     assert api.get(httpx.URL(url).path).json() == {"outcome": "TAKEN"}
     assert api.post(f"/w/{workspace}/heartbeats/none", data=fields).status_code in (404, 412)
 

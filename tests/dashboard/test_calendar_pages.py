@@ -151,7 +151,7 @@ def test_a_file_becomes_lines_before_anything_is_saved(api: httpx.Client, worksp
     assert api.get(f"/v1/workspaces/{workspace}/calendars/bank").json()["version"] == 1
     broken = api.post(there, data=form(**{"/name": "other", "/icalendar": "BEGIN:VEVENT", "read": "yes"}))
     assert broken.status_code == 422
-    assert "no iCalendar" in words(broken)
+    assert "not an iCalendar file" in words(broken)
 
 
 def test_what_is_refused_stays_in_the_form(api: httpx.Client, workspace: str) -> None:
@@ -161,7 +161,7 @@ def test_what_is_refused_stays_in_the_form(api: httpx.Client, workspace: str) ->
     page = html.document_fromstring(refused.text)
     assert page.xpath("string(//textarea[@name='/days:text'])").strip() == "2026-13-01 Never"
     assert page.xpath("//input[@name='/business_days:list'][@checked]/@value") == list(_WEEK)
-    assert "is no day" in words(refused)
+    assert "is neither a day" in words(refused)
 
 
 def test_jobs_that_name_it_are_shown_and_keep_it(api: httpx.Client, workspace: str) -> None:

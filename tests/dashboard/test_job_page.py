@@ -300,7 +300,7 @@ def test_a_one_shot_has_a_page_of_what_fits(scene: Scene, reader: Reader) -> Non
     once = scene.make(trigger="DELAYED", run_at="2099-01-01T00:00:00Z", name="later")
     page = reader(f"/w/{scene.workspace}/jobs/{once}?at=2099-01-01T00:00:00Z")
     assert page.xpath("//main//h2/@id") == ["explain", "executions", "actions"]
-    assert "It is going to run at" in page.xpath("string(//div[@class='explained'])")
+    assert "It will run at" in page.xpath("string(//div[@class='explained'])")
     assert texts(page, "//details[@class='folded']/summary") == ["Input", "Cancel for good"]
     assert send(scene, f"{once}/cancel", **{"/confirm": "later"}).status_code == 303
 

@@ -327,12 +327,12 @@ def test_a_server_without_citus_is_refused(scene: MovedWeeks) -> None:
 def test_a_kronos_is_no_history(scene: MovedWeeks) -> None:
     with (
         session.connect(scene.url, session.wanted(None)) as near,
-        pytest.raises(errors.MigrationFailed, match="is a Kronos itself"),
+        pytest.raises(errors.MigrationFailed, match="is a Kronos database itself"),
     ):
         REQUIRE_CITUS(near, "kronos")
 
 
 def test_a_database_that_is_not_at_this_release_is_refused(scene: MovedWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "head", lambda: "9999")
-    with pytest.raises(errors.MigrationFailed, match=r"this release's revision is 9999: run `kronos migrate` first"):
+    with pytest.raises(errors.MigrationFailed, match=r"this release needs 9999: run `kronos migrate` first"):
         scene.run()

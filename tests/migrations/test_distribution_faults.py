@@ -41,7 +41,7 @@ def test_nothing_goes_where_postgresql_itself_does_not_reach(
 ) -> None:
     monkeypatch.setattr(distribution, "_ALSO", {"connect_timeout": "2", "port": "1"})
     said = refused(unmoved.url, unmoved.history_url)
-    assert "PostgreSQL's own server does not reach the database of KRONOS_HISTORY_URL" in said
+    assert "this command reaches the database of KRONOS_HISTORY_URL, but PostgreSQL's own server does not" in said
     monkeypatch.undo()
     unmoved.run()  # names the server as it was
 

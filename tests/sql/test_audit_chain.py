@@ -68,7 +68,7 @@ _TAMPERED = {
         "with cut as (delete from kronos.audit where chain_id = %(id)s and number <= 2 returning number, hash)"
         " update kronos.audit_chains set cut_number = 2, cut_hash = (select hash from cut where number = 2)"
         " where chain_id = %(id)s",
-        "no retention has noted",
+        "records no retention",
     ),
     "a chain of one's own": (
         "with cut as (delete from kronos.audit where chain_id = %(id)s and number <= 2 returning number, hash)"
@@ -133,11 +133,11 @@ def test_a_chain_that_was_written_anew_holds_and_is_not_the_one_that_was_noted(
     superuser.execute("reset session_replication_role")
     assert verified(database_url, slug).fault is None
     assert verified(database_url, slug, Pin(**middle)).fault is None
-    assert f"number {pin.number} is not the one" in str(verified(database_url, slug, pin).fault)
+    assert f"number {pin.number} differs from the recorded one" in str(verified(database_url, slug, pin).fault)
     make_cron_job(superuser, endpoint)
-    assert "was noted" in str(verified(database_url, slug, Pin(number=99, hash="0" * 64)).fault)
+    assert "was recorded" in str(verified(database_url, slug, Pin(number=99, hash="0" * 64)).fault)
     assert [each.fault for each in audit.verify(database_url, [("nowhere", pin)]) if each.workspace == "nowhere"] == [
-        f"there is no such chain, of which number {pin.number} was noted"
+        f"there is no such chain, but its number {pin.number} was recorded"
     ]
 
 

@@ -119,7 +119,7 @@ def test_an_entry_for_each_job_ends_where_pg_cron_does() -> None:
             "spread the load",
         ),
         (AskedInstance(cores=64, runs_per_minute=100_000, rings_per_minute=10, history_days=365), "keep less history"),
-        (AskedInstance(cores=1, one_shots_per_second=1_000), "machines of their own"),
+        (AskedInstance(cores=1, one_shots_per_second=1_000), "to other machines"),
     ],
 )
 def test_what_to_add_is_said_where_something_is_short(asked: AskedInstance, said: str | None) -> None:

@@ -91,7 +91,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         (b"-----BEGIN PRIVATE KEY-----\ns3cret\n", "it holds a private key; write the authority's certificate"),
         (b"-----BEGIN CERTIFICATE-----\ns3cret\n-----END CERTIFICATE-----\n", "certificate 1 of 1 in"),
         (b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n", "certificate 1 of 1 in"),
-        (b"x" * (4 * 1024 * 1024 + 1), "it is no file of certificates"),
+        (b"x" * (4 * 1024 * 1024 + 1), "it is not a file of certificates"),
     ],
 )
 def test_a_wrong_file_of_authorities_is_a_sentence(

@@ -36,7 +36,9 @@ def test_a_process_that_may_not_have_them_says_so_and_does_not_start(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (512, 1024))
     refused = CliRunner().invoke(main, [*command], env={"KRONOS_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"})
     assert refused.exit_code == 1
-    assert "file descriptors, and this process may have 1024 (RLIMIT_NOFILE): raise the hard limit" in refused.output
+    assert (
+        "file descriptors, but this process may have only 1024 (RLIMIT_NOFILE): raise the hard limit" in refused.output
+    )
     assert "KRONOS_WORKER_CONCURRENCY=400" in refused.output or "KRONOS_MAX_CONNECTIONS=1000" in refused.output
 
 

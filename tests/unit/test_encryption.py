@@ -112,9 +112,9 @@ def test_a_file_of_roots_may_be_its_readers_by_their_group(tmp_path: Path, monke
         (f"{_KEY}\n" * 2000, "more than 65536 bytes"),
         (
             "\n".join(base64.b64encode(hashlib.sha256(bytes([nth])).digest()).decode() for nth in range(65)),
-            "holds 65 keys, at most 64",
+            "holds 65 keys; the limit is 64",
         ),
-        ("\udcff", "is no base64"),
+        ("\udcff", "is not base64"),
     ],
     ids=range(8),
 )
@@ -130,7 +130,7 @@ def test_a_file_without_keys_is_refused_in_a_sentence_without_them(tmp_path: Pat
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = refusal(KeySource(file=tmp_path / "gone", command=None))
     assert f"{tmp_path / 'gone'} cannot be read: No such file or directory" in said
-    assert "is no regular file" in refusal(KeySource(file=Path("/dev/null"), command=None))
+    assert "is not a regular file" in refusal(KeySource(file=Path("/dev/null"), command=None))
 
 
 def test_a_made_file_is_its_owners_alone_and_never_over_another(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_made_file_is_its_owners_alone_and_never_over_another(tmp_path: Path) 
     assert (path.stat().st_mode & 0o777, path.read_text()) == (0o600, made)
     assert [each.name for each in tmp_path.iterdir()] == ["keys"]
     assert KeySource(file=path, command=None).read() is not None
-    with pytest.raises(KeysInvalid, match="no encryption key file can be made"):
+    with pytest.raises(KeysInvalid, match="cannot create an encryption key file"):
         encryption.make_key_file(tmp_path / "not" / "there")
 
 
@@ -155,12 +155,12 @@ def test_a_command_prints_the_keys() -> None:
     ("command", "said"),
     [
         ("sh -c 'echo canary; echo canary >&2; exit 3'", "ended with status 3"),
-        ("echo canary", "line 1 of what KRONOS_ENCRYPTION_KEY_COMMAND prints"),
+        ("echo canary", "line 1 of the output of KRONOS_ENCRYPTION_KEY_COMMAND"),
         ("true", "holds no key"),
         ("/no/such/canary", "cannot be started: No such file or directory"),
         ("echo 'canary", "a quote is not closed"),
         (" ", "is empty"),
-        ("yes canary", "prints more than 65536 bytes"),
+        ("yes canary", "printed more than 65536 bytes"),
     ],
 )
 def test_a_command_that_prints_no_keys_is_refused_without_its_output(command: str, said: str) -> None:
@@ -190,7 +190,7 @@ def test_an_output_that_a_daemon_holds_open_is_not_waited_for() -> None:
 
 def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "no regular file" in refusal(KeySource(file=tmp_path / "pipe", command=None))
+    assert "not a regular file" in refusal(KeySource(file=tmp_path / "pipe", command=None))
 
 
 def test_a_file_and_a_command_are_too_many(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def facts(**known: Any) -> Facts:
 def test_a_pg_cron_that_rings_for_nobody_is_the_cause() -> None:
     answer = explained(facts(pg_cron_silent_seconds=500.0))
     assert (answer.decision, answer.code) == ("OVERDUE", "pg_cron_silent")
-    assert "due since 5 min" in answer.because
+    assert "due for 5 min" in answer.because
     assert explained(facts()).code == "alarm_not_rung"
 
 

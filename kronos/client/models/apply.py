@@ -10,7 +10,7 @@ from kronos.client.models.overview import BusyMinute
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCounts:
-    """How many resources become what."""
+    """How many resources were created, changed, left unchanged and removed."""
 
     created: int
     changed: int
@@ -20,7 +20,7 @@ class ChangeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """The runs of the coming 7 days that are added, removed and moved, of all jobs together."""
+    """How many runs of the next 7 days are added, removed and moved, over all jobs."""
 
     added: int
     removed: int
@@ -29,8 +29,8 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDifference:
-    """A field that the server has otherwise than the files, as a JSON pointer. `is_drift`: it was changed on
-    the server since files were applied last."""
+    """A field, as a JSON pointer, whose value on the server differs from the files. `is_drift`: it was
+    changed on the server since files were last applied."""
 
     field: str
     before: Any
@@ -40,8 +40,8 @@ class FieldDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceDrift:
-    """What was changed of a managed resource without files; who did it last, how and when, as far as the
-    audit is kept."""
+    """A change to a managed resource that did not come from files: who made the last one, when and how, if
+    the audit still has it."""
 
     actor: str | None
     at: datetime | None
@@ -50,9 +50,9 @@ class ResourceDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedResource:
-    """What becomes of a resource. `is_adopted`: it was there, and is the set's from now on. `runs`: of a job
-    whose runs of the coming 7 days become others; of very many, whose calendars move each minute, the
-    first."""
+    """The outcome for a resource. `is_adopted`: it existed, and belongs to the set from now on. `runs`: how
+    the runs of a job change in the next 7 days. If a changed calendar moves the runs of very many
+    jobs, only the first jobs have it."""
 
     kind: Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str
@@ -65,7 +65,7 @@ class AppliedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftResource:
-    """A resource of the set that the files do not have any more: prune would remove it."""
+    """A resource of the set that is no longer in the files: prune would remove it."""
 
     kind: Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str
@@ -73,9 +73,9 @@ class LeftResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadAfter:
-    """What the workspace's jobs are going to do within 7 days: the busiest minute as it was and the ten
-    busiest after, against what was measured of pg_cron and of one worker on two cores. `warnings`:
-    what is too much."""
+    """The workspace's load in the next 7 days: its busiest minute before, and its ten busiest minutes after,
+    next to the measured rates of pg_cron and of one worker on two cores. `warnings`: what exceeds
+    them."""
 
     busiest_before: BusyMinute | None
     busiest: list[BusyMinute]
@@ -86,7 +86,7 @@ class LoadAfter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What an apply did, or, where it was only to be validated, would do."""
+    """What an apply did or, if it was only validated, would do."""
 
     workspace: str
     set: str
@@ -100,7 +100,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedFile:
-    """What a workspace has, as a file says it: what is as by default is left out of each resource."""
+    """What a workspace has, as a file describes it. Default values are left out of each resource."""
 
     set: str
     secrets: list[dict[str, Any]]

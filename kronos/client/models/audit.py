@@ -8,9 +8,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One change. `before` and `after` have what was changed, an input as its SHA-256 and size. `number` and
-    `hash` are its place in the chain of its workspace, or of the instance, null until it is sealed,
-    seconds later. `source`: "apply" where files made it."""
+    """One change. `before` and `after` hold what was changed, with an input as its SHA-256 and size.
+    `number` and `hash` are its place in the chain of its workspace or of the instance; null until it
+    is sealed, seconds later. `source`: "apply" if it came from applied files."""
 
     audit_id: UUID
     workspace: str | None
@@ -33,7 +33,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """The last row that retention cut off a chain's beginning."""
+    """The last row that retention removed from the beginning of a chain."""
 
     number: int
     hash: str
@@ -42,8 +42,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainHead:
-    """The last sealed row of a chain: who keeps number and hash elsewhere can prove later that nothing up to
-    it was changed. `pending`: rows that are not sealed yet."""
+    """The last sealed row of a chain. A copy of its number and hash, kept elsewhere, can prove later that
+    nothing up to it was changed. `pending`: rows that are not sealed yet."""
 
     workspace: str | None
     number: int

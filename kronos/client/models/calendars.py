@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusinessHours:
-    """The hours of a business day: local times, such as 09:00 and 17:00; `closes` may be 24:00."""
+    """The hours of a business day, as local times such as 09:00 and 17:00; `closes` may be 24:00."""
 
     opens: str
     closes: str
@@ -16,8 +16,8 @@ class BusinessHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarDay:
-    """What a calendar names: days, the last one included, or local times, the last one not. `open`: business
-    is done then, whatever else the calendar says."""
+    """A named entry of a calendar: days including the last, or local times excluding the last. `open`: the
+    time is open for business, whatever the rest of the calendar says."""
 
     starts: str
     ends: str | None
@@ -27,9 +27,9 @@ class CalendarDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """What is closed, on the clocks of `timezone`: the days and times that are named, and all but the
-    business hours of the business days (None: of all days). `jobs_left`: jobs that name it, and whose
-    next runs have still to follow its present version."""
+    """The closed times on the clocks of `timezone`: the named days and times, and everything outside the
+    business hours of the business days (None: of all days). `jobs_left`: jobs that name it and whose
+    next runs still have to follow its present version."""
 
     calendar_id: UUID
     workspace: str

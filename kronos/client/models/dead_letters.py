@@ -14,8 +14,8 @@ class DeadLetterCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterGroup:
-    """Dead letters of one endpoint and type of error: how many, of how many jobs, and what the last of them,
-    which is `execution_id`, said."""
+    """Dead letters of one endpoint and error type: how many, and of how many jobs. `message` is the error of
+    the latest, which is `execution_id`."""
 
     endpoint: str
     error_type: str | None

@@ -41,7 +41,7 @@ class Endpoint:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """What would be sent: the endpoint's own headers, and the body as JSON; a GET has none. Secrets are
-    masked, and `secrets` has their names."""
+    masked; `secrets` lists their names."""
 
     method: str
     url: str
@@ -52,8 +52,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedEntry:
-    """What would be added to a Redis stream: the endpoint's own fields. Secrets are masked, and `secrets`
-    has their names."""
+    """What would be added to a Redis stream: the endpoint's own fields. Secrets are masked; `secrets` lists
+    their names."""
 
     redis_url: str
     stream: str
@@ -63,7 +63,7 @@ class RenderedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMail:
-    """What would be sent by e-mail. Secrets are masked, and `secrets` has their names."""
+    """What would be sent by e-mail. Secrets are masked; `secrets` lists their names."""
 
     smtp_url: str
     sender: str
@@ -76,7 +76,7 @@ class RenderedMail:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedRecord:
     """What would be sent to a Kafka topic: the endpoint's own headers, the key as text, and the value as
-    JSON. Secrets are masked, and `secrets` has their names."""
+    JSON. Secrets are masked; `secrets` lists their names."""
 
     bootstrap_servers: list[str]
     topic: str
@@ -127,8 +127,8 @@ class SpecVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedDelivery:
-    """A delivery that was asked for by hand: its execution, and what was sent and answered; null while it is
-    under way, or where no worker took it in time."""
+    """A delivery that was requested by hand: its execution, and its attempt with what was sent and received.
+    `attempt` is null while it is running, or if no worker claimed it in time."""
 
     execution: Execution
     attempt: Attempt | None

@@ -59,7 +59,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """Something that happened to an execution."""
+    """An event in the life of an execution."""
 
     at: datetime
     level: Literal["INFO", "WARNING"]

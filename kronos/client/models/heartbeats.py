@@ -10,11 +10,11 @@ from kronos.client.bodies.words import DstGap, DstOverlap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What is expected of a job that runs elsewhere, and how it is.
+    """What is expected of a job that runs elsewhere, and its state.
 
-    `state`: NEW until the first ping or tick, UP, RUNNING, LATE once a tick has come and no ping yet,
-    DOWN after a tick that was MISSED or a run that FAILED, UNKNOWN after one that nobody could hear,
-    PAUSED. `next_tick_at`: the first tick that nobody has accounted for.
+    `state` is NEW until the first ping or tick. Then it is UP, RUNNING, LATE (a tick has passed without a
+    ping yet), DOWN (after a MISSED tick or a FAILED run), UNKNOWN (after a tick when no ping could be
+    received), or PAUSED. `next_tick_at` is the first tick that is not accounted for.
     """
 
     heartbeat_id: UUID
@@ -49,7 +49,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatTick:
-    """What became of a tick; of several, from `tick_at` to `until_at`, where `tick_count` is more than 1."""
+    """The outcome of a tick, or of `tick_count` ticks from `tick_at` to `until_at`."""
 
     tick_at: datetime
     status: Literal["ON_TIME", "LATE", "MISSED", "FAILED", "RUNNING", "UNKNOWN", "SKIPPED"]
@@ -65,8 +65,8 @@ class HeartbeatTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPing:
-    """A ping that came. `tick_at`: the tick that it was counted for; null: for none. `log` where it is asked
-    for."""
+    """A received ping. `tick_at` is the tick that it counted for; null if none. `log` is set only if
+    requested."""
 
     number: int
     at: datetime
@@ -85,7 +85,7 @@ class KeptPing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHeartbeat:
-    """A heartbeat with its ping URL, which is shown where it was made just now, or given another one; else
+    """A heartbeat with its ping URL. The URL is shown only when it was just created or replaced; otherwise
     null."""
 
     heartbeat_id: UUID

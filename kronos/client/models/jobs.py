@@ -26,7 +26,7 @@ from kronos.client.models.problems import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkCount:
-    """How many jobs an action would be done to; `is_more`: there are more, which were not counted."""
+    """How many jobs an action would change. `is_more`: there are more, which were not counted."""
 
     count: int
     is_more: bool
@@ -34,7 +34,7 @@ class BulkCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedJob:
-    """A job that the action was refused for, and why."""
+    """A job for which the action was rejected, and why."""
 
     job: str
     code: str
@@ -78,8 +78,7 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was looked at on the way to the decision: whether it lets the tick run, and how that is
-    known."""
+    """One check on the way to the decision: whether it lets the tick run, and the evidence."""
 
     step: str
     holds: bool
@@ -89,9 +88,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the
-    minute of `at` has none. `alerts`: the job's incidents that are not over, or were not at the
-    instant."""
+    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; null if the minute
+    of `at` has none. `alerts`: the job's incidents that are open now or were open at the instant."""
 
     job_id: UUID
     version_id: UUID
@@ -106,7 +104,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedRun:
-    """A run at another time of the same day."""
+    """A run that moves to another time of the same day."""
 
     from_at: datetime
     to_at: datetime
@@ -116,8 +114,8 @@ class MovedRun:
 class FireDiff:
     """The runs that a change adds, removes and moves within 7 days: how many, and the first 20 of each.
 
-    `before` and `after` are how many there are without it and with it. A run is moved where the same day,
-    in the new schedule's zone, loses one and gains one.
+    `before` and `after` count the runs without it and with it. A run counts as moved if one day, in the
+    new schedule's zone, loses one run and gains another.
     """
 
     description_before: str
@@ -134,7 +132,7 @@ class FireDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentRun:
-    """One of a job's last runs. `ticks`: how many it accounts for, of missed or skipped ones."""
+    """One of a job's last runs. `ticks`: how many missed or skipped ticks it accounts for."""
 
     execution_id: UUID
     status: ExecutionStatus
@@ -146,11 +144,11 @@ class RecentRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """A CRON job's last runs, 20 at most, newest first, and what they come to.
+    """A CRON job's last runs, at most 20, newest first, and statistics over them.
 
-    `success_rate`: the share of SUCCESS among its runs that succeeded, failed, were missed or expired,
-    from 0 to 1. `p95_ms`: 95 of 100 of its runs that were delivered took no longer. Both null where
-    there are none. `overdue_since`: a tick of then is due and no run was made of it, a minute later.
+    `success_rate`: the share of SUCCESS among runs that succeeded, failed, were missed or expired, from 0
+    to 1. `p95_ms`: 95% of its delivered runs took no longer. Both are null if there are no such runs.
+    `overdue_since`: a tick that was due then still has no run, a minute later.
     """
 
     job_id: UUID
@@ -336,9 +334,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """A nominal tick and what became of it. `decision`, `code` and `because` are what `explain` says of it;
-    `disposition` sums them up, LATE: delivered to catch up. A row that stands for a run of
-    `tick_count` ticks stands for each."""
+    """A nominal tick and its outcome. `decision`, `code` and `because` are those of `explain`; `disposition`
+    summarizes them. LATE: delivered to catch up. An execution that accounts for `tick_count`
+    consecutive ticks is shown for each."""
 
     tick: datetime
     version: int
@@ -356,7 +354,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickDay:
-    """How many ticks a day had, by what became of them; the day as the zone's clocks have it."""
+    """How many ticks a day had, by outcome. The day is a day on the zone's clocks."""
 
     day: date
     ticks: dict[str, int]
@@ -364,7 +362,7 @@ class TickDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickDays:
-    """The days of [since, until) that had ticks, up to now. retained_from and at as of Ticks."""
+    """The days of [since, until) that had ticks, up to now. retained_from and at: see Ticks."""
 
     since: datetime
     until: datetime
@@ -376,9 +374,9 @@ class TickDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticks:
-    """The ticks of [since, until), in order. next_from: there are more, and from there on; None: these are
-    all. retained_from: history is whole only from there, None: all of it is kept. at: when this was
-    true."""
+    """The ticks of [since, until), in order. next_from: where the remaining ticks begin; None: there are no
+    more. retained_from: history is complete only from then on; None: all of it is kept. at: when this
+    was true."""
 
     since: datetime
     until: datetime

@@ -57,8 +57,8 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentCount:
-    """Incidents of a workspace that are not over, up to 1,000; `open`: nobody has acknowledged them.
-    `undelivered`: notifications that are dead letters, of the newest 1,000."""
+    """Incidents of a workspace that are not resolved, up to 1,000. `open`: those not acknowledged.
+    `undelivered`: notifications that are dead letters, among the newest 1,000."""
 
     live: int
     open: int

@@ -10,7 +10,7 @@ from kronos.client.bodies.words import WorkspaceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What would go with a workspace: each kind is counted up to `counted_up_to`."""
+    """What would be deleted with a workspace. Each kind is counted up to `counted_up_to`."""
 
     workspace: str
     is_empty: bool
