@@ -95,8 +95,8 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
     assert (found["roles"].ok, found["roles"].fix) == (False, finding.MIGRATE)
     planned = migrate(cluster, "--dry-run")
     assert planned.exit_code == 0, planned.output
-    assert "make role kronos_owner" in planned.output
-    assert "give schema kronos, and what postgres owns in it, to kronos_owner" in planned.output
+    assert "create role kronos_owner" in planned.output
+    assert "give schema kronos, and the objects of postgres in it, to kronos_owner" in planned.output
     told = migrate(cluster)
     assert f"migrated from {migrations.head()} to {migrations.head()}" in told.output
     found = examined(cluster)
@@ -181,7 +181,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
         assert (found["alarms"].fix or "").startswith(_WRITTEN)
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "pg_cron_unavailable")
-        assert "'connection failed'; `kronos doctor` says what to write where" in ready.json()["detail"]
+        assert "'connection failed'; run `kronos doctor`: it prints what to change, and where" in ready.json()["detail"]
         _first_tick_is_explained(api.client, superuser, workspace, job_id)
 
         _write(superuser, cluster.data / "pg_hba.conf", rung.fix or "")

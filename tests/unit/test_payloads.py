@@ -22,12 +22,12 @@ def laughs(keyword: str, levels: int) -> dict[str, Any]:
         (3, "/schema", "not of types"),
         ({"type": "strin"}, "/schema/type", "not valid"),
         ({"properties": {"a": {"minimum": "1"}}}, "/schema/properties/a/minimum", "not of type"),
-        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/schema/$schema", "another dialect"),
-        ({"$schema": 3}, "/schema/$schema", "another dialect"),
-        ({"$ref": "https://example.com/x.json"}, "/schema", "leads to no part"),
-        ({"$ref": "file:///etc/passwd"}, "/schema", "leads to no part"),
-        ({"$ref": "#/$defs/none"}, "/schema", "leads to no part"),
-        ({"$defs": {"x": {"$anchor": "x"}}, "$ref": "#x"}, "/schema", "leads to no part"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/schema/$schema", "dialect is not 2020-12"),
+        ({"$schema": 3}, "/schema/$schema", "dialect is not 2020-12"),
+        ({"$ref": "https://example.com/x.json"}, "/schema", "does not point to a part"),
+        ({"$ref": "file:///etc/passwd"}, "/schema", "does not point to a part"),
+        ({"$ref": "#/$defs/none"}, "/schema", "does not point to a part"),
+        ({"$defs": {"x": {"$anchor": "x"}}, "$ref": "#x"}, "/schema", "does not point to a part"),
         ({"$defs": {"x": {"$id": "https://example.com/x"}}}, "/schema", "$id is not supported"),
         ({"$dynamicRef": "#x"}, "/schema", "$dynamicRef is not supported"),
         ({"pattern": "(?=a)b"}, "/schema/pattern", "regex"),
@@ -113,7 +113,7 @@ def test_weight_and_size_together_are_bounded() -> None:
     validator = compiled(laughs("anyOf", 8))
     assert (validator.weight > 500, validator.weight <= MAX_WEIGHT) == (True, True)
     (fault,) = validator.faults({"x": "y" * (MAX_EFFORT // validator.weight)}, pointer="/input")
-    assert "too many to be validated" in fault.detail
+    assert "too many to validate" in fault.detail
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|a)*c", "[ab]*a[ab]{200}c"])
