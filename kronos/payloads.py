@@ -288,7 +288,7 @@ def _fault(error: jsonschema_rs.ValidationError, pointer: str) -> Fault:
     return Fault(
         pointer=pointer + _pointer(error.instance_path),
         detail=_trimmed(error.message),
-        hint=f"The payload spec says so at {_trimmed(f'/schema{_pointer(error.schema_path)}')}.",
+        hint=f"The rule is in the payload spec at {_trimmed(f'/schema{_pointer(error.schema_path)}')}.",
     )
 
 

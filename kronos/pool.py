@@ -227,7 +227,7 @@ class Pool(AsyncConnectionPool[Connection]):
             self._fails(error)
             raise
         if self.trouble is not None:
-            _log.info("postgresql.back", "PostgreSQL takes connections again")
+            _log.info("postgresql.back", "PostgreSQL accepts connections again")
         self.trouble = None
 
     def _fails(self, error: BaseException) -> None:

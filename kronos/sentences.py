@@ -180,7 +180,10 @@ def _written(parts: _Parts) -> ReadSentence:
     if len(set(parts.months)) == 12:
         months = "*"
     if days != "*" and weekdays != "*":
-        raise _refused("both days of the month and weekdays were understood, but cron can combine only one of them")
+        raise _refused(
+            "both days of the month and weekdays were understood, but cron runs when either matches, not only when "
+            "both do"
+        )
     if parts.pace is None:
         if parts.between is not None:
             raise _refused("it says between which hours, but not how often", "Add such as: every 15 minutes.")
@@ -238,7 +241,8 @@ def from_picks(picks: Picks) -> str:
         faults.append(
             Fault(
                 pointer="/days",
-                detail="both weekdays and days of the month are picked, but cron can combine only one of them",
+                detail="both weekdays and days of the month are picked, but cron runs when either matches, not only "
+                "when both do",
                 hint="Leave one of them out.",
             )
         )

@@ -136,7 +136,7 @@ def _described(change: Change) -> str:
     if change.differs == ["new"]:
         return f"{change.object} is not this release's"
     switched = [text.format(change.object) for name, text in _SWITCHED.items() if name in change.differs]
-    return ", ".join(switched) or f"{change.object} has other {' and '.join(change.differs)}"
+    return ", ".join(switched) or f"{change.object} differs in its {' and '.join(change.differs)}"
 
 
 def steps(found: list[StepsUnderWay]) -> Finding:

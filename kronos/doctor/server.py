@@ -168,7 +168,7 @@ def _beside(found: ServerSigns) -> Iterator[Finding]:
     yield Finding(
         check="archive",
         ok=found.archive_fails_seconds is None,
-        detail=f"archiving fails; its last success was {ago(found.archive_fails_seconds)}"
+        detail=f"archiving fails; it last worked {ago(found.archive_fails_seconds)}, or earlier"
         if found.archive_fails_seconds is not None
         else "WAL is archived, or archiving is off",
         meaning="no point in time since then can be restored, and WAL fills the disk",

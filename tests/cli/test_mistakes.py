@@ -139,9 +139,9 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     for home, told, code in (
         (tmp_path / "file", "is a file", 2),
-        (tmp_path / "file" / "home", "cannot be made: Not a directory", 1),
-        (tmp_path / "nowhere", "cannot be made: File exists", 1),
-        (Path("/proc/kronos"), "cannot be made: No such file or directory", 1),
+        (tmp_path / "file" / "home", "cannot be created: Not a directory", 1),
+        (tmp_path / "nowhere", "cannot be created: File exists", 1),
+        (Path("/proc/kronos"), "cannot be created: No such file or directory", 1),
         (tmp_path / ("n" * 256), "File name too long", 1),
     ):
         assert_told(run("up", "--home", str(home), "--port", "0"), told, code=code)

@@ -94,9 +94,9 @@ def test_an_input_is_told_what_is_wrong_where_and_by_which_rule_and_never_its_va
     )
     faults = validator.faults({"a/b": 1, "m": "my secret"}, pointer="/input")
     assert {(each.pointer, each.hint) for each in faults} == {
-        ("/input/a~1b", "The payload spec says so at /schema/properties/a~1b/minimum."),
-        ("/input/m", "The payload spec says so at /schema/properties/m/enum."),
-        ("/input", "The payload spec says so at /schema/required."),
+        ("/input/a~1b", "The rule is in the payload spec at /schema/properties/a~1b/minimum."),
+        ("/input/m", "The rule is in the payload spec at /schema/properties/m/enum."),
+        ("/input", "The rule is in the payload spec at /schema/required."),
     }
     assert "my secret" not in repr(faults)
     assert validator.faults({"a/b": 3, "m": 1, "c": None}, pointer="/input") == ()
