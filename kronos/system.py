@@ -54,8 +54,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingWork:
-    """A suspension, resumption or cancellation that is in force since then, and whose rows still follow in steps; or an
-    operation, which has been running in steps since then.
+    """A suspension, resumption or cancellation in force since `since`, whose rows still follow in steps; or an
+    operation, which has been running in steps since `since`.
 
     remaining: jobs of the workspace; for a CANCELLATION executions of the job, counted up to 10,000; for an operation
     dead letters, approximately. last_error: at, type and message of the last step that failed.
@@ -75,8 +75,8 @@ class Alarms:
     """How pg_cron is set to ring for the instance's jobs. wanted: the setting; `are_shared`: the mode in force since
     `changed_at`, which entries follow within minutes.
 
-    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron, including four
-    internal ones. folded: the minutes of the hour at which one alarm rings for all jobs that ring at no others; null:
+    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron, including those
+    of internal jobs. folded: the minutes of the hour at which one alarm rings for all jobs that ring at no others; null:
     none. rings_*: how often pg_cron rings for jobs per day, with an entry per job, with one per alarm, and now.
     """
 

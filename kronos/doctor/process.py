@@ -69,7 +69,8 @@ def key_file(path: Path | None) -> Finding:
         ok=not (mode or 0) & others,
         detail=f"KRONOS_ENCRYPTION_KEY_FILE has mode {mode:04o}" if mode is not None else "there is no such file here",
         meaning="other users of this machine can decrypt every secret that they find in a backup",
-        fix="chmod 600 the file, add a new first line, and run `kronos secrets rotate`: the old keys may be known",
+        fix="chmod 600 the file, add a new key as its first line, and run `kronos secrets rotate`: the old keys may be "
+        "known",
     )
 
 

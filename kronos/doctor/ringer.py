@@ -24,7 +24,7 @@ def cron(found: CronSetup) -> Iterator[Finding]:
     yield Finding(
         check="cron limits",
         ok=not found.limits,
-        detail=f"of kronos_cron {', '.join(found.limits)}" if found.limits else "no firing can wait forever",
+        detail=f"for kronos_cron: {', '.join(found.limits)}" if found.limits else "no firing can wait forever",
         meaning="a firing that waits occupies one of pg_cron's slots; once all are occupied, no job fires",
         fix=f"{MIGRATE}; if a limit was changed by hand, first: alter role kronos_cron reset all, and the same in this "
         "database",

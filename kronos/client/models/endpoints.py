@@ -12,8 +12,8 @@ from kronos.client.models.executions import Attempt, Execution
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where deliveries go, at its current version. `usage` of its limits, and of its workspace's, is
-    current; null if there are none. `health.last_success_at` is the first success after the last
-    failure, null before the first failure: a healthy endpoint does not record its successes, but its
+    current; null if there are none. `health.last_success_at` is the first success after a failure,
+    null before there is one: an endpoint without failures does not record its successes, but its
     executions do."""
 
     endpoint_id: UUID
