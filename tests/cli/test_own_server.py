@@ -128,7 +128,7 @@ def test_a_launcher_that_does_not_run_is_reported_within_seconds(
         monkeypatch.setattr(ringing, "_LAUNCHER_WITHIN", 0.6)
         progress: list[str] = []
         rung = ringing.check(cluster.superuser_url, progress=progress.append)
-        assert (rung.verdict, rung.detail) == ("no", "pg_cron's launcher does not run")
+        assert (rung.verdict, rung.detail) == ("no", "pg_cron's launcher is not running")
         assert progress[0].startswith("waiting for pg_cron's launcher")
         connection.execute("drop schema kronos cascade")
         connection.execute("drop extension pg_cron")
