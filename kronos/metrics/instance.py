@@ -108,7 +108,7 @@ STARVED = Metric(
     name="kronos_endpoints_without_worker",
     kind="gauge",
     place="database",
-    help="Endpoints whose due executions have waited for more than 60 s only because no worker is free.",
+    help="Endpoints whose due executions have waited for more than 60 s, and only for a worker.",
 )
 STARVED_SECONDS = Metric(
     name="kronos_endpoints_without_worker_seconds",
@@ -192,7 +192,7 @@ INCIDENTS = Metric(
     place="database",
     labels=("severity",),
     most=4,
-    help="Open incidents of alert rules, of up to 10,000, by severity: info, warning, error, critical.",
+    help="Incidents of alert rules that are not over, of up to 10,000, by severity: info, warning, error, critical.",
 )
 ALARM_QUOTA = Metric(
     name="kronos_alarm_quota_used_ratio",
