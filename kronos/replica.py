@@ -184,7 +184,9 @@ class Replica:
     def _turn(self, *, is_down: bool, why: str) -> None:
         if is_down and not self._is_down:
             _log.warning(
-                "replica.away", "reads go to the primary, because of the replica of KRONOS_DATABASE_READ_URL: %s", why
+                "replica.away",
+                "reads go to the primary, because the replica of KRONOS_DATABASE_READ_URL cannot be used: %s",
+                why,
             )
         if self._is_down and not is_down:
             _log.info("replica.back", "the replica of KRONOS_DATABASE_READ_URL can be read")
